@@ -33,6 +33,10 @@
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
+//     http/answer.hpp       the bytes of an answer, generators as bodies, the line of the log
+//     http/link.hpp         a connection, and the bytes of it that came too early
+//     http/exchange.hpp     one connection of a server: its limits, its waits, its end
+//     http/server.hpp       serve(): a web server is a function from a request to a response
 //
 // This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
 //
@@ -46,16 +50,20 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/http.hpp"
 #endif
 
+#include "http/answer.hpp"
 #include "http/body.hpp"
 #include "http/date.hpp"
+#include "http/exchange.hpp"
 #include "http/fields.hpp"
 #include "http/file.hpp"
 #include "http/form.hpp"
 #include "http/head.hpp"
+#include "http/link.hpp"
 #include "http/media.hpp"
 #include "http/message.hpp"
 #include "http/parser.hpp"
 #include "http/refusal.hpp"
+#include "http/server.hpp"
 #include "http/status.hpp"
 #include "http/syntax.hpp"
 #include "http/target.hpp"

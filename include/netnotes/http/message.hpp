@@ -157,6 +157,7 @@ class request {
     http::fields fields_;
     std::string body_;
     body_source* source_ = nullptr;
+    bool is_given_ = false;  // recv() has returned body_
 };
 
 /// A response: status, fields, and a body. The server adds Date, Content-Length or Transfer-Encoding, and Connection.

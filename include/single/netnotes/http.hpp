@@ -55,6 +55,10 @@
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
+//     http/answer.hpp       the bytes of an answer, generators as bodies, the line of the log
+//     http/link.hpp         a connection, and the bytes of it that came too early
+//     http/exchange.hpp     one connection of a server: its limits, its waits, its end
+//     http/server.hpp       serve(): a web server is a function from a request to a response
 //
 // This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
 //
@@ -65,88 +69,1020 @@
 #define NETNOTES_HTTP_HPP
 
 
-// netnotes/http/body.hpp: the bytes behind the head
+// netnotes/http/answer.hpp: the bytes of an answer, bodies that come in pieces, and the line of the log
 // SPDX-License-Identifier: MIT
 //
-// The head says where the body ends (see framing in http/head.hpp). If the sender does not know the length in advance,
-// it sends the body in chunks. Each chunk has its size before it, in hexadecimal digits, and the chunk of size 0 is the
-// end:
+// A handler returns a response: a status, fields and a body. The server adds the fields that say how the bytes travel, so
+// that no handler can make them wrong:
 //
-//        5\r\n                      5 bytes follow
-//        hello\r\n
-//        6;a=b\r\n                  6 bytes follow; behind the semicolon are extensions, which mean nothing to us
-//         world\r\n
-//        0\r\n                      the end
-//        Checksum: 1234\r\n         trailers: fields that the sender knew only now
-//        \r\n                       the end of the trailers
+//        http::response{200, "hello\n"}   ──>   HTTP/1.1 200 OK
+//                                               Date: Sun, 06 Nov 1994 08:49:37 GMT
+//                                               Content-Type: text/plain; charset=utf-8
+//                                               Content-Length: 6
 //
-// A decoder takes bytes as they come and returns the bytes of the body among them, as views. It copies nothing but
-// trailers.
+//                                               hello
 //
-//        http::body_decoder body{head.body(), bounds};
-//        while (!body.is_done() && !bytes.empty()) {
-//            const auto piece = body.next(bytes);
-//            if (body.is_refused()) throw bad_body{body.refusal().message()};
-//            use(piece.data);                                  // perhaps empty: these bytes were the frame of a chunk
-//            bytes.remove_prefix(piece.consumed);
-//        }
+//   the body is a text, or a source with a size    Content-Length
+//   a source without a size, to HTTP/1.1           Transfer-Encoding: chunked, and each piece is a chunk
+//   a source without a size, to HTTP/1.0           neither: the body ends with the connection
+//   the request was HEAD                           the same fields, and no body
+//   the status is 204 or 304                       no body, and no length of a body (RFC 9110 §8.6)
 //
-// Everything that a stranger can make large is counted: the body, the extensions, and the trailers. A size with more
-// than 16 digits would wrap around in 64 bits, and then two programs would see two bodies, so it is refused.
+// A long answer need not be in memory. A generator makes it piece by piece, and the server sends what it has, about 16 KiB
+// at once, before it asks for more:
 //
-// Trailers stay apart from the fields of the head. If a trailer could add Content-Length or Host to a message after it
-// was checked, the check would be worth nothing (RFC 9110 §6.5.1).
+//     generator<std::string> numbers() { for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n"; }
+//     co_return http::response{200, http::pieces(numbers()), "text/plain"};
 //
-// On this page:  body_decoder · write_chunk_head, last_chunk
-// Sources:       RFC 9112 §6.3, §7.1
+// On this page:  body_coding, write_head · pieces · access_entry, access_line
+// Below it:      http/message.hpp, coro/generator.hpp
+// Above it:      http/exchange.hpp
+// Sources:       RFC 9112 §6, §7; RFC 9110 §6.6.1 (Date), §8.6; Apache's combined log format
 
-#ifndef NETNOTES_HTTP_BODY_HPP
-#define NETNOTES_HTTP_BODY_HPP
+#ifndef NETNOTES_HTTP_ANSWER_HPP
+#define NETNOTES_HTTP_ANSWER_HPP
 
-#include <algorithm>
 #include <array>
+#include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
-// netnotes/http/fields.hpp: the lines between the first line and the body
+// netnotes/coro/generator.hpp: functions that pause
 // SPDX-License-Identifier: MIT
 //
-// A field is a line "name: value". A message has a list of them. The order is kept, and a name may come twice:
+// A normal function runs from its beginning to its end, and then its variables are gone. A *coroutine* can stop in the
+// middle and continue later. Its variables do not live on the stack but in a *frame* on the heap. The frame also stores
+// the place where the coroutine stopped. To resume a coroutine is a call, and to pause it is a return.
 //
-//        Host: example.com                    find("host")         "example.com"
-//        Accept: text/html                    find("accept")       "text/html", the first of two
-//        Accept: image/png                    joined("accept")     "text/html, image/png", which means the same
-//        Cookie: seen=1
+// There is no second stack and no copy of the processor's registers. The notes say that a coroutine "carries its own
+// CPU context". That is true of coroutines with their own stack, such as Python's greenlets. It is not true of Python's
+// generators, nor of C++'s coroutines.
 //
-//        http::fields fields{{"Content-Type", "text/html"}};
-//        fields.add("Set-Cookie", "seen=1");
-//        fields.set("Content-Type", "text/plain");
-//        for (const auto& [name, value] : fields) std::cout << name << " = " << value << '\n';
+//        generator: asymmetric. co_yield                 greenlet: symmetric. Each coroutine names
+//        always returns to the caller of next()          the next one, and no caller is in charge
 //
-// A value that a stranger chose is dangerous here. If it holds a line's end, the text behind it becomes a field of its
-// own, or a second response: "/home\r\nSet-Cookie: admin=1" (CWE-113). So add() and set() refuse such a value. All text
-// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen.
+//          loop ── next() ──> coroutine                    run() ──> a ── switch_to(b) ──> b
+//            ^                    │                                   ^                    │
+//            └── co_yield value ──┘                                   └── switch_to(a) ────┘
 //
-// On this page:  field, fields
-// Sources:       RFC 9110 §5
+// A coroutine runs until it pauses: that is called *co-operative*. Between two pauses no other coroutine of the thread
+// can change its data. But a coroutine that never pauses keeps all others waiting.
+//
+// The parameters of a coroutine are copied into its frame. The object behind a reference or a pointer is not copied, so
+// it must live as long as the coroutine. The same holds for a lambda's captures, because the lambda holds them and not
+// the frame. So write a lambda that is a coroutine without captures, and give it parameters.
+//
+// On this page:  generator · greenlet · switch_to
+// The notes:     协程简单例子 (a generator), greenlet 版协程 (greenlets); examples 22 and 23
 
-#ifndef NETNOTES_HTTP_FIELDS_HPP
-#define NETNOTES_HTTP_FIELDS_HPP
+#ifndef NETNOTES_CORO_GENERATOR_HPP
+#define NETNOTES_CORO_GENERATOR_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- The generator -------------------------------------------------------------------------------------
+
+/// A sequence of values. Each value is computed when the caller asks for it:
+///
+///     generator<int> count_to(int last) { for (int i = 1; i <= last; ++i) co_yield i; }
+///
+///     for (int i : count_to(3)) ...                                   as a range
+///     while (int* i = numbers.next()) ...                             or step by step, like Python's next()
+///
+/// A generator is an input range, so its values can be read only once. A second loop continues behind the value at
+/// which the first loop ended. A temporary is yielded without a copy, so T may be move-only. A `generator<T&>` yields
+/// the object itself.
+///
+/// If the coroutine throws, the exception leaves the call that resumed it, and the generator has ended. To destroy a
+/// generator in the middle destroys the coroutine's variables. Only one thread at a time may use a generator.
+/// `co_await` inside a generator does not compile.
+template <class T>
+class [[nodiscard]] generator {
+  public:
+    class promise_type;
+    class iterator;
+    using value_type = std::remove_cvref_t<T>;
+    using reference = std::conditional_t<std::is_reference_v<T>, T, T&&>;
+    using pointer = std::add_pointer_t<reference>;
+
+    /// Takes over the coroutine of `other`, which is then empty: its next() returns nullptr.
+    generator(generator&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    generator& operator=(generator&& other) noexcept {
+        generator{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~generator() {
+        if (coroutine_) coroutine_.destroy();
+    }
+    void swap(generator& other) noexcept { std::swap(coroutine_, other.coroutine_); }
+
+    /// Resumes the coroutine until its next co_yield. Returns the address of the yielded value, or nullptr if the
+    /// coroutine has ended. The value is valid until the coroutine is resumed again. Throws the exception of the
+    /// coroutine, and std::logic_error if the coroutine calls next() on its own generator.
+    pointer next();
+    /// Calls next() and returns an iterator at that value. Throws the same as next().
+    [[nodiscard]] iterator begin() { return iterator{next() ? coroutine_ : nullptr}; }
+    /// Returns the end of the range.
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+  private:
+    explicit generator(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+    static pointer next_of(std::coroutine_handle<promise_type> coroutine);
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+/// Iterates over the values of a generator. It refers to the coroutine and not to the generator object, so it stays
+/// valid when the generator is moved or swapped. Do not use it after the generator that owns the coroutine is
+/// destroyed.
+template <class T>
+class generator<T>::iterator {
+  public:
+    using value_type = generator::value_type;
+    using difference_type = std::ptrdiff_t;
+
+    iterator(iterator&& other) noexcept : source_{std::exchange(other.source_, nullptr)} {}
+    iterator& operator=(iterator&& other) noexcept {
+        source_ = std::exchange(other.source_, nullptr);
+        return *this;
+    }
+    /// Returns the value, which is valid until the coroutine is resumed. The iterator must not be at the end.
+    [[nodiscard]] reference operator*() const noexcept {
+        return static_cast<reference>(*source_.promise().value_);
+    }
+    /// Resumes the coroutine until its next value; see generator::next().
+    iterator& operator++() {
+        const auto source = std::exchange(source_, nullptr);  // if the next line throws, the iterator is at the end
+        if (next_of(source)) source_ = source;
+        return *this;
+    }
+    void operator++(int) { ++*this; }
+    /// Returns true if the coroutine has ended.
+    friend bool operator==(const iterator& at, std::default_sentinel_t) noexcept { return !at.source_; }
+
+  private:
+    friend generator;
+    explicit iterator(std::coroutine_handle<promise_type> source) noexcept : source_{source} {}
+
+    std::coroutine_handle<promise_type> source_;
+};
+
+// ---- The greenlet --------------------------------------------------------------------------------------
+
+/// A coroutine that names the next coroutine when it pauses, like Python's greenlet:
+///
+///     greenlet a_body(greenlet& b) { ...; co_await switch_to(b); ... }
+///
+///     greenlet a, b;                        // declared first, because each body needs the other greenlet
+///     a = a_body(b);
+///     b = b_body(a);
+///     a.run();                              // until one of them ends; the other one stays paused
+///
+/// Only one thread at a time may use a greenlet. To destroy a paused greenlet destroys its variables. A greenlet must
+/// not destroy itself.
+class [[nodiscard]] greenlet {
+  public:
+    class promise_type;
+    class switching;
+
+    /// Creates an empty greenlet. It can be assigned to, but not run.
+    greenlet() noexcept = default;
+    /// Takes over the coroutine of `other`, which is then empty.
+    greenlet(greenlet&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    greenlet& operator=(greenlet&& other) noexcept {
+        greenlet{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~greenlet() {
+        if (coroutine_) coroutine_.destroy();
+    }
+    void swap(greenlet& other) noexcept { std::swap(coroutine_, other.coroutine_); }
+
+    /// Resumes this greenlet, and then each greenlet that is switched to, until one of them ends. Throws the exception
+    /// of that greenlet. A greenlet may call run() too; then one run happens inside another. Throws std::logic_error if
+    /// this greenlet is empty, has ended, or is already running.
+    void run();
+    /// Returns true if the greenlet has run to its end. Returns false for an empty greenlet.
+    [[nodiscard]] bool finished() const noexcept { return coroutine_ && coroutine_.done(); }
+
+  private:
+    friend switching switch_to(greenlet& next) noexcept;
+    [[nodiscard]] promise_type& to_be_continued() const;
+    explicit greenlet(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+/// `co_await switch_to(next)` inside a greenlet pauses this greenlet and resumes `next`, until another greenlet
+/// switches back. The co_await throws std::logic_error if `next` is empty, has ended, or waits in an outer run().
+[[nodiscard]] greenlet::switching switch_to(greenlet& next) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+template <class T>
+class generator<T>::promise_type {
+  public:
+    generator get_return_object() noexcept {
+        return generator{std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    std::suspend_always final_suspend() const noexcept { return {}; }
+    /// Stores the address of the yielded object. A temporary lives until the end of the full expression, and the
+    /// coroutine pauses inside this expression. So the object outlives the pause.
+    std::suspend_always yield_value(reference value) noexcept {
+        value_ = std::addressof(value);
+        return {};
+    }
+    /// Yields a copy of a variable, because the coroutine may still use the variable.
+    auto yield_value(const value_type& value) requires(!std::is_reference_v<T> &&
+                                                       std::is_copy_constructible_v<value_type>) {
+        return copied{value, value_};
+    }
+    void return_void() const noexcept {}
+    void unhandled_exception() const { throw; }  // leaves next(), and the coroutine counts as ended
+    void await_transform() = delete;
+
+  private:
+    friend generator;
+    friend iterator;
+    class copied : public std::suspend_always {
+      public:
+        copied(const value_type& value, pointer& where) : value_{value}, where_{where} {}
+        void await_suspend(std::coroutine_handle<>) noexcept { where_ = std::addressof(value_); }
+
+      private:
+        value_type value_;
+        pointer& where_;
+    };
+
+    pointer value_ = nullptr;
+    bool is_running_ = false;
+};
+
+template <class T>
+typename generator<T>::pointer generator<T>::next() {
+    return next_of(coroutine_);
+}
+template <class T>
+typename generator<T>::pointer generator<T>::next_of(std::coroutine_handle<promise_type> coroutine) {
+    if (!coroutine || coroutine.done()) return nullptr;
+    promise_type& promise = coroutine.promise();
+    if (promise.is_running_) throw std::logic_error{"a generator cannot ask itself for the next value"};
+    const struct running {
+        promise_type& promise;
+        explicit running(promise_type& of) noexcept : promise{of} { promise.is_running_ = true; }
+        ~running() { promise.is_running_ = false; }
+    } until_it_pauses{promise};
+    coroutine.resume();
+    return coroutine.done() ? nullptr : promise.value_;
+}
+
+// C++ has its own way to switch from one coroutine to another, "symmetric transfer": await_suspend() returns the handle
+// of the next coroutine. This works well only if the compiler turns the call into a jump. The compiler g++ does so from
+// -O2 on, but not with a sanitizer. Without the jump each switch leaves a return address on the stack, and it overflows
+// after about 100,000 switches. So here a switch is a return to run(), which calls the next greenlet. That costs a
+// nanosecond, and the stack never grows, with any compiler.
+
+class greenlet::promise_type {
+  public:
+    greenlet get_return_object() noexcept { return greenlet{std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    std::suspend_always final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() const { throw; }  // leaves resume(), and so run()
+    /// Allows only co_await switch_to(). After any other co_await nothing would resume this greenlet.
+    switching await_transform(switching next) const noexcept;
+
+  private:
+    friend greenlet;
+    friend switching;
+    /// The variable in which run() looks for the next greenlet. nullptr while this greenlet is paused.
+    promise_type** next_ = nullptr;
+};
+
+class [[nodiscard]] greenlet::switching {
+  public:
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<promise_type> from) const {
+        promise_type& current = from.promise();
+        if (next_.coroutine_ == from) return false;  // a switch to itself does nothing
+        promise_type& next = next_.to_be_continued();
+        next.next_ = current.next_;
+        *std::exchange(current.next_, nullptr) = &next;
+        return true;
+    }
+    void await_resume() const noexcept {}
+
+  private:
+    friend switching switch_to(greenlet& next) noexcept;
+    explicit switching(greenlet& next) noexcept : next_{next} {}
+
+    greenlet& next_;
+};
+
+inline greenlet::switching greenlet::promise_type::await_transform(switching next) const noexcept { return next; }
+
+inline greenlet::switching switch_to(greenlet& next) noexcept { return greenlet::switching{next}; }
+
+inline greenlet::promise_type& greenlet::to_be_continued() const {
+    if (!coroutine_) throw std::logic_error{"empty greenlet: default-constructed or moved from"};
+    if (coroutine_.done()) throw std::logic_error{"this greenlet has ended"};
+    if (coroutine_.promise().next_) throw std::logic_error{"this greenlet is running already"};
+    return coroutine_.promise();
+}
+
+inline void greenlet::run() {
+    promise_type* next = &to_be_continued();
+    next->next_ = &next;
+    while (promise_type* const current = std::exchange(next, nullptr))
+        std::coroutine_handle<promise_type>::from_promise(*current).resume();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_GENERATOR_HPP
+
+// netnotes/coro/task.hpp: functions that wait
+// SPDX-License-Identifier: MIT
+//
+// A server with a thousand clients waits in a thousand places. A thread for each client costs a thousand stacks.
+// Callbacks need only one stack, but they cut each conversation into pieces. A coroutine is a function that can wait
+// without keeping a thread. `co_await` suspends it, and the event loop resumes it when its event has happened. So it
+// reads like the blocking program.
+//
+//     task<std::string> ask(async_stream& server, std::string_view question) {
+//         co_await server.send_all(question);                     other tasks run during the wait
+//         co_return co_await receive_line(server);                a task awaits a task as a function calls a function
+//     }
+//
+//        outer ── co_await inner() ──> inner ── co_await (an operation) ──┐
+//          ^                             ^                                │ the stack is empty; the frames are on the
+//          |                             └────── the loop resumes it ─────┘ heap, and each frame knows which frame
+//          └────── co_return value ──────┘                                  awaits it
+//
+// A task is lazy. Calling the function only makes its frame, and co_await begins it. So a task that is never awaited
+// never runs, which is why the class is [[nodiscard]]. The task begins inside the expression that awaits it, so
+// arguments passed by reference stay valid. To run a task concurrently with its caller, use spawn() (coro/loop.hpp).
+//
+// If a task is cancelled, its wait throws netnotes::cancelled. Destructors then clean up, as in any function. The class
+// is not a std::exception, so a handler that logs every std::exception and continues does not swallow it. If a task
+// swallows it anyway, its next wait throws it again.
+//
+// g++ 12 compiles some expressions around co_await wrongly, and prints no warning. With that compiler write
+//     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
+//     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
+//     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
+//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor such a
+//                                                                std::function argument, nor [n](T) {...}(co_await x)
+//     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
+//     auto text = co_await x; throw error{text};     not   throw error{co_await x}
+//     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
+// clang and newer versions of g++ compile both columns correctly. The examples and tests use the left column.
+// `sh tests/gcc12_coroutines.sh FILE...` finds expressions of the right column in your sources.
+//
+// On this page:  task, cancelled · for authors of awaitables: fiber, operation, awaited_once
+// The notes:     asyncio, async/await; examples 24 to 26
+
+#ifndef NETNOTES_CORO_TASK_HPP
+#define NETNOTES_CORO_TASK_HPP
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+class scheduler;
+template <class T>
+class task_promise;
+template <class T>
+class task_awaiter;
+struct task_access;
+}  // namespace detail
+
+/// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
+/// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
+/// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
+class cancelled {
+  public:
+    /// Returns a fixed text for log messages.
+    [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
+};
+
+/// A coroutine that can wait. Its result is a value, a reference, nothing, or an exception. It begins when it is
+/// awaited, and it can be awaited once: `co_await f()`, or `co_await std::move(t)` for a variable. Before that it can
+/// be moved, not copied. It runs in the thread of its event loop.
+///
+/// A task that waits can be destroyed. Its variables are then destroyed, innermost call first, which nests on the
+/// stack. Each call takes 64 bytes with g++ -O2, and 160 bytes without optimization. So a depth of 50,000 calls is safe
+/// on a stack of 8 MiB. The end of a task, and its cancellation, do not nest.
+template <class T = void>
+class [[nodiscard]] task {
+  public:
+    /// Names the promise, as the language requires for a coroutine.
+    using promise_type = detail::task_promise<T>;
+
+    /// Makes an empty task. Awaiting it throws std::logic_error, as does awaiting a task that was moved from or
+    /// awaited.
+    task() noexcept = default;
+    /// Takes the coroutine of `other`, which is empty afterwards.
+    task(task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    /// Destroys the own coroutine and takes that of `other`, which is empty afterwards.
+    task& operator=(task&& other) noexcept {
+        task{std::move(other)}.swap(*this);
+        return *this;
+    }
+    /// Destroys the coroutine if it was never awaited, with its arguments.
+    ~task() {
+        if (coroutine_) coroutine_.destroy();
+    }
+    /// Exchanges the two coroutines.
+    void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
+
+    /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
+    /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
+    [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
+    /// A mistake: the message says what to write.
+    template <class Result = T>
+    detail::task_awaiter<Result> operator co_await() & {
+        static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
+    }
+
+  private:
+    friend promise_type;
+    friend detail::task_access;
+    explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+// ========================================================================================================
+// For authors of awaitables
+// ========================================================================================================
+
+namespace detail {
+
+class operation;
+
+/// Holds what a thread must remember from one coroutine to the next. A coroutine that ends does not resume its awaiter:
+/// it stores the awaiter in `next` and returns. So chains of any length end without nesting on the stack. "Symmetric
+/// transfer" gives the same only where the compiler turns a call into a jump. g++ does not below -O2 or with a
+/// sanitizer.
+struct relay {
+    std::coroutine_handle<> next;  ///< is resumed as soon as the running coroutine has returned
+    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the running chain
+
+    /// Resumes `coroutine`, and then each coroutine that is stored in `next`.
+    void resume(std::coroutine_handle<> coroutine) {
+        stack_begin = here();
+        coroutine.resume();
+        while (next) std::exchange(next, nullptr).resume();
+    }
+    /// Returns true if the stack is deep, because coroutines have begun inside one another. Then the loop should begin
+    /// the next coroutine.
+    [[nodiscard]] bool is_deep() const noexcept {
+        return static_cast<std::intptr_t>(stack_begin - here()) > most;
+    }
+
+  private:
+    static constexpr std::intptr_t most = 32 * 1024;  // bytes; musl's threads have 128 KiB in all
+    [[gnu::always_inline]] static std::uintptr_t here() noexcept {
+        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    }
+};
+inline constinit thread_local relay between{};
+
+/// Throws netnotes::cancelled.
+[[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+/// Throws std::logic_error for a task without a coroutine.
+[[noreturn]] inline void throw_empty_task() {
+    throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
+}
+
+/// A chain of tasks, each awaiting the next. It begins with the task that was started, by spawn() for example, and ends
+/// with the task that runs or waits. Other libraries call the whole chain a fibre, a green thread or a task.
+class fiber {
+  public:
+    fiber(const fiber&) = delete;
+    fiber& operator=(const fiber&) = delete;
+
+    /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
+    /// does every later wait. The loop resumes the chain later, not inside this call.
+    void cancel() noexcept;
+    /// Returns true after cancel() or withdraw().
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
+    /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
+    /// chain is then given back, although cancel() would come too late for that.
+    void withdraw() noexcept;
+    /// Returns true after withdraw().
+    [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
+    /// Returns the scheduler that resumes the chain. The chain must have begun.
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
+    /// Returns the name that was given to spawn().
+    [[nodiscard]] const char* name() const noexcept { return name_; }
+    /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
+    void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
+    /// Returns the coroutine that resume() resumes.
+    [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
+    /// Resumes the chain. This object may be destroyed when the call returns.
+    void resume() const { between.resume(goes_on_at_); }
+
+  protected:
+    fiber() noexcept = default;
+    /// Makes a chain of `loop`. `name` is not copied.
+    fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
+    /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
+    void belongs_to(const fiber& parent) noexcept {
+        loop_ = parent.loop_;
+        name_ = parent.name_;
+    }
+    /// Ends the wait of an awaiter that is stored outside of the coroutine. Call when the coroutine has been destroyed.
+    inline void leave_awaiter() noexcept;
+    ~fiber() = default;
+    /// Called once, when the outermost task has ended and its result is stored. It runs in the last step of the
+    /// coroutine, and may destroy the coroutine.
+    virtual void ended() noexcept = 0;
+    /// Makes the loop resume the chain at the next turn. Returns false if the chain has no loop.
+    virtual bool postpone() noexcept { return false; }
+
+  private:
+    friend operation;
+    friend scheduler;
+    friend class task_promise_base;
+    template <class T>
+    friend class task_awaiter;
+    scheduler* loop_ = nullptr;
+    const char* name_ = "";
+    operation* waits_for_ = nullptr;
+    // A chain runs, waits, or is in the ready queue. So one of each member is enough for all its tasks and awaiters.
+    std::coroutine_handle<> goes_on_at_;
+    fiber* next_ready_ = nullptr;
+    bool cancelled_ = false;
+    bool withdrawn_ = false;
+};
+
+/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// coroutine.
+class operation {
+  public:
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+    /// Returns the chain that waits. The operation must wait, or have waited.
+    [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
+
+  protected:
+    operation() noexcept = default;
+    /// Waits still only if the frame is destroyed during the wait. Then the derived class removes itself from its list.
+    /// (always_inline, because g++ takes the body of a coroutine for code that runs once, and would make this a call.)
+    [[gnu::always_inline]] ~operation() {
+        if (is_waiting()) [[unlikely]]
+            decided();
+    }
+    /// Begins the wait: from now on cancelled() may be called. Call in await_suspend().
+    void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
+        whose.waits_for_ = this;
+        whose.goes_on_at(waiter);
+    }
+    /// Returns true after the first waits().
+    [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
+    /// Returns true from waits() until decided().
+    [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
+    /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
+    void decided() noexcept {
+        chain().waits_for_ = nullptr;
+        chain_ &= ~waiting;
+    }
+    /// Gives up the wait, and makes sure that the loop resumes the coroutine later. Called when the chain is cancelled.
+    virtual void cancelled() noexcept = 0;
+
+  private:
+    friend fiber;
+    // The chain's address. Its lowest bit is set while this operation waits. An awaiter that is stored outside of its
+    // coroutine may be destroyed after the chain, so the destructor must not read the chain.
+    static constexpr std::uintptr_t waiting = 1;
+    std::uintptr_t chain_ = 0;
+};
+
+/// An awaitable that can be awaited once, because its awaiter takes over `parts`. Only an rvalue can be awaited, so
+/// code that awaits a variable twice does not compile.
+template <class Awaiter, class... Parts>
+class [[nodiscard]] awaited_once {
+  public:
+    /// Takes the arguments of the awaiter's constructor.
+    explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
+    /// Makes the awaiter when `co_await` begins.
+    [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
+
+  private:
+    std::tuple<Parts...> parts_;
+};
+
+inline void fiber::cancel() noexcept {
+    if (std::exchange(cancelled_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::leave_awaiter() noexcept {
+    if (waits_for_) [[unlikely]]
+        waits_for_->cancelled();
+}
+inline void fiber::withdraw() noexcept {
+    cancelled_ = true;
+    if (std::exchange(withdrawn_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+// Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
+// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
+// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
+// objects before it calls their destructors.
+
+inline constexpr bool keeps_frames =
+#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
+    false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    false;
+#else
+    true;
+#endif
+#else
+    true;
+#endif
+
+class frame_store {
+  public:
+    void* take(std::size_t size) {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
+        list& free = lists_[index];
+        if (!free.first) return ::operator new((step * index) + first_step);
+        --free.length;
+        return std::exchange(free.first, free.first->next);
+    }
+    void give_back(void* frame, std::size_t size) noexcept {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
+        if (!open_) return late(frame, size);
+        list& free = lists_[index];
+        free.first = new (frame) link{free.first};
+        ++free.length;
+    }
+
+  private:
+    static constexpr std::size_t step = 16;        // bytes between two sizes, as in malloc, ...
+    static constexpr std::size_t first_step = 24;  // ... which keeps 8 bytes of each block for itself
+    static constexpr std::uint32_t longest = 256;  // free frames kept of one size; further frames are deleted
+    struct link {
+        link* next;
+    };
+    struct list {
+        link* first;
+        std::uint32_t length;
+    };
+    static constexpr std::size_t index_of(std::size_t size) noexcept {
+        return size <= first_step ? 0 : (size - first_step + step - 1) / step;
+    }
+
+    void late(void* frame, std::size_t size) noexcept;
+    void empty() noexcept {
+        open_ = false;
+        for (list& free : lists_)
+            while (free.first) ::operator delete(std::exchange(free.first, free.first->next));
+    }
+
+    // No constructor and no destructor, so that access to the thread_local object needs no check whether it was made.
+    std::array<list, 128> lists_;
+    bool open_;
+    bool closed_;
+};
+inline constinit thread_local frame_store frames{};
+
+/// Takes a frame while the store is not open. The first frame that a thread gives back opens its store, and the end of
+/// the thread empties it. Frames that other thread_local objects give back after that are deleted.
+inline void frame_store::late(void* frame, std::size_t size) noexcept {
+    struct closing {
+        ~closing() {
+            frames.empty();
+            frames.closed_ = true;
+        }
+    };
+    if (closed_) return ::operator delete(frame);
+    static thread_local closing at_the_end;
+    static_cast<void>(at_the_end);
+    open_ = true;
+    give_back(frame, size);
+}
+
+class task_promise_base {
+  public:
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { frames.give_back(frame, size); }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept { return ending{}; }
+
+    /// Returns the chain that this task is a part of. The task must have begun.
+    [[nodiscard]] fiber& chain() const noexcept { return *fiber_; }
+
+    /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
+    void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
+    /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
+    ///
+    /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
+    /// call returns. A task that has waited stores the awaiter in relay::next when it ends. So does a task that the
+    /// loop had to begin because the stack was deep.
+    bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
+        continuation_ = awaiter;
+        fiber_ = &chain;
+        if (between.is_deep()) [[unlikely]] {
+            chain.goes_on_at(self);
+            if (chain.postpone()) return false;
+        }
+        state_ = state::in_place;
+        self.resume();
+        return std::exchange(state_, state::waiting) == state::ended;
+    }
+
+  private:
+    enum class state : char { waiting, in_place, ended };
+    struct ending {
+        bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+            task_promise_base& task = self.promise();
+            if (std::exchange(task.state_, state::ended) == state::in_place) return;
+            if (task.continuation_)
+                between.next = task.continuation_;
+            else
+                task.fiber_->ended();
+        }
+        void await_resume() const noexcept {}
+    };
+
+    std::coroutine_handle<> continuation_;
+    fiber* fiber_ = nullptr;
+    state state_ = state::waiting;
+};
+
+/// Stores what a task returned or threw.
+template <class T>
+class result {
+  public:
+    result() noexcept {}
+    result(const result&) = delete;
+    result& operator=(const result&) = delete;
+    ~result() { clear(); }
+    template <class Value>
+    void set_value(Value&& value) {
+        if constexpr (std::is_reference_v<T>)
+            new (&value_) stored{std::addressof(value)};
+        else
+            new (&value_) stored(std::forward<Value>(value));
+        kind_ = kind::value;
+    }
+    /// Stores an exception, and drops a value that is stored already. A destructor of a variable may throw after
+    /// co_return.
+    void set_exception(std::exception_ptr exception) noexcept {
+        clear();
+        new (&exception_) std::exception_ptr{std::move(exception)};
+        kind_ = kind::exception;
+    }
+    /// Returns the value, or throws the exception. Call once.
+    T take() {
+        if (kind_ == kind::exception) std::rethrow_exception(exception_);
+        if constexpr (std::is_reference_v<T>)
+            return static_cast<T>(*value_);
+        else
+            return std::move(value_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept {
+        return kind_ == kind::exception ? exception_ : nullptr;
+    }
+    /// Moves the result of `other` here.
+    void take_over(result& other) {
+        if (other.kind_ == kind::exception)
+            set_exception(other.exception_);
+        else if constexpr (std::is_reference_v<T>)
+            set_value(*other.value_);
+        else
+            set_value(std::move(other.value_));
+    }
+
+  private:
+    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
+    enum class kind : char { none, value, exception };
+    void clear() noexcept {
+        if (kind_ == kind::value) value_.~stored();
+        if (kind_ == kind::exception) exception_.~exception_ptr();
+        kind_ = kind::none;
+    }
+    union {
+        stored value_;
+        std::exception_ptr exception_;
+    };
+    kind kind_ = kind::none;
+};
+template <>
+class result<void> {
+  public:
+    void set_exception(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
+    void take() const {
+        if (exception_) std::rethrow_exception(exception_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept { return exception_; }
+    void take_over(result& other) noexcept { exception_ = std::move(other.exception_); }
+
+  private:
+    std::exception_ptr exception_;
+};
+
+template <class T>
+class task_promise : public task_promise_base {
+  public:
+    task<T> get_return_object() noexcept { return task<T>{std::coroutine_handle<task_promise>::from_promise(*this)}; }
+    template <class Value = T>
+    requires std::is_convertible_v<Value&&, T>
+    void return_value(Value&& value) { outcome.set_value(std::forward<Value>(value)); }
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<T> outcome;
+};
+template <>
+class task_promise<void> : public task_promise_base {
+  public:
+    task<void> get_return_object() noexcept {
+        return task<void>{std::coroutine_handle<task_promise>::from_promise(*this)};
+    }
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<void> outcome;
+};
+
+/// Owns the awaited task, so that its frame is destroyed at the end of the awaiting expression.
+template <class T>
+class [[nodiscard]] task_awaiter {
+  public:
+    explicit task_awaiter(std::coroutine_handle<task_promise<T>> awaited) noexcept : awaited_{awaited} {}
+    task_awaiter(task_awaiter&& other) noexcept : awaited_{std::exchange(other.awaited_, nullptr)} {}
+    task_awaiter& operator=(task_awaiter&&) = delete;
+    ~task_awaiter() {
+        if (awaited_) awaited_.destroy();
+    }
+    void operator co_await() & = delete;  // a task can be awaited once
+    bool await_ready() const noexcept { return false; }
+    /// Begins the task. If the task is empty, the awaiting task gives up its turn before the error is thrown. So a
+    /// program that tries again for ever still lets the other tasks run.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
+        fiber& whose = awaiter.promise().chain();
+        if (awaited_) [[likely]]
+            return !awaited_.promise().begin(awaited_, awaiter, whose);
+        whose.goes_on_at(awaiter);
+        return whose.postpone();
+    }
+    T await_resume() const {
+        if (!awaited_) [[unlikely]]
+            throw_empty_task();
+        return awaited_.promise().outcome.take();
+    }
+
+  private:
+    std::coroutine_handle<task_promise<T>> awaited_;
+};
+
+/// Lets code that starts tasks take the coroutine out of a task.
+struct task_access {
+    template <class T>
+    static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
+        return std::exchange(from.coroutine_, nullptr);
+    }
+};
+
+}  // namespace detail
+
+template <class T>
+detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
+    return detail::task_awaiter<T>{std::exchange(coroutine_, nullptr)};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TASK_HPP
+
+// netnotes/http/message.hpp: a request and a response, as values
+// SPDX-License-Identifier: MIT
+//
+// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
+//
+//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
+//        Host: example.com                 Content-Type: text/plain; charset=utf-8
+//                                          Content-Length: 6
+//
+//                                          hello
+//
+// Here both are values: they can be made by hand, changed, compared and tested without a network.
+//
+//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
+//        std::cout << ask.path();                                      // /notes
+//        std::cout << ask.query("page").value_or("1");                 // 2
+//
+//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
+//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
+//        http::redirect("/login/");
+//        http::not_found(ask);
+//
+// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
+// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
+// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
+// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
+//
+// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
+// chapters above this one derive from body_source, and this page only carries it.
+//
+// On this page:  body_source · request · response, not_found, redirect
+// Sources:       RFC 9112 §2; RFC 9110 §6
+// The notes:     Python Internet 模块
+
+#ifndef NETNOTES_HTTP_MESSAGE_HPP
+#define NETNOTES_HTTP_MESSAGE_HPP
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <initializer_list>
-#include <iterator>
+#include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
+
+// netnotes/http/date.hpp: points in time as HTTP writes them
+// SPDX-License-Identifier: MIT
+//
+//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
+//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
+//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
+//
+// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
+// the locale is German. Here names of days and months are always English.
+//
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
+// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+//
+// On this page:  time_point, write_date, read_date
+// Sources:       RFC 9110 §5.6.7
+
+#ifndef NETNOTES_HTTP_DATE_HPP
+#define NETNOTES_HTTP_DATE_HPP
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 // netnotes/ip/text.hpp: how addresses are read and written
 // SPDX-License-Identifier: MIT
@@ -713,6 +1649,185 @@ struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
 
 #endif  // NETNOTES_IP_TEXT_HPP
 
+
+namespace netnotes::http {
+
+/// A date of HTTP: seconds since 1970 in UTC, leap seconds not counted. std::chrono::floor<seconds> makes it out of
+/// system_clock::now().
+using time_point = std::chrono::sys_seconds;
+
+/// Returns the date as HTTP writes it, 29 characters: `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 to 9999 become
+/// the first or the last second of that range.
+[[nodiscard]] std::string write_date(time_point when);
+/// Reads a date in any of the three forms of RFC 9110 §5.6.7. Returns nullopt if the text is not such a date, if the
+/// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
+/// to be the name of a day. `now` decides the century where the year has two digits.
+[[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
+/// Reads a date, where `now` is the time of the system's clock.
+[[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
+    return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline constexpr std::array<std::string_view, 7> day_names{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                           "Thursday", "Friday", "Saturday"};
+inline constexpr std::string_view month_names = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+/// Reads a date from left to right. After the first character that does not fit, everything fails.
+class date_reader {
+  public:
+    constexpr explicit date_reader(std::string_view text) noexcept : rest_{text} {}
+
+    constexpr bool skip(std::string_view what) noexcept {
+        if (!rest_.starts_with(what)) return false;
+        rest_.remove_prefix(what.size());
+        return true;
+    }
+    /// Reads exactly `digits` digits; with `is_padded` the first may be a space instead.
+    constexpr bool number(unsigned digits, int& value, bool is_padded = false) noexcept {
+        if (rest_.size() < digits) return false;
+        value = 0;
+        for (unsigned i = 0; i < digits; ++i) {
+            const char c = is_padded && i == 0 && rest_[0] == ' ' ? '0' : rest_[i];
+            if (netnotes::detail::digit_value(c) > 9) return false;
+            value = value * 10 + (c - '0');
+        }
+        rest_.remove_prefix(digits);
+        return true;
+    }
+    constexpr bool month(unsigned& value) noexcept {
+        const std::string_view name = rest_.substr(0, 3);
+        if (name.size() != 3) return false;
+        for (value = 1; value <= 12; ++value)
+            if (month_names.substr(std::size_t{3} * (value - 1), 3) == name) return skip(name);
+        return false;
+    }
+    /// Reads the name of a day: all of it, or its first three letters.
+    constexpr bool day_name(bool is_short) noexcept {
+        for (const std::string_view name : day_names)
+            if (skip(is_short ? name.substr(0, 3) : name)) return true;
+        return false;
+    }
+    constexpr bool time_of_day(int& hour, int& minute, int& second) noexcept {
+        return number(2, hour) && skip(":") && number(2, minute) && skip(":") && number(2, second);
+    }
+    [[nodiscard]] constexpr bool at_end() const noexcept { return rest_.empty(); }
+    [[nodiscard]] constexpr std::string_view rest() const noexcept { return rest_; }
+
+  private:
+    std::string_view rest_;
+};
+
+inline void put_digits(std::string& out, unsigned value, unsigned digits) {
+    for (unsigned weight = digits == 4 ? 1000 : 10; weight > 0; weight /= 10)
+        out += static_cast<char>('0' + value / weight % 10);
+}
+
+}  // namespace detail
+
+inline std::string write_date(time_point when) {
+    namespace chrono = std::chrono;
+    constexpr time_point first = chrono::sys_days{chrono::year{0} / 1 / 1};
+    constexpr time_point last = chrono::sys_days{chrono::year{10000} / 1 / 1} - chrono::seconds{1};
+    when = when < first ? first : when > last ? last : when;
+    const auto day = chrono::floor<chrono::days>(when);
+    const chrono::year_month_day date{day};
+    const auto second = static_cast<unsigned>((when - day).count());
+    std::string text;
+    text.reserve(29);
+    text += detail::day_names[chrono::weekday{day}.c_encoding()].substr(0, 3);
+    text += ", ";
+    detail::put_digits(text, static_cast<unsigned>(date.day()), 2);
+    text += ' ';
+    text += detail::month_names.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
+    text += ' ';
+    detail::put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+    text += ' ';
+    detail::put_digits(text, second / 3600, 2);
+    text += ':';
+    detail::put_digits(text, second / 60 % 60, 2);
+    text += ':';
+    detail::put_digits(text, second % 60, 2);
+    text += " GMT";
+    return text;
+}
+
+inline std::optional<time_point> read_date(std::string_view text, time_point now) noexcept {
+    namespace chrono = std::chrono;
+    int day = 0, year = 0, hour = 0, minute = 0, second = 0;
+    unsigned month = 0;
+    detail::date_reader in{text};
+    bool is_read = false;
+    if (const std::size_t comma = text.find(','); comma == 3) {  // Sun, 06 Nov 1994 08:49:37 GMT
+        is_read = in.day_name(true) && in.skip(", ") && in.number(2, day) && in.skip(" ") && in.month(month) &&
+                  in.skip(" ") && in.number(4, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
+                  in.skip(" GMT");
+    } else if (comma != text.npos) {  // Sunday, 06-Nov-94 08:49:37 GMT
+        is_read = in.day_name(false) && in.skip(", ") && in.number(2, day) && in.skip("-") && in.month(month) &&
+                  in.skip("-") && in.number(2, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
+                  in.skip(" GMT");
+        const int this_year = static_cast<int>(chrono::year_month_day{chrono::floor<chrono::days>(now)}.year());
+        year += this_year / 100 * 100;
+        if (year > this_year + 50) year -= 100;
+    } else {  // Sun Nov  6 08:49:37 1994
+        is_read = in.day_name(true) && in.skip(" ") && in.month(month) && in.skip(" ") && in.number(2, day, true) &&
+                  in.skip(" ") && in.time_of_day(hour, minute, second) && in.skip(" ") && in.number(4, year);
+    }
+    const chrono::year_month_day date{chrono::year{year}, chrono::month{month},
+                                      chrono::day{static_cast<unsigned>(day)}};
+    if (!is_read || !in.at_end() || year < 1 || !date.ok()) return std::nullopt;
+    if (hour > 23 || minute > 59 || second > 60) return std::nullopt;  // 60: a leap second, which is the next one here
+    return chrono::sys_days{date} + chrono::hours{hour} + chrono::minutes{minute} + chrono::seconds{second};
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_DATE_HPP
+
+// netnotes/http/fields.hpp: the lines between the first line and the body
+// SPDX-License-Identifier: MIT
+//
+// A field is a line "name: value". A message has a list of them. The order is kept, and a name may come twice:
+//
+//        Host: example.com                    find("host")         "example.com"
+//        Accept: text/html                    find("accept")       "text/html", the first of two
+//        Accept: image/png                    joined("accept")     "text/html, image/png", which means the same
+//        Cookie: seen=1
+//
+//        http::fields fields{{"Content-Type", "text/html"}};
+//        fields.add("Set-Cookie", "seen=1");
+//        fields.set("Content-Type", "text/plain");
+//        for (const auto& [name, value] : fields) std::cout << name << " = " << value << '\n';
+//
+// A value that a stranger chose is dangerous here. If it holds a line's end, the text behind it becomes a field of its
+// own, or a second response: "/home\r\nSet-Cookie: admin=1" (CWE-113). So add() and set() refuse such a value. All text
+// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen.
+//
+// On this page:  field, fields
+// Sources:       RFC 9110 §5
+
+#ifndef NETNOTES_HTTP_FIELDS_HPP
+#define NETNOTES_HTTP_FIELDS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
 // netnotes/http/syntax.hpp: which characters HTTP allows where
 // SPDX-License-Identifier: MIT
 //
@@ -1045,251 +2160,6 @@ inline void fields::set(std::string_view name, std::string_view value) {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_FIELDS_HPP
-
-// netnotes/http/head.hpp: the head of a message, as views
-// SPDX-License-Identifier: MIT
-//
-// The parser fills a head with views into the bytes that the caller holds:
-//
-//        bytes   G E T   / n o t e s   H T T P / 1 . 1 \r\n H o s t : a \r\n \r\n
-//                └─┬─┘   └───┬─────┘                        └──┬──┘ │
-//        head    method    target                        fields()[0].name, .value
-//
-// The views are valid as long as these bytes. Nothing is allocated: there is room for 100 fields in the head itself,
-// which makes it 3 KiB large on a 64-bit machine. A server needs one head for all of its connections, because nothing
-// waits between parsing and using it. to_request() makes a value that owns its texts.
-//
-// On this page:  framing · message_head, request_head, response_head · to_request, to_response
-// Sources:       RFC 9112 §6.3, §9.3
-// Beside it:     http/parser.hpp, which fills a head; http/message.hpp, the values
-
-#ifndef NETNOTES_HTTP_HEAD_HPP
-#define NETNOTES_HTTP_HEAD_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string_view>
-
-
-// netnotes/http/message.hpp: a request and a response, as values
-// SPDX-License-Identifier: MIT
-//
-// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
-//
-//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
-//        Host: example.com                 Content-Type: text/plain; charset=utf-8
-//                                          Content-Length: 6
-//
-//                                          hello
-//
-// Here both are values: they can be made by hand, changed, compared and tested without a network.
-//
-//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
-//        std::cout << ask.path();                                      // /notes
-//        std::cout << ask.query("page").value_or("1");                 // 2
-//
-//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
-//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
-//        http::redirect("/login/");
-//        http::not_found(ask);
-//
-// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
-// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
-// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
-// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
-//
-// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
-//
-// On this page:  body_source · request · response, not_found, redirect
-// Sources:       RFC 9112 §2; RFC 9110 §6
-// The notes:     Python Internet 模块
-
-#ifndef NETNOTES_HTTP_MESSAGE_HPP
-#define NETNOTES_HTTP_MESSAGE_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-
-// netnotes/http/date.hpp: points in time as HTTP writes them
-// SPDX-License-Identifier: MIT
-//
-//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
-//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
-//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
-//
-// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
-// the locale is German. Here names of days and months are always English.
-//
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
-//
-// On this page:  time_point, write_date, read_date
-// Sources:       RFC 9110 §5.6.7
-
-#ifndef NETNOTES_HTTP_DATE_HPP
-#define NETNOTES_HTTP_DATE_HPP
-
-#include <array>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
-
-
-namespace netnotes::http {
-
-/// A date of HTTP: seconds since 1970 in UTC, leap seconds not counted. std::chrono::floor<seconds> makes it out of
-/// system_clock::now().
-using time_point = std::chrono::sys_seconds;
-
-/// Returns the date as HTTP writes it, 29 characters: `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 to 9999 become
-/// the first or the last second of that range.
-[[nodiscard]] std::string write_date(time_point when);
-/// Reads a date in any of the three forms of RFC 9110 §5.6.7. Returns nullopt if the text is not such a date, if the
-/// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
-/// to be the name of a day. `now` decides the century where the year has two digits.
-[[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
-/// Reads a date, where `now` is the time of the system's clock.
-[[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
-    return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
-}
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-inline constexpr std::array<std::string_view, 7> day_names{"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                           "Thursday", "Friday", "Saturday"};
-inline constexpr std::string_view month_names = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-/// Reads a date from left to right. After the first character that does not fit, everything fails.
-class date_reader {
-  public:
-    constexpr explicit date_reader(std::string_view text) noexcept : rest_{text} {}
-
-    constexpr bool skip(std::string_view what) noexcept {
-        if (!rest_.starts_with(what)) return false;
-        rest_.remove_prefix(what.size());
-        return true;
-    }
-    /// Reads exactly `digits` digits; with `is_padded` the first may be a space instead.
-    constexpr bool number(unsigned digits, int& value, bool is_padded = false) noexcept {
-        if (rest_.size() < digits) return false;
-        value = 0;
-        for (unsigned i = 0; i < digits; ++i) {
-            const char c = is_padded && i == 0 && rest_[0] == ' ' ? '0' : rest_[i];
-            if (netnotes::detail::digit_value(c) > 9) return false;
-            value = value * 10 + (c - '0');
-        }
-        rest_.remove_prefix(digits);
-        return true;
-    }
-    constexpr bool month(unsigned& value) noexcept {
-        const std::string_view name = rest_.substr(0, 3);
-        if (name.size() != 3) return false;
-        for (value = 1; value <= 12; ++value)
-            if (month_names.substr(std::size_t{3} * (value - 1), 3) == name) return skip(name);
-        return false;
-    }
-    /// Reads the name of a day: all of it, or its first three letters.
-    constexpr bool day_name(bool is_short) noexcept {
-        for (const std::string_view name : day_names)
-            if (skip(is_short ? name.substr(0, 3) : name)) return true;
-        return false;
-    }
-    constexpr bool time_of_day(int& hour, int& minute, int& second) noexcept {
-        return number(2, hour) && skip(":") && number(2, minute) && skip(":") && number(2, second);
-    }
-    [[nodiscard]] constexpr bool at_end() const noexcept { return rest_.empty(); }
-    [[nodiscard]] constexpr std::string_view rest() const noexcept { return rest_; }
-
-  private:
-    std::string_view rest_;
-};
-
-inline void put_digits(std::string& out, unsigned value, unsigned digits) {
-    for (unsigned weight = digits == 4 ? 1000 : 10; weight > 0; weight /= 10)
-        out += static_cast<char>('0' + value / weight % 10);
-}
-
-}  // namespace detail
-
-inline std::string write_date(time_point when) {
-    namespace chrono = std::chrono;
-    constexpr time_point first = chrono::sys_days{chrono::year{0} / 1 / 1};
-    constexpr time_point last = chrono::sys_days{chrono::year{10000} / 1 / 1} - chrono::seconds{1};
-    when = when < first ? first : when > last ? last : when;
-    const auto day = chrono::floor<chrono::days>(when);
-    const chrono::year_month_day date{day};
-    const auto second = static_cast<unsigned>((when - day).count());
-    std::string text;
-    text.reserve(29);
-    text += detail::day_names[chrono::weekday{day}.c_encoding()].substr(0, 3);
-    text += ", ";
-    detail::put_digits(text, static_cast<unsigned>(date.day()), 2);
-    text += ' ';
-    text += detail::month_names.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
-    text += ' ';
-    detail::put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    text += ' ';
-    detail::put_digits(text, second / 3600, 2);
-    text += ':';
-    detail::put_digits(text, second / 60 % 60, 2);
-    text += ':';
-    detail::put_digits(text, second % 60, 2);
-    text += " GMT";
-    return text;
-}
-
-inline std::optional<time_point> read_date(std::string_view text, time_point now) noexcept {
-    namespace chrono = std::chrono;
-    int day = 0, year = 0, hour = 0, minute = 0, second = 0;
-    unsigned month = 0;
-    detail::date_reader in{text};
-    bool is_read = false;
-    if (const std::size_t comma = text.find(','); comma == 3) {  // Sun, 06 Nov 1994 08:49:37 GMT
-        is_read = in.day_name(true) && in.skip(", ") && in.number(2, day) && in.skip(" ") && in.month(month) &&
-                  in.skip(" ") && in.number(4, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
-                  in.skip(" GMT");
-    } else if (comma != text.npos) {  // Sunday, 06-Nov-94 08:49:37 GMT
-        is_read = in.day_name(false) && in.skip(", ") && in.number(2, day) && in.skip("-") && in.month(month) &&
-                  in.skip("-") && in.number(2, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
-                  in.skip(" GMT");
-        const int this_year = static_cast<int>(chrono::year_month_day{chrono::floor<chrono::days>(now)}.year());
-        year += this_year / 100 * 100;
-        if (year > this_year + 50) year -= 100;
-    } else {  // Sun Nov  6 08:49:37 1994
-        is_read = in.day_name(true) && in.skip(" ") && in.month(month) && in.skip(" ") && in.number(2, day, true) &&
-                  in.skip(" ") && in.time_of_day(hour, minute, second) && in.skip(" ") && in.number(4, year);
-    }
-    const chrono::year_month_day date{chrono::year{year}, chrono::month{month},
-                                      chrono::day{static_cast<unsigned>(day)}};
-    if (!is_read || !in.at_end() || year < 1 || !date.ok()) return std::nullopt;
-    if (hour > 23 || minute > 59 || second > 60) return std::nullopt;  // 60: a leap second, which is the next one here
-    return chrono::sys_days{date} + chrono::hours{hour} + chrono::minutes{minute} + chrono::seconds{second};
-}
-
-}  // namespace netnotes::http
-
-#endif  // NETNOTES_HTTP_DATE_HPP
-
 
 // netnotes/http/media.hpp: what kind of text or picture a body is
 // SPDX-License-Identifier: MIT
@@ -1943,6 +2813,7 @@ class request {
     http::fields fields_;
     std::string body_;
     body_source* source_ = nullptr;
+    bool is_given_ = false;  // recv() has returned body_
 };
 
 /// A response: status, fields, and a body. The server adds Date, Content-Length or Transfer-Encoding, and Connection.
@@ -2025,6 +2896,246 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 }  // namespace netnotes
 
 #endif  // NETNOTES_HTTP_MESSAGE_HPP
+
+
+namespace netnotes::http {
+
+/// Says how the body of an answer travels.
+enum class body_coding : std::uint8_t {
+    none,         ///< there is no body: HEAD, 204, 304
+    length,       ///< Content-Length
+    chunked,      ///< Transfer-Encoding: chunked
+    until_close,  ///< the end of the connection is the end of the body
+};
+/// Says what a head depends on besides the response.
+struct head_context {
+    std::string_view date{};   ///< the value of the field Date
+    bool is_head = false;      ///< the request was HEAD
+    int minor_version = 1;     ///< of the request
+    bool keeps_alive = true;   ///< the connection can carry one more request
+};
+/// Appends the head of an answer to `to`, and returns how its body must follow. Sets `keeps_alive` to false if the
+/// response has a field `Connection: close`, or if the body ends with the connection.
+///
+/// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
+/// Date, unless `date` is empty. The status must not be 1xx. The fields cannot hold a line's end: see fields::add().
+body_coding write_head(std::string& to, const response& answer, head_context& context);
+
+/// Returns a body that is made piece by piece. Empty pieces are skipped. If the generator throws, the connection ends in a reset, so that the client can tell that a part is missing.
+[[nodiscard]] std::unique_ptr<body_source> pieces(generator<std::string> from);
+
+/// What a line of the access log says.
+struct access_entry {
+    std::string_view peer{};     ///< the client's address, without its port
+    std::time_t when = 0;        ///< seconds since 1970
+    std::string_view request{};  ///< the first line of the request
+    int status = 0;
+    std::uint64_t bytes = 0;     ///< of the body that was sent
+    std::string_view referer{}, user_agent{};  ///< fields of the request; empty: "-"
+};
+/// Returns a line in the combined format of Apache and nginx, without its end and in UTC:
+///
+///     192.0.2.1 - - [06/Nov/1994:08:49:37 +0000] "GET / HTTP/1.1" 200 6 "-" "curl/7.88.1"
+///
+/// A client chooses the request and two fields. So they are made visible and quoted: no client can forge a line or
+/// control the terminal that shows the log. At most 1,000 bytes of each are shown.
+[[nodiscard]] std::string access_line(const access_entry& entry);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline void append_number(std::string& to, std::uint64_t number) {
+    std::array<char, 20> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    to.append(digits.data(), end);
+}
+class generated_body final : public body_source {
+  public:
+    explicit generated_body(generator<std::string> from) noexcept : from_{std::move(from)} {}
+    task<std::span<const std::byte>> next() override {
+        for (;;) {
+            std::string* const piece = from_.next();
+            if (!piece) co_return std::span<const std::byte>{};
+            if (!piece->empty()) co_return std::as_bytes(std::span<const char>{piece->data(), piece->size()});
+        }
+    }
+
+  private:
+    generator<std::string> from_;
+};
+
+}  // namespace detail
+
+inline body_coding write_head(std::string& to, const response& answer, head_context& context) {
+    const bool may_have_body = answer.status.allows_body();
+    const std::optional<std::uint64_t> size = answer.source ? answer.source->size() : std::optional{answer.body.size()};
+    body_coding how = body_coding::length;
+    if (!may_have_body)
+        how = body_coding::none;
+    else if (!size)
+        how = context.minor_version > 0 ? body_coding::chunked : body_coding::until_close;
+    // A HEAD request is answered with the fields that GET would have, so the connection does not end with this body.
+    if (how == body_coding::until_close && !context.is_head) context.keeps_alive = false;
+
+    to += "HTTP/1.1 ";
+    detail::append_number(to, static_cast<std::uint64_t>(answer.status.code()));
+    to += ' ';
+    to += answer.status.reason();
+    to += "\r\n";
+    if (!context.date.empty()) {
+        to += "Date: ";
+        to += context.date;
+        to += "\r\n";
+    }
+    for (const auto& [name, value] : answer.fields) {
+        switch (name.size()) {
+            case 4:
+                if (!context.date.empty() && same_name(name, "date")) continue;
+                break;
+            case 10:
+                if (same_name(name, "connection")) continue;
+                break;
+            case 14:
+                if (same_name(name, "content-length")) continue;
+                break;
+            case 17:
+                if (same_name(name, "transfer-encoding")) continue;
+                break;
+            default: break;
+        }
+        to += name;
+        to += ": ";
+        to += value;
+        to += "\r\n";
+    }
+    if (context.keeps_alive && answer.fields.has_element("connection", "close")) context.keeps_alive = false;
+    if (!context.keeps_alive)
+        to += "Connection: close\r\n";
+    else if (context.minor_version == 0)
+        to += "Connection: keep-alive\r\n";  // in HTTP/1.0 it is the exception
+    if (how == body_coding::length) {
+        to += "Content-Length: ";
+        detail::append_number(to, *size);
+        to += "\r\n";
+    } else if (how == body_coding::chunked) {
+        to += "Transfer-Encoding: chunked\r\n";
+    }
+    to += "\r\n";
+    return context.is_head ? body_coding::none : how;
+}
+
+inline std::unique_ptr<body_source> pieces(generator<std::string> from) {
+    return std::make_unique<detail::generated_body>(std::move(from));
+}
+
+inline std::string access_line(const access_entry& entry) {
+    constexpr std::size_t most = 1000;
+    const auto shown = [](std::string_view text) { return text.empty() ? std::string{"\"-\""} : quoted(text.substr(0, most)); };
+    // "Sun, 06 Nov 1994 08:49:37 GMT" has all parts of "06/Nov/1994:08:49:37".
+    const std::string date = write_date(time_point{std::chrono::seconds{entry.when}});
+    const std::string_view parts{date};
+    std::string line{entry.peer.empty() ? std::string_view{"-"} : entry.peer};
+    line += " - - [";
+    line += parts.substr(5, 2);
+    line += '/';
+    line += parts.substr(8, 3);
+    line += '/';
+    line += parts.substr(12, 4);
+    line += ':';
+    line += parts.substr(17, 8);
+    line += " +0000] ";
+    line += shown(entry.request);
+    line += ' ';
+    detail::append_number(line, static_cast<std::uint64_t>(entry.status));
+    line += ' ';
+    detail::append_number(line, entry.bytes);
+    line += ' ';
+    line += shown(entry.referer);
+    line += ' ';
+    return line += shown(entry.user_agent);
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_ANSWER_HPP
+
+// netnotes/http/body.hpp: the bytes behind the head
+// SPDX-License-Identifier: MIT
+//
+// The head says where the body ends (see framing in http/head.hpp). If the sender does not know the length in advance,
+// it sends the body in chunks. Each chunk has its size before it, in hexadecimal digits, and the chunk of size 0 is the
+// end:
+//
+//        5\r\n                      5 bytes follow
+//        hello\r\n
+//        6;a=b\r\n                  6 bytes follow; behind the semicolon are extensions, which mean nothing to us
+//         world\r\n
+//        0\r\n                      the end
+//        Checksum: 1234\r\n         trailers: fields that the sender knew only now
+//        \r\n                       the end of the trailers
+//
+// A decoder takes bytes as they come and returns the bytes of the body among them, as views. It copies nothing but
+// trailers.
+//
+//        http::body_decoder body{head.body(), bounds};
+//        while (!body.is_done() && !bytes.empty()) {
+//            const auto piece = body.next(bytes);
+//            if (body.is_refused()) throw bad_body{body.refusal().message()};
+//            use(piece.data);                                  // perhaps empty: these bytes were the frame of a chunk
+//            bytes.remove_prefix(piece.consumed);
+//        }
+//
+// Everything that a stranger can make large is counted: the body, the extensions, and the trailers. A size with more
+// than 16 digits would wrap around in 64 bits, and then two programs would see two bodies, so it is refused.
+//
+// Trailers stay apart from the fields of the head. If a trailer could add Content-Length or Host to a message after it
+// was checked, the check would be worth nothing (RFC 9110 §6.5.1).
+//
+// On this page:  body_decoder · write_chunk_head, last_chunk
+// Sources:       RFC 9112 §6.3, §7.1
+
+#ifndef NETNOTES_HTTP_BODY_HPP
+#define NETNOTES_HTTP_BODY_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+
+// netnotes/http/head.hpp: the head of a message, as views
+// SPDX-License-Identifier: MIT
+//
+// The parser fills a head with views into the bytes that the caller holds:
+//
+//        bytes   G E T   / n o t e s   H T T P / 1 . 1 \r\n H o s t : a \r\n \r\n
+//                └─┬─┘   └───┬─────┘                        └──┬──┘ │
+//        head    method    target                        fields()[0].name, .value
+//
+// The views are valid as long as these bytes. Nothing is allocated: there is room for 100 fields in the head itself,
+// which makes it 3 KiB large on a 64-bit machine. A server needs one head for all of its connections, because nothing
+// waits between parsing and using it. to_request() makes a value that owns its texts.
+//
+// On this page:  framing · message_head, request_head, response_head · to_request, to_response
+// Sources:       RFC 9112 §6.3, §9.3
+// Beside it:     http/parser.hpp, which fills a head; http/message.hpp, the values
+
+#ifndef NETNOTES_HTTP_HEAD_HPP
+#define NETNOTES_HTTP_HEAD_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
 
 
 
@@ -3155,6 +4266,9304 @@ inline void body_decoder::parse_trailers() {
 #endif  // NETNOTES_HTTP_BODY_HPP
 
 
+// netnotes/http/exchange.hpp: one connection of a web server, from its first byte to its last
+// SPDX-License-Identifier: MIT
+//
+// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. All of the trouble is in what may
+// happen between these steps, and each case has an answer here:
+//
+//        recv ──> head whole? ──yes──> handler(request) ──> answer ──> out ──┐   another head is there already:
+//          ^          │no: keep the rest, until the head's deadline          │   do not send yet (pipelining)
+//          │          v                                                      │
+//          └── receive more                     send all answers together <──┘
+//
+//   a head comes in pieces          the rest is kept in memory that is freed when it is used up
+//   a head comes too slowly         408 after head_timeout, counted from the head's first byte
+//   bytes that are no request       400 and a sentence that names the line, and the connection ends
+//   the handler reads no body       up to 64 KiB of it are discarded, and beyond that the connection ends
+//   `Expect: 100-continue`          "100 Continue" when the handler first waits for the body, not before
+//   the handler throws              500 without details; on_error gets them
+//   an answer cannot be finished    a reset, so that the client can tell
+//   the server ends the connection  while the client may still send: it stops sending and reads on for a while. A close
+//                                   at once would become a reset, and a reset may destroy the answer on its way
+//                                   (RFC 9112 §9.6)
+//
+// While a connection is idle it holds neither a buffer nor a request, only the frame of its task.
+//
+// On this page:  server_options · body_error · request_handler · detail::exchange
+// Below it:      http/link.hpp, http/parser.hpp, http/body.hpp, http/answer.hpp, http/file.hpp
+// Above it:      http/server.hpp, which accepts the connections
+// Sources:       RFC 9112 §6, §9; RFC 9110 §10.1.1 (Expect)
+
+#ifndef NETNOTES_HTTP_EXCHANGE_HPP
+#define NETNOTES_HTTP_EXCHANGE_HPP
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+// netnotes/coro/byte_stream.hpp: a stream of your own, and lines over it
+// SPDX-License-Identifier: MIT
+//
+// A protocol such as HTTP needs only four calls of its connection: recv, send, shutdown and close. So it can run over
+// anything that has them: a socket, a connection that TLS encrypts, or a stream in memory for a test. The concept
+// async_byte_stream names these four calls:
+//
+//     class encrypted {
+//       public:
+//         encrypted(async_stream below) : below_{std::move(below)} {}          not explicit, so serve() can make it
+//         task<std::size_t> recv(mutable_buffer buffer);                       at least one byte; 0 at the end
+//         task<std::size_t> send(const_buffer bytes);                          at least one byte
+//         void shutdown(shutdown_direction direction) { below_.shutdown(direction); }
+//         void close() noexcept { below_.close(); }
+//     };
+//     task<> talk(encrypted client) {                                          a handler for serve()
+//         basic_async_buffered_stream lines{std::move(client)};
+//         auto line = co_await lines.recv_line(); ...
+//     }
+//     loop.run(serve(where, talk));
+//
+//        your protocol ──> basic_async_buffered_stream<encrypted> ──> encrypted ──> async_stream ──> kernel
+//
+// On this page:  async_byte_stream · basic_async_buffered_stream
+// Beside it:     coro/buffered.hpp, the same calls for sockets, with less memory and fewer copies
+
+#ifndef NETNOTES_CORO_BYTE_STREAM_HPP
+#define NETNOTES_CORO_BYTE_STREAM_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// netnotes/socket/socket.hpp: the socket
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
+// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
+// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
+// things that programs often get wrong:
+//
+//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
+//   the peer is gone (SIGPIPE)               an error, not the death of the process
+//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
+//                                            it. It is reported as errc::timed_out, never as EAGAIN
+//   a child process inherits descriptors     close-on-exec, always
+//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//
+//        server                                     client
+//          socket{inet, stream}                       socket{inet, stream}
+//          bind({any, 6666})                          |
+//          listen()                                   |
+//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
+//            └─> a new socket  <───── bytes ────────> send_all, recv
+//
+// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
+// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
+//
+//   Python                          C                                here
+//   socket(family, type)            socket                           socket{family, type}
+//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
+//   connect / connect_ex            connect                          connect(where) / connect(where, error)
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
+//   send / sendall                  send / a loop                    send / send_all
+//   sendfile                        sendfile                         send_file
+//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
+//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
+//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
+//   setsockopt, getsockopt          the same                         set_option, get_option
+//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
+//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
+//   fileno, detach                  the int itself                   native_handle, release
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
+//   socketpair, getaddrinfo         the same                         socket_pair, resolve
+//
+// On this page:  socket · socket_pair
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
+// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+
+#ifndef NETNOTES_SOCKET_SOCKET_HPP
+#define NETNOTES_SOCKET_SOCKET_HPP
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+// netnotes/ip/endpoint.hpp: endpoints, ports and services
+// SPDX-License-Identifier: MIT
+//
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
+// together are an *endpoint*:
+//
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
+//
+// On this page:  endpoint · parse_port, read_port · host_port, parse_host_port, read_host_port · port_class,
+//                classify_port · service, find_service · the literal _endpoint
+// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
+
+#ifndef NETNOTES_IP_ENDPOINT_HPP
+#define NETNOTES_IP_ENDPOINT_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// netnotes/ip/address.hpp: addresses
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
+// 32 bits, an IPv6 address 128:
+//
+//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
+//
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
+// so a wrong literal does not compile:
+//
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
+//
+// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_ADDRESS_HPP
+#define NETNOTES_IP_ADDRESS_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+
+
+namespace netnotes {
+
+// ---- IPv4 ----------------------------------------------------------------------------------------------
+
+/// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…; and of RFC 1112 §4: 1110… (multicast), 1111…
+/// (reserved).
+/// History since 1993, when prefixes of any length replaced them (CIDR, RFC 4632); still taught and asked.
+enum class ipv4_class : char { a = 'A', b = 'B', c = 'C', d = 'D', e = 'E' };
+
+/// An IPv4 address (RFC 791): a 32-bit number. It names an *interface*, not a computer (RFC 1122 §3.3.4.1).
+class ipv4_address : public detail::printable<ipv4_address> {
+  public:
+    static constexpr unsigned width = 32;             ///< bits
+    static constexpr std::size_t text_capacity = 16;  ///< room that any address's text needs, INET_ADDRSTRLEN
+
+    /// 0.0.0.0
+    constexpr ipv4_address() noexcept = default;
+    /// Takes the number in host byte order: 0x7f000001 is 127.0.0.1.
+    constexpr explicit ipv4_address(std::uint32_t value) noexcept : value_{value} {}
+    constexpr ipv4_address(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept
+        : value_{std::uint32_t{a} << 24 | std::uint32_t{b} << 16 | std::uint32_t{c} << 8 | d} {}
+    /// Takes four octets in the order in which they are written, which is also the order of the wire.
+    constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
+        : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
+    /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
+    constexpr explicit ipv4_address(std::string_view text) {
+        if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
+            throw parse_error{"IPv4 address", text, why};
+    }
+    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
+    static constexpr std::optional<ipv4_address> parse(std::string_view text, parse_failure& why) noexcept {
+        std::uint32_t value{};
+        if (!detail::read_ipv4(text.data(), text.data() + text.size(), value, why)) return std::nullopt;
+        return ipv4_address{value};
+    }
+    static constexpr std::optional<ipv4_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns 0.0.0.0. A socket bound to it receives at every local address (INADDR_ANY, ip(7)).
+    static constexpr ipv4_address any() noexcept { return {}; }
+    /// Returns 127.0.0.1, this host.
+    static constexpr ipv4_address loopback() noexcept { return {127, 0, 0, 1}; }
+    /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
+    static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
+
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
+    [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
+        return {octet(24), octet(16), octet(8), octet(0)};
+    }
+    [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
+
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
+    /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
+    /// Returns true in 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see
+    /// special_range.
+    [[nodiscard]] constexpr bool is_private() const noexcept {
+        return in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16);
+    }
+    /// Returns true in 169.254/16 (RFC 3927).
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return in(0xa9fe0000, 16); }
+    /// Returns true in 224.0.0.0/4, all of it: a group has no host part that could be all ones (RFC 1112 §4).
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return in(0xe0000000, 4); }
+    /// Returns true in 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return in(0xf0000000, 4); }
+    [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffffffff; }
+    /// Returns true in 192.0.2/24, 198.51.100/24, 203.0.113/24, which are for examples in texts (RFC 5737).
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return in(0xc0000200, 24) || in(0xc6336400, 24) || in(0xcb007100, 24);
+    }
+    /// Returns true in 100.64/10, between a provider and its customers (RFC 6598).
+    [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
+    /// Returns true in 198.18/15 (RFC 2544).
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
+    /// Returns true if the address may be reachable from everywhere, by the IANA registry. Returns false for a
+    /// multicast group that is local to the link or to an organisation (RFC 5771, RFC 2365).
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Returns true if the address is global and belongs to a single host; see ipv6_address::is_global_unicast().
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
+
+    /// Returns the name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
+    [[nodiscard]] std::string reverse_pointer() const;
+    /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
+    constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
+
+    friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
+
+  private:
+    constexpr std::uint8_t octet(unsigned shift) const noexcept { return static_cast<std::uint8_t>(value_ >> shift); }
+    constexpr bool in(std::uint32_t block, unsigned prefix) const noexcept {
+        return (value_ ^ block) >> (32 - prefix) == 0;
+    }
+
+    std::uint32_t value_ = 0;
+};
+
+// ---- IPv6 ----------------------------------------------------------------------------------------------
+
+/// An IPv6 address (RFC 4291) and, where it has one, its zone (RFC 4007): `fe80::1%eth0`. Link-local
+/// addresses mean something else on every link, so the zone takes part in comparison.
+///
+/// ::ffff:192.0.2.1 is an IPv4-mapped address: a dual-stack socket shows its IPv4 peers in this form. The is_…
+/// questions look at the IPv4 address inside, because ::ffff:127.0.0.1 must not pass a filter (the fault of
+/// CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There is_global() and
+/// is_global_unicast() look inside, and embedded_ipv4() returns what they see.
+class ipv6_address : public detail::printable<ipv6_address> {
+  public:
+    static constexpr unsigned width = 128;            ///< bits
+    static constexpr std::size_t text_capacity = 64;  ///< 45 for the longest address, '%' and 15 for the zone
+
+    /// ::
+    constexpr ipv6_address() noexcept = default;
+    /// Takes sixteen octets in the order of the wire.
+    constexpr explicit ipv6_address(const std::array<std::uint8_t, 16>& octets) noexcept {
+        for (unsigned i = 0; i < 8; ++i) {
+            value_.high = value_.high << 8 | octets[i];
+            value_.low = value_.low << 8 | octets[i + 8];
+        }
+    }
+    /// Takes the address as a number of 128 bits, without a zone; see to_uint().
+    constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
+    /// Takes an IPv4 address into its IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+    constexpr explicit ipv6_address(ipv4_address address) noexcept
+        : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
+    /// Reads any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
+    constexpr explicit ipv6_address(std::string_view text) {
+        if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
+            throw parse_error{"IPv6 address", text, why};
+    }
+    static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
+        ipv6_address address;
+        if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
+            return std::nullopt;
+        return address;
+    }
+    static constexpr std::optional<ipv6_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
+    static constexpr ipv6_address any() noexcept { return {}; }
+    /// ::1
+    static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
+
+    /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
+    [[nodiscard]] constexpr uint128 to_uint() const noexcept { return value_; }
+    [[nodiscard]] constexpr std::array<std::uint8_t, 16> to_octets() const noexcept {
+        std::array<std::uint8_t, 16> octets{};
+        for (unsigned i = 0; i < 8; ++i) {
+            octets[i] = static_cast<std::uint8_t>(value_.high >> (56 - 8 * i));
+            octets[i + 8] = static_cast<std::uint8_t>(value_.low >> (56 - 8 * i));
+        }
+        return octets;
+    }
+    /// Returns the zone, an interface's name or number, or an empty text. It is valid as long as this object.
+    [[nodiscard]] constexpr std::string_view zone() const noexcept { return zone_.view(); }
+    /// Returns the same address in another zone, or without a zone for "". Throws parse_error for a zone of more than
+    /// 15 characters, or for a zone that could not be read back.
+    [[nodiscard]] constexpr ipv6_address with_zone(std::string_view zone) const {
+        parse_failure why;
+        ipv6_address changed{value_, {}};
+        if (zone.empty()) return changed;
+        if (is_mapped()) throw parse_error{"zone", zone, parse_failure{"an IPv4-mapped address has no zone", 0}};
+        if (!detail::read_zone(zone.data(), zone.data() + zone.size(), changed.zone_, why))
+            throw parse_error{"zone", zone, why};
+        return changed;
+    }
+
+    /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
+    [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
+        if (!is_mapped()) return std::nullopt;
+        return ipv4_address{static_cast<std::uint32_t>(value_.low)};
+    }
+    /// Returns the router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
+    [[nodiscard]] constexpr std::optional<ipv4_address> six_to_four() const noexcept {
+        if (value_.high >> 48 != 0x2002) return std::nullopt;
+        return ipv4_address{static_cast<std::uint32_t>(value_.high >> 16)};
+    }
+    struct teredo_parts {
+        ipv4_address server;
+        ipv4_address client;
+    };
+    /// Returns the server and the client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380
+    /// §4).
+    [[nodiscard]] constexpr std::optional<teredo_parts> teredo() const noexcept {
+        if (value_.high >> 32 != 0x20010000) return std::nullopt;
+        return teredo_parts{ipv4_address{static_cast<std::uint32_t>(value_.high)},
+                            ipv4_address{static_cast<std::uint32_t>(~value_.low)}};
+    }
+
+    /// Returns the IPv4 host that a packet to this address may reach, because a translator or a tunnel extracts the
+    /// IPv4 address. Returns nullopt if the address has no such form:
+    ///
+    ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
+    ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
+    ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
+    ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
+    ///     2001:0:…              Teredo, the client                                 RFC 4380 §4
+    ///     …:0:5efe:a.b.c.d      ISATAP under any prefix, also 200:5efe             RFC 5214 §6.1
+    ///
+    /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        const auto low = static_cast<std::uint32_t>(value_.low);
+        if (is_mapped() || is_compatible() || is_nat64()) return ipv4_address{low};
+        if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
+        if (const auto router = six_to_four()) return router;
+        if (const auto parts = teredo()) return parts->client;
+        // The bits "universal" and "group" of the interface identifier do not count (RFC 4291 §2.5.1).
+        if ((value_.low >> 32 & ~std::uint64_t{0x0300'0000}) == 0x5efe && !is_multicast()) return ipv4_address{low};
+        return std::nullopt;
+    }
+
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
+        return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
+    }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return ask(&ipv4_address::is_loopback, value_ == detail::uint128{0, 1});
+    }
+    /// Returns true in fc00::/7, unique local addresses (RFC 4193), which correspond to 10/8 of IPv4.
+    [[nodiscard]] constexpr bool is_private() const noexcept { return ask(&ipv4_address::is_private, in(0xfc00, 7)); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept {
+        return ask(&ipv4_address::is_link_local, in(0xfe80, 10));
+    }
+    /// Returns true in fec0::/10, deprecated in 2004 (RFC 3879).
+    [[nodiscard]] constexpr bool is_site_local() const noexcept { return in(0xfec0, 10); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return ask(&ipv4_address::is_multicast, in(0xff00, 8));
+    }
+    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF". These are all
+    /// blocks but 2000::/3, fc00::/7, fe80::/9 and ff00::/8. (The block 0000::/8 contains ::1. The block fec0::/10 is
+    /// reserved, too; see is_site_local().)
+    [[nodiscard]] constexpr bool is_reserved() const noexcept {
+        return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
+    }
+    /// Returns true in 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return ask(&ipv4_address::is_documentation, value_.high >> 32 == 0x20010db8 || in(0x3fff, 16, 0, 4));
+    }
+    /// Returns true in 2001:2::/48 (RFC 5180).
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
+        return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
+    }
+    /// Works like ipv4_address::is_global(). For multicast the scope nibble decides, and only 0xe is global (RFC 4291
+    /// §2.7). An address with an IPv4 address inside is global only if the IPv4 address is global, too; see
+    /// embedded_ipv4().
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
+    /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
+    /// stranger. The answer is false for loopback, private, site-local, reserved and deprecated addresses, also inside
+    /// other addresses.
+    /// Ask it of the endpoint that you then connect to, because a name may resolve differently the second time.
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
+
+    /// Returns all eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
+    [[nodiscard]] std::string exploded() const;
+    /// Returns thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
+    [[nodiscard]] std::string reverse_pointer() const;
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        return detail::mix(detail::mix(value_.high) ^ value_.low);
+    }
+    constexpr char* write(char* out) const noexcept { return detail::write_ipv6(out, value_, zone_); }
+
+    friend constexpr auto operator<=>(const ipv6_address&, const ipv6_address&) noexcept = default;
+
+  private:
+    friend class ip_address;
+    constexpr ipv6_address(detail::uint128 value, const detail::zone_name& zone) noexcept
+        : value_{value}, zone_{zone} {}
+    constexpr bool in(std::uint64_t group, unsigned prefix, std::uint64_t next = 0, unsigned more = 0) const noexcept {
+        return ((value_.high >> 32) ^ (group << 16 | next)) >> (32 - prefix - more) == 0;
+    }
+    constexpr bool is_mapped() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff; }
+    constexpr bool is_compatible() const noexcept {
+        return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
+    }
+    constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
+    // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
+    constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
+        return is_mapped() ? (ipv4_address{static_cast<std::uint32_t>(value_.low)}.*question)() : answer;
+    }
+
+    detail::uint128 value_;
+    detail::zone_name zone_;
+};
+
+// ---- Either --------------------------------------------------------------------------------------------
+
+/// An IPv4 or an IPv6 address. IPv4 sorts before IPv6; 127.0.0.1 and ::ffff:127.0.0.1 are different values.
+class ip_address : public detail::printable<ip_address> {
+  public:
+    static constexpr std::size_t text_capacity = ipv6_address::text_capacity;
+
+    /// 0.0.0.0
+    constexpr ip_address() noexcept = default;
+    constexpr ip_address(ipv4_address address) noexcept : value_{0, address.to_uint()} {}
+    constexpr ip_address(const ipv6_address& address) noexcept
+        : is_v6_{true}, value_{address.value_}, zone_{address.zone_} {}
+    /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
+    constexpr explicit ip_address(std::string_view text)
+        : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
+    static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
+        if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
+        return ipv6_address::parse(text, why);
+    }
+    static constexpr std::optional<ip_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
+    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
+    /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
+    [[nodiscard]] constexpr ipv4_address v4() const {
+        return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
+    }
+    [[nodiscard]] constexpr ipv6_address v6() const {
+        return is_v6_ ? as_v6() : throw std::logic_error{"v6() of an IPv4 address"};
+    }
+    /// Returns the IPv4 address inside an IPv4-mapped IPv6 address, and every other address unchanged. Use it to
+    /// compare and count the peers of a dual-stack listener.
+    [[nodiscard]] constexpr ip_address unmapped() const noexcept {
+        const auto mapped = is_v6_ ? as_v6().ipv4_mapped() : std::nullopt;
+        return mapped ? ip_address{*mapped} : *this;
+    }
+    /// Returns the IPv4 address inside an IPv6 address of any of the known forms; see ipv6_address::embedded_ipv4().
+    /// Returns nullopt for all others, and for an IPv4 address, which is inside nothing.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
+    }
+    /// Returns the next address, or nullopt beyond the last address. The zone stays.
+    [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
+        if (value_ == detail::ones(width())) return std::nullopt;
+        return ip_address{is_v6_, value_ + detail::uint128{0, 1}, zone_};
+    }
+    /// Returns the previous address, or nullopt before the first address. The zone stays.
+    [[nodiscard]] constexpr std::optional<ip_address> previous() const noexcept {
+        if (value_ == detail::uint128{}) return std::nullopt;
+        return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
+    }
+
+    /// Calls `question` with the ipv4_address or the ipv6_address.
+    constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
+
+    // The questions that both families answer; the families themselves say what each means.
+    // clang-format off
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
+    [[nodiscard]] constexpr bool is_private() const noexcept { return visit([](auto a) { return a.is_private(); }); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return visit([](auto a) { return a.is_link_local(); }); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return visit([](auto a) { return a.is_multicast(); }); }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
+    [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
+    constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
+    // clang-format on
+
+    friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
+
+  private:
+    friend class network;
+    template <class Output>
+    friend constexpr Output summarize(ip_address first, const ip_address& last, Output out);
+    constexpr ip_address(bool is_v6, detail::uint128 value, const detail::zone_name& zone = {}) noexcept
+        : is_v6_{is_v6},
+          value_{value},
+          zone_{is_v6 && ipv6_address{value, zone}.is_mapped() ? detail::zone_name{} : zone} {}
+    constexpr ipv4_address as_v4() const noexcept { return ipv4_address{static_cast<std::uint32_t>(value_.low)}; }
+    constexpr ipv6_address as_v6() const noexcept { return ipv6_address{value_, zone_}; }
+
+    bool is_v6_ = false;
+    detail::uint128 value_;
+    detail::zone_name zone_;
+};
+
+// ---- Longer texts --------------------------------------------------------------------------------------
+
+inline std::string ipv4_address::reverse_pointer() const {
+    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+}
+
+inline std::string ipv6_address::exploded() const {
+    std::string text;
+    for (const std::uint8_t octet : to_octets()) {
+        if (text.size() % 5 == 4) text += ':';
+        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
+    }
+    return zone().empty() ? text : detail::joined(text, '%', zone());
+}
+
+inline std::string ipv6_address::reverse_pointer() const {
+    const auto octets = to_octets();
+    std::string text;
+    for (std::size_t i = octets.size(); i-- > 0;)
+        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
+    return text + "ip6.arpa";
+}
+
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
+namespace literals {
+consteval ip_address operator""_ip(const char* text, std::size_t size) {
+    return ip_address{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+template <netnotes::detail::text_value Value>
+struct std::hash<Value> {
+    constexpr std::size_t operator()(const Value& value) const noexcept {
+        return static_cast<std::size_t>(value.hash());
+    }
+};
+
+#endif  // NETNOTES_IP_ADDRESS_HPP
+
+
+namespace netnotes {
+
+// ---- Endpoints -----------------------------------------------------------------------------------------
+
+/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
+/// is turned round only where the system's own structure is filled.
+class endpoint : public detail::printable<endpoint> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
+
+    /// 0.0.0.0:0
+    constexpr endpoint() noexcept = default;
+    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
+    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
+    /// §3.2.2.) Throws parse_error.
+    constexpr explicit endpoint(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"endpoint", text, why};
+        *this = *read;
+    }
+    /// Returns nullopt if the text is no endpoint; `why` then says why.
+    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
+        const auto refused = [&](std::string_view pattern, std::size_t position) {
+            why = parse_failure{pattern, position};
+            return std::nullopt;
+        };
+        const bool bracketed = text.starts_with('[');
+        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
+        if (colon >= text.size() || text[colon] != ':')
+            return refused("':' and a port are missing", std::min(colon, text.size()));
+        if (!bracketed && text.find(':', colon + 1) != text.npos)
+            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
+        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
+        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
+                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
+        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        std::uint32_t port = 0;
+        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
+            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
+        return endpoint{*address, static_cast<std::uint16_t>(port)};
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
+    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    constexpr char* write(char* out) const noexcept {
+        if (address_.is_v6()) *out++ = '[';
+        out = address_.write(out);
+        if (address_.is_v6()) *out++ = ']';
+        *out++ = ':';
+        return detail::write_number(out, port_);
+    }
+    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint16_t port_ = 0;
+};
+
+// ---- Ports and hosts, as a user types them -------------------------------------------------------------
+
+/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text is
+/// something else; `why` then says why.
+constexpr std::optional<std::uint16_t> parse_port(std::string_view text, parse_failure& why) noexcept {
+    std::uint32_t port = 0;
+    if (!detail::read_number(text.data(), text.data() + text.size(), 65535, port, why)) return std::nullopt;
+    return static_cast<std::uint16_t>(port);
+}
+constexpr std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
+    parse_failure why;
+    return parse_port(text, why);
+}
+/// Does the same for an argument of a program: `read_port(argv[1])`. Throws parse_error, whose what() is for example
+/// `"66666" is no port: the number is above 65535, at character 0`.
+constexpr std::uint16_t read_port(std::string_view text) {
+    parse_failure why;
+    const auto port = parse_port(text, why);
+    if (!port) throw parse_error{"port", text, why};
+    return *port;
+}
+
+/// A host and a port, for tcp_stream::connect(), async_connect() and resolve(). The host is a name or an address, and
+/// nobody has looked it up yet.
+struct host_port {
+    std::string host;  ///< without brackets: `example.net`, `192.0.2.1`, `2001:db8::1`
+    std::uint16_t port = 0;
+
+    host_port() = default;
+    host_port(std::string name_or_address, std::uint16_t its_port) : host{std::move(name_or_address)}, port{its_port} {}
+    /// Returns `example.net:80`, with brackets around an IPv6 address.
+    [[nodiscard]] std::string to_string() const {
+        const bool has_colon = host.find(':') != host.npos;
+        return detail::joined(has_colon ? "[" : "", host, has_colon ? "]:" : ":", std::to_string(port));
+    }
+    friend bool operator==(const host_port&, const host_port&) = default;
+};
+
+/// Reads `example.net:80`, `192.0.2.1:80` or `[2001:db8::1]:80`. With a default port the text may end behind the host.
+/// Returns nullopt if the text is something else; `why` then says why.
+///
+/// A host between brackets must be an IPv6 address. Any other host may be a name, so it must not be empty and has no
+/// space, control character, '/', '@', '[' or ']'.
+inline std::optional<host_port> parse_host_port(std::string_view text, parse_failure& why,
+                                                std::optional<std::uint16_t> default_port = std::nullopt) {
+    const auto refused = [&](std::string_view pattern, std::size_t at, unsigned char character = 0) {
+        why = parse_failure{pattern, at, 0, character};
+        return std::nullopt;
+    };
+    const bool bracketed = text.starts_with('[');
+    const std::size_t bracket = text.find(']');
+    if (bracketed && bracket == text.npos) return refused("']' is missing", text.size());
+    const std::size_t end = std::min(bracketed ? bracket + 1 : text.find(':'), text.size());
+    const std::string_view host = bracketed ? text.substr(1, end - 2) : text.substr(0, end);
+    if (bracketed && !ipv6_address::parse(host, why)) return why.shift(1), std::nullopt;
+    if (host.empty()) return refused("a host is missing", 0);
+    for (std::size_t at = 0; !bracketed && at < end; ++at) {
+        const auto c = static_cast<unsigned char>(text[at]);
+        if (c <= ' ' || c == 0x7f || c == '/' || c == '@' || c == '[' || c == ']')
+            return refused("unexpected character @", at, c);
+    }
+    if (end == text.size() && default_port) return host_port{std::string{host}, *default_port};
+    if (end == text.size() || text[end] != ':') return refused("':' and a port are missing", end);
+    if (const std::size_t second = text.find(':', end + 1); !bracketed && second != text.npos)
+        return refused("a second ':'; an IPv6 address needs brackets before a port", second);
+    const auto port = parse_port(text.substr(end + 1), why);
+    if (!port) return why.shift(static_cast<std::ptrdiff_t>(end + 1)), std::nullopt;
+    return host_port{std::string{host}, *port};
+}
+/// Does the same for an argument of a program: `read_host_port(argv[1])`. Throws parse_error.
+inline host_port read_host_port(std::string_view text, std::optional<std::uint16_t> default_port = std::nullopt) {
+    parse_failure why;
+    auto read = parse_host_port(text, why, default_port);
+    if (!read) throw parse_error{"host and port", text, why};
+    return *std::move(read);
+}
+
+// ---- Ports and services --------------------------------------------------------------------------------
+
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
+/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+enum class port_class { well_known, registered, dynamic };
+
+constexpr port_class classify_port(std::uint16_t port) noexcept {
+    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
+}
+
+enum class transport { tcp, udp };
+
+/// A service and the port that IANA gave it, under its registered name.
+struct service {
+    std::string_view name;
+    std::uint16_t port;
+    netnotes::transport transport;
+    std::string_view purpose;
+};
+
+/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+inline constexpr std::array<service, 27> services{{
+    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
+    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
+    {"ssh", 22, transport::tcp, "secure shell and file copy"},
+    {"telnet", 23, transport::tcp, "command line without any secrecy"},
+    {"smtp", 25, transport::tcp, "mail from server to server"},
+    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
+    {"domain", 53, transport::udp, "names to addresses"},
+    {"bootps", 67, transport::udp, "DHCP, the server's side"},
+    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
+    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
+    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
+    {"http", 80, transport::tcp, "web pages"},
+    {"pop3", 110, transport::tcp, "fetching mail"},
+    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
+    {"nntp", 119, transport::tcp, "news articles"},
+    {"ntp", 123, transport::udp, "the time of day"},
+    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
+    {"snmp", 161, transport::udp, "asking and setting network devices"},
+    {"https", 443, transport::tcp, "web pages over TLS"},
+    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
+    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
+    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
+    {"submission", 587, transport::tcp, "handing in mail"},
+    {"imaps", 993, transport::tcp, "IMAP over TLS"},
+    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
+    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
+    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
+}};
+
+/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+
+/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+namespace literals {
+consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
+    return endpoint{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ENDPOINT_HPP
+
+// netnotes/socket/file.hpp: files that a socket sends
+// SPDX-License-Identifier: MIT
+//
+// A server of files could read each block into its own memory and send it from there. The bytes would then be copied
+// twice: from the kernel to the program, and back. sendfile(2) moves them inside the kernel.
+//
+//        read, send     file ──> [ the kernel's cache ] ──> [ the program's buffer ] ──> [ the socket's queue ]
+//        sendfile       file ──> [ the kernel's cache ] ───────────────────────────────> [ the socket's queue ]
+//
+//        stream.send_file("kernel.img");                                            // the whole file
+//        stream.send_file("kernel.img", {.offset = 1000, .count = 500});            // bytes 1000 to 1499
+//        stream.send_file(descriptor, {.progress = [&](std::uint64_t sent) { bar.show(sent); }});
+//
+// sendfile(2) refuses some files, for example a file of /proc or a pipe. They are then read and sent in blocks.
+//
+// On this page:  input_file · send_file_options · progress_callback
+// Above it:      socket/socket.hpp, socket::send_file(); coro/send_file.hpp, the same for tasks
+// The notes:     send, sendall (公共用途的套接字函数); tftp下载 (a server of files); sendfile(2)
+
+#ifndef NETNOTES_SOCKET_FILE_HPP
+#define NETNOTES_SOCKET_FILE_HPP
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+// netnotes/socket/address.hpp: the names of sockets
+// SPDX-License-Identifier: MIT
+//
+// A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
+// a path in the file system. The kernel takes every name as a `sockaddr`, a structure whose first field tells its real
+// type. This header converts our values to that structure and back. Only this header deals with byte order, structure
+// sizes and interface numbers.
+//
+//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
+//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
+//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
+//
+// On this page:  unix_endpoint · socket_address
+// Above it:      socket/resolve.hpp, the names of hosts
+// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_ADDRESS_HPP
+#define NETNOTES_SOCKET_ADDRESS_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
+
+// ---- Names of sockets ----------------------------------------------------------------------------------
+
+enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
+
+enum class socket_type : int {
+    stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
+    datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
+    sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+};
+
+/// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
+/// kernel's *abstract* namespace (Linux), or empty. An abstract name needs no file and vanishes with its socket.
+class unix_endpoint {
+  public:
+    static constexpr std::size_t max_size = sizeof(sockaddr_un::sun_path);  ///< 108 bytes; abstract, one fewer
+
+    /// Creates an empty name, as a client without bind() has.
+    unix_endpoint() noexcept = default;
+    /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
+    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
+        if (path.empty() || path.find('\0') != path.npos)
+            throw std::invalid_argument{"a socket's path is empty or contains a NUL"};
+    }
+    /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
+    static unix_endpoint abstract(std::string_view name) { return {name, true}; }
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
+    [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
+    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
+    [[nodiscard]] std::string to_string() const {
+        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
+    }
+    friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const unix_endpoint& name) {
+        const std::string text = name.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
+    }
+
+  private:
+    unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
+        if (name.size() + is_abstract > max_size) throw std::invalid_argument{"a socket's name is too long"};
+    }
+    std::string name_;
+    bool is_abstract_ = false;
+};
+
+/// The address of a socket of any family, which the kernel calls a sockaddr. It hides byte order, structure sizes and
+/// zones.
+class socket_address {
+  public:
+    /// Creates an address without a family.
+    socket_address() noexcept = default;
+    /// Takes an IP endpoint. A zone that is not a number is the name of an interface. Throws std::system_error if no
+    /// interface has that name.
+    socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
+    socket_address(const unix_endpoint& where) noexcept;
+    template <class Text, class Advice = detail::write_net_endpoint_or_net_unix_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    socket_address(const Text&) = delete;
+
+    [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
+    [[nodiscard]] bool is_ip() const noexcept {
+        return family() == address_family::inet || family() == address_family::inet6;
+    }
+    /// Returns the IP endpoint. Its zone is the interface's number: `fe80::1%2`. Throws
+    /// std::invalid_argument if this is not the address of an IP socket.
+    [[nodiscard]] endpoint ip() const;
+    /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
+    /// not bind.
+    [[nodiscard]] unix_endpoint local() const;
+    [[nodiscard]] std::string to_string() const;
+
+    // For system calls.
+    [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
+    [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
+    [[nodiscard]] socklen_t size() const noexcept { return size_; }
+    void resize(socklen_t size) noexcept {
+        // Behind a path of 108 bytes the kernel keeps and counts a NUL, but does not accept it back (unix(7), BUGS).
+        size_ = family() == address_family::local ? std::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
+    }
+    static constexpr socklen_t capacity = sizeof(sockaddr_storage);
+
+    friend bool operator==(const socket_address& a, const socket_address& b) {
+        if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
+        return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
+    }
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const socket_address& address) {
+        const std::string text = address.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
+    }
+
+  private:
+    union {
+        sockaddr_storage whole{};  // first, so that all of it is zero
+        sockaddr any;
+        sockaddr_in inet;
+        sockaddr_in6 inet6;
+        sockaddr_un local;
+    } storage_;
+    socklen_t size_ = sizeof(sa_family_t);
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+/// Returns true if a call failed because the system has no IPv6, and `::` means more than IPv6. Without the protocol
+/// there is no socket (EAFNOSUPPORT). If IPv6 is switched off, there is no address (EADDRNOTAVAIL).
+inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& error) noexcept {
+    return where.address() == ip_address{ipv6_address::any()} &&
+           (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
+           error.category() == std::system_category();
+}
+template <class... Parts>
+[[noreturn]] void throw_error(const std::error_code& error, const Parts&... what) {
+    throw std::system_error{error, joined(what...)};
+}
+}  // namespace detail
+
+// ---- socket_address
+
+inline socket_address::socket_address(const endpoint& where) {
+    if (where.address().is_v4()) {
+        storage_.inet.sin_family = AF_INET;
+        storage_.inet.sin_port = htons(where.port());
+        storage_.inet.sin_addr.s_addr = htonl(where.address().v4().to_uint());
+        size_ = sizeof storage_.inet;
+        return;
+    }
+    const ipv6_address address = where.address().v6();
+    const auto octets = address.to_octets();
+    storage_.inet6.sin6_family = AF_INET6;
+    storage_.inet6.sin6_port = htons(where.port());
+    std::memcpy(&storage_.inet6.sin6_addr, octets.data(), octets.size());
+    size_ = sizeof storage_.inet6;
+    if (const std::string_view zone = address.zone(); !zone.empty()) {
+        std::uint32_t index = 0;
+        const auto [end, error] = std::from_chars(zone.data(), zone.data() + zone.size(), index);
+        if (error != std::errc{} || end != zone.data() + zone.size()) {
+            index = ::if_nametoindex(std::string{zone}.c_str());
+            if (index == 0) detail::throw_error(detail::last_error(), "zone of ", address.to_string());
+        }
+        storage_.inet6.sin6_scope_id = index;
+    }
+}
+
+inline socket_address::socket_address(const unix_endpoint& where) noexcept {
+    storage_.local.sun_family = AF_UNIX;
+    if (where.is_unnamed()) return;
+    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with a NUL
+    std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
+    const std::size_t size = std::min(where.name().size() + 1, unix_endpoint::max_size);
+    size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
+}
+
+inline endpoint socket_address::ip() const {
+    if (family() == address_family::inet)
+        return {ipv4_address{ntohl(storage_.inet.sin_addr.s_addr)}, ntohs(storage_.inet.sin_port)};
+    if (family() != address_family::inet6)
+        throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
+    std::array<std::uint8_t, 16> octets{};
+    std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
+    ipv6_address address{octets};
+    // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
+    if (const std::uint32_t index = storage_.inet6.sin6_scope_id; index != 0 && !address.ipv4_mapped()) {
+        char zone[10];
+        address = address.with_zone(
+            {zone, static_cast<std::size_t>(std::to_chars(zone, zone + sizeof zone, index).ptr - zone)});
+    }
+    return {address, ntohs(storage_.inet6.sin6_port)};
+}
+
+inline unix_endpoint socket_address::local() const {
+    if (family() == address_family::unspecified) return {};
+    if (family() != address_family::local)
+        throw std::invalid_argument{detail::joined("not the address of a Unix socket: ", to_string())};
+    const std::size_t size = size_ > offsetof(sockaddr_un, sun_path) ? size_ - offsetof(sockaddr_un, sun_path) : 0;
+    if (size == 0) return {};
+    if (storage_.local.sun_path[0] == '\0') return unix_endpoint::abstract({storage_.local.sun_path + 1, size - 1});
+    return unix_endpoint{std::string_view{storage_.local.sun_path, ::strnlen(storage_.local.sun_path, size)}};
+}
+
+inline std::string socket_address::to_string() const {
+    if (is_ip()) return ip().to_string();
+    if (family() == address_family::local) return local().to_string();
+    if (family() == address_family::unspecified) return "(no address)";
+    return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
+}
+
+namespace detail {
+/// Converts an address without throwing. Fails if its zone names no interface.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_ADDRESS_HPP
+
+
+namespace netnotes {
+
+/// A file to read: a path, or a descriptor that is already open. The file is opened at once; an error is kept, and the
+/// call that uses the file reports it. A file that was opened by path is closed with this object. A descriptor still
+/// belongs to the caller, who must keep it open as long as this object is used.
+class input_file {
+  public:
+    /// Borrows an open descriptor.
+    input_file(int descriptor) noexcept  // NOLINT(google-explicit-constructor)
+        : descriptor_{descriptor}, error_{descriptor < 0 ? EBADF : 0} {}
+    /// Opens the file for reading. Does not wait for the other end of a FIFO: without a writer it is empty.
+    input_file(const char* path) : path_{path}, is_owned_{true} {  // NOLINT(google-explicit-constructor)
+        descriptor_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (descriptor_ < 0)
+            error_ = errno;
+        else
+            ::fcntl(descriptor_, F_SETFL, 0);  // only open() must not wait: a read waits for the writer of a FIFO
+    }
+    /// Opens the file, like the constructor above. It also takes a std::filesystem::path.
+    template <class Path>
+    requires requires(const Path& path) {
+        { path.c_str() } -> std::same_as<const char*>;
+    }
+    input_file(const Path& path) : input_file{path.c_str()} {}  // NOLINT(google-explicit-constructor)
+    input_file(input_file&& other) noexcept
+        : path_{std::move(other.path_)},
+          descriptor_{std::exchange(other.descriptor_, -1)},
+          error_{std::exchange(other.error_, EBADF)},
+          is_owned_{std::exchange(other.is_owned_, false)} {}
+    input_file& operator=(input_file&&) = delete;
+    ~input_file() {
+        if (is_owned_ && descriptor_ >= 0) ::close(descriptor_);
+    }
+
+    /// Returns the descriptor, or -1 if the file could not be opened.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+    /// Returns why the file could not be opened, or no error.
+    [[nodiscard]] std::error_code error() const noexcept { return {error_, std::system_category()}; }
+    /// Returns the path, or "descriptor 3".
+    [[nodiscard]] std::string name() const {
+        return is_owned_ ? path_ : detail::joined("descriptor ", std::to_string(descriptor_));
+    }
+
+  private:
+    std::string path_;
+    int descriptor_ = -1;
+    int error_ = 0;  // a value of errno
+    bool is_owned_ = false;
+};
+
+/// Refers to a function `void(std::uint64_t sent)`, for example a lambda. It does not own the function, which must live
+/// until the call that uses it has ended. A lambda written inside that call does.
+class progress_callback {
+  public:
+    constexpr progress_callback() noexcept = default;
+    template <class Call>
+    requires(
+        std::invocable<Call&, std::uint64_t> &&
+        !std::same_as<
+            std::remove_cvref_t<Call>,
+            progress_callback>) constexpr progress_callback(Call&&
+                                                                call) noexcept  // NOLINT(google-explicit-constructor)
+        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, std::uint64_t sent) {
+              (*static_cast<std::remove_reference_t<Call>*>(object))(sent);
+          }} {}
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    void operator()(std::uint64_t sent) const {
+        if (call_) call_(object_, sent);
+    }
+
+  private:
+    void* object_ = nullptr;
+    void (*call_)(void*, std::uint64_t) = nullptr;
+};
+
+/// The settings of send_file().
+struct send_file_options {
+    std::uint64_t offset = 0;  ///< The first byte to send. The file's own position is neither used nor changed.
+    /// The number of bytes to send, at most. The default sends up to the present end of the file.
+    std::uint64_t count = std::numeric_limits<std::uint64_t>::max();
+    /// Called after each part with the number of bytes that were sent since the call began. If it throws, send_file()
+    /// ends with that exception.
+    progress_callback progress{};
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Calls sendfile(2) without a SIGPIPE. send(2) has the flag MSG_NOSIGNAL for this, but sendfile(2) has no flags. So
+/// the signal is blocked during the call, and taken away if the call has raised it.
+inline ssize_t sendfile_quietly(int to, int from, off_t& offset, std::size_t count) noexcept {
+    sigset_t pipe, before, pending;
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    // An earlier SIGPIPE that the program has blocked by itself is not ours to take.
+    const bool is_earlier =
+        ::sigismember(&before, SIGPIPE) == 1 && ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
+    const ssize_t sent = ::sendfile(to, from, &offset, count);
+    const int error = errno;
+    constexpr timespec at_once{};
+    // A call that sent a part before it failed has raised the signal too, and returns the size of that part.
+    const bool may_have_raised = sent < 0 ? error == EPIPE : static_cast<std::size_t>(sent) < count;
+    if (may_have_raised && !is_earlier)
+        while (::sigtimedwait(&pipe, nullptr, &at_once) < 0 && errno == EINTR) {
+        }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    errno = error;
+    return sent;
+}
+
+/// The bytes of a file that are still to be sent, and how they are taken from it.
+class file_part {
+  public:
+    static constexpr std::size_t largest_step = std::size_t{2} << 20;  ///< for progress, deadlines and other tasks
+    static constexpr std::size_t block = std::size_t{16} << 10;        ///< to read without sendfile
+
+    file_part(const input_file& file, const send_file_options& options, std::error_code& error) noexcept
+        : file_{file.native_handle()}, left_{options.count} {
+        constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+        error = file.error();
+        if (!error && options.offset > most) error = std::make_error_code(std::errc::value_too_large);
+        if (error) return;
+        offset_ = static_cast<off_t>(options.offset);
+        left_ = std::min(left_, most - options.offset);
+        // With the size known, no last call is needed that only finds the end. (A file of /proc says that it is empty.)
+        struct stat status {};
+        if (::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+            left_ = std::min(left_, static_cast<std::uint64_t>(std::max<off_t>(status.st_size - offset_, 0)));
+    }
+    [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
+    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+
+    /// Sends once with sendfile(2), at most `most` bytes. Returns its result; 0 is the end of the file.
+    ssize_t step(int to, std::size_t most) noexcept {
+        const ssize_t size =
+            sendfile_quietly(to, file_, offset_, static_cast<std::size_t>(std::min<std::uint64_t>(left_, most)));
+        if (size >= 0) count(static_cast<std::size_t>(size));
+        return size;
+    }
+    /// Returns true if an error of step() means that the file must be read. A file that fails for another reason
+    /// (a directory, no permission) then fails again when it is read, with that reason.
+    [[nodiscard]] static bool is_refused(int error) noexcept {
+        return error == EINVAL || error == ENOSYS || error == ESPIPE || error == EOPNOTSUPP || error == EOVERFLOW;
+    }
+    /// Reads the next bytes and returns their number; 0 is the end of the file. Call taken() after they were sent. A
+    /// pipe or a terminal may keep its reader waiting. Without `may_wait` they fail with errc::invalid_seek.
+    std::size_t read(std::byte* room, std::size_t room_size, bool may_wait, std::error_code& error) noexcept {
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left_, room_size));
+        for (;;) {
+            const ssize_t got = has_position_ ? ::pread(file_, room, size, offset_) : ::read(file_, room, size);
+            if (got >= 0) {
+                error.clear();
+                return static_cast<std::size_t>(got);
+            }
+            if (errno == ESPIPE && has_position_ && offset_ == 0 &&
+                may_wait) {  // a pipe can only be read from where it is
+                has_position_ = false;
+                continue;
+            }
+            if (errno == EINTR) continue;
+            error = last_error();
+            return 0;
+        }
+    }
+    /// Counts bytes of read() that were sent.
+    void taken(std::size_t size) noexcept {
+        offset_ += static_cast<off_t>(size);
+        count(size);
+    }
+
+  private:
+    void count(std::size_t size) noexcept {
+        left_ -= size;
+        sent_ += size;
+    }
+
+    int file_;
+    bool has_position_ = true;
+    off_t offset_ = 0;
+    std::uint64_t left_, sent_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_FILE_HPP
+
+// netnotes/socket/handle.hpp: an open socket, whatever it is used for
+// SPDX-License-Identifier: MIT
+//
+// A socket is held by the kernel. The program holds a small number for it, the *descriptor*. This class owns the
+// descriptor. It has the calls that all sockets share: options, endpoints of both sides, shutdown, and timeouts.
+// The class socket adds the calls that move bytes.
+//
+//        set_blocking(false)     a call returns at once: errc::operation_would_block
+//        set_timeout(2s)         a call ends within two seconds: errc::timed_out
+//        set_deadline(end)       all calls end by this moment
+//        stop_with(stop)         a request to stop ends each wait: errc::operation_canceled
+//
+// On this page:  socket_handle · shutdown_direction
+// The notes:     公共用途的套接字函数 (the functions that all sockets have); example 05
+
+#ifndef NETNOTES_SOCKET_HANDLE_HPP
+#define NETNOTES_SOCKET_HANDLE_HPP
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/socket/buffer.hpp: bytes
+// SPDX-License-Identifier: MIT
+//
+// The calls of a socket take a buffer: room to receive into, or bytes to send.
+//
+// On this page:  mutable_buffer, const_buffer, as_text
+// The notes:     recv, send (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_BUFFER_HPP
+#define NETNOTES_SOCKET_BUFFER_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_std_span_buffer_first_size;
+struct bytes_to_send_are_text_or_a_range_of_bytes;
+struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
+}  // namespace detail
+
+/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
+/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
+    requires(requires(Range& range) { std::data(range); } &&
+             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
+    mutable_buffer(Range&&) = delete;
+};
+
+/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
+/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
+/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires std::is_arithmetic_v<Number>
+    const_buffer(Number) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_BUFFER_HPP
+
+// netnotes/socket/options.hpp: the options of a socket, as types
+// SPDX-License-Identifier: MIT
+//
+// setsockopt(2) takes any bytes for any option. A type for each option has the right size, and refuses values out of
+// range.
+//
+//        net::socket stream{net::address_family::inet, net::socket_type::stream};
+//        stream.set_option(net::option::keep_alive{true});
+//        auto size = stream.get_option<net::option::receive_buffer>();
+//
+// On this page:  option::reuse_address, reuse_port, keep_alive, broadcast, receive_buffer, send_buffer, ipv6_only,
+// linger The notes:     setsockopt, getsockopt (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_OPTIONS_HPP
+#define NETNOTES_SOCKET_OPTIONS_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <type_traits>
+
+
+// netnotes/socket/time.hpp: how long a call waits
+// SPDX-License-Identifier: MIT
+//
+// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
+//
+//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
+//        stream.set_timeout(std::chrono::hours::max()); // never
+//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
+//
+// On this page:  clock, duration, time_point, never, wait_time
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_TIME_HPP
+#define NETNOTES_SOCKET_TIME_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <limits>
+#include <ratio>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// The clock that measures all waiting. No program can set it.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never expires. Zero means *now*: a call that cannot finish at once fails with errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
+
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. A time that is too long for
+/// `duration` (292 years) becomes `never`, and so does infinity. So hours::max() waits for ever and does not overflow
+/// to the past. A negative time counts as zero in every wait. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
+    requires std::is_arithmetic_v<Number>
+    wait_time(Number) = delete;
+};
+
+namespace detail {
+inline time_point later(time_point start, duration time) noexcept {
+    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
+}
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
+
+/// Counts down a timeout over the parts of a call.
+class time_left {
+  public:
+    explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
+    [[nodiscard]] duration now() const noexcept {
+        return end_ == time_point::max() ? never : std::max(end_ - clock::now(), duration::zero());
+    }
+
+  private:
+    time_point end_;
+};
+
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
+/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_TIME_HPP
+
+
+namespace netnotes {
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+/// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
+/// What no type is made for is set by level, name and value, as in C.
+namespace option {
+
+template <int Level, int Name>
+struct flag {
+    bool value = true;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr bool from_native(native_type native) noexcept { return native != 0; }
+};
+/// A number below `Least` is errc::invalid_argument when it is set.
+template <int Level, int Name, int Least = std::numeric_limits<int>::min()>
+struct number {
+    int value;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    constexpr bool is_in_range() const noexcept { return value >= Least; }
+    constexpr native_type to_native() const noexcept { return value; }
+    static constexpr int from_native(native_type native) noexcept { return native; }
+};
+
+/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
+/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
+/// Lets several sockets of one user bind the same port. The kernel distributes the clients among them.
+using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
+/// Probes a silent peer. It is off by default, and the first probe is by default sent after two hours (tcp(7)).
+using keep_alive = flag<SOL_SOCKET, SO_KEEPALIVE>;
+/// Allows datagrams to a broadcast address. Without it the kernel refuses them with EACCES.
+using broadcast = flag<SOL_SOCKET, SO_BROADCAST>;
+/// The size of a buffer in bytes. Linux sets twice the number, for its own book-keeping, and returns the doubled number
+/// (socket(7)). Linux would take a negative number as the maximum; here it fails with errc::invalid_argument.
+using receive_buffer = number<SOL_SOCKET, SO_RCVBUF, 0>;
+using send_buffer = number<SOL_SOCKET, SO_SNDBUF, 0>;
+/// Keeps an IPv6 socket from serving IPv4 clients as ::ffff:a.b.c.d.
+using ipv6_only = flag<IPPROTO_IPV6, IPV6_V6ONLY>;
+
+/// Is true for a listening socket. The option can only be read.
+using accepts_connections = flag<SOL_SOCKET, SO_ACCEPTCONN>;
+
+/// Sets what close() does with bytes that are not yet acknowledged. With nullopt the kernel goes on sending them in the
+/// background. With a number of seconds close() waits for at most this time. With zero close() discards them and sends
+/// a reset. A negative number fails with errc::invalid_argument. A time that is too long for the kernel becomes the
+/// kernel's maximum, 68 years.
+struct linger {
+    std::optional<std::chrono::seconds> value;
+    using native_type = ::linger;
+    static constexpr int level = SOL_SOCKET, name = SO_LINGER;
+
+    constexpr linger() noexcept = default;
+    constexpr linger(std::nullopt_t) noexcept {}
+    constexpr linger(const std::optional<std::chrono::seconds>& time) noexcept : value{time} {}
+    /// Takes minutes and hours, too; half a second does not compile.
+    template <class Rep, class Period>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, std::chrono::seconds>
+    constexpr linger(const std::chrono::duration<Rep, Period>& time) noexcept
+        : value{detail::saturated<std::chrono::seconds>(time)} {}
+
+    constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
+    native_type to_native() const noexcept {
+        const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
+        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
+    }
+    static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
+        return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
+    }
+};
+
+}  // namespace option
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_OPTIONS_HPP
+
+// netnotes/socket/stop.hpp: asking a program to stop
+// SPDX-License-Identifier: MIT
+//
+// A server waits: in accept(), in recv(), in epoll_wait(). How does a program ask it to stop? Closing the server's
+// socket from another thread does not wake it, and the kernel may give the descriptor's number to another file. A flag
+// that a signal handler sets is seen only after the wait. A wait that begins just after the check of the flag never
+// ends. The wait itself can see a descriptor, so a stop is a descriptor.
+//
+//        main thread                     signal handler, or another thread
+//          | run(stop): waits for clients
+//          |            and for `stop`   <──── stop.request_stop()
+//          | finishes what is under way
+//          v returns
+//
+// Once requested, a stop stays requested: a later wait for it returns at once.
+//
+// A fork(2) copies the flag and shares the descriptor. The parent's request would wake a child that waits, but a child
+// that does not wait would miss it. A signal to one child would stop all children. So a child makes the event its own,
+// and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
+//
+// On this page:  stop_event · stop_on_signals
+// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); examples 10, 15, 16 and 21
+
+#ifndef NETNOTES_SOCKET_STOP_HPP
+#define NETNOTES_SOCKET_STOP_HPP
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <system_error>
+
+
+
+namespace netnotes {
+
+/// A request to stop. A program can wait for it: an eventfd(2) becomes readable and stays readable.
+class stop_event {
+  public:
+    /// Creates an event that is not requested. Throws std::system_error if no descriptor is left.
+    stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
+    }
+    stop_event(const stop_event&) = delete;
+    stop_event& operator=(const stop_event&) = delete;
+    ~stop_event() { ::close(descriptor_); }
+
+    /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
+    /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
+    void request_stop() noexcept { request(); }
+    [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
+    /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
+    /// because that would undo the request.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+
+    /// Makes this event the child's own. Call it in a child made by fork(2), while the child has one thread. The
+    /// descriptor number stays, so every object that uses the event continues to use it. The event is requested if it
+    /// was requested when the child was made. Throws std::system_error if no descriptor is left.
+    void become_own_after_fork() const {
+        const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+        const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
+        const int error = errno;
+        if (own >= 0) ::close(own);
+        if (!done) throw std::system_error{error, std::system_category(), "eventfd of a child"};
+    }
+
+  private:
+    friend class stop_on_signals;
+
+    void request() const noexcept {
+        const int saved = errno;  // a signal handler must leave errno unchanged
+        requested_.store(true, std::memory_order_release);
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written =
+            ::write(descriptor_, &one, sizeof one);  // if it is full, it is readable, too
+        errno = saved;
+    }
+
+    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait for a lock");
+    int descriptor_;
+    mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
+};
+
+/// While this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process. This holds even
+/// if SIGINT was ignored, as a shell does for a command started with `&`. A process may have a single such object at a
+/// time, because signals belong to the process.
+class stop_on_signals {
+  public:
+    /// Handles both signals from now on. Throws std::logic_error if such an object exists already, std::system_error if
+    /// sigaction(2) fails.
+    explicit stop_on_signals(stop_event& event) {
+        const stop_event* none = nullptr;
+        if (!target.compare_exchange_strong(none, &event))
+            throw std::logic_error{"another stop_on_signals object exists"};
+        struct sigaction action {};
+        action.sa_handler = handle;
+        // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
+        for (; taken_ < signals.size(); ++taken_)
+            if (::sigaction(signals[taken_], &action, &before_[taken_]) != 0) {
+                const std::error_code error{errno, std::system_category()};
+                give_back();
+                throw std::system_error{error, "sigaction"};
+            }
+    }
+    stop_on_signals(const stop_on_signals&) = delete;
+    stop_on_signals& operator=(const stop_on_signals&) = delete;
+    /// Restores the earlier signal handlers.
+    ~stop_on_signals() { give_back(); }
+
+    /// Makes SIGTERM request a stop of `event` in a child made by fork(2), until the child ends. SIGINT does so, too,
+    /// unless the program ignores it or handles it itself. The parent's signal handling does not change. Make the event
+    /// the child's own first, and block both signals from before the fork until now.
+    static void in_child(const stop_event& event) noexcept {
+        target.store(&event);
+        handling.store(0);  // another thread of the parent may have been at it
+        struct sigaction action {};
+        struct sigaction before {};
+        action.sa_handler = handle;
+        ::sigaction(SIGTERM, &action, nullptr);
+        ::sigaction(SIGINT, nullptr, &before);
+        if (before.sa_handler == SIG_DFL) ::sigaction(SIGINT, &action, nullptr);
+    }
+
+  private:
+    static void handle(int) noexcept {
+        ++handling;
+        if (const stop_event* const event = target.load()) event->request();
+        --handling;
+    }
+    void give_back() noexcept {
+        while (taken_ > 0) --taken_, ::sigaction(signals[taken_], &before_[taken_], nullptr);
+        target.store(nullptr);
+        while (handling.load() != 0) {
+        }  // in another thread; the event may be gone as soon as we return
+    }
+    static constexpr std::array signals{SIGINT, SIGTERM};
+    static inline constinit std::atomic<const stop_event*> target{nullptr};
+    static inline constinit std::atomic<int> handling{0};
+    std::array<struct sigaction, signals.size()> before_{};
+    std::size_t taken_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STOP_HPP
+
+
+// netnotes/socket/wait.hpp: waiting when a call would block
+// SPDX-License-Identifier: MIT
+//
+// The sockets of this library share two things: the list of errors that mean "later", and one poll(2) for a descriptor
+// and a stop.
+//
+//        recv(2) ── EAGAIN ──> poll(descriptor, stop, the time that is left) ──> recv(2) again
+//                                     ├── the stop was requested: errc::operation_canceled
+//                                     └── no time is left:        errc::timed_out
+//
+// All names here are in detail: programs use socket/socket.hpp.
+
+#ifndef NETNOTES_SOCKET_WAIT_HPP
+#define NETNOTES_SOCKET_WAIT_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <span>
+#include <system_error>
+
+
+
+
+
+namespace netnotes::detail {
+
+inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+/// Returns true for an error of accept() that will not pass.
+inline bool is_not_listening(const std::error_code& error) noexcept {
+    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
+}
+/// Returns true for a shortage in accept() or in the code that makes room for a connection. It may pass, and the client
+/// waits in the queue.
+inline bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+/// The pause before the next attempt. Without it, attempts would keep a processor busy.
+inline constexpr duration accept_pause = std::chrono::milliseconds{100};
+
+/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
+/// The next connection may work.
+inline bool is_passed_over(int error) noexcept {
+    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
+                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
+
+/// Calls poll(2) until a descriptor is ready. Fails with errc::timed_out at `until`; signals do not end the wait.
+inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+    for (;;) {
+        timespec left{};
+        if (until != time_point::max()) {
+            const time_point now = clock::now();
+            left = to_timespec(until > now ? until - now : duration::zero());
+        }
+        const int ready =
+            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
+        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
+        return;
+    }
+}
+
+/// Waits for a descriptor (-1: no descriptor) and for a stop (nullptr: no stop).
+inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
+                     std::error_code& error) noexcept {
+    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
+    poll_until(watched, until, error);
+    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+}
+
+/// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
+/// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
+/// one.
+inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
+    if (!where.is_ip()) return false;
+    socket_address local;
+    socklen_t size = socket_address::capacity;
+    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
+    local.resize(size);
+    if (!local.is_ip()) return false;
+    const endpoint own = local.ip(), other = where.ip();
+    if (own.port() != other.port()) return false;
+    const ip_address wanted = other.address().unmapped();
+    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    int type = 0;
+    socklen_t type_size = sizeof type;  // a datagram socket may be its own peer
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
+}
+/// Resets a connection and leaves the socket unconnected (connect(2), AF_UNSPEC).
+inline void dissolve(int descriptor) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(descriptor, &nobody, sizeof nobody);
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_WAIT_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+struct descriptor_messages;  // of socket/descriptors.hpp
+}
+
+enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
+
+/// The error of a call that cannot finish now on a socket that does not block. A short name for
+/// std::errc::operation_would_block (EAGAIN): `if (error == netnotes::would_block) continue;`.
+inline constexpr std::errc would_block = std::errc::operation_would_block;
+
+/// Owns a socket. A handle can be moved but not copied, and its destructor closes the socket.
+///
+/// The mode of the socket decides whether a call waits. A new socket waits without a limit. set_timeout() and
+/// set_deadline() limit the wait, and set_blocking(false) forbids it: errc::operation_would_block. stop_with() ends a
+/// wait early with errc::operation_canceled. Two threads may share a socket: one thread sends and one thread receives.
+/// No thread may close the socket or change its mode while another thread uses it.
+class socket_handle {
+  public:
+    using native_handle_type = int;
+
+    /// Creates an empty handle: is_open() returns false.
+    socket_handle() noexcept = default;
+    /// Takes over an open descriptor. `blocking` tells its present mode, which is not changed.
+    explicit socket_handle(native_handle_type descriptor, bool blocking = true) noexcept
+        : descriptor_{descriptor}, blocking_{blocking} {}
+    socket_handle(socket_handle&& other) noexcept { swap(other); }
+    socket_handle& operator=(socket_handle&& other) noexcept {
+        socket_handle{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~socket_handle() {
+        std::error_code ignored;
+        if (is_open()) close(ignored);
+    }
+    void swap(socket_handle& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        std::swap(blocking_, other.blocking_);
+        std::swap(timeout_, other.timeout_);
+        std::swap(deadline_, other.deadline_);
+        std::swap(stop_, other.stop_);
+        std::swap(answer_time_, other.answer_time_);
+        std::swap(answer_end_, other.answer_end_);
+        std::swap(is_cut_, other.is_cut_);
+        std::swap(takes_notes_, other.takes_notes_);
+        std::swap(was_tried_to_receive_, other.was_tried_to_receive_);
+        std::swap(was_tried_to_send_, other.was_tried_to_send_);
+    }
+
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
+    /// Returns the descriptor, which the caller must close. It is non-blocking if a timeout, a deadline, a stop or
+    /// set_blocking(false) was in force.
+    [[nodiscard]] native_handle_type release() noexcept { return std::exchange(descriptor_, -1); }
+
+    /// Ends one direction of the connection, or both, and leaves the descriptor open. After shutdown(send) the peer
+    /// reads the end of the stream, and its bytes can still be received.
+    void shutdown(shutdown_direction direction);
+    void shutdown(shutdown_direction direction, std::error_code& error) noexcept;
+    /// Closes the descriptor. The connection ends with its last descriptor (fork and dup make more). If received bytes
+    /// were not read, the kernel sends a reset instead of an orderly end. The destructor does the same.
+    void close();
+    void close(std::error_code& error) noexcept;
+
+    [[nodiscard]] socket_address local_endpoint() const;
+    [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept;
+    [[nodiscard]] socket_address peer_endpoint() const;
+    [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept;
+
+    /// Sets an option. Fails with errc::invalid_argument for a value out of the option's range.
+    template <class Option>
+    void set_option(const Option& option) {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range())
+                fail(std::make_error_code(std::errc::invalid_argument), "set an option out of its range");
+        const auto native = option.to_native();
+        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}));
+    }
+    template <class Option>
+    void set_option(const Option& option, std::error_code& error) noexcept {
+        if constexpr (requires { option.is_in_range(); })
+            if (!option.is_in_range()) {
+                error = std::make_error_code(std::errc::invalid_argument);
+                return;
+            }
+        const auto native = option.to_native();
+        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
+    }
+    /// Returns the option's value: bool, int, ..., as the option's type says.
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        typename Option::native_type native{};
+        get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
+        return Option::from_native(native);
+    }
+    /// Sets an option as in C, if the option has no type here. All forms throw std::system_error. SO_RCVTIMEO and
+    /// SO_SNDTIMEO have no effect on the calls of this class, which continue to wait: set_timeout() limits them.
+    void set_option(int level, int name, std::span<const std::byte> value);
+    void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
+    void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
+    /// Returns how many bytes of `value` were filled.
+    std::size_t get_option(int level, int name, std::span<std::byte> value) const;
+    std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
+    /// Returns and clears the error that occurred in the background (SO_ERROR), or no error.
+    [[nodiscard]] std::error_code take_error() noexcept;
+
+    // -- how long a call may take
+
+    // These throw std::system_error if the descriptor cannot be switched. The mode then stays as it was.
+
+    /// Limits every call from now on to this time, all its parts and waits together; then it fails with
+    /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
+    void set_timeout(wait_time timeout);
+    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole. Once
+    /// the moment has passed, one more receive and one more send are tried, without a wait: what is there already can
+    /// be taken. After that each call fails with errc::timed_out, however fast the peer sends.
+    void set_deadline(time_point deadline);
+    /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
+    /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
+    /// begins now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` removes it.
+    void set_answer_timeout(wait_time time);
+    /// Returns the time that set_timeout() has set, otherwise `never`.
+    [[nodiscard]] duration timeout() const noexcept { return timeout_; }
+    /// Returns the moment that set_deadline() has set.
+    [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
+    /// With false no call waits: a call that cannot finish at once fails with errc::operation_would_block. With true
+    /// calls wait again, without a limit.
+    void set_blocking(bool blocking);
+    /// Returns false after set_blocking(false).
+    [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
+    /// Lets a stop end the calls. Once it is requested, every call that may wait fails with errc::operation_canceled.
+    /// The event must outlive the socket's last call. Accepted sockets follow the same event.
+    void stop_with(const stop_event& stop);
+
+    /// Waits until the socket can be read (POLLIN) or written (POLLOUT), an error included, or until `until`.
+    /// For calls of your own on native_handle().
+    void wait(short events, time_point until, std::error_code& error) const noexcept;
+
+  protected:
+    // For sockets that make system calls of their own, under the same rules.
+    time_point end_of_call() const noexcept;
+    template <class Call>
+    auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    /// Makes recv_from() give the kernel room for notes. Never call it for a Unix socket: there the notes could be
+    /// descriptors that a stranger passes, and no code would close them.
+    void take_notes() noexcept { takes_notes_ = true; }
+    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
+    std::error_code forbidden(short events) const noexcept;
+    void wait_a_moment(time_point until, std::error_code& error) const noexcept;
+
+    native_handle_type descriptor_ = -1;
+    bool blocking_ = true;
+    bool takes_notes_ = false;
+    duration timeout_ = never;
+    time_point deadline_ = time_point::max();
+    const stop_event* stop_ = nullptr;
+    duration answer_time_ = never;
+    time_point answer_end_ = time_point::max();
+    bool is_cut_ = false;  ///< the last send_all() has failed
+    // The deadline has passed and one call was tried since. Each is used by one thread: the receiver or the sender.
+    mutable bool was_tried_to_receive_ = false, was_tried_to_send_ = false;
+
+  private:
+    friend detail::descriptor_messages;
+    // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
+    // stopped. (recv() would do with a flag, but accept() and connect() have none.)
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
+        change_mode(blocking, timeout, deadline, stop, answer_time_);
+    }
+    void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                     duration answer_time);
+    bool has_no_port() const noexcept;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// "listen on 0.0.0.0:80: Address already in use"
+inline void socket_handle::fail(const std::error_code& error, const std::string& what) const {
+    std::error_code unknown;
+    const socket_address local = local_endpoint(unknown);
+    detail::throw_error(error, what, unknown ? "" : " on ", unknown ? "" : local.to_string());
+}
+
+/// Throws with a text like "recv from 192.0.2.1:80: Connection reset by peer". The peer's address is read only now,
+/// because only an error needs it. After a reset the kernel no longer knows it. The text then names the own endpoint:
+/// "recv from the peer of 192.0.2.7:40000".
+inline void socket_handle::fail_with_peer(const std::error_code& error, const std::string& what) const {
+    std::error_code unknown;
+    const socket_address peer = peer_endpoint(unknown);
+    const std::string name = unknown ? "" : peer.to_string();
+    if (!name.empty() && name.front() != '(') detail::throw_error(error, what, ' ', name);  // not "(unnamed)"
+    const socket_address own = local_endpoint(unknown);
+    if (unknown || !own.is_ip()) detail::throw_error(error, what, " the peer");
+    detail::throw_error(error, what, " the peer of ", own.to_string());
+}
+
+inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
+    if (!is_open()) {  // poll(2) would ignore it and wait
+        error = std::make_error_code(std::errc::bad_file_descriptor);
+        return;
+    }
+    detail::wait_for(descriptor_, events, stop_, until, error);
+}
+/// Pauses before the next attempt, if the event cannot be polled for.
+inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
+    detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
+    if (error == std::errc::timed_out && clock::now() < until) error.clear();
+}
+
+inline time_point socket_handle::end_of_call() const noexcept {
+    return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
+}
+
+/// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
+/// such a program would miss its deadline or a stop, because only a wait notices them.
+inline std::error_code socket_handle::forbidden(short events) const noexcept {
+    if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
+    const time_point end = std::min(deadline_, answer_end_);
+    if (end == time_point::max()) return {};
+    const time_point now = clock::now();
+    if (now < end) return {};
+    bool& was_tried = events == POLLOUT ? was_tried_to_send_ : was_tried_to_receive_;
+    if (now >= answer_end_ || was_tried) return std::make_error_code(std::errc::timed_out);
+    was_tried = true;
+    return {};
+}
+
+/// A datagram socket gets a port with its first send or connect. If all ports are in use, the kernel returns EAGAIN.
+inline bool socket_handle::has_no_port() const noexcept {
+    std::error_code error;
+    const socket_address local = local_endpoint(error);
+    return !error && local.is_ip() && local.ip().port() == 0;
+}
+
+/// Makes the system call. Repeats it if a signal interrupted it, and waits if the call would block and may wait.
+/// Without a deadline, a call that succeeds at once costs only that system call and no look at the clock.
+template <class Call>
+auto socket_handle::attempt(Call call, short events, int flags, time_point until,
+                            std::error_code& error) const noexcept {
+    decltype(call()) result = -1;
+    if ((error = forbidden(events))) return result;
+    // poll() may report a descriptor as ready although the call would block. It sees our own queue, but not the
+    // queue of the Unix socket that send_to() names. It reports a datagram with a wrong checksum, and a datagram
+    // socket that was shut down, as readable. Another thread may also be faster. None of these may spin or lose the
+    // time limit.
+    const int max_in_a_row = events == POLLOUT ? 1 : 16;
+    for (int polls_in_a_row = 0;;) {
+        result = call();
+        if (result >= 0) {
+            error.clear();
+            return result;
+        }
+        if (errno == EINTR) continue;
+        error = detail::last_error();
+        if (!detail::would_block(errno) || !blocking_ || (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) != 0) return result;
+        if (events == POLLOUT && has_no_port()) {
+            error = std::make_error_code(std::errc::address_not_available);
+            return result;
+        }
+        if (until == time_point::min()) until = end_of_call();
+        if (polls_in_a_row++ < max_in_a_row) {
+            wait(events, until, error);
+        } else {
+            wait_a_moment(until, error);
+            polls_in_a_row = 0;
+        }
+        if (error) return result;
+    }
+}
+
+inline void socket_handle::change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop,
+                                       duration answer_time) {
+    const auto waits = [](bool is_blocking, duration time, time_point end, const stop_event* event, duration answer) {
+        return is_blocking && time == never && end == time_point::max() && !event && answer == never;
+    };
+    const bool in_kernel = waits(blocking, timeout, deadline, stop, answer_time);
+    if (in_kernel != waits(blocking_, timeout_, deadline_, stop_, answer_time_)) {
+        const int flags = ::fcntl(descriptor_, F_GETFL);
+        if (flags < 0 || ::fcntl(descriptor_, F_SETFL, in_kernel ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0)
+            fail(detail::last_error(), "fcntl");
+    }
+    blocking_ = blocking;
+    timeout_ = timeout;
+    deadline_ = deadline;
+    was_tried_to_receive_ = was_tried_to_send_ = false;
+    stop_ = stop;
+    answer_time_ = answer_time;
+}
+
+inline void socket_handle::set_timeout(wait_time timeout) { change_mode(true, timeout, time_point::max(), stop_); }
+inline void socket_handle::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
+inline void socket_handle::set_answer_timeout(wait_time time) {
+    change_mode(blocking_, timeout_, deadline_, stop_, time);
+    answer_end_ = detail::end_of(time);
+}
+inline void socket_handle::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
+inline void socket_handle::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
+
+inline void socket_handle::shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+    error = ::shutdown(descriptor_, static_cast<int>(direction)) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::shutdown(shutdown_direction direction) {
+    std::error_code error;
+    shutdown(direction, error);
+    if (error) fail_with_peer(error, "shutdown of the connection to");
+}
+
+inline void socket_handle::close(std::error_code& error) noexcept {
+    constexpr ::linger reset{1, 0};
+    if (is_cut_) ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    // Never close twice, not even after EINTR: on Linux the descriptor is already closed. Another thread may have
+    // opened a file with the same number (close(2)).
+    error = ::close(release()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket_handle::close() {
+    std::error_code error;
+    close(error);
+    if (error) detail::throw_error(error, "close");
+}
+
+inline socket_address socket_handle::local_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getsockname(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::local_endpoint() const {
+    std::error_code error;
+    const socket_address address = local_endpoint(error);
+    if (error) detail::throw_error(error, "getsockname");
+    return address;
+}
+
+inline socket_address socket_handle::peer_endpoint(std::error_code& error) const noexcept {
+    socket_address address;
+    socklen_t size = socket_address::capacity;
+    error = ::getpeername(descriptor_, address.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    address.resize(size);
+    return address;
+}
+inline socket_address socket_handle::peer_endpoint() const {
+    std::error_code error;
+    const socket_address address = peer_endpoint(error);
+    if (error) detail::throw_error(error, "getpeername");
+    return address;
+}
+
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value,
+                                      std::error_code& error) noexcept {
+    error = ::setsockopt(descriptor_, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0
+                ? std::error_code{}
+                : detail::last_error();
+}
+inline void socket_handle::set_option(int level, int name, std::span<const std::byte> value) {
+    std::error_code error;
+    set_option(level, name, value, error);
+    if (error) fail(error, detail::joined("setsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value,
+                                             std::error_code& error) const noexcept {
+    socklen_t size = static_cast<socklen_t>(value.size());
+    error = ::getsockopt(descriptor_, level, name, value.data(), &size) == 0 ? std::error_code{} : detail::last_error();
+    return error ? 0 : size;
+}
+inline std::size_t socket_handle::get_option(int level, int name, std::span<std::byte> value) const {
+    std::error_code error;
+    const std::size_t size = get_option(level, name, value, error);
+    if (error) fail(error, detail::joined("getsockopt(", std::to_string(level), ", ", std::to_string(name), ')'));
+    return size;
+}
+inline std::error_code socket_handle::take_error() noexcept {
+    int pending = 0;
+    std::error_code error;
+    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    return error ? error : std::error_code{pending, std::system_category()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_HANDLE_HPP
+
+// netnotes/socket/message.hpp: what travels beside the bytes of a datagram
+// SPDX-License-Identifier: MIT
+//
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Every UDP server needs two of them. The
+// first says to which of the host's addresses a datagram came. The second says from which address the answer leaves.
+// Others tell the interface, the time to live that is left, and when the datagram arrived.
+//
+//        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
+//        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
+//        client <── from 192.0.2.2 ── sendmsg: IP_PKTINFO says 192.0.2.2      else the client would not take the answer
+//
+//        receiver.tell_details();
+//        net::datagram_details details;
+//        auto got = receiver.recv_from(buffer, details);       // details.interface_index, details.hop_limit, ...
+//
+// On this page:  datagram_details. The other names are in detail: programs use received::local and send_to() of
+//                socket/socket.hpp, or udp.hpp
+// The notes:     UDP, udp绑定 (which address a datagram came to); ip(7), ipv6(7), socket(7)
+
+#ifndef NETNOTES_SOCKET_MESSAGE_HPP
+#define NETNOTES_SOCKET_MESSAGE_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <ctime>
+#include <optional>
+#include <system_error>
+
+
+
+namespace netnotes {
+
+/// What the kernel reports beside the bytes of one datagram, after socket::tell_details().
+struct datagram_details {
+    /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
+    /// known: 0.0.0.0.
+    ip_address destination{};
+    unsigned interface_index = 0;           ///< the interface that it came in by: if_indextoname(3), or 0
+    std::optional<std::uint8_t> hop_limit;  ///< the time to live that was left: IP_RECVTTL, IPV6_RECVHOPLIMIT
+    /// When the kernel took it from the network: SO_TIMESTAMPNS (socket(7)). It is the time of day, which can be set.
+    std::optional<std::chrono::system_clock::time_point> arrived;
+};
+
+namespace detail {
+
+/// Copies the data of a control message. Returns false if the kernel has cut the message off (MSG_CTRUNC), because the
+/// program has asked for more messages than its buffer holds.
+template <class Data>
+bool read_note(cmsghdr& part, Data& data) noexcept {
+    if (part.cmsg_len < CMSG_LEN(sizeof data)) return false;
+    std::memcpy(&data, CMSG_DATA(&part), sizeof data);
+    return true;
+}
+
+/// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
+/// each datagram if the kernel has merged several (UDP_GRO).
+struct datagram_notes {
+    static constexpr std::size_t capacity =
+        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    ip_address local{};        ///< our own address, from which to answer; 0.0.0.0 if it is not known
+    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
+    std::size_t segment = 0;   ///< 0: it is one datagram
+
+    static datagram_notes of(msghdr& header) noexcept {
+        datagram_notes notes;
+        if (header.msg_controllen == 0) return notes;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                if (!read_note(*part, info)) continue;
+                // For a broadcast or a group, the local address is the address from which to answer (ip(7)).
+                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
+                // A datagram that came before IP_PKTINFO was set has no local address. Then a multicast group and
+                // 255.255.255.255 are recognised, and the broadcast address of a subnet counts as our own.
+                const std::uint32_t to = ntohl(info.ipi_addr.s_addr);
+                notes.is_to_group = info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)
+                                        ? IN_MULTICAST(to) || to == INADDR_BROADCAST
+                                        : info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                if (!read_note(*part, info)) continue;
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO reports this better
+                sockaddr_in6 raw{};
+                raw.sin6_family = AF_INET6;
+                raw.sin6_addr = info.ipi6_addr;
+                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+                if (notes.is_to_group) continue;
+                socket_address local;
+                std::memcpy(local.data(), &raw, sizeof raw);
+                local.resize(sizeof raw);
+                notes.local = local.ip().address();
+            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
+                int value = 0;
+                if (!read_note(*part, value)) continue;
+                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
+            }
+        }
+        return notes;
+    }
+};
+
+/// Room for the control messages of datagram_details, and their reader.
+struct details_note {
+    static constexpr std::size_t capacity =
+        datagram_notes::capacity + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    static datagram_details of(msghdr& header) noexcept {
+        datagram_details details;
+        if (header.msg_controllen == 0) return details;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                if (!read_note(*part, info)) continue;
+                details.destination = ipv4_address{ntohl(info.ipi_addr.s_addr)};
+                details.interface_index = static_cast<unsigned>(info.ipi_ifindex);
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                if (!read_note(*part, info)) continue;
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO comes too
+                std::array<std::uint8_t, 16> octets{};
+                std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
+                details.destination = ipv6_address{octets};
+                details.interface_index = info.ipi6_ifindex;
+            } else if (is(IPPROTO_IP, IP_TTL) || is(IPPROTO_IPV6, IPV6_HOPLIMIT)) {
+                int value = 0;
+                if (!read_note(*part, value)) continue;
+                details.hop_limit = static_cast<std::uint8_t>(value);
+            } else if (is(SOL_SOCKET, SO_TIMESTAMPNS)) {
+                timespec time;
+                if (!read_note(*part, time)) continue;
+                details.arrived = std::chrono::system_clock::time_point{
+                    std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                        std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec})};
+            }
+        }
+        return details;
+    }
+};
+
+/// The control message that tells the kernel from which address a datagram is to leave.
+class source_note {
+  public:
+    source_note() noexcept = default;
+    /// Chooses the address. With 0.0.0.0 and :: the system chooses. Fails if the zone of the address names no
+    /// interface.
+    void choose(const ip_address& from, std::error_code& error) noexcept {
+        size_ = 0;
+        error.clear();
+        if (from.is_unspecified()) return;
+        const socket_address address = to_socket_address({from.unmapped(), 0}, error);
+        if (error) return;
+        if (address.family() == address_family::inet) {
+            sockaddr_in raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in_pktinfo info{};  // without an interface: the routing table chooses the way
+            info.ipi_spec_dst = raw.sin_addr;
+            write(IPPROTO_IP, IP_PKTINFO, info);
+        } else {
+            sockaddr_in6 raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in6_pktinfo info{};
+            info.ipi6_addr = raw.sin6_addr;
+            info.ipi6_ifindex = raw.sin6_scope_id;
+            write(IPPROTO_IPV6, IPV6_PKTINFO, info);
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
+    /// Adds the control message to `message`. This object must live until the message is sent.
+    void add_to(msghdr& message) noexcept {
+        if (size_ == 0) return;
+        message.msg_control = bytes_.data();
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(size_);  // socklen_t in musl
+    }
+
+  private:
+    template <class Info>
+    void write(int level, int type, const Info& info) noexcept {
+        cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(sizeof info);
+        bytes_ = {};
+        std::memcpy(bytes_.data(), &header, sizeof header);
+        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
+        size_ = CMSG_SPACE(sizeof info);
+    }
+    alignas(cmsghdr) std::array<char, capacity> bytes_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_MESSAGE_HPP
+
+
+namespace netnotes {
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+/// A socket with the calls that move bytes. See socket_handle for its lifetime, its modes and its options.
+class socket : public socket_handle {
+  public:
+    using socket_handle::socket_handle;
+
+    /// Creates an empty socket: is_open() returns false.
+    socket() noexcept = default;
+    /// Creates a socket. `protocol` 0 selects the only protocol of this family and type. Throws std::system_error.
+    explicit socket(address_family family, socket_type type, int protocol = 0);
+    socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept;
+
+    // -- as a server
+
+    /// Gives the socket its own address; port 0 lets the system choose. errc::address_in_use, and
+    /// errc::permission_denied below port 1024 (ip(7)).
+    void bind(const socket_address& where);
+    void bind(const socket_address& where, std::error_code& error) noexcept;
+    /// Lets connections come in. `backlog` is the number of complete connections that accept() has not taken yet. Linux
+    /// admits one more, and net.core.somaxconn caps the number. A further client is not *refused*: the kernel drops its
+    /// SYN, and the client retransmits it and connects late (listen(2)). A negative number means the system's maximum.
+    void listen(int backlog = SOMAXCONN);
+    void listen(int backlog, std::error_code& error) noexcept;
+
+    struct accepted;
+    /// Waits for the next connection and returns it. The new socket has no timeout. It does not wait if this socket
+    /// does not, and the stop of this socket ends its calls, too. A connection that ended in the queue is skipped.
+    ///
+    /// If no descriptor or memory is left (EMFILE, ENFILE, ENOBUFS, ENOMEM), the first form tries again every 100 ms,
+    /// up to the socket's timeout. So `for (;;) serve(listener.accept());` survives many clients. The second form
+    /// reports the error.
+    accepted accept();
+    accepted accept(std::error_code& error) noexcept;
+
+    // -- as a client
+
+    /// Opens a connection on a stream socket and waits until it is established or has failed. On a datagram socket,
+    /// fixes the peer of send() and recv(). Fails with errc::connection_refused, timed_out, network_unreachable, ...
+    /// After a failure make a new socket, because POSIX does not define the state of this socket. After
+    /// set_blocking(false) it fails with errc::operation_in_progress, and the kernel continues to connect.
+    ///
+    /// A stream never connects to itself. TCP can connect a port of this host to the same port if no program listens
+    /// on it (a simultaneous open, RFC 9293 §3.5). The socket would then read its own bytes. So connect() resets such
+    /// a connection and fails with errc::connection_refused.
+    void connect(const socket_address& where);
+    void connect(const socket_address& where, std::error_code& error) noexcept;
+
+    // -- both
+
+    /// Receives at least one byte and at most buffer.size(); returns their number. Returns 0 at the end of the stream,
+    /// and then at every call. A receive is not a message: bytes sent in one piece may arrive in many, and the reverse.
+    /// With an empty buffer it always returns 0, so pass room. `flags` are the flags of recv(2). With MSG_DONTWAIT this
+    /// call does not wait, and MSG_WAITALL holds only for a socket without a timeout.
+    std::size_t recv(mutable_buffer buffer, int flags = 0);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Receives exactly buffer.size() bytes, in as many receives as that takes. The timeout is for the whole call.
+    /// Returns 0 if the stream ended before the first byte, so `while (s.recv_exact(header))` loops over messages. An
+    /// end in the middle is errc::protocol_error. On an error the second form returns the number of bytes in the
+    /// buffer, and the next call may continue behind them. With an empty buffer it returns 0 and receives nothing.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// Hands bytes to the kernel and returns how many it took, perhaps not all. The kernel may not have sent them yet,
+    /// and they may never arrive. Fails with errc::broken_pipe, connection_reset.
+    std::size_t send(const_buffer bytes, int flags = 0);
+    std::size_t send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+    /// Sends all bytes or fails. The timeout is for the whole call. On an error the second form returns how many bytes
+    /// the kernel took, and what() of the first form says it. After a failed call that may wait, close() sends a reset,
+    /// because an orderly end would say that all bytes were sent. A later call that succeeds cancels this.
+    void send_all(const_buffer bytes);
+    std::size_t send_all(const_buffer bytes, std::error_code& error) noexcept;
+    /// Sends a file, or a part of it, without a copy in user space (sendfile(2)): see socket/file.hpp. Returns the
+    /// number of bytes. It is less than options.count if the file ends before. Other files than regular ones are read
+    /// and sent in blocks. The timeout is for the whole call. Reading from a slow disk may take longer.
+    ///
+    /// If the file cannot be opened or read, the connection stays as it is. After other failures, and after a part of
+    /// the file was sent, close() sends a reset, as after send_all(). On an error the second form returns the number of
+    /// bytes that the kernel took. It is not noexcept because options.progress may throw.
+    std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
+    std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
+
+    struct received {
+        std::span<std::byte> bytes;  ///< the part of the buffer that was filled
+        socket_address sender;       ///< without a family if the sender is a Unix socket without a name
+        bool truncated = false;      ///< the datagram was longer than the buffer, and its rest is lost
+        /// The address of this host that the datagram was sent to, after tell_local_address(); else 0.0.0.0. For a
+        /// datagram to a broadcast address or an IPv4 group, it is the address from which to answer. For a datagram
+        /// to an IPv6 group it is not known.
+        ip_address local{};
+    };
+    /// Receives one datagram with its sender. For an empty datagram `bytes` is empty and the sender is set.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Sends one datagram, whole or not at all. Fails with errc::message_size if it is too long for the protocol.
+    void send_to(const_buffer bytes, const socket_address& where, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, std::error_code& error, int flags = 0) noexcept;
+    /// Sends one datagram from the given address of this host, for example received::local. A client takes an answer
+    /// only from the address that it asked. With 0.0.0.0 and :: the system chooses. Fails with errc::invalid_argument
+    /// or network_unreachable if the host has no such address.
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags = 0);
+    void send_to(const_buffer bytes, const socket_address& where, const ip_address& from, std::error_code& error,
+                 int flags = 0) noexcept;
+    /// Makes recv_from() report to which address each datagram was sent: IP_PKTINFO (ip(7)), IPV6_RECVPKTINFO (RFC 3542
+    /// §6.1). It costs no system call, but some 70 ns for each datagram, so it is off by default. It is needed for
+    /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
+    void tell_local_address();
+    void tell_local_address(std::error_code& error) noexcept;
+    /// Like recv_from() above, and fills `details`: the destination, the interface, the hops left, and the time of
+    /// arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report stay
+    /// empty. For datagram sockets over IPv4 and IPv6.
+    received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
+    received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
+                       int flags = 0) noexcept;
+    void tell_details();
+    void tell_details(std::error_code& error) noexcept;
+
+  private:
+    received receive_datagram(mutable_buffer buffer, std::span<char> control, datagram_details* details, int flags,
+                              std::error_code& error) noexcept;
+    friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    accepted accept_until(time_point until, std::error_code& error) noexcept;
+    std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+};
+
+struct socket::accepted {
+    socket connection;
+    socket_address peer;
+};
+
+/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+[[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
+
+// ========================================================================================================
+// How it is done. A reader who only uses sockets can stop here.
+// ========================================================================================================
+
+// ---- making, waiting, failing
+
+inline socket::socket(address_family family, socket_type type, int protocol, std::error_code& error) noexcept
+    : socket_handle{::socket(static_cast<int>(family), static_cast<int>(type) | SOCK_CLOEXEC, protocol)} {
+    error = is_open() ? std::error_code{} : detail::last_error();
+}
+
+inline socket::socket(address_family family, socket_type type, int protocol) {
+    std::error_code error;
+    socket{family, type, protocol, error}.swap(*this);
+    if (error) detail::throw_error(error, "socket");
+}
+
+// ---- the calls
+
+inline void socket::bind(const socket_address& where, std::error_code& error) noexcept {
+    error = ::bind(descriptor_, where.data(), where.size()) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::bind(const socket_address& where) {
+    std::error_code error;
+    bind(where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+inline void socket::listen(int backlog, std::error_code& error) noexcept {
+    error = ::listen(descriptor_, backlog < 0 ? SOMAXCONN : backlog) == 0 ? std::error_code{} : detail::last_error();
+}
+inline void socket::listen(int backlog) {
+    std::error_code error;
+    listen(backlog, error);
+    if (error) fail(error, "listen");
+}
+
+inline socket::accepted socket::accept_until(time_point until, std::error_code& error) noexcept {
+    accepted result;
+    const bool new_waits_in_kernel = blocking_ && !stop_;
+    for (;;) {
+        const int descriptor = attempt(
+            [&] {
+                socklen_t size = socket_address::capacity;
+                const int made = ::accept4(descriptor_, result.peer.data(), &size,
+                                           SOCK_CLOEXEC | (new_waits_in_kernel ? 0 : SOCK_NONBLOCK));
+                result.peer.resize(size);
+                return made;
+            },
+            POLLIN, 0, until, error);
+        if (descriptor >= 0) {
+            result.connection.descriptor_ = descriptor;
+            result.connection.blocking_ = blocking_;
+            result.connection.stop_ = stop_;
+            return result;
+        }
+        if (!detail::is_passed_over(error.value())) return result;
+        if (until != time_point::max() && clock::now() >= until) {  // however many have died
+            error = std::make_error_code(std::errc::timed_out);
+            return result;
+        }
+    }
+}
+inline socket::accepted socket::accept(std::error_code& error) noexcept { return accept_until(end_of_call(), error); }
+inline socket::accepted socket::accept() {
+    const time_point until = end_of_call();  // of all attempts together
+    for (;;) {
+        std::error_code error;
+        accepted result = accept_until(until, error);
+        if (!error) return result;
+        if (!blocking_ || !detail::is_shortage(error.value()) || clock::now() >= until) fail(error, "accept");
+        std::error_code is_over;
+        detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + detail::accept_pause), is_over);
+        if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
+    }
+}
+
+inline void socket::connect(const socket_address& where, std::error_code& error) noexcept {
+    if ((error = forbidden(POLLOUT))) return;
+    const time_point until = end_of_call();
+    const auto is_alone = [&] {
+        if (!detail::meets_itself(descriptor_, where)) return false;
+        detail::dissolve(descriptor_);
+        error = std::make_error_code(std::errc::connection_refused);
+        return true;
+    };
+    while (::connect(descriptor_, where.data(), where.size()) != 0) {
+        error = detail::last_error();
+        if (detail::would_block(errno) && where.family() != address_family::local) {
+            error = std::make_error_code(std::errc::address_not_available);  // see has_no_port()
+            return;
+        }
+        if (detail::would_block(errno) && blocking_) {
+            wait_a_moment(until, error);  // nothing can be polled for a place in a Unix listener's queue (unix(7))
+            if (error) return;
+            continue;
+        }
+        // In that queue an interrupted connect() has not begun. Elsewhere it continues by itself, and a
+        // second call would only fail with EALREADY. From here on it is treated like a non-blocking connect().
+        if (error.value() == EINTR && where.family() == address_family::local) continue;
+        if (error.value() != EINTR && error.value() != EINPROGRESS) return;
+        if (is_alone()) return;
+        if (error.value() != EINTR && !blocking_) return;
+        wait(POLLOUT, until, error);
+        if (!error) error = take_error();
+        return;
+    }
+    if (!is_alone()) error.clear();
+}
+inline void socket::connect(const socket_address& where) {
+    std::error_code error;
+    connect(where, error);
+    if (error) detail::throw_error(error, "connect ", where.to_string());
+}
+
+inline std::size_t socket::recv_until(mutable_buffer buffer, int flags, time_point until,
+                                      std::error_code& error) noexcept {
+    const auto size =
+        attempt([&] { return ::recv(descriptor_, buffer.data(), buffer.size(), flags); }, POLLIN, flags, until, error);
+    return size < 0 ? 0 : static_cast<std::size_t>(size);
+}
+inline std::size_t socket::recv(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    return recv_until(buffer, flags, time_point::min(), error);
+}
+inline std::size_t socket::recv(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const std::size_t size = recv(buffer, error, flags);
+    if (error) fail_with_peer(error, "recv from");
+    return size;
+}
+
+inline std::size_t socket::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    const time_point until = end_of_call();
+    std::size_t filled = 0;
+    while (filled < buffer.size()) {
+        if (filled > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+            error = std::make_error_code(std::errc::timed_out);
+            return filled;
+        }
+        const std::size_t size = recv_until(buffer.subspan(filled), 0, until, error);
+        if (error) return filled;
+        if (size == 0) {
+            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
+            return filled;
+        }
+        filled += size;
+    }
+    return filled;
+}
+inline std::size_t socket::recv_exact(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t filled = recv_exact(buffer, error);
+    if (error)
+        fail_with_peer(
+            error,
+            detail::joined("recv_exact (", std::to_string(filled), " of ", std::to_string(buffer.size()), " bytes",
+                           error == std::errc::protocol_error ? ", then the end of the stream" : "", ") from"));
+    return filled;
+}
+
+inline std::size_t socket::send_until(const_buffer bytes, int flags, time_point until,
+                                      std::error_code& error) noexcept {
+    const auto size = attempt([&] { return ::send(descriptor_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL); },
+                              POLLOUT, flags, until, error);
+    if (size > 0 && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
+    return size < 0 ? 0 : static_cast<std::size_t>(size);
+}
+inline std::size_t socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
+    return send_until(bytes, flags, time_point::min(), error);
+}
+inline std::size_t socket::send(const_buffer bytes, int flags) {
+    std::error_code error;
+    const std::size_t size = send(bytes, error, flags);
+    if (error) fail_with_peer(error, "send to");
+    return size;
+}
+
+inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
+    const time_point until = end_of_call();
+    std::size_t sent = 0;
+    do {
+        // The kernel takes part of the bytes whenever its buffer fills, so the limit is checked here too. Otherwise
+        // a fast reader could carry a long transfer past it without a wait.
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            break;
+        }
+        sent += send_until(bytes.subspan(sent), 0, until, error);
+    } while (!error && sent < bytes.size());
+    is_cut_ = error && blocking_;  // a caller that does not wait keeps the rest and sends it later
+    return sent;
+}
+inline void socket::send_all(const_buffer bytes) {
+    std::error_code error;
+    const std::size_t sent = send_all(bytes, error);
+    if (error)
+        fail_with_peer(error, detail::joined("send_all (", std::to_string(sent), " of ", std::to_string(bytes.size()),
+                                             " bytes sent) to"));
+}
+
+inline std::uint64_t socket::send_file(const input_file& file, const send_file_options& options,
+                                       std::error_code& error) {
+    detail::file_part part{file, options, error};
+    if (error) return 0;
+    const time_point until = end_of_call();
+    const bool is_in_steps = options.progress || until != time_point::max();
+    bool is_read = false, is_file_error = false;
+    while (!error && !part.is_done()) {
+        if (part.sent() > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+            error = std::make_error_code(std::errc::timed_out);
+            break;
+        }
+        const std::uint64_t before = part.sent();
+        if (is_read) {
+            std::byte room[detail::file_part::block];
+            std::span<const std::byte> bytes{room, part.read(room, sizeof room, true, error)};
+            is_file_error = static_cast<bool>(error);
+            while (!error && !bytes.empty()) {
+                const std::size_t size = send_until(bytes, 0, until, error);
+                part.taken(size);
+                bytes = bytes.subspan(size);
+            }
+        } else {
+            const std::size_t most = is_in_steps ? detail::file_part::largest_step : 0x7fff'f000;  // sendfile(2)
+            attempt([&] { return part.step(descriptor_, most); }, POLLOUT, 0, until, error);
+            if (part.sent() > before && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
+            if ((is_read = error && part.is_refused(error.value()))) {
+                error.clear();
+                continue;
+            }
+        }
+        if (part.sent() == before) break;  // the end of the file, or an error
+        is_cut_ = blocking_;               // in case the callback throws
+        options.progress(part.sent());
+    }
+    is_cut_ = error && blocking_ && (part.sent() > 0 || !is_file_error);
+    return part.sent();
+}
+inline std::uint64_t socket::send_file(const input_file& file, const send_file_options& options) {
+    std::error_code error;
+    const std::uint64_t sent = send_file(file, options, error);
+    if (file.error()) detail::throw_error(file.error(), "open ", file.name());
+    if (error)
+        fail_with_peer(error, detail::joined("send_file ", file.name(), " (", std::to_string(sent), " bytes sent) to"));
+    return sent;
+}
+
+inline void socket::tell_local_address(std::error_code& error) noexcept {
+    const int on = 1;
+    const auto yes = std::as_bytes(std::span{&on, 1});
+    const socket_address local = local_endpoint(error);
+    if (!error && !local.is_ip()) error = std::make_error_code(std::errc::address_family_not_supported);
+    if (error) return;
+    if (local.family() == address_family::inet6) set_option(IPPROTO_IPV6, IPV6_RECVPKTINFO, yes, error);
+    if (!error) set_option(IPPROTO_IP, IP_PKTINFO, yes, error);  // an IPv6 socket's IPv4 side has it as well
+    if (!error) take_notes();
+}
+inline void socket::tell_local_address() {
+    std::error_code error;
+    tell_local_address(error);
+    if (error) fail(error, "tell_local_address");
+}
+
+inline void socket::tell_details(std::error_code& error) noexcept {
+    const int on = 1;
+    const auto yes = std::as_bytes(std::span{&on, 1});
+    tell_local_address(error);
+    if (error) return;
+    std::error_code is_v4;
+    set_option(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, yes, is_v4);
+    set_option(IPPROTO_IP, IP_RECVTTL, yes, error);
+    if (!error) set_option(SOL_SOCKET, SO_TIMESTAMPNS, yes, error);
+}
+inline void socket::tell_details() {
+    std::error_code error;
+    tell_details(error);
+    if (error) fail(error, "tell_details");
+}
+
+inline socket::received socket::receive_datagram(mutable_buffer buffer, std::span<char> control,
+                                                 datagram_details* details, int flags,
+                                                 std::error_code& error) noexcept {
+    received result;
+    const auto size = attempt(
+        [&] {  // recvmsg() and not recvfrom(), which does not tell that a datagram was cut off
+            iovec part{buffer.data(), buffer.size()};
+            msghdr message{};
+            message.msg_name = result.sender.data();
+            message.msg_namelen = socket_address::capacity;
+            message.msg_iov = &part;
+            message.msg_iovlen = 1;
+            message.msg_control = takes_notes_ ? control.data() : nullptr;
+            message.msg_controllen = static_cast<decltype(message.msg_controllen)>(takes_notes_ ? control.size() : 0);
+            const auto got = ::recvmsg(descriptor_, &message, flags);
+            if (got >= 0) {
+                result.sender.resize(message.msg_namelen);
+                result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+                if (message.msg_controllen > 0) result.local = detail::datagram_notes::of(message).local;
+                if (details) *details = detail::details_note::of(message);  // all empty if nothing was reported
+            }
+            return got;
+        },
+        POLLIN, flags, time_point::min(), error);
+    if (size > 0) result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+    return result;
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    alignas(cmsghdr) detail::details_note::buffer notes;  // after tell_details() the kernel reports more than the address
+    return receive_datagram(buffer, notes, nullptr, flags, error);
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
+                                          int flags) noexcept {
+    alignas(cmsghdr) detail::details_note::buffer notes;
+    return receive_datagram(buffer, notes, &details, flags, error);
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, datagram_details& details, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, details, error, flags);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+inline socket::received socket::recv_from(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const received result = recv_from(buffer, error, flags);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+
+inline void socket::send_to(const_buffer bytes, const socket_address& where, std::error_code& error,
+                            int flags) noexcept {
+    attempt(
+        [&] {
+            return ::sendto(descriptor_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL, where.data(), where.size());
+        },
+        POLLOUT, flags, time_point::min(), error);
+}
+inline void socket::send_to(const_buffer bytes, const socket_address& where, int flags) {
+    std::error_code error;
+    send_to(bytes, where, error, flags);
+    if (error) detail::throw_error(error, "send_to ", where.to_string(), " (", std::to_string(bytes.size()), " bytes)");
+}
+
+inline void socket::send_to(const_buffer bytes, const socket_address& where, const ip_address& from,
+                            std::error_code& error, int flags) noexcept {
+    detail::source_note source;
+    source.choose(from, error);
+    if (error) return;
+    if (source.size() == 0) return send_to(bytes, where, error, flags);
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    message.msg_name = const_cast<sockaddr*>(where.data());
+    message.msg_namelen = where.size();
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    source.add_to(message);
+    attempt([&] { return ::sendmsg(descriptor_, &message, flags | MSG_NOSIGNAL); }, POLLOUT, flags, time_point::min(),
+            error);
+}
+inline void socket::send_to(const_buffer bytes, const socket_address& where, const ip_address& from, int flags) {
+    std::error_code error;
+    send_to(bytes, where, from, error, flags);
+    if (error)
+        detail::throw_error(error, "send_to ", where.to_string(), " from ", from.to_string(), " (",
+                            std::to_string(bytes.size()), " bytes)");
+}
+
+inline std::pair<socket, socket> socket_pair(socket_type type) {
+    int descriptors[2];
+    if (::socketpair(AF_UNIX, static_cast<int>(type) | SOCK_CLOEXEC, 0, descriptors) != 0)
+        detail::throw_error(detail::last_error(), "socketpair");
+    return {socket{descriptors[0]}, socket{descriptors[1]}};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_SOCKET_HPP
+
+// netnotes/tcp/reader.hpp: messages out of a stream
+// SPDX-License-Identifier: MIT
+//
+// A receive is not a message. Bytes that were sent in one piece may arrive in many, and many pieces may arrive as one.
+// So a receiver must know where a message ends. There are two ways to tell it: a mark behind the message that does not
+// occur in it, or its length before it. Either way the receiver keeps the bytes of the next message that have already
+// arrived. This reader does that.
+//
+//        recv ──> "HELO a.exa"                    no end yet: wait for more
+//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
+//
+//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
+//                   recv_line()          next       buffered()    room, up to the limit
+//                   views into the buffer, valid until the next call
+//
+// Bytes that were read ahead are in the reader and no longer in the stream. From the first call on, receive through
+// the reader only, and never through a second reader on the same stream. Lines and lengths may be mixed freely.
+//
+//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
+//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
+//   recv_exact(size)           exactly `size` bytes
+//   recv(buffer)               the bytes that are there; from here on it is a stream again
+//
+// What may happen, and what is then in the buffer:
+//
+//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
+//   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
+//   a message longer than the limit          errc::message_size, for the same messages however they arrive. Nothing
+//                                            is taken out, memory is bounded, and the next call fails again.
+//                                            Hang up, or call skip_until(delimiter) and continue behind it
+//   errc::timed_out, operation_canceled,     nothing is lost: call again to continue. A timeout is for the whole
+//   operation_would_block                    message: a peer that sends a byte a second cannot extend it
+//
+// No byte is searched twice, not even if a peer sends single bytes. The reader copies bytes only if a message does not
+// fit behind its own beginning. Then the beginning moves to the front or, if it is long, into a buffer of twice the
+// size.
+//
+// On this page:  byte_source · message_reader · buffered_reader
+// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
+
+#ifndef NETNOTES_TCP_READER_HPP
+#define NETNOTES_TCP_READER_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
+/// timeout is for whole messages.
+template <class Stream>
+concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
+    { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
+};
+
+/// A reader of messages: buffered_reader, and async_buffered_stream for tasks (coro/buffered.hpp). They have the same
+/// calls with the same arguments. The calls that may wait return their result, or an object to co_await for it.
+template <class Reader>
+concept message_reader = requires(Reader& reader, std::string_view delimiter, std::size_t size, mutable_buffer buffer) {
+    reader.recv_until(delimiter);
+    reader.recv_line();
+    reader.recv_exact(size);
+    reader.recv_exact(buffer);
+    reader.recv(buffer);
+    reader.skip_until(delimiter);
+    { reader.take_until(delimiter) } -> std::same_as<std::optional<std::string_view>>;
+    { reader.take_line() } -> std::same_as<std::optional<std::string_view>>;
+    { reader.take_exact(size) } -> std::same_as<std::optional<std::string_view>>;
+    { reader.buffered() } -> std::same_as<std::string_view>;
+    { reader.limit() } -> std::same_as<std::size_t>;
+    { reader.capacity() } -> std::same_as<std::size_t>;
+    reader.shrink_to_fit();
+};
+
+/// Takes messages out of a tcp_stream or a connected socket. The reader does not own the stream, which must outlive it.
+/// The reader cannot be copied or moved, and the stream must stay in place, too. Every call may wait, as the stream
+/// does. Each call has two forms; the form with an error code at its end does not throw.
+template <byte_source Stream>
+class buffered_reader {
+  public:
+    /// Creates a reader on `stream`. A message may have at most `limit` bytes, with its delimiter. Memory grows with
+    /// the messages from 4 KiB to the limit and never beyond. Nothing is allocated before the first call.
+    explicit buffered_reader(Stream& stream, std::size_t limit = 64 * 1024) noexcept : stream_{stream}, limit_{limit} {}
+    buffered_reader(const buffered_reader&) = delete;
+    buffered_reader& operator=(const buffered_reader&) = delete;
+
+    /// Returns the next bytes up to and with the delimiter, or nullopt at an orderly end. Fails with
+    /// errc::invalid_argument if the delimiter is empty.
+    std::optional<std::string_view> recv_until(std::string_view delimiter);
+    std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
+    /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
+    /// line as well. To tell such a line from a complete one, call recv_until("\n").
+    std::optional<std::string_view> recv_line();
+    std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
+    /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
+    /// errc::message_size before anything is read, so the size may come straight from the peer. Size 0
+    /// returns an empty view at once.
+    std::optional<std::string_view> recv_exact(std::size_t size);
+    std::optional<std::string_view> recv_exact(std::size_t size, std::error_code& error) noexcept;
+    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at an orderly end. On an
+    /// error the second form returns the number of bytes already in the buffer; continue behind them.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// Receives at least one byte and at most buffer.size(), first from the bytes that were read ahead, otherwise from
+    /// the stream. Returns their number, or 0 at the end.
+    std::size_t recv(mutable_buffer buffer);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error) noexcept;
+
+    /// Discards everything up to and with the delimiter, whatever its size. Use it after a message that is too long.
+    /// Returns false if the stream ended before the delimiter. After an error, call again to continue.
+    bool skip_until(std::string_view delimiter);
+    bool skip_until(std::string_view delimiter, std::error_code& error) noexcept;
+
+    /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They
+    /// return nullopt if these do not suffice. They do not read the stream and do not wait.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> take_line() noexcept;
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept;
+
+    /// Returns the bytes that have been received and not yet taken, without reading the stream. They are valid until
+    /// the next call.
+    [[nodiscard]] std::string_view buffered() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
+    /// Returns the greatest length of a message, with its delimiter, in bytes.
+    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+    /// Returns the size of the reader's memory, in bytes.
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
+    /// many idle clients calls it before it waits.
+    void shrink_to_fit() noexcept {
+        if (begin_ != end_) return;
+        memory_.reset();
+        capacity_ = begin_ = end_ = 0;
+    }
+    /// Returns the stream that the reader was made for.
+    [[nodiscard]] Stream& stream() const noexcept { return stream_; }
+
+  private:
+    static constexpr std::size_t first_capacity = 4096;
+    // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already.
+    static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
+        stream.recv(buffer, error, MSG_DONTWAIT);
+        stream.wait(POLLIN, time_point{}, error);
+        { stream.timeout() } -> std::convertible_to<duration>;
+        { stream.is_blocking() } -> std::convertible_to<bool>;
+    };
+    /// The time that one call of the reader may take, all its receives together.
+    class time_limit {
+      public:
+        explicit time_limit(const Stream& stream) noexcept {
+            if constexpr (has_timeout)
+                if (stream.timeout() != never) until = detail::end_of(stream.timeout());
+        }
+        time_point until = time_point::max();
+        bool used = false;
+    };
+
+    // A short line costs less than these two would as calls.
+    [[gnu::always_inline]] inline std::errc prepare_search(std::string_view delimiter) noexcept;
+    [[gnu::always_inline]] inline std::optional<std::size_t> find(std::string_view delimiter) noexcept;
+    std::string_view take(std::size_t size) noexcept {
+        const std::string_view taken = buffered().substr(0, size);
+        begin_ += size;
+        searched_ -= std::min(searched_, size);
+        return taken;
+    }
+    [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> next(std::string_view delimiter, bool& ended, std::error_code& error) noexcept;
+    bool make_room(std::size_t wanted, std::error_code& error) noexcept;
+    std::size_t receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept;
+    std::size_t fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const char* call, std::size_t filled) const;
+
+    Stream& stream_;
+    std::size_t limit_;
+    std::unique_ptr<char[]> memory_;
+    std::size_t capacity_ = 0;
+    std::size_t begin_ = 0, end_ = 0;  ///< the bytes that have been received and not yet taken
+    std::size_t searched_ = 0;         ///< how many bytes at their front hold no part of a delimiter ...
+    std::string searched_for_;         ///< ... equal to this text
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// Forgets the earlier search if the delimiter is another. Most delimiters are a single byte, and then no call is
+/// needed.
+template <byte_source Stream>
+std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) noexcept {
+    if (delimiter.empty()) return std::errc::invalid_argument;
+    if (delimiter.size() == searched_for_.size() && delimiter.front() == searched_for_.front() &&
+        (delimiter.size() == 1 || delimiter == searched_for_))
+        return {};
+    searched_ = 0;
+    try {
+        searched_for_.clear();
+        searched_for_.append(delimiter);  // g++ 12 warns wrongly about assignment here (its bug 105651)
+    } catch (...) {                       // the delimiter is long, and there is no memory for it
+        return std::errc::not_enough_memory;
+    }
+    return {};
+}
+
+/// Returns where the delimiter begins. Of the bytes searched before, it looks again only at the last ones, because a
+/// delimiter that has now arrived may begin there.
+template <byte_source Stream>
+std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimiter) noexcept {
+    const char* const there = memory_.get() + begin_;
+    const std::size_t size = end_ - begin_;
+    if (delimiter.size() == 1) [[likely]] {
+        if (searched_ < size)
+            if (const void* const at = std::memchr(there + searched_, delimiter.front(), size - searched_))
+                return static_cast<std::size_t>(static_cast<const char*>(at) - there);
+    } else {
+        const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
+        if (const std::size_t at = buffered().find(delimiter, from); at != std::string_view::npos) return at;
+    }
+    searched_ = size;
+    return std::nullopt;
+}
+
+/// Short lines come many at once: where nothing was searched before, there is nothing to remember of it either.
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_until(std::string_view delimiter) noexcept {
+    if (delimiter.size() == 1 && searched_ == 0 && begin_ != end_) [[likely]] {
+        const char* const there = memory_.get() + begin_;
+        if (const void* const at = std::memchr(there, delimiter.front(), end_ - begin_)) [[likely]] {
+            const auto size = static_cast<std::size_t>(static_cast<const char*>(at) - there) + 1;
+            if (size <= limit_) [[likely]] {
+                begin_ += size;
+                return std::string_view{there, size};
+            }
+        }
+    }
+    return search_until(delimiter);
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::search_until(std::string_view delimiter) noexcept {
+    if (begin_ == end_ || prepare_search(delimiter) != std::errc{}) return std::nullopt;
+    const auto found = find(delimiter);
+    if (!found || *found + delimiter.size() > limit_) return std::nullopt;
+    return take(*found + delimiter.size());
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_line() noexcept {
+    auto line = take_until("\n");
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_exact(std::size_t size) noexcept {
+    if (size > limit_ || buffered().size() < size) return std::nullopt;
+    return take(size);
+}
+
+/// Makes room for `wanted` bytes from begin_ on. `wanted` is more than the bytes received.
+template <byte_source Stream>
+bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& error) noexcept {
+    const std::size_t size = end_ - begin_;
+    if (size == 0) begin_ = end_ = 0;
+    if (wanted <= capacity_ - begin_) return true;
+    if (wanted > capacity_) {
+        // Doubled, so that the bytes copied for a long message are in proportion to its length.
+        const std::size_t most = std::max({first_capacity, limit_, wanted});
+        const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
+        std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
+        if (!memory) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+            return false;
+        }
+        if (size > 0) std::memcpy(memory.get(), memory_.get() + begin_, size);
+        memory_ = std::move(memory);
+        capacity_ = grown;
+    } else {
+        std::memmove(memory_.get(), memory_.get() + begin_, size);
+    }
+    begin_ = 0;
+    end_ = size;
+    return true;
+}
+
+/// Receives once, within the time that is left of the whole call.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept {
+    if constexpr (has_timeout) {
+        if (time.until != time_point::max()) {
+            // A peer that always has one more byte must not carry us past the limit without a wait.
+            if (std::exchange(time.used, true) && clock::now() >= time.until) {
+                error = std::make_error_code(std::errc::timed_out);
+                return 0;
+            }
+            for (;;) {
+                const std::size_t size = stream_.recv(room, error, MSG_DONTWAIT);
+                if (error != std::errc::operation_would_block || !stream_.is_blocking()) return size;
+                stream_.wait(POLLIN, time.until, error);
+                if (error) return 0;
+            }
+        }
+    }
+    return stream_.recv(room, error);
+}
+
+/// Receives once, behind the bytes that are there. Returns 0 at the end of the stream or with an error.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept {
+    if (!make_room(wanted, error)) return 0;
+    const std::size_t size = receive(std::span{memory_.get() + end_, capacity_ - end_}, time, error);
+    if (error) return 0;
+    end_ += size;
+    return size;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::next(std::string_view delimiter, bool& ended,
+                                                              std::error_code& error) noexcept {
+    ended = false;
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return std::nullopt;
+    delimiter = searched_for_;  // it may be a view into this very buffer, which is now overwritten
+    for (time_limit time{stream_};;) {
+        const auto found = find(delimiter);
+        if (found && *found + delimiter.size() <= limit_) return take(*found + delimiter.size());
+        const std::size_t size = buffered().size();
+        if (found || size >= limit_) {
+            error = std::make_error_code(std::errc::message_size);
+            return std::nullopt;
+        }
+        if (fill(size + 1, time, error) == 0) {
+            ended = !error;
+            return std::nullopt;
+        }
+    }
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter,
+                                                                    std::error_code& error) noexcept {
+    bool ended = false;
+    const auto message = next(delimiter, ended, error);
+    if (ended && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+    return message;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line(std::error_code& error) noexcept {
+    bool ended = false;
+    auto line = next("\n", ended, error);
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    if (ended && !buffered().empty()) return take(buffered().size());
+    return line;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size, std::error_code& error) noexcept {
+    error.clear();
+    if (size > limit_) {
+        error = std::make_error_code(std::errc::message_size);
+        return std::nullopt;
+    }
+    for (time_limit time{stream_}; buffered().size() < size;) {
+        if (fill(size, time, error) == 0) {
+            if (!error && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+            return std::nullopt;
+        }
+    }
+    return take(size);
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    std::size_t filled = 0;
+    if (!buffer.empty() && !buffered().empty()) filled = recv(buffer, error);
+    for (time_limit time{stream_}; filled < buffer.size();) {
+        const std::size_t size = receive(buffer.subspan(filled), time, error);
+        if (error) break;
+        if (size == 0) {
+            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
+            break;
+        }
+        filled += size;
+    }
+    return filled;
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    if (buffered().empty()) return stream_.recv(buffer, error);
+    const std::string_view taken = take(std::min(buffer.size(), buffered().size()));
+    std::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
+    return taken.size();
+}
+
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_code& error) noexcept {
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return false;
+    delimiter = searched_for_;
+    for (time_limit time{stream_};;) {
+        if (const auto found = find(delimiter)) {
+            take(*found + delimiter.size());
+            return true;
+        }
+        // Discards all but the bytes that may begin a delimiter.
+        const std::size_t size = buffered().size();
+        take(size - std::min(size, delimiter.size() - 1));
+        if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
+            if (!error) take(buffered().size());
+            return false;
+        }
+    }
+}
+
+// ---- the forms that throw
+
+/// "recv_line from 192.0.2.1:80 (17 bytes, then the end of the stream): Protocol error"
+template <byte_source Stream>
+void buffered_reader<Stream>::fail(const std::error_code& error, const char* call, std::size_t filled) const {
+    std::string peer;
+    if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
+        try {
+            peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
+        } catch (const std::system_error&) {  // the connection is gone, and with it the peer's name
+        }
+    }
+    if (error == std::errc::message_size)
+        detail::throw_error(error, call, peer, " (the limit is ", std::to_string(limit_), " bytes)");
+    detail::throw_error(error, call, peer, " (", std::to_string(filled), " bytes",
+                        error == std::errc::protocol_error ? ", then the end of the stream)" : " so far)");
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter) {
+    std::error_code error;
+    const auto message = recv_until(delimiter, error);
+    if (error) fail(error, "recv_until", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line() {
+    std::error_code error;
+    const auto line = recv_line(error);
+    if (error) fail(error, "recv_line", buffered().size());
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size) {
+    std::error_code error;
+    const auto message = recv_exact(size, error);
+    if (error) fail(error, "recv_exact", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t filled = recv_exact(buffer, error);
+    if (error) fail(error, "recv_exact", filled);
+    return filled;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t size = recv(buffer, error);
+    if (error) fail(error, "recv", size);
+    return size;
+}
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
+    std::error_code error;
+    const bool found = skip_until(delimiter, error);
+    if (error) fail(error, "skip_until", buffered().size());
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_READER_HPP
+
+// netnotes/coro/buffered.hpp: lines and frames for tasks, without a system call for each
+// SPDX-License-Identifier: MIT
+//
+// Many protocols consist of lines: the server reads a line, answers it, and reads the next. The program says just that:
+//
+//     for (;;) {
+//         auto line = co_await client.recv_line();
+//         if (!line) break;
+//         co_await client.write(answer(*line));
+//     }
+//
+// Assume that a client sends sixteen lines at once. With one system call for each line and each answer, that would be
+// sixteen receives and sixteen sends. Here one receive fetches all lines. The answers gather in a buffer, which is sent
+// when no line is left to read, that is, just before the task would wait:
+//
+//        recv_line() ──> "one"      from recv(2), which brought   one | two | three
+//        write("1")                                                                        [1]
+//        recv_line() ──> "two"      from the buffer
+//        write("2")                                                                        [1|2]
+//        recv_line() ──> "three"    from the buffer
+//        write("3")                                                                        [1|2|3]
+//        recv_line() ──> the buffer is empty: send [1|2|3], then wait
+//
+// To send to many clients, call try_send(), which never waits. It refuses bytes for a client that does not read:
+//
+//     for (async_buffered_stream* each : everybody)
+//         if (!each->try_send(line)) each->stream().close();       too slow: its task ends with an error
+//
+// So no client waits for an answer that lies in a buffer. Call flush() only where the task pauses without a receive:
+// before it sleeps, before it uses another connection, and before it ends.
+//
+// A silent client costs no buffer: a reading call frees the buffers before it waits, if they are empty.
+//
+// On this page:  async_buffered_stream
+// Beside it:     tcp/reader.hpp (buffered_reader), which has the same reading calls without tasks
+// The notes:     their receivers treat each recv as one message (TCP服务器, gevent版-TCP服务器)
+
+#ifndef NETNOTES_CORO_BUFFERED_HPP
+#define NETNOTES_CORO_BUFFERED_HPP
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/coro/stream.hpp: connections for tasks
+// SPDX-License-Identifier: MIT
+//
+// A connection has the same calls as in socket.hpp. A call that may have to wait is awaited with co_await. So a server
+// for thousands of clients reads like a server for one client:
+//
+//     task<> echo(async_stream client) {
+//         try {
+//             for (;;) {
+//                 auto bytes = co_await client.recv();            // lent by the loop until the task waits again
+//                 if (bytes.empty()) co_return;                   // the end of the stream
+//                 co_await client.send_all(bytes);
+//             }
+//         } catch (const std::system_error&) {                    // this client has failed, the others continue
+//         }
+//     }
+//     task<> accept_all(async_listener listener) {
+//         for (;;) {
+//             auto next = co_await listener.accept();             // if no descriptor is free, it waits for one
+//             spawn(echo(std::move(next.stream)));
+//         }
+//     }
+//     int main() {
+//         event_loop loop;
+//         loop.run(accept_all(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
+//     }
+//
+// The `catch` matters. Without it, a client that resets its connection would end its task with an exception. The loop's
+// run() would throw that exception, and the server would end. The function serve() in coro/serve.hpp is this loop with
+// limits, a graceful stop and a report of such exceptions.
+//
+//        recv() ──> may there be bytes? ──yes──> recv(2) ──> the task continues at once
+//                          │no: the last receive emptied the socket
+//                          └──> suspend ──> the loop sees new bytes ──> recv(2) ──> resume
+//
+// It is cheap because it makes few system calls. The loop registers a descriptor once. A receive that returned less
+// than its buffer can hold has emptied the socket, so the next receive waits without a system call. A send is tried at
+// once, and the task waits only if the kernel takes no more. A task that waits for bytes holds no buffer: when bytes
+// arrive, the loop lends its own. A silent connection therefore costs one coroutine frame and one node.
+//
+// A peer that always has more bytes cannot starve the other tasks. After about 60 calls that did not have to wait, the
+// next call lets the others run first.
+//
+// On this page:  async_stream
+// Above it:      coro/serve.hpp, a whole server
+// The notes:     gevent版-TCP服务器 (the gevent server); example 26
+
+#ifndef NETNOTES_CORO_STREAM_HPP
+#define NETNOTES_CORO_STREAM_HPP
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+// netnotes/tcp/stream.hpp: connections
+// SPDX-License-Identifier: MIT
+//
+// TCP makes a pipe of bytes in each direction out of a network that loses, duplicates and reorders packets. The bytes
+// that go in at one end come out at the other, all of them, in order, once, or the connection fails. TCP is reliable
+// because it numbers every byte and retransmits what is not acknowledged (RFC 9293 §2.2), not because it is
+// "connection-oriented". TCP does not keep the borders between two sends: a receive is not a message.
+//
+//        client                                             server
+//          |                                        tcp_listener{where}      socket, bind, listen
+//        tcp_stream{where}   ──── SYN ─────────────────>  |
+//          |                 <─── SYN, ACK ─────────────  |   the kernel answers; the program need not have
+//          |                 ──── ACK ─────────────────>  |   called accept() yet
+//          |                                        accept() -> stream, peer
+//        send_all("hello")   ──── 5 bytes ─────────────>  recv() -> "hel", recv() -> "lo"
+//        shutdown(send)      ──── FIN ─────────────────>  recv() -> 0: no more will come
+//        recv() -> "bye"     <─── 3 bytes ──────────────  send_all("bye"): the other half is still open
+//        recv() -> 0         <─── FIN ──────────────────  close()
+//
+// Two limits hold the bytes under way. Flow control is the room that the peer has. Congestion control is an
+// estimate of what the network can carry (RFC 5681). connection_info shows both: peer_window and congestion_window.
+// In a segment's header the data offset counts words of 32 bits. Four reserved bits and eight flags follow it, not
+// six and six as in the notes (RFC 9293 §3.1).
+//
+// The side that closes first keeps the connection in TIME_WAIT for a minute, and with it the port. A server that
+// closes first could then not be started again on that port. Listeners therefore set SO_REUSEADDR. They set it in the
+// first run already, because on Linux it helps only if the earlier socket had it too.
+//
+// On this page:  tcp_stream · listen_options · tcp_listener
+// Below it:      tcp/state.hpp, options and state; tcp/connect.hpp, several addresses
+// Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
+// The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
+//                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
+
+#ifndef NETNOTES_TCP_STREAM_HPP
+#define NETNOTES_TCP_STREAM_HPP
+
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// netnotes/socket/resolve.hpp: the names of hosts
+// SPDX-License-Identifier: MIT
+//
+// People use names of hosts, and packets carry addresses. A resolver turns a name into addresses, often several:
+// "localhost" may be ::1 and 127.0.0.1. It asks the file /etc/hosts, then the name servers (DNS).
+//
+//        resolve("www.example.org", 80)      ──> 2001:db8::1, 192.0.2.1        in the order in which to try them
+//        resolve_name(192.0.2.1)             ──> "web7.example.net"            the way back, if the owner has set it
+//        canonical_name("www.example.org")   ──> "web7.example.net"            the name behind the aliases
+//
+// A name server may not answer, and the resolver then blocks for many seconds. Each function therefore takes a time
+// limit and a stop.
+//
+// On this page:  resolve · resolve_hints · canonical_name · resolve_name · resolver_category
+// Above it:      tcp/connect.hpp, which tries the addresses; coro/lookup.hpp, the same for tasks
+// The notes:     socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_RESOLVE_HPP
+#define NETNOTES_SOCKET_RESOLVE_HPP
+
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+namespace netnotes {
+
+/// The errors of name resolution, with the system's words: "Name or service not known".
+[[nodiscard]] const std::error_category& resolver_category() noexcept;
+
+struct resolve_hints {
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
+    socket_type type = socket_type::stream;
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
+    /// Takes only an address, not a name, and as service only a number. Then no file and no name server is asked.
+    bool numeric_only = false;
+};
+
+/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
+/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3). The forms with a timeout below
+/// limit that.
+///
+/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
+/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
+/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
+/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
+/// 6943 §3.1.1).
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
+                                            resolve_hints hints = {});
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            std::error_code& error);
+/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
+/// different port.
+template <std::integral Port>
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
+    return resolve(host, std::to_string(port), hints);
+}
+
+/// Like resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
+/// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
+/// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
+/// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop = nullptr);
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop, std::error_code& error);
+
+/// Returns the official name of a host, behind all aliases (AI_CANONNAME): `www.example.org` may be `web7.example.net`.
+/// Returns an address as it is. The time limit is that of resolve(). Throws std::system_error.
+[[nodiscard]] std::string canonical_name(const std::string& host, wait_time timeout = never,
+                                         const stop_event* stop = nullptr);
+
+/// Returns the name of the host that has this address (getnameinfo(3)), or nullopt if it has no name. The port does not
+/// matter. The time limit is that of resolve(). Throws std::system_error if no name server answers.
+///
+/// The owner of an address chooses its name and may lie. Before you trust the name, resolve() it and compare.
+[[nodiscard]] std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout = never,
+                                                      const stop_event* stop = nullptr);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline const std::error_category& resolver_category() noexcept {
+    static const struct final_category final : std::error_category {
+        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
+        [[nodiscard]] std::string message(int code) const override {
+            if (code == EAI_SERVICE) return "unknown service, or a port beyond 65535";
+            return ::gai_strerror(code);
+        }
+    } category;
+    return category;
+}
+
+namespace detail {
+/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
+/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
+inline bool is_like_number(std::string_view service) noexcept {
+    if (service.empty()) return false;
+    if (digit_value(service.front()) > 9)
+        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
+    return service.starts_with("0x") || service.starts_with("0X") ||
+           std::none_of(service.begin(), service.end(), is_letter);
+}
+inline bool is_port(std::string_view service) noexcept {
+    std::uint32_t port = 0;
+    parse_failure why;
+    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
+}
+/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
+/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+inline bool is_number_of_old(std::string_view host) noexcept {
+    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
+    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
+    for (;;) {
+        const std::string_view part = host.substr(0, host.find('.'));
+        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
+        const auto is_digit = [&](char c) {
+            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
+        };
+        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        if (part.size() == host.size()) return true;
+        host.remove_prefix(part.size() + 1);
+    }
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     std::error_code& error) {
+    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
+    // stranger could reach this host by it.
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
+        detail::is_number_of_old(host)) {
+        error = {EAI_NONAME, resolver_category()};
+        return {};
+    }
+    if (detail::is_like_number(service) && !detail::is_port(service)) {
+        error = {EAI_SERVICE, resolver_category()};
+        return {};
+    }
+    addrinfo wanted{};
+    wanted.ai_family = static_cast<int>(hints.family);
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
+    wanted.ai_flags = (hints.to_bind ? AI_PASSIVE : 0) | (hints.numeric_only ? AI_NUMERICHOST | AI_NUMERICSERV : 0);
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
+                                   &wanted, &found);
+    error = code == EAI_SYSTEM ? detail::last_error()
+            : code != 0        ? std::error_code{code, resolver_category()}
+                               : std::error_code{};
+    std::vector<endpoint> endpoints;
+    if (error) return endpoints;
+    const struct guard {
+        addrinfo* list;
+        ~guard() { ::freeaddrinfo(list); }
+    } freed{found};
+    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
+        socket_address address;
+        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
+        address.resize(entry->ai_addrlen);
+        if (address.is_ip()) endpoints.push_back(address.ip());
+    }
+    return endpoints;
+}
+namespace detail {
+/// For messages: "www.example.org:80", "[2001:db8::1]:80".
+inline std::string with_service(std::string_view host, std::string_view service) {
+    const bool has_colons = host.find(':') != host.npos;
+    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
+}
+}  // namespace detail
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+// ---- within a time limit
+
+namespace detail {
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
+class resolver_call {
+  public:
+    resolver_call(const resolver_call&) = delete;
+    resolver_call& operator=(const resolver_call&) = delete;
+
+    /// Runs the call and waits for its end. With an error the thread may still run, so its results must not be read.
+    void finish(time_point until, const stop_event* stop, std::error_code& error) noexcept {
+        if (until == time_point::max() && !stop) {
+            error.clear();
+            return run();
+        }
+        event_ = ::eventfd(0, EFD_CLOEXEC);
+        if (event_ < 0) {
+            error = last_error();
+            return;
+        }
+        // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        holders_ = 2;
+        pthread_t thread;
+        const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        if (failure != 0) {
+            holders_ = 1;
+            error = {failure, std::system_category()};
+            return;
+        }
+        ::pthread_detach(thread);
+        wait_for(event_, POLLIN, stop, until, error);
+        // The eventfd has reported the end, so this loop ends at once. The atomic makes the thread's results visible.
+        while (!error && !has_ended_.load(std::memory_order_acquire)) {
+        }
+    }
+    struct release {  // for std::unique_ptr, or any owner that calls it
+        void operator()(resolver_call* call) const noexcept {
+            if (--call->holders_ == 0) delete call;
+        }
+    };
+
+  protected:
+    resolver_call() noexcept = default;
+    virtual ~resolver_call() {
+        if (event_ >= 0) ::close(event_);
+    }
+    virtual void run() noexcept = 0;
+
+  private:
+    static void* work(void* object) noexcept {
+        auto* const call = static_cast<resolver_call*>(object);
+        call->run();
+        call->has_ended_.store(true, std::memory_order_release);
+        constexpr std::uint64_t one = 1;
+        static_cast<void>(!::write(call->event_, &one, sizeof one));
+        release{}(call);
+        return nullptr;
+    }
+    std::atomic<int> holders_{1};
+    std::atomic<bool> has_ended_{false};
+    int event_ = -1;
+};
+/// Owns the caller's share of a call.
+template <class Call>
+class held_call {
+  public:
+    explicit held_call(Call* call) noexcept : call_{call} {}
+    held_call(const held_call&) = delete;
+    held_call& operator=(const held_call&) = delete;
+    ~held_call() { resolver_call::release{}(call_); }
+    Call* operator->() const noexcept { return call_; }
+
+  private:
+    Call* call_;
+};
+
+struct resolving final : resolver_call {
+    resolving(const std::string& of_host, const std::string& of_service, resolve_hints with)
+        : host{of_host}, service{of_service}, hints{with} {}
+    void run() noexcept override {
+        try {
+            found = resolve(host, service, hints, error);
+        } catch (...) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    const std::string host, service;
+    const resolve_hints hints;
+    std::vector<endpoint> found;
+    std::error_code error;
+};
+struct resolving_canonical final : resolver_call {
+    explicit resolving_canonical(const std::string& of_host) : host{of_host} {}
+    void run() noexcept override {
+        addrinfo wanted{}, *list = nullptr;
+        wanted.ai_socktype = SOCK_STREAM;
+        wanted.ai_flags = AI_CANONNAME;
+        code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &list);
+        if (code == EAI_SYSTEM) system_error = errno;
+        if (code != 0) return;
+        try {
+            name = list->ai_canonname ? list->ai_canonname : host;
+        } catch (...) {
+            code = EAI_MEMORY;
+        }
+        ::freeaddrinfo(list);
+    }
+    const std::string host;
+    std::string name;
+    int code = 0, system_error = 0;
+};
+struct resolving_name final : resolver_call {
+    explicit resolving_name(const socket_address& of) noexcept : address{of} {}
+    void run() noexcept override {
+        code = ::getnameinfo(address.data(), address.size(), name, sizeof name, nullptr, 0, NI_NAMEREQD);
+        if (code == EAI_SYSTEM) system_error = errno;
+    }
+    const socket_address address;
+    char name[NI_MAXHOST] = {};
+    int code = 0, system_error = 0;
+};
+inline std::error_code resolver_error(int code, int system_error) noexcept {
+    if (code == EAI_SYSTEM) return {system_error, std::system_category()};
+    return code == 0 ? std::error_code{} : std::error_code{code, resolver_category()};
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop, std::error_code& error) {
+    if (hints.numeric_only || host.empty() || ip_address::parse(host)) return resolve(host, service, hints, error);
+    const detail::held_call call{new detail::resolving{host, service, hints}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (error) return {};
+    error = call->error;
+    return std::move(call->found);
+}
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, timeout, stop, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+inline std::string canonical_name(const std::string& host, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    if (ip_address::parse(host)) return host;
+    const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
+    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", host);
+    const detail::held_call call{new detail::resolving_canonical{host}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "canonical name of ", host);
+    return std::move(call->name);
+}
+
+inline std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    const detail::held_call call{new detail::resolving_name{socket_address{where}}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error && call->code == EAI_NONAME) return std::nullopt;
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "name of ", where.address().to_string());
+    return call->name;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_RESOLVE_HPP
+
+
+// netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
+// SPDX-License-Identifier: MIT
+//
+// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered
+// start and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
+//
+// On this page:  connect_options · connect_hook · interleave_families
+// The notes:     TCP客户端 (a client); example 10
+
+#ifndef NETNOTES_TCP_CONNECT_HPP
+#define NETNOTES_TCP_CONNECT_HPP
+
+#include <netinet/in.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+// ---- Connecting ----------------------------------------------------------------------------------------
+
+// A name stands for several addresses, and some of them may be dead: IPv6 that ends at the next router, a server that
+// is down. A client that tries them one after another waits two minutes for each dead address. A client that tries them
+// all at once burdens every server. The solution is a race with a staggered start, *Happy Eyeballs* (RFC 8305):
+//
+//        resolve("example.net") -> 2001:db8::1, 2001:db8::2, 192.0.2.1
+//
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             closed: 192.0.2.1 was faster
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     returned
+//                 2001:db8::2                                   not tried; its turn was at 500 ms, or after a failure
+
+/// Refers to a function `void(socket&)`, for example a lambda. It does not own the function, which must live until the
+/// call that uses it has ended. A lambda written inside that call does.
+class connect_hook {
+  public:
+    constexpr connect_hook() noexcept = default;
+    template <class Call>
+    requires(std::invocable<Call&, socket&> &&
+             !std::same_as<
+                 std::remove_cvref_t<Call>,
+                 connect_hook>) constexpr connect_hook(Call&& call) noexcept  // NOLINT(google-explicit-constructor)
+        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, socket& made) {
+              (*static_cast<std::remove_reference_t<Call>*>(object))(made);
+          }} {}
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    void operator()(socket& made) const {
+        if (call_) call_(object_, made);
+    }
+
+  private:
+    void* object_ = nullptr;
+    void (*call_)(void*, socket&) = nullptr;
+};
+
+/// The settings of connecting: how to try several addresses, and what ends it.
+struct connect_options {
+    wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
+    /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
+    /// 250 ms recommended. Less than 10 ms counts as 10 ms.
+    wait_time attempt_delay = std::chrono::milliseconds{250};
+    const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.
+    /// The address and port to connect from. With address 0.0.0.0 or :: the system chooses the address, with port 0 the
+    /// port. An attempt fails with errc::address_not_available if this host does not have the address, and with
+    /// errc::address_family_not_supported if the peer's address is of the other family.
+    endpoint local{};
+    /// Called with the new socket of each attempt before it is bound and connects, for options that must be set early:
+    /// option::receive_buffer, SO_MARK, SO_BINDTODEVICE. If it throws, the connecting ends with that exception. It must
+    /// not change how long the socket's calls wait.
+    connect_hook before{};
+};
+
+/// Returns the endpoints in the order in which to try them (RFC 8305 §4). The families take turns, beginning with the
+/// family of the first endpoint. Within a family the order stays. So one broken family costs only one attempt.
+[[nodiscard]] std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+inline address_family family_of(const endpoint& where) noexcept {
+    return where.address().is_v4() ? address_family::inet : address_family::inet6;
+}
+
+/// Returns how much a failure tells a person: an answer most, then silence, then no route.
+constexpr int meaning(int error) noexcept {
+    switch (error) {
+        case ECONNREFUSED:
+        case ECONNRESET: return 4;
+        case ETIMEDOUT:
+        case EHOSTUNREACH:
+        case EHOSTDOWN: return 3;
+        case ENETUNREACH:
+        case ENETDOWN:
+        case EADDRNOTAVAIL:
+        case EAFNOSUPPORT: return 1;
+        default: return 2;  // no descriptors, not permitted, ...
+    }
+}
+
+/// Returns true if the process or the system has no descriptor left. Closing a descriptor helps.
+inline bool lacks_descriptors(const std::error_code& error) noexcept {
+    return error.value() == EMFILE || error.value() == ENFILE;
+}
+
+/// RFC 8305 §5 without a network and without a clock, which `world` has:
+///
+///     now()           the time
+///     start(i)        begins attempt i. No error: connected. errc::operation_in_progress: pending. Else: failed
+///     wait(until)     waits until an attempt has ended, and returns it with its error. Returns no attempt at `until`,
+///                     or with an error that ends everything
+///
+/// An attempt without an answer does not hold up the next address. Only if no descriptor is left, the next attempt
+/// waits: it tries again after each delay, and when an attempt has ended.
+struct attempt_end {
+    std::optional<std::size_t> attempt;
+    std::error_code error;
+};
+/// Returns the attempt that won. With an error, returns the attempt that it belongs to, or nullopt.
+template <class World>
+std::optional<std::size_t> race(World& world, std::size_t count, duration delay, time_point until,
+                                std::error_code& error) {
+    std::size_t started = 0, pending = 0;
+    time_point next_start = time_point::min();
+    attempt_end worst;
+    const auto failed = [&](std::size_t attempt, const std::error_code& why) {
+        if (!worst.attempt || meaning(why.value()) > meaning(worst.error.value())) worst = {attempt, why};
+        next_start = time_point::min();
+    };
+    for (;;) {
+        const bool may_start = started < count;
+        if (may_start && (pending == 0 || world.now() >= next_start)) {
+            const std::size_t attempt = started;
+            error = world.start(attempt);
+            if (!error) return attempt;
+            if (lacks_descriptors(error) && pending > 0) {
+                next_start = later(world.now(), delay);
+                continue;
+            }
+            ++started;
+            if (error == std::errc::operation_in_progress) {
+                ++pending;
+                next_start = later(world.now(), delay);
+            } else {
+                failed(attempt, error);
+            }
+            continue;
+        }
+        if (pending == 0) {
+            error = worst.error;
+            return worst.attempt;
+        }
+        const attempt_end ended = world.wait(may_start ? std::min(next_start, until) : until);
+        if (ended.attempt) {
+            if (!ended.error) {
+                error.clear();
+                return ended.attempt;
+            }
+            --pending;
+            failed(*ended.attempt, ended.error);
+        } else if (ended.error) {
+            error = ended.error;
+            return {};
+        } else if (world.now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            return {};
+        }
+    }
+}
+
+inline socket_address to_address(const endpoint& where, std::error_code& error) {
+    try {
+        error.clear();
+        return socket_address{where};
+    } catch (const std::system_error& failure) {  // its zone names no interface
+        error = failure.code();
+        return {};
+    }
+}
+
+/// Prepares a new socket for connecting to `where`: the hook, then the local address.
+inline void prepare_to_connect(socket& made, const endpoint& where, const connect_options& options,
+                               std::error_code& error) {
+    options.before(made);
+    error.clear();
+    if (options.local == endpoint{}) return;
+    ip_address from = options.local.address();
+    if (from.is_unspecified()) from = where.address().is_v4() ? ip_address{ipv4_address::any()} : ipv6_address::any();
+    if (from.is_v4() != where.address().is_v4()) {
+        error = std::make_error_code(std::errc::address_family_not_supported);
+        return;
+    }
+    const socket_address address = to_address({from, options.local.port()}, error);
+    if (error) return;
+    // Without this, bind() would take a port that no other connection has, to any peer. Few ports are left soon.
+    std::error_code too_old;
+    if (options.local.port() == 0) made.set_option(option::flag<IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT>{}, too_old);
+    made.bind(address, error);
+}
+
+/// The world of a real race: sockets, and one poll(2) for all of them.
+class connecting_sockets {
+  public:
+    connecting_sockets(std::span<const endpoint> endpoints, const connect_options& options) noexcept
+        : endpoints_{endpoints}, options_{options}, stop_{options.stop} {}
+
+    static time_point now() noexcept { return clock::now(); }
+
+    std::error_code start(std::size_t attempt) {
+        std::error_code error;
+        const socket_address address = to_address(endpoints_[attempt], error);
+        if (error) return error;
+        socket connecting{family_of(endpoints_[attempt]), socket_type::stream, 0, error};
+        if (error) return error;
+        prepare_to_connect(connecting, endpoints_[attempt], options_, error);
+        if (error) return error;
+        connecting.set_timeout(duration::zero());
+        connecting.connect(address, error);
+        if (error && error != std::errc::timed_out) return error;  // (the network's own timeout takes longer)
+        lanes_.push_back({std::move(connecting), attempt, {}});
+        return error ? std::make_error_code(std::errc::operation_in_progress) : error;
+    }
+
+    attempt_end wait(time_point until) {
+        watched_.clear();
+        for (const lane& one : lanes_) watched_.push_back({one.connecting.native_handle(), POLLOUT, 0});
+        watched_.push_back({stop_ ? stop_->native_handle() : -1, POLLIN, 0});  // poll(2) passes over -1
+        std::error_code error;
+        poll_until(watched_, until, error);
+        if (error == std::errc::timed_out) return {};
+        if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        if (error) return {{}, error};
+        // A connected attempt goes before a failed attempt. Otherwise another attempt would begin for nothing.
+        auto failed = lanes_.end();
+        for (auto one = lanes_.begin(); one != lanes_.end(); ++one) {
+            if (watched_[static_cast<std::size_t>(one - lanes_.begin())].revents == 0) continue;
+            if (!one->error) one->error = one->connecting.take_error();
+            if (!one->error) return {one->attempt, {}};
+            if (failed == lanes_.end()) failed = one;
+        }
+        const attempt_end ended{failed->attempt, failed->error};
+        lanes_.erase(failed);
+        return ended;
+    }
+
+    /// Returns the socket of the attempt that won. The others are closed with this object.
+    socket take(std::size_t attempt) {
+        auto& won =
+            *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
+        won.connecting.set_timeout(never);
+        return std::move(won.connecting);
+    }
+
+  private:
+    struct lane {
+        socket connecting;
+        std::size_t attempt = 0;
+        std::error_code error;  ///< kept, because SO_ERROR reports an error only once
+    };
+    std::span<const endpoint> endpoints_;
+    const connect_options& options_;
+    const stop_event* stop_;
+    std::vector<lane> lanes_;  // in the order in which they began
+    std::vector<pollfd> watched_;
+};
+
+/// `whose` is the index of the endpoint that won or that the error belongs to, if there is such an endpoint.
+inline socket connect_to(std::span<const endpoint> endpoints, const connect_options& options,
+                         std::optional<std::size_t>& whose, std::error_code& error) {
+    whose.reset();
+    error = endpoints.empty() ? std::make_error_code(std::errc::destination_address_required)
+            : options.stop && options.stop->stop_requested() ? std::make_error_code(std::errc::operation_canceled)
+                                                             : std::error_code{};
+    if (error) return {};
+    if (endpoints.size() == 1 && options.timeout == never && !options.stop) {  // nothing to race with
+        const socket_address address = to_address(endpoints[0], error);
+        if (error) return {};
+        socket connecting{family_of(endpoints[0]), socket_type::stream, 0, error};
+        if (!error) prepare_to_connect(connecting, endpoints[0], options, error);
+        if (!error) connecting.connect(address, error);
+        return error ? socket{} : std::move(connecting);
+    }
+    connecting_sockets sockets{endpoints, options};
+    const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
+    return error ? socket{} : sockets.take(*whose);
+}
+
+/// "connect example.com:80 (192.0.2.1:80, one of 3 addresses): Connection refused"
+[[noreturn]] inline void throw_connect_error(const std::error_code& error, std::string_view where,
+                                             std::span<const endpoint> endpoints, std::optional<std::size_t> whose) {
+    if (endpoints.size() < 2) throw_error(error, "connect ", where);
+    const std::string number = std::to_string(endpoints.size());
+    if (!whose) throw_error(error, "connect ", where, " (", number, " addresses)");
+    throw_error(error, "connect ", where, " (", endpoints[*whose].to_string(), ", one of ", number, " addresses)");
+}
+}  // namespace detail
+
+inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpoints) {
+    std::vector<endpoint> order;
+    order.reserve(endpoints.size());
+    const auto is_v4 = [](const endpoint& one) { return one.address().is_v4(); };
+    bool v4 = !endpoints.empty() && is_v4(endpoints.front());
+    std::array<std::size_t, 2> next{};  // where to look for the next endpoint of each family
+    while (order.size() < endpoints.size()) {
+        std::size_t& i = next[v4];
+        while (i < endpoints.size() && is_v4(endpoints[i]) != v4) ++i;
+        if (i < endpoints.size()) order.push_back(endpoints[i++]);
+        v4 = !v4;  // even if that family has no more endpoints: then the other continues alone
+    }
+    return order;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_CONNECT_HPP
+
+// netnotes/tcp/state.hpp: options and live state of a connection
+// SPDX-License-Identifier: MIT
+//
+// This chapter has options of a connection, keep-alive, and the connection's live state. The live state is the name of
+// the TCP state, round-trip times, windows and retransmissions (TCP_INFO, tcp(7)).
+//
+// On this page:  option::no_delay, user_timeout · keep_alive · linger · connection_info
+// Below it:      ip/tcp_state.hpp, the eleven states
+// The notes:     tcp十种状态 (states), 保活 (keep-alive); example 11
+
+#ifndef NETNOTES_TCP_STATE_HPP
+#define NETNOTES_TCP_STATE_HPP
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+// netnotes/ip/tcp_state.hpp: the eleven states of a TCP connection
+// SPDX-License-Identifier: MIT
+//
+// Each end of a connection is in one of eleven states (RFC 9293 §3.3.2, figure 5). The states of the two ends need not be
+// equal: between them lies the time that a segment is under way.
+//
+//        CLOSED ──connect()──> SYN-SENT ────────SYN+ACK────────> ESTABLISHED        opening
+//        LISTEN ──SYN────────> SYN-RECEIVED ────ACK────────────> ESTABLISHED
+//
+//        ESTABLISHED ──close()──> FIN-WAIT-1 ──ACK──> FIN-WAIT-2 ──FIN──> TIME-WAIT ──2 MSL──> CLOSED
+//                                      └──────FIN───> CLOSING ─────ACK───────┘
+//        ESTABLISHED ──FIN──> CLOSE-WAIT ──close()──> LAST-ACK ──ACK──> CLOSED
+//
+// The kernel tells the state of a socket (tcp/state.hpp), and the TCP of this library's own network has the same states
+// (lan/tcp_machine.hpp). So the names stand here, below both.
+//
+// On this page:  tcp_state
+// The notes:     tcp十种状态 (states)
+
+#ifndef NETNOTES_IP_TCP_STATE_HPP
+#define NETNOTES_IP_TCP_STATE_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace netnotes {
+
+/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are Linux's,
+/// also in /proc/net/tcp.
+enum class tcp_state : std::uint8_t {
+    established = 1,   ///< Both sides may send.
+    syn_sent = 2,      ///< Our connect() has sent a SYN and has no answer yet.
+    syn_received = 3,  ///< A SYN was received and answered; the last acknowledgment is missing.
+    fin_wait_1 = 4,    ///< We have sent a FIN, and it is not acknowledged.
+    fin_wait_2 = 5,    ///< Our FIN is acknowledged; the peer may still send.
+    time_wait = 6,     ///< Both sides have closed, and we closed first; old segments must expire.
+    closed = 7,        ///< There is no connection: not yet, or no longer.
+    close_wait = 8,    ///< The peer has closed, and our program has not yet called close().
+    last_ack = 9,      ///< We have closed, too; the last acknowledgment is missing.
+    listen = 10,       ///< A listener. Each connection has its own state.
+    closing = 11,      ///< Both sides sent a FIN at the same time.
+};
+/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
+[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
+    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
+                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
+                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
+    const auto number = static_cast<std::size_t>(state);
+    return names[number < names.size() ? number : 0];
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_TCP_STATE_HPP
+
+
+
+namespace netnotes {
+
+// ---- Options -------------------------------------------------------------------------------------------
+
+namespace option {
+/// Sends small pieces at once, without waiting until earlier pieces are acknowledged (it turns off Nagle's algorithm,
+/// RFC 9293 §3.7.4). Without it, two small writes and then a read cost 40 ms. Accepted sockets inherit it.
+using no_delay = flag<IPPROTO_TCP, TCP_NODELAY>;
+
+/// A number of seconds, or milliseconds, as the kernel counts them in an int.
+/// A longer time becomes the int's maximum; a negative time fails with errc::invalid_argument.
+template <class Unit, int Level, int Name>
+struct time {
+    Unit value;
+    using native_type = int;
+    static constexpr int level = Level, name = Name;
+    template <class Rep, class Period>
+    requires std::is_convertible_v<std::chrono::duration<Rep, Period>, Unit>
+    constexpr time(const std::chrono::duration<Rep, Period>& given) noexcept : value{detail::saturated<Unit>(given)} {}
+    constexpr bool is_in_range() const noexcept { return value.count() >= 0; }
+    constexpr native_type to_native() const noexcept {
+        return static_cast<int>(std::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
+    }
+    static constexpr Unit from_native(native_type native) noexcept { return Unit{native}; }
+};
+/// The three numbers of keep_alive as separate options; see struct netnotes::keep_alive.
+using keep_alive_idle = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPIDLE>;
+using keep_alive_interval = time<std::chrono::seconds, IPPROTO_TCP, TCP_KEEPINTVL>;
+using keep_alive_count = number<IPPROTO_TCP, TCP_KEEPCNT>;
+
+/// Ends the connection with errc::timed_out if sent bytes stay unacknowledged for this time (RFC 5482, tcp(7)). It also
+/// limits how long bytes may wait because the peer does not read, even if the peer's kernel answers. With keep-alive
+/// on, this time replaces the count of unanswered probes.
+///
+/// Zero means the system's limits. Retransmissions then end after about a quarter of an hour (net.ipv4.tcp_retries2).
+/// A peer that does not read has no limit while its kernel answers.
+using user_timeout = time<std::chrono::milliseconds, IPPROTO_TCP, TCP_USER_TIMEOUT>;
+}  // namespace option
+
+/// Keep-alive detects a peer that vanished without closing the connection. A side that only receives needs it. TCP
+/// sends nothing on an idle connection, so without keep-alive this side never notices that the peer lost power.
+///
+/// Keep-alive is *off* by default (RFC 9293 §3.8.4). When it is on and no segment has come from the peer for `idle`,
+/// the kernel sends a probe, and repeats it every `interval`. If `count` probes stay unanswered, the connection ends
+/// and a receive fails with errc::timed_out. Any segment from the peer starts the count anew. Linux has the same
+/// defaults (tcp(7)). With them a lost peer is detected after 2 h 11 min 15 s.
+///
+/// An answer shows that the peer's *kernel* runs. Only the program's own answers show that the program runs: see
+/// set_timeout(). The kernel sends no probes while sent bytes are unacknowledged; option::user_timeout limits that
+/// time.
+struct keep_alive {
+    std::chrono::seconds idle{7200};    ///< 1 to 32767 s
+    std::chrono::seconds interval{75};  ///< 1 to 32767 s
+    int count = 9;                      ///< 1 to 127 probes
+
+    /// Returns the time from the peer's last segment to the end of the connection: `idle` plus `count` intervals. A
+    /// result that does not fit becomes the largest or the smallest number of seconds.
+    [[nodiscard]] constexpr std::chrono::seconds until_verdict() const noexcept {
+        const auto exact = static_cast<long double>(idle.count()) + static_cast<long double>(interval.count()) * count;
+        constexpr auto longest = std::chrono::seconds::max(), shortest = std::chrono::seconds::min();
+        if (exact >= static_cast<long double>(longest.count())) return longest;
+        if (exact <= static_cast<long double>(shortest.count())) return shortest;
+        return std::chrono::seconds{static_cast<std::chrono::seconds::rep>(exact)};
+    }
+    friend constexpr bool operator==(const keep_alive&, const keep_alive&) = default;
+};
+
+// How a connection ends, and what becomes of bytes that were sent and are not yet acknowledged:
+//
+//    close()                                the kernel continues to send them; the program does not learn the result
+//    close() with option::linger{3s}        waits up to 3 s for the acknowledgments, despite any timeout or stop.
+//                                           After 3 s it returns without an error.
+//    close() with option::linger{0s}        discards them and sends a reset: bytes under way are lost.
+//                                           The peer gets errc::connection_reset. On Linux it first reads the bytes
+//                                           that had arrived; elsewhere they may be lost, too. No TIME_WAIT is left.
+//    close() with unread bytes              a reset as well: read to the end first
+//    shutdown(send), then recv() until 0    the only way to *know* that the peer has read all and has closed, too
+
+// ---- The state of a connection -------------------------------------------------------------------------
+
+// ip/tcp_state.hpp has the kernel's numbers.
+static_assert(static_cast<int>(tcp_state::established) == TCP_ESTABLISHED &&
+              static_cast<int>(tcp_state::syn_sent) == TCP_SYN_SENT &&
+              static_cast<int>(tcp_state::syn_received) == TCP_SYN_RECV &&
+              static_cast<int>(tcp_state::fin_wait_1) == TCP_FIN_WAIT1 &&
+              static_cast<int>(tcp_state::fin_wait_2) == TCP_FIN_WAIT2 &&
+              static_cast<int>(tcp_state::time_wait) == TCP_TIME_WAIT &&
+              static_cast<int>(tcp_state::closed) == TCP_CLOSE &&
+              static_cast<int>(tcp_state::close_wait) == TCP_CLOSE_WAIT &&
+              static_cast<int>(tcp_state::last_ack) == TCP_LAST_ACK &&
+              static_cast<int>(tcp_state::listen) == TCP_LISTEN && static_cast<int>(tcp_state::closing) == TCP_CLOSING);
+
+/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
+/// struct of that name outside of any namespace. A field that an older kernel does not report is zero.
+struct connection_info {
+    tcp_state state = tcp_state::closed;
+    std::chrono::microseconds round_trip_time{};          ///< Smoothed; zero before the first measurement.
+    std::chrono::microseconds round_trip_variation{};     ///< Mean deviation of the round-trip time.
+    std::chrono::microseconds minimum_round_trip_time{};  ///< The least of recent measurements.
+    std::chrono::microseconds retransmission_timeout{};   ///< Wait for an acknowledgment before a retransmission.
+    std::uint32_t maximum_segment_size = 0;               ///< The most bytes that we put into a segment.
+    std::uint32_t congestion_window = 0;   ///< Segments that may be under way without overloading the network.
+    std::uint32_t peer_window = 0;         ///< Bytes that the peer has room for (Linux 5.4).
+    std::uint32_t unacknowledged = 0;      ///< Segments sent and not acknowledged.
+    std::uint32_t lost = 0;                ///< Unacknowledged segments that the kernel believes lost.
+    std::uint32_t timeouts_in_a_row = 0;   ///< Retransmissions of the same segment without an answer.
+    std::uint32_t retransmissions = 0;     ///< Segments retransmitted since the connection began.
+    std::uint32_t probes = 0;              ///< Unanswered probes, of keep-alive or of a closed window.
+    std::uint32_t bytes_not_sent = 0;      ///< Bytes that send() took and the kernel has never sent yet.
+    std::uint64_t bytes_acknowledged = 0;  ///< Our bytes that the peer acknowledged; the SYN counts as a byte.
+    std::uint64_t bytes_received = 0;      ///< Bytes from the peer; its FIN counts as a byte.
+    std::uint32_t segments_sent = 0, segments_received = 0;            ///< All segments, empty segments too.
+    std::uint32_t data_segments_sent = 0, data_segments_received = 0;  ///< Only segments that carry bytes.
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_STATE_HPP
+
+
+namespace netnotes {
+
+namespace detail {  // what a compiler shows for a mistake: see tests/package/mistakes.txt
+struct write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint;
+struct write_an_address_and_a_port_in_braces;
+struct print_its_peer_endpoint_or_receive_and_print_as_text;
+}  // namespace detail
+
+// ---- Streams and listeners -----------------------------------------------------------------------------
+
+/// One end of a TCP connection: the socket's calls that make sense for it.
+class tcp_stream : private socket {
+  public:
+    /// Creates an empty stream: is_open() returns false.
+    tcp_stream() noexcept = default;
+    /// Takes over a connected stream socket.
+    explicit tcp_stream(socket&& connected) noexcept : socket{std::move(connected)} {}
+    /// Connects and waits for the connection. Without an answer the system tries for about two minutes.
+    /// Throws std::system_error.
+    explicit tcp_stream(const endpoint& where) : tcp_stream{connect(where)} {}
+    template <class Host, class Advice = detail::write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint>
+    requires std::is_convertible_v<const Host&, std::string_view>
+    tcp_stream(const Host&, int) = delete;
+    /// Connects within `timeout`; fails with errc::timed_out after it. The timeout is for connecting only. With a zero
+    /// timeout a peer on this machine may still answer within the call; a peer elsewhere cannot.
+    static tcp_stream connect(const endpoint& where, wait_time timeout = never);
+    static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
+    static tcp_stream connect(const endpoint& where, const connect_options& options);
+    static tcp_stream connect(const endpoint& where, const connect_options& options, std::error_code& error);
+
+    /// Resolves the host and connects to the fastest of its addresses: Happy Eyeballs, version 2 (RFC 8305). The
+    /// addresses are tried in the order of interleave_families(). The next attempt begins when an attempt has failed,
+    /// or after 250 ms without an answer. So a silent address never holds up the next address. The first connection
+    /// that is established is returned, and the others are closed. A dead address costs 250 ms, not two minutes.
+    /// Each attempt needs a descriptor. If no descriptor is left, the next attempt is tried again every 250 ms, and
+    /// whenever another attempt has failed.
+    ///
+    /// Resolving comes first. All addresses of both families are therefore known when the first attempt begins, and the
+    /// resolution delay of RFC 8305 §3 has no place here. The timeout is for resolving and all attempts together. With
+    /// a timeout or a stop the resolver runs in a thread: see resolve() in socket/resolve.hpp.
+    ///
+    /// If every attempt fails, the most informative error is reported. Refused comes first, then no answer, then no
+    /// route. what() names the address of this error and the number of addresses.
+    static tcp_stream connect(const std::string& host, std::uint16_t port, wait_time timeout = never);
+    static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
+    static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
+                              std::error_code& error);
+    /// Connects to the fastest of the given endpoints, tried in their order. Fails with
+    /// errc::destination_address_required if there are no endpoints.
+    static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options = {});
+    static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options,
+                              std::error_code& error);
+
+    using socket::close;
+    using socket::deadline;
+    using socket::get_option;
+    using socket::is_blocking;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::recv;
+    using socket::recv_exact;
+    using socket::release;
+    using socket::send;
+    using socket::send_all;
+    using socket::send_file;
+    using socket::set_answer_timeout;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::shutdown;
+    using socket::stop_with;
+    using socket::take_error;
+    using socket::timeout;
+    using socket::wait;
+
+    /// Switches keep-alive on with these numbers, or off with nullopt. Throws std::system_error:
+    /// errc::invalid_argument if a number is out of its range, and then nothing has changed.
+    void set_keep_alive(const std::optional<netnotes::keep_alive>& numbers);
+    /// Returns the numbers in force, or nullopt if keep-alive is off.
+    [[nodiscard]] std::optional<netnotes::keep_alive> keep_alive() const;
+
+    /// Returns the connection's state as the kernel sees it now. It works while the descriptor is open, even if the
+    /// connection has ended. A connection in TIME_WAIT belongs to no descriptor, so info() reports CLOSED for it
+    /// (/proc/net/tcp shows TIME-WAIT).
+    [[nodiscard]] connection_info info() const;
+    [[nodiscard]] connection_info info(std::error_code& error) const noexcept;
+
+    /// Returns the address and port of this end. Throws std::system_error.
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    /// Returns the address and port of the peer. Throws errc::not_connected after a reset has arrived.
+    [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
+    /// Returns the same end of the connection as a plain socket.
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+};
+
+template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>
+void operator<<(std::basic_ostream<char, Traits>&, const tcp_stream&) = delete;
+
+/// The settings of a tcp_listener.
+struct listen_options {
+    int backlog = SOMAXCONN;  ///< see socket::listen()
+    /// An IPv6 wildcard listener also takes IPv4 clients, as ::ffff:a.b.c.d, unless this is set (RFC 3493 §5.3).
+    bool ipv6_only = false;
+    /// Shares the port with other listeners that set this too.
+    bool reuse_port = false;
+};
+
+/// A socket that accepts connections. It sets SO_REUSEADDR, for the reason on the first page.
+class tcp_listener : private socket {
+  public:
+    /// Creates an empty listener: is_open() returns false.
+    tcp_listener() noexcept = default;
+    /// Makes a socket, sets the options, binds and listens. With port 0 the system chooses a port, which
+    /// local_endpoint() returns. Bind the wildcard address to be reached from outside: the host's own name often means
+    /// 127.0.1.1, which only this host can reach. Throws std::system_error: errc::address_in_use, permission_denied.
+    ///
+    /// On a system without IPv6, `::` is taken as 0.0.0.0. With ipv6_only set, the system's error is thrown instead.
+    explicit tcp_listener(const endpoint& where, listen_options options = {});
+    template <class Port, class Advice = detail::write_an_address_and_a_port_in_braces>
+    requires std::is_arithmetic_v<Port>
+    explicit tcp_listener(Port) = delete;
+
+    /// A new connection and the address of its peer.
+    struct accepted {
+        tcp_stream stream;
+        endpoint peer;  ///< use `peer.address().unmapped()` if IPv4 clients come to an IPv6 listener
+    };
+    /// Waits for the next connection and returns it; see socket::accept().
+    accepted accept();
+    accepted accept(std::error_code& error) noexcept;
+
+    using socket::close;
+    using socket::get_option;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::stop_with;
+
+    /// Returns the number of established connections that accept() has not taken yet. When it exceeds the backlog, the
+    /// kernel drops new SYNs. Throws std::system_error.
+    [[nodiscard]] std::uint32_t queue_length() const;
+
+    /// Returns the address and port that the listener is bound to. Throws std::system_error.
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    /// Returns the listener as a plain socket.
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+  private:
+    void open(const endpoint& where, const listen_options& options, std::error_code& error, const char*& what);
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options,
+                                      std::error_code& error) {
+    std::optional<std::size_t> whose;
+    return tcp_stream{detail::connect_to(endpoints, options, whose, error)};
+}
+inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options) {
+    std::error_code error;
+    std::optional<std::size_t> whose;
+    tcp_stream stream{detail::connect_to(endpoints, options, whose, error)};
+    if (error)
+        detail::throw_connect_error(error, endpoints.empty() ? "nowhere" : endpoints[0].to_string(), endpoints, whose);
+    return stream;
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options, std::error_code& error) {
+    return connect(std::span{&where, 1}, options, error);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options) {
+    return connect(std::span{&where, 1}, options);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout, std::error_code& error) {
+    return connect(where, connect_options{.timeout = timeout}, error);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout) {
+    return connect(where, connect_options{.timeout = timeout});
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options,
+                                      std::error_code& error) {
+    const detail::time_left left{options.timeout};
+    const auto endpoints = resolve(host, std::to_string(port), {}, options.timeout, options.stop, error);
+    if (error) return {};
+    connect_options rest = options;
+    rest.timeout = left.now();
+    return connect(interleave_families(endpoints), rest, error);
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options) {
+    const detail::time_left left{options.timeout};
+    const auto endpoints = interleave_families(resolve(host, std::to_string(port), {}, options.timeout, options.stop));
+    connect_options rest = options;
+    rest.timeout = left.now();
+    std::error_code error;
+    std::optional<std::size_t> whose;
+    tcp_stream stream{detail::connect_to(endpoints, rest, whose, error)};
+    if (error) detail::throw_connect_error(error, detail::with_service(host, std::to_string(port)), endpoints, whose);
+    return stream;
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, wait_time timeout) {
+    return connect(host, port, connect_options{.timeout = timeout});
+}
+
+// ---- keep-alive
+
+inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>& numbers) {
+    if (!numbers) return set_option(option::keep_alive{false});
+    const auto in_range = [](std::int64_t value, std::int64_t most) { return 1 <= value && value <= most; };
+    if (!in_range(numbers->idle.count(), 32767))
+        detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive idle ",
+                            std::to_string(numbers->idle.count()), " s (1 to 32767)");
+    if (!in_range(numbers->interval.count(), 32767))
+        detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive interval ",
+                            std::to_string(numbers->interval.count()), " s (1 to 32767)");
+    if (!in_range(numbers->count, 127))
+        detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive count ",
+                            std::to_string(numbers->count), " (1 to 127)");
+    set_option(option::keep_alive_idle{numbers->idle});
+    set_option(option::keep_alive_interval{numbers->interval});
+    set_option(option::keep_alive_count{numbers->count});
+    set_option(option::keep_alive{});  // last, so that no probe is sent by the old numbers
+}
+inline std::optional<keep_alive> tcp_stream::keep_alive() const {
+    if (!get_option<option::keep_alive>()) return std::nullopt;
+    return netnotes::keep_alive{get_option<option::keep_alive_idle>(), get_option<option::keep_alive_interval>(),
+                                get_option<option::keep_alive_count>()};
+}
+
+// ---- TCP_INFO
+
+namespace detail {
+/// The kernel's struct tcp_info, as far as we need it (linux/tcp.h). The struct in glibc's netinet/tcp.h is shorter,
+/// and the two headers cannot be included together. The kernel adds fields only at the end.
+struct kernel_tcp_info {
+    std::uint8_t state, ca_state, retransmits, probes, backoff, options, window_scales, flags;
+    std::uint32_t rto, ato, snd_mss, rcv_mss, unacked, sacked, lost, retrans, fackets;
+    std::uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
+    std::uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss, reordering, rcv_rtt, rcv_space;
+    std::uint32_t total_retrans;
+    std::uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+    std::uint32_t segs_out, segs_in, notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+    std::uint64_t delivery_rate, busy_time, rwnd_limited, sndbuf_limited;
+    std::uint32_t delivered, delivered_ce;
+    std::uint64_t bytes_sent, bytes_retrans;
+    std::uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd;
+};
+static_assert(offsetof(kernel_tcp_info, rto) == offsetof(::tcp_info, tcpi_rto));
+static_assert(offsetof(kernel_tcp_info, total_retrans) == offsetof(::tcp_info, tcpi_total_retrans));
+static_assert(offsetof(kernel_tcp_info, pacing_rate) == 104 && offsetof(kernel_tcp_info, snd_wnd) == 228);
+}  // namespace detail
+
+inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
+    detail::kernel_tcp_info raw{};
+    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}), error);
+    connection_info info;
+    if (error) return info;
+    using std::chrono::microseconds;
+    info.state = static_cast<tcp_state>(raw.state);
+    info.round_trip_time = microseconds{raw.rtt};
+    info.round_trip_variation = microseconds{raw.rttvar};
+    // Before the first measurement the kernel reports the greatest number as the minimum.
+    info.minimum_round_trip_time = microseconds{raw.min_rtt == ~std::uint32_t{0} ? 0 : raw.min_rtt};
+    info.retransmission_timeout = microseconds{raw.rto};
+    info.maximum_segment_size = raw.snd_mss;
+    info.congestion_window = raw.snd_cwnd;
+    info.peer_window = raw.snd_wnd;
+    info.unacknowledged = raw.unacked;
+    info.lost = raw.lost;
+    info.timeouts_in_a_row = raw.retransmits;
+    info.retransmissions = raw.total_retrans;
+    info.probes = raw.probes;
+    info.bytes_not_sent = raw.notsent_bytes;
+    info.bytes_acknowledged = raw.bytes_acked;
+    info.bytes_received = raw.bytes_received;
+    info.segments_sent = raw.segs_out;
+    info.segments_received = raw.segs_in;
+    info.data_segments_sent = raw.data_segs_out;
+    info.data_segments_received = raw.data_segs_in;
+    return info;
+}
+inline connection_info tcp_stream::info() const {
+    std::error_code error;
+    const connection_info result = info(error);
+    if (error) detail::throw_error(error, "getsockopt(TCP_INFO)");
+    return result;
+}
+
+inline std::uint32_t tcp_listener::queue_length() const {
+    ::tcp_info raw{};
+    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}));
+    return raw.tcpi_unacked;  // for a listener this field holds the length of the accept queue
+}
+
+// ---- tcp_listener
+
+/// `what` names the step that failed.
+inline void tcp_listener::open(const endpoint& where, const listen_options& options, std::error_code& error,
+                               const char*& what) {
+    const socket_address address{where};
+    what = "socket";
+    socket made{address.family(), socket_type::stream, 0, error};
+    if (error) return;
+    what = "setsockopt for ";
+    made.set_option(option::reuse_address{}, error);
+    if (!error && options.reuse_port) made.set_option(option::reuse_port{}, error);
+    // Set in both cases, because the default is a setting of the system (net.ipv6.bindv6only).
+    if (!error && where.address().is_v6()) made.set_option(option::ipv6_only{options.ipv6_only}, error);
+    if (error) return;
+    what = "bind ";
+    made.bind(address, error);
+    if (error) return;
+    what = "listen on ";
+    made.listen(options.backlog, error);
+    if (!error) made.swap(*this);
+}
+inline tcp_listener::tcp_listener(const endpoint& where, listen_options options) {
+    std::error_code error;
+    const char* what = "";
+    endpoint tried = where;
+    open(tried, options, error, what);
+    // A program that listens on `::` means "everywhere". Without IPv6, everywhere is 0.0.0.0.
+    if (!options.ipv6_only && detail::may_do_without_ipv6(where, error)) {
+        tried = endpoint{ipv4_address::any(), where.port()};
+        open(tried, options, error, what);
+    }
+    if (error) detail::throw_error(error, what, std::string_view{what}.ends_with(' ') ? tried.to_string() : "");
+}
+
+inline tcp_listener::accepted tcp_listener::accept(std::error_code& error) noexcept {
+    socket::accepted made = socket::accept(error);
+    if (error) return {};
+    return {tcp_stream{std::move(made.connection)}, made.peer.ip()};
+}
+inline tcp_listener::accepted tcp_listener::accept() {
+    socket::accepted made = socket::accept();
+    return {tcp_stream{std::move(made.connection)}, made.peer.ip()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_STREAM_HPP
+
+// netnotes/coro/io/socket.hpp: the common part of all sockets for tasks
+// SPDX-License-Identifier: MIT
+//
+// async_stream, async_listener and async_datagram have the same base. It owns the socket and its node, and has the
+// calls that do not wait. A call that waits is an awaiter on top of socket_operation:
+//
+//        async_stream ────┐
+//        async_listener ──┼──> async_socket ──────> io_node ──> the loop
+//        async_datagram ──┘                            ^
+//        co_await recv(), ... ──> socket_operation ────┘
+//
+// On this page:  async_socket · for authors of awaitables: borrowed_socket · socket_operation · pausing_operation
+// Below it:      coro/io/operation.hpp
+
+#ifndef NETNOTES_CORO_IO_SOCKET_HPP
+#define NETNOTES_CORO_IO_SOCKET_HPP
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
+// SPDX-License-Identifier: MIT
+//
+// A task that waits is only a frame on the heap. The event loop notices when its event has happened, and resumes the
+// task. It is the scheduler of the notes' "1:N model": one thread runs N coroutines. The loop is cooperative: it runs
+// while the tasks wait, and never interrupts a task that computes.
+//
+//     task<> tell(std::string name) {
+//         for (int i = 0; i < 3; ++i) { say(name, i); co_await sleep_for(300ms); }
+//     }
+//     task<> both() {
+//         auto a = spawn(tell("a "));                       begins when both() waits
+//         auto b = spawn(tell("b "));
+//         co_await a.join();
+//         co_await b.join();                                0.3 s for each round, not 0.6
+//     }
+//     int main() { event_loop loop; loop.run(both()); }
+//
+//            ┌───────────────────────────────── a turn ───────────────────────────────────┐
+//            │ resume each ready task until it waits  ──> wait for descriptors or posted  │
+//            │ (spawned, yielded, woken)                  calls, until the next timer     │
+//            └── ready again: tasks whose timer has expired or whose descriptor is ready <┘
+//
+// run() ends with its task. If spawned tasks are still running then, run() cancels them and waits until they have
+// ended. If a task whose handle was dropped throws an exception, no task can catch it. Then the run ends, and run()
+// throws it.
+//
+// On this page:  loop_options · event_loop · spawn
+// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp,
+//                coro/io/operation.hpp (operations on descriptors), coro/io/back_end.hpp (how the loop waits for them)
+// The notes:     协程问题, 例子 (which function switches; 1:N), gevent (spawn, join, sleep); example 24
+
+#ifndef NETNOTES_CORO_LOOP_HPP
+#define NETNOTES_CORO_LOOP_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+// netnotes/coro/function.hpp: functions that return tasks
+// SPDX-License-Identifier: MIT
+//
+// A lambda can be a coroutine. Its captures then lie in the lambda object, not in the frame of the coroutine. If the
+// object is destroyed first, the coroutine reads destroyed variables:
+//
+//     task<> wrong = [name]() -> task<> { co_await sleep_for(1s); print(name); }();     the lambda ends at this ";"
+//     spawn([name]() -> task<> { co_await sleep_for(1s); print(name); });               safe: spawn() keeps the lambda
+//
+//        spawn(lambda) ──> frame of the wrapper [ lambda: name ] ── co_await lambda() ──> frame of the lambda's task
+//                               └── is destroyed when the task has ended <─────────────────────────┘
+//
+// So event_loop::run(), spawn(), task_group::spawn(), with_group(), with_timeout() and shield() also take a function
+// that returns a task. They store the function, call it, and destroy it after its task.
+//
+// On this page:  task_function
+// Below it:      coro/task.hpp
+
+#ifndef NETNOTES_CORO_FUNCTION_HPP
+#define NETNOTES_CORO_FUNCTION_HPP
+
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class T>
+struct result_of_task;
+template <class T>
+struct result_of_task<task<T>> {
+    using type = T;
+};
+/// The T of the task<T> that the function returns.
+template <class Function, class... Arguments>
+using task_result = typename result_of_task<std::invoke_result_t<Function&, Arguments...>>::type;
+}  // namespace detail
+
+/// A function, a lambda or another function object that returns a task when it is called with `Arguments`.
+template <class Function, class... Arguments>
+concept task_function = requires { typename detail::task_result<Function, Arguments...>; };
+
+namespace detail {
+
+/// Calls the function and awaits its task. The frame of this coroutine owns the function, so captures live as long as
+/// the task. An exception of the call itself becomes an exception of the task.
+template <task_function Function>
+task<task_result<Function>> call_in_frame(Function what) {
+    co_return co_await what();
+}
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_FUNCTION_HPP
+
+// netnotes/coro/io/epoll.hpp: the back end that waits with epoll
+// SPDX-License-Identifier: MIT
+//
+// With epoll(7) the kernel keeps the list of descriptors. A wait returns only the ready descriptors, so it is fast even
+// if the list is long. This back end registers each descriptor once. The operations then make their calls themselves:
+//
+//        io_node ── add() ──> epoll_ctl(ADD)
+//        loop ───── wait() ─> epoll_wait ──> readable or writable ──> io_node::awaken() ──> the operation tries again
+//
+// It is the default of loop_options. The other back end of the library is in coro/io/io_uring.hpp.
+//
+// On this page:  io_backend::epoll
+// Below it:      poll/epoll.hpp, epoll_poller
+// The notes:     epoll版-TCP服务器 (the epoll server)
+
+#ifndef NETNOTES_CORO_IO_EPOLL_HPP
+#define NETNOTES_CORO_IO_EPOLL_HPP
+
+#include <poll.h>
+#include <cstdint>
+#include <ctime>
+#include <exception>
+#include <span>
+#include <system_error>
+
+// netnotes/poll/epoll.hpp: waiting with epoll(7)
+// SPDX-License-Identifier: MIT
+//
+// The kernel keeps the list of descriptors, and puts each descriptor that becomes ready on a second list. A wait looks
+// at the second list only. So its cost depends on the active descriptors, not on all.
+//
+// On this page:  epoll_poller
+// The notes:     epoll版-TCP服务器, epoll使用说明; example 21
+
+#ifndef NETNOTES_POLL_EPOLL_HPP
+#define NETNOTES_POLL_EPOLL_HPP
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+// netnotes/poll/interest.hpp: waiting for many descriptors at once
+// SPDX-License-Identifier: MIT
+//
+// A thread has a thousand connections. If it waits in recv() for one connection, it misses the others. If it asks each
+// connection in turn, it keeps a processor busy to hear "nothing" (the notes' 非阻塞 server). So it asks the kernel one
+// question: *which of these descriptors are ready?* A poller asks this question.
+//
+//        poller.add(listener, read)          poller.add(a, read)          poller.add(b, read | write)
+//                         \                          |                          /
+//                          └──────────────  poller.wait(timeout)  ─────────────┘
+//                                                    |
+//                            { token of a: read }  { token of b: write }          handle them, wait again
+//
+// A socket is not a device with a driver, as the notes say. Its protocol in the kernel knows when it becomes ready. It
+// then wakes the threads that sleep in the socket's wait queue, so the kernel does not check in a loop.
+//
+// The kernel has three such calls, and each has a poller here. Code for one poller runs on all three:
+//
+//                            select_poller            poll_poller              epoll_poller
+//    passed at each wait     three sets of bits       a list of descriptors    nothing: the kernel keeps the list
+//    descriptors             below FD_SETSIZE, 1024   any                      any
+//    a wait checks           all, up to the highest   all                      the ready descriptors
+//    triggers                level, one_shot          level, one_shot          level, one_shot, edge
+//    read, write, urgent     yes                      yes                      yes
+//    peer_done               no: read, and recv is 0  yes                      yes
+//    hang_up, error          as read; error as write  yes, always reported     yes, always reported
+//    a wait returns          all ready descriptors    all ready descriptors    at most 128; the next wait the rest
+//    a regular file          is always ready          is always ready          is refused
+//    closed before remove()  an error once, then      an error once, then      removed, unless a duplicate is open
+//                            removed                  removed
+//
+// select(2) and poll(2) get the whole list at every call. The kernel checks each descriptor on it before it sleeps and
+// after it wakes. With epoll(7) a descriptor that becomes ready is put on a ready list, and a wait looks at that list
+// only. So its cost depends on the active descriptors, not on all. To find one ready descriptor among 19,900, select
+// and poll take 10 ms, and epoll takes 4 us. If all descriptors are active, epoll gains little. The "callback" of the
+// notes happens inside the kernel: the program still has to call epoll_wait().
+//
+// *Level* or *edge*? A level-triggered descriptor is reported at every wait while it has bytes to read. So you may read
+// a part of them. An edge-triggered descriptor is reported when *new* bytes arrive. Then read until "would block", or
+// the rest stays unread until the peer sends again. The notes say that a program must handle an edge-triggered event at
+// once or lose it. That is wrong: it may handle the event at any time, but the event is not reported again.
+//
+// "Ready" is a hint, not a promise: a datagram with a bad checksum makes a socket ready, and the receive then drops it
+// (select(2), BUGS). So make the descriptors in a poller non-blocking, and expect "would block" as a normal result.
+//
+// On this page:  interest · trigger · event · the concepts poller and has_native_handle
+// Beside it:     poll/select.hpp, poll/poll.hpp, poll/epoll.hpp, the three pollers
+// Above it:      server/reactor.hpp, a whole server on any poller
+// The notes:     单进程服务器,非阻塞模式 (asking each in turn), select版 TCP服务器 (select), 包含writeList服务器 (write
+//                queues), epoll版-TCP服务器 (epoll); examples 18 to 21
+
+#ifndef NETNOTES_POLL_INTEREST_HPP
+#define NETNOTES_POLL_INTEREST_HPP
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+
+
+
+namespace netnotes {
+
+/// A set of flags: the events to wait for, or the events that happened. Test single flags with any_of(). Do not compare
+/// the whole set, because error and hang_up are always reported. (The notes test `events == EPOLLIN`, so they lose
+/// every client that resets.) The values are the same as in epoll(7) and poll(2).
+enum class interest : std::uint32_t {
+    none = 0,
+    read = 0x1,          ///< There are bytes, a connection to accept, or the end of the stream.
+    urgent = 0x2,        ///< TCP has urgent data. A receive stops at its mark, even if more bytes follow.
+    write = 0x4,         ///< The send buffer has room, or a connect() has finished.
+    error = 0x8,         ///< An error: socket::take_error() returns it. Always reported; do not ask for it.
+    hang_up = 0x10,      ///< Both directions have ended. Always reported; do not ask for it.
+    peer_done = 0x2000,  ///< The peer has shut down its sending side. Bytes may still be unread.
+};
+/// Returns the flags of both sets.
+constexpr interest operator|(interest a, interest b) noexcept {
+    return static_cast<interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+/// Adds the flags of `b` to `a`.
+constexpr interest& operator|=(interest& a, interest b) noexcept { return a = a | b; }
+/// Returns true if the two sets have a flag in common.
+constexpr bool any_of(interest set, interest flags) noexcept {
+    return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(flags)) != 0;
+}
+
+namespace detail {
+constexpr std::uint32_t to_bits(interest what) noexcept { return static_cast<std::uint32_t>(what); }
+constexpr interest to_interest(std::uint32_t bits) noexcept { return static_cast<interest>(bits & 0x201f); }
+}  // namespace detail
+
+/// How often a poller reports a descriptor that is ready.
+enum class trigger {
+    level,     ///< At every wait while it is ready.
+    edge,      ///< When it becomes ready, and again when more bytes arrive. Only if the poller has has_edge == true.
+    one_shot,  ///< Once, and then never until modify() arms it again.
+};
+
+/// A descriptor that is ready. `token` is the number that was given to add(). It is not the descriptor. The program may
+/// have closed that for an earlier event of the same batch, and its number may now belong to another file. A token that
+/// contains a generation tells the two files apart, as in server/reactor.hpp.
+struct event {
+    std::uint64_t token = 0;
+    interest ready = interest::none;
+};
+
+/// An object that tells its descriptor, for example a socket, a listener, a stop_event or an async_udp.
+template <class Object>
+concept has_native_handle = requires(const Object& object) {
+    { object.native_handle() } -> std::same_as<int>;
+};
+
+/// A set of descriptors that one thread waits for. Poller::has_edge says if it offers trigger::edge. The functions
+/// add() and modify() throw std::system_error:
+///
+///     errc::bad_file_descriptor        add: the descriptor is not open
+///     errc::file_exists                add: the descriptor is in the poller already
+///     errc::no_such_file_or_directory  modify: the descriptor is not in the poller
+///     errc::operation_not_supported    trigger::edge, and the poller has no edge
+///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
+///                                      error is a shortage, for example of memory, and may pass)
+///
+/// Call remove() *before* you close a descriptor, because the kernel may soon give its number to another file. For a
+/// descriptor that is not in the poller it does nothing.
+///
+/// The function wait() returns the events when a descriptor is ready, or an empty span after `timeout`. Signals do not
+/// end it. The events are valid until the next wait(); the calls add() and remove() do not change them.
+///
+/// The pollers of this library take a socket, a listener or any other object with native_handle() instead of its
+/// descriptor: `poller.add(listener, interest::read, 0)`. The object must outlive its stay in the poller.
+///
+/// A poller may also have a clock, `time_point now() const noexcept`. A reactor_server then uses this clock, so a test
+/// can control the time.
+template <class Poller>
+concept poller = requires(Poller& poller, int descriptor, interest what, std::uint64_t token, trigger how,
+                          duration timeout) {
+    { Poller::has_edge } -> std::convertible_to<bool>;
+    poller.add(descriptor, what, token, how);
+    poller.modify(descriptor, what, token, how);
+    poller.remove(descriptor);
+    { poller.wait(timeout) } -> std::convertible_to<std::span<const event>>;
+};
+
+namespace detail {
+/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the others.
+template <class Poller>
+class takes_objects {
+  public:
+    void add(const has_native_handle auto& object, interest what, std::uint64_t token, trigger how = trigger::level) {
+        static_cast<Poller&>(*this).add(object.native_handle(), what, token, how);
+    }
+    void modify(const has_native_handle auto& object, interest what, std::uint64_t token,
+                trigger how = trigger::level) {
+        static_cast<Poller&>(*this).modify(object.native_handle(), what, token, how);
+    }
+    void remove(const has_native_handle auto& object) noexcept {
+        static_cast<Poller&>(*this).remove(object.native_handle());
+    }
+};
+
+/// The remaining time of a wait that a signal may interrupt. For `never` and zero it does not read the clock; most
+/// waits of a busy server use these two.
+class countdown {
+  public:
+    explicit countdown(duration timeout) noexcept
+        : left_{std::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
+    [[nodiscard]] duration left() const noexcept { return left_; }
+    /// Returns true if the time is over. Reads the clock and updates left().
+    [[nodiscard]] bool is_over() noexcept {
+        if (is_limited()) left_ = std::max(until_ - clock::now(), duration::zero());
+        return left_ == duration::zero();
+    }
+
+  private:
+    bool is_limited() const noexcept { return left_ != never && left_ != duration::zero(); }
+    duration left_;
+    time_point until_;
+};
+}  // namespace detail
+
+namespace detail {
+[[noreturn]] inline void refuse(int error, const char* attempt, int descriptor, const char* why = "") {
+    throw_error(std::error_code{error, std::system_category()}, attempt, std::to_string(descriptor), why);
+}
+/// Throws if the descriptor is not open, as epoll_ctl(2) does. select(2) and poll(2) would fail only at the wait.
+inline void require_open(const char* attempt, int descriptor) {
+    if (::fcntl(descriptor, F_GETFD) < 0) refuse(errno, attempt, descriptor);
+}
+inline void require_no_edge(trigger how, const char* attempt, int descriptor) {
+    if (how == trigger::edge) refuse(EOPNOTSUPP, attempt, descriptor, ": edge-triggered needs an epoll_poller");
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_INTEREST_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+static_assert(EPOLLIN == 0x1 && EPOLLPRI == 0x2 && EPOLLOUT == 0x4 && EPOLLERR == 0x8 && EPOLLHUP == 0x10 &&
+              EPOLLRDHUP == 0x2000);
+}  // namespace detail
+
+/// Waits with epoll(7), on Linux. The number of descriptors is limited only by RLIMIT_NOFILE, memory, and
+/// fs.epoll.max_user_watches; each descriptor takes about 160 bytes in the kernel. After a move only destruction and
+/// assignment are allowed.
+class epoll_poller : public detail::takes_objects<epoll_poller> {
+  public:
+    using takes_objects::add, takes_objects::modify, takes_objects::remove;
+    static constexpr bool has_edge = true;  ///< add() and modify() accept trigger::edge
+    /// The most events that a wait() returns. The next wait() returns the rest, before it repeats earlier events. This
+    /// makes a server fast: a single system call returns a whole batch.
+    static constexpr std::size_t batch = 128;
+
+    /// Creates an empty poller. Throws std::system_error if no descriptor or memory is left.
+    epoll_poller() : descriptor_{::epoll_create1(EPOLL_CLOEXEC)} {
+        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "epoll_create1"};
+    }
+    epoll_poller(epoll_poller&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
+    epoll_poller& operator=(epoll_poller&& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        return *this;
+    }
+    ~epoll_poller() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+
+    /// Adds a descriptor. Throws the errors of the concept poller. Also throws errc::operation_not_permitted for a
+    /// regular file, which would always be ready.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        control(EPOLL_CTL_ADD, descriptor, what, token, how, "epoll add ");
+    }
+    /// Replaces the interest, the token and the trigger. A descriptor that is ready now is reported again, even with an
+    /// edge trigger.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        control(EPOLL_CTL_MOD, descriptor, what, token, how, "epoll modify ");
+    }
+    /// Removes a descriptor; does nothing if the poller does not have it. Closing a descriptor does not always remove
+    /// it, because epoll watches the open file behind it. A duplicate (dup, fork) keeps the file open. The poller would
+    /// then continue to report it, and no call could remove it.
+    void remove(int descriptor) noexcept { ::epoll_ctl(descriptor_, EPOLL_CTL_DEL, descriptor, nullptr); }
+
+    /// Waits for events; never returns early. `timeout` is rounded up to whole milliseconds, the unit of epoll_wait(2).
+    /// A timeout above 24 days, the most that an int holds, is waited for in parts. Throws std::system_error if
+    /// epoll_wait(2) fails.
+    std::span<const event> wait(wait_time timeout) {
+        for (detail::countdown time{timeout};;) {
+            const int ready =
+                ::epoll_wait(descriptor_, raw_.data(), static_cast<int>(raw_.size()), milliseconds(time.left()));
+            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
+            if (ready > 0 || (time.is_over() && ready == 0)) {
+                for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
+                    events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // has known flags only
+                return {events_.data(), static_cast<std::size_t>(ready)};
+            }
+        }
+    }
+
+  private:
+    static int milliseconds(duration timeout) noexcept {
+        if (timeout == never) return -1;
+        const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
+        return static_cast<int>(std::clamp<std::int64_t>(rounded, 0, std::numeric_limits<int>::max()));
+    }
+    static constexpr std::uint32_t to_raw(interest what, trigger how) noexcept {
+        const std::uint32_t bits = how == trigger::edge       ? std::uint32_t{EPOLLET}
+                                   : how == trigger::one_shot ? std::uint32_t{EPOLLONESHOT}
+                                                              : 0u;
+        return bits | detail::to_bits(what);
+    }
+    void control(int operation, int descriptor, interest what, std::uint64_t token, trigger how, const char* attempt) {
+        epoll_event raw{};
+        raw.events = to_raw(what, how);
+        raw.data.u64 = token;
+        if (::epoll_ctl(descriptor_, operation, descriptor, &raw) != 0)
+            throw std::system_error{errno, std::system_category(), detail::joined(attempt, std::to_string(descriptor))};
+    }
+
+    int descriptor_;
+    std::array<epoll_event, batch> raw_{};
+    std::array<event, batch> events_{};
+};
+static_assert(poller<epoll_poller>);
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_EPOLL_HPP
+
+// netnotes/coro/io/operation.hpp: waiting for a descriptor
+// SPDX-License-Identifier: MIT
+//
+// If a call on a descriptor would block, its coroutine is suspended. When the descriptor is ready, the call is made
+// again and the coroutine is resumed. So an awaiter needs only one function, attempt(). It makes the call, or returns
+// false if the call would block:
+//
+//        attempt() ──done──────────────────────────────────────────> the task continues
+//            │ would block; the node notes: readable = false
+//            └──> the operation waits at its io_node                 (the coroutine is suspended)
+//                     │ the back end sets readable = true
+//                     └──> attempt() again ──done──> resume the task
+//
+// An edge-triggered event is reported only once, so the node remembers it. A receive that would only return EAGAIN is
+// then skipped.
+//
+// On this page:  for authors of awaitables: io_node · io_operation · io_awaiter, io_receiver
+// The notes:     epoll版-TCP服务器, gevent版-TCP服务器; read coro/loop.hpp first
+
+#ifndef NETNOTES_CORO_IO_OPERATION_HPP
+#define NETNOTES_CORO_IO_OPERATION_HPP
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// netnotes/coro/owner.hpp: a pointer that owns
+// SPDX-License-Identifier: MIT
+//
+// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
+//
+//     first{new object}            first ──> object
+//     second{std::move(first)}     second ──> object        `first` is empty now
+//
+// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
+// only an owner, such as coro/io/back_end.hpp, includes this page.
+//
+// On this page:  owner
+
+#ifndef NETNOTES_CORO_OWNER_HPP
+#define NETNOTES_CORO_OWNER_HPP
+
+#include <cstddef>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Releases an object with delete.
+template <class T>
+struct deleting {
+    void operator()(T* object) const noexcept { delete object; }
+};
+/// Releases an array with delete[].
+template <class T>
+struct deleting<T[]> {
+    void operator()(T* first) const noexcept { delete[] first; }
+};
+/// Names the type of the object, or of an element if T is an array.
+template <class T>
+struct owned {
+    using type = T;
+};
+template <class T>
+struct owned<T[]> {
+    using type = T;
+};
+
+/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
+/// not copied.
+template <class T, class Release = deleting<T>>
+class owner {
+  public:
+    /// Names the type that the owner points to.
+    using element = typename owned<T>::type;
+
+    /// Makes an empty owner.
+    constexpr owner() noexcept = default;
+    /// Makes an empty owner.
+    constexpr owner(std::nullptr_t) noexcept {}
+    /// Takes the object. nullptr makes an empty owner.
+    constexpr explicit owner(element* object) noexcept : object_{object} {}
+    /// Takes the object of `other`, which is empty afterwards.
+    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
+    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
+    constexpr owner& operator=(owner&& other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+    /// Releases the object, if there is one.
+    constexpr ~owner() {
+        if (object_) Release{}(object_);
+    }
+
+    /// Returns the object, which the caller now owns, and leaves this owner empty.
+    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
+    /// Takes `object`, then releases the old object, if there is one.
+    constexpr void reset(element* object = nullptr) noexcept {
+        if (element* const old = std::exchange(object_, object)) Release{}(old);
+    }
+    /// Returns the object, which this owner keeps; nullptr if it is empty.
+    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
+    /// Returns the object. The owner must not be empty.
+    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
+    /// Accesses a member of the object. The owner must not be empty.
+    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
+    /// Returns an element of the array. `index` is not checked.
+    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
+    /// Returns true if it owns an object.
+    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  private:
+    element* object_ = nullptr;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_OWNER_HPP
+
+// netnotes/coro/scheduler.hpp: which task is resumed next
+// SPDX-License-Identifier: MIT
+//
+// The scheduler is the part of an event loop that its tasks use. It has a queue of ready tasks, a timer wheel, a clock,
+// and the back end that waits for descriptors. A task awaits an *operation*, which is an object in the task's own
+// frame. The operation tells the scheduler when the wait has ended:
+//
+//        co_await op ──> op.waits(...)        the coroutine is suspended; op enters a list, the timer wheel,
+//                          │                  or the node of a descriptor
+//                          ├── its event happens:      op.go_on(), and the task enters the ready queue
+//                          └── the task is cancelled:  op.cancelled(), which does the same
+//
+// So a wait needs no allocation and no search, and a switch between tasks costs a few nanoseconds.
+//
+// On this page:  for authors of awaitables: scheduler, loop_operation, loop_timer, posted_call, stepping
+// The notes:     协程问题 (which function switches; 1:N); read coro/loop.hpp first
+
+#ifndef NETNOTES_CORO_SCHEDULER_HPP
+#define NETNOTES_CORO_SCHEDULER_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+// netnotes/coro/io/back_end.hpp: what waits for descriptors, seen from the loop
+// SPDX-License-Identifier: MIT
+//
+// A loop waits for descriptors through this interface and knows nothing of the system call behind it. A back end is one
+// file that implements it. The factory in loop_options chooses the back end, so a program contains no code of a back
+// end that it does not name.
+//
+//        event_loop ──────────────> io_back_end          prepare, watch, wait
+//        io_node ─────────────────> io_back_end          add, remove, needs
+//        io_operation ────────────> io_intake            receive, lend, accept: only if the back end does these itself
+//        io_node <───────────────── the back end         readable, writable, awaken()
+//
+// Two kinds of kernel interface fit. A readiness interface reports that a call would succeed, and the operation then
+// makes the call. A completion interface makes the call itself: its back end gives each node an io_intake, which holds
+// what the kernel has already received or accepted.
+//
+// On this page:  io_back_end · io_intake · io_backend_factory
+// Above it:      the back ends, each in a file of its own in coro/io
+
+#ifndef NETNOTES_CORO_IO_BACK_END_HPP
+#define NETNOTES_CORO_IO_BACK_END_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class scheduler;
+class io_node;
+class io_back_end;
+}  // namespace detail
+
+/// Makes the back end of a loop. Returns an empty owner and sets `refusal` if the kernel does not offer this back end;
+/// the loop then uses the default of loop_options. Throws std::system_error if the kernel refuses a descriptor.
+using io_backend_factory = detail::owner<detail::io_back_end> (*)(detail::scheduler& loop, std::error_code& refusal);
+
+namespace detail {
+
+/// Returns true if `part` begins inside `whole`. The two need not belong to one object, so addresses are compared as
+/// numbers.
+inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) noexcept {
+    return reinterpret_cast<std::uintptr_t>(part.data()) - reinterpret_cast<std::uintptr_t>(whole.data()) <
+           whole.size();
+}
+
+/// Waits for descriptors on behalf of one loop.
+class io_back_end {
+  public:
+    io_back_end(const io_back_end&) = delete;
+    io_back_end& operator=(const io_back_end&) = delete;
+    virtual ~io_back_end() = default;
+
+    /// Is called by the thread that is about to wait. Throws std::logic_error if this thread may not wait.
+    virtual void prepare() {}
+    /// Starts to watch the node's descriptor. Throws std::system_error if the system refuses.
+    virtual void add(io_node& node) = 0;
+    /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns
+    /// false while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has
+    /// finished.
+    virtual bool remove(io_node& node) noexcept = 0;
+    /// Tells the back end that an operation now waits for the node, to write or to read. If the back end cannot arrange
+    /// that now, it calls scheduler::look_again(), and the operation tries again at the next turn.
+    virtual void needs(io_node& node, bool to_write) noexcept = 0;
+    /// Watches a descriptor that ends a wait each time it is written to. With `is_stop`, take_stop() then also returns
+    /// true. Throws std::system_error if the system refuses.
+    virtual void watch(int descriptor, bool is_stop) = 0;
+    /// Stops watching the descriptor of a stop.
+    virtual void unwatch(int descriptor) noexcept = 0;
+    /// Waits for at most `timeout`. Sets `readable` and `writable` of each ready node and calls its awaken(). Returns
+    /// true if there was any event. Throws std::system_error if the system refuses to wait.
+    virtual bool wait(duration timeout) = 0;
+
+    /// Returns true, once, if a stop was requested since the last call.
+    [[nodiscard]] bool take_stop() noexcept { return std::exchange(saw_stop_, false); }
+    /// Returns true if the bytes lie in memory that io_intake::lend() lends.
+    [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept { return is_inside(bytes, lends_); }
+
+  protected:
+    io_back_end() noexcept = default;
+    bool saw_stop_ = false;
+    std::span<const std::byte> lends_;  // memory from which an io_intake lends; empty for a readiness interface
+};
+
+/// Holds what a completion back end has received or accepted for a node before any task has asked for it. Each call
+/// returns false if there is nothing yet. A failure sets `error` to a value of errno and returns true.
+class io_intake {
+  public:
+    io_intake(const io_intake&) = delete;
+    io_intake& operator=(const io_intake&) = delete;
+
+    /// Copies received bytes to `room`. A `size` of 0 is the end of the stream.
+    virtual bool receive(mutable_buffer room, std::size_t& size, int& error) noexcept = 0;
+    /// Sets `bytes` to received bytes without copying them. They stay valid until the next call of lend() or wait().
+    virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
+    /// Takes an accepted connection, and passes its ownership to the caller.
+    virtual bool accept(int& descriptor, int& error) noexcept = 0;
+
+  protected:
+    io_intake() noexcept = default;
+    ~io_intake() = default;
+};
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_IO_BACK_END_HPP
+
+
+
+// netnotes/coro/timer_wheel.hpp: a hundred thousand timers
+// SPDX-License-Identifier: MIT
+//
+// Every connection has a timeout, and nearly every timeout is cancelled before it expires. So arming and cancelling
+// must cost almost nothing, even with many timers. A sorted structure sorts all timers, but the program needs only the
+// next one. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
+//
+//        level 0    64 slots of 1 tick each          the next 64 ticks
+//        level 1    64 slots of 64 ticks             the next 4,096
+//        level 2    64 slots of 4,096 ticks          ...
+//
+// A timer that is far away is put in a coarse slot. When time reaches that slot, its timers *cascade*: they are put in
+// slots of a lower level. This happens to a timer only a few times, and never after it is cancelled. Each level marks
+// its occupied slots in the bits of a 64-bit number. So a few instructions find the next occupied slot.
+//
+// Source: G. Varghese, T. Lauck: "Hashed and Hierarchical Timing Wheels", 1987.
+//
+// On this page:  timer · timer_wheel
+
+#ifndef NETNOTES_CORO_TIMER_WHEEL_HPP
+#define NETNOTES_CORO_TIMER_WHEEL_HPP
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+/// A link of a circular list. The head of the list is a link too: it marks the beginning and the end.
+struct timer_link {
+    timer_link() noexcept = default;
+    timer_link(const timer_link&) = delete;
+    timer_link& operator=(const timer_link&) = delete;
+    /// Returns true if the list has no other link.
+    [[nodiscard]] bool is_alone() const noexcept { return next == this; }
+    /// Removes this link from its list.
+    void unlink() noexcept {
+        previous->next = next;
+        next->previous = previous;
+        next = previous = this;
+    }
+    /// Makes this link the last of the list. It must be alone.
+    void append_to(timer_link& list) noexcept {
+        previous = list.previous;
+        next = &list;
+        previous->next = list.previous = this;
+    }
+    timer_link* next = this;
+    timer_link* previous = this;
+};
+}  // namespace detail
+
+/// A timer of a timer_wheel. Make it a member or a base of the object that has a timeout. The wheel links the timer,
+/// and does not own it. Use it in the thread of its wheel.
+class timer : private detail::timer_link {
+  public:
+    /// Makes a timer that is not armed.
+    timer() noexcept = default;
+    /// Cancels the timer.
+    ~timer() { cancel(); }
+
+    /// Returns true from timer_wheel::arm() until take_due() returns the timer, or until it is cancelled.
+    [[nodiscard]] bool is_armed() const noexcept { return !is_alone(); }
+    /// Returns the tick for which the timer was armed last; 0 if it was never armed.
+    [[nodiscard]] std::uint64_t tick() const noexcept { return tick_; }
+    /// Removes the timer from its wheel. Has no effect if it is not armed.
+    void cancel() noexcept { unlink(); }
+
+  private:
+    friend class timer_wheel;
+    std::uint64_t tick_ = 0;
+};
+
+/// Keeps timers and returns them when they expire. The caller decides how long a tick is. Time begins at tick 0, and
+/// only take_due() advances it. Arming and cancelling cost a few nanoseconds, even with many timers. For one thread at
+/// a time.
+class timer_wheel {
+  public:
+    /// Makes a wheel without timers, at tick 0.
+    timer_wheel() noexcept = default;
+    timer_wheel(const timer_wheel&) = delete;
+    timer_wheel& operator=(const timer_wheel&) = delete;
+    /// Cancels the timers that are armed.
+    ~timer_wheel();
+
+    /// Arms the timer for `tick`. If it is armed already, it moves. A tick that is not after now() expires at once,
+    /// after the timers that have expired already.
+    void arm(timer& what, std::uint64_t tick) noexcept;
+    /// Advances to `tick` and returns one expired timer, which is now disarmed. Returns nullptr if no expired timer is
+    /// left; then now() is `tick`. Timers of an earlier tick come first. Timers of the same tick come in the order of
+    /// arming. A `tick` before now() does not move time back.
+    [[nodiscard]] timer* take_due(std::uint64_t tick) noexcept;
+    /// Returns the tick at which to call take_due() again; nullopt if no timer is armed. It is never after the tick of
+    /// the first timer. It may be before that tick, because a timer that is far away cascades on its way.
+    [[nodiscard]] std::optional<std::uint64_t> next_tick() noexcept;
+    /// Returns the present tick.
+    [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
+
+  private:
+    static constexpr unsigned bits = 6;  // number of bits of a tick for each level
+    static constexpr std::size_t level_count = 64 / bits + 1;
+    struct level {
+        std::array<detail::timer_link, std::size_t{1} << bits> slots;
+        std::uint64_t occupied = 0;  // one bit for each slot; it may stay set after the slot's last timer was cancelled
+    };
+    struct place {
+        std::size_t level, slot;
+        std::uint64_t begin;  // the first tick of the slot
+    };
+
+    void hang(timer& what) noexcept;
+    static timer* first_of(detail::timer_link& list) noexcept {
+        return list.is_alone() ? nullptr : static_cast<timer*>(list.next);
+    }
+    std::optional<place> next_place() noexcept;
+
+    std::array<level, level_count> levels_;
+    unsigned occupied_levels_ = 0;  // one bit for each level; it may stay set as well
+    detail::timer_link due_;
+    std::uint64_t now_ = 0;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// Puts the timer in its slot. The highest bit in which its tick differs from now() decides the level. So every timer
+/// of a level is in a slot after the present slot. Every timer of a lower level expires before every timer of a higher
+/// level. No slot ever holds timers of two rounds.
+inline void timer_wheel::hang(timer& what) noexcept {
+    if (what.tick_ <= now_) return what.append_to(due_);
+    const std::size_t at = (static_cast<std::size_t>(std::bit_width(now_ ^ what.tick_)) - 1) / bits;
+    const auto slot = static_cast<std::size_t>((what.tick_ >> (at * bits)) % levels_[at].slots.size());
+    what.append_to(levels_[at].slots[slot]);
+    levels_[at].occupied |= std::uint64_t{1} << slot;
+    occupied_levels_ |= 1u << at;
+}
+
+inline void timer_wheel::arm(timer& what, std::uint64_t tick) noexcept {
+    what.cancel();
+    what.tick_ = tick;
+    hang(what);
+}
+
+inline std::optional<timer_wheel::place> timer_wheel::next_place() noexcept {
+    while (occupied_levels_) {
+        const auto at = static_cast<std::size_t>(std::countr_zero(occupied_levels_));
+        level& here = levels_[at];
+        while (here.occupied) {
+            const auto slot = static_cast<std::size_t>(std::countr_zero(here.occupied));
+            if (!here.slots[slot].is_alone()) {
+                const unsigned above = static_cast<unsigned>(at + 1) * bits;
+                const std::uint64_t round = above < 64 ? now_ >> above << above : 0;
+                return place{at, slot, round | std::uint64_t{slot} << (at * bits)};
+            }
+            here.occupied &= here.occupied - 1;
+        }
+        occupied_levels_ &= occupied_levels_ - 1;
+    }
+    return std::nullopt;
+}
+
+inline std::optional<std::uint64_t> timer_wheel::next_tick() noexcept {
+    if (!due_.is_alone()) return now_;
+    const auto where = next_place();
+    return where ? std::optional{where->begin} : std::nullopt;
+}
+
+inline timer* timer_wheel::take_due(std::uint64_t tick) noexcept {
+    for (;;) {
+        if (timer* const first = first_of(due_)) {
+            first->cancel();
+            return first;
+        }
+        const auto where = next_place();
+        if (!where || where->begin > tick) {
+            if (tick > now_) now_ = tick;
+            return nullptr;
+        }
+        now_ = where->begin;
+        detail::timer_link& slot = levels_[where->level].slots[where->slot];
+        levels_[where->level].occupied &= ~(std::uint64_t{1} << where->slot);
+        while (timer* const first = first_of(slot)) {
+            first->cancel();
+            hang(*first);
+        }
+    }
+}
+
+inline timer_wheel::~timer_wheel() {
+    while (timer* const first = first_of(due_)) first->cancel();
+    for (level& each : levels_)
+        for (detail::timer_link& slot : each.slots)
+            while (timer* const first = first_of(slot)) first->cancel();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TIMER_WHEEL_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+
+class io_node;
+class loop_timer;
+class posted_call;
+class spawned;
+
+/// Decides which task is resumed next, in one thread. Only post_call() may be called from other threads.
+class scheduler {
+  public:
+    scheduler(const scheduler&) = delete;
+    scheduler& operator=(const scheduler&) = delete;
+
+    /// Returns the time of steady_clock, or virtual time.
+    [[nodiscard]] time_point now() const noexcept { return is_virtual_ ? virtual_now_ : clock::now(); }
+
+    /// Puts the chain in the ready queue, so that it is resumed at the next turn.
+    void make_ready(fiber& chain) noexcept {
+        if (!ready_end_) return;  // all tasks are being destroyed
+        chain.next_ready_ = nullptr;
+        *ready_end_ = &chain;
+        ready_end_ = &chain.next_ready_;
+    }
+    /// Resumes the chain inside this call. The chain may be destroyed when the call returns.
+    void resume(const fiber& chain) noexcept {
+        steps_ = steps_a_turn;
+        if (slow_after_ == never)
+            chain.resume();
+        else
+            resume_watched(chain);
+    }
+    /// Counts a step of the running task. Returns true if the task may continue without a wait, and false after
+    /// `steps_a_turn` steps. Otherwise a peer that always sends would keep all other tasks waiting.
+    [[nodiscard]] bool take_step() noexcept { return --steps_ > 0; }
+    /// Makes the operations of `node` try again at the next turn.
+    void look_again(io_node& node) noexcept;
+    /// Arms the timer. With time_point::max() it never expires, not even in virtual time.
+    void arm(loop_timer& what, time_point when) noexcept;
+    /// Returns the buffer that all tasks receive into. Its bytes are valid until the task that has received them waits.
+    [[nodiscard]] std::span<std::byte> lent_buffer() const noexcept { return {lent_.get(), lent_size}; }
+    /// Returns true if these bytes are in lent_buffer(), or in a buffer that the back end has lent.
+    [[nodiscard]] bool has_lent(std::span<const std::byte> bytes) const noexcept {
+        return is_inside(bytes, lent_buffer()) || back_end_->has_lent(bytes);
+    }
+    /// Makes the loop call `call`. May be called from any thread and from a signal handler. Do not post the same object
+    /// again before the loop has called it.
+    void post_call(posted_call& call) noexcept;
+    /// Returns the object that waits for descriptors.
+    [[nodiscard]] io_back_end& back_end() const noexcept { return *back_end_; }
+    /// Returns true from the moment when the task of run() has ended until run() returns.
+    [[nodiscard]] bool main_has_ended() const noexcept { return main_has_ended_; }
+
+  protected:
+    static constexpr int steps_a_turn = 64;
+    static constexpr std::size_t lent_size = 64 * 1024;
+    static constexpr unsigned tick_bits = 20;  // a tick is 2^20 ns, a little more than a millisecond
+
+    using slow_function = void (*)(const char* name, duration took);
+    scheduler(bool is_virtual, duration slow_after, slow_function slow)
+        : is_virtual_{is_virtual}, slow_after_{slow_after}, slow_{slow}, lent_{new std::byte[lent_size]} {}
+    ~scheduler() = default;
+    void resume_watched(const fiber& chain) noexcept;
+    void run_ready() noexcept;
+    void run_posted() noexcept;
+    void forget_posted() noexcept;
+    void run_timers() noexcept;
+    [[nodiscard]] duration time_to_next_timer() noexcept;
+    [[nodiscard]] std::uint64_t tick_of(time_point when) const noexcept;  // not before `when`
+    [[nodiscard]] std::uint64_t ticks_passed() const noexcept;
+    /// Ends the run with this exception, unless it already ends with an earlier exception.
+    void fails(std::exception_ptr exception) noexcept {
+        if (!failure_) failure_ = std::move(exception);
+    }
+
+    friend io_node;
+    friend spawned;
+    const bool is_virtual_;  // see loop_options
+    const duration slow_after_;
+    const slow_function slow_;
+    int steps_ = 0;
+    fiber* ready_ = nullptr;
+    fiber** ready_end_ = &ready_;
+    timer_wheel timers_;
+    time_point origin_ = clock::now();
+    time_point virtual_now_ = origin_;
+    // Nodes that were closed in this turn. Events of the same batch, and awaiters, may still refer to them.
+    io_node* retired_ = nullptr;
+    io_node* pending_ = nullptr;  // nodes with an operation that had to give up its turn
+    owner<std::byte[]> lent_;
+    spawned* spawned_ = nullptr;  // list of tasks that have not ended or have a handle
+    std::size_t size_ = 0;        // spawned tasks that have not ended
+    const spawned* main_ = nullptr;  // the task of run()
+    bool main_has_ended_ = false;
+    std::exception_ptr failure_;
+    stop_event wake_;  // post_call() wakes the loop with it: a stop_event is an eventfd
+    std::atomic<posted_call*> posted_{nullptr};
+    std::atomic<bool> asleep_{false};
+    std::atomic<int> posting_{0};  // threads inside of post_call()
+    owner<io_back_end> back_end_;
+};
+
+/// A timer that calls expired() when its time has come.
+class loop_timer : public timer {
+  protected:
+    friend scheduler;
+    loop_timer() noexcept = default;
+    ~loop_timer() = default;
+    virtual void expired() noexcept = 0;
+};
+
+/// A call that another thread or a signal handler asks the loop to make: see scheduler::post_call().
+class posted_call {
+  public:
+    posted_call(const posted_call&) = delete;
+    posted_call& operator=(const posted_call&) = delete;
+
+  protected:
+    friend scheduler;
+    posted_call() noexcept = default;
+    ~posted_call() = default;
+    /// Called once, in the loop's thread. What it throws ends the run.
+    virtual void call() = 0;
+    /// Called instead of call() if the loop is destroyed first. An object without another owner deletes itself, here
+    /// and in call().
+    virtual void forget() noexcept { call(); }
+
+  private:
+    posted_call* next_ = nullptr;
+};
+
+/// The base of awaiters whose task the loop resumes. go_on(), go_on_next() and go_on_now() end the wait, so cancelling
+/// comes too late after that.
+class loop_operation : public operation {
+  public:
+    /// Ends the wait. The coroutine is resumed at the next turn.
+    void go_on() noexcept {
+        decided();
+        chain().loop().make_ready(chain());
+    }
+    /// Makes the coroutine ready, but does not end the wait: await_resume() must do that. Until then the wait can still
+    /// be cancelled.
+    void comes_round() noexcept { chain().loop().make_ready(chain()); }
+    /// Ends the wait. The coroutine is resumed as soon as the running coroutine has returned to the loop.
+    void go_on_next() noexcept {
+        decided();
+        between.next = chain().goes_on_at();
+    }
+    /// Ends the wait. The coroutine is resumed inside this call, and this object may be destroyed when the call
+    /// returns.
+    void go_on_now() noexcept {
+        decided();
+        chain().loop().resume(chain());
+    }
+
+  protected:
+    loop_operation() noexcept = default;
+    ~loop_operation() = default;
+    /// Call in await_suspend() of a cancelled task, and return its result. The task is resumed at once, and
+    /// await_resume() throws. A task that swallows the exception many times must give up its turn now and then.
+    static bool hear_at_once(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        return !whose.loop().take_step() && leave_turn(waiter, whose);
+    }
+    /// Call in await_suspend() if there is nothing to wait for, and return its result. The coroutine is resumed one
+    /// turn later, after all tasks that are ready now.
+    static bool leave_turn(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        whose.goes_on_at(waiter);
+        whose.loop().make_ready(whose);
+        return true;
+    }
+};
+
+/// Keeps a task fair to the others. Write `co_await stepping{}` before an operation that may complete or fail without a
+/// wait. It suspends the task for one turn after many steps. Throws netnotes::cancelled if the task is cancelled.
+class stepping : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        whose_ = &waiter.promise().chain();
+        return hear_at_once(waiter, *whose_);
+    }
+    void await_resume() const {
+        if (whose_->is_cancelled()) throw_cancelled();
+    }
+
+  private:
+    void cancelled() noexcept override {}
+    fiber* whose_ = nullptr;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline void scheduler::arm(loop_timer& what, time_point when) noexcept {
+    if (when == time_point::max())
+        what.cancel();
+    else
+        timers_.arm(what, tick_of(when));
+}
+
+inline void scheduler::run_ready() noexcept {
+    fiber* chain = std::exchange(ready_, nullptr);
+    ready_end_ = &ready_;
+    while (chain) {
+        fiber* const next = chain->next_ready_;  // read first: resuming may destroy the chain, or queue it again
+        resume(*chain);
+        chain = next;
+    }
+}
+inline void scheduler::resume_watched(const fiber& chain) noexcept {
+    const char* const name = chain.name();
+    const time_point begin = clock::now();
+    chain.resume();
+    const duration took = clock::now() - begin;
+    if (took > slow_after_ && slow_) slow_(name, took);
+}
+
+// -- time
+
+inline std::uint64_t scheduler::ticks_passed() const noexcept {
+    const auto passed = static_cast<std::uint64_t>((now() - origin_).count());
+    return is_virtual_ ? passed : passed >> tick_bits;
+}
+inline std::uint64_t scheduler::tick_of(time_point when) const noexcept {
+    if (when <= origin_) return 0;
+    const auto distance = static_cast<std::uint64_t>((when - origin_).count());
+    return is_virtual_ ? distance : (distance >> tick_bits) + 1;
+}
+inline duration scheduler::time_to_next_timer() noexcept {
+    const auto tick = timers_.next_tick();
+    if (!tick) return never;
+    if (is_virtual_) return duration::zero();
+    const time_point when = later(origin_, duration{static_cast<duration::rep>(*tick << tick_bits)});
+    return std::max(when - clock::now(), duration::zero());
+}
+inline void scheduler::run_timers() noexcept {
+    const std::uint64_t passed = ticks_passed();
+    while (timer* const due = timers_.take_due(passed)) static_cast<loop_timer*>(due)->expired();
+}
+
+// -- posted calls
+
+// The poster stores its call first and then checks asleep_. The loop sets asleep_ first and then checks posted_. With
+// this order at least one side sees the other (sequential consistency). A posted call may end the loop before
+// post_call() has returned. So the destructor of the loop waits until posting_ is 0.
+inline void scheduler::post_call(posted_call& call) noexcept {
+    posting_.fetch_add(1);
+    posted_call* before = posted_.load(std::memory_order_relaxed);
+    do call.next_ = before;
+    while (!posted_.compare_exchange_weak(before, &call));
+    if (asleep_.exchange(false)) wake_.request_stop();
+    posting_.fetch_sub(1);
+}
+inline void scheduler::run_posted() noexcept {
+    posted_call* latest = posted_.exchange(nullptr);
+    posted_call* first = nullptr;  // the call that was posted first is made first
+    while (latest) {
+        posted_call* const next = std::exchange(latest->next_, first);
+        first = std::exchange(latest, next);
+    }
+    while (first) {
+        posted_call* const now = std::exchange(first, first->next_);
+        try {
+            now->call();
+        } catch (...) {
+            fails(std::current_exception());
+        }
+    }
+}
+inline void scheduler::forget_posted() noexcept {
+    for (posted_call* call = posted_.exchange(nullptr); call;) std::exchange(call, call->next_)->forget();
+}
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SCHEDULER_HPP
+
+
+namespace netnotes::detail {
+
+class io_operation;
+
+/// A descriptor of a loop: what is known of its state, and which operations wait for it.
+class io_node {
+  public:
+    /// What a completion back end can do with the descriptor by itself.
+    enum class kind : unsigned char {
+        any,       ///< only wait: a datagram socket, a pipe, any other descriptor
+        stream,    ///< receive
+        listener,  ///< accept
+    };
+    /// What happens to the descriptor when the node is retired.
+    enum class ends_with : bool { nothing, close };
+    /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it
+    /// is retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing);
+    io_node(const io_node&) = delete;
+    io_node& operator=(const io_node&) = delete;
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+
+    /// Returns the loop. The node must not be `closed`.
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
+    /// Returns the descriptor, or -1 if the node is `closed`.
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    /// Returns true if an operation waits to read, or has_writer(): to write.
+    [[nodiscard]] bool has_reader() const noexcept { return waiting_[0] != nullptr; }
+    [[nodiscard]] bool has_writer() const noexcept { return waiting_[1] != nullptr; }
+    /// Notes that the reading operation must first send. It is then also resumed when the descriptor becomes writable.
+    void let_reader_send(bool does) noexcept { reader_sends_ = does; }
+    /// Returns true if the reading operation must first send.
+    [[nodiscard]] bool reader_sends() const noexcept { return reader_sends_; }
+    /// Limits each later wait to `timeout`: it then fails with ETIMEDOUT. `never` means no limit. Allocates memory.
+    void set_timeout(duration timeout);
+    /// Returns the limit of each wait, or `never`.
+    [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
+
+    /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
+    static io_node closed;
+    [[nodiscard]] bool is_closed() const noexcept { return !loop_; }
+
+    /// Retires a node, as the Release of an owner.
+    struct retire {
+        void operator()(io_node* node) const noexcept { node->leave(); }
+    };
+
+    // For back ends.
+
+    /// Returns true if the socket was closed. The node still exists, because an event may refer to it.
+    [[nodiscard]] bool is_retired() const noexcept { return is_retired_; }
+    /// Remembers for the back end whether it has asked the system to report when the descriptor can be written to.
+    void set_heard_to_write(bool is) noexcept { is_heard_to_write_ = is; }
+    /// Returns what set_heard_to_write() has set.
+    [[nodiscard]] bool is_heard_to_write() const noexcept { return is_heard_to_write_; }
+    /// Lets waiting operations attempt again, if the descriptor is ready for them. Resumes their tasks inside this
+    /// call.
+    void awaken() noexcept;
+    /// Is called by a back end whose remove() has returned false, when the kernel no longer uses the node. The loop
+    /// deletes the node at the end of the turn.
+    void release() noexcept {
+        is_in_hand_ = false;
+        discard();
+    }
+    io_intake* intake = nullptr;  ///< set by a completion back end
+
+    // For loops.
+
+    /// Lets the operations attempt again that have left their turn to other tasks: see scheduler::look_again().
+    static void run_pending(scheduler& loop) noexcept;
+    /// Deletes all nodes of the list.
+    static void destroy_list(io_node* list) noexcept {
+        while (list) delete std::exchange(list, list->next_);
+    }
+
+    bool readable = false;     ///< there may be bytes to read. If false, an event will report the next bytes
+    bool writable = true;      ///< the kernel may take bytes. If false, an event will report when it does
+    bool read_to_end : 1 = false;    ///< a short receive does not prove that no more bytes are there: read until EAGAIN
+    bool ends_by_reset : 1 = false;  ///< the descriptor is a connection with unsent bytes: close it with a reset
+
+    /// Returns the kind that was passed to the constructor.
+    [[nodiscard]] kind what() const noexcept { return kind_; }
+
+  private:
+    friend io_operation;
+    friend scheduler;
+    constexpr io_node() noexcept : kind_{kind::any}, closes_{false}, descriptor_{-1}, loop_{nullptr} {}
+    constexpr ~io_node() = default;
+    void leave() noexcept;
+    void discard() noexcept;
+    struct deadline final : loop_timer {
+        explicit deadline(io_operation*& place) noexcept : waiting{place} {}
+        void expired() noexcept override;
+        io_operation*& waiting;
+    };
+    struct limits {
+        explicit limits(io_node& node) noexcept : of{deadline{node.waiting_[0]}, deadline{node.waiting_[1]}} {}
+        duration time = never;
+        std::array<deadline, 2> of;
+    };
+
+    kind kind_ : 2;
+    bool is_retired_ : 1 = false;
+    bool is_pending_ : 1 = false;
+    bool is_in_hand_ : 1 = false;
+    bool reader_sends_ : 1 = false;
+    bool is_heard_to_write_ : 1 = false;
+    bool closes_ : 1;
+    int descriptor_;
+    scheduler* loop_;  // nullptr only in `closed`
+    std::array<io_operation*, 2> waiting_{};  // the operations that wait to read and to write
+    io_node* next_ = nullptr;                 // in the loop's list of retired or of pending nodes
+    owner<limits> limits_;
+};
+
+/// The base of awaiters that make a call on a descriptor and may have to wait for it. It lives in the coroutine's
+/// frame. One operation at a time may wait in each direction of a node.
+class io_operation : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin(*this, waiter);
+    }
+
+  protected:
+    enum class direction : bool { read, write };
+    io_operation(io_node& node, direction way) noexcept : node_{node}, direction_{way} {}
+    [[gnu::always_inline]] ~io_operation() {
+        if (is_waiting()) [[unlikely]]
+            leave_place();
+    }
+    /// Makes the call, unless `node_` already knows that it would block. Returns true if the call is done or has failed
+    /// (error_). Returns false if it would block; then node_.readable or node_.writable is false.
+    virtual bool attempt() noexcept = 0;
+    /// Repeats a receiving call until it is done, fails, or would block. Returns false if it would block. Call it only
+    /// if node_.readable is true. A stream that returned fewer bytes than `asked` is empty, so the next receive will
+    /// wait without a system call.
+    template <class Call>
+    bool receive(Call call, std::size_t& size, std::size_t asked) noexcept {
+        do {
+            const auto got = call();
+            if (got >= 0) [[likely]] {
+                size = static_cast<std::size_t>(got);
+                if (size - 1 < asked - 1 && !node_.read_to_end) node_.readable = false;  // 0 < size < asked
+                return true;
+            }
+            if (failed()) return true;
+            if (detail::would_block(errno)) node_.readable = false;
+        } while (node_.readable);
+        return false;
+    }
+    /// Receives bytes of a stream and sets `size`, which is 0 at the end. Returns false if it would block.
+    bool receive(mutable_buffer room, std::size_t& size) noexcept;
+    /// Like receive(), but sets `bytes` to where the bytes lie: in the loop's buffer, or in memory of the back end.
+    bool receive_lent(std::span<std::byte>& bytes) noexcept;
+    /// Repeats a sending call until it is done, fails, or would block. Returns false if it would block. The call itself
+    /// stores how many bytes it has sent.
+    template <class Call>
+    bool transmit(Call call) noexcept {
+        while (node_.writable) {
+            if (call() >= 0 || failed()) return true;
+            if (detail::would_block(errno)) node_.writable = false;
+        }
+        return false;
+    }
+
+    /// For await_resume(): returns the error of a failed operation and clears it, so that the operation can be awaited
+    /// again. Throws netnotes::cancelled if the task was cancelled, and std::logic_error if the wait was refused.
+    [[gnu::noinline]] std::error_code take_failure() {
+        const int error = std::exchange(error_, 0);
+        if (error == ECANCELED) throw_cancelled();
+        if (error < 0) throw_refusal(error);
+        return {error, std::system_category()};
+    }
+
+    /// For await_suspend() if there is nothing to do. The task resumes one turn later. The operation fails if the node
+    /// is closed or the task is cancelled.
+    template <class Promise>
+    bool leave_at_once(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if (node_.is_closed()) error_ = EBADF;
+        if (whose.is_cancelled()) error_ = ECANCELED;
+        return leave_turn(waiter, whose);
+    }
+
+    /// For await_suspend(): attempts the call and returns true if the task has to wait. `Derived` is the class that
+    /// defines attempt(). Most calls need not wait, so the compiler should inline all of it.
+    template <class Derived, class Promise>
+    [[gnu::always_inline]] static bool begin(Derived& operation, std::coroutine_handle<Promise> waiter) {
+        io_operation& self = operation;
+        fiber& whose = waiter.promise().chain();
+        if (whose.is_cancelled()) [[unlikely]]
+            return self.was_cancelled(waiter, whose);
+        if (self.place() || &whose.loop() != self.node_.loop_) [[unlikely]]
+            return self.refuse(waiter, whose);
+        // Before the call: received bytes may lie in the lent buffer, so the task must be able to use them at once.
+        if (!whose.loop().take_step()) [[unlikely]]
+            return self.leave_step(waiter, whose);
+        if (operation.attempt()) [[likely]]
+            return false;
+        // Not `whose`: to keep it during attempt() would slow down the calls that need not wait.
+        self.put_aside(waiter, waiter.promise().chain());
+        return true;
+    }
+    /// Fast path of await_suspend() for an operation that only receives. If the node is known to be empty and the back
+    /// end need not be told, it suspends without a receive and returns true. Most receives end here, because the
+    /// receive before took all bytes. Returns false if the caller must use begin().
+    template <class Promise>
+    [[gnu::always_inline]] bool begin_wait(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if (node_.readable || node_.intake || whose.is_cancelled() || place() || &whose.loop() != node_.loop_)
+            return false;
+        waits(waiter, whose);
+        place() = this;
+        if (node_.limits_) arm_deadline();
+        return true;
+    }
+
+    io_node& node_;
+    int error_ = 0;  // a value of errno, or of `refusal`; 0 means success
+    direction direction_;
+
+  private:
+    friend io_node;
+    /// Makes the operation fail. A task that retries it for ever still leaves its turn to other tasks now and then.
+    bool refuse(std::coroutine_handle<> waiter, fiber& whose) noexcept;
+    [[noreturn]] static void throw_refusal(int why);
+    enum refusal : int { other_loop = -1, two_tasks = -2 };  // values of error_ that are not values of errno
+    [[gnu::noinline]] bool failed() noexcept {
+        if (errno == EINTR || detail::would_block(errno)) return false;
+        error_ = errno;
+        return true;
+    }
+    io_operation*& place() const noexcept { return node_.waiting_[static_cast<std::size_t>(direction_)]; }
+    void cancel_deadline() noexcept {
+        if (node_.limits_) node_.limits_->of[static_cast<std::size_t>(direction_)].cancel();
+    }
+    [[gnu::noinline]] void leave_place() noexcept {
+        place() = nullptr;
+        cancel_deadline();
+    }
+    [[gnu::noinline]] void put_aside(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        waits(waiter, whose);
+        place() = this;
+        tell_back_end();
+        if (node_.limits_) arm_deadline();
+    }
+    [[gnu::noinline]] bool leave_step(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        put_aside(waiter, whose);
+        whose.loop().look_again(node_);
+        return true;
+    }
+    [[gnu::noinline]] bool was_cancelled(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        error_ = ECANCELED;
+        return hear_at_once(waiter, whose);
+    }
+    void arm_deadline() noexcept;
+    /// Tells the back end of the wait, if the back end does not watch for this event already.
+    void tell_back_end() noexcept {
+        const bool to_write = direction_ == direction::write || node_.reader_sends();
+        if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop().back_end().needs(node_, to_write);
+    }
+    void cancelled() noexcept override { give_up(ECANCELED); }
+    void give_up(int error) noexcept {
+        leave_place();
+        error_ = error;
+        go_on();
+    }
+    /// Attempts again, and resumes the task if the call is done. The caller has cleared place() before.
+    void try_again() noexcept {
+        if (attempt()) {
+            cancel_deadline();
+            return go_on_now();
+        }
+        place() = this;
+        tell_back_end();
+    }
+};
+
+/// The base of `class my_call final : public io_awaiter<my_call>` with a public attempt(). The compiler knows which
+/// attempt() it is and can inline it.
+template <class Derived, class Base = io_operation>
+class io_awaiter : public Base {
+  public:
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return io_operation::begin(static_cast<Derived&>(*this), waiter);
+    }
+
+  protected:
+    using Base::Base;
+    [[gnu::always_inline]] ~io_awaiter() = default;
+};
+/// Like io_awaiter, for an operation that only receives. It tries the fast path begin_wait() first.
+template <class Derived, class Base = io_operation>
+class io_receiver : public io_awaiter<Derived, Base> {
+  public:
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return this->begin_wait(waiter) || begin_after_all(waiter);
+    }
+
+  protected:
+    using io_awaiter<Derived, Base>::io_awaiter;
+    [[gnu::always_inline]] ~io_receiver() = default;
+
+  private:
+    template <class Promise>
+    [[gnu::noinline]] bool begin_after_all(std::coroutine_handle<Promise> waiter) {
+        return io_operation::begin(static_cast<Derived&>(*this), waiter);
+    }
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline constinit io_node io_node::closed{};
+inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
+    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
+    loop.back_end().add(*this);
+}
+inline void io_node::leave() noexcept {
+    is_retired_ = true;
+    is_in_hand_ = !loop_->back_end().remove(*this);
+    // A task that still waits would wait for ever, for an object that no longer exists.
+    for (io_operation* const each : waiting_)
+        if (each) each->give_up(EBADF);
+    const int own = closes_ ? descriptor_ : -1;
+    const bool resets = ends_by_reset;
+    discard();
+    if (own < 0) return;
+    constexpr ::linger at_once{1, 0};
+    if (resets) [[unlikely]]
+        ::setsockopt(own, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::close(own);
+}
+inline void io_node::discard() noexcept {
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_->retired_, this);
+}
+inline void io_node::set_timeout(duration timeout) {
+    if (timeout == never && !limits_) return;
+    if (!limits_) limits_ = owner<limits>{new limits{*this}};
+    limits_->time = timeout;
+}
+inline void io_node::deadline::expired() noexcept {
+    if (waiting) waiting->give_up(ETIMEDOUT);
+}
+inline void io_node::awaken() noexcept {
+    if (waiting_[0] && (readable || (writable && reader_sends_))) std::exchange(waiting_[0], nullptr)->try_again();
+    if (waiting_[1] && writable && !is_retired_) std::exchange(waiting_[1], nullptr)->try_again();
+}
+inline void scheduler::look_again(io_node& node) noexcept {
+    if (node.is_pending_) return;
+    node.is_pending_ = true;
+    node.next_ = std::exchange(pending_, &node);
+}
+inline void io_node::run_pending(scheduler& loop) noexcept {
+    io_node* list = std::exchange(loop.pending_, nullptr);
+    while (list) {
+        io_node& node = *std::exchange(list, list->next_);
+        node.is_pending_ = false;
+        if (node.is_retired_)
+            node.discard();
+        else {  // even if the descriptor is not ready: the bytes may lie in a buffer above it
+            if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
+            if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
+        }
+    }
+}
+
+[[gnu::noinline]] inline bool io_operation::refuse(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+    error_ = node_.is_closed() ? EBADF : &whose.loop() != node_.loop_ ? other_loop : two_tasks;
+    return hear_at_once(waiter, whose);
+}
+inline void io_operation::throw_refusal(int why) {
+    if (why == other_loop) throw std::logic_error{"this descriptor belongs to another event loop"};
+    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
+}
+[[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
+    if (node_.limits_->time == never) return;
+    node_.loop().arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
+                    later(node_.loop().now(), std::max(node_.limits_->time, duration::zero())));
+}
+
+inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
+    if (!node_.readable) return false;
+    if (node_.intake) [[unlikely]]
+        return node_.intake->receive(room, size, error_);
+    return receive([&] { return ::recv(node_.descriptor(), room.data(), room.size(), 0); }, size, room.size());
+}
+inline bool io_operation::receive_lent(std::span<std::byte>& bytes) noexcept {
+    if (!node_.readable) [[unlikely]]
+        return false;
+    if (node_.intake) [[unlikely]]
+        return node_.intake->lend(bytes, error_);
+    const auto room = [this] { return node_.loop().lent_buffer(); };
+    std::size_t size = 0;
+    if (!receive([&] { return ::recv(node_.descriptor(), room().data(), room().size(), 0); }, size, room().size()))
+        return false;
+    bytes = room().first(size);
+    return true;
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_IO_OPERATION_HPP
+
+
+namespace netnotes::detail {
+
+/// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading. It is registered for writing only
+/// when an operation has to wait to write. Most write events are useless, because no task waits to write. They would wake
+/// the loop for each new connection, after each send of a datagram, and after each read at the other end of a pipe.
+///
+/// Therefore the back end stops watching for writing when no operation waits any more. Only streams and listeners stay
+/// registered, because TCP reports nothing until a write has found the buffer full again.
+class epoll_back_end final : public io_back_end {
+  public:
+    void add(io_node& node) override { poller_.add(node.descriptor(), wanted(node), token(node), trigger::edge); }
+    bool remove(io_node& node) noexcept override {
+        poller_.remove(node.descriptor());
+        return true;
+    }
+    void needs(io_node& node, bool to_write) noexcept override {
+        if (!to_write || node.writable || node.is_heard_to_write() || hear_to_write(node, true)) return;
+        // epoll has refused, so no event will come. Look now, and let the operation try again at the next turn.
+        pollfd now{node.descriptor(), POLLOUT, 0};
+        const timespec at_once{};
+        node.writable = ::ppoll(&now, 1, &at_once, nullptr) != 0;
+        node.loop().look_again(node);
+    }
+    void watch(int descriptor, bool is_stop) override {
+        poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
+    }
+    void unwatch(int descriptor) noexcept override { poller_.remove(descriptor); }
+    bool wait(duration timeout) override;
+
+  private:
+    static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
+    static interest wanted(const io_node& node) noexcept {
+        constexpr interest always = interest::read | interest::peer_done | interest::urgent;
+        return node.is_heard_to_write() ? always | interest::write : always;
+    }
+    /// Starts or stops to watch for writing. Returns false if the system refuses. If the descriptor is already
+    /// writable, the next wait reports it.
+    bool hear_to_write(io_node& node, bool does) noexcept;
+
+    static constexpr std::uint64_t wake_token = 0;  // no node has the address 0 or 1
+    static constexpr std::uint64_t stop_token = 1;
+    epoll_poller poller_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+[[gnu::noinline]] inline bool epoll_back_end::hear_to_write(io_node& node, bool does) noexcept {
+    const bool did = node.is_heard_to_write();
+    node.set_heard_to_write(does);
+    try {
+        poller_.modify(node.descriptor(), wanted(node), token(node), trigger::edge);
+    } catch (const std::exception&) {
+        node.set_heard_to_write(did);
+        return false;
+    }
+    return true;
+}
+
+// An edge-triggered event is reported only once, so the node stores it (readable, writable).
+inline bool epoll_back_end::wait(duration timeout) {
+    const std::span<const event> events = poller_.wait(timeout);
+    for (const event& happened : events) {
+        if (happened.token <= stop_token) [[unlikely]] {
+            if (happened.token == stop_token) saw_stop_ = true;
+            continue;
+        }
+        auto& node = *reinterpret_cast<io_node*>(happened.token);
+        if (node.is_retired()) continue;  // closed by an earlier event of this batch
+        constexpr interest over = interest::hang_up | interest::error;
+        if (any_of(happened.ready, interest::read | interest::peer_done | interest::urgent | over)) {
+            node.readable = true;
+            // The end of a stream may arrive in the same event as its last bytes. A datagram socket has no end.
+            if (node.what() != io_node::kind::any && any_of(happened.ready, interest::peer_done | interest::urgent | over))
+                node.read_to_end = true;
+        }
+        if (any_of(happened.ready, interest::write | over)) node.writable = true;
+        node.awaken();
+        if (node.what() == io_node::kind::any && node.is_heard_to_write() && !node.has_writer() && !node.is_retired())
+            hear_to_write(node, false);
+    }
+    return !events.empty();
+}
+
+}  // namespace netnotes::detail
+
+namespace netnotes::io_backend {
+/// Makes a back end that waits with epoll(7), for loop_options::backend. It is a readiness interface: a wait reports
+/// that bytes have arrived, and a second system call receives them. Throws std::system_error if the kernel refuses a
+/// descriptor.
+[[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
+    return detail::owner<detail::io_back_end>{new detail::epoll_back_end};
+}
+}  // namespace netnotes::io_backend
+
+#endif  // NETNOTES_CORO_IO_EPOLL_HPP
+
+// netnotes/coro/join.hpp: the end of a task that was spawned
+// SPDX-License-Identifier: MIT
+//
+// spawn() begins a task and returns a handle. The handle is how another task waits for the end of that task, gets its
+// result, or cancels it:
+//
+//     task<> both() {
+//         auto first = spawn(sum(1, 1'000));          // begins when both() waits
+//         auto second = spawn(sum(1'000, 2'000));
+//         const int one = co_await first.join();      // waits for its end; returns its result or throws its exception
+//         const int two = co_await second.join();
+//         std::cout << one + two << '\n';
+//     }
+//
+//        spawn ──┬── the caller continues ──── join() waits ─────> result
+//                └── the task ──────────────── ends ─────┘
+//
+// A program need not join a task. If it does not, an exception in the task ends the run. coro/group.hpp has tasks that
+// cannot outlive a scope.
+//
+// On this page:  join_handle
+
+#ifndef NETNOTES_CORO_JOIN_HPP
+#define NETNOTES_CORO_JOIN_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+
+
+
+namespace netnotes {
+
+class event_loop;
+namespace detail {
+template <class T>
+class spawned_task;
+}  // namespace detail
+
+template <class T = void>
+class join_handle;
+
+/// Refers to a spawned task, for the caller that wants its result. It can be moved, not copied. Use it in the loop's
+/// thread. It may outlive the task and the loop.
+///
+/// Dropping the handle does not end the task. The result is then lost. If the task throws, event_loop::run() ends and
+/// throws that exception.
+template <class T>
+class join_handle {
+  public:
+    /// Makes an empty handle.
+    join_handle() noexcept = default;
+    /// Takes the task of `other`, which is empty afterwards.
+    join_handle(join_handle&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
+    /// Drops the own task and takes that of `other`, which is empty afterwards.
+    join_handle& operator=(join_handle&& other) noexcept {
+        join_handle{std::move(other)}.swap(*this);
+        return *this;
+    }
+    /// Drops the handle. The task runs on.
+    ~join_handle();
+    /// A mistake: the message says what to write.
+    template <class Result = T>
+    std::suspend_never operator co_await() const {
+        static_assert(!std::is_same_v<Result, T>, "a handle of a spawned task: write co_await handle.join()");
+        return {};
+    }
+    /// Exchanges the two handles.
+    void swap(join_handle& other) noexcept { std::swap(task_, other.task_); }
+
+    /// `co_await handle.join()` suspends until the task has ended. Returns its result or throws its exception, once.
+    ///
+    /// If the task was cancelled, join() throws std::system_error with errc::operation_canceled. If the waiting task
+    /// itself is cancelled, join() throws netnotes::cancelled; the joined task runs on, and another join() can take its
+    /// result. Throws std::logic_error if the handle is empty or the result was taken already. It throws the same if
+    /// another task waits in join(), or if the task belongs to another loop.
+    [[nodiscard]] auto join();
+    /// Cancels the task: its present wait and every later wait throw netnotes::cancelled. Does not suspend. Has no
+    /// effect if the task has ended or the handle is empty.
+    void cancel() noexcept;
+    /// Returns true if the task has ended; false if it has not, or if the handle is empty.
+    [[nodiscard]] bool has_ended() const noexcept;
+
+  private:
+    friend event_loop;
+    explicit join_handle(detail::spawned_task<T>& task) noexcept : task_{&task} {}
+
+    detail::spawned_task<T>* task_ = nullptr;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const cancelled&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+/// Rethrows an exception of a task to a caller that was not cancelled. So netnotes::cancelled becomes std::system_error
+/// with errc::operation_canceled, whose text begins with `what`.
+[[noreturn]] inline void rethrow_outside(const std::exception_ptr& exception, const char* what) {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const cancelled&) {
+        throw std::system_error{std::make_error_code(std::errc::operation_canceled), what};
+    }
+}
+
+// ---- spawned tasks
+
+class spawned : public fiber {
+  public:
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+
+    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
+    void drop_handle() noexcept {
+        has_handle_ = false;
+        release();
+    }
+
+  protected:
+    friend event_loop;
+    template <class T>
+    friend class join_share;
+    template <class T>
+    friend class joining;
+    spawned(scheduler& loop, const char* name) noexcept
+        : fiber{loop, name}, next_spawned_{loop.spawned_}, previous_spawned_{&loop.spawned_} {
+        if (next_spawned_) next_spawned_->previous_spawned_ = &next_spawned_;
+        loop.spawned_ = this;
+        ++loop.size_;
+    }
+    virtual ~spawned() {
+        if (!has_ended_) --loop().size_;  // the task was empty, and the derived class threw
+        if (has_loop_) leave();
+    }
+    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
+    bool postpone() noexcept override {
+        loop().make_ready(*this);
+        return true;
+    }
+    /// Destroys the coroutine where it waits.
+    virtual void break_off() noexcept = 0;
+    void finish() noexcept {
+        --loop().size_;
+        has_ended_ = true;
+        if (loop().main_ == this) loop().main_has_ended_ = true;
+        if (joiner_) std::exchange(joiner_, nullptr)->comes_round();
+        release();
+    }
+
+  private:
+    void leave() noexcept {
+        has_loop_ = false;
+        *previous_spawned_ = next_spawned_;
+        if (next_spawned_) next_spawned_->previous_spawned_ = previous_spawned_;
+    }
+    /// Ends the task because its loop is being destroyed. Deletes this object unless a handle refers to it.
+    void lose_loop() noexcept {
+        leave();
+        if (!has_ended_) {
+            break_off();
+            joiner_ = nullptr;
+            --loop().size_;
+            has_ended_ = true;
+        }
+        release();
+    }
+    void release() noexcept {
+        if (has_ended_ && !has_handle_ && joins_ == 0) abandon();
+    }
+    /// Deletes this object, because no handle and no join() refers to it. If its exception was not taken, the run fails
+    /// with it. A cancelled task that ended by netnotes::cancelled is not a failure.
+    void abandon() noexcept {
+        if (!was_taken_ && has_loop_)
+            if (const std::exception_ptr lost = exception(); lost && !(is_cancelled() && is_cancellation(lost)))
+                loop().fails(lost);
+        delete this;
+    }
+
+    // A server may have one such object for each connection. So these members come first, in the padding of the base.
+    bool has_handle_ : 1 = true;
+    bool has_ended_ : 1 = false;
+    bool has_loop_ : 1 = true;
+
+  protected:
+    bool was_taken_ : 1 = false;  // true after the result or the exception was taken
+
+  private:
+    std::uint32_t joins_ = 0;  // awaiters that refer to this object: a waiting one, and cancelled ones not yet resumed
+    spawned* next_spawned_;
+    spawned** previous_spawned_;
+    loop_operation* joiner_ = nullptr;
+};
+
+template <class T>
+class spawned_task final : public spawned {
+  public:
+    spawned_task(scheduler& loop, task<T>&& what, const char* name)
+        : spawned{loop, name}, task_{task_access::release(what)} {
+        if (!task_) throw_empty_task();
+        goes_on_at(task_);
+        task_.promise().belongs_to(*this);
+    }
+    T take() {
+        if (was_taken_) throw std::logic_error{"join: the result of this task was taken already"};
+        was_taken_ = true;
+        return outcome_.take();
+    }
+    /// Does the same as take(), but changes the exception as rethrow_outside() does.
+    T take_outside(const char* what) {
+        if (!was_taken_ && outcome_.exception()) {
+            was_taken_ = true;
+            rethrow_outside(outcome_.exception(), what);
+        }
+        return take();
+    }
+
+  private:
+    ~spawned_task() override {
+        if (has_ended()) outcome_.~result();
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
+    void break_off() noexcept override {
+        task_.destroy();
+        leave_awaiter();
+        new (&outcome_) result<T>;
+        try {
+            outcome_.set_exception(std::make_exception_ptr(cancelled{}));
+        } catch (...) {  // no memory for the exception
+            outcome_.set_exception(std::current_exception());
+        }
+    }
+    void ended() noexcept override {
+        const auto task = task_;
+        new (&outcome_) result<T>;
+        try {
+            outcome_.take_over(task.promise().outcome);
+        } catch (...) {
+            outcome_.set_exception(std::current_exception());
+        }
+        task.destroy();  // now, and not with the handle, because its parameters may own connections
+        finish();
+    }
+
+    union {
+        std::coroutine_handle<task_promise<T>> task_;  // until the task has ended
+        result<T> outcome_;                            // after that
+    };
+};
+
+/// Keeps a spawned task alive for an awaiter, because the handle may be dropped before the awaiter has the result.
+template <class T>
+class join_share {
+  public:
+    explicit join_share(spawned_task<T>* task) : task_{task} {
+        if (task_) ++task_->joins_;
+    }
+    join_share(join_share&& other) noexcept : task_{std::exchange(other.task_, nullptr)} {}
+    join_share& operator=(join_share&&) = delete;
+    ~join_share() {
+        if (!task_) return;
+        --task_->joins_;
+        task_->release();
+    }
+    [[nodiscard]] spawned_task<T>* get() const noexcept { return task_; }
+
+  private:
+    spawned_task<T>* task_;
+};
+
+template <class T>
+class joining : public loop_operation {
+  public:
+    explicit joining(join_share<T>&& share) noexcept : share_{std::move(share)}, task_{share_.get()} {}
+    ~joining() {
+        if (task_ && task_->joiner_ == this) task_->joiner_ = nullptr;
+    }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        whose_ = &whose;
+        was_cancelled_ = whose.is_cancelled() && (!task_ || whose.is_withdrawn() || !task_->has_ended());
+        if (was_cancelled_ || (refusal_ = why_not(whose))) return hear_at_once(waiter, whose);
+        if (task_->has_ended()) {
+            if (whose.loop().take_step()) return false;
+            waits(waiter, whose);
+            comes_round();
+            return true;
+        }
+        waits(waiter, whose);
+        task_->joiner_ = this;
+        return true;
+    }
+    T await_resume() {
+        if (is_waiting()) decided();
+        if (was_cancelled_) throw_cancelled();
+        if (refusal_) throw std::logic_error{refusal_};
+        if (whose_->is_cancelled()) return task_->take();
+        return task_->take_outside("join");
+    }
+
+  private:
+    /// Returns why this task may not wait for the other task; nullptr if it may.
+    [[nodiscard]] const char* why_not(const fiber& whose) const noexcept {
+        if (!task_) return "join: empty handle: default-constructed or moved from";
+        if (task_->has_ended()) return nullptr;
+        if (task_->joiner_) return "join: another task already waits for this task";
+        return &whose.loop() != &task_->loop() ? "join: this task belongs to another event loop" : nullptr;
+    }
+    /// Gives up the wait. If the joined task has ended and the waiting task is to be resumed, the wait succeeds all the
+    /// same. But if the result would be dropped (fiber::withdraw()), it stays with the joined task.
+    void cancelled() noexcept override {
+        const bool has_ended = task_->joiner_ != this;
+        if (has_ended && !chain().is_withdrawn()) return;
+        was_cancelled_ = true;
+        if (has_ended) return decided();
+        task_->joiner_ = nullptr;
+        go_on();
+    }
+
+    join_share<T> share_;
+    spawned_task<T>* task_;
+    const fiber* whose_ = nullptr;
+    const char* refusal_ = nullptr;
+    bool was_cancelled_ = false;
+};
+
+}  // namespace detail
+
+template <class T>
+join_handle<T>::~join_handle() {
+    if (task_) task_->drop_handle();
+}
+template <class T>
+auto join_handle<T>::join() {
+    return detail::awaited_once<detail::joining<T>, detail::join_share<T>>{detail::join_share<T>{task_}};
+}
+template <class T>
+void join_handle<T>::cancel() noexcept {
+    if (task_ && !task_->has_ended()) task_->cancel();
+}
+template <class T>
+bool join_handle<T>::has_ended() const noexcept {
+    return task_ && task_->has_ended();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_JOIN_HPP
+
+
+// netnotes/coro/sleep.hpp: a pause, and a turn for the other tasks
+// SPDX-License-Identifier: MIT
+//
+// One thread runs all tasks of a loop. So a task that computes for long, or calls sleep(3), stops all of them. These
+// two waits let the other tasks run:
+//
+//     co_await sleep_for(100ms);      // this task is resumed after 100 ms on the loop's clock
+//     co_await yield();               // each task that is ready gets a turn, then this task is resumed
+//
+//        this task   ──── yield() ·················· ──── sleep_for(100ms) ··············· ────
+//        other tasks              ─────────────────                        ───── … ───────
+//
+// Example 24 uses virtual time, where the clock jumps to the next timer. So a demonstration of an hour takes no time.
+//
+// On this page:  yield · sleep_for, sleep_until
+
+#ifndef NETNOTES_CORO_SLEEP_HPP
+#define NETNOTES_CORO_SLEEP_HPP
+
+#include <coroutine>
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class yielding;
+class sleeping;
+}  // namespace detail
+
+/// `co_await yield()` suspends for one turn, so that every other task that is ready runs first. A long computation
+/// should call it now and then. Throws netnotes::cancelled.
+[[nodiscard]] detail::yielding yield() noexcept;
+/// `co_await sleep_for(time)` suspends for `time` on the loop's clock: never shorter, and up to two milliseconds longer
+/// if the loop is idle. Zero and less suspends for one turn. `never` sleeps until the task is cancelled. Throws
+/// netnotes::cancelled.
+[[nodiscard]] detail::sleeping sleep_for(wait_time time) noexcept;
+/// `co_await sleep_until(when)` suspends until this point in time on the loop's clock. Otherwise it is like
+/// sleep_for().
+[[nodiscard]] detail::sleeping sleep_until(time_point when) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class yielding {  // not an operation: its chain is in the ready queue at once, so there is no wait to cancel
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        chain_ = &waiter.promise().chain();
+        chain_->goes_on_at(waiter);
+        chain_->loop().make_ready(*chain_);
+    }
+    void await_resume() const {
+        if (chain_->is_cancelled()) throw_cancelled();
+    }
+
+  private:
+    fiber* chain_ = nullptr;
+};
+
+class sleeping final : public loop_operation, private loop_timer {
+  public:
+    /// Sleeps for `time`, or until `when` if `time` is never. The loop's clock is known only when the wait begins.
+    sleeping(duration time, time_point when) noexcept : time_{time}, when_{when} {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        fiber& whose = waiter.promise().chain();
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        has_expired_ = false;
+        waits(waiter, whose);
+        scheduler& loop = whose.loop();
+        loop.arm(*this, time_ == never ? when_ : later(loop.now(), time_));
+        return true;
+    }
+    void await_resume() {
+        // If the timer expires in the turn in which the task of run() ends, cancelling the sleep comes too late. But
+        // the objects that this task uses may be destroyed by then, so it is cancelled here.
+        if (was_cancelled_ || (has_expired_ && chain().is_cancelled() && chain().loop().main_has_ended())) throw_cancelled();
+    }
+
+  private:
+    /// Makes the task ready. It does not resume the task inside this call, because the task may sleep again until a
+    /// time that is past. Then its timer would expire again, without end.
+    void expired() noexcept override {
+        has_expired_ = true;
+        go_on();
+    }
+    void cancelled() noexcept override {
+        was_cancelled_ = true;
+        cancel();
+        go_on();
+    }
+
+    duration time_;
+    time_point when_;
+    bool was_cancelled_ = false;
+    bool has_expired_ = false;
+};
+
+}  // namespace detail
+
+inline detail::yielding yield() noexcept { return {}; }
+inline detail::sleeping sleep_for(wait_time time) noexcept { return {time, time_point::max()}; }
+inline detail::sleeping sleep_until(time_point when) noexcept { return {never, when}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SLEEP_HPP
+
+
+
+namespace netnotes {
+
+/// Says how an event_loop waits, and whether it watches its tasks.
+struct loop_options {
+    /// If nothing is ready, the loop polls for this long before it sleeps. This costs a processor and lowers the
+    /// latency.
+    duration busy_poll = duration::zero();
+    /// The watchdog: the loop calls `slow` if a task has kept the thread for longer than this. `never` costs nothing.
+    duration slow_after = never;
+    void (*slow)(const char* name, duration took) = nullptr;  ///< `name` is the name given to spawn(), or ""
+    /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
+    bool virtual_time = false;
+    /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp).
+    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in
+    /// use. nullptr means the default.
+    io_backend_factory backend = io_backend::epoll;
+};
+
+/// Runs tasks in the thread that calls run(). Other threads may only call post().
+///
+/// After fork(2) the loop belongs to the parent. The child shares the poller, and must not use or destroy its copy of
+/// the loop. It may run a loop of its own if the forking thread was not inside run(). Inside a task, fork only if the
+/// child calls exec(3) at once.
+class event_loop : public detail::scheduler {
+  public:
+    /// Makes a loop that does not run yet. Throws std::system_error if the system refuses a descriptor.
+    explicit event_loop(const loop_options& options = {});
+    /// Destroys the tasks that have not ended, and the posted functions that have not been called. Sockets and other
+    /// descriptors that use the loop must be destroyed before; handles may outlive it.
+    ~event_loop();
+
+    /// Runs the task, and the spawned tasks beside it, until the task has ended. Then it cancels the other tasks and
+    /// waits until they have ended. Blocks the thread. Returns the task's result or throws its exception.
+    ///
+    /// If the task ends by netnotes::cancelled, run() throws std::system_error with errc::operation_canceled. If a
+    /// spawned task fails and its exception cannot be taken by join() any more, run() throws that exception instead.
+    ///
+    /// Throws std::logic_error, before the task begins, if the task is empty or a loop already runs in this thread. It
+    /// throws the same if this loop runs in another thread, or if the back end ties the loop to another thread. If the
+    /// kernel refuses to wait, all tasks are destroyed where they wait, and run() throws std::system_error.
+    template <class T>
+    T run(task<T>&& main);
+    /// Does the same as run(main), but a stop request cancels all tasks, `main` too. Returns true if `main` returned,
+    /// and false if it ended by netnotes::cancelled. `stop` must outlive the call.
+    bool run(task<>&& main, const stop_event& stop);
+    /// Calls `main()`, which returns a task, and runs that task. The function lives as long as its task.
+    template <task_function Function>
+    decltype(auto) run(Function main) {
+        return run(detail::call_in_frame(std::move(main)));
+    }
+    template <task_function Function>
+    bool run(Function main, const stop_event& stop) {
+        return run(detail::call_in_frame(std::move(main)), stop);
+    }
+
+    /// A mistake: the message says what to write.
+    template <class T, class... Stop>
+    auto run(const task<T>&, const Stop&...) {
+        static_assert(std::is_same_v<T, task<T>>, "a task runs once: write run(std::move(it)) for a task with a name");
+    }
+
+    /// Adds a task, which begins at the next turn and runs concurrently with the others. Returns a handle to wait for
+    /// it. Call in the loop's thread, inside or outside of run(). The watchdog reports `name`, which is not copied.
+    /// Throws std::logic_error if the task is empty.
+    template <class T>
+    join_handle<T> spawn(task<T>&& what, const char* name = "");
+    /// A mistake: the message says what to write.
+    template <class T>
+    auto spawn(const task<T>&, const char* = "") {
+        static_assert(std::is_same_v<T, task<T>>,
+                      "a task runs once: write spawn(std::move(it)) for a task with a name");
+    }
+    /// Adds the task that `what()` returns. The function is called at the next turn and lives as long as its task.
+    template <task_function Function>
+    auto spawn(Function what, const char* name = "") {
+        return spawn(detail::call_in_frame(std::move(what)), name);
+    }
+
+    /// Makes the loop call `what()` in its thread, soon, and returns at once. Call from any thread while the loop
+    /// exists. Do not call it in a signal handler, because it allocates; use remote_event there. If `what()` throws,
+    /// the run ends and run() throws that exception.
+    template <class Function>
+    void post(Function what);
+
+    /// Returns the number of tasks that have not ended, with the task of run().
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Returns the back end in use: the chosen one, or the default of loop_options if the kernel has refused it.
+    [[nodiscard]] io_backend_factory backend() const noexcept { return options_.backend; }
+    /// Returns why the kernel has refused the chosen back end; no error if it has not.
+    [[nodiscard]] std::error_code refusal() const noexcept { return refusal_; }
+
+    /// Returns the loop that runs in this thread. Throws std::logic_error outside of run().
+    [[nodiscard]] static event_loop& current();
+
+  private:
+    static constexpr int turns_without_poll = 64;  // a wait costs as much as a hundred switches
+
+    class running;
+    void run_until(detail::spawned& main);
+    template <class Done>
+    void turn_until(Done done);
+    void poll();
+    void cancel_all() noexcept;
+    void break_off_all() noexcept;
+
+    loop_options options_;
+    int turns_ = 0;
+    bool is_ending_ = false;  // a task that is spawned now begins as cancelled
+    std::atomic<bool> is_running_{false};
+    std::error_code refusal_;
+    static inline constinit thread_local event_loop* current_ = nullptr;
+};
+
+/// Calls event_loop::current().spawn(): adds a task, or the task that a function returns, to the loop that runs in this
+/// thread. Throws std::logic_error
+/// outside of run(), or if the task is empty.
+template <class T>
+join_handle<T> spawn(task<T>&& what, const char* name = "");
+template <task_function Function>
+auto spawn(Function what, const char* name = "");
+/// Mistakes: the message says what to write.
+template <class T>
+auto spawn(const task<T>&, const char* = "") {
+    static_assert(std::is_same_v<T, task<T>>, "a task runs once: write spawn(std::move(it)) for a task with a name");
+}
+template <class Function>
+requires(std::is_invocable_v<Function&> && !task_function<Function>) auto spawn(Function, const char* = "") {
+    static_assert(task_function<Function>, "the function must return a task: write []() -> task<> { ...; co_return; }");
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+template <class Function>
+class posted_function final : public posted_call {
+  public:
+    explicit posted_function(Function what) : what_{std::move(what)} {}
+
+  private:
+    void call() override {
+        const std::unique_ptr<posted_function> owner{this};
+        what_();
+    }
+    void forget() noexcept override { delete this; }
+    Function what_;
+};
+
+}  // namespace detail
+
+// ---- the loop
+
+inline event_loop::event_loop(const loop_options& options)
+    : scheduler{options.virtual_time, options.slow_after, options.slow}, options_{options} {
+    if (options.backend) back_end_ = options.backend(*this, refusal_);
+    if (!back_end_) {
+        options_.backend = loop_options{}.backend;
+        back_end_ = options_.backend(*this, refusal_);
+    }
+    back_end_->watch(wake_.native_handle(), false);
+}
+inline event_loop::~event_loop() {
+    ready_end_ = nullptr;  // make_ready() does nothing from here on
+    // Repeats, because destructors may spawn and post, and another thread may still be inside post().
+    while (spawned_ || posted_.load() || posting_.load() != 0) {
+        while (spawned_) spawned_->lose_loop();
+        forget_posted();
+        if (posting_.load() != 0) std::this_thread::yield();
+    }
+    detail::io_node::run_pending(*this);
+    back_end_.reset();  // it may still use some nodes of the next line
+    detail::io_node::destroy_list(retired_);
+}
+inline event_loop& event_loop::current() {
+    if (!current_) throw std::logic_error{"no event loop runs in this thread"};
+    return *current_;
+}
+
+template <class T>
+join_handle<T> event_loop::spawn(task<T>&& what, const char* name) {
+    task<T> own{std::move(what)};  // is destroyed even if there is no memory
+    auto* const spawned = new detail::spawned_task<T>{*this, std::move(own), name};
+    if (is_ending_) spawned->cancel();
+    make_ready(*spawned);
+    return join_handle<T>{*spawned};
+}
+
+class event_loop::running {
+  public:
+    explicit running(event_loop& loop) : loop_{loop} {
+        if (current_) throw std::logic_error{"an event loop already runs in this thread"};
+        if (loop_.is_running_.exchange(true)) throw std::logic_error{"this event loop runs in another thread"};
+        current_ = &loop_;
+    }
+    running(const running&) = delete;
+    running& operator=(const running&) = delete;
+    ~running() {
+        current_ = nullptr;
+        loop_.is_ending_ = false;
+        loop_.is_running_.store(false);
+    }
+
+  private:
+    event_loop& loop_;
+};
+
+template <class T>
+T event_loop::run(task<T>&& main) {
+    task<T> own{std::move(main)};  // is destroyed even if the loop cannot run
+    const running here{*this};
+    back_end_->prepare();
+    join_handle<T> handle = spawn(std::move(own), "main");
+    run_until(*handle.task_);
+    return handle.task_->take_outside("run");
+}
+inline bool event_loop::run(task<>&& main, const stop_event& stop) {
+    task<> own{std::move(main)};
+    const running here{*this};
+    back_end_->prepare();
+    back_end_->watch(stop.native_handle(), true);
+    struct leaving {
+        event_loop& loop;
+        int descriptor;
+        ~leaving() { loop.back_end_->unwatch(descriptor); }
+    } at_the_end{*this, stop.native_handle()};
+    join_handle<> handle = spawn(std::move(own), "main");
+    run_until(*handle.task_);
+    try {
+        handle.task_->take();
+        return true;
+    } catch (const cancelled&) {
+        return false;
+    }
+}
+
+inline void event_loop::run_until(detail::spawned& main) {
+    main_ = &main;
+    const struct forgetting {
+        event_loop& loop;
+        ~forgetting() {
+            loop.main_ = nullptr;
+            loop.main_has_ended_ = false;
+        }
+    } at_the_end{*this};
+    try {
+        turn_until([this] { return main_has_ended_ || failure_; });
+        cancel_all();
+        turn_until([&] { return size_ == 0; });
+    } catch (...) {  // the loop cannot wait. Tasks must not continue in a later run, when their references are invalid
+        break_off_all();
+        asleep_.store(false);
+        failure_ = nullptr;
+        throw;
+    }
+    if (!failure_) return;
+    main.was_taken_ = true;  // run() can throw only one exception, and the next run must not throw the other
+    detail::rethrow_outside(std::exchange(failure_, nullptr), "a spawned task");
+}
+
+inline void event_loop::cancel_all() noexcept {
+    is_ending_ = true;
+    for (detail::spawned* each = spawned_; each; each = each->next_spawned_)
+        if (!each->has_ended_) each->cancel();
+}
+
+/// Destroys all tasks where they wait.
+inline void event_loop::break_off_all() noexcept {
+    ready_ = nullptr;
+    ready_end_ = nullptr;  // make_ready() does nothing meanwhile
+    while (spawned_) spawned_->lose_loop();
+    ready_end_ = &ready_;
+}
+
+template <class Done>
+void event_loop::turn_until(Done done) {
+    while (!done()) {
+        detail::io_node* const retired = std::exchange(retired_, nullptr);
+        run_ready();
+        detail::io_node::destroy_list(retired);
+        if (ready_ && ++turns_ < turns_without_poll) continue;
+        turns_ = 0;
+        if (!done()) poll();
+    }
+}
+
+inline void event_loop::poll() {
+    const bool must_not_wait = ready_ || pending_ || posted_.load(std::memory_order_relaxed);
+    duration timeout = must_not_wait ? duration::zero() : time_to_next_timer();
+    bool has_come = false;
+    if (timeout > duration::zero() && options_.busy_poll > duration::zero()) {
+        const time_point until = detail::later(clock::now(), std::min(options_.busy_poll, timeout));
+        do has_come = back_end_->wait(duration::zero());
+        while (!has_come && !posted_.load(std::memory_order_relaxed) && clock::now() < until);
+        if (!has_come) timeout = time_to_next_timer();  // shorter now, because time has passed
+    }
+    if (!has_come) {
+        if (timeout > duration::zero()) {
+            asleep_.store(true);  // see post_call()
+            if (posted_.load()) timeout = duration::zero();
+        }
+        has_come = back_end_->wait(timeout);
+        asleep_.store(false, std::memory_order_relaxed);  // one wake-up too many does no harm
+    }
+    if (back_end_->take_stop()) cancel_all();
+    if (pending_) detail::io_node::run_pending(*this);
+    if (posted_.load(std::memory_order_relaxed)) run_posted();
+    const auto next = timers_.next_tick();
+    if (!next) return;
+    if (options_.virtual_time && !ready_ && !pending_ && !has_come && !posted_.load())
+        virtual_now_ = std::max(virtual_now_, origin_ + duration{static_cast<duration::rep>(*next)});
+    run_timers();
+}
+
+// ---- the rest
+
+template <class Function>
+void event_loop::post(Function what) {
+    post_call(*new detail::posted_function<Function>{std::move(what)});
+}
+template <class T>
+join_handle<T> spawn(task<T>&& what, const char* name) {
+    return event_loop::current().spawn(std::move(what), name);
+}
+template <task_function Function>
+auto spawn(Function what, const char* name) {
+    return event_loop::current().spawn(std::move(what), name);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_LOOP_HPP
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+/// Wraps a descriptor as a socket, for calls that do not wait. Does not own the descriptor and does not close it.
+class borrowed_socket {
+  public:
+    explicit borrowed_socket(int descriptor, bool is_ip = false) noexcept : socket_{descriptor, false} {
+        socket_.takes_notes_ = is_ip;
+    }
+    borrowed_socket(const borrowed_socket&) = delete;
+    borrowed_socket& operator=(const borrowed_socket&) = delete;
+    ~borrowed_socket() { static_cast<void>(socket_.release()); }
+    socket* operator->() noexcept { return &socket_; }
+
+  private:
+    socket socket_;
+};
+
+/// The common base of async_stream, async_listener and async_datagram: owns a socket. It can be moved, not copied. No
+/// call of this class suspends. All calls but is_open(), native_handle() and close() throw errc::bad_file_descriptor if
+/// the socket is closed. Only the loop's thread may use it.
+class async_socket {
+  public:
+    /// Returns true if this object owns a socket.
+    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(node_); }
+    /// Returns the descriptor, or -1 if the socket is closed.
+    [[nodiscard]] int native_handle() const noexcept { return node_ ? node_->descriptor() : -1; }
+    /// Sets an option of socket/options.hpp. Throws std::system_error if the system refuses it.
+    template <class Option>
+    void set_option(const Option& option) {
+        borrow()->set_option(option);
+    }
+    /// Returns the value of an option. Throws std::system_error if the system refuses.
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        return borrow()->template get_option<Option>();
+    }
+    /// Returns the socket's own address. Throws std::system_error.
+    [[nodiscard]] socket_address local_endpoint() const { return borrow()->local_endpoint(); }
+    /// Limits how long each later call waits for the peer: the call then throws errc::timed_out. `never` means no
+    /// limit.
+    void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
+    /// Returns the limit of each call, or `never`.
+    [[nodiscard]] duration timeout() const { return opened().timeout(); }
+    /// Closes the socket at once. A task that is waiting on it, and every later call, fails with
+    /// errc::bad_file_descriptor.
+    void close() noexcept { node_.reset(); }
+    /// For authors of awaitables. Returns the node of this socket, or io_node::closed.
+    [[nodiscard]] io_node& node() const noexcept { return node_ ? *node_ : io_node::closed; }
+
+  protected:
+    async_socket() noexcept = default;
+    async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
+    async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
+        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close}} {
+        static_cast<void>(made.release());
+        // On a Unix socket a receive also ends where a descriptor was passed (unix(7)), even if more bytes follow.
+        node_->read_to_end = !is_ip;
+    }
+    [[nodiscard]] borrowed_socket borrow() const { return borrowed_socket{opened().descriptor()}; }
+    static bool is_ip(const socket& made) noexcept {
+        std::error_code unknown;
+        return made.local_endpoint(unknown).is_ip();
+    }
+    async_socket(async_socket&&) noexcept = default;
+    async_socket& operator=(async_socket&&) noexcept = default;
+    ~async_socket() = default;
+
+    [[nodiscard, gnu::always_inline]] inline io_node& opened() const {
+        if (!node_) [[unlikely]]
+            refuse();
+        return *node_;
+    }
+    [[noreturn, gnu::noinline]] static void refuse() {
+        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    }
+    owner<io_node, io_node::retire> node_;
+};
+
+/// The base of awaiters on a socket. Its errors name the peer.
+class socket_operation : public io_operation {
+  protected:
+    using io_operation::io_operation;
+    [[gnu::always_inline]] ~socket_operation() = default;
+    /// Throws the error of a failed operation. See fail().
+    [[gnu::always_inline]] inline void throw_if_failed(const char* attempt) {
+        if (error_ != 0) [[unlikely]]
+            fail(attempt);
+    }
+    /// Throws, for example, "recv from 192.0.2.1:80: Connection reset by peer".
+    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
+        const std::error_code error = take_failure();
+        socket_address peer;
+        socklen_t size = socket_address::capacity;
+        // After close() the kernel may already have given this descriptor number to another socket.
+        const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        if (known) peer.resize(size);
+        detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
+                            known ? peer.to_string() : "");
+    }
+};
+
+/// The base of operations that pause and try again when no event will come. For example, no event reports that another
+/// Unix socket's queue has room again (unix(7)).
+class pausing_operation : public socket_operation, private loop_timer {
+  protected:
+    using socket_operation::socket_operation;
+    ~pausing_operation() = default;
+    [[nodiscard]] bool is_pausing() const noexcept { return is_armed(); }
+    /// Starts a pause. When it ends, the operation attempts again.
+    void pause(duration time = std::chrono::milliseconds{5}) noexcept {
+        node_.loop().arm(*this, later(node_.loop().now(), time));
+    }
+
+  private:
+    void expired() noexcept override {
+        if (!is_waiting()) return;
+        (direction_ == direction::read ? node_.readable : node_.writable) = true;
+        node_.loop().look_again(node_);
+    }
+};
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_IO_SOCKET_HPP
+
+
+
+namespace netnotes {
+
+namespace detail {
+class receiving_lent;
+class receiving;
+class receiving_exactly;
+class sending;
+class sending_all;
+class connecting;
+class accepting;
+}  // namespace detail
+
+/// Owns a connection, of TCP or of a Unix socket. Use it only in tasks of its loop. One task may receive while another
+/// task sends. A second task in the same direction, or a task of another loop, gets std::logic_error.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
+/// keeps the bytes behind a message for the next one.
+class async_stream : public detail::async_socket {
+  public:
+    /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
+    async_stream() noexcept = default;
+    /// Takes over a connected stream socket and makes it non-blocking. Without `loop` it uses the loop that runs in
+    /// this thread (std::logic_error if no loop runs). The stream must not outlive the loop. Throws std::system_error
+    /// if the loop's back end refuses the descriptor.
+    explicit async_stream(socket connected) : async_stream{event_loop::current(), std::move(connected)} {}
+    explicit async_stream(tcp_stream connected) : async_stream{std::move(connected).into_socket()} {}
+    async_stream(event_loop& loop, tcp_stream connected) : async_stream{loop, std::move(connected).into_socket()} {}
+    async_stream(event_loop& loop, socket connected)
+        : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
+
+    /// Connects to `where` and returns the stream. Throws errc::connection_refused, errc::timed_out (after about two
+    /// minutes), and other errors of connect(2). For a host name use async_connect() (coro/connect.hpp).
+    [[nodiscard]] static task<async_stream> connect(socket_address where);
+    /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
+    [[nodiscard]] static task<async_stream> connect(endpoint where);
+
+    /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
+    [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
+
+    /// Returns the bytes that have arrived, at most 64 KiB, or an empty span at the end of the stream. Suspends until
+    /// bytes arrive.
+    ///
+    /// The bytes lie in the loop's buffer, which the next receive overwrites. They are valid until the next co_await or
+    /// task_group::spawn(). You may pass them to send() or send_all(), which copy them before they suspend. Do not
+    /// return them out of a task that with_timeout, when_all, when_any, with_group or spawn runs. The awaiting task
+    /// resumes one turn later, when another task may already have received. To limit the time, use set_timeout(), or
+    /// `co_await with_timeout(2s, stream.recv())`, which returns the same bytes.
+    [[nodiscard]] detail::receiving_lent recv();
+    /// Receives at least one byte and at most buffer.size(). Returns the number of bytes, or 0 at the end of the
+    /// stream. An empty buffer also returns 0. Suspends until bytes arrive; the buffer must stay valid until then.
+    [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
+    /// Fills the whole buffer, and suspends until that is done. Returns buffer.size(), or 0 if the stream ended before
+    /// the first byte. Throws errc::protocol_error if the stream ends in the middle. After an error or a cancellation
+    /// the bytes that arrived lie at the beginning of the buffer. To learn their number, use the next form.
+    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
+    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So a message
+    /// can be continued after a cancellation, for example by with_timeout(): call again with the same two arguments.
+    /// `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
+    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
+    /// Fills the whole buffer, but reports an error instead of throwing it. Returns the number of bytes that lie in the
+    /// buffer, also after an error: errc::protocol_error if the stream ends in the middle, or operation_canceled if the
+    /// task is cancelled. Throws only std::logic_error. `error` must stay valid as long as the buffer.
+    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::error_code& error);
+    /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
+    /// bytes must stay valid until then, unless recv() has lent them.
+    [[nodiscard]] detail::sending send(const_buffer bytes);
+    /// Sends all bytes, and suspends until the kernel has taken the last one. The bytes must stay valid until then,
+    /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
+    /// can tell that bytes are missing.
+    [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
+    /// Sends a file, or a part of it, as socket::send_file() does. Include coro/send_file.hpp to call it. Returns the
+    /// number of bytes. Suspends until the kernel has taken the last byte. Throws std::system_error. If it fails or is
+    /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
+    [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
+
+    /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
+    void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
+
+  private:
+    friend detail::accepting;
+    async_stream(event_loop& loop, socket&& accepted, bool is_ip)
+        : async_socket{loop, accepted, detail::io_node::kind::stream, is_ip} {}
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class [[nodiscard]] receiving_lent final : public io_receiver<receiving_lent, socket_operation> {
+  public:
+    explicit receiving_lent(io_node& node) noexcept : io_receiver{node, direction::read} {}
+    [[gnu::always_inline]] ~receiving_lent() = default;
+    std::span<std::byte> await_resume() {
+        throw_if_failed("recv from");
+        return bytes_;
+    }
+    bool attempt() noexcept override { return receive_lent(bytes_); }
+
+  private:
+    std::span<std::byte> bytes_;  // lent until the task suspends again
+};
+
+class [[nodiscard]] receiving final : public io_receiver<receiving, socket_operation> {
+  public:
+    receiving(io_node& node, mutable_buffer room) noexcept : io_receiver{node, direction::read}, room_{room} {}
+    [[gnu::always_inline]] ~receiving() = default;
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (room_.empty()) [[unlikely]]
+            return leave_at_once(waiter);
+        return io_receiver::await_suspend(waiter);
+    }
+    std::size_t await_resume() {
+        throw_if_failed("recv from");
+        return size_;
+    }
+    bool attempt() noexcept override { return receive(room_, size_); }
+
+  private:
+    mutable_buffer room_;
+    std::size_t size_ = 0;
+};
+
+class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exactly, socket_operation> {
+  public:
+    receiving_exactly(io_node& node, mutable_buffer room) noexcept
+        : io_receiver{node, direction::read}, room_{room}, filled_{own_} {}
+    receiving_exactly(io_node& node, mutable_buffer room, std::size_t& filled) noexcept
+        : io_receiver{node, direction::read}, room_{room}, filled_{filled} {}
+    receiving_exactly(io_node& node, mutable_buffer room, std::error_code& report) noexcept
+        : io_receiver{node, direction::read}, room_{room}, filled_{own_}, report_{&report} {}
+    [[gnu::always_inline]] ~receiving_exactly() = default;
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (filled_ >= room_.size()) [[unlikely]]
+            return leave_at_once(waiter);
+        return io_receiver::await_suspend(waiter);
+    }
+    /// Returns the number of bytes. After an error the same object can be awaited again. It then continues behind the
+    /// bytes that it already has.
+    std::size_t await_resume() {
+        if (report_) report_->clear();
+        if (error_ != 0) {
+            if (report_ && error_ > 0) {
+                const int error = std::exchange(error_, 0);
+                *report_ = error == ECANCELED ? std::make_error_code(std::errc::operation_canceled)
+                                              : std::error_code{error, std::system_category()};
+                return filled_;
+            }
+            fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
+                                " bytes) from"));
+        }
+        const std::size_t size = filled_;
+        own_ = 0;
+        return size;
+    }
+    bool attempt() noexcept override {
+        while (filled_ < room_.size()) {
+            const std::span<std::byte> rest = room_.subspan(filled_);
+            std::size_t size = 0;
+            if (!receive(rest, size)) return false;
+            if (size == 0) {
+                if (error_ == 0 && filled_ > 0) error_ = EPROTO;  // the stream ended in the middle
+                return true;
+            }
+            filled_ += size;
+        }
+        return true;
+    }
+
+  private:
+    mutable_buffer room_;
+    std::size_t own_ = 0;
+    std::size_t& filled_;                // own_, or the caller's
+    std::error_code* report_ = nullptr;  // for the form that does not throw
+};
+
+/// Holds the bytes to send. Bytes that recv() has lent are copied before the task suspends, because other tasks receive
+/// into the lent buffer.
+class sending_bytes : public socket_operation {
+  protected:
+    enum class wanted : bool { some, all };
+    sending_bytes(io_node& node, const_buffer bytes, wanted how_many) noexcept
+        : socket_operation{node, direction::write}, wants_{how_many}, rest_{bytes}, size_{bytes.size()} {}
+    [[gnu::always_inline]] ~sending_bytes() {
+        if (has_waited()) [[unlikely]]  // most operations have not waited, so they have nothing to clean up
+            end_after_wait();
+    }
+    /// Sends once. Returns false if the operation has to wait.
+    bool send_some() noexcept {
+        return transmit([&] {
+            const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), MSG_NOSIGNAL);
+            if (sent > 0) rest_ = rest_.subspan(static_cast<std::size_t>(sent));
+            return sent;
+        });
+    }
+    [[nodiscard]] std::span<const std::byte> all() const noexcept {
+        return {rest_.data() - (size_ - rest_.size()), size_};
+    }
+    /// Makes close() send a reset, because bytes are missing: an orderly end would tell the peer that it has
+    /// everything. With false, makes the end orderly again, for a second attempt.
+    [[gnu::noinline]] void end_by_reset(bool does) const noexcept {
+        const ::linger how{does ? 1 : 0, 0};
+        if (!node_.is_retired())  // after close() the number may belong to another descriptor
+            ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
+    }
+    /// Copies lent bytes if the operation waits. Throws errc::not_enough_memory.
+    [[gnu::noinline]] void keep_bytes() {
+        if (!is_waiting() || is_kept_ || !node_.loop().has_lent(rest_)) return;
+        std::byte* const kept = new (std::nothrow) std::byte[size_];
+        if (!kept) {
+            error_ = ENOMEM;
+            fail("send to");
+        }
+        std::copy_n(all().data(), size_, kept);
+        rest_ = std::span<const std::byte>{kept + (size_ - rest_.size()), rest_.size()};
+        is_kept_ = true;
+    }
+
+  private:
+    [[gnu::noinline]] void end_after_wait() const noexcept {
+        if (is_waiting() && wants_ == wanted::all) end_by_reset(true);  // the frame is destroyed while the task waits
+        if (is_kept_) delete[] all().data();
+    }
+
+    wanted wants_;
+    bool is_kept_ = false;  // all() is our copy
+
+  protected:
+    bool resets_ = false;  // the operation failed in the middle, so close() sends a reset
+    std::span<const std::byte> rest_;
+    std::size_t size_;
+};
+template <class Derived>
+class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
+  public:
+    template <class Promise>
+    [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (this->resets_) [[unlikely]] {  // the operation has failed and is awaited again
+            this->resets_ = false;
+            this->end_by_reset(false);
+        }
+        if (!io_operation::begin(static_cast<Derived&>(*this), waiter)) [[likely]]
+            return false;
+        this->keep_bytes();
+        return true;
+    }
+
+  protected:
+    using io_awaiter<Derived, sending_bytes>::io_awaiter;
+    [[gnu::always_inline]] ~sending_awaiter() = default;
+};
+
+class [[nodiscard]] sending final : public sending_awaiter<sending> {
+  public:
+    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes, wanted::some} {}
+    [[gnu::always_inline]] ~sending() = default;
+    std::size_t await_resume() {
+        throw_if_failed("send to");
+        return size_ - rest_.size();
+    }
+    bool attempt() noexcept override {
+        rest_ = all();  // the operation may be awaited again
+        return send_some();
+    }
+};
+
+class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
+  public:
+    sending_all(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes, wanted::all} {}
+    [[gnu::always_inline]] ~sending_all() = default;
+    void await_resume() {
+        if (error_ != 0) [[unlikely]]
+            fail_in_the_middle();
+    }
+    [[gnu::always_inline]] inline bool attempt() noexcept override {
+        if (rest_.empty()) [[unlikely]]
+            return begin_again();
+        do {
+            if (!send_some()) return false;
+        } while (!rest_.empty() && error_ == 0);
+        return true;
+    }
+
+  private:
+    /// Called if no bytes are left. Either there were no bytes at all, or the operation has sent them and is awaited
+    /// again: then it sends them a second time.
+    [[gnu::noinline]] bool begin_again() noexcept {
+        if (size_ == 0) return true;
+        rest_ = all();
+        return attempt();
+    }
+    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+        if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
+        fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
+    }
+};
+
+class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
+  public:
+    connecting(io_node& node, const socket_address& where) noexcept
+        : io_awaiter{node, direction::write}, where_{where} {}
+    void await_resume() {
+        if (error_ != 0) detail::throw_error(take_failure(), "connect ", where_.to_string());
+    }
+    bool attempt() noexcept override {
+        if (is_pausing()) return false;
+        if (has_begun_) {
+            if (!node_.writable) return false;
+            socklen_t size = sizeof error_;
+            if (::getsockopt(node_.descriptor(), SOL_SOCKET, SO_ERROR, &error_, &size) != 0) error_ = errno;
+            return true;
+        }
+        // Before connect() the poller reports the socket as hung up; that is ignored. From here on its reports count:
+        // the peer's first bytes may arrive in the same event as the connection itself.
+        node_.readable = false;
+        node_.read_to_end = !where_.is_ip();
+        const int error = ::connect(node_.descriptor(), where_.data(), where_.size()) == 0 ? 0 : errno;
+        if ((error == 0 || error == EINPROGRESS || error == EINTR) && meets_itself(node_.descriptor(), where_)) {
+            dissolve(node_.descriptor());  // see socket::connect()
+            error_ = ECONNREFUSED;
+            return true;
+        }
+        if (error == 0) return true;
+        // The kernel continues to connect, even after EINTR. The socket becomes writable when the result is known.
+        if (error == EINPROGRESS || error == EINTR) {
+            has_begun_ = true;
+            return node_.writable = false;
+        }
+        if (detail::would_block(error) && !where_.is_ip()) {
+            pause();
+            return false;
+        }
+        error_ = detail::would_block(error) ? EADDRNOTAVAIL : error;  // no port is free; see socket.hpp
+        return true;
+    }
+
+  private:
+    socket_address where_;
+    bool has_begun_ = false;
+};
+
+}  // namespace detail
+
+inline task<async_stream> async_stream::connect(socket_address where) {
+    co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
+    async_stream stream{socket{where.family(), socket_type::stream}};
+    co_await detail::connecting{*stream.node_, where};
+    co_return stream;
+}
+inline task<async_stream> async_stream::connect(endpoint where) { return connect(socket_address{where}); }
+inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
+inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {node(), buffer}; }
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
+    return {node(), buffer, filled};
+}
+inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::error_code& error) {
+    return {node(), buffer, error};
+}
+inline detail::sending async_stream::send(const_buffer bytes) { return {node(), bytes}; }
+inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {node(), bytes}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_STREAM_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+class buffered_state;
+template <class Message>
+class reading;
+struct line_message;
+struct delimited_message;
+struct sized_message;
+template <class Call>
+class reading_value;
+struct filling_call;
+struct receiving_call;
+struct skipping_call;
+class writing;
+}  // namespace detail
+
+/// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
+/// writing task. The writing task must then call flush(), because the reading task may already be waiting.
+///
+/// It has the reading calls of buffered_reader. A call that returns a message returns std::optional<std::string_view>. The
+/// view is valid until the next reading call. They suspend until the message is complete. Before they suspend, they send
+/// the gathered bytes, and free empty buffers. An error or a cancellation loses no byte: call again to continue. The
+/// header tcp/reader.hpp lists what happens at the end of the stream and with a message that is too long.
+///
+/// Awaited calls throw what async_stream's calls throw, for example errc::bad_file_descriptor on a closed stream.
+class async_buffered_stream {
+  public:
+    /// Creates an object without a stream. Every operation on it fails with errc::bad_file_descriptor.
+    async_buffered_stream() noexcept = default;
+    /// Takes over the stream. A message may have at most `limit` bytes. If more than `high_water` bytes have gathered,
+    /// write() sends them. Both buffers are empty at first and grow from 4 KiB.
+    explicit async_buffered_stream(async_stream stream, std::size_t limit = 64 * 1024,
+                                   std::size_t high_water = 64 * 1024);
+    /// Takes over the stream and the buffers of another object, which is then without a stream. Views and waiting calls
+    /// stay valid.
+    async_buffered_stream(async_buffered_stream&&) noexcept;
+    async_buffered_stream& operator=(async_buffered_stream&&) noexcept;
+    /// Closes the connection. Gathered bytes that were not flushed are lost, and then the connection ends in a reset.
+    /// Assignment does the same to the connection that it replaces, and stream().close() to its own.
+    ~async_buffered_stream();
+
+    /// Returns the next line without its "\n" or "\r\n", or nullopt at the end of the stream.
+    [[nodiscard]] detail::reading<detail::line_message> recv_line();
+    /// Returns the next bytes up to and with the delimiter, or nullopt at the end of the stream. The delimiter's text
+    /// must stay valid until the call returns its result.
+    [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
+    /// Returns the next `size` bytes, or nullopt at the end of the stream.
+    [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
+    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream. The
+    /// buffer must stay valid until then.
+    [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer);
+    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So no byte is
+    /// lost by an error or a cancellation: call again with the same arguments.
+    [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer, std::size_t& filled);
+    /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their number,
+    /// or 0 at the end of the stream.
+    [[nodiscard]] detail::reading_value<detail::receiving_call> recv(mutable_buffer buffer);
+    /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before the
+    /// delimiter.
+    [[nodiscard]] detail::reading_value<detail::skipping_call> skip_until(std::string_view delimiter);
+
+    /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They do
+    /// not wait, and return nullopt if these bytes do not suffice.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> take_line() noexcept;
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept;
+    /// Returns the bytes that have been received and not yet taken. They are valid until the next reading call.
+    [[nodiscard]] std::string_view buffered() const noexcept;
+    /// Returns the greatest length of a message, with its delimiter, in bytes.
+    [[nodiscard]] std::size_t limit() const noexcept;
+    /// Returns the size of the buffer for received bytes. It is 0 while a reading call waits and nothing is in it.
+    [[nodiscard]] std::size_t capacity() const noexcept;
+    /// Frees the buffer for received bytes if it is empty. Reading calls do so themselves before they wait.
+    void shrink_to_fit() noexcept;
+
+    /// Copies the bytes behind the gathered bytes. The copy is made at the call, but the result must still be awaited.
+    /// If more than `high_water` bytes have gathered, it sends all of them and suspends until the kernel has taken
+    /// them.
+    [[nodiscard]] detail::writing write(const_buffer bytes);
+    /// Gathers the bytes without a wait, from any task of the loop, and returns true. Returns false, and gathers nothing,
+    /// if more than `high_water` bytes would then wait that the kernel does not take, or if the stream is closed. So a
+    /// peer that does not read costs bounded memory, and the caller can disconnect it with stream().close().
+    ///
+    /// If a task waits in a reading call, or in a call that sends, that task sends the bytes at the next turn. Otherwise
+    /// the next such call sends them.
+    [[nodiscard]] bool try_send(const_buffer bytes);
+    /// Sends the gathered bytes and suspends until the kernel has taken them.
+    [[nodiscard]] detail::writing flush();
+    /// Returns the number of bytes that have gathered and are not sent yet.
+    [[nodiscard]] std::size_t unsent() const noexcept;
+    /// Returns the connection, for its options, peer, timeout, shutdown() and close(). Call flush() before shutdown()
+    /// and close(). Throws errc::bad_file_descriptor if there is no stream. Do not receive or send through it directly.
+    [[nodiscard]] async_stream& stream();
+
+  private:
+    [[nodiscard, gnu::always_inline]] inline detail::buffered_state& opened() const {
+        return state_ ? *state_ : empty();
+    }
+    static detail::buffered_state& empty();
+    std::unique_ptr<detail::buffered_state> state_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class buffered_operation;
+
+/// Queues bytes to send: new bytes are appended at the end, and sent bytes are removed from the front.
+class gathered_bytes {
+  public:
+    [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
+    [[nodiscard]] const char* data() const noexcept { return memory_.get() + begin_; }
+    void append(std::string_view bytes) {
+        if (bytes.size() > capacity_ - end_) [[unlikely]]
+            make_room(bytes.size());
+        std::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
+        end_ += bytes.size();
+    }
+    /// Removes sent bytes, and frees the memory if no byte is left.
+    void remove(std::size_t sent) noexcept {
+        begin_ += sent;
+        if (begin_ != end_) return;
+        memory_.reset();
+        begin_ = end_ = capacity_ = 0;
+    }
+
+  private:
+    static constexpr std::size_t first_capacity = 4096;
+    [[gnu::noinline]] void make_room(std::size_t wanted) {
+        const std::size_t all = size() + wanted;
+        if (all > capacity_ / 2) {  // doubled, so that copies stay rare
+            const std::size_t grown = std::max({first_capacity, 2 * capacity_, all});
+            std::unique_ptr<char[]> memory{new char[grown]};
+            std::copy_n(data(), size(), memory.get());
+            memory_ = std::move(memory);
+            capacity_ = grown;
+        } else
+            std::copy_n(data(), size(), memory_.get());
+        end_ = size();
+        begin_ = 0;
+    }
+    std::unique_ptr<char[]> memory_;
+    std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
+};
+
+class buffered_state {
+  public:
+    buffered_state(async_stream&& taken, std::size_t limit, std::size_t most)
+        : stream{std::move(taken)}, reader{from, limit}, high_water{most} {}
+
+    /// Gathers bytes. From now on a close of the connection is a reset, because bytes would be missing.
+    void gather(std::string_view bytes) {
+        unsent.append(bytes);
+        stream.node().ends_by_reset = unsent.size() > 0;
+    }
+    void remove_sent(std::size_t size) noexcept {
+        unsent.remove(size);
+        if (unsent.size() == 0) stream.node().ends_by_reset = false;
+    }
+    /// Returns true if `size` more bytes keep the bound. If they do not at first, sends what the kernel takes now.
+    bool has_room(std::size_t size) noexcept {
+        if (size > high_water || stream.node().is_closed()) return false;
+        if (unsent.size() > high_water - size) send_now();
+        return unsent.size() <= high_water - size;
+    }
+    [[gnu::noinline]] void send_now() noexcept {
+        io_node& to = stream.node();
+        while (unsent.size() > 0 && to.writable && !to.has_writer()) {
+            const auto taken = ::send(to.descriptor(), unsent.data(), unsent.size(), MSG_NOSIGNAL);
+            if (taken >= 0)
+                remove_sent(static_cast<std::size_t>(taken));
+            else if (detail::would_block(errno))
+                to.writable = false;
+            else if (errno != EINTR)
+                return;  // the next call that sends reports the error
+        }
+    }
+
+    /// The reader's source: it receives from the socket, but sends the gathered bytes first.
+    struct source {
+        std::size_t recv(mutable_buffer room, std::error_code& error) noexcept;
+        static constexpr int most = 16;  ///< receives of one attempt; then other tasks have their turn
+        buffered_state& state;
+        buffered_operation* current = nullptr;  ///< the operation that receives
+        int left = 0;                           ///< how many more receives it may make in this attempt
+    };
+    [[nodiscard]] io_node& node() const noexcept { return stream.node(); }
+
+    async_stream stream;
+    source from{*this};
+    buffered_reader<source> reader;
+    std::size_t high_water;
+    gathered_bytes unsent;
+};
+
+class buffered_operation : public socket_operation {
+  protected:
+    friend buffered_state;
+    buffered_operation(buffered_state& state, direction way) : socket_operation{state.node(), way}, state_{state} {}
+    [[gnu::always_inline]] ~buffered_operation() = default;
+
+    /// Sends until no byte is left or an error occurs. Returns false if the operation has to wait.
+    bool send_gathered() noexcept {
+        while (state_.unsent.size() > 0 && error_ == 0) {
+            const bool done = transmit([this] {
+                const auto taken = ::send(node_.descriptor(), state_.unsent.data(), state_.unsent.size(), MSG_NOSIGNAL);
+                if (taken > 0) state_.remove_sent(static_cast<std::size_t>(taken));
+                return taken;
+            });
+            if (!done) return false;
+        }
+        return true;
+    }
+    /// Runs `call(error)`, a call of the reader. Returns false if it would block; then empty buffers are freed.
+    template <class Call>
+    bool attempt_to_read(Call call) noexcept {
+        std::error_code error;
+        state_.from.current = this;
+        state_.from.left = buffered_state::source::most;
+        call(error);
+        if (error == std::errc::operation_would_block) {
+            state_.reader.shrink_to_fit();
+            return false;
+        }
+        error_ = error.value();
+        return true;
+    }
+    /// Throws if the call failed.
+    void throw_if_read_failed(const char* name) {
+        if (error_ == 0) [[likely]]
+            return;
+        if (!node_.is_closed() && !node_.has_reader()) node_.let_reader_send(false);
+        fail(name);
+    }
+
+    buffered_state& state_;
+};
+
+inline std::size_t buffered_state::source::recv(mutable_buffer room, std::error_code& error) noexcept {
+    buffered_operation& operation = *current;
+    std::size_t size = 0;
+    // If another task already waits to send, that task sends the gathered bytes.
+    io_node& node = operation.node_;
+    node.let_reader_send(state.unsent.size() > 0 && !node.has_writer() && !operation.send_gathered());
+    if (node.reader_sends()) {
+        error = std::make_error_code(std::errc::operation_would_block);
+        return 0;
+    }
+    if (operation.error_ == 0 && left-- == 0) {
+        node.loop().look_again(node);
+        error = std::make_error_code(std::errc::operation_would_block);
+        return 0;
+    }
+    if (operation.error_ == 0 && !operation.receive(room, size)) {
+        error = std::make_error_code(std::errc::operation_would_block);
+        return 0;
+    }
+    error = {operation.error_, std::system_category()};
+    return size;
+}
+
+/// Reads one message. `Message` is its kind: take() takes a message from the buffer, receive() receives the missing
+/// bytes.
+template <class Message>
+class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered_operation> {
+    using base = io_awaiter<reading<Message>, buffered_operation>;
+
+  public:
+    reading(buffered_state& state, Message message)
+        : base{state, base::direction::read}, message_{std::move(message)} {}
+    [[gnu::always_inline]] ~reading() = default;
+    /// Takes a message that is already in the buffer and returns true, so small messages cost little. After about 60
+    /// such messages in a row it returns false, and the other tasks run.
+    bool await_ready() noexcept {
+        return !this->node_.is_closed() && this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
+    }
+    std::optional<std::string_view> await_resume() {
+        this->throw_if_read_failed(Message::name);
+        if (!has_come_) return std::nullopt;
+        return std::string_view{data_, size_};
+    }
+    bool attempt() noexcept override {
+        return this->attempt_to_read(
+            [this](std::error_code& error) { keep(message_.receive(this->state_.reader, error)); });
+    }
+
+  private:
+    bool keep(const std::optional<std::string_view>& message) noexcept {
+        has_come_ = message.has_value();
+        if (has_come_) {
+            data_ = message->data();
+            size_ = message->size();
+        }
+        return has_come_;
+    }
+    Message message_;
+    // Three members instead of a std::optional, which the compiler copies 16 bytes at a time. A processor has to wait
+    // if it loads 16 bytes at once that were stored as two words just before.
+    bool has_come_ = false;
+    const char* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+struct line_message {
+    static constexpr const char* name = "recv_line from";
+    auto take(auto& reader) const noexcept { return reader.take_line(); }
+    auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_line(error); }
+};
+struct delimited_message {
+    static constexpr const char* name = "recv_until from";
+    auto take(auto& reader) const noexcept { return reader.take_until(delimiter); }
+    auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_until(delimiter, error); }
+    std::string_view delimiter;
+};
+struct sized_message {
+    static constexpr const char* name = "recv_exact from";
+    auto take(auto& reader) const noexcept { return reader.take_exact(size); }
+    auto receive(auto& reader, std::error_code& error) const noexcept { return reader.recv_exact(size, error); }
+    std::size_t size;
+};
+
+/// Reads into memory of the caller, or skips bytes. `Call` is the kind: take() uses the bytes in the buffer and returns
+/// true if they suffice, receive() receives the missing bytes.
+template <class Call>
+class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>, buffered_operation> {
+    using base = io_awaiter<reading_value<Call>, buffered_operation>;
+
+  public:
+    reading_value(buffered_state& state, Call call) : base{state, base::direction::read}, call_{call} {}
+    [[gnu::always_inline]] ~reading_value() = default;
+    bool await_ready() noexcept {
+        return !this->node_.is_closed() && this->node_.loop().take_step() && call_.take(this->state_.reader);
+    }
+    typename Call::value await_resume() {
+        this->throw_if_read_failed(Call::name);
+        return call_.result();
+    }
+    bool attempt() noexcept override {
+        return this->attempt_to_read([this](std::error_code& error) { call_.receive(this->state_.reader, error); });
+    }
+
+  private:
+    Call call_;
+};
+struct filling_call {
+    using value = std::size_t;
+    static constexpr const char* name = "recv_exact from";
+    bool take(auto& reader) noexcept {
+        std::error_code unused;  // these bytes are in the buffer
+        if (!rest().empty() && !reader.buffered().empty()) filled() += reader.recv(rest(), unused);
+        return rest().empty();
+    }
+    void receive(auto& reader, std::error_code& error) noexcept {
+        if (rest().empty()) return;
+        filled() += reader.recv_exact(rest(), error);
+        if (!error && !rest().empty() && filled() > 0) error = std::make_error_code(std::errc::protocol_error);
+    }
+    std::size_t result() noexcept {
+        const std::size_t size = filled();
+        own = 0;
+        return size;
+    }
+    std::size_t& filled() noexcept { return counter ? *counter : own; }
+    mutable_buffer rest() noexcept { return room.subspan(std::min(filled(), room.size())); }
+    mutable_buffer room;
+    std::size_t* counter;  // the caller's, or nullptr
+    std::size_t own = 0;
+};
+struct receiving_call {
+    using value = std::size_t;
+    static constexpr const char* name = "recv from";
+    bool take(auto& reader) noexcept {
+        std::error_code unused;
+        if (!room.empty() && reader.buffered().empty()) return false;
+        size = room.empty() ? 0 : reader.recv(room, unused);
+        return true;
+    }
+    void receive(auto& reader, std::error_code& error) noexcept { size = room.empty() ? 0 : reader.recv(room, error); }
+    std::size_t result() const noexcept { return size; }
+    mutable_buffer room;
+    std::size_t size = 0;
+};
+struct skipping_call {
+    using value = bool;
+    static constexpr const char* name = "skip_until from";
+    bool take(auto& reader) noexcept { return was_found = reader.take_until(delimiter).has_value(); }
+    void receive(auto& reader, std::error_code& error) noexcept { was_found = reader.skip_until(delimiter, error); }
+    bool result() const noexcept { return was_found; }
+    std::string_view delimiter;
+    bool was_found = false;
+};
+
+class [[nodiscard]] writing final : public io_awaiter<writing, buffered_operation> {
+  public:
+    writing(buffered_state& state, std::size_t most) : io_awaiter{state, direction::write}, most_{most} {}
+    [[gnu::always_inline]] ~writing() = default;
+    bool await_ready() const noexcept {
+        return !node_.is_closed() && state_.unsent.size() <= most_ && node_.loop().take_step();
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (state_.unsent.size() <= most_) return leave_at_once(waiter);
+        const bool waits = io_awaiter::await_suspend(waiter);
+        if (waits) tell_reader();
+        return waits;
+    }
+    [[gnu::always_inline]] void await_resume() {
+        if (error_ != 0 || node_.reader_sends()) [[unlikely]]
+            tell_reader();
+        throw_if_failed("send to");
+    }
+    bool attempt() noexcept override { return send_gathered(); }
+
+  private:
+    /// Makes a waiting reader try again, because the task that sends has changed. Either this task now sends, and the
+    /// reader can receive; or it no longer does, and the reader may have to send first.
+    [[gnu::noinline]] void tell_reader() const noexcept {
+        if (node_.has_reader() && !node_.is_retired()) node_.loop().look_again(node_);
+    }
+    std::size_t most_;
+};
+
+}  // namespace detail
+
+inline async_buffered_stream::async_buffered_stream(async_stream stream, std::size_t limit, std::size_t high_water)
+    : state_{new detail::buffered_state{std::move(stream), limit, high_water}} {}
+inline async_buffered_stream::async_buffered_stream(async_buffered_stream&&) noexcept = default;
+inline async_buffered_stream& async_buffered_stream::operator=(async_buffered_stream&&) noexcept = default;
+inline async_buffered_stream::~async_buffered_stream() = default;
+
+inline detail::reading<detail::line_message> async_buffered_stream::recv_line() { return {opened(), {}}; }
+inline detail::reading<detail::delimited_message> async_buffered_stream::recv_until(std::string_view delimiter) {
+    return {opened(), {delimiter}};
+}
+inline detail::reading<detail::sized_message> async_buffered_stream::recv_exact(std::size_t size) {
+    return {opened(), {size}};
+}
+inline detail::reading_value<detail::filling_call> async_buffered_stream::recv_exact(mutable_buffer buffer) {
+    return {opened(), {buffer, nullptr}};
+}
+inline detail::reading_value<detail::filling_call> async_buffered_stream::recv_exact(mutable_buffer buffer,
+                                                                                     std::size_t& filled) {
+    return {opened(), {buffer, &filled}};
+}
+inline detail::reading_value<detail::receiving_call> async_buffered_stream::recv(mutable_buffer buffer) {
+    return {opened(), {buffer}};
+}
+inline detail::reading_value<detail::skipping_call> async_buffered_stream::skip_until(std::string_view delimiter) {
+    return {opened(), {delimiter}};
+}
+inline std::optional<std::string_view> async_buffered_stream::take_until(std::string_view delimiter) noexcept {
+    return opened().reader.take_until(delimiter);
+}
+inline std::optional<std::string_view> async_buffered_stream::take_line() noexcept { return opened().reader.take_line(); }
+inline std::optional<std::string_view> async_buffered_stream::take_exact(std::size_t size) noexcept {
+    return opened().reader.take_exact(size);
+}
+inline std::string_view async_buffered_stream::buffered() const noexcept { return opened().reader.buffered(); }
+inline std::size_t async_buffered_stream::limit() const noexcept { return opened().reader.limit(); }
+inline std::size_t async_buffered_stream::capacity() const noexcept { return opened().reader.capacity(); }
+inline void async_buffered_stream::shrink_to_fit() noexcept { opened().reader.shrink_to_fit(); }
+inline detail::writing async_buffered_stream::write(const_buffer bytes) {
+    detail::buffered_state& state = opened();
+    if (!state.node().is_closed()) [[likely]]  // a closed stream gathers no bytes
+        state.gather(as_text(bytes));
+    return {state, state.high_water};
+}
+inline bool async_buffered_stream::try_send(const_buffer bytes) {
+    detail::buffered_state& state = opened();
+    detail::io_node& node = state.node();
+    if (!state.has_room(bytes.size())) return false;
+    state.gather(as_text(bytes));
+    if (node.has_reader()) node.loop().look_again(node);
+    return true;
+}
+inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
+inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
+inline async_stream& async_buffered_stream::stream() {
+    if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    return state_->stream;
+}
+/// Returns a state with a closed stream. Every operation on it fails with errc::bad_file_descriptor.
+[[gnu::noinline]] inline detail::buffered_state& async_buffered_stream::empty() {
+    static thread_local detail::buffered_state none{async_stream{}, 1, 0};
+    return none;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_BUFFERED_HPP
+
+
+
+// netnotes/coro/timeout.hpp: an end for each wait, and a cleanup that may wait
+// SPDX-License-Identifier: MIT
+//
+// A peer may never answer. So each wait for it needs a limit, and the limit should hold for the whole conversation:
+//
+//     auto answer = co_await with_timeout(2s, ask(server));             // the result, or errc::timed_out
+//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  // one operation, without a task around it
+//
+//        with_timeout(2s, ask) ── ask() ─────────── answer ──> the result
+//                              └─ 2 s ──> cancel ask(), wait until it has ended, throw errc::timed_out
+//
+// A timeout cancels the task, and each later wait of a cancelled task throws. That is wrong for a cleanup that has to
+// wait, such as a last message to the peer. shield() runs such a cleanup to its end, but not longer than its bound:
+//
+//     std::exception_ptr failure;
+//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     // no co_await inside catch
+//     co_await shield(2s, say_goodbye(stream));
+//     if (failure) std::rethrow_exception(failure);
+//
+//        talk() ── cancelled ──> shield(2s, say_goodbye) ──> its end, or its cancellation after 2 s ──> cancelled
+//
+// On this page:  with_timeout · shield
+// Below it:      coro/parts.hpp
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_TIMEOUT_HPP
+#define NETNOTES_CORO_TIMEOUT_HPP
+
+#include <chrono>
+#include <coroutine>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+
+
+// netnotes/coro/parts.hpp: one task that waits for several
+// SPDX-License-Identifier: MIT
+//
+// when_all(), when_any(), with_timeout(), shield(), with_group() and serve() do the same: they run tasks beside one
+// another and wait until all have ended. They differ only in what they do when a part ends or the waiting task is
+// cancelled:
+//
+//        joint_wait ──┬── part: task a ───────── ends ──> part_ended(a)
+//                     ├── part: task b ─────────────────────── ends ──> part_ended(b)
+//                     └── part: task c ──── ends ──> part_ended(c)          └── the last one: resume the waiting task
+//
+//        the waiting task is cancelled ──> cancel_parts(), and it still waits until all parts have ended
+//
+// On this page:  for authors of awaitables: joint_wait · part_base, part
+// Above it:      coro/when.hpp, coro/timeout.hpp, coro/group.hpp, coro/serve.hpp
+
+#ifndef NETNOTES_CORO_PARTS_HPP
+#define NETNOTES_CORO_PARTS_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+
+
+
+
+namespace netnotes::detail {
+
+template <class T>
+using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+class part_base;
+
+/// Waits until several chains, its parts, have ended.
+class joint_wait : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+
+  protected:
+    friend class part_base;
+    /// `has_result`: see part_base::end().
+    explicit joint_wait(bool has_result) noexcept : has_result_{has_result} {}
+    ~joint_wait() = default;
+
+    /// Tells the derived class that a part has ended. The last part resumes the waiting task after this call.
+    virtual void part_ended(part_base& which) noexcept = 0;
+
+    /// Calls `begin(later)`, which begins the parts: in place if `later` is false, otherwise at the next turn. `later`
+    /// is true if this chain has kept other tasks waiting for many steps.
+    template <class Begin>
+    bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
+        waits(waiter, whose);
+        running_ = 1;  // counts this call, so that a part that ends at once does not resume the waiting task here
+        const bool later = !whose.loop().take_step();
+        begin(later);
+        if (--running_ > 0) return true;
+        decided();
+        return later && leave_turn(waiter, whose);  // there was no part to run, or the parts failed at once
+    }
+
+    /// Cancels all parts.
+    virtual void cancel_parts() noexcept = 0;
+    /// Cancels all parts. Nested waits are put in a list and cancelled one after another, so that the stack does not
+    /// grow.
+    void cancelled() noexcept final {
+        static constinit thread_local joint_wait* to_be_cancelled = nullptr;
+        static constinit thread_local bool is_at_it = false;
+        if (std::exchange(is_listed_, true)) return;
+        next_ = std::exchange(to_be_cancelled, this);
+        if (std::exchange(is_at_it, true)) return;
+        while (to_be_cancelled) {
+            joint_wait& first = *std::exchange(to_be_cancelled, to_be_cancelled->next_);
+            first.is_listed_ = false;
+            first.cancel_parts();
+        }
+        is_at_it = false;
+    }
+
+  public:
+    [[nodiscard]] std::size_t running() const noexcept { return running_; }
+
+  private:
+    std::size_t running_ = 0;
+    joint_wait* next_ = nullptr;
+    bool has_result_;
+    bool is_listed_ = false;
+};
+
+/// One of the chains that a joint_wait waits for.
+class part_base : public fiber {
+  public:
+    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
+    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
+    /// Withdraws this part if `whole`, the waiting chain, was withdrawn; cancels it otherwise.
+    void cancel_with(const fiber& whole) noexcept {
+        if (whole.is_withdrawn())
+            withdraw();
+        else
+            cancel();
+    }
+
+  protected:
+    part_base() noexcept = default;
+    virtual ~part_base() = default;
+    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later, bool is_shielded) {
+        whole_ = &whole;
+        belongs_to(whole.chain());
+        if (whole.chain().is_cancelled() && !is_shielded) cancel_with(whole.chain());
+        ++whole.running_;
+        if (!later && !between.is_deep()) return self.resume();
+        goes_on_at(self);
+        postpone();
+    }
+    /// Ends a part that has no task to run.
+    void fail_at_once(joint_wait& whole) noexcept {
+        whole_ = &whole;
+        belongs_to(whole.chain());
+        ++whole.running_;
+        end();
+    }
+    /// Ends this part. The last part to end resumes the waiting task. If there is a result, the waiting task is resumed
+    /// before any other chain. The result may have been taken from a socket or a channel, and must reach the waiting
+    /// task before another task can cancel it.
+    void end() noexcept {
+        has_ended_ = true;
+        joint_wait& whole = *whole_;
+        whole.part_ended(*this);  // this call may destroy the part
+        if (--whole.running_ > 0) return;
+        if (whole.has_result_)
+            whole.go_on_next();
+        else
+            whole.go_on();
+    }
+
+  private:
+    bool postpone() noexcept final {
+        loop().make_ready(*this);
+        return true;
+    }
+    joint_wait* whole_ = nullptr;
+    bool has_ended_ = false;
+};
+
+template <class T>
+class part : public part_base {
+  public:
+    /// Takes a task. An empty task fails when it begins, so that its error comes from the wait.
+    explicit part(task<T>&& what) noexcept : task_{task_access::release(what)} {}
+    ~part() override {
+        if (!task_) return;
+        task_.destroy();
+        leave_awaiter();
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
+    T take() { return outcome_.take(); }
+    value_or_monostate<T> take_value() {
+        if constexpr (std::is_void_v<T>) {
+            outcome_.take();
+            return {};
+        } else {
+            return outcome_.take();
+        }
+    }
+    /// Begins the task: inside this call, or at the next turn if `later`. It begins as cancelled if the waiting chain
+    /// is cancelled, unless `is_shielded`.
+    void begin(joint_wait& whole, bool later = false, bool is_shielded = false) {
+        if (!task_) return fail(whole);
+        task_.promise().belongs_to(*this);
+        part_base::begin(whole, task_, later, is_shielded);
+    }
+    [[nodiscard]] bool is_empty() const noexcept { return !task_; }
+
+  private:
+    [[gnu::noinline]] void fail(joint_wait& whole) {
+        outcome_.set_exception(std::make_exception_ptr(
+            std::logic_error{"empty task: default-constructed, moved from, or already awaited"}));
+        fail_at_once(whole);
+    }
+    void ended() noexcept override {
+        try {
+            outcome_.take_over(task_.promise().outcome);
+        } catch (...) {
+            outcome_.set_exception(std::current_exception());
+        }
+        std::exchange(task_, nullptr).destroy();
+        end();
+    }
+
+    std::coroutine_handle<task_promise<T>> task_;
+    result<T> outcome_;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_PARTS_HPP
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class T>
+class waiting_with_timeout;
+template <class T>
+class waiting_in_shield;
+
+/// Says which wait has timed out: its name, and the function that waits.
+struct wait_name {
+    const char* name;
+    const char* caller;
+};
+
+template <class Awaitable>
+concept has_awaiter = requires(Awaitable&& what) { static_cast<Awaitable&&>(what).operator co_await(); };
+template <class Awaitable>
+concept is_awaiter = requires(Awaitable&& what) {
+    what.await_ready();
+    what.await_resume();
+};
+template <class Awaitable>
+decltype(auto) awaiter_of(Awaitable&& what) {
+    if constexpr (has_awaiter<Awaitable>)
+        return static_cast<Awaitable&&>(what).operator co_await();
+    else
+        return static_cast<Awaitable&&>(what);
+}
+/// What `co_await what` returns.
+template <class Awaitable>
+using await_result = decltype(awaiter_of(std::declval<Awaitable>()).await_resume());
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+}  // namespace detail
+
+/// An operation of this library that can be awaited, such as stream.recv(buffer) or handle.join(). Not a task.
+template <class Operation>
+concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awaiter<Operation>)&&
+    !detail::is_task<std::remove_cvref_t<Operation>>;
+
+/// `co_await with_timeout(2s, a())` runs the task, and cancels it when `time` has passed. Returns the task's result or
+/// throws its exception. If the timeout has ended the task, it throws std::system_error with errc::timed_out. what()
+/// then names the wait and the time: `with_timeout in fetch: not done after 2 s`. With a name, it is `ask the server:
+/// not done after 2 s`. The name is not copied.
+///
+/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
+template <class T>
+[[nodiscard]] auto with_timeout(wait_time time, task<T> what, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION()) {
+    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
+        time, std::move(what), detail::wait_name{name, caller}};
+}
+/// Runs the task that `what()` returns. The function lives as long as its task.
+template <task_function Function>
+[[nodiscard]] auto with_timeout(wait_time time, Function what, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION()) {
+    return with_timeout(time, detail::call_in_frame(std::move(what)), name, caller);
+}
+/// Awaits one operation: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same expression, because the
+/// operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as without a timeout.
+template <awaitable_operation Operation>
+[[nodiscard]] auto with_timeout(wait_time time, Operation&& operation, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION());
+
+/// A mistake: the message says what to write.
+template <class What, class Rep, class Period>
+auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
+    static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
+}
+
+/// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
+/// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no
+/// limit. Returns the task's result or throws its exception. The next wait of a cancelled caller throws
+/// netnotes::cancelled, as always.
+///
+/// If the main task of event_loop::run() awaits the rest of its work in shield(), a stop lets that work finish. Tasks
+/// that do not run inside shield() are cancelled at once.
+template <class T>
+[[nodiscard]] auto shield(wait_time at_most, task<T> what) {
+    return detail::awaited_once<detail::waiting_in_shield<T>, duration, task<T>>{at_most, std::move(what)};
+}
+/// Runs the task that `what()` returns. The function lives as long as its task.
+template <task_function Function>
+[[nodiscard]] auto shield(wait_time at_most, Function what) {
+    return shield(at_most, detail::call_in_frame(std::move(what)));
+}
+/// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
+template <awaitable_operation Operation>
+[[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns "2 s", "250 ms", "1500 us" or "7 ns": the largest unit that needs no fraction.
+inline std::string to_text(duration time) {
+    const auto count = std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+    if (count % 1'000'000'000 == 0) return std::to_string(count / 1'000'000'000) + " s";
+    if (count % 1'000'000 == 0) return std::to_string(count / 1'000'000) + " ms";
+    if (count % 1'000 == 0) return std::to_string(count / 1'000) + " us";
+    return std::to_string(count) + " ns";
+}
+
+[[noreturn, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
+    const std::string where =
+        what.name ? std::string{what.name} : std::string{"with_timeout in "}.append(what.caller);
+    throw std::system_error{std::make_error_code(std::errc::timed_out), where + ": not done after " + to_text(after)};
+}
+
+/// Awaits an operation that lies in the frame of the caller.
+template <class Operation>
+task<await_result<Operation>> await_there(Operation&& operation) {
+    co_return co_await static_cast<Operation&&>(operation);
+}
+
+template <class T>
+class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer {
+  public:
+    waiting_with_timeout(duration time, task<T>&& what, const wait_name& name)
+        : joint_wait{true}, part_{std::move(what)}, time_{time}, name_{name} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        return begin_all(waiter, whose, [&](bool aside) {
+            if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
+            part_.begin(*this, aside);
+        });
+    }
+    T await_resume() {
+        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
+            throw_timed_out(name_, time_);
+        return part_.take();
+    }
+
+  private:
+    void part_ended(part_base&) noexcept override { cancel(); }
+    void cancel_parts() noexcept override { part_.cancel_with(chain()); }
+    void expired() noexcept override {
+        has_expired_ = true;
+        part_.cancel();
+    }
+
+    part<T> part_;
+    duration time_;
+    wait_name name_;
+    bool has_expired_ = false;
+};
+
+template <class T>
+class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
+  public:
+    waiting_in_shield(duration at_most, task<T>&& what)
+        : joint_wait{true}, part_{std::move(what)}, at_most_{at_most} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        return begin_all(waiter, whose, [&](bool aside) {
+            if (whose.is_cancelled()) cancel_parts();
+            part_.begin(*this, aside, true);
+        });
+    }
+    T await_resume() { return part_.take(); }
+
+  private:
+    void part_ended(part_base&) noexcept override { cancel(); }
+    /// The waiting chain was cancelled: now the time runs. It may be called twice, by cancel() and by withdraw().
+    void cancel_parts() noexcept override {
+        scheduler& loop = chain().loop();
+        if (!std::exchange(is_limited_, true)) loop.arm(*this, later(loop.now(), at_most_));
+    }
+    void expired() noexcept override { part_.cancel(); }
+
+    part<T> part_;
+    duration at_most_;
+    bool is_limited_ = false;
+};
+
+}  // namespace detail
+
+template <awaitable_operation Operation>
+auto with_timeout(wait_time time, Operation&& operation, const char* name, const char* caller) {
+    return with_timeout(time, detail::await_there<Operation>(static_cast<Operation&&>(operation)), name, caller);
+}
+template <awaitable_operation Operation>
+auto shield(wait_time at_most, Operation&& operation) {
+    return shield(at_most, detail::await_there<Operation>(static_cast<Operation&&>(operation)));
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TIMEOUT_HPP
+
+
+namespace netnotes {
+
+/// A stream that tasks can use. `co_await stream.recv(buffer)` returns at least one byte, or 0 at the end of the
+/// stream. `co_await stream.send(bytes)` returns how many bytes it has sent, at least one. shutdown() and close() do not
+/// wait. A cancelled recv() or send() must lose no byte. async_stream is such a stream.
+template <class Stream>
+concept async_byte_stream = requires(Stream& stream, mutable_buffer buffer, const_buffer bytes) {
+    { std::declval<detail::await_result<decltype(stream.recv(buffer))>>() } -> std::convertible_to<std::size_t>;
+    { std::declval<detail::await_result<decltype(stream.send(bytes))>>() } -> std::convertible_to<std::size_t>;
+    stream.shutdown(shutdown_direction::send);
+    stream.close();
+};
+
+/// Reads messages from any async_byte_stream, and writes to it through a buffer: the same calls as
+/// async_buffered_stream, with the same results and errors, but tasks. Use it in one task, or in a reading task and a
+/// writing task, which must then call flush().
+///
+/// While it waits it holds a buffer of 4 KiB, because recv() of an unknown stream needs one.
+template <async_byte_stream Stream>
+class basic_async_buffered_stream {
+  public:
+    /// Takes over the stream. A message may have at most `limit` bytes. If more than `high_water` bytes have gathered,
+    /// write() sends them.
+    explicit basic_async_buffered_stream(Stream stream, std::size_t limit = 64 * 1024,
+                                         std::size_t high_water = 64 * 1024)
+        : state_{std::make_shared<state>(std::move(stream), limit, high_water)} {}
+    /// Takes over the stream and the buffers of another object, which must not be used afterwards. Waiting tasks stay
+    /// valid.
+    basic_async_buffered_stream(basic_async_buffered_stream&&) noexcept = default;
+    basic_async_buffered_stream& operator=(basic_async_buffered_stream&& other) noexcept {
+        basic_async_buffered_stream taken{std::move(other)};
+        state_.swap(taken.state_);
+        return *this;
+    }
+    /// Closes the stream. A task that is waiting on it fails as after stream().close(). Assignment does the same to the
+    /// stream that it replaces.
+    ~basic_async_buffered_stream() {
+        if (state_.use_count() > 1) state_->stream.close();  // a task still owns the state; otherwise it ends here
+    }
+
+    /// Work like the calls of async_buffered_stream with the same names. Each returns a task.
+    [[nodiscard]] task<std::optional<std::string_view>> recv_line() {
+        return read<std::optional<std::string_view>>(
+            state_, [](reader& from, std::error_code& error) { return from.recv_line(error); });
+    }
+    [[nodiscard]] task<std::optional<std::string_view>> recv_until(std::string_view delimiter) {
+        return read<std::optional<std::string_view>>(
+            state_, [delimiter](reader& from, std::error_code& error) { return from.recv_until(delimiter, error); });
+    }
+    [[nodiscard]] task<std::optional<std::string_view>> recv_exact(std::size_t size) {
+        return read<std::optional<std::string_view>>(
+            state_, [size](reader& from, std::error_code& error) { return from.recv_exact(size, error); });
+    }
+    [[nodiscard]] task<std::size_t> recv_exact(mutable_buffer buffer) {
+        return read<std::size_t>(state_,
+                                 [buffer, filled = std::size_t{0}](reader& from, std::error_code& error) mutable {
+                                     filled += from.recv_exact(buffer.subspan(filled), error);
+                                     if (!error && filled > 0 && filled < buffer.size())
+                                         error = std::make_error_code(std::errc::protocol_error);
+                                     return filled;
+                                 });
+    }
+    [[nodiscard]] task<std::size_t> recv(mutable_buffer buffer) {
+        return read<std::size_t>(state_, [buffer](reader& from, std::error_code& error) {
+            return buffer.empty() ? 0 : from.recv(buffer, error);
+        });
+    }
+    [[nodiscard]] task<bool> skip_until(std::string_view delimiter) {
+        return read<bool>(
+            state_, [delimiter](reader& from, std::error_code& error) { return from.skip_until(delimiter, error); });
+    }
+    /// Work like the calls of async_buffered_stream with the same names. They do not wait.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept {
+        return state_->reader.take_until(delimiter);
+    }
+    std::optional<std::string_view> take_line() noexcept { return state_->reader.take_line(); }
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept { return state_->reader.take_exact(size); }
+    /// Returns the bytes that are in the reader. Bytes that were received and not looked at yet do not count.
+    [[nodiscard]] std::string_view buffered() const noexcept { return state_->reader.buffered(); }
+    [[nodiscard]] std::size_t limit() const noexcept { return state_->reader.limit(); }
+    [[nodiscard]] std::size_t capacity() const noexcept { return state_->reader.capacity(); }
+    void shrink_to_fit() noexcept { state_->reader.shrink_to_fit(); }
+
+    /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than `high_water`.
+    [[nodiscard]] task<> write(const_buffer bytes) {
+        state_->unsent.append(as_text(bytes));
+        return send_above(state_, state_->high_water);
+    }
+    /// Sends the gathered bytes. If another task is sending already, that task sends these bytes, too, and flush() does
+    /// not wait for it. Gathered bytes that were not flushed are lost when the object is destroyed.
+    [[nodiscard]] task<> flush() { return send_above(state_, 0); }
+    /// Returns the number of bytes that have gathered and are not sent yet.
+    [[nodiscard]] std::size_t unsent() const noexcept { return state_->unsent.size() + state_->in_flight.size(); }
+    /// Returns the stream, for shutdown(), close() and calls of its own. Do not receive or send through it directly.
+    [[nodiscard]] Stream& stream() noexcept { return state_->stream; }
+
+  private:
+    /// Holds the bytes of one receive, for the reader to take.
+    struct source {
+        std::size_t recv(mutable_buffer room, std::error_code& error) noexcept {
+            if (begin == end && !has_ended) error = std::make_error_code(std::errc::operation_would_block);
+            const std::size_t size = std::min(room.size(), end - begin);
+            std::copy_n(bytes.get() + begin, size, room.data());
+            begin += size;
+            return size;
+        }
+        detail::owner<std::byte[]> bytes;
+        std::size_t begin = 0, end = 0;
+        bool has_ended = false;
+    };
+    using reader = buffered_reader<source>;
+    struct state {
+        state(Stream&& taken, std::size_t limit, std::size_t most)
+            : stream{std::move(taken)}, reader{from, limit}, high_water{most} {}
+        Stream stream;
+        source from;
+        basic_async_buffered_stream::reader reader;
+        std::size_t high_water;
+        detail::gathered_bytes unsent;
+        detail::gathered_bytes in_flight;  // stays in place while send() waits, although a task may write more
+        bool is_sending = false;
+    };
+
+    template <class T, class Call>
+    static task<T> read(std::shared_ptr<state> of, Call call) {
+        constexpr std::size_t room = 4096;
+        for (;;) {
+            std::error_code error;
+            T result = call(of->reader, error);
+            if (!error) co_return result;
+            if (error != std::errc::operation_would_block) throw std::system_error{error, "read from a stream"};
+            co_await send_above(of, 0);
+            of->reader.shrink_to_fit();
+            if (!of->from.bytes) of->from.bytes = detail::owner<std::byte[]>{new std::byte[room]};
+            of->from.begin = of->from.end = 0;
+            const std::span<std::byte> all{of->from.bytes.get(), room};
+            of->from.end = co_await of->stream.recv(all);
+            of->from.has_ended = of->from.end == 0;
+        }
+    }
+    static task<> send_above(std::shared_ptr<state> of, std::size_t most) {
+        if (of->is_sending || of->unsent.size() + of->in_flight.size() <= most) co_return;
+        const struct sending {
+            explicit sending(state& all) noexcept : of{all} { of.is_sending = true; }
+            sending(const sending&) = delete;
+            sending& operator=(const sending&) = delete;
+            ~sending() { of.is_sending = false; }
+            state& of;
+        } now{*of};
+        for (;;) {
+            if (of->in_flight.size() == 0) std::swap(of->in_flight, of->unsent);
+            if (of->in_flight.size() == 0) co_return;
+            const std::string_view bytes{of->in_flight.data(), of->in_flight.size()};
+            const std::size_t sent = co_await of->stream.send(bytes);
+            of->in_flight.remove(sent);
+        }
+    }
+
+    std::shared_ptr<state> state_;  // shared with the tasks that use it
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_BYTE_STREAM_HPP
+
+// netnotes/coro/send_file.hpp: files over the connections of tasks
+// SPDX-License-Identifier: MIT
+//
+// async_stream::send_file() takes the same arguments as socket::send_file(). The task waits whenever the kernel takes
+// no more bytes, and the other tasks run:
+//
+//        task<> answer(async_stream client) {
+//            co_await client.send_all("here it is:\r\n");
+//            co_await client.send_file("kernel.img");
+//        }
+//
+//        task a  ── sendfile(2): 200 KB ──> the socket is full, wait ──> 300 KB ──> wait ──> ...
+//        task b                             runs                          runs
+//
+// A file has no event that says "the bytes have come from the disk". If the kernel must read them from a slow disk
+// first, the loop and all its tasks wait for it. For bytes of a pipe or a terminal use async_descriptor.
+//
+// On this page:  async_stream::send_file
+// Below it:      socket/file.hpp, files and the settings; coro/stream.hpp
+// The notes:     gevent版-TCP服务器; tftp下载 (a server of files)
+
+#ifndef NETNOTES_CORO_SEND_FILE_HPP
+#define NETNOTES_CORO_SEND_FILE_HPP
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+/// Sends one part of a file. Returns its size; 0 is the end of the file. Returns -1 if the file must be read instead.
+class [[nodiscard]] sending_file_part final : public io_awaiter<sending_file_part, socket_operation> {
+  public:
+    sending_file_part(io_node& node, file_part& part) noexcept : io_awaiter{node, direction::write}, part_{part} {}
+    [[gnu::always_inline]] ~sending_file_part() = default;
+    ssize_t await_resume() {
+        if (file_part::is_refused(error_)) {
+            error_ = 0;
+            return -1;
+        }
+        throw_if_failed("send_file to");
+        return size_;
+    }
+    bool attempt() noexcept override {
+        return transmit([this] { return size_ = part_.step(node_.descriptor(), file_part::largest_step); });
+    }
+
+  private:
+    file_part& part_;
+    ssize_t size_ = 0;
+};
+
+/// Makes close() send a reset unless the file was sent to its end.
+class cut_guard {
+  public:
+    explicit cut_guard(const async_socket& connection) noexcept : connection_{connection} {}
+    cut_guard(const cut_guard&) = delete;
+    cut_guard& operator=(const cut_guard&) = delete;
+    ~cut_guard() {
+        constexpr ::linger reset{1, 0};
+        if (is_armed_ && connection_.is_open())
+            ::setsockopt(connection_.native_handle(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    void arm(bool does) noexcept { is_armed_ = does; }
+
+  private:
+    const async_socket& connection_;
+    bool is_armed_ = true;
+};
+
+/// Reads the rest of a file and sends it. A coroutine of its own, because few files need its buffer.
+inline task<> send_by_reading(async_stream& to, file_part& part, std::string name, progress_callback progress,
+                              cut_guard& guard) {
+    std::string room(file_part::block, '\0');
+    while (!part.is_done()) {
+        std::error_code error;
+        const std::size_t size = part.read(reinterpret_cast<std::byte*>(room.data()), room.size(), false, error);
+        if (error) {
+            guard.arm(part.sent() > 0);
+            detail::throw_error(error, "send_file ", name);
+        }
+        if (size == 0) break;
+        co_await to.send_all(std::string_view{room}.substr(0, size));
+        part.taken(size);
+        progress(part.sent());
+    }
+}
+
+}  // namespace detail
+
+inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options) {
+    std::error_code error;
+    detail::file_part part{file, options, error};
+    if (error) detail::throw_error(error, file.error() ? "open " : "send_file ", file.name());
+    detail::cut_guard guard{*this};
+    while (!part.is_done()) {
+        const ssize_t size = co_await detail::sending_file_part{node(), part};
+        if (size < 0) co_await detail::send_by_reading(*this, part, file.name(), options.progress, guard);
+        if (size <= 0) break;
+        options.progress(part.sent());
+    }
+    guard.arm(false);
+    co_return part.sent();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SEND_FILE_HPP
+
+
+
+
+
 
 // netnotes/http/file.hpp: a folder of files for the web, which no path leaves
 // SPDX-License-Identifier: MIT
@@ -3216,590 +13625,6 @@ inline void body_decoder::parse_trailers() {
 #include <system_error>
 #include <utility>
 
-// netnotes/coro/task.hpp: functions that wait
-// SPDX-License-Identifier: MIT
-//
-// A server with a thousand clients waits in a thousand places. A thread for each client costs a thousand stacks.
-// Callbacks need only one stack, but they cut each conversation into pieces. A coroutine is a function that can wait
-// without keeping a thread. `co_await` suspends it, and the event loop resumes it when its event has happened. So it
-// reads like the blocking program.
-//
-//     task<std::string> ask(async_stream& server, std::string_view question) {
-//         co_await server.send_all(question);                     other tasks run during the wait
-//         co_return co_await receive_line(server);                a task awaits a task as a function calls a function
-//     }
-//
-//        outer ── co_await inner() ──> inner ── co_await (an operation) ──┐
-//          ^                             ^                                │ the stack is empty; the frames are on the
-//          |                             └────── the loop resumes it ─────┘ heap, and each frame knows which frame
-//          └────── co_return value ──────┘                                  awaits it
-//
-// A task is lazy. Calling the function only makes its frame, and co_await begins it. So a task that is never awaited
-// never runs, which is why the class is [[nodiscard]]. The task begins inside the expression that awaits it, so
-// arguments passed by reference stay valid. To run a task concurrently with its caller, use spawn() (coro/loop.hpp).
-//
-// If a task is cancelled, its wait throws netnotes::cancelled. Destructors then clean up, as in any function. The class
-// is not a std::exception, so a handler that logs every std::exception and continues does not swallow it. If a task
-// swallows it anyway, its next wait throws it again.
-//
-// g++ 12 compiles some expressions around co_await wrongly, and prints no warning. With that compiler write
-//     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
-//     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
-//     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
-//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor such a
-//                                                                std::function argument, nor [n](T) {...}(co_await x)
-//     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
-//     auto text = co_await x; throw error{text};     not   throw error{co_await x}
-//     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
-// clang and newer versions of g++ compile both columns correctly. The examples and tests use the left column.
-// `sh tests/gcc12_coroutines.sh FILE...` finds expressions of the right column in your sources.
-//
-// On this page:  task, cancelled · for authors of awaitables: fiber, operation, awaited_once
-// The notes:     asyncio, async/await; examples 24 to 26
-
-#ifndef NETNOTES_CORO_TASK_HPP
-#define NETNOTES_CORO_TASK_HPP
-
-#include <array>
-#include <coroutine>
-#include <cstddef>
-#include <cstdint>
-#include <exception>
-#include <memory>
-#include <new>
-#include <stdexcept>
-#include <system_error>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-
-
-
-namespace netnotes {
-
-namespace detail {
-class scheduler;
-template <class T>
-class task_promise;
-template <class T>
-class task_awaiter;
-struct task_access;
-}  // namespace detail
-
-/// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
-/// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
-/// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
-class cancelled {
-  public:
-    /// Returns a fixed text for log messages.
-    [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
-};
-
-/// A coroutine that can wait. Its result is a value, a reference, nothing, or an exception. It begins when it is
-/// awaited, and it can be awaited once: `co_await f()`, or `co_await std::move(t)` for a variable. Before that it can
-/// be moved, not copied. It runs in the thread of its event loop.
-///
-/// A task that waits can be destroyed. Its variables are then destroyed, innermost call first, which nests on the
-/// stack. Each call takes 64 bytes with g++ -O2, and 160 bytes without optimization. So a depth of 50,000 calls is safe
-/// on a stack of 8 MiB. The end of a task, and its cancellation, do not nest.
-template <class T = void>
-class [[nodiscard]] task {
-  public:
-    /// Names the promise, as the language requires for a coroutine.
-    using promise_type = detail::task_promise<T>;
-
-    /// Makes an empty task. Awaiting it throws std::logic_error, as does awaiting a task that was moved from or
-    /// awaited.
-    task() noexcept = default;
-    /// Takes the coroutine of `other`, which is empty afterwards.
-    task(task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
-    /// Destroys the own coroutine and takes that of `other`, which is empty afterwards.
-    task& operator=(task&& other) noexcept {
-        task{std::move(other)}.swap(*this);
-        return *this;
-    }
-    /// Destroys the coroutine if it was never awaited, with its arguments.
-    ~task() {
-        if (coroutine_) coroutine_.destroy();
-    }
-    /// Exchanges the two coroutines.
-    void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
-
-    /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
-    /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
-    [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
-    /// A mistake: the message says what to write.
-    template <class Result = T>
-    detail::task_awaiter<Result> operator co_await() & {
-        static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
-    }
-
-  private:
-    friend promise_type;
-    friend detail::task_access;
-    explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
-
-    std::coroutine_handle<promise_type> coroutine_;
-};
-
-// ========================================================================================================
-// For authors of awaitables
-// ========================================================================================================
-
-namespace detail {
-
-class operation;
-
-/// Holds what a thread must remember from one coroutine to the next. A coroutine that ends does not resume its awaiter:
-/// it stores the awaiter in `next` and returns. So chains of any length end without nesting on the stack. "Symmetric
-/// transfer" gives the same only where the compiler turns a call into a jump. g++ does not below -O2 or with a
-/// sanitizer.
-struct relay {
-    std::coroutine_handle<> next;  ///< is resumed as soon as the running coroutine has returned
-    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the running chain
-
-    /// Resumes `coroutine`, and then each coroutine that is stored in `next`.
-    void resume(std::coroutine_handle<> coroutine) {
-        stack_begin = here();
-        coroutine.resume();
-        while (next) std::exchange(next, nullptr).resume();
-    }
-    /// Returns true if the stack is deep, because coroutines have begun inside one another. Then the loop should begin
-    /// the next coroutine.
-    [[nodiscard]] bool is_deep() const noexcept {
-        return static_cast<std::intptr_t>(stack_begin - here()) > most;
-    }
-
-  private:
-    static constexpr std::intptr_t most = 32 * 1024;  // bytes; musl's threads have 128 KiB in all
-    [[gnu::always_inline]] static std::uintptr_t here() noexcept {
-        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-    }
-};
-inline constinit thread_local relay between{};
-
-/// Throws netnotes::cancelled.
-[[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
-/// Throws std::logic_error for a task without a coroutine.
-[[noreturn]] inline void throw_empty_task() {
-    throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
-}
-
-/// A chain of tasks, each awaiting the next. It begins with the task that was started, by spawn() for example, and ends
-/// with the task that runs or waits. Other libraries call the whole chain a fibre, a green thread or a task.
-class fiber {
-  public:
-    fiber(const fiber&) = delete;
-    fiber& operator=(const fiber&) = delete;
-
-    /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
-    /// does every later wait. The loop resumes the chain later, not inside this call.
-    void cancel() noexcept;
-    /// Returns true after cancel() or withdraw().
-    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
-    /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
-    /// chain is then given back, although cancel() would come too late for that.
-    void withdraw() noexcept;
-    /// Returns true after withdraw().
-    [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
-    /// Returns the scheduler that resumes the chain. The chain must have begun.
-    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
-    /// Returns the name that was given to spawn().
-    [[nodiscard]] const char* name() const noexcept { return name_; }
-    /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
-    void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
-    /// Returns the coroutine that resume() resumes.
-    [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
-    /// Resumes the chain. This object may be destroyed when the call returns.
-    void resume() const { between.resume(goes_on_at_); }
-
-  protected:
-    fiber() noexcept = default;
-    /// Makes a chain of `loop`. `name` is not copied.
-    fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
-    /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
-    void belongs_to(const fiber& parent) noexcept {
-        loop_ = parent.loop_;
-        name_ = parent.name_;
-    }
-    /// Ends the wait of an awaiter that is stored outside of the coroutine. Call when the coroutine has been destroyed.
-    inline void leave_awaiter() noexcept;
-    ~fiber() = default;
-    /// Called once, when the outermost task has ended and its result is stored. It runs in the last step of the
-    /// coroutine, and may destroy the coroutine.
-    virtual void ended() noexcept = 0;
-    /// Makes the loop resume the chain at the next turn. Returns false if the chain has no loop.
-    virtual bool postpone() noexcept { return false; }
-
-  private:
-    friend operation;
-    friend scheduler;
-    friend class task_promise_base;
-    template <class T>
-    friend class task_awaiter;
-    scheduler* loop_ = nullptr;
-    const char* name_ = "";
-    operation* waits_for_ = nullptr;
-    // A chain runs, waits, or is in the ready queue. So one of each member is enough for all its tasks and awaiters.
-    std::coroutine_handle<> goes_on_at_;
-    fiber* next_ready_ = nullptr;
-    bool cancelled_ = false;
-    bool withdrawn_ = false;
-};
-
-/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
-/// coroutine.
-class operation {
-  public:
-    operation(const operation&) = delete;
-    operation& operator=(const operation&) = delete;
-    /// Returns the chain that waits. The operation must wait, or have waited.
-    [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
-
-  protected:
-    operation() noexcept = default;
-    /// Waits still only if the frame is destroyed during the wait. Then the derived class removes itself from its list.
-    /// (always_inline, because g++ takes the body of a coroutine for code that runs once, and would make this a call.)
-    [[gnu::always_inline]] ~operation() {
-        if (is_waiting()) [[unlikely]]
-            decided();
-    }
-    /// Begins the wait: from now on cancelled() may be called. Call in await_suspend().
-    void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
-        chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
-        whose.waits_for_ = this;
-        whose.goes_on_at(waiter);
-    }
-    /// Returns true after the first waits().
-    [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
-    /// Returns true from waits() until decided().
-    [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
-    /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
-    void decided() noexcept {
-        chain().waits_for_ = nullptr;
-        chain_ &= ~waiting;
-    }
-    /// Gives up the wait, and makes sure that the loop resumes the coroutine later. Called when the chain is cancelled.
-    virtual void cancelled() noexcept = 0;
-
-  private:
-    friend fiber;
-    // The chain's address. Its lowest bit is set while this operation waits. An awaiter that is stored outside of its
-    // coroutine may be destroyed after the chain, so the destructor must not read the chain.
-    static constexpr std::uintptr_t waiting = 1;
-    std::uintptr_t chain_ = 0;
-};
-
-/// An awaitable that can be awaited once, because its awaiter takes over `parts`. Only an rvalue can be awaited, so
-/// code that awaits a variable twice does not compile.
-template <class Awaiter, class... Parts>
-class [[nodiscard]] awaited_once {
-  public:
-    /// Takes the arguments of the awaiter's constructor.
-    explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
-    /// Makes the awaiter when `co_await` begins.
-    [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
-
-  private:
-    std::tuple<Parts...> parts_;
-};
-
-inline void fiber::cancel() noexcept {
-    if (std::exchange(cancelled_, true)) return;
-    if (waits_for_) waits_for_->cancelled();
-}
-inline void fiber::leave_awaiter() noexcept {
-    if (waits_for_) [[unlikely]]
-        waits_for_->cancelled();
-}
-inline void fiber::withdraw() noexcept {
-    cancelled_ = true;
-    if (std::exchange(withdrawn_, true)) return;
-    if (waits_for_) waits_for_->cancelled();
-}
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-// Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
-// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
-// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
-// objects before it calls their destructors.
-
-inline constexpr bool keeps_frames =
-#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
-    false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    false;
-#else
-    true;
-#endif
-#else
-    true;
-#endif
-
-class frame_store {
-  public:
-    void* take(std::size_t size) {
-        const std::size_t index = index_of(size);
-        if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
-        list& free = lists_[index];
-        if (!free.first) return ::operator new((step * index) + first_step);
-        --free.length;
-        return std::exchange(free.first, free.first->next);
-    }
-    void give_back(void* frame, std::size_t size) noexcept {
-        const std::size_t index = index_of(size);
-        if (!keeps_frames || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
-        if (!open_) return late(frame, size);
-        list& free = lists_[index];
-        free.first = new (frame) link{free.first};
-        ++free.length;
-    }
-
-  private:
-    static constexpr std::size_t step = 16;        // bytes between two sizes, as in malloc, ...
-    static constexpr std::size_t first_step = 24;  // ... which keeps 8 bytes of each block for itself
-    static constexpr std::uint32_t longest = 256;  // free frames kept of one size; further frames are deleted
-    struct link {
-        link* next;
-    };
-    struct list {
-        link* first;
-        std::uint32_t length;
-    };
-    static constexpr std::size_t index_of(std::size_t size) noexcept {
-        return size <= first_step ? 0 : (size - first_step + step - 1) / step;
-    }
-
-    void late(void* frame, std::size_t size) noexcept;
-    void empty() noexcept {
-        open_ = false;
-        for (list& free : lists_)
-            while (free.first) ::operator delete(std::exchange(free.first, free.first->next));
-    }
-
-    // No constructor and no destructor, so that access to the thread_local object needs no check whether it was made.
-    std::array<list, 128> lists_;
-    bool open_;
-    bool closed_;
-};
-inline constinit thread_local frame_store frames{};
-
-/// Takes a frame while the store is not open. The first frame that a thread gives back opens its store, and the end of
-/// the thread empties it. Frames that other thread_local objects give back after that are deleted.
-inline void frame_store::late(void* frame, std::size_t size) noexcept {
-    struct closing {
-        ~closing() {
-            frames.empty();
-            frames.closed_ = true;
-        }
-    };
-    if (closed_) return ::operator delete(frame);
-    static thread_local closing at_the_end;
-    static_cast<void>(at_the_end);
-    open_ = true;
-    give_back(frame, size);
-}
-
-class task_promise_base {
-  public:
-    static void* operator new(std::size_t size) { return frames.take(size); }
-    static void operator delete(void* frame, std::size_t size) noexcept { frames.give_back(frame, size); }
-
-    std::suspend_always initial_suspend() const noexcept { return {}; }
-    auto final_suspend() const noexcept { return ending{}; }
-
-    /// Returns the chain that this task is a part of. The task must have begun.
-    [[nodiscard]] fiber& chain() const noexcept { return *fiber_; }
-
-    /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
-    void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
-    /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
-    ///
-    /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
-    /// call returns. A task that has waited stores the awaiter in relay::next when it ends. So does a task that the
-    /// loop had to begin because the stack was deep.
-    bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
-        continuation_ = awaiter;
-        fiber_ = &chain;
-        if (between.is_deep()) [[unlikely]] {
-            chain.goes_on_at(self);
-            if (chain.postpone()) return false;
-        }
-        state_ = state::in_place;
-        self.resume();
-        return std::exchange(state_, state::waiting) == state::ended;
-    }
-
-  private:
-    enum class state : char { waiting, in_place, ended };
-    struct ending {
-        bool await_ready() const noexcept { return false; }
-        template <class Promise>
-        void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-            task_promise_base& task = self.promise();
-            if (std::exchange(task.state_, state::ended) == state::in_place) return;
-            if (task.continuation_)
-                between.next = task.continuation_;
-            else
-                task.fiber_->ended();
-        }
-        void await_resume() const noexcept {}
-    };
-
-    std::coroutine_handle<> continuation_;
-    fiber* fiber_ = nullptr;
-    state state_ = state::waiting;
-};
-
-/// Stores what a task returned or threw.
-template <class T>
-class result {
-  public:
-    result() noexcept {}
-    result(const result&) = delete;
-    result& operator=(const result&) = delete;
-    ~result() { clear(); }
-    template <class Value>
-    void set_value(Value&& value) {
-        if constexpr (std::is_reference_v<T>)
-            new (&value_) stored{std::addressof(value)};
-        else
-            new (&value_) stored(std::forward<Value>(value));
-        kind_ = kind::value;
-    }
-    /// Stores an exception, and drops a value that is stored already. A destructor of a variable may throw after
-    /// co_return.
-    void set_exception(std::exception_ptr exception) noexcept {
-        clear();
-        new (&exception_) std::exception_ptr{std::move(exception)};
-        kind_ = kind::exception;
-    }
-    /// Returns the value, or throws the exception. Call once.
-    T take() {
-        if (kind_ == kind::exception) std::rethrow_exception(exception_);
-        if constexpr (std::is_reference_v<T>)
-            return static_cast<T>(*value_);
-        else
-            return std::move(value_);
-    }
-    [[nodiscard]] std::exception_ptr exception() const noexcept {
-        return kind_ == kind::exception ? exception_ : nullptr;
-    }
-    /// Moves the result of `other` here.
-    void take_over(result& other) {
-        if (other.kind_ == kind::exception)
-            set_exception(other.exception_);
-        else if constexpr (std::is_reference_v<T>)
-            set_value(*other.value_);
-        else
-            set_value(std::move(other.value_));
-    }
-
-  private:
-    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
-    enum class kind : char { none, value, exception };
-    void clear() noexcept {
-        if (kind_ == kind::value) value_.~stored();
-        if (kind_ == kind::exception) exception_.~exception_ptr();
-        kind_ = kind::none;
-    }
-    union {
-        stored value_;
-        std::exception_ptr exception_;
-    };
-    kind kind_ = kind::none;
-};
-template <>
-class result<void> {
-  public:
-    void set_exception(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
-    void take() const {
-        if (exception_) std::rethrow_exception(exception_);
-    }
-    [[nodiscard]] std::exception_ptr exception() const noexcept { return exception_; }
-    void take_over(result& other) noexcept { exception_ = std::move(other.exception_); }
-
-  private:
-    std::exception_ptr exception_;
-};
-
-template <class T>
-class task_promise : public task_promise_base {
-  public:
-    task<T> get_return_object() noexcept { return task<T>{std::coroutine_handle<task_promise>::from_promise(*this)}; }
-    template <class Value = T>
-    requires std::is_convertible_v<Value&&, T>
-    void return_value(Value&& value) { outcome.set_value(std::forward<Value>(value)); }
-    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
-
-    result<T> outcome;
-};
-template <>
-class task_promise<void> : public task_promise_base {
-  public:
-    task<void> get_return_object() noexcept {
-        return task<void>{std::coroutine_handle<task_promise>::from_promise(*this)};
-    }
-    void return_void() const noexcept {}
-    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
-
-    result<void> outcome;
-};
-
-/// Owns the awaited task, so that its frame is destroyed at the end of the awaiting expression.
-template <class T>
-class [[nodiscard]] task_awaiter {
-  public:
-    explicit task_awaiter(std::coroutine_handle<task_promise<T>> awaited) noexcept : awaited_{awaited} {}
-    task_awaiter(task_awaiter&& other) noexcept : awaited_{std::exchange(other.awaited_, nullptr)} {}
-    task_awaiter& operator=(task_awaiter&&) = delete;
-    ~task_awaiter() {
-        if (awaited_) awaited_.destroy();
-    }
-    void operator co_await() & = delete;  // a task can be awaited once
-    bool await_ready() const noexcept { return false; }
-    /// Begins the task. If the task is empty, the awaiting task gives up its turn before the error is thrown. So a
-    /// program that tries again for ever still lets the other tasks run.
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
-        fiber& whose = awaiter.promise().chain();
-        if (awaited_) [[likely]]
-            return !awaited_.promise().begin(awaited_, awaiter, whose);
-        whose.goes_on_at(awaiter);
-        return whose.postpone();
-    }
-    T await_resume() const {
-        if (!awaited_) [[unlikely]]
-            throw_empty_task();
-        return awaited_.promise().outcome.take();
-    }
-
-  private:
-    std::coroutine_handle<task_promise<T>> awaited_;
-};
-
-/// Lets code that starts tasks take the coroutine out of a task.
-struct task_access {
-    template <class T>
-    static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
-        return std::exchange(from.coroutine_, nullptr);
-    }
-};
-
-}  // namespace detail
-
-template <class T>
-detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
-    return detail::task_awaiter<T>{std::exchange(coroutine_, nullptr)};
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_TASK_HPP
 
 
 
@@ -4287,6 +14112,668 @@ inline task<std::span<const std::byte>> file_body::next() {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_FILE_HPP
+
+// netnotes/http/link.hpp: a connection, and the bytes of it that came too early
+// SPDX-License-Identifier: MIT
+//
+// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body, or
+// three requests at once. A link keeps the bytes that belong to what comes next:
+//
+//        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
+//                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
+//
+// The memory is freed when all bytes are used, so an idle connection holds none.
+//
+// On this page:  for authors of servers and clients: detail::peer_link, detail::cut_link_guard
+// Below it:      coro/byte_stream.hpp
+// Above it:      http/exchange.hpp (a server's connection), http/client.hpp
+
+#ifndef NETNOTES_HTTP_LINK_HPP
+#define NETNOTES_HTTP_LINK_HPP
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+
+namespace netnotes::http::detail {
+
+template <class Stream>
+concept has_lent_recv = requires(Stream& stream) {
+    { std::declval<netnotes::detail::await_result<decltype(stream.recv())>>() } -> std::convertible_to<std::span<std::byte>>;
+};
+
+/// A stream, the received bytes that were not used yet, and the limit of each wait.
+template <class Stream>
+class peer_link {
+  public:
+    explicit peer_link(Stream&& taken) : stream{std::move(taken)} {}
+
+    /// Limits each of the next waits.
+    void limit(duration time) {
+        if constexpr (requires { stream.set_timeout(time); })
+            stream.set_timeout(time);
+        else
+            limit_ = time;
+    }
+    /// Receives more bytes behind the kept ones, at most `room`. Returns false at the end of the stream.
+    task<bool> receive(std::size_t room) {
+        drop_used();
+        const std::size_t old = kept_.size();
+        kept_.resize(old + room);
+        const mutable_buffer place{std::span{kept_}.subspan(old)};
+        std::size_t size = 0;
+        try {
+            if constexpr (requires { stream.set_timeout(limit_); })
+                size = co_await stream.recv(place);
+            else
+                size = co_await with_timeout(limit_, stream.recv(place));
+        } catch (...) {
+            kept_.resize(old);
+            throw;
+        }
+        kept_.resize(old + size);
+        co_return size > 0;
+    }
+    /// Sends all bytes. The limit holds for each wait, so a client that takes bytes now and then is not cut off.
+    task<> send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            std::size_t size = 0;
+            if constexpr (requires { stream.set_timeout(limit_); })
+                size = co_await stream.send(bytes);
+            else
+                size = co_await with_timeout(limit_, stream.send(bytes));
+            bytes.remove_prefix(size);
+        }
+    }
+    /// Returns the kept bytes that were not used.
+    [[nodiscard]] std::string_view unused() const noexcept { return std::string_view{kept_}.substr(begin_); }
+    /// Marks bytes as used. They stay in their place until the next receive() or drop_used().
+    void use(std::size_t size) noexcept { begin_ += size; }
+    void keep(std::string_view bytes) {
+        drop_used();
+        kept_ += bytes;
+    }
+    /// Removes the used bytes, and frees the memory if no byte is left.
+    void drop_used() {
+        if (begin_ < kept_.size())
+            kept_.erase(0, begin_);
+        else
+            std::string{}.swap(kept_);
+        begin_ = 0;
+    }
+    [[nodiscard]] socket_address peer() const noexcept {
+        if constexpr (requires { stream.peer_endpoint(); }) {
+            try {
+                return stream.peer_endpoint();
+            } catch (const std::system_error&) {  // the client has left
+            }
+        }
+        return {};
+    }
+    /// Stops sending, and discards what the client still sends, for two seconds at most: see the first page.
+    task<> linger() {
+        constexpr duration most_time = std::chrono::seconds{2};
+        constexpr std::size_t room = 16 * 1024;
+        try {
+            stream.shutdown(shutdown_direction::send);
+            const auto end = netnotes::detail::later(event_loop::current().now(), most_time);
+            for (;;) {
+                const duration left = end - event_loop::current().now();
+                if (left <= duration::zero()) break;
+                limit(left);
+                kept_.clear();
+                begin_ = 0;
+                const bool is_more = co_await receive(room);
+                if (!is_more) break;
+            }
+        } catch (const std::system_error&) {  // the client has left, or two seconds have passed
+        }
+    }
+    /// Makes the end of the connection a reset, because an answer is cut.
+    void abort() noexcept {
+        if constexpr (requires { stream.set_option(option::linger{std::chrono::seconds{0}}); }) {
+            try {
+                stream.set_option(option::linger{std::chrono::seconds{0}});
+            } catch (const std::system_error&) {  // it has failed already
+            }
+        }
+        stream.close();
+    }
+
+    Stream stream;
+
+  private:
+    std::string kept_;
+    std::size_t begin_ = 0;
+    duration limit_ = never;
+};
+
+/// Makes the end of a connection a reset, unless it was disarmed.
+template <class Stream>
+class cut_link_guard {
+  public:
+    explicit cut_link_guard(peer_link<Stream>& link) noexcept : link_{&link} {}
+    cut_link_guard(const cut_link_guard&) = delete;
+    cut_link_guard& operator=(const cut_link_guard&) = delete;
+    ~cut_link_guard() {
+        if (link_) link_->abort();
+    }
+    void disarm() noexcept { link_ = nullptr; }
+
+  private:
+    peer_link<Stream>* link_;
+};
+
+}  // namespace netnotes::http::detail
+
+#endif  // NETNOTES_HTTP_LINK_HPP
+
+
+
+
+namespace netnotes::http {
+
+/// The limits of a server, and its reports. No member has a destructor, so the struct may be a temporary in a co_await
+/// expression; g++ 12 destroys other temporaries twice there.
+struct server_options {
+    std::size_t max_connections = 10'000;                   ///< further clients wait in the listener's queue; above zero
+    wait_time head_timeout = std::chrono::seconds{10};      ///< for a whole head, from its first byte; above zero
+    wait_time idle_timeout = std::chrono::seconds{60};      ///< between two requests; above zero
+    /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Above zero.
+    wait_time body_timeout = std::chrono::seconds{10};
+    wait_time send_timeout = std::chrono::seconds{30};      ///< while the client takes no byte of an answer; above zero
+    wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
+    http::limits limits{};                                  ///< the bounds of heads and bodies
+    /// The body of a 400 says what is wrong, and where. With false it says only the status.
+    bool explains_refusals = true;
+
+    /// Is called in the loop's thread with each exception that a handler throws, and with the errors of connections.
+    /// nullptr reports nothing. The function must not throw or block.
+    void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
+                                                                                     const std::exception& failure) {
+        std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
+    };
+    /// Is called in the loop's thread after each answer with a line of the access log, without its line's end: see
+    /// access_line(). nullptr makes no line. The function must not throw or block.
+    void (*on_access)(std::string_view line) = nullptr;
+};
+static_assert(std::is_trivially_destructible_v<server_options>);
+
+/// A function of a request that returns a task<response>, or a response. It is called once for each request, also for
+/// HEAD: the server then sends the head of the answer only. The request lives until the task has ended.
+template <class Handler>
+concept request_handler = std::is_invocable_r_v<task<response>, Handler&, request&> ||
+                          std::is_invocable_r_v<response, Handler&, request&>;
+
+/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut. If the handler lets
+/// it pass, the server answers with its status and its sentence. The connection ends after the answer in any case.
+class body_error : public std::runtime_error {
+  public:
+    body_error(http::status code, const std::string& sentence) : std::runtime_error{sentence}, status_{code} {}
+    /// Returns 400, 408, 413 or 431.
+    [[nodiscard]] http::status status() const noexcept { return status_; }
+
+  private:
+    http::status status_;
+};
+
+namespace detail {
+
+/// Holds what all connections of one server share.
+class server_state {
+  public:
+    explicit server_state(const server_options& chosen) : options{chosen} {
+        if (options.max_connections == 0 || options.head_timeout <= duration::zero() ||
+            options.idle_timeout <= duration::zero() || options.body_timeout <= duration::zero() ||
+            options.send_timeout <= duration::zero())
+            throw std::invalid_argument{"http::server_options: max_connections and the timeouts must be above zero"};
+    }
+    /// Makes a cancellation of this chain the stop of the server.
+    void stops_with(const netnotes::detail::fiber& chain) noexcept { chain_ = &chain; }
+    [[nodiscard]] bool is_stopping() const noexcept { return chain_ && chain_->is_cancelled(); }
+    /// Returns the present time as a Date field has it. It is made once a second.
+    [[nodiscard]] std::string_view date() {
+        const std::time_t now = std::time(nullptr);
+        if (now != second_) {
+            date_ = write_date(time_point{std::chrono::seconds{now}});
+            second_ = now;
+        }
+        return date_;
+    }
+    const server_options options;
+    request_head head;  ///< 3 KiB, but no connection needs it while it waits
+
+  private:
+    const netnotes::detail::fiber* chain_ = nullptr;
+    std::time_t second_ = -1;
+    std::string date_;
+};
+
+/// `co_await own_chain{}` returns the chain of the awaiting task. It does not suspend.
+class own_chain {
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        chain_ = &self.promise().chain();
+        return false;
+    }
+    netnotes::detail::fiber& await_resume() const noexcept { return *chain_; }
+
+  private:
+    netnotes::detail::fiber* chain_ = nullptr;
+};
+
+/// Reads requests of one connection and answers them, until the connection is idle again or has to end. It exists only
+/// while there is something to do.
+template <class Stream, class Handler>
+class exchange final : public body_source {
+  public:
+    exchange(peer_link<Stream>& link, server_state& server, Handler& handler)
+        : link_{link}, server_{server}, handler_{handler} {}
+
+    /// Takes the first bytes, which may be lent: they are copied as far as they are needed later.
+    void begin(std::string_view bytes) {
+        const std::size_t used = parse(bytes);
+        if (used < bytes.size()) link_.keep(bytes.substr(used));
+    }
+    /// Takes the bytes that the link has kept.
+    void begin() { link_.use(parse(link_.unused())); }
+
+    /// Returns true when the connection is idle, and false if it has to end.
+    task<bool> run() {
+        for (;;) {
+            if (step_ == step::more) {
+                if (!out_.empty()) co_await flush();
+                if (link_.unused().empty()) {
+                    link_.drop_used();
+                    co_return true;
+                }
+                const bool is_more = co_await receive_head();
+                if (!is_more) co_return false;
+                continue;
+            }
+            response answer;
+            if (step_ == step::refused) {
+                answer = refusal_answer(refusal_status_, refusal_);
+                keeps_ = false;
+                lingers_ = true;
+            } else {
+                const char* why = nullptr;
+                try {
+                    if constexpr (std::is_invocable_r_v<task<response>, Handler&, request&>)
+                        answer = co_await handler_(ask_);
+                    else
+                        answer = handler_(ask_);
+                    if (answer.status.is_interim()) why = "the handler has returned a response with the status 1xx";
+                } catch (const body_error& error) {
+                    answer = refusal_answer(error.status(), error.what());
+                } catch (const std::exception& error) {
+                    if (is_broken_) throw;  // the connection, not the handler
+                    report(error);
+                    answer = failure_answer();
+                } catch (const netnotes::cancelled&) {
+                    throw;
+                } catch (...) {
+                    why = "the handler threw an object that is not a std::exception";
+                }
+                if (why) {
+                    report(std::runtime_error{why});
+                    answer = failure_answer();
+                }
+                forget_body_if_large();
+            }
+            const std::uint64_t sent = co_await send(answer);
+            if (server_.options.on_access) log(answer, sent);
+            if (!keeps_) {
+                co_await flush();
+                co_return false;
+            }
+            if (!body_.is_done()) {
+                const bool is_drained = co_await drain();
+                if (!is_drained) co_return false;
+            }
+            parse_next();
+        }
+    }
+    /// Returns true if the client may still be sending.
+    [[nodiscard]] bool lingers() const noexcept { return lingers_; }
+
+    // The body of the request.
+
+    [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override {
+        return framing_.how == framing::kind::length ? std::optional{framing_.length} : std::nullopt;
+    }
+    task<std::span<const std::byte>> next() override {
+        for (;;) {
+            if (body_.is_done()) co_return std::span<const std::byte>{};
+            if (is_broken_) throw body_error{status::bad_request, "400: the body of the request could not be received"};
+            if (const std::string_view bytes = link_.unused(); !bytes.empty()) {
+                const std::string_view piece = decode(bytes);
+                if (!piece.empty()) co_return std::as_bytes(std::span<const char>{piece.data(), piece.size()});
+                continue;
+            }
+            co_await receive_body();
+        }
+    }
+
+  private:
+    enum class step : std::uint8_t { head, more, refused };
+    static constexpr std::size_t most_gathered = 64 * 1024;  // of answers to pipelined requests
+    static constexpr std::size_t most_drained = 64 * 1024;   // of a body that the handler did not read
+    static constexpr std::size_t room_for_head = 4 * 1024, room_for_body = 16 * 1024;
+
+    [[nodiscard]] static auto now() { return event_loop::current().now(); }
+
+    // ---- heads
+
+    /// Reads a head from the beginning of the bytes, and returns its size; 0 if it is not whole or refused.
+    std::size_t parse(std::string_view bytes) {
+        request_head& head = server_.head;
+        const http::limits& bounds = server_.options.limits;
+        const head_result found = parse_head(bytes, progress_, head, bounds);
+        if (found.needs_more()) {
+            step_ = step::more;
+            return 0;
+        }
+        progress_ = {};
+        has_head_deadline_ = false;
+        if (found.is_refused()) {
+            refuse(found.refusal.status(), found.refusal.message(bytes));
+            return 0;
+        }
+        step_ = step::head;
+        ask_ = to_request(head);
+        keeps_ = head.keeps_alive;
+        expects_continue_ = head.expects_continue;
+        framing_ = head.body();
+        body_ = body_decoder{framing_, bounds};
+        body_received_ = 0;
+        has_body_deadline_ = false;
+        if (framing_.how != framing::kind::none) ask_.set_source(this);
+        if (framing_.how == framing::kind::length && framing_.length > bounds.body)
+            refuse(status::content_too_large, "413: the body has " + std::to_string(framing_.length) +
+                                                  " bytes, and this server takes " + std::to_string(bounds.body) +
+                                                  " (RFC 9110 §15.5.14)");
+        return found.size;
+    }
+    void parse_next() {
+        const std::string_view bytes = link_.unused();
+        if (bytes.empty()) {
+            progress_ = {};
+            step_ = step::more;
+        } else {
+            link_.use(parse(bytes));
+        }
+    }
+    void refuse(http::status code, std::string sentence) {
+        step_ = step::refused;
+        refusal_status_ = code;
+        refusal_ = std::move(sentence);
+    }
+    /// Waits for the rest of a head. Returns false if the client has left.
+    task<bool> receive_head() {
+        if (!std::exchange(has_head_deadline_, true)) deadline_ = netnotes::detail::later(now(), server_.options.head_timeout);
+        const duration left = deadline_ - now();
+        bool is_late = left <= duration::zero(), is_more = false;
+        if (!is_late) {
+            link_.limit(left);
+            try {
+                is_more = co_await link_.receive(room_for_head);
+            } catch (const std::system_error& error) {
+                if (error.code() != std::errc::timed_out) throw;
+                is_late = true;
+            }
+        }
+        if (is_late)
+            refuse(status::request_timeout, "408: the head of the request did not arrive in time");
+        else if (is_more)
+            link_.use(parse(link_.unused()));
+        co_return is_late || is_more;
+    }
+
+    // ---- bodies
+
+    /// Decodes the beginning of the bytes, and returns the bytes of the body in it.
+    std::string_view decode(std::string_view bytes) {
+        const body_decoder::piece found = body_.next(bytes);
+        link_.use(found.consumed);
+        if (body_.is_refused()) fail_body(body_.refusal().status(), body_.refusal().message());
+        return found.data;
+    }
+    [[noreturn]] void fail_body(http::status code, const std::string& sentence) {
+        is_broken_ = true;
+        keeps_ = false;
+        lingers_ = true;
+        throw body_error{code, sentence};
+    }
+    /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the client
+    /// waits for it.
+    task<> receive_body() {
+        if (std::exchange(expects_continue_, false)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+        if (!out_.empty()) co_await flush();
+        if (!std::exchange(has_body_deadline_, true)) deadline_ = netnotes::detail::later(now(), server_.options.body_timeout);
+        const auto earned = std::chrono::seconds{body_received_ / (16 * 1024)};
+        const duration left = netnotes::detail::later(deadline_, earned) - now();
+        bool is_late = left <= duration::zero(), is_more = false;
+        if (!is_late) {
+            link_.limit(left);
+            try {
+                is_more = co_await link_.receive(room_for_body);
+            } catch (const std::system_error& error) {
+                is_broken_ = true;
+                if (error.code() != std::errc::timed_out) throw;
+                is_late = true;
+            }
+        }
+        if (is_late) fail_body(status::request_timeout, "408: the body of the request did not arrive in time");
+        if (!is_more) {
+            body_.end();
+            fail_body(body_.refusal().status(), body_.refusal().message());
+        }
+        body_received_ += link_.unused().size();
+    }
+    /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also does
+    /// so if the client waits for "100 Continue": it gets another answer, and may then send the body or not.
+    void forget_body_if_large() {
+        if (body_.is_done()) return;
+        const bool is_large = framing_.how == framing::kind::length && framing_.length > most_drained;
+        if (expects_continue_ || is_large || is_broken_) {
+            keeps_ = false;
+            lingers_ = true;
+        }
+    }
+    /// Discards the rest of the body. Returns false if the connection must end instead.
+    task<bool> drain() {
+        std::uint64_t size = 0;
+        lingers_ = true;
+        try {
+            for (;;) {
+                const auto piece = co_await next();
+                if (piece.empty()) break;
+                size += piece.size();
+                if (size > most_drained) co_return false;
+            }
+        } catch (const body_error&) {
+            co_return false;
+        }
+        lingers_ = false;
+        co_return true;
+    }
+
+    // ---- answers
+
+    [[nodiscard]] response refusal_answer(http::status code, const std::string& sentence) const {
+        return response{code, (server_.options.explains_refusals ? sentence : code.to_string()) + "\n"};
+    }
+    [[nodiscard]] static response failure_answer() {
+        return response{status::internal_server_error, "500: the server has failed\n"};
+    }
+    void report(const std::exception& error) const noexcept {
+        if (server_.options.on_error) server_.options.on_error(link_.peer(), error);
+    }
+    task<> flush() {
+        link_.limit(server_.options.send_timeout);
+        co_await link_.send(out_);
+        out_.clear();
+    }
+    /// Appends the answer to the others. Sends if there are too many, and if a body is too long to be gathered. Returns
+    /// the number of bytes of the body.
+    task<std::uint64_t> send(response& answer) {
+        const bool is_request = step_ == step::head;
+        head_context context;
+        context.date = server_.date();
+        context.is_head = is_request && ask_.method() == method::head;
+        context.minor_version = is_request ? ask_.minor_version() : 1;
+        context.keeps_alive = keeps_ && !server_.is_stopping();
+        if (out_.capacity() < 512) out_.reserve(512);
+        const body_coding how = write_head(out_, answer, context);
+        if (keeps_ && !context.keeps_alive) lingers_ = true;  // the client does not expect the end
+        keeps_ = context.keeps_alive;
+        if (how == body_coding::none) co_return 0;
+        if (answer.source) co_return co_await send_source(*answer.source, how);
+        const std::string_view body = answer.body;
+        const std::size_t gathered = body.size() <= most_gathered - std::min(most_gathered, out_.size()) ? body.size() : 0;
+        out_ += body.substr(0, gathered);
+        if (gathered < body.size() || out_.size() >= most_gathered) {
+            co_await flush();
+            if (gathered < body.size()) co_await link_.send(body);
+        }
+        co_return body.size();
+    }
+    task<std::uint64_t> send_source(body_source& from, body_coding how) {
+        if constexpr (std::is_same_v<Stream, async_stream>)
+            if (const auto* const file = dynamic_cast<const file_body*>(&from)) {
+                co_await flush();
+                input_file input{file->native_handle()};
+                const send_file_options part{file->bytes().first, file->bytes().count, {}};
+                const std::uint64_t done = co_await link_.stream.send_file(std::move(input), part);
+                if (done < part.count) throw std::runtime_error{"a file has become shorter while it was sent"};
+                co_return done;
+            }
+        // A generator may make many small pieces at once. A piece that another source has waited for is sent at once.
+        const bool gathers = dynamic_cast<const generated_body*>(&from) != nullptr;
+        const std::optional<std::uint64_t> promised = how == body_coding::length ? from.size() : std::nullopt;
+        std::uint64_t sent = 0;
+        for (;;) {
+            const auto bytes = co_await from.next();
+            const std::string_view piece = as_text(bytes);
+            if (piece.empty()) break;
+            sent += piece.size();
+            if (promised && sent > *promised) throw std::runtime_error{"a body has more bytes than its size() says"};
+            if (how == body_coding::chunked) out_ += write_chunk_head(piece.size());
+            out_ += piece;
+            if (how == body_coding::chunked) out_ += "\r\n";
+            if (!gathers || out_.size() >= room_for_body) co_await flush();
+        }
+        if (promised && sent < *promised) throw std::runtime_error{"a body has fewer bytes than its size() says"};
+        if (how == body_coding::chunked) out_ += last_chunk;
+        co_return sent;
+    }
+    void log(const response& answer, std::uint64_t sent) const {
+        access_entry entry;
+        const socket_address peer = link_.peer();
+        const std::string address = peer.is_ip() ? peer.ip().address().to_string() : "";
+        std::string line;
+        if (step_ == step::head) {
+            line.append(ask_.method_name()).append(" ").append(ask_.target().text());
+            line += ask_.minor_version() > 0 ? " HTTP/1.1" : " HTTP/1.0";
+            entry.referer = ask_.field("Referer").value_or("");
+            entry.user_agent = ask_.field("User-Agent").value_or("");
+        }
+        entry.peer = address;
+        entry.when = std::time(nullptr);
+        entry.request = line;
+        entry.status = answer.status.code();
+        entry.bytes = sent;
+        server_.options.on_access(access_line(entry));
+    }
+
+    peer_link<Stream>& link_;
+    server_state& server_;
+    Handler& handler_;
+    std::string out_;  // answers that are not sent yet
+    request ask_;
+    framing framing_{};
+    body_decoder body_;
+    head_progress progress_{};
+    std::string refusal_;
+    http::status refusal_status_{};
+    std::uint64_t body_received_ = 0;
+    netnotes::time_point deadline_{};  // of the head, then of the body
+    step step_ = step::more;
+    bool keeps_ = true, lingers_ = false, expects_continue_ = false, is_broken_ = false;
+    bool has_head_deadline_ = false, has_body_deadline_ = false;
+};
+
+/// The task of one connection.
+template <class Stream, class Handler>
+task<> converse(Stream stream, server_state& server, Handler& handler) {
+    using exchange = detail::exchange<Stream, Handler>;
+    peer_link<Stream> link{std::move(stream)};
+    for (;;) {
+        std::unique_ptr<exchange> busy;
+        link.limit(server.options.idle_timeout);
+        try {
+            if constexpr (has_lent_recv<Stream>) {
+                const auto bytes = co_await link.stream.recv();
+                if (!bytes.empty()) {
+                    busy = std::make_unique<exchange>(link, server, handler);
+                    busy->begin(as_text(bytes));
+                }
+            } else {
+                const bool is_more = co_await link.receive(4096);
+                if (is_more) {
+                    busy = std::make_unique<exchange>(link, server, handler);
+                    busy->begin();
+                }
+            }
+        } catch (const std::system_error&) {  // the client has left, or was silent for idle_timeout
+        }
+        if (!busy) co_return;
+        cut_link_guard guard{link};
+        const bool is_idle = co_await busy->run();
+        guard.disarm();
+        if (!is_idle) {
+            if (busy->lingers()) co_await link.linger();
+            co_return;
+        }
+    }
+}
+
+}  // namespace detail
+
+inline task<std::string> request::text() {
+    std::string all = std::exchange(body_, {});
+    while (source_) {
+        const auto piece = co_await source_->next();
+        if (piece.empty()) break;
+        all += as_text(piece);
+    }
+    co_return all;
+}
+inline task<std::span<const std::byte>> request::recv() {
+    if (source_) co_return co_await source_->next();
+    // The text stays where it is until the request ends, but it is given only once.
+    const bool is_first = !std::exchange(is_given_, true);
+    co_return is_first ? std::as_bytes(std::span<const char>{body_.data(), body_.size()}) : std::span<const std::byte>{};
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_EXCHANGE_HPP
+
+
 
 // netnotes/http/form.hpp: what a browser sends when a person presses a button: queries, forms, files and cookies
 // SPDX-License-Identifier: MIT
@@ -4796,6 +15283,1166 @@ inline std::string set_cookie::to_string() const {
 
 
 
+
+
+// netnotes/http/server.hpp: a web server is a function from a request to a response
+// SPDX-License-Identifier: MIT
+//
+//     task<http::response> hello(http::request& ask) {
+//         if (ask.path() != "/") co_return http::not_found(ask);
+//         co_return http::response{200, "Hello, " + ask.query("name").value_or("world") + "\n"};
+//     }
+//     int main() {
+//         stop_event stop;
+//         stop_on_signals signals{stop};
+//         event_loop loop;
+//         loop.run(http::serve({ipv6_address::any(), 8000}, hello), stop);      // curl 'localhost:8000/?name=Li'
+//     }
+//
+//        accept ──> connection ──> head, body ──> hello(ask) ──> answer ──┐
+//                       ^                                                 │ keep-alive: the next request may follow
+//                       └─────────────────────────────────────────────────┘
+//
+// Everything else is the server's: it reads heads strictly, bounds every size and every wait, answers HEAD, keeps
+// connections alive, survives handlers that throw and clients that reset, and stops in order. The pages below say how.
+//
+//     co_return http::response{200, "<p>hi", "text/html; charset=utf-8"};       a text
+//     co_return site.answer(ask);                                               a file: http/file.hpp
+//     co_return http::response{200, http::pieces(rows()), "text/csv"};          pieces of a generator: http/answer.hpp
+//
+//     const std::string body = co_await ask.text();                             the whole body of a POST, at most 1 MiB
+//     for (;;) { auto bytes = co_await ask.recv(); if (bytes.empty()) break; }   or piece by piece
+//
+// A handler that does not wait may return http::response instead of a task. All handlers run in the loop's thread, one
+// step at a time. So they need no lock, and a handler that computes for a second makes every client wait for a second.
+//
+// The port is 8000 here and not 6666, the port of the other lessons, because browsers refuse 6666 (`ERR_UNSAFE_PORT`).
+//
+// There is no TLS. For https:// put nginx in front, which then speaks HTTP to this server:
+//
+//     server { listen 443 ssl;  ssl_certificate ...;  ssl_certificate_key ...;
+//              location / { proxy_pass http://127.0.0.1:8000;  proxy_http_version 1.1;  proxy_set_header Host $host; } }
+//
+// Your own stream can stand below the server, too: `http::serve<encrypted>(...)` makes it from each async_stream. See
+// coro/byte_stream.hpp.
+//
+// On this page:  serve, converse
+// Below it:      http/exchange.hpp (server_options, one connection), http/answer.hpp, http/file.hpp, coro/serve.hpp
+// Beside it:     http/client.hpp
+// The notes:     TCP长/短连接的应用场景 (long and short connections), Python Internet 模块; examples 39 and 42
+
+#ifndef NETNOTES_HTTP_SERVER_HPP
+#define NETNOTES_HTTP_SERVER_HPP
+
+#include <utility>
+
+// netnotes/coro/serve.hpp: a server of tasks that no client ends
+// SPDX-License-Identifier: MIT
+//
+// A loop that accepts and spawns is quickly written. But it ends with the first client that resets its connection. A
+// handler that throws, or a crowd of clients that uses up all descriptors, ends it, too. The function serve() is this
+// loop with an answer to each of these cases. You write only the handler, which is the conversation with one client:
+//
+//     task<> echo(async_stream client) {
+//         for (;;) {
+//             auto bytes = co_await client.recv();
+//             if (bytes.empty()) co_return;
+//             co_await client.send_all(bytes);
+//         }
+//     }
+//     int main() {
+//         stop_event stop;
+//         stop_on_signals signals{stop};
+//         event_loop loop;
+//         loop.run(serve({ipv4_address::loopback(), 6666}, echo, {.max_connections = 1000}), stop);
+//     }
+//
+//        accept ──> handler(client) ──┬── returns ──> close                  and the next client takes its place
+//          ^                          ├── throws  ──> on_error, close
+//          └── room for one more <────┘   if a send was cut short: a reset, so that the peer can tell
+//
+//   a client resets, or a handler throws     on_error reports it, and the other clients do not notice
+//   a client sends nothing                   errc::timed_out after idle_timeout
+//   a client sends a byte now and then       errc::timed_out after request_timeout without an answer
+//   max_connections clients are connected    further clients wait in the kernel's queue until one leaves
+//   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms. on_error
+//                                            reports a client for which no memory is left after accept()
+//   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
+//     cancelled                              the end of the stream. Those still running after stop_grace are cancelled
+//
+// A handler may also take a stream of your own that is made from an async_stream, for example an encrypted stream: see
+// coro/byte_stream.hpp.
+//
+// If a send fails, the connection ends in a reset. If a handler throws between two sends of one answer, the connection
+// ends in order, and the peer cannot tell that bytes are missing. Such a handler must ask for a reset before it throws:
+//
+//     client.set_option(option::linger{std::chrono::seconds{0}});
+//     throw std::runtime_error{"half of the answer is missing"};
+//
+// On this page:  serve_options · serve
+// Below it:      coro/listener.hpp, coro/stream.hpp
+// Beside it:     server/reactor.hpp and server/blocking.hpp, servers without coroutines
+// The notes:     gevent版-TCP服务器 (the gevent server)
+
+#ifndef NETNOTES_CORO_SERVE_HPP
+#define NETNOTES_CORO_SERVE_HPP
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+// netnotes/coro/listener.hpp: a listener for tasks
+// SPDX-License-Identifier: MIT
+//
+// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of them,
+// and waits while the queue is empty:
+//
+//     task<> accept_all(async_listener listener) {
+//         for (;;) {
+//             auto next = co_await listener.accept();      // if no descriptor is free, it waits for one
+//             spawn(greet(std::move(next.stream)));
+//         }
+//     }
+//
+//        clients ── SYN ──> kernel ──> queue [ c | b | a ] ── accept() ──> a
+//
+// The function serve() in coro/serve.hpp is this loop with limits, timeouts and a clean stop.
+//
+// On this page:  async_listener
+// The notes:     gevent版-TCP服务器 (the gevent server); example 26
+
+#ifndef NETNOTES_CORO_LISTENER_HPP
+#define NETNOTES_CORO_LISTENER_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <new>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class accepting;
+}  // namespace detail
+
+/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second one gets
+/// std::logic_error. So does a task of another loop.
+class async_listener : public detail::async_socket {
+  public:
+    /// Creates a closed listener. Every operation on it fails with errc::bad_file_descriptor.
+    async_listener() noexcept = default;
+    /// Takes over a listening stream socket and makes it non-blocking. Without `loop` it uses the loop that runs in
+    /// this thread (std::logic_error if no loop runs). The listener must not outlive the loop. Throws std::system_error
+    /// if the loop's back end refuses the descriptor.
+    explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
+    explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, tcp_listener listening)
+        : async_listener{loop, std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, socket listening)
+        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
+
+    struct accepted;
+    /// Suspends until there is a connection, and returns it. A connection that ended in the queue is skipped.
+    ///
+    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM, or ENOSPC of the back end), it tries again
+    /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
+    /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
+    [[nodiscard]] detail::accepting accept();
+};
+/// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
+/// without a name. It may be empty, too, if the client has already reset the connection.
+struct async_listener::accepted {
+    accepted(async_stream&& connection, const socket_address& from) noexcept
+        : stream{std::move(connection)}, peer{from} {}
+    async_stream stream;
+    socket_address peer;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
+  public:
+    explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
+    async_listener::accepted await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
+        return {std::move(stream_), made_.peer};
+    }
+    bool attempt() noexcept override {
+        if (is_pausing() || !node_.readable) return false;
+        if (!made_.connection.is_open()) {
+            const bool is_decided = node_.intake ? accept_from_back_end() : accept_directly();
+            if (!is_decided) return false;
+        }
+        if (error_ == 0) register_connection();
+        if (!is_shortage(error_) && error_ != ENOSPC) return true;
+        error_ = 0;
+        pause(accept_pause);
+        return false;  // `readable` stays true, so the back end accepts nothing during the pause
+    }
+
+  private:
+    bool accept_directly() noexcept {
+        std::error_code error;
+        borrowed_socket listener{node_.descriptor()};
+        made_ = listener->accept(error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+    bool accept_from_back_end() noexcept {
+        int descriptor = -1;
+        do {
+            error_ = 0;
+            if (!node_.intake->accept(descriptor, error_)) return false;
+        } while (is_passed_over(error_));
+        if (error_ != 0) return true;
+        made_.connection = socket{descriptor, false};
+        std::error_code has_left;
+        made_.peer = made_.connection.peer_endpoint(has_left);
+        if (has_left) made_.peer = former_peer(descriptor);
+        return true;
+    }
+    /// Returns the peer of a connection that the peer has reset. The bytes that it sent can still be received, but
+    /// getpeername() fails with ENOTCONN. Linux answers SO_PEERNAME all the same, if the size is not above that of the
+    /// address. Returns an empty address if it does not.
+    static socket_address former_peer(int descriptor) noexcept {
+        constexpr int peer_name = 28;  // SO_PEERNAME, which some headers lack
+        for (socklen_t size : {socklen_t{sizeof(sockaddr_in6)}, socklen_t{sizeof(sockaddr_in)}}) {
+            socket_address peer;
+            if (::getsockopt(descriptor, SOL_SOCKET, peer_name, peer.data(), &size) != 0) continue;
+            peer.resize(size);
+            return peer;
+        }
+        return {};
+    }
+    /// Makes the stream. If the back end or the memory allocation fails, `made_` keeps the connection for the next
+    /// attempt.
+    void register_connection() noexcept {
+        try {
+            // The connection has the family of its peer. To ask the socket would cost a system call for each
+            // connection.
+            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
+        } catch (const std::system_error& failure) {
+            error_ = failure.code().value();
+        } catch (const std::bad_alloc&) {
+            error_ = ENOMEM;
+        }
+    }
+    socket::accepted made_;
+    async_stream stream_;
+};
+
+}  // namespace detail
+
+inline detail::accepting async_listener::accept() { return detail::accepting{node()}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_LISTENER_HPP
+
+
+
+
+
+// netnotes/coro/sync.hpp: tasks that wait for one another
+// SPDX-License-Identifier: MIT
+//
+// The tasks of a loop never run at the same time. A task gives up the thread only at co_await, and in
+// task_group::spawn(), which begins the new task at once. Between two such places, shared variables need no lock. But
+// tasks also need to wait for one another:
+//
+//        event        all wait until it is set                   "the configuration has been read"
+//        semaphore    at most n tasks at a time                  at most 100 connections
+//        mutex        one task at a time, across a co_await      one request at a time on a connection
+//        channel      passes values, and stores at most n        a producer that is too fast waits
+//
+//        try_send() and try_receive() do not wait: a full or empty channel is told by their result
+//
+//        producer ── send(1) send(2) send(3) waits ──> [1][2] ──> receive() ── consumer
+//                                               ^                     │
+//                                               └──── room again ─────┘
+//
+// The task that has waited longest is resumed first. A cancelled wait leaves the queue and takes nothing: no value,
+// permit or lock. If one of these is already reserved for the task, the cancellation comes too late: the task gets it.
+// A task whose result will be dropped is an exception: it lost in when_any(), or another task of its when_all() failed.
+// Then the value, permit or lock passes to the next waiting task. Values keep their order.
+//
+// These objects must outlive the tasks that wait for them; otherwise the wait throws std::logic_error. Use each object
+// only with tasks of one loop, in that loop's thread. Another thread uses event_loop::post().
+//
+// On this page:  async_event · async_semaphore · async_mutex · channel
+
+#ifndef NETNOTES_CORO_SYNC_HPP
+#define NETNOTES_CORO_SYNC_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+/// Links the awaiters that wait for one object, in order of arrival. The awaiters stay in their coroutine frames.
+class wait_queue {
+  public:
+    class waiter;
+    wait_queue() noexcept = default;
+    wait_queue(const wait_queue&) = delete;
+    wait_queue& operator=(const wait_queue&) = delete;
+    ~wait_queue();
+    [[nodiscard]] bool empty() const noexcept { return waiting_.first == nullptr; }
+    [[nodiscard]] waiter* first() const noexcept { return waiting_.first; }
+    /// Returns the first awaiter that has been granted the object but whose task has not been resumed yet.
+    [[nodiscard]] waiter* first_granted() const noexcept { return granted_.first; }
+
+  private:
+    struct list {
+        waiter* first = nullptr;
+        waiter* last = nullptr;
+    };
+    list waiting_, granted_;
+};
+
+/// Waits in a wait_queue. There are two ways to end the wait:
+/// - grant() reserves a permit or value. The task takes it when it is resumed, one turn later. If the task is withdrawn
+///   before that (it lost in when_any(), for example), give_back() passes the permit or value to the next awaiter.
+/// - serve() ends the wait at once. An event's waiter and a channel's sender have nothing to take.
+class wait_queue::waiter : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+
+  protected:
+    waiter() noexcept = default;
+    ~waiter() {
+        if (is_waiting()) leave();
+    }
+    /// Gives a grant back if the frame is destroyed while it waits. A class that overrides give_back() calls this in
+    /// its destructor.
+    void is_destroyed() noexcept {
+        if (state_ == state::granted) give_back();
+    }
+    /// Call in await_suspend(), and return its result. Enters the queue until serve() or grant(). `is_there()` returns
+    /// true if it could take the object; then the wait ends at once, or after one turn for the other tasks.
+    template <class Promise, class IsThere>
+    bool stand_in(wait_queue& queue, std::coroutine_handle<Promise> self, IsThere is_there) {
+        fiber& whose = self.promise().chain();
+        state_ = state::none;
+        if (whose.is_cancelled()) {
+            state_ = state::cancelled;
+            return hear_at_once(self, whose);
+        }
+        if (!is_there()) {
+            waits(self, whose);
+            queue_ = &queue;
+            enter(state::queued);
+            return true;
+        }
+        if (whose.loop().take_step()) return false;
+        if (is_final_) return leave_turn(self, whose);
+        waits(self, whose);
+        queue_ = &queue;
+        grant();
+        return true;
+    }
+    /// Call in await_resume(). Throws netnotes::cancelled, or std::logic_error if the queue was destroyed.
+    void finish() {
+        if (state_ == state::granted) {
+            leave();
+            decided();
+        }
+        switch (std::exchange(state_, state::none)) {
+            case state::none:
+            case state::queued:
+            case state::granted: return;
+            case state::cancelled: throw_cancelled();
+            case state::left_alone: throw std::logic_error{"the object that this task waited for was destroyed"};
+        }
+    }
+    /// Passes a grant to the next awaiter.
+    virtual void give_back() noexcept {}
+    bool is_final_ = false;  ///< true: a wait that ends at once cannot be cancelled before the task is resumed
+
+  public:
+    /// Ends the wait: it has succeeded.
+    void serve() noexcept {
+        leave();
+        state_ = state::none;
+        go_on();
+    }
+    /// Reserves what the task waits for. The task takes it when it is resumed.
+    void grant() noexcept {
+        if (state_ == state::queued) leave();
+        enter(state::granted);
+        comes_round();
+    }
+    /// Turns a grant into success, because the queue is being destroyed.
+    void keep() noexcept {
+        leave();
+        state_ = state::none;
+        decided();
+    }
+    /// Ends the wait with std::logic_error, because the queue is being destroyed.
+    void leave_alone() noexcept {
+        const bool stands_in_turn = state_ == state::granted;
+        leave();
+        state_ = state::left_alone;
+        if (stands_in_turn)
+            decided();
+        else
+            go_on();
+    }
+
+  private:
+    enum class state : unsigned char { none, queued, granted, cancelled, left_alone };
+    [[nodiscard]] list& place() const noexcept {
+        return state_ == state::granted ? queue_->granted_ : queue_->waiting_;
+    }
+    void enter(state as) noexcept {
+        state_ = as;
+        list& where = place();
+        behind_ = nullptr;
+        before_ = where.last;
+        (before_ ? before_->behind_ : where.first) = this;
+        where.last = this;
+    }
+    void leave() noexcept {
+        (before_ ? before_->behind_ : place().first) = behind_;
+        (behind_ ? behind_->before_ : place().last) = before_;
+    }
+    void cancelled() noexcept override {
+        if (state_ == state::granted && !chain().is_withdrawn()) return;
+        leave();
+        if (std::exchange(state_, state::cancelled) == state::queued) return go_on();
+        decided();
+        give_back();
+    }
+    wait_queue* queue_ = nullptr;
+    waiter* before_ = nullptr;
+    waiter* behind_ = nullptr;
+    state state_ = state::none;
+};
+
+inline wait_queue::~wait_queue() {
+    while (granted_.first) granted_.first->keep();
+    while (waiting_.first) waiting_.first->leave_alone();
+}
+
+}  // namespace detail
+
+/// A flag that tasks can wait for. It begins as not set. For tasks of one loop; it must outlive every wait.
+class async_event {
+  public:
+    class waiting;
+    /// Returns true from set() until reset().
+    [[nodiscard]] bool is_set() const noexcept { return is_set_; }
+    /// Sets the event and ends the wait of every waiting task. The tasks are resumed at the next turn, in order of
+    /// arrival.
+    void set() noexcept;
+    /// Clears the event, so that later waits suspend. Tasks that set() has released still resume.
+    void reset() noexcept { is_set_ = false; }
+    /// `co_await event.wait()` suspends until set(), and does not wait if the event is set. Throws netnotes::cancelled,
+    /// or std::logic_error if the event is destroyed during the wait.
+    [[nodiscard]] waiting wait() noexcept;
+
+  private:
+    bool is_set_ = false;
+    detail::wait_queue queue_;
+};
+
+/// A fixed number of permits. A permit gives itself back when it is destroyed. For tasks of one loop. The semaphore
+/// must outlive its permits and every wait.
+class async_semaphore {
+  public:
+    class permit;
+    class acquiring;
+    /// Makes a semaphore with this many free permits. With 0, acquire() never succeeds.
+    explicit async_semaphore(std::size_t permits) noexcept : free_{permits} {}
+    async_semaphore(const async_semaphore&) = delete;
+    async_semaphore& operator=(const async_semaphore&) = delete;
+    /// Destroys the semaphore. Every acquire() that has not returned throws std::logic_error. Permits must be gone.
+    ~async_semaphore() {
+        while (queue_.first_granted()) queue_.first_granted()->leave_alone();
+    }
+
+    /// `co_await semaphore.acquire()` suspends until a permit is free, and returns it. Tasks get permits in order of
+    /// arrival. Throws netnotes::cancelled, or std::logic_error if the semaphore is destroyed during the wait.
+    [[nodiscard]] acquiring acquire() noexcept;
+    /// Returns a permit, or an empty permit if no permit is free. Does not suspend.
+    [[nodiscard]] permit try_acquire() noexcept;
+    /// Returns the number of free permits.
+    [[nodiscard]] std::size_t available() const noexcept { return free_; }
+
+  private:
+    bool take() noexcept {
+        if (free_ == 0) return false;
+        --free_;
+        return true;
+    }
+    void give_back() noexcept;
+    std::size_t free_;
+    detail::wait_queue queue_;
+};
+
+/// Holds one permit of a semaphore until it is destroyed. It can be moved, not copied. Must not outlive the semaphore.
+class [[nodiscard]] async_semaphore::permit {
+  public:
+    /// Makes an empty permit.
+    permit() noexcept = default;
+    /// Takes the permit of `other`, which is empty afterwards.
+    permit(permit&& other) noexcept : semaphore_{std::exchange(other.semaphore_, nullptr)} {}
+    /// Gives the own permit back and takes that of `other`, which is empty afterwards.
+    permit& operator=(permit&& other) noexcept {
+        permit{std::move(other)}.swap(*this);
+        return *this;
+    }
+    /// Gives the permit back. If a task waits for it, the task that has waited longest gets it.
+    ~permit() {
+        if (semaphore_) semaphore_->give_back();
+    }
+    /// Exchanges the two permits.
+    void swap(permit& other) noexcept { std::swap(semaphore_, other.semaphore_); }
+    /// Returns true if it holds a permit, false if it is empty.
+    explicit operator bool() const noexcept { return semaphore_ != nullptr; }
+
+  private:
+    friend async_semaphore;
+    explicit permit(async_semaphore& from) noexcept : semaphore_{&from} {}
+    async_semaphore* semaphore_ = nullptr;
+};
+
+/// A semaphore with one permit: `auto guard = co_await mutex.lock();`. You need it only if other tasks must stay out
+/// *across* a co_await. For tasks of one loop; it must outlive its guards and every wait. A task that locks it twice
+/// waits for ever.
+class async_mutex {
+  public:
+    /// Holds the lock until it is destroyed.
+    using guard = async_semaphore::permit;
+    /// `co_await mutex.lock()` suspends until the mutex is free, and returns the guard. Tasks get the lock in order of
+    /// arrival. Throws netnotes::cancelled, or std::logic_error if the mutex is destroyed during the wait.
+    [[nodiscard]] async_semaphore::acquiring lock() noexcept;
+    /// Returns the guard, or an empty guard if the mutex is locked. Does not suspend.
+    [[nodiscard]] guard try_lock() noexcept { return semaphore_.try_acquire(); }
+
+  private:
+    async_semaphore semaphore_{1};
+};
+
+/// Passes values from task to task, in the order in which they were sent. Each value goes to one receiver. For tasks of
+/// one loop; it must outlive every wait.
+template <class T>
+class channel {
+  public:
+    class sending;
+    class receiving;
+    /// Makes a channel that stores at most `capacity` values. With 0, send() waits until a task receives the value.
+    explicit channel(std::size_t capacity) : capacity_{capacity} {}
+    channel(const channel&) = delete;
+    channel& operator=(const channel&) = delete;
+    /// Destroys the channel and the values in it. If a value is already reserved for a receiver, the receiver still
+    /// gets it. Every other waiting task throws std::logic_error.
+    ~channel();
+
+    /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
+    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
+    /// moving a T throws.
+    [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
+    /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
+    /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
+    /// channel is destroyed during the wait. If a move throws, the value stays in the channel.
+    [[nodiscard]] receiving receive() noexcept;
+    /// Passes the value on and returns true, if that needs no wait. Returns false if the channel is full; the value is
+    /// then not moved. Does not suspend. Throws std::logic_error if the channel is closed.
+    template <class Value = T>
+    [[nodiscard]] bool try_send(Value&& value);
+    /// Returns a value, or nullopt if the channel is empty. Does not suspend. See is_closed().
+    [[nodiscard]] std::optional<T> try_receive();
+    /// Closes the channel. Every send() throws from now on, even if it already waits. Stored values can still be
+    /// received. Waiting receivers get nullopt.
+    void close() noexcept;
+    /// Returns true after close().
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    /// Returns how many stored values can be received, at most `capacity`. A value that a cancelled receiver gave back
+    /// may be stored beyond that and is not counted.
+    [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
+    /// Returns how many values the channel can store.
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+
+  private:
+    [[nodiscard]] std::size_t left() const noexcept { return kept_.size() - granted_; }
+    /// Returns true if a value can be passed on now. A sender that has waited longer comes first.
+    [[nodiscard]] bool has_room() const noexcept {
+        return !receivers_.empty() || (senders_.empty() && left() < capacity_);
+    }
+    std::optional<T> take_front();
+    void let_sender_in();
+    void grant_next() noexcept;
+
+    std::size_t capacity_;
+    bool is_closed_ = false;
+    std::size_t granted_ = 0;  // number of stored values that are reserved for receivers that have yet to be resumed
+    std::deque<T> kept_;
+    detail::wait_queue senders_, receivers_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+class [[nodiscard]] async_event::waiting final : public detail::wait_queue::waiter {
+  public:
+    explicit waiting(async_event& event) noexcept : event_{event} { is_final_ = true; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        return stand_in(event_.queue_, self, [this] { return event_.is_set_; });
+    }
+    void await_resume() { finish(); }
+
+  private:
+    async_event& event_;
+};
+inline async_event::waiting async_event::wait() noexcept { return waiting{*this}; }
+inline void async_event::set() noexcept {
+    is_set_ = true;
+    while (!queue_.empty()) queue_.first()->serve();
+}
+
+class [[nodiscard]] async_semaphore::acquiring final : public detail::wait_queue::waiter {
+  public:
+    explicit acquiring(async_semaphore& from) noexcept : semaphore_{from} {}
+    ~acquiring() { is_destroyed(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        return stand_in(semaphore_.queue_, self, [this] { return semaphore_.take(); });
+    }
+    permit await_resume() {
+        finish();
+        return permit{semaphore_};
+    }
+
+  private:
+    void give_back() noexcept override { semaphore_.give_back(); }
+    async_semaphore& semaphore_;
+};
+inline async_semaphore::acquiring async_semaphore::acquire() noexcept { return acquiring{*this}; }
+inline async_semaphore::permit async_semaphore::try_acquire() noexcept { return take() ? permit{*this} : permit{}; }
+/// Passes the permit straight to the first waiting task, so that no other task can take it first.
+inline void async_semaphore::give_back() noexcept {
+    if (queue_.empty())
+        ++free_;
+    else
+        queue_.first()->grant();
+}
+inline async_semaphore::acquiring async_mutex::lock() noexcept { return semaphore_.acquire(); }
+
+template <class T>
+class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::waiter {
+  public:
+    explicit receiving(channel& from) noexcept : from_{&from} {}
+    ~receiving() { this->is_destroyed(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) {
+        has_value_ = false;
+        return this->stand_in(from_->receivers_, self, [this] {
+            if (from_->left() == 0) from_->let_sender_in();
+            has_value_ = from_->left() > 0;
+            if (has_value_) ++from_->granted_;
+            return has_value_ || from_->is_closed_;
+        });
+    }
+    std::optional<T> await_resume() {
+        this->finish();
+        if (!from_) return std::exchange(value_, std::nullopt);
+        if (has_value_) --from_->granted_;
+        if (from_->left() == 0) return std::nullopt;
+        return from_->take_front();
+    }
+
+  private:
+    friend channel;
+    friend sending;
+    void give_back() noexcept override {
+        if (!has_value_) return;
+        --from_->granted_;
+        from_->grant_next();
+    }
+    channel* from_;
+    bool has_value_ = false;  // one of the stored values is reserved for this receiver
+    std::optional<T> value_;  // the reserved value, if the channel was destroyed before this task was resumed
+};
+
+template <class T>
+class channel<T>::sending : public detail::wait_queue::waiter {
+  public:
+    sending(channel* to, T&& value) : to_{*to}, value_{std::move(value)} { this->is_final_ = true; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) {
+        return this->stand_in(to_.senders_, self, [this] { return hand_over(); });
+    }
+    void await_resume() {
+        this->finish();
+        if (was_refused_) throw std::logic_error{"this channel is closed"};
+    }
+
+  private:
+    friend channel;
+    friend receiving;
+    bool hand_over() {
+        if ((was_refused_ = to_.is_closed_)) return true;
+        if (!to_.has_room()) return false;
+        to_.kept_.push_back(std::move(value_));
+        to_.grant_next();
+        return true;
+    }
+    channel& to_;
+    T value_;
+    bool was_refused_ = false;
+};
+
+/// Stores the value of the first waiting sender, if there is one, and ends its wait. Call before a value is removed:
+/// one value more than `capacity_` fits until then.
+template <class T>
+void channel<T>::let_sender_in() {
+    if (senders_.empty() || left() > capacity_) return;
+    auto& sender = static_cast<sending&>(*senders_.first());
+    kept_.push_back(std::move(sender.value_));
+    sender.serve();
+}
+/// Removes the first value, and returns it. If a move throws, the value passes to the next receiver.
+template <class T>
+std::optional<T> channel<T>::take_front() {
+    struct keeping {
+        channel* from;
+        ~keeping() {
+            if (from) from->grant_next();
+        }
+    } unless_taken{this};
+    let_sender_in();  // first, because this may throw
+    std::optional<T> value{std::move(kept_.front())};
+    kept_.pop_front();
+    unless_taken.from = nullptr;
+    return value;
+}
+template <class T>
+template <class Value>
+bool channel<T>::try_send(Value&& value) {
+    if (is_closed_) throw std::logic_error{"this channel is closed"};
+    if (!has_room()) return false;
+    kept_.push_back(std::forward<Value>(value));
+    grant_next();
+    return true;
+}
+template <class T>
+std::optional<T> channel<T>::try_receive() {
+    if (left() == 0) let_sender_in();
+    if (left() == 0) return std::nullopt;
+    return take_front();
+}
+template <class T>
+void channel<T>::grant_next() noexcept {
+    if (left() == 0 || receivers_.empty()) return;
+    auto& receiver = static_cast<receiving&>(*receivers_.first());
+    receiver.has_value_ = true;
+    ++granted_;
+    receiver.grant();
+}
+template <class T>
+detail::awaited_once<typename channel<T>::sending, channel<T>*, T> channel<T>::send(T value) {
+    return detail::awaited_once<sending, channel*, T>{this, std::move(value)};
+}
+template <class T>
+typename channel<T>::receiving channel<T>::receive() noexcept {
+    return receiving{*this};
+}
+template <class T>
+void channel<T>::close() noexcept {
+    is_closed_ = true;
+    while (!receivers_.empty()) receivers_.first()->grant();
+    while (!senders_.empty()) {
+        static_cast<sending*>(senders_.first())->was_refused_ = true;
+        senders_.first()->serve();
+    }
+}
+template <class T>
+channel<T>::~channel() {
+    while (receivers_.first_granted()) {
+        auto& receiver = static_cast<receiving&>(*receivers_.first_granted());
+        receiver.from_ = nullptr;
+        if (receiver.has_value_) try {
+                receiver.value_.emplace(std::move(kept_.front()));
+                kept_.pop_front();
+            } catch (...) {
+                receiver.leave_alone();
+                continue;
+            }
+        receiver.keep();
+    }
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SYNC_HPP
+
+
+namespace netnotes {
+
+/// The limits of serve(), and its error report. No member has a destructor, so the struct may be a temporary in a
+/// co_await expression; g++ 12 destroys other temporaries twice there.
+struct serve_options {
+    std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
+    wait_time idle_timeout = std::chrono::minutes{5};
+    /// Cancels a handler if the peer has acknowledged no new byte of an answer for this time. It then reports
+    /// errc::timed_out. The cancellation may come up to a quarter later. It limits the time between answers, not the
+    /// life of a connection. Choose `never` if handlers may stay silent. Only for TCP. Must be above zero. The default,
+    /// nullopt, means four times idle_timeout.
+    std::optional<wait_time> request_timeout{};
+    wait_time stop_grace = std::chrono::seconds{2};  ///< after a stop, handlers may run for this time
+
+    /// Is called in the loop's thread with each exception that a handler throws, and with errc::timed_out after
+    /// request_timeout. nullptr reports nothing. The function must not throw or block.
+    void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
+                                                                                     const std::exception& failure) {
+        std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
+    };
+};
+static_assert(std::is_trivially_destructible_v<serve_options>);
+
+/// A function that returns task<>. Its parameters are (async_stream) or (async_stream, endpoint). For Unix sockets the
+/// second parameter is a socket_address. A client whose address is no IP address does not reach a handler that takes an
+/// endpoint: on_error reports it, and the connection is closed.
+template <class Handler>
+concept connection_handler =
+    std::is_invocable_r_v<task<>, Handler&, async_stream> ||
+    std::is_invocable_r_v<task<>, Handler&, async_stream, const socket_address&> ||
+    std::is_invocable_r_v<task<>, Handler&, async_stream, const endpoint&>;
+
+namespace detail {
+
+/// The address of a client. An IP address takes 56 bytes here, and not the 136 of a socket_address.
+class peer_name {
+  public:
+    peer_name(const socket_address& from, int descriptor)
+        : ip_{from.is_ip() ? from.ip() : endpoint{}},
+          other_{from.is_ip() ? nullptr : new named{from, cookie_of(descriptor)}} {}
+    [[nodiscard]] bool is_ip() const noexcept { return !other_; }
+    [[nodiscard]] socket_address get() const noexcept { return other_ ? other_->address : socket_address{ip_}; }
+    /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
+    /// the kernel's number of the socket must be the same, too.
+    [[nodiscard]] bool is_peer_of(int descriptor) const noexcept {
+        std::error_code is_gone;
+        const socket_address peer = borrowed_socket{descriptor}->peer_endpoint(is_gone);
+        return !is_gone && peer == get() && (is_ip() || other_->cookie == cookie_of(descriptor));
+    }
+
+  private:
+    struct named {
+        socket_address address;
+        std::uint64_t cookie;
+    };
+    /// Returns a number that no other socket has until the next boot (SO_COOKIE, Linux 4.6), or 0 if the system has none.
+    static std::uint64_t cookie_of(int descriptor) noexcept {
+        constexpr int cookie = 57;  // SO_COOKIE, which old headers lack
+        std::uint64_t value = 0;
+        socklen_t size = sizeof value;
+        return ::getsockopt(descriptor, SOL_SOCKET, cookie, &value, &size) == 0 ? value : 0;
+    }
+    endpoint ip_;
+    owner<named> other_;
+};
+
+template <class Handler>
+class [[nodiscard]] serving final : public joint_wait, private loop_timer {
+  public:
+    serving(async_listener&& listener, Handler&& handler, const serve_options& options)
+        : joint_wait{false},
+          handler_{std::move(handler)},
+          options_{options},
+          accepting_{accept_all(std::move(listener))} {
+        if (!options_.request_timeout)
+            options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
+        if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
+            *options_.request_timeout <= duration::zero())
+            throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
+    }
+    ~serving() {
+        while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { accepting_.begin(*this, later); });
+    }
+    void await_resume() { accepting_.take(); }  // throws, because accept_all() ends only by a failure or a cancellation
+
+  private:
+    /// A connection. part_ended() deletes it when its handler has ended.
+    class client final : public part<void>, private loop_timer {
+      public:
+        static void* operator new(std::size_t size) { return frames.take(size); }
+        static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+        client(serving& all, int descriptor, const socket_address& from, async_stream&& stream)
+            : part<void>{all.call(std::move(stream), from)},
+              older{all.clients_},
+              peer_{from, descriptor},
+              descriptor_{descriptor},
+              all_{all},
+              previous_{&all.clients_} {
+            if (older) older->previous_ = &older;
+            all.clients_ = this;
+            ++all.count_;
+            look_later();
+        }
+        ~client() override {
+            *previous_ = older;
+            if (older) older->previous_ = previous_;
+            --all_.count_;
+        }
+        void hear_no_more() noexcept {
+            if (is_there()) ::shutdown(descriptor_, SHUT_RD);
+        }
+
+        [[nodiscard]] socket_address peer() const { return peer_.get(); }
+        client* older;
+        bool has_timed_out = false;
+
+      private:
+        /// Returns true if the descriptor still belongs to this client. The handler owns the stream and may have closed
+        /// it. The kernel may then have given the number to another descriptor.
+        bool is_there() const noexcept { return peer_.is_peer_of(descriptor_); }
+        void look_later() noexcept {
+            if (*all_.options_.request_timeout == never || !peer_.is_ip()) return;
+            scheduler& loop = event_loop::current();
+            loop.arm(*this, later(loop.now(), *all_.options_.request_timeout / 4));
+        }
+        /// Runs after every quarter of request_timeout. It looks at how many bytes the peer has acknowledged, so
+        /// sending calls need not count.
+        void expired() noexcept override {
+            kernel_tcp_info now{};
+            socklen_t size = sizeof now;
+            // After a reset the kernel knows no numbers, and the connection counts as quiet. Its handler may still be
+            // waiting for something else.
+            const bool is_known = is_there() && ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) == 0;
+            if (is_known && std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
+            if (++quiet_quarters_ <= 4) return look_later();
+            has_timed_out = true;
+            fiber::cancel();
+        }
+
+        peer_name peer_;
+        int descriptor_;
+        unsigned char quiet_quarters_ = 0;
+        serving& all_;
+        client** previous_;
+        std::uint64_t acknowledged_ = 0;
+    };
+
+    task<> accept_all(async_listener listener) {
+        for (;;) {
+            while (count_ >= options_.max_connections) {
+                has_room_.reset();
+                co_await has_room_.wait();
+            }
+            auto accepted = co_await listener.accept();
+            bool is_short = false;
+            try {
+                const int descriptor = accepted.stream.native_handle();
+                accepted.stream.set_timeout(options_.idle_timeout);
+                auto* const made = new client{*this, descriptor, accepted.peer, std::move(accepted.stream)};
+                made->begin(*this);
+            } catch (const std::bad_alloc& failure) {  // this client is lost
+                is_short = true;
+                if (options_.on_error) options_.on_error(accepted.peer, failure);
+            }
+            if (is_short) co_await sleep_for(accept_pause);
+        }
+    }
+    /// Calls the handler. If it throws before it returns a task, that exception is treated like one from the task. A
+    /// handler that takes only the stream needs no frame around its task. Otherwise that frame owns the peer's address,
+    /// to which the handler's task may refer.
+    task<> call(async_stream&& stream, const socket_address& peer) {
+        try {
+            if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>)
+                return call_with(std::move(stream), peer);
+            else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>)
+                return call_with(std::move(stream), peer.ip());  // throws if the peer has no IP address
+            else
+                return handler_(std::move(stream));
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (...) {
+            return fail(std::current_exception());
+        }
+    }
+    template <class Peer>
+    task<> call_with(async_stream stream, Peer peer) {
+        co_await handler_(std::move(stream), std::as_const(peer));
+    }
+    static task<> fail(std::exception_ptr failure) {
+        std::rethrow_exception(std::move(failure));
+        co_return;
+    }
+    void part_ended(part_base& which) noexcept override {
+        if (&which == &accepting_) {  // the listener is closed
+            for (client* each = clients_; each; each = each->older) each->hear_no_more();
+            scheduler& loop = chain().loop();
+            if (clients_) loop.arm(*this, later(loop.now(), options_.stop_grace));
+            return;
+        }
+        auto* const one = static_cast<client*>(&which);
+        if (one->has_timed_out)
+            report(*one, std::make_exception_ptr(std::system_error{std::make_error_code(std::errc::timed_out)}));
+        else if (const std::exception_ptr thrown = one->exception(); thrown && !is_cancellation(thrown))
+            report(*one, thrown);
+        delete one;
+        has_room_.set();
+    }
+    void report(const client& one, const std::exception_ptr& thrown) noexcept {
+        if (!options_.on_error) return;
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::exception& failure) {
+            options_.on_error(one.peer(), failure);
+        } catch (...) {
+            options_.on_error(one.peer(), std::runtime_error{"the handler threw an object that is not a std::exception"});
+        }
+    }
+    void cancel_parts() noexcept override { accepting_.cancel(); }
+    void expired() noexcept override {  // stop_grace has passed
+        for (client* each = clients_; each; each = each->older) each->fiber::cancel();
+    }
+
+    Handler handler_;
+    serve_options options_;
+    client* clients_ = nullptr;
+    std::size_t count_ = 0;
+    async_event has_room_;
+    part<void> accepting_;
+};
+
+}  // namespace detail
+
+/// Accepts connections and runs handler(stream) or handler(stream, peer) for each, until it is cancelled, for example
+/// by the stop of event_loop::run(). Then it closes the listener, waits for the handlers, and throws
+/// netnotes::cancelled. It cancels handlers that have not ended after stop_grace.
+///
+/// Throws std::system_error if the listener fails, and std::invalid_argument if an option that must be above zero is
+/// not. All connections share one handler object. If it is a lambda, its captures live as long as the server.
+template <connection_handler Handler>
+task<> serve(async_listener listener, Handler handler, serve_options options = {}) {
+    detail::serving<Handler> all{std::move(listener), std::move(handler), options};
+    co_await all;
+}
+/// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
+template <connection_handler Handler>
+task<> serve(tcp_listener listener, Handler handler, serve_options options = {}) {
+    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
+    co_await all;
+}
+/// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
+/// errors of tcp_listener's constructor, for example errc::address_in_use.
+template <connection_handler Handler>
+task<> serve(endpoint where, Handler handler, serve_options options = {}) {
+    tcp_listener listener{where};
+    listener.set_option(option::no_delay{});
+    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
+    co_await all;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SERVE_HPP
+
+
+
+namespace netnotes::http {
+
+/// Serves the requests of one connection until it ends. For tests, and for connections that do not come from a listener.
+/// Throws std::system_error if the connection fails in the middle of an answer, and netnotes::cancelled if the task is
+/// cancelled. A limit that must be above zero and is not is std::invalid_argument.
+template <async_byte_stream Stream, request_handler Handler>
+task<> converse(Stream stream, Handler handler, server_options options = {}) {
+    detail::server_state state{options};
+    state.stops_with(co_await detail::own_chain{});
+    co_await detail::converse(std::move(stream), state, handler);
+}
+
+namespace detail {
+
+template <class Stream, class Handler>
+task<> serve_listener(async_listener listener, Handler handler, server_options options) {
+    server_state state{options};
+    state.stops_with(co_await own_chain{});
+    const auto talk = [&state, &handler](async_stream connection) {
+        return detail::converse<Stream, Handler>(Stream{std::move(connection)}, state, handler);
+    };
+    netnotes::serve_options limits;
+    limits.max_connections = options.max_connections;
+    limits.idle_timeout = options.idle_timeout;
+    limits.request_timeout = never;  // each wait has its own limit here
+    limits.stop_grace = options.stop_grace;
+    limits.on_error = options.on_error;
+    co_await netnotes::serve(std::move(listener), talk, limits);
+}
+
+}  // namespace detail
+
+/// Accepts connections and answers their requests until it is cancelled, for example by the stop of event_loop::run().
+/// Then it closes the listener and the idle connections. A handler that is running may end within stop_grace, and its
+/// answer says `Connection: close`. At last it throws netnotes::cancelled.
+///
+/// Throws std::system_error if the listener fails, and std::invalid_argument if a limit that must be above zero is not.
+/// All connections share one handler object.
+template <async_byte_stream Stream = async_stream, request_handler Handler>
+task<> serve(async_listener listener, Handler handler, server_options options = {}) {
+    return detail::serve_listener<Stream>(std::move(listener), std::move(handler), options);
+}
+/// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
+template <async_byte_stream Stream = async_stream, request_handler Handler>
+task<> serve(tcp_listener listener, Handler handler, server_options options = {}) {
+    async_listener accepting{std::move(listener)};
+    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+}
+/// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
+/// errors of tcp_listener's constructor, for example errc::address_in_use.
+template <async_byte_stream Stream = async_stream, request_handler Handler>
+task<> serve(endpoint where, Handler handler, server_options options = {}) {
+    tcp_listener listener{where};
+    listener.set_option(option::no_delay{});
+    async_listener accepting{std::move(listener)};
+    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_SERVER_HPP
 
 
 

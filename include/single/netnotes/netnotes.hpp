@@ -17793,6 +17793,10 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
+//     http/answer.hpp       the bytes of an answer, generators as bodies, the line of the log
+//     http/link.hpp         a connection, and the bytes of it that came too early
+//     http/exchange.hpp     one connection of a server: its limits, its waits, its end
+//     http/server.hpp       serve(): a web server is a function from a request to a response
 //
 // This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
 //
@@ -17803,50 +17807,270 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 #define NETNOTES_HTTP_HPP
 
 
-// netnotes/http/body.hpp: the bytes behind the head
+// netnotes/http/answer.hpp: the bytes of an answer, bodies that come in pieces, and the line of the log
 // SPDX-License-Identifier: MIT
 //
-// The head says where the body ends (see framing in http/head.hpp). If the sender does not know the length in advance,
-// it sends the body in chunks. Each chunk has its size before it, in hexadecimal digits, and the chunk of size 0 is the
-// end:
+// A handler returns a response: a status, fields and a body. The server adds the fields that say how the bytes travel, so
+// that no handler can make them wrong:
 //
-//        5\r\n                      5 bytes follow
-//        hello\r\n
-//        6;a=b\r\n                  6 bytes follow; behind the semicolon are extensions, which mean nothing to us
-//         world\r\n
-//        0\r\n                      the end
-//        Checksum: 1234\r\n         trailers: fields that the sender knew only now
-//        \r\n                       the end of the trailers
+//        http::response{200, "hello\n"}   ──>   HTTP/1.1 200 OK
+//                                               Date: Sun, 06 Nov 1994 08:49:37 GMT
+//                                               Content-Type: text/plain; charset=utf-8
+//                                               Content-Length: 6
 //
-// A decoder takes bytes as they come and returns the bytes of the body among them, as views. It copies nothing but
-// trailers.
+//                                               hello
 //
-//        http::body_decoder body{head.body(), bounds};
-//        while (!body.is_done() && !bytes.empty()) {
-//            const auto piece = body.next(bytes);
-//            if (body.is_refused()) throw bad_body{body.refusal().message()};
-//            use(piece.data);                                  // perhaps empty: these bytes were the frame of a chunk
-//            bytes.remove_prefix(piece.consumed);
-//        }
+//   the body is a text, or a source with a size    Content-Length
+//   a source without a size, to HTTP/1.1           Transfer-Encoding: chunked, and each piece is a chunk
+//   a source without a size, to HTTP/1.0           neither: the body ends with the connection
+//   the request was HEAD                           the same fields, and no body
+//   the status is 204 or 304                       no body, and no length of a body (RFC 9110 §8.6)
 //
-// Everything that a stranger can make large is counted: the body, the extensions, and the trailers. A size with more
-// than 16 digits would wrap around in 64 bits, and then two programs would see two bodies, so it is refused.
+// A long answer need not be in memory. A generator makes it piece by piece, and the server sends what it has, about 16 KiB
+// at once, before it asks for more:
 //
-// Trailers stay apart from the fields of the head. If a trailer could add Content-Length or Host to a message after it
-// was checked, the check would be worth nothing (RFC 9110 §6.5.1).
+//     generator<std::string> numbers() { for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n"; }
+//     co_return http::response{200, http::pieces(numbers()), "text/plain"};
 //
-// On this page:  body_decoder · write_chunk_head, last_chunk
-// Sources:       RFC 9112 §6.3, §7.1
+// On this page:  body_coding, write_head · pieces · access_entry, access_line
+// Below it:      http/message.hpp, coro/generator.hpp
+// Above it:      http/exchange.hpp
+// Sources:       RFC 9112 §6, §7; RFC 9110 §6.6.1 (Date), §8.6; Apache's combined log format
 
-#ifndef NETNOTES_HTTP_BODY_HPP
-#define NETNOTES_HTTP_BODY_HPP
+#ifndef NETNOTES_HTTP_ANSWER_HPP
+#define NETNOTES_HTTP_ANSWER_HPP
 
-#include <algorithm>
 #include <array>
+#include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+// netnotes/http/message.hpp: a request and a response, as values
+// SPDX-License-Identifier: MIT
+//
+// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
+//
+//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
+//        Host: example.com                 Content-Type: text/plain; charset=utf-8
+//                                          Content-Length: 6
+//
+//                                          hello
+//
+// Here both are values: they can be made by hand, changed, compared and tested without a network.
+//
+//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
+//        std::cout << ask.path();                                      // /notes
+//        std::cout << ask.query("page").value_or("1");                 // 2
+//
+//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
+//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
+//        http::redirect("/login/");
+//        http::not_found(ask);
+//
+// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
+// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
+// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
+// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
+//
+// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
+// chapters above this one derive from body_source, and this page only carries it.
+//
+// On this page:  body_source · request · response, not_found, redirect
+// Sources:       RFC 9112 §2; RFC 9110 §6
+// The notes:     Python Internet 模块
+
+#ifndef NETNOTES_HTTP_MESSAGE_HPP
+#define NETNOTES_HTTP_MESSAGE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// netnotes/http/date.hpp: points in time as HTTP writes them
+// SPDX-License-Identifier: MIT
+//
+//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
+//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
+//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
+//
+// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
+// the locale is German. Here names of days and months are always English.
+//
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
+// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+//
+// On this page:  time_point, write_date, read_date
+// Sources:       RFC 9110 §5.6.7
+
+#ifndef NETNOTES_HTTP_DATE_HPP
+#define NETNOTES_HTTP_DATE_HPP
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+
+
+namespace netnotes::http {
+
+/// A date of HTTP: seconds since 1970 in UTC, leap seconds not counted. std::chrono::floor<seconds> makes it out of
+/// system_clock::now().
+using time_point = std::chrono::sys_seconds;
+
+/// Returns the date as HTTP writes it, 29 characters: `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 to 9999 become
+/// the first or the last second of that range.
+[[nodiscard]] std::string write_date(time_point when);
+/// Reads a date in any of the three forms of RFC 9110 §5.6.7. Returns nullopt if the text is not such a date, if the
+/// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
+/// to be the name of a day. `now` decides the century where the year has two digits.
+[[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
+/// Reads a date, where `now` is the time of the system's clock.
+[[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
+    return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline constexpr std::array<std::string_view, 7> day_names{"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                           "Thursday", "Friday", "Saturday"};
+inline constexpr std::string_view month_names = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+/// Reads a date from left to right. After the first character that does not fit, everything fails.
+class date_reader {
+  public:
+    constexpr explicit date_reader(std::string_view text) noexcept : rest_{text} {}
+
+    constexpr bool skip(std::string_view what) noexcept {
+        if (!rest_.starts_with(what)) return false;
+        rest_.remove_prefix(what.size());
+        return true;
+    }
+    /// Reads exactly `digits` digits; with `is_padded` the first may be a space instead.
+    constexpr bool number(unsigned digits, int& value, bool is_padded = false) noexcept {
+        if (rest_.size() < digits) return false;
+        value = 0;
+        for (unsigned i = 0; i < digits; ++i) {
+            const char c = is_padded && i == 0 && rest_[0] == ' ' ? '0' : rest_[i];
+            if (netnotes::detail::digit_value(c) > 9) return false;
+            value = value * 10 + (c - '0');
+        }
+        rest_.remove_prefix(digits);
+        return true;
+    }
+    constexpr bool month(unsigned& value) noexcept {
+        const std::string_view name = rest_.substr(0, 3);
+        if (name.size() != 3) return false;
+        for (value = 1; value <= 12; ++value)
+            if (month_names.substr(std::size_t{3} * (value - 1), 3) == name) return skip(name);
+        return false;
+    }
+    /// Reads the name of a day: all of it, or its first three letters.
+    constexpr bool day_name(bool is_short) noexcept {
+        for (const std::string_view name : day_names)
+            if (skip(is_short ? name.substr(0, 3) : name)) return true;
+        return false;
+    }
+    constexpr bool time_of_day(int& hour, int& minute, int& second) noexcept {
+        return number(2, hour) && skip(":") && number(2, minute) && skip(":") && number(2, second);
+    }
+    [[nodiscard]] constexpr bool at_end() const noexcept { return rest_.empty(); }
+    [[nodiscard]] constexpr std::string_view rest() const noexcept { return rest_; }
+
+  private:
+    std::string_view rest_;
+};
+
+inline void put_digits(std::string& out, unsigned value, unsigned digits) {
+    for (unsigned weight = digits == 4 ? 1000 : 10; weight > 0; weight /= 10)
+        out += static_cast<char>('0' + value / weight % 10);
+}
+
+}  // namespace detail
+
+inline std::string write_date(time_point when) {
+    namespace chrono = std::chrono;
+    constexpr time_point first = chrono::sys_days{chrono::year{0} / 1 / 1};
+    constexpr time_point last = chrono::sys_days{chrono::year{10000} / 1 / 1} - chrono::seconds{1};
+    when = when < first ? first : when > last ? last : when;
+    const auto day = chrono::floor<chrono::days>(when);
+    const chrono::year_month_day date{day};
+    const auto second = static_cast<unsigned>((when - day).count());
+    std::string text;
+    text.reserve(29);
+    text += detail::day_names[chrono::weekday{day}.c_encoding()].substr(0, 3);
+    text += ", ";
+    detail::put_digits(text, static_cast<unsigned>(date.day()), 2);
+    text += ' ';
+    text += detail::month_names.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
+    text += ' ';
+    detail::put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+    text += ' ';
+    detail::put_digits(text, second / 3600, 2);
+    text += ':';
+    detail::put_digits(text, second / 60 % 60, 2);
+    text += ':';
+    detail::put_digits(text, second % 60, 2);
+    text += " GMT";
+    return text;
+}
+
+inline std::optional<time_point> read_date(std::string_view text, time_point now) noexcept {
+    namespace chrono = std::chrono;
+    int day = 0, year = 0, hour = 0, minute = 0, second = 0;
+    unsigned month = 0;
+    detail::date_reader in{text};
+    bool is_read = false;
+    if (const std::size_t comma = text.find(','); comma == 3) {  // Sun, 06 Nov 1994 08:49:37 GMT
+        is_read = in.day_name(true) && in.skip(", ") && in.number(2, day) && in.skip(" ") && in.month(month) &&
+                  in.skip(" ") && in.number(4, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
+                  in.skip(" GMT");
+    } else if (comma != text.npos) {  // Sunday, 06-Nov-94 08:49:37 GMT
+        is_read = in.day_name(false) && in.skip(", ") && in.number(2, day) && in.skip("-") && in.month(month) &&
+                  in.skip("-") && in.number(2, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
+                  in.skip(" GMT");
+        const int this_year = static_cast<int>(chrono::year_month_day{chrono::floor<chrono::days>(now)}.year());
+        year += this_year / 100 * 100;
+        if (year > this_year + 50) year -= 100;
+    } else {  // Sun Nov  6 08:49:37 1994
+        is_read = in.day_name(true) && in.skip(" ") && in.month(month) && in.skip(" ") && in.number(2, day, true) &&
+                  in.skip(" ") && in.time_of_day(hour, minute, second) && in.skip(" ") && in.number(4, year);
+    }
+    const chrono::year_month_day date{chrono::year{year}, chrono::month{month},
+                                      chrono::day{static_cast<unsigned>(day)}};
+    if (!is_read || !in.at_end() || year < 1 || !date.ok()) return std::nullopt;
+    if (hour > 23 || minute > 59 || second > 60) return std::nullopt;  // 60: a leap second, which is the next one here
+    return chrono::sys_days{date} + chrono::hours{hour} + chrono::minutes{minute} + chrono::seconds{second};
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_DATE_HPP
 
 // netnotes/http/fields.hpp: the lines between the first line and the body
 // SPDX-License-Identifier: MIT
@@ -18219,251 +18443,6 @@ inline void fields::set(std::string_view name, std::string_view value) {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_FIELDS_HPP
-
-// netnotes/http/head.hpp: the head of a message, as views
-// SPDX-License-Identifier: MIT
-//
-// The parser fills a head with views into the bytes that the caller holds:
-//
-//        bytes   G E T   / n o t e s   H T T P / 1 . 1 \r\n H o s t : a \r\n \r\n
-//                └─┬─┘   └───┬─────┘                        └──┬──┘ │
-//        head    method    target                        fields()[0].name, .value
-//
-// The views are valid as long as these bytes. Nothing is allocated: there is room for 100 fields in the head itself,
-// which makes it 3 KiB large on a 64-bit machine. A server needs one head for all of its connections, because nothing
-// waits between parsing and using it. to_request() makes a value that owns its texts.
-//
-// On this page:  framing · message_head, request_head, response_head · to_request, to_response
-// Sources:       RFC 9112 §6.3, §9.3
-// Beside it:     http/parser.hpp, which fills a head; http/message.hpp, the values
-
-#ifndef NETNOTES_HTTP_HEAD_HPP
-#define NETNOTES_HTTP_HEAD_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string_view>
-
-
-// netnotes/http/message.hpp: a request and a response, as values
-// SPDX-License-Identifier: MIT
-//
-// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
-//
-//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
-//        Host: example.com                 Content-Type: text/plain; charset=utf-8
-//                                          Content-Length: 6
-//
-//                                          hello
-//
-// Here both are values: they can be made by hand, changed, compared and tested without a network.
-//
-//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
-//        std::cout << ask.path();                                      // /notes
-//        std::cout << ask.query("page").value_or("1");                 // 2
-//
-//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
-//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
-//        http::redirect("/login/");
-//        http::not_found(ask);
-//
-// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
-// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
-// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
-// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
-//
-// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
-//
-// On this page:  body_source · request · response, not_found, redirect
-// Sources:       RFC 9112 §2; RFC 9110 §6
-// The notes:     Python Internet 模块
-
-#ifndef NETNOTES_HTTP_MESSAGE_HPP
-#define NETNOTES_HTTP_MESSAGE_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-
-// netnotes/http/date.hpp: points in time as HTTP writes them
-// SPDX-License-Identifier: MIT
-//
-//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
-//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
-//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
-//
-// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
-// the locale is German. Here names of days and months are always English.
-//
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
-//
-// On this page:  time_point, write_date, read_date
-// Sources:       RFC 9110 §5.6.7
-
-#ifndef NETNOTES_HTTP_DATE_HPP
-#define NETNOTES_HTTP_DATE_HPP
-
-#include <array>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
-
-
-namespace netnotes::http {
-
-/// A date of HTTP: seconds since 1970 in UTC, leap seconds not counted. std::chrono::floor<seconds> makes it out of
-/// system_clock::now().
-using time_point = std::chrono::sys_seconds;
-
-/// Returns the date as HTTP writes it, 29 characters: `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 to 9999 become
-/// the first or the last second of that range.
-[[nodiscard]] std::string write_date(time_point when);
-/// Reads a date in any of the three forms of RFC 9110 §5.6.7. Returns nullopt if the text is not such a date, if the
-/// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
-/// to be the name of a day. `now` decides the century where the year has two digits.
-[[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
-/// Reads a date, where `now` is the time of the system's clock.
-[[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
-    return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
-}
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-inline constexpr std::array<std::string_view, 7> day_names{"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                           "Thursday", "Friday", "Saturday"};
-inline constexpr std::string_view month_names = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-/// Reads a date from left to right. After the first character that does not fit, everything fails.
-class date_reader {
-  public:
-    constexpr explicit date_reader(std::string_view text) noexcept : rest_{text} {}
-
-    constexpr bool skip(std::string_view what) noexcept {
-        if (!rest_.starts_with(what)) return false;
-        rest_.remove_prefix(what.size());
-        return true;
-    }
-    /// Reads exactly `digits` digits; with `is_padded` the first may be a space instead.
-    constexpr bool number(unsigned digits, int& value, bool is_padded = false) noexcept {
-        if (rest_.size() < digits) return false;
-        value = 0;
-        for (unsigned i = 0; i < digits; ++i) {
-            const char c = is_padded && i == 0 && rest_[0] == ' ' ? '0' : rest_[i];
-            if (netnotes::detail::digit_value(c) > 9) return false;
-            value = value * 10 + (c - '0');
-        }
-        rest_.remove_prefix(digits);
-        return true;
-    }
-    constexpr bool month(unsigned& value) noexcept {
-        const std::string_view name = rest_.substr(0, 3);
-        if (name.size() != 3) return false;
-        for (value = 1; value <= 12; ++value)
-            if (month_names.substr(std::size_t{3} * (value - 1), 3) == name) return skip(name);
-        return false;
-    }
-    /// Reads the name of a day: all of it, or its first three letters.
-    constexpr bool day_name(bool is_short) noexcept {
-        for (const std::string_view name : day_names)
-            if (skip(is_short ? name.substr(0, 3) : name)) return true;
-        return false;
-    }
-    constexpr bool time_of_day(int& hour, int& minute, int& second) noexcept {
-        return number(2, hour) && skip(":") && number(2, minute) && skip(":") && number(2, second);
-    }
-    [[nodiscard]] constexpr bool at_end() const noexcept { return rest_.empty(); }
-    [[nodiscard]] constexpr std::string_view rest() const noexcept { return rest_; }
-
-  private:
-    std::string_view rest_;
-};
-
-inline void put_digits(std::string& out, unsigned value, unsigned digits) {
-    for (unsigned weight = digits == 4 ? 1000 : 10; weight > 0; weight /= 10)
-        out += static_cast<char>('0' + value / weight % 10);
-}
-
-}  // namespace detail
-
-inline std::string write_date(time_point when) {
-    namespace chrono = std::chrono;
-    constexpr time_point first = chrono::sys_days{chrono::year{0} / 1 / 1};
-    constexpr time_point last = chrono::sys_days{chrono::year{10000} / 1 / 1} - chrono::seconds{1};
-    when = when < first ? first : when > last ? last : when;
-    const auto day = chrono::floor<chrono::days>(when);
-    const chrono::year_month_day date{day};
-    const auto second = static_cast<unsigned>((when - day).count());
-    std::string text;
-    text.reserve(29);
-    text += detail::day_names[chrono::weekday{day}.c_encoding()].substr(0, 3);
-    text += ", ";
-    detail::put_digits(text, static_cast<unsigned>(date.day()), 2);
-    text += ' ';
-    text += detail::month_names.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
-    text += ' ';
-    detail::put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    text += ' ';
-    detail::put_digits(text, second / 3600, 2);
-    text += ':';
-    detail::put_digits(text, second / 60 % 60, 2);
-    text += ':';
-    detail::put_digits(text, second % 60, 2);
-    text += " GMT";
-    return text;
-}
-
-inline std::optional<time_point> read_date(std::string_view text, time_point now) noexcept {
-    namespace chrono = std::chrono;
-    int day = 0, year = 0, hour = 0, minute = 0, second = 0;
-    unsigned month = 0;
-    detail::date_reader in{text};
-    bool is_read = false;
-    if (const std::size_t comma = text.find(','); comma == 3) {  // Sun, 06 Nov 1994 08:49:37 GMT
-        is_read = in.day_name(true) && in.skip(", ") && in.number(2, day) && in.skip(" ") && in.month(month) &&
-                  in.skip(" ") && in.number(4, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
-                  in.skip(" GMT");
-    } else if (comma != text.npos) {  // Sunday, 06-Nov-94 08:49:37 GMT
-        is_read = in.day_name(false) && in.skip(", ") && in.number(2, day) && in.skip("-") && in.month(month) &&
-                  in.skip("-") && in.number(2, year) && in.skip(" ") && in.time_of_day(hour, minute, second) &&
-                  in.skip(" GMT");
-        const int this_year = static_cast<int>(chrono::year_month_day{chrono::floor<chrono::days>(now)}.year());
-        year += this_year / 100 * 100;
-        if (year > this_year + 50) year -= 100;
-    } else {  // Sun Nov  6 08:49:37 1994
-        is_read = in.day_name(true) && in.skip(" ") && in.month(month) && in.skip(" ") && in.number(2, day, true) &&
-                  in.skip(" ") && in.time_of_day(hour, minute, second) && in.skip(" ") && in.number(4, year);
-    }
-    const chrono::year_month_day date{chrono::year{year}, chrono::month{month},
-                                      chrono::day{static_cast<unsigned>(day)}};
-    if (!is_read || !in.at_end() || year < 1 || !date.ok()) return std::nullopt;
-    if (hour > 23 || minute > 59 || second > 60) return std::nullopt;  // 60: a leap second, which is the next one here
-    return chrono::sys_days{date} + chrono::hours{hour} + chrono::minutes{minute} + chrono::seconds{second};
-}
-
-}  // namespace netnotes::http
-
-#endif  // NETNOTES_HTTP_DATE_HPP
-
 
 // netnotes/http/media.hpp: what kind of text or picture a body is
 // SPDX-License-Identifier: MIT
@@ -19117,6 +19096,7 @@ class request {
     http::fields fields_;
     std::string body_;
     body_source* source_ = nullptr;
+    bool is_given_ = false;  // recv() has returned body_
 };
 
 /// A response: status, fields, and a body. The server adds Date, Content-Length or Transfer-Encoding, and Connection.
@@ -19199,6 +19179,246 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 }  // namespace netnotes
 
 #endif  // NETNOTES_HTTP_MESSAGE_HPP
+
+
+namespace netnotes::http {
+
+/// Says how the body of an answer travels.
+enum class body_coding : std::uint8_t {
+    none,         ///< there is no body: HEAD, 204, 304
+    length,       ///< Content-Length
+    chunked,      ///< Transfer-Encoding: chunked
+    until_close,  ///< the end of the connection is the end of the body
+};
+/// Says what a head depends on besides the response.
+struct head_context {
+    std::string_view date{};   ///< the value of the field Date
+    bool is_head = false;      ///< the request was HEAD
+    int minor_version = 1;     ///< of the request
+    bool keeps_alive = true;   ///< the connection can carry one more request
+};
+/// Appends the head of an answer to `to`, and returns how its body must follow. Sets `keeps_alive` to false if the
+/// response has a field `Connection: close`, or if the body ends with the connection.
+///
+/// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
+/// Date, unless `date` is empty. The status must not be 1xx. The fields cannot hold a line's end: see fields::add().
+body_coding write_head(std::string& to, const response& answer, head_context& context);
+
+/// Returns a body that is made piece by piece. Empty pieces are skipped. If the generator throws, the connection ends in a reset, so that the client can tell that a part is missing.
+[[nodiscard]] std::unique_ptr<body_source> pieces(generator<std::string> from);
+
+/// What a line of the access log says.
+struct access_entry {
+    std::string_view peer{};     ///< the client's address, without its port
+    std::time_t when = 0;        ///< seconds since 1970
+    std::string_view request{};  ///< the first line of the request
+    int status = 0;
+    std::uint64_t bytes = 0;     ///< of the body that was sent
+    std::string_view referer{}, user_agent{};  ///< fields of the request; empty: "-"
+};
+/// Returns a line in the combined format of Apache and nginx, without its end and in UTC:
+///
+///     192.0.2.1 - - [06/Nov/1994:08:49:37 +0000] "GET / HTTP/1.1" 200 6 "-" "curl/7.88.1"
+///
+/// A client chooses the request and two fields. So they are made visible and quoted: no client can forge a line or
+/// control the terminal that shows the log. At most 1,000 bytes of each are shown.
+[[nodiscard]] std::string access_line(const access_entry& entry);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline void append_number(std::string& to, std::uint64_t number) {
+    std::array<char, 20> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    to.append(digits.data(), end);
+}
+class generated_body final : public body_source {
+  public:
+    explicit generated_body(generator<std::string> from) noexcept : from_{std::move(from)} {}
+    task<std::span<const std::byte>> next() override {
+        for (;;) {
+            std::string* const piece = from_.next();
+            if (!piece) co_return std::span<const std::byte>{};
+            if (!piece->empty()) co_return std::as_bytes(std::span<const char>{piece->data(), piece->size()});
+        }
+    }
+
+  private:
+    generator<std::string> from_;
+};
+
+}  // namespace detail
+
+inline body_coding write_head(std::string& to, const response& answer, head_context& context) {
+    const bool may_have_body = answer.status.allows_body();
+    const std::optional<std::uint64_t> size = answer.source ? answer.source->size() : std::optional{answer.body.size()};
+    body_coding how = body_coding::length;
+    if (!may_have_body)
+        how = body_coding::none;
+    else if (!size)
+        how = context.minor_version > 0 ? body_coding::chunked : body_coding::until_close;
+    // A HEAD request is answered with the fields that GET would have, so the connection does not end with this body.
+    if (how == body_coding::until_close && !context.is_head) context.keeps_alive = false;
+
+    to += "HTTP/1.1 ";
+    detail::append_number(to, static_cast<std::uint64_t>(answer.status.code()));
+    to += ' ';
+    to += answer.status.reason();
+    to += "\r\n";
+    if (!context.date.empty()) {
+        to += "Date: ";
+        to += context.date;
+        to += "\r\n";
+    }
+    for (const auto& [name, value] : answer.fields) {
+        switch (name.size()) {
+            case 4:
+                if (!context.date.empty() && same_name(name, "date")) continue;
+                break;
+            case 10:
+                if (same_name(name, "connection")) continue;
+                break;
+            case 14:
+                if (same_name(name, "content-length")) continue;
+                break;
+            case 17:
+                if (same_name(name, "transfer-encoding")) continue;
+                break;
+            default: break;
+        }
+        to += name;
+        to += ": ";
+        to += value;
+        to += "\r\n";
+    }
+    if (context.keeps_alive && answer.fields.has_element("connection", "close")) context.keeps_alive = false;
+    if (!context.keeps_alive)
+        to += "Connection: close\r\n";
+    else if (context.minor_version == 0)
+        to += "Connection: keep-alive\r\n";  // in HTTP/1.0 it is the exception
+    if (how == body_coding::length) {
+        to += "Content-Length: ";
+        detail::append_number(to, *size);
+        to += "\r\n";
+    } else if (how == body_coding::chunked) {
+        to += "Transfer-Encoding: chunked\r\n";
+    }
+    to += "\r\n";
+    return context.is_head ? body_coding::none : how;
+}
+
+inline std::unique_ptr<body_source> pieces(generator<std::string> from) {
+    return std::make_unique<detail::generated_body>(std::move(from));
+}
+
+inline std::string access_line(const access_entry& entry) {
+    constexpr std::size_t most = 1000;
+    const auto shown = [](std::string_view text) { return text.empty() ? std::string{"\"-\""} : quoted(text.substr(0, most)); };
+    // "Sun, 06 Nov 1994 08:49:37 GMT" has all parts of "06/Nov/1994:08:49:37".
+    const std::string date = write_date(time_point{std::chrono::seconds{entry.when}});
+    const std::string_view parts{date};
+    std::string line{entry.peer.empty() ? std::string_view{"-"} : entry.peer};
+    line += " - - [";
+    line += parts.substr(5, 2);
+    line += '/';
+    line += parts.substr(8, 3);
+    line += '/';
+    line += parts.substr(12, 4);
+    line += ':';
+    line += parts.substr(17, 8);
+    line += " +0000] ";
+    line += shown(entry.request);
+    line += ' ';
+    detail::append_number(line, static_cast<std::uint64_t>(entry.status));
+    line += ' ';
+    detail::append_number(line, entry.bytes);
+    line += ' ';
+    line += shown(entry.referer);
+    line += ' ';
+    return line += shown(entry.user_agent);
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_ANSWER_HPP
+
+// netnotes/http/body.hpp: the bytes behind the head
+// SPDX-License-Identifier: MIT
+//
+// The head says where the body ends (see framing in http/head.hpp). If the sender does not know the length in advance,
+// it sends the body in chunks. Each chunk has its size before it, in hexadecimal digits, and the chunk of size 0 is the
+// end:
+//
+//        5\r\n                      5 bytes follow
+//        hello\r\n
+//        6;a=b\r\n                  6 bytes follow; behind the semicolon are extensions, which mean nothing to us
+//         world\r\n
+//        0\r\n                      the end
+//        Checksum: 1234\r\n         trailers: fields that the sender knew only now
+//        \r\n                       the end of the trailers
+//
+// A decoder takes bytes as they come and returns the bytes of the body among them, as views. It copies nothing but
+// trailers.
+//
+//        http::body_decoder body{head.body(), bounds};
+//        while (!body.is_done() && !bytes.empty()) {
+//            const auto piece = body.next(bytes);
+//            if (body.is_refused()) throw bad_body{body.refusal().message()};
+//            use(piece.data);                                  // perhaps empty: these bytes were the frame of a chunk
+//            bytes.remove_prefix(piece.consumed);
+//        }
+//
+// Everything that a stranger can make large is counted: the body, the extensions, and the trailers. A size with more
+// than 16 digits would wrap around in 64 bits, and then two programs would see two bodies, so it is refused.
+//
+// Trailers stay apart from the fields of the head. If a trailer could add Content-Length or Host to a message after it
+// was checked, the check would be worth nothing (RFC 9110 §6.5.1).
+//
+// On this page:  body_decoder · write_chunk_head, last_chunk
+// Sources:       RFC 9112 §6.3, §7.1
+
+#ifndef NETNOTES_HTTP_BODY_HPP
+#define NETNOTES_HTTP_BODY_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+
+// netnotes/http/head.hpp: the head of a message, as views
+// SPDX-License-Identifier: MIT
+//
+// The parser fills a head with views into the bytes that the caller holds:
+//
+//        bytes   G E T   / n o t e s   H T T P / 1 . 1 \r\n H o s t : a \r\n \r\n
+//                └─┬─┘   └───┬─────┘                        └──┬──┘ │
+//        head    method    target                        fields()[0].name, .value
+//
+// The views are valid as long as these bytes. Nothing is allocated: there is room for 100 fields in the head itself,
+// which makes it 3 KiB large on a 64-bit machine. A server needs one head for all of its connections, because nothing
+// waits between parsing and using it. to_request() makes a value that owns its texts.
+//
+// On this page:  framing · message_head, request_head, response_head · to_request, to_response
+// Sources:       RFC 9112 §6.3, §9.3
+// Beside it:     http/parser.hpp, which fills a head; http/message.hpp, the values
+
+#ifndef NETNOTES_HTTP_HEAD_HPP
+#define NETNOTES_HTTP_HEAD_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
 
 
 
@@ -20329,6 +20549,64 @@ inline void body_decoder::parse_trailers() {
 #endif  // NETNOTES_HTTP_BODY_HPP
 
 
+// netnotes/http/exchange.hpp: one connection of a web server, from its first byte to its last
+// SPDX-License-Identifier: MIT
+//
+// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. All of the trouble is in what may
+// happen between these steps, and each case has an answer here:
+//
+//        recv ──> head whole? ──yes──> handler(request) ──> answer ──> out ──┐   another head is there already:
+//          ^          │no: keep the rest, until the head's deadline          │   do not send yet (pipelining)
+//          │          v                                                      │
+//          └── receive more                     send all answers together <──┘
+//
+//   a head comes in pieces          the rest is kept in memory that is freed when it is used up
+//   a head comes too slowly         408 after head_timeout, counted from the head's first byte
+//   bytes that are no request       400 and a sentence that names the line, and the connection ends
+//   the handler reads no body       up to 64 KiB of it are discarded, and beyond that the connection ends
+//   `Expect: 100-continue`          "100 Continue" when the handler first waits for the body, not before
+//   the handler throws              500 without details; on_error gets them
+//   an answer cannot be finished    a reset, so that the client can tell
+//   the server ends the connection  while the client may still send: it stops sending and reads on for a while. A close
+//                                   at once would become a reset, and a reset may destroy the answer on its way
+//                                   (RFC 9112 §9.6)
+//
+// While a connection is idle it holds neither a buffer nor a request, only the frame of its task.
+//
+// On this page:  server_options · body_error · request_handler · detail::exchange
+// Below it:      http/link.hpp, http/parser.hpp, http/body.hpp, http/answer.hpp, http/file.hpp
+// Above it:      http/server.hpp, which accepts the connections
+// Sources:       RFC 9112 §6, §9; RFC 9110 §10.1.1 (Expect)
+
+#ifndef NETNOTES_HTTP_EXCHANGE_HPP
+#define NETNOTES_HTTP_EXCHANGE_HPP
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+
+
+
+
+
+
 
 // netnotes/http/file.hpp: a folder of files for the web, which no path leaves
 // SPDX-License-Identifier: MIT
@@ -20878,6 +21156,668 @@ inline task<std::span<const std::byte>> file_body::next() {
 
 #endif  // NETNOTES_HTTP_FILE_HPP
 
+// netnotes/http/link.hpp: a connection, and the bytes of it that came too early
+// SPDX-License-Identifier: MIT
+//
+// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body, or
+// three requests at once. A link keeps the bytes that belong to what comes next:
+//
+//        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
+//                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
+//
+// The memory is freed when all bytes are used, so an idle connection holds none.
+//
+// On this page:  for authors of servers and clients: detail::peer_link, detail::cut_link_guard
+// Below it:      coro/byte_stream.hpp
+// Above it:      http/exchange.hpp (a server's connection), http/client.hpp
+
+#ifndef NETNOTES_HTTP_LINK_HPP
+#define NETNOTES_HTTP_LINK_HPP
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+
+namespace netnotes::http::detail {
+
+template <class Stream>
+concept has_lent_recv = requires(Stream& stream) {
+    { std::declval<netnotes::detail::await_result<decltype(stream.recv())>>() } -> std::convertible_to<std::span<std::byte>>;
+};
+
+/// A stream, the received bytes that were not used yet, and the limit of each wait.
+template <class Stream>
+class peer_link {
+  public:
+    explicit peer_link(Stream&& taken) : stream{std::move(taken)} {}
+
+    /// Limits each of the next waits.
+    void limit(duration time) {
+        if constexpr (requires { stream.set_timeout(time); })
+            stream.set_timeout(time);
+        else
+            limit_ = time;
+    }
+    /// Receives more bytes behind the kept ones, at most `room`. Returns false at the end of the stream.
+    task<bool> receive(std::size_t room) {
+        drop_used();
+        const std::size_t old = kept_.size();
+        kept_.resize(old + room);
+        const mutable_buffer place{std::span{kept_}.subspan(old)};
+        std::size_t size = 0;
+        try {
+            if constexpr (requires { stream.set_timeout(limit_); })
+                size = co_await stream.recv(place);
+            else
+                size = co_await with_timeout(limit_, stream.recv(place));
+        } catch (...) {
+            kept_.resize(old);
+            throw;
+        }
+        kept_.resize(old + size);
+        co_return size > 0;
+    }
+    /// Sends all bytes. The limit holds for each wait, so a client that takes bytes now and then is not cut off.
+    task<> send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            std::size_t size = 0;
+            if constexpr (requires { stream.set_timeout(limit_); })
+                size = co_await stream.send(bytes);
+            else
+                size = co_await with_timeout(limit_, stream.send(bytes));
+            bytes.remove_prefix(size);
+        }
+    }
+    /// Returns the kept bytes that were not used.
+    [[nodiscard]] std::string_view unused() const noexcept { return std::string_view{kept_}.substr(begin_); }
+    /// Marks bytes as used. They stay in their place until the next receive() or drop_used().
+    void use(std::size_t size) noexcept { begin_ += size; }
+    void keep(std::string_view bytes) {
+        drop_used();
+        kept_ += bytes;
+    }
+    /// Removes the used bytes, and frees the memory if no byte is left.
+    void drop_used() {
+        if (begin_ < kept_.size())
+            kept_.erase(0, begin_);
+        else
+            std::string{}.swap(kept_);
+        begin_ = 0;
+    }
+    [[nodiscard]] socket_address peer() const noexcept {
+        if constexpr (requires { stream.peer_endpoint(); }) {
+            try {
+                return stream.peer_endpoint();
+            } catch (const std::system_error&) {  // the client has left
+            }
+        }
+        return {};
+    }
+    /// Stops sending, and discards what the client still sends, for two seconds at most: see the first page.
+    task<> linger() {
+        constexpr duration most_time = std::chrono::seconds{2};
+        constexpr std::size_t room = 16 * 1024;
+        try {
+            stream.shutdown(shutdown_direction::send);
+            const auto end = netnotes::detail::later(event_loop::current().now(), most_time);
+            for (;;) {
+                const duration left = end - event_loop::current().now();
+                if (left <= duration::zero()) break;
+                limit(left);
+                kept_.clear();
+                begin_ = 0;
+                const bool is_more = co_await receive(room);
+                if (!is_more) break;
+            }
+        } catch (const std::system_error&) {  // the client has left, or two seconds have passed
+        }
+    }
+    /// Makes the end of the connection a reset, because an answer is cut.
+    void abort() noexcept {
+        if constexpr (requires { stream.set_option(option::linger{std::chrono::seconds{0}}); }) {
+            try {
+                stream.set_option(option::linger{std::chrono::seconds{0}});
+            } catch (const std::system_error&) {  // it has failed already
+            }
+        }
+        stream.close();
+    }
+
+    Stream stream;
+
+  private:
+    std::string kept_;
+    std::size_t begin_ = 0;
+    duration limit_ = never;
+};
+
+/// Makes the end of a connection a reset, unless it was disarmed.
+template <class Stream>
+class cut_link_guard {
+  public:
+    explicit cut_link_guard(peer_link<Stream>& link) noexcept : link_{&link} {}
+    cut_link_guard(const cut_link_guard&) = delete;
+    cut_link_guard& operator=(const cut_link_guard&) = delete;
+    ~cut_link_guard() {
+        if (link_) link_->abort();
+    }
+    void disarm() noexcept { link_ = nullptr; }
+
+  private:
+    peer_link<Stream>* link_;
+};
+
+}  // namespace netnotes::http::detail
+
+#endif  // NETNOTES_HTTP_LINK_HPP
+
+
+
+
+namespace netnotes::http {
+
+/// The limits of a server, and its reports. No member has a destructor, so the struct may be a temporary in a co_await
+/// expression; g++ 12 destroys other temporaries twice there.
+struct server_options {
+    std::size_t max_connections = 10'000;                   ///< further clients wait in the listener's queue; above zero
+    wait_time head_timeout = std::chrono::seconds{10};      ///< for a whole head, from its first byte; above zero
+    wait_time idle_timeout = std::chrono::seconds{60};      ///< between two requests; above zero
+    /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Above zero.
+    wait_time body_timeout = std::chrono::seconds{10};
+    wait_time send_timeout = std::chrono::seconds{30};      ///< while the client takes no byte of an answer; above zero
+    wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
+    http::limits limits{};                                  ///< the bounds of heads and bodies
+    /// The body of a 400 says what is wrong, and where. With false it says only the status.
+    bool explains_refusals = true;
+
+    /// Is called in the loop's thread with each exception that a handler throws, and with the errors of connections.
+    /// nullptr reports nothing. The function must not throw or block.
+    void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
+                                                                                     const std::exception& failure) {
+        std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
+    };
+    /// Is called in the loop's thread after each answer with a line of the access log, without its line's end: see
+    /// access_line(). nullptr makes no line. The function must not throw or block.
+    void (*on_access)(std::string_view line) = nullptr;
+};
+static_assert(std::is_trivially_destructible_v<server_options>);
+
+/// A function of a request that returns a task<response>, or a response. It is called once for each request, also for
+/// HEAD: the server then sends the head of the answer only. The request lives until the task has ended.
+template <class Handler>
+concept request_handler = std::is_invocable_r_v<task<response>, Handler&, request&> ||
+                          std::is_invocable_r_v<response, Handler&, request&>;
+
+/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut. If the handler lets
+/// it pass, the server answers with its status and its sentence. The connection ends after the answer in any case.
+class body_error : public std::runtime_error {
+  public:
+    body_error(http::status code, const std::string& sentence) : std::runtime_error{sentence}, status_{code} {}
+    /// Returns 400, 408, 413 or 431.
+    [[nodiscard]] http::status status() const noexcept { return status_; }
+
+  private:
+    http::status status_;
+};
+
+namespace detail {
+
+/// Holds what all connections of one server share.
+class server_state {
+  public:
+    explicit server_state(const server_options& chosen) : options{chosen} {
+        if (options.max_connections == 0 || options.head_timeout <= duration::zero() ||
+            options.idle_timeout <= duration::zero() || options.body_timeout <= duration::zero() ||
+            options.send_timeout <= duration::zero())
+            throw std::invalid_argument{"http::server_options: max_connections and the timeouts must be above zero"};
+    }
+    /// Makes a cancellation of this chain the stop of the server.
+    void stops_with(const netnotes::detail::fiber& chain) noexcept { chain_ = &chain; }
+    [[nodiscard]] bool is_stopping() const noexcept { return chain_ && chain_->is_cancelled(); }
+    /// Returns the present time as a Date field has it. It is made once a second.
+    [[nodiscard]] std::string_view date() {
+        const std::time_t now = std::time(nullptr);
+        if (now != second_) {
+            date_ = write_date(time_point{std::chrono::seconds{now}});
+            second_ = now;
+        }
+        return date_;
+    }
+    const server_options options;
+    request_head head;  ///< 3 KiB, but no connection needs it while it waits
+
+  private:
+    const netnotes::detail::fiber* chain_ = nullptr;
+    std::time_t second_ = -1;
+    std::string date_;
+};
+
+/// `co_await own_chain{}` returns the chain of the awaiting task. It does not suspend.
+class own_chain {
+  public:
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        chain_ = &self.promise().chain();
+        return false;
+    }
+    netnotes::detail::fiber& await_resume() const noexcept { return *chain_; }
+
+  private:
+    netnotes::detail::fiber* chain_ = nullptr;
+};
+
+/// Reads requests of one connection and answers them, until the connection is idle again or has to end. It exists only
+/// while there is something to do.
+template <class Stream, class Handler>
+class exchange final : public body_source {
+  public:
+    exchange(peer_link<Stream>& link, server_state& server, Handler& handler)
+        : link_{link}, server_{server}, handler_{handler} {}
+
+    /// Takes the first bytes, which may be lent: they are copied as far as they are needed later.
+    void begin(std::string_view bytes) {
+        const std::size_t used = parse(bytes);
+        if (used < bytes.size()) link_.keep(bytes.substr(used));
+    }
+    /// Takes the bytes that the link has kept.
+    void begin() { link_.use(parse(link_.unused())); }
+
+    /// Returns true when the connection is idle, and false if it has to end.
+    task<bool> run() {
+        for (;;) {
+            if (step_ == step::more) {
+                if (!out_.empty()) co_await flush();
+                if (link_.unused().empty()) {
+                    link_.drop_used();
+                    co_return true;
+                }
+                const bool is_more = co_await receive_head();
+                if (!is_more) co_return false;
+                continue;
+            }
+            response answer;
+            if (step_ == step::refused) {
+                answer = refusal_answer(refusal_status_, refusal_);
+                keeps_ = false;
+                lingers_ = true;
+            } else {
+                const char* why = nullptr;
+                try {
+                    if constexpr (std::is_invocable_r_v<task<response>, Handler&, request&>)
+                        answer = co_await handler_(ask_);
+                    else
+                        answer = handler_(ask_);
+                    if (answer.status.is_interim()) why = "the handler has returned a response with the status 1xx";
+                } catch (const body_error& error) {
+                    answer = refusal_answer(error.status(), error.what());
+                } catch (const std::exception& error) {
+                    if (is_broken_) throw;  // the connection, not the handler
+                    report(error);
+                    answer = failure_answer();
+                } catch (const netnotes::cancelled&) {
+                    throw;
+                } catch (...) {
+                    why = "the handler threw an object that is not a std::exception";
+                }
+                if (why) {
+                    report(std::runtime_error{why});
+                    answer = failure_answer();
+                }
+                forget_body_if_large();
+            }
+            const std::uint64_t sent = co_await send(answer);
+            if (server_.options.on_access) log(answer, sent);
+            if (!keeps_) {
+                co_await flush();
+                co_return false;
+            }
+            if (!body_.is_done()) {
+                const bool is_drained = co_await drain();
+                if (!is_drained) co_return false;
+            }
+            parse_next();
+        }
+    }
+    /// Returns true if the client may still be sending.
+    [[nodiscard]] bool lingers() const noexcept { return lingers_; }
+
+    // The body of the request.
+
+    [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override {
+        return framing_.how == framing::kind::length ? std::optional{framing_.length} : std::nullopt;
+    }
+    task<std::span<const std::byte>> next() override {
+        for (;;) {
+            if (body_.is_done()) co_return std::span<const std::byte>{};
+            if (is_broken_) throw body_error{status::bad_request, "400: the body of the request could not be received"};
+            if (const std::string_view bytes = link_.unused(); !bytes.empty()) {
+                const std::string_view piece = decode(bytes);
+                if (!piece.empty()) co_return std::as_bytes(std::span<const char>{piece.data(), piece.size()});
+                continue;
+            }
+            co_await receive_body();
+        }
+    }
+
+  private:
+    enum class step : std::uint8_t { head, more, refused };
+    static constexpr std::size_t most_gathered = 64 * 1024;  // of answers to pipelined requests
+    static constexpr std::size_t most_drained = 64 * 1024;   // of a body that the handler did not read
+    static constexpr std::size_t room_for_head = 4 * 1024, room_for_body = 16 * 1024;
+
+    [[nodiscard]] static auto now() { return event_loop::current().now(); }
+
+    // ---- heads
+
+    /// Reads a head from the beginning of the bytes, and returns its size; 0 if it is not whole or refused.
+    std::size_t parse(std::string_view bytes) {
+        request_head& head = server_.head;
+        const http::limits& bounds = server_.options.limits;
+        const head_result found = parse_head(bytes, progress_, head, bounds);
+        if (found.needs_more()) {
+            step_ = step::more;
+            return 0;
+        }
+        progress_ = {};
+        has_head_deadline_ = false;
+        if (found.is_refused()) {
+            refuse(found.refusal.status(), found.refusal.message(bytes));
+            return 0;
+        }
+        step_ = step::head;
+        ask_ = to_request(head);
+        keeps_ = head.keeps_alive;
+        expects_continue_ = head.expects_continue;
+        framing_ = head.body();
+        body_ = body_decoder{framing_, bounds};
+        body_received_ = 0;
+        has_body_deadline_ = false;
+        if (framing_.how != framing::kind::none) ask_.set_source(this);
+        if (framing_.how == framing::kind::length && framing_.length > bounds.body)
+            refuse(status::content_too_large, "413: the body has " + std::to_string(framing_.length) +
+                                                  " bytes, and this server takes " + std::to_string(bounds.body) +
+                                                  " (RFC 9110 §15.5.14)");
+        return found.size;
+    }
+    void parse_next() {
+        const std::string_view bytes = link_.unused();
+        if (bytes.empty()) {
+            progress_ = {};
+            step_ = step::more;
+        } else {
+            link_.use(parse(bytes));
+        }
+    }
+    void refuse(http::status code, std::string sentence) {
+        step_ = step::refused;
+        refusal_status_ = code;
+        refusal_ = std::move(sentence);
+    }
+    /// Waits for the rest of a head. Returns false if the client has left.
+    task<bool> receive_head() {
+        if (!std::exchange(has_head_deadline_, true)) deadline_ = netnotes::detail::later(now(), server_.options.head_timeout);
+        const duration left = deadline_ - now();
+        bool is_late = left <= duration::zero(), is_more = false;
+        if (!is_late) {
+            link_.limit(left);
+            try {
+                is_more = co_await link_.receive(room_for_head);
+            } catch (const std::system_error& error) {
+                if (error.code() != std::errc::timed_out) throw;
+                is_late = true;
+            }
+        }
+        if (is_late)
+            refuse(status::request_timeout, "408: the head of the request did not arrive in time");
+        else if (is_more)
+            link_.use(parse(link_.unused()));
+        co_return is_late || is_more;
+    }
+
+    // ---- bodies
+
+    /// Decodes the beginning of the bytes, and returns the bytes of the body in it.
+    std::string_view decode(std::string_view bytes) {
+        const body_decoder::piece found = body_.next(bytes);
+        link_.use(found.consumed);
+        if (body_.is_refused()) fail_body(body_.refusal().status(), body_.refusal().message());
+        return found.data;
+    }
+    [[noreturn]] void fail_body(http::status code, const std::string& sentence) {
+        is_broken_ = true;
+        keeps_ = false;
+        lingers_ = true;
+        throw body_error{code, sentence};
+    }
+    /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the client
+    /// waits for it.
+    task<> receive_body() {
+        if (std::exchange(expects_continue_, false)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+        if (!out_.empty()) co_await flush();
+        if (!std::exchange(has_body_deadline_, true)) deadline_ = netnotes::detail::later(now(), server_.options.body_timeout);
+        const auto earned = std::chrono::seconds{body_received_ / (16 * 1024)};
+        const duration left = netnotes::detail::later(deadline_, earned) - now();
+        bool is_late = left <= duration::zero(), is_more = false;
+        if (!is_late) {
+            link_.limit(left);
+            try {
+                is_more = co_await link_.receive(room_for_body);
+            } catch (const std::system_error& error) {
+                is_broken_ = true;
+                if (error.code() != std::errc::timed_out) throw;
+                is_late = true;
+            }
+        }
+        if (is_late) fail_body(status::request_timeout, "408: the body of the request did not arrive in time");
+        if (!is_more) {
+            body_.end();
+            fail_body(body_.refusal().status(), body_.refusal().message());
+        }
+        body_received_ += link_.unused().size();
+    }
+    /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also does
+    /// so if the client waits for "100 Continue": it gets another answer, and may then send the body or not.
+    void forget_body_if_large() {
+        if (body_.is_done()) return;
+        const bool is_large = framing_.how == framing::kind::length && framing_.length > most_drained;
+        if (expects_continue_ || is_large || is_broken_) {
+            keeps_ = false;
+            lingers_ = true;
+        }
+    }
+    /// Discards the rest of the body. Returns false if the connection must end instead.
+    task<bool> drain() {
+        std::uint64_t size = 0;
+        lingers_ = true;
+        try {
+            for (;;) {
+                const auto piece = co_await next();
+                if (piece.empty()) break;
+                size += piece.size();
+                if (size > most_drained) co_return false;
+            }
+        } catch (const body_error&) {
+            co_return false;
+        }
+        lingers_ = false;
+        co_return true;
+    }
+
+    // ---- answers
+
+    [[nodiscard]] response refusal_answer(http::status code, const std::string& sentence) const {
+        return response{code, (server_.options.explains_refusals ? sentence : code.to_string()) + "\n"};
+    }
+    [[nodiscard]] static response failure_answer() {
+        return response{status::internal_server_error, "500: the server has failed\n"};
+    }
+    void report(const std::exception& error) const noexcept {
+        if (server_.options.on_error) server_.options.on_error(link_.peer(), error);
+    }
+    task<> flush() {
+        link_.limit(server_.options.send_timeout);
+        co_await link_.send(out_);
+        out_.clear();
+    }
+    /// Appends the answer to the others. Sends if there are too many, and if a body is too long to be gathered. Returns
+    /// the number of bytes of the body.
+    task<std::uint64_t> send(response& answer) {
+        const bool is_request = step_ == step::head;
+        head_context context;
+        context.date = server_.date();
+        context.is_head = is_request && ask_.method() == method::head;
+        context.minor_version = is_request ? ask_.minor_version() : 1;
+        context.keeps_alive = keeps_ && !server_.is_stopping();
+        if (out_.capacity() < 512) out_.reserve(512);
+        const body_coding how = write_head(out_, answer, context);
+        if (keeps_ && !context.keeps_alive) lingers_ = true;  // the client does not expect the end
+        keeps_ = context.keeps_alive;
+        if (how == body_coding::none) co_return 0;
+        if (answer.source) co_return co_await send_source(*answer.source, how);
+        const std::string_view body = answer.body;
+        const std::size_t gathered = body.size() <= most_gathered - std::min(most_gathered, out_.size()) ? body.size() : 0;
+        out_ += body.substr(0, gathered);
+        if (gathered < body.size() || out_.size() >= most_gathered) {
+            co_await flush();
+            if (gathered < body.size()) co_await link_.send(body);
+        }
+        co_return body.size();
+    }
+    task<std::uint64_t> send_source(body_source& from, body_coding how) {
+        if constexpr (std::is_same_v<Stream, async_stream>)
+            if (const auto* const file = dynamic_cast<const file_body*>(&from)) {
+                co_await flush();
+                input_file input{file->native_handle()};
+                const send_file_options part{file->bytes().first, file->bytes().count, {}};
+                const std::uint64_t done = co_await link_.stream.send_file(std::move(input), part);
+                if (done < part.count) throw std::runtime_error{"a file has become shorter while it was sent"};
+                co_return done;
+            }
+        // A generator may make many small pieces at once. A piece that another source has waited for is sent at once.
+        const bool gathers = dynamic_cast<const generated_body*>(&from) != nullptr;
+        const std::optional<std::uint64_t> promised = how == body_coding::length ? from.size() : std::nullopt;
+        std::uint64_t sent = 0;
+        for (;;) {
+            const auto bytes = co_await from.next();
+            const std::string_view piece = as_text(bytes);
+            if (piece.empty()) break;
+            sent += piece.size();
+            if (promised && sent > *promised) throw std::runtime_error{"a body has more bytes than its size() says"};
+            if (how == body_coding::chunked) out_ += write_chunk_head(piece.size());
+            out_ += piece;
+            if (how == body_coding::chunked) out_ += "\r\n";
+            if (!gathers || out_.size() >= room_for_body) co_await flush();
+        }
+        if (promised && sent < *promised) throw std::runtime_error{"a body has fewer bytes than its size() says"};
+        if (how == body_coding::chunked) out_ += last_chunk;
+        co_return sent;
+    }
+    void log(const response& answer, std::uint64_t sent) const {
+        access_entry entry;
+        const socket_address peer = link_.peer();
+        const std::string address = peer.is_ip() ? peer.ip().address().to_string() : "";
+        std::string line;
+        if (step_ == step::head) {
+            line.append(ask_.method_name()).append(" ").append(ask_.target().text());
+            line += ask_.minor_version() > 0 ? " HTTP/1.1" : " HTTP/1.0";
+            entry.referer = ask_.field("Referer").value_or("");
+            entry.user_agent = ask_.field("User-Agent").value_or("");
+        }
+        entry.peer = address;
+        entry.when = std::time(nullptr);
+        entry.request = line;
+        entry.status = answer.status.code();
+        entry.bytes = sent;
+        server_.options.on_access(access_line(entry));
+    }
+
+    peer_link<Stream>& link_;
+    server_state& server_;
+    Handler& handler_;
+    std::string out_;  // answers that are not sent yet
+    request ask_;
+    framing framing_{};
+    body_decoder body_;
+    head_progress progress_{};
+    std::string refusal_;
+    http::status refusal_status_{};
+    std::uint64_t body_received_ = 0;
+    netnotes::time_point deadline_{};  // of the head, then of the body
+    step step_ = step::more;
+    bool keeps_ = true, lingers_ = false, expects_continue_ = false, is_broken_ = false;
+    bool has_head_deadline_ = false, has_body_deadline_ = false;
+};
+
+/// The task of one connection.
+template <class Stream, class Handler>
+task<> converse(Stream stream, server_state& server, Handler& handler) {
+    using exchange = detail::exchange<Stream, Handler>;
+    peer_link<Stream> link{std::move(stream)};
+    for (;;) {
+        std::unique_ptr<exchange> busy;
+        link.limit(server.options.idle_timeout);
+        try {
+            if constexpr (has_lent_recv<Stream>) {
+                const auto bytes = co_await link.stream.recv();
+                if (!bytes.empty()) {
+                    busy = std::make_unique<exchange>(link, server, handler);
+                    busy->begin(as_text(bytes));
+                }
+            } else {
+                const bool is_more = co_await link.receive(4096);
+                if (is_more) {
+                    busy = std::make_unique<exchange>(link, server, handler);
+                    busy->begin();
+                }
+            }
+        } catch (const std::system_error&) {  // the client has left, or was silent for idle_timeout
+        }
+        if (!busy) co_return;
+        cut_link_guard guard{link};
+        const bool is_idle = co_await busy->run();
+        guard.disarm();
+        if (!is_idle) {
+            if (busy->lingers()) co_await link.linger();
+            co_return;
+        }
+    }
+}
+
+}  // namespace detail
+
+inline task<std::string> request::text() {
+    std::string all = std::exchange(body_, {});
+    while (source_) {
+        const auto piece = co_await source_->next();
+        if (piece.empty()) break;
+        all += as_text(piece);
+    }
+    co_return all;
+}
+inline task<std::span<const std::byte>> request::recv() {
+    if (source_) co_return co_await source_->next();
+    // The text stays where it is until the request ends, but it is given only once.
+    const bool is_first = !std::exchange(is_given_, true);
+    co_return is_first ? std::as_bytes(std::span<const char>{body_.data(), body_.size()}) : std::span<const std::byte>{};
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_EXCHANGE_HPP
+
+
+
 // netnotes/http/form.hpp: what a browser sends when a person presses a button: queries, forms, files and cookies
 // SPDX-License-Identifier: MIT
 //
@@ -21386,6 +22326,123 @@ inline std::string set_cookie::to_string() const {
 
 
 
+
+
+// netnotes/http/server.hpp: a web server is a function from a request to a response
+// SPDX-License-Identifier: MIT
+//
+//     task<http::response> hello(http::request& ask) {
+//         if (ask.path() != "/") co_return http::not_found(ask);
+//         co_return http::response{200, "Hello, " + ask.query("name").value_or("world") + "\n"};
+//     }
+//     int main() {
+//         stop_event stop;
+//         stop_on_signals signals{stop};
+//         event_loop loop;
+//         loop.run(http::serve({ipv6_address::any(), 8000}, hello), stop);      // curl 'localhost:8000/?name=Li'
+//     }
+//
+//        accept ──> connection ──> head, body ──> hello(ask) ──> answer ──┐
+//                       ^                                                 │ keep-alive: the next request may follow
+//                       └─────────────────────────────────────────────────┘
+//
+// Everything else is the server's: it reads heads strictly, bounds every size and every wait, answers HEAD, keeps
+// connections alive, survives handlers that throw and clients that reset, and stops in order. The pages below say how.
+//
+//     co_return http::response{200, "<p>hi", "text/html; charset=utf-8"};       a text
+//     co_return site.answer(ask);                                               a file: http/file.hpp
+//     co_return http::response{200, http::pieces(rows()), "text/csv"};          pieces of a generator: http/answer.hpp
+//
+//     const std::string body = co_await ask.text();                             the whole body of a POST, at most 1 MiB
+//     for (;;) { auto bytes = co_await ask.recv(); if (bytes.empty()) break; }   or piece by piece
+//
+// A handler that does not wait may return http::response instead of a task. All handlers run in the loop's thread, one
+// step at a time. So they need no lock, and a handler that computes for a second makes every client wait for a second.
+//
+// The port is 8000 here and not 6666, the port of the other lessons, because browsers refuse 6666 (`ERR_UNSAFE_PORT`).
+//
+// There is no TLS. For https:// put nginx in front, which then speaks HTTP to this server:
+//
+//     server { listen 443 ssl;  ssl_certificate ...;  ssl_certificate_key ...;
+//              location / { proxy_pass http://127.0.0.1:8000;  proxy_http_version 1.1;  proxy_set_header Host $host; } }
+//
+// Your own stream can stand below the server, too: `http::serve<encrypted>(...)` makes it from each async_stream. See
+// coro/byte_stream.hpp.
+//
+// On this page:  serve, converse
+// Below it:      http/exchange.hpp (server_options, one connection), http/answer.hpp, http/file.hpp, coro/serve.hpp
+// Beside it:     http/client.hpp
+// The notes:     TCP长/短连接的应用场景 (long and short connections), Python Internet 模块; examples 39 and 42
+
+#ifndef NETNOTES_HTTP_SERVER_HPP
+#define NETNOTES_HTTP_SERVER_HPP
+
+#include <utility>
+
+
+
+
+namespace netnotes::http {
+
+/// Serves the requests of one connection until it ends. For tests, and for connections that do not come from a listener.
+/// Throws std::system_error if the connection fails in the middle of an answer, and netnotes::cancelled if the task is
+/// cancelled. A limit that must be above zero and is not is std::invalid_argument.
+template <async_byte_stream Stream, request_handler Handler>
+task<> converse(Stream stream, Handler handler, server_options options = {}) {
+    detail::server_state state{options};
+    state.stops_with(co_await detail::own_chain{});
+    co_await detail::converse(std::move(stream), state, handler);
+}
+
+namespace detail {
+
+template <class Stream, class Handler>
+task<> serve_listener(async_listener listener, Handler handler, server_options options) {
+    server_state state{options};
+    state.stops_with(co_await own_chain{});
+    const auto talk = [&state, &handler](async_stream connection) {
+        return detail::converse<Stream, Handler>(Stream{std::move(connection)}, state, handler);
+    };
+    netnotes::serve_options limits;
+    limits.max_connections = options.max_connections;
+    limits.idle_timeout = options.idle_timeout;
+    limits.request_timeout = never;  // each wait has its own limit here
+    limits.stop_grace = options.stop_grace;
+    limits.on_error = options.on_error;
+    co_await netnotes::serve(std::move(listener), talk, limits);
+}
+
+}  // namespace detail
+
+/// Accepts connections and answers their requests until it is cancelled, for example by the stop of event_loop::run().
+/// Then it closes the listener and the idle connections. A handler that is running may end within stop_grace, and its
+/// answer says `Connection: close`. At last it throws netnotes::cancelled.
+///
+/// Throws std::system_error if the listener fails, and std::invalid_argument if a limit that must be above zero is not.
+/// All connections share one handler object.
+template <async_byte_stream Stream = async_stream, request_handler Handler>
+task<> serve(async_listener listener, Handler handler, server_options options = {}) {
+    return detail::serve_listener<Stream>(std::move(listener), std::move(handler), options);
+}
+/// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
+template <async_byte_stream Stream = async_stream, request_handler Handler>
+task<> serve(tcp_listener listener, Handler handler, server_options options = {}) {
+    async_listener accepting{std::move(listener)};
+    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+}
+/// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
+/// errors of tcp_listener's constructor, for example errc::address_in_use.
+template <async_byte_stream Stream = async_stream, request_handler Handler>
+task<> serve(endpoint where, Handler handler, server_options options = {}) {
+    tcp_listener listener{where};
+    listener.set_option(option::no_delay{});
+    async_listener accepting{std::move(listener)};
+    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_SERVER_HPP
 
 
 
