@@ -42,7 +42,7 @@ bool is_legal(const transition& seen) {
 struct side {
     lan::tcp_machine tcp;
     std::size_t to_send;
-    unsigned close_at;  // closes when so many segments have left, on both sides together
+    unsigned close_at;  // closes when this number of segments has left, counted on both sides
     std::size_t sent = 0, received = 0;
     bool has_closed = false, was_open = false, is_whole = true;
     tcp_state seen = closed;
@@ -83,7 +83,7 @@ class model {
         std::vector<std::byte> bytes;
     };
 
-    /// Programs act, segments leave, and then the next event happens. Returns false if there is none.
+    /// Programs act, segments leave, and then the next event happens. Returns false if no event is left.
     bool act() {
         for (unsigned i = 0; i < 2; ++i) {
             program(i);

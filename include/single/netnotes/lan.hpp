@@ -10170,8 +10170,10 @@ class tcp_machine : public detail::tcp_sender {
             // A full buffer must not stop acknowledgments: with a window of zero nothing else is acceptable.
             if (number == receive_.next() && flags.ack() && !flags.syn() && is_fresh(segment))
                 take_acknowledgment(segment, number, 1);
-            if (state_ != tcp_state::closed) acknowledge_now();
-            return;
+            if (state_ == tcp_state::closed) return;
+            // Two ends that disagree about the numbers would answer each other for ever. Only a segment without bytes can
+            // be part of such a war, because bytes come from a timer.
+            return length == 0 ? challenge() : acknowledge_now();
         }
         last_heard_ = now_;
         keep_alives_ = 0;
