@@ -105,6 +105,23 @@ inline const char* skip_value(const char* p, const char* last) noexcept {
     }
 }
 
+/// Returns the place of the first byte that no target has, in the same way: below 0x21, from 0x7f on, or '#'.
+inline const char* skip_target(const char* p, const char* last) noexcept {
+    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+    constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
+    while (last - p >= 8) {
+        std::uint64_t word;
+        std::memcpy(&word, p, sizeof word);
+        const std::uint64_t from_exclamation = (word & low) + ones * 0x5f;    // the highest bit is set from 0x21 on
+        const std::uint64_t from_delete = word | ((word & low) + ones);       // ... from 0x7f on
+        const std::uint64_t is_not_hash = ((word ^ ones * '#') & low) + low;  // ... if it is not '#' below 0x80
+        if ((from_exclamation & ~from_delete & is_not_hash & high) != high) break;
+        p += 8;
+    }
+    while (p != last && is(target_character, *p)) ++p;
+    return p;
+}
+
 /// The fields behind the last chunk.
 struct trailer_head : message_head {};
 
@@ -241,7 +258,7 @@ class head_reader {
         head.method = read_method(head.method_name);
 
         const char* const target = ++p_;
-        p_ = skip(target_character, p_);
+        p_ = skip_target(p_, last_);
         if (p_ == last_) return false;
         if (*p_ == '\r' && p_ + 1 == last_) return false;
         if (*p_ != ' ') return refuse_byte(p_, *p_ == '\r' ? reason::missing_version : reason::bad_target);

@@ -35,6 +35,7 @@ enum character : std::uint8_t {
     token_character = 1,   // may stand in a token
     value_character = 2,   // may stand in the value of a field: no control character but the tab
     target_character = 4,  // may stand in the target of a request: visible, in ASCII, and no '#'
+    host_character = 16,   // may stand in a host with its port; not in it: `@`, `/`, `,`
     plain_character = 8,   // stands in a URI as it is: RFC 3986 §2.3 calls it unreserved
 };
 
@@ -49,7 +50,10 @@ inline constexpr auto characters = [] {
             kind |= token_character;
         if (c == '\t' || (c >= ' ' && c != 0x7f)) kind |= value_character;
         if (c > ' ' && c < 0x7f && c != '#') kind |= target_character;
-        if (is_alphanumeric || c == '-' || c == '.' || c == '_' || c == '~') kind |= plain_character;
+        if (is_alphanumeric || c == '-' || c == '.' || c == '_' || c == '~') kind |= plain_character | host_character;
+        if (c != 0 && c < 128 &&
+            std::string_view{"%!$&'()*+;=:[]"}.find(static_cast<char>(c)) != std::string_view::npos)
+            kind |= host_character;
         kinds[c] = static_cast<std::uint8_t>(kind);
     }
     return kinds;
@@ -78,7 +82,7 @@ constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cas
 [[nodiscard]] constexpr bool same_name(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) return false;
     for (std::size_t i = 0; i < a.size(); ++i)
-        if (detail::lower(a[i]) != detail::lower(b[i])) return false;
+        if (a[i] != b[i] && detail::lower(a[i]) != detail::lower(b[i])) return false;
     return true;
 }
 

@@ -144,39 +144,31 @@ inline std::string decoded(std::string_view text, bool keeps_slash) {
     return result;
 }
 
-/// Returns the place of the first character that no host and port have, or npos. It is not a full check of the syntax:
-/// it keeps out what would mean two things to two programs, like `a@b`, `a/b` and `a,b`.
-constexpr std::size_t wrong_in_authority(std::string_view text) noexcept {
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (!is(plain_character, c) && std::string_view{"%!$&'()*+;=:[]"}.find(c) == std::string_view::npos) return i;
-    }
-    return std::string_view::npos;
-}
 /// Returns true if the text is a host, or a host with a port: "example.com", "192.0.2.1:80", "[2001:db8::1]:80". The
-/// host may be empty only if all is.
+/// host may be empty only if all is. It is no full check of the syntax: it keeps out what would mean two things to two
+/// programs, like `a@b`, `a/b` and `a,b`.
 constexpr bool is_authority(std::string_view text) noexcept {
-    if (wrong_in_authority(text) != text.npos) return false;
-    std::string_view host = text, port;
+    std::size_t colon = text.size();  // before the port
     if (text.starts_with('[')) {
-        const std::size_t bracket = text.find(']');
-        if (bracket == text.npos) return false;
-        host = text.substr(1, bracket - 1);
-        for (const char c : host)
-            if (netnotes::detail::hexadecimal_value[static_cast<unsigned char>(c)] > 15 && c != ':' && c != '.')
-                return false;
-        text.remove_prefix(bracket + 1);
-        if (!text.empty() && text[0] != ':') return false;
-        port = text.substr(text.empty() ? 0 : 1);
+        std::size_t at = 1;
+        while (at < text.size() && (netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at])] < 16 ||
+                                    text[at] == ':' || text[at] == '.'))
+            ++at;
+        if (at == text.size() || text[at] != ']' || at == 1) return false;
+        colon = at + 1;
+        if (colon < text.size() && text[colon] != ':') return false;
     } else {
-        if (host.find_first_of("[]") != host.npos) return false;
-        const std::size_t colon = text.find(':');
-        host = text.substr(0, colon);
-        if (colon != text.npos) port = text.substr(colon + 1);
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            if (!is(host_character, text[at]) || text[at] == '[' || text[at] == ']') return false;
+            if (text[at] != ':') continue;
+            colon = at;
+            break;
+        }
+        if (colon == 0) return text.empty();
     }
-    for (const char c : port)
-        if (netnotes::detail::digit_value(c) > 9) return false;
-    return !host.empty() || text.empty();
+    for (std::size_t at = colon + 1; at < text.size(); ++at)
+        if (netnotes::detail::digit_value(text[at]) > 9) return false;
+    return true;
 }
 
 }  // namespace detail
