@@ -31,9 +31,10 @@
 //     http/head.hpp         the head of a message, as views into the bytes
 //     http/parser.hpp       the head of a message, read strictly and fast
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
+//     http/write.hpp        the bytes of a head, and how the body must follow
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
-//     http/answer.hpp       the bytes of an answer, generators as bodies, the line of the log
+//     http/answer.hpp       generators as bodies, the line of the log
 //     http/link.hpp         a connection, and the bytes of it that came too early
 //     http/exchange.hpp     one connection of a server: its limits, its waits, its end
 //     http/server.hpp       serve(): a web server is a function from a request to a response
@@ -67,5 +68,6 @@
 #include "http/status.hpp"
 #include "http/syntax.hpp"
 #include "http/target.hpp"
+#include "http/write.hpp"
 
 #endif  // NETNOTES_HTTP_HPP

@@ -1,8 +1,8 @@
-// netnotes/http/answer.hpp: the bytes of an answer, bodies that come in pieces, and the line of the log
+// netnotes/http/answer.hpp: what a server answers, bodies that come in pieces, and the line of the log
 // SPDX-License-Identifier: MIT
 //
-// A handler returns a response: a status, fields and a body. The server adds the fields that say how the bytes travel, so
-// that no handler can make them wrong:
+// A handler returns a response: a status, fields and a body. The server adds the fields that say how the bytes travel,
+// so that no handler can make them wrong:
 //
 //        http::response{200, "hello\n"}   ──>   HTTP/1.1 200 OK
 //                                               Date: Sun, 06 Nov 1994 08:49:37 GMT
@@ -17,22 +17,20 @@
 //   the request was HEAD                           the same fields, and no body
 //   the status is 204 or 304                       no body, and no length of a body (RFC 9110 §8.6)
 //
-// A long answer need not be in memory. A generator makes it piece by piece, and the server sends what it has, about 16 KiB
-// at once, before it asks for more:
+// A long answer need not be in memory. A generator makes it piece by piece, and the server sends what it has, about 16
+// KiB at once, before it asks for more:
 //
 //     generator<std::string> numbers() { for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n"; }
 //     co_return http::response{200, http::pieces(numbers()), "text/plain"};
 //
-// On this page:  body_coding, write_head · pieces · access_entry, access_line
-// Below it:      http/message.hpp, coro/generator.hpp
+// On this page:  pieces · access_entry, access_line
+// Below it:      http/write.hpp (the head), http/message.hpp, coro/generator.hpp
 // Above it:      http/exchange.hpp
 // Sources:       RFC 9112 §6, §7; RFC 9110 §6.6.1 (Date), §8.6; Apache's combined log format
 
 #ifndef NETNOTES_HTTP_ANSWER_HPP
 #define NETNOTES_HTTP_ANSWER_HPP
 
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -48,31 +46,12 @@
 #include "../coro/generator.hpp"
 #include "../coro/task.hpp"
 #include "message.hpp"
+#include "write.hpp"
 
 namespace netnotes::http {
 
-/// Says how the body of an answer travels.
-enum class body_coding : std::uint8_t {
-    none,         ///< there is no body: HEAD, 204, 304
-    length,       ///< Content-Length
-    chunked,      ///< Transfer-Encoding: chunked
-    until_close,  ///< the end of the connection is the end of the body
-};
-/// Says what a head depends on besides the response.
-struct head_context {
-    std::string_view date{};   ///< the value of the field Date
-    bool is_head = false;      ///< the request was HEAD
-    int minor_version = 1;     ///< of the request
-    bool keeps_alive = true;   ///< the connection can carry one more request
-};
-/// Appends the head of an answer to `to`, and returns how its body must follow. Sets `keeps_alive` to false if the
-/// response has a field `Connection: close`, or if the body ends with the connection.
-///
-/// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
-/// Date, unless `date` is empty. The status must not be 1xx. The fields cannot hold a line's end: see fields::add().
-body_coding write_head(std::string& to, const response& answer, head_context& context);
-
-/// Returns a body that is made piece by piece. Empty pieces are skipped. If the generator throws, the connection ends in a reset, so that the client can tell that a part is missing.
+/// Returns a body that is made piece by piece. Empty pieces are skipped. If the generator throws, the connection ends
+/// in a reset, so that the client can tell that a part is missing.
 [[nodiscard]] std::unique_ptr<body_source> pieces(generator<std::string> from);
 
 /// What a line of the access log says.
@@ -81,7 +60,7 @@ struct access_entry {
     std::time_t when = 0;        ///< seconds since 1970
     std::string_view request{};  ///< the first line of the request
     int status = 0;
-    std::uint64_t bytes = 0;     ///< of the body that was sent
+    std::uint64_t bytes = 0;                   ///< of the body that was sent
     std::string_view referer{}, user_agent{};  ///< fields of the request; empty: "-"
 };
 /// Returns a line in the combined format of Apache and nginx, without its end and in UTC:
@@ -98,11 +77,6 @@ struct access_entry {
 
 namespace detail {
 
-inline void append_number(std::string& to, std::uint64_t number) {
-    std::array<char, 20> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-    to.append(digits.data(), end);
-}
 class generated_body final : public body_source {
   public:
     explicit generated_body(generator<std::string> from) noexcept : from_{std::move(from)} {}
@@ -120,71 +94,15 @@ class generated_body final : public body_source {
 
 }  // namespace detail
 
-inline body_coding write_head(std::string& to, const response& answer, head_context& context) {
-    const bool may_have_body = answer.status.allows_body();
-    const std::optional<std::uint64_t> size = answer.source ? answer.source->size() : std::optional{answer.body.size()};
-    body_coding how = body_coding::length;
-    if (!may_have_body)
-        how = body_coding::none;
-    else if (!size)
-        how = context.minor_version > 0 ? body_coding::chunked : body_coding::until_close;
-    // A HEAD request is answered with the fields that GET would have, so the connection does not end with this body.
-    if (how == body_coding::until_close && !context.is_head) context.keeps_alive = false;
-
-    to += "HTTP/1.1 ";
-    detail::append_number(to, static_cast<std::uint64_t>(answer.status.code()));
-    to += ' ';
-    to += answer.status.reason();
-    to += "\r\n";
-    if (!context.date.empty()) {
-        to += "Date: ";
-        to += context.date;
-        to += "\r\n";
-    }
-    for (const auto& [name, value] : answer.fields) {
-        switch (name.size()) {
-            case 4:
-                if (!context.date.empty() && same_name(name, "date")) continue;
-                break;
-            case 10:
-                if (same_name(name, "connection")) continue;
-                break;
-            case 14:
-                if (same_name(name, "content-length")) continue;
-                break;
-            case 17:
-                if (same_name(name, "transfer-encoding")) continue;
-                break;
-            default: break;
-        }
-        to += name;
-        to += ": ";
-        to += value;
-        to += "\r\n";
-    }
-    if (context.keeps_alive && answer.fields.has_element("connection", "close")) context.keeps_alive = false;
-    if (!context.keeps_alive)
-        to += "Connection: close\r\n";
-    else if (context.minor_version == 0)
-        to += "Connection: keep-alive\r\n";  // in HTTP/1.0 it is the exception
-    if (how == body_coding::length) {
-        to += "Content-Length: ";
-        detail::append_number(to, *size);
-        to += "\r\n";
-    } else if (how == body_coding::chunked) {
-        to += "Transfer-Encoding: chunked\r\n";
-    }
-    to += "\r\n";
-    return context.is_head ? body_coding::none : how;
-}
-
 inline std::unique_ptr<body_source> pieces(generator<std::string> from) {
     return std::make_unique<detail::generated_body>(std::move(from));
 }
 
 inline std::string access_line(const access_entry& entry) {
     constexpr std::size_t most = 1000;
-    const auto shown = [](std::string_view text) { return text.empty() ? std::string{"\"-\""} : quoted(text.substr(0, most)); };
+    const auto shown = [](std::string_view text) {
+        return text.empty() ? std::string{"\"-\""} : quoted(text.substr(0, most));
+    };
     // "Sun, 06 Nov 1994 08:49:37 GMT" has all parts of "06/Nov/1994:08:49:37".
     const std::string date = write_date(time_point{std::chrono::seconds{entry.when}});
     const std::string_view parts{date};

@@ -53,9 +53,10 @@
 //     http/head.hpp         the head of a message, as views into the bytes
 //     http/parser.hpp       the head of a message, read strictly and fast
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
+//     http/write.hpp        the bytes of a head, and how the body must follow
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
-//     http/answer.hpp       the bytes of an answer, generators as bodies, the line of the log
+//     http/answer.hpp       generators as bodies, the line of the log
 //     http/link.hpp         a connection, and the bytes of it that came too early
 //     http/exchange.hpp     one connection of a server: its limits, its waits, its end
 //     http/server.hpp       serve(): a web server is a function from a request to a response
@@ -69,11 +70,11 @@
 #define NETNOTES_HTTP_HPP
 
 
-// netnotes/http/answer.hpp: the bytes of an answer, bodies that come in pieces, and the line of the log
+// netnotes/http/answer.hpp: what a server answers, bodies that come in pieces, and the line of the log
 // SPDX-License-Identifier: MIT
 //
-// A handler returns a response: a status, fields and a body. The server adds the fields that say how the bytes travel, so
-// that no handler can make them wrong:
+// A handler returns a response: a status, fields and a body. The server adds the fields that say how the bytes travel,
+// so that no handler can make them wrong:
 //
 //        http::response{200, "hello\n"}   ──>   HTTP/1.1 200 OK
 //                                               Date: Sun, 06 Nov 1994 08:49:37 GMT
@@ -88,22 +89,20 @@
 //   the request was HEAD                           the same fields, and no body
 //   the status is 204 or 304                       no body, and no length of a body (RFC 9110 §8.6)
 //
-// A long answer need not be in memory. A generator makes it piece by piece, and the server sends what it has, about 16 KiB
-// at once, before it asks for more:
+// A long answer need not be in memory. A generator makes it piece by piece, and the server sends what it has, about 16
+// KiB at once, before it asks for more:
 //
 //     generator<std::string> numbers() { for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n"; }
 //     co_return http::response{200, http::pieces(numbers()), "text/plain"};
 //
-// On this page:  body_coding, write_head · pieces · access_entry, access_line
-// Below it:      http/message.hpp, coro/generator.hpp
+// On this page:  pieces · access_entry, access_line
+// Below it:      http/write.hpp (the head), http/message.hpp, coro/generator.hpp
 // Above it:      http/exchange.hpp
 // Sources:       RFC 9112 §6, §7; RFC 9110 §6.6.1 (Date), §8.6; Apache's combined log format
 
 #ifndef NETNOTES_HTTP_ANSWER_HPP
 #define NETNOTES_HTTP_ANSWER_HPP
 
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -1865,6 +1864,7 @@ enum character : std::uint8_t {
     token_character = 1,   // may stand in a token
     value_character = 2,   // may stand in the value of a field: no control character but the tab
     target_character = 4,  // may stand in the target of a request: visible, in ASCII, and no '#'
+    host_character = 16,   // may stand in a host with its port; not in it: `@`, `/`, `,`
     plain_character = 8,   // stands in a URI as it is: RFC 3986 §2.3 calls it unreserved
 };
 
@@ -1879,7 +1879,10 @@ inline constexpr auto characters = [] {
             kind |= token_character;
         if (c == '\t' || (c >= ' ' && c != 0x7f)) kind |= value_character;
         if (c > ' ' && c < 0x7f && c != '#') kind |= target_character;
-        if (is_alphanumeric || c == '-' || c == '.' || c == '_' || c == '~') kind |= plain_character;
+        if (is_alphanumeric || c == '-' || c == '.' || c == '_' || c == '~') kind |= plain_character | host_character;
+        if (c != 0 && c < 128 &&
+            std::string_view{"%!$&'()*+;=:[]"}.find(static_cast<char>(c)) != std::string_view::npos)
+            kind |= host_character;
         kinds[c] = static_cast<std::uint8_t>(kind);
     }
     return kinds;
@@ -1908,7 +1911,7 @@ constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cas
 [[nodiscard]] constexpr bool same_name(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) return false;
     for (std::size_t i = 0; i < a.size(); ++i)
-        if (detail::lower(a[i]) != detail::lower(b[i])) return false;
+        if (a[i] != b[i] && detail::lower(a[i]) != detail::lower(b[i])) return false;
     return true;
 }
 
@@ -2582,39 +2585,31 @@ inline std::string decoded(std::string_view text, bool keeps_slash) {
     return result;
 }
 
-/// Returns the place of the first character that no host and port have, or npos. It is not a full check of the syntax:
-/// it keeps out what would mean two things to two programs, like `a@b`, `a/b` and `a,b`.
-constexpr std::size_t wrong_in_authority(std::string_view text) noexcept {
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (!is(plain_character, c) && std::string_view{"%!$&'()*+;=:[]"}.find(c) == std::string_view::npos) return i;
-    }
-    return std::string_view::npos;
-}
 /// Returns true if the text is a host, or a host with a port: "example.com", "192.0.2.1:80", "[2001:db8::1]:80". The
-/// host may be empty only if all is.
+/// host may be empty only if all is. It is no full check of the syntax: it keeps out what would mean two things to two
+/// programs, like `a@b`, `a/b` and `a,b`.
 constexpr bool is_authority(std::string_view text) noexcept {
-    if (wrong_in_authority(text) != text.npos) return false;
-    std::string_view host = text, port;
+    std::size_t colon = text.size();  // before the port
     if (text.starts_with('[')) {
-        const std::size_t bracket = text.find(']');
-        if (bracket == text.npos) return false;
-        host = text.substr(1, bracket - 1);
-        for (const char c : host)
-            if (netnotes::detail::hexadecimal_value[static_cast<unsigned char>(c)] > 15 && c != ':' && c != '.')
-                return false;
-        text.remove_prefix(bracket + 1);
-        if (!text.empty() && text[0] != ':') return false;
-        port = text.substr(text.empty() ? 0 : 1);
+        std::size_t at = 1;
+        while (at < text.size() && (netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at])] < 16 ||
+                                    text[at] == ':' || text[at] == '.'))
+            ++at;
+        if (at == text.size() || text[at] != ']' || at == 1) return false;
+        colon = at + 1;
+        if (colon < text.size() && text[colon] != ':') return false;
     } else {
-        if (host.find_first_of("[]") != host.npos) return false;
-        const std::size_t colon = text.find(':');
-        host = text.substr(0, colon);
-        if (colon != text.npos) port = text.substr(colon + 1);
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            if (!is(host_character, text[at]) || text[at] == '[' || text[at] == ']') return false;
+            if (text[at] != ':') continue;
+            colon = at;
+            break;
+        }
+        if (colon == 0) return text.empty();
     }
-    for (const char c : port)
-        if (netnotes::detail::digit_value(c) > 9) return false;
-    return !host.empty() || text.empty();
+    for (std::size_t at = colon + 1; at < text.size(); ++at)
+        if (netnotes::detail::digit_value(text[at]) > 9) return false;
+    return true;
 }
 
 }  // namespace detail
@@ -2897,6 +2892,41 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 
 #endif  // NETNOTES_HTTP_MESSAGE_HPP
 
+// netnotes/http/write.hpp: the bytes of a head, and how the body must follow
+// SPDX-License-Identifier: MIT
+//
+// A program says what it wants to send. This page adds the fields that say where the body ends, so that they cannot be
+// wrong:
+//
+//        http::response{200, "hello\n"}   ──>   HTTP/1.1 200 OK
+//                                               Content-Type: text/plain; charset=utf-8
+//                                               Content-Length: 6
+//
+//        http::request{"PUT", "/notes", {{"Host", "example.com"}}}, of unknown size
+//
+//                                         ──>   PUT /notes HTTP/1.1
+//                                               Host: example.com
+//                                               Transfer-Encoding: chunked
+//
+// Fields of a message cannot hold a line's end, because http/fields.hpp refuses it. So no text of a stranger becomes a
+// second field or a second message here.
+//
+// On this page:  body_coding · head_context, write_head of a response · write_head of a request
+// Sources:       RFC 9112 §6; RFC 9110 §8.6
+// Beside it:     http/body.hpp: write_chunk_head, last_chunk
+
+#ifndef NETNOTES_HTTP_WRITE_HPP
+#define NETNOTES_HTTP_WRITE_HPP
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+
 
 namespace netnotes::http {
 
@@ -2909,10 +2939,10 @@ enum class body_coding : std::uint8_t {
 };
 /// Says what a head depends on besides the response.
 struct head_context {
-    std::string_view date{};   ///< the value of the field Date
-    bool is_head = false;      ///< the request was HEAD
-    int minor_version = 1;     ///< of the request
-    bool keeps_alive = true;   ///< the connection can carry one more request
+    std::string_view date{};  ///< the value of the field Date
+    bool is_head = false;     ///< the request was HEAD
+    int minor_version = 1;    ///< of the request
+    bool keeps_alive = true;  ///< the connection can carry one more request
 };
 /// Appends the head of an answer to `to`, and returns how its body must follow. Sets `keeps_alive` to false if the
 /// response has a field `Connection: close`, or if the body ends with the connection.
@@ -2921,25 +2951,11 @@ struct head_context {
 /// Date, unless `date` is empty. The status must not be 1xx. The fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
 
-/// Returns a body that is made piece by piece. Empty pieces are skipped. If the generator throws, the connection ends in a reset, so that the client can tell that a part is missing.
-[[nodiscard]] std::unique_ptr<body_source> pieces(generator<std::string> from);
-
-/// What a line of the access log says.
-struct access_entry {
-    std::string_view peer{};     ///< the client's address, without its port
-    std::time_t when = 0;        ///< seconds since 1970
-    std::string_view request{};  ///< the first line of the request
-    int status = 0;
-    std::uint64_t bytes = 0;     ///< of the body that was sent
-    std::string_view referer{}, user_agent{};  ///< fields of the request; empty: "-"
-};
-/// Returns a line in the combined format of Apache and nginx, without its end and in UTC:
-///
-///     192.0.2.1 - - [06/Nov/1994:08:49:37 +0000] "GET / HTTP/1.1" 200 6 "-" "curl/7.88.1"
-///
-/// A client chooses the request and two fields. So they are made visible and quoted: no client can forge a line or
-/// control the terminal that shows the log. At most 1,000 bytes of each are shown.
-[[nodiscard]] std::string access_line(const access_entry& entry);
+/// Appends the head of a request to `to`, and returns how its body must follow. `size` is the size of the body, or
+/// nullopt if it is not known yet. The fields Content-Length and Transfer-Encoding of the request are left out, because
+/// this function knows better. Throws std::invalid_argument if the request does not have exactly one field Host, which
+/// HTTP/1.1 demands.
+body_coding write_head(std::string& to, const request& ask, std::optional<std::uint64_t> size);
 
 // ========================================================================================================
 // How it is done
@@ -2952,20 +2968,6 @@ inline void append_number(std::string& to, std::uint64_t number) {
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
     to.append(digits.data(), end);
 }
-class generated_body final : public body_source {
-  public:
-    explicit generated_body(generator<std::string> from) noexcept : from_{std::move(from)} {}
-    task<std::span<const std::byte>> next() override {
-        for (;;) {
-            std::string* const piece = from_.next();
-            if (!piece) co_return std::span<const std::byte>{};
-            if (!piece->empty()) co_return std::as_bytes(std::span<const char>{piece->data(), piece->size()});
-        }
-    }
-
-  private:
-    generator<std::string> from_;
-};
 
 }  // namespace detail
 
@@ -3027,13 +3029,96 @@ inline body_coding write_head(std::string& to, const response& answer, head_cont
     return context.is_head ? body_coding::none : how;
 }
 
+inline body_coding write_head(std::string& to, const request& ask, std::optional<std::uint64_t> size) {
+    if (ask.fields().count("Host") != 1) throw std::invalid_argument{"a request of HTTP/1.1 has one field Host"};
+    to += ask.method_name();
+    to += ' ';
+    to += ask.target().text();
+    to += " HTTP/1.1\r\n";
+    for (const auto& [name, value] : ask.fields()) {
+        if (same_name(name, "content-length") || same_name(name, "transfer-encoding")) continue;
+        to += name;
+        to += ": ";
+        to += value;
+        to += "\r\n";
+    }
+    // Without a body GET has no length. POST, PUT and PATCH have: 0 (RFC 9110 §8.6).
+    const method how = ask.method();
+    const bool expects_body = how == method::post || how == method::put || how == method::patch;
+    body_coding coding = body_coding::none;
+    if (!size) {
+        to += "Transfer-Encoding: chunked\r\n";
+        coding = body_coding::chunked;
+    } else if (*size > 0 || expects_body) {
+        to += "Content-Length: ";
+        detail::append_number(to, *size);
+        to += "\r\n";
+        coding = body_coding::length;
+    }
+    to += "\r\n";
+    return coding;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_WRITE_HPP
+
+
+namespace netnotes::http {
+
+/// Returns a body that is made piece by piece. Empty pieces are skipped. If the generator throws, the connection ends
+/// in a reset, so that the client can tell that a part is missing.
+[[nodiscard]] std::unique_ptr<body_source> pieces(generator<std::string> from);
+
+/// What a line of the access log says.
+struct access_entry {
+    std::string_view peer{};     ///< the client's address, without its port
+    std::time_t when = 0;        ///< seconds since 1970
+    std::string_view request{};  ///< the first line of the request
+    int status = 0;
+    std::uint64_t bytes = 0;                   ///< of the body that was sent
+    std::string_view referer{}, user_agent{};  ///< fields of the request; empty: "-"
+};
+/// Returns a line in the combined format of Apache and nginx, without its end and in UTC:
+///
+///     192.0.2.1 - - [06/Nov/1994:08:49:37 +0000] "GET / HTTP/1.1" 200 6 "-" "curl/7.88.1"
+///
+/// A client chooses the request and two fields. So they are made visible and quoted: no client can forge a line or
+/// control the terminal that shows the log. At most 1,000 bytes of each are shown.
+[[nodiscard]] std::string access_line(const access_entry& entry);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class generated_body final : public body_source {
+  public:
+    explicit generated_body(generator<std::string> from) noexcept : from_{std::move(from)} {}
+    task<std::span<const std::byte>> next() override {
+        for (;;) {
+            std::string* const piece = from_.next();
+            if (!piece) co_return std::span<const std::byte>{};
+            if (!piece->empty()) co_return std::as_bytes(std::span<const char>{piece->data(), piece->size()});
+        }
+    }
+
+  private:
+    generator<std::string> from_;
+};
+
+}  // namespace detail
+
 inline std::unique_ptr<body_source> pieces(generator<std::string> from) {
     return std::make_unique<detail::generated_body>(std::move(from));
 }
 
 inline std::string access_line(const access_entry& entry) {
     constexpr std::size_t most = 1000;
-    const auto shown = [](std::string_view text) { return text.empty() ? std::string{"\"-\""} : quoted(text.substr(0, most)); };
+    const auto shown = [](std::string_view text) {
+        return text.empty() ? std::string{"\"-\""} : quoted(text.substr(0, most));
+    };
     // "Sun, 06 Nov 1994 08:49:37 GMT" has all parts of "06/Nov/1994:08:49:37".
     const std::string date = write_date(time_point{std::chrono::seconds{entry.when}});
     const std::string_view parts{date};
@@ -3591,6 +3676,23 @@ inline const char* skip_value(const char* p, const char* last) noexcept {
     }
 }
 
+/// Returns the place of the first byte that no target has, in the same way: below 0x21, from 0x7f on, or '#'.
+inline const char* skip_target(const char* p, const char* last) noexcept {
+    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+    constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
+    while (last - p >= 8) {
+        std::uint64_t word;
+        std::memcpy(&word, p, sizeof word);
+        const std::uint64_t from_exclamation = (word & low) + ones * 0x5f;    // the highest bit is set from 0x21 on
+        const std::uint64_t from_delete = word | ((word & low) + ones);       // ... from 0x7f on
+        const std::uint64_t is_not_hash = ((word ^ ones * '#') & low) + low;  // ... if it is not '#' below 0x80
+        if ((from_exclamation & ~from_delete & is_not_hash & high) != high) break;
+        p += 8;
+    }
+    while (p != last && is(target_character, *p)) ++p;
+    return p;
+}
+
 /// The fields behind the last chunk.
 struct trailer_head : message_head {};
 
@@ -3727,7 +3829,7 @@ class head_reader {
         head.method = read_method(head.method_name);
 
         const char* const target = ++p_;
-        p_ = skip(target_character, p_);
+        p_ = skip_target(p_, last_);
         if (p_ == last_) return false;
         if (*p_ == '\r' && p_ + 1 == last_) return false;
         if (*p_ != ' ') return refuse_byte(p_, *p_ == '\r' ? reason::missing_version : reason::bad_target);
@@ -16443,6 +16545,7 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_SERVER_HPP
+
 
 
 

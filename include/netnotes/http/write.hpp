@@ -1,0 +1,170 @@
+// netnotes/http/write.hpp: the bytes of a head, and how the body must follow
+// SPDX-License-Identifier: MIT
+//
+// A program says what it wants to send. This page adds the fields that say where the body ends, so that they cannot be
+// wrong:
+//
+//        http::response{200, "hello\n"}   ──>   HTTP/1.1 200 OK
+//                                               Content-Type: text/plain; charset=utf-8
+//                                               Content-Length: 6
+//
+//        http::request{"PUT", "/notes", {{"Host", "example.com"}}}, of unknown size
+//
+//                                         ──>   PUT /notes HTTP/1.1
+//                                               Host: example.com
+//                                               Transfer-Encoding: chunked
+//
+// Fields of a message cannot hold a line's end, because http/fields.hpp refuses it. So no text of a stranger becomes a
+// second field or a second message here.
+//
+// On this page:  body_coding · head_context, write_head of a response · write_head of a request
+// Sources:       RFC 9112 §6; RFC 9110 §8.6
+// Beside it:     http/body.hpp: write_chunk_head, last_chunk
+
+#ifndef NETNOTES_HTTP_WRITE_HPP
+#define NETNOTES_HTTP_WRITE_HPP
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "message.hpp"
+
+namespace netnotes::http {
+
+/// Says how the body of an answer travels.
+enum class body_coding : std::uint8_t {
+    none,         ///< there is no body: HEAD, 204, 304
+    length,       ///< Content-Length
+    chunked,      ///< Transfer-Encoding: chunked
+    until_close,  ///< the end of the connection is the end of the body
+};
+/// Says what a head depends on besides the response.
+struct head_context {
+    std::string_view date{};  ///< the value of the field Date
+    bool is_head = false;     ///< the request was HEAD
+    int minor_version = 1;    ///< of the request
+    bool keeps_alive = true;  ///< the connection can carry one more request
+};
+/// Appends the head of an answer to `to`, and returns how its body must follow. Sets `keeps_alive` to false if the
+/// response has a field `Connection: close`, or if the body ends with the connection.
+///
+/// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
+/// Date, unless `date` is empty. The status must not be 1xx. The fields cannot hold a line's end: see fields::add().
+body_coding write_head(std::string& to, const response& answer, head_context& context);
+
+/// Appends the head of a request to `to`, and returns how its body must follow. `size` is the size of the body, or
+/// nullopt if it is not known yet. The fields Content-Length and Transfer-Encoding of the request are left out, because
+/// this function knows better. Throws std::invalid_argument if the request does not have exactly one field Host, which
+/// HTTP/1.1 demands.
+body_coding write_head(std::string& to, const request& ask, std::optional<std::uint64_t> size);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline void append_number(std::string& to, std::uint64_t number) {
+    std::array<char, 20> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    to.append(digits.data(), end);
+}
+
+}  // namespace detail
+
+inline body_coding write_head(std::string& to, const response& answer, head_context& context) {
+    const bool may_have_body = answer.status.allows_body();
+    const std::optional<std::uint64_t> size = answer.source ? answer.source->size() : std::optional{answer.body.size()};
+    body_coding how = body_coding::length;
+    if (!may_have_body)
+        how = body_coding::none;
+    else if (!size)
+        how = context.minor_version > 0 ? body_coding::chunked : body_coding::until_close;
+    // A HEAD request is answered with the fields that GET would have, so the connection does not end with this body.
+    if (how == body_coding::until_close && !context.is_head) context.keeps_alive = false;
+
+    to += "HTTP/1.1 ";
+    detail::append_number(to, static_cast<std::uint64_t>(answer.status.code()));
+    to += ' ';
+    to += answer.status.reason();
+    to += "\r\n";
+    if (!context.date.empty()) {
+        to += "Date: ";
+        to += context.date;
+        to += "\r\n";
+    }
+    for (const auto& [name, value] : answer.fields) {
+        switch (name.size()) {
+            case 4:
+                if (!context.date.empty() && same_name(name, "date")) continue;
+                break;
+            case 10:
+                if (same_name(name, "connection")) continue;
+                break;
+            case 14:
+                if (same_name(name, "content-length")) continue;
+                break;
+            case 17:
+                if (same_name(name, "transfer-encoding")) continue;
+                break;
+            default: break;
+        }
+        to += name;
+        to += ": ";
+        to += value;
+        to += "\r\n";
+    }
+    if (context.keeps_alive && answer.fields.has_element("connection", "close")) context.keeps_alive = false;
+    if (!context.keeps_alive)
+        to += "Connection: close\r\n";
+    else if (context.minor_version == 0)
+        to += "Connection: keep-alive\r\n";  // in HTTP/1.0 it is the exception
+    if (how == body_coding::length) {
+        to += "Content-Length: ";
+        detail::append_number(to, *size);
+        to += "\r\n";
+    } else if (how == body_coding::chunked) {
+        to += "Transfer-Encoding: chunked\r\n";
+    }
+    to += "\r\n";
+    return context.is_head ? body_coding::none : how;
+}
+
+inline body_coding write_head(std::string& to, const request& ask, std::optional<std::uint64_t> size) {
+    if (ask.fields().count("Host") != 1) throw std::invalid_argument{"a request of HTTP/1.1 has one field Host"};
+    to += ask.method_name();
+    to += ' ';
+    to += ask.target().text();
+    to += " HTTP/1.1\r\n";
+    for (const auto& [name, value] : ask.fields()) {
+        if (same_name(name, "content-length") || same_name(name, "transfer-encoding")) continue;
+        to += name;
+        to += ": ";
+        to += value;
+        to += "\r\n";
+    }
+    // Without a body GET has no length. POST, PUT and PATCH have: 0 (RFC 9110 §8.6).
+    const method how = ask.method();
+    const bool expects_body = how == method::post || how == method::put || how == method::patch;
+    body_coding coding = body_coding::none;
+    if (!size) {
+        to += "Transfer-Encoding: chunked\r\n";
+        coding = body_coding::chunked;
+    } else if (*size > 0 || expects_body) {
+        to += "Content-Length: ";
+        detail::append_number(to, *size);
+        to += "\r\n";
+        coding = body_coding::length;
+    }
+    to += "\r\n";
+    return coding;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_WRITE_HPP
