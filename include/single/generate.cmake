@@ -66,5 +66,11 @@ chapters.\n")
     take(${headers}/ip/version.hpp) # first, and outside of every include guard: it refuses a header of another version
     take(${headers}/${module})
     get_property(result GLOBAL PROPERTY result)
-    file(WRITE ${OUTPUT}/${module} "${result}")
+    set(former)
+    if(EXISTS ${OUTPUT}/${module})
+        file(READ ${OUTPUT}/${module} former)
+    endif()
+    if(NOT former STREQUAL result) # else whatever was compiled with it would be compiled again
+        file(WRITE ${OUTPUT}/${module} "${result}")
+    endif()
 endforeach()
