@@ -30,6 +30,7 @@
 //     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
 //     ip/interface.hpp   an address together with its network: 192.168.1.77/24
 //     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/number.hpp      numbers in a text from a stranger
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
 //     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
@@ -48,6 +49,7 @@
 #include "ip/endpoint.hpp"
 #include "ip/interface.hpp"
 #include "ip/network.hpp"
+#include "ip/number.hpp"
 #include "ip/special.hpp"
 #include "ip/tcp_state.hpp"
 #include "ip/text.hpp"

@@ -373,3 +373,22 @@ TEST_CASE("the table of classes follows from the leading bits") {
         CHECK(range.hosts_per_network == (1u << (32 - 8 * range.network_octets)) - 2);
     }
 }
+
+TEST_CASE("an address is taken out of the bytes of a message") {
+    constexpr std::array<std::uint8_t, 4> four{192, 0, 2, 255};
+    static_assert(net::ipv4_address::from_bytes(four) == net::ipv4_address{192, 0, 2, 255});
+    const net::ipv6_address v6{"2001:db8::ff:fe"};
+    const auto octets = v6.to_octets();
+    std::vector<std::byte> message(20);
+    std::ranges::transform(octets, message.begin() + 3, [](std::uint8_t octet) { return std::byte{octet}; });
+    CHECK(net::ipv6_address::from_bytes(std::span{message}.subspan(3, 16)) == v6);
+    CHECK(net::ip_address::from_bytes(octets) == net::ip_address{v6});
+    const std::string_view text{"\xc0\x00\x02\xff", 4};  // char may be signed
+    CHECK(net::ip_address::from_bytes(text) == "192.0.2.255"_ip);
+    for (std::size_t size = 0; size <= message.size(); ++size) {
+        const auto some = std::span{message}.first(size);
+        CHECK(net::ipv4_address::from_bytes(some).has_value() == (size == 4));
+        CHECK(net::ipv6_address::from_bytes(some).has_value() == (size == 16));
+        CHECK(net::ip_address::from_bytes(some).has_value() == (size == 4 || size == 16));
+    }
+}

@@ -3,6 +3,10 @@
 
 #include "ip.hpp"
 
+#include <cctype>
+#include <charconv>
+#include <limits>
+
 // ---- Services ----------------------------------------------------------------------------------------------
 
 TEST_CASE("every service is found by its name and by its port") {
@@ -100,4 +104,75 @@ TEST_CASE("a host and a port are read from a text") {
     CHECK(!net::parse_host_port("[::1]x", why, 99));
     CHECK(!net::parse_host_port("", why, 99));
     CHECK(!net::parse_host_port("a:", why, 99));
+}
+
+// ---- Numbers in texts --------------------------------------------------------------------------------------
+
+namespace {
+template <class Number>
+std::string why_no_number(std::string_view text, unsigned base = 10) {
+    net::parse_failure why;
+    return net::parse_number<Number>(text, why, base) ? "" : why.message();
+}
+/// Each number around the ends of the type is read back from its text, or refused.
+template <class Number>
+void try_limits() {
+    using limits = std::numeric_limits<Number>;
+    for (const unsigned base : {2u, 8u, 10u, 16u, 36u})
+        for (const Number number : {limits::min(), Number(limits::min() + 1), Number{0}, Number{1},
+                                    Number(limits::max() - 1), limits::max()}) {
+            char text[70];
+            const char* const end = std::to_chars(text, std::end(text), number, static_cast<int>(base)).ptr;
+            CHECK(net::parse_number<Number>(std::string_view{text, end}, base) == number);
+        }
+    std::string above = std::to_string(limits::max());
+    ++above.back();  // the greatest number ends in 5 or 7
+    CHECK(!net::parse_number<Number>(above));
+    CHECK(!net::parse_number<Number>(above + "0"));
+    CHECK(!net::parse_number<Number>(std::string(30, '9')));
+    std::string below = std::signed_integral<Number> ? std::to_string(limits::min()) : "-1";
+    if (std::signed_integral<Number>) ++below.back();
+    CHECK(!net::parse_number<Number>(below));
+}
+}  // namespace
+
+TEST_CASE("a number is read whole, in any base, up to the ends of its type") {
+    static_assert(net::parse_number<std::uint8_t>("255") == 255 && !net::parse_number<std::uint8_t>("256"));
+    static_assert(net::parse_number<std::size_t>("00fF", 16) == 255 && net::read_number<int>("-7") == -7);
+    try_limits<std::int8_t>();
+    try_limits<std::uint8_t>();
+    try_limits<std::int16_t>();
+    try_limits<std::uint16_t>();
+    try_limits<std::int32_t>();
+    try_limits<std::uint32_t>();
+    try_limits<std::int64_t>();
+    try_limits<std::uint64_t>();
+    for (const char* const wrong : {"", " 1", "1 ", "+1", "-", "--1", "-0", "01", "-01", "0x1", "1.0", "1e3", "a"}) {
+        CAPTURE(wrong);
+        CHECK(!net::parse_number<int>(wrong));
+    }
+    CHECK(!net::parse_number<unsigned>("-1"));
+    CHECK(!net::parse_number<unsigned>("-0", 16));
+    CHECK(!net::parse_number<unsigned>("2", 2));
+    CHECK(!net::parse_number<unsigned>("g", 16));
+    CHECK(net::parse_number<unsigned>("zZ", 36) == 35 * 36 + 35);
+    for (const unsigned base : {0u, 1u, 37u}) CHECK(!net::parse_number<unsigned>("1", base));
+    for (unsigned c = 0; c < 256; ++c) {  // no other character is a digit
+        const char text[]{static_cast<char>(c), '\0'};
+        const bool is_digit = std::isdigit(static_cast<int>(c)) || std::isalpha(static_cast<int>(c));
+        CHECK(net::parse_number<unsigned>(std::string_view{text, 1}, 36).has_value() == is_digit);
+    }
+}
+
+TEST_CASE("a text that is no number is refused with the reason and its place") {
+    CHECK(why_no_number<std::uint16_t>("65536") == "the number is above 65535, at character 0");
+    CHECK(why_no_number<std::int8_t>("-129") == "the number is below -128, at character 1");
+    CHECK(why_no_number<std::uint64_t>("18446744073709551616") == "the number is too large, at character 0");
+    CHECK(why_no_number<unsigned>("+1") == "unexpected character '+', at character 0");
+    CHECK(why_no_number<unsigned>("99999999999x") == "unexpected character 'x', at character 11");
+    CHECK(why_no_number<unsigned>("01") == "a leading zero, at character 0");
+    CHECK(why_no_number<int>("-0") == "a zero behind the minus, at character 1");
+    CHECK(why_no_number<int>("-") == "a number is missing, at character 1");
+    CHECK(why_no_number<int>("1", 37) == "base 37 is not one of 2 to 36, at character 0");
+    CHECK_THROWS_AS(net::read_number<int>("12x"), net::parse_error);
 }
