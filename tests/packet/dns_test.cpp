@@ -6,6 +6,8 @@
 #include <netnotes/packet/dns.hpp>
 #include <netnotes/packet/dns_build.hpp>
 
+#include <iomanip>
+
 using packet::dns_builder;
 using packet::dns_name;
 using packet::dns_name_view;
@@ -522,4 +524,16 @@ TEST_CASE("a large DNS message has pointers only to its first 16 KiB, and is rea
     for (const dns_record& record : view.answers())
         if (record.name != dns_name{"n" + std::to_string(read++) + ".example.com"}) FAIL(read);
     CHECK(read == count);
+}
+
+TEST_CASE("a name of a message is printed, and a message is read without a failure to look at") {
+    std::array<std::byte, 512> room;
+    dns_builder builder{room, {.id = 7}};
+    CHECK(builder.question(dns_name{"a\\.b.example"}, dns_type::a));
+    const auto view = dns_view::parse(builder.message());
+    REQUIRE(view);
+    CHECK(!dns_view::parse(builder.message().first(11)));
+    std::ostringstream out;
+    for (const auto& question : view->questions()) out << std::setw(14) << question.name << dns_name_view{};
+    CHECK(out.str() == "  a\\.b.example.");
 }

@@ -306,6 +306,10 @@ class dns_view {
             return why = packet_failure::cut_short(layer::dns, 0, message.size(), header_size), std::nullopt;
         return dns_view{message};
     }
+    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message) noexcept {
+        packet_failure why;
+        return parse(message, why);
+    }
 
     [[nodiscard]] constexpr std::uint16_t id() const noexcept { return word(0); }
     [[nodiscard]] constexpr std::uint16_t flags() const noexcept { return word(2); }

@@ -31,6 +31,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -319,6 +320,12 @@ constexpr char* dns_name::write(char* out) const noexcept {
 }
 
 inline std::string dns_name_view::to_string() const { return dns_name{*this}.to_string(); }
+
+/// Writes to_string() of the name to a stream, with the stream's width and fill.
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const dns_name_view& name) {
+    return out << dns_name{name};
+}
 
 }  // namespace netnotes::packet
 
