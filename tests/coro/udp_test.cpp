@@ -146,3 +146,20 @@ TEST_CASE("a wait ends by a timeout, a cancellation, a close, and not by a move"
     loop.run(main());
     CHECK(support::open_descriptors() == before);
 }
+
+TEST_CASE("a task learns what the kernel knows of a datagram") {
+    test_loop loop;
+    const auto main = []() -> net::task<> {
+        net::async_udp receiver{anywhere}, sender{anywhere};
+        receiver.tell_details();
+        auto late = net::spawn([&]() -> net::task<> { co_await sender.send_to("late", receiver.local_endpoint()); });
+        std::array<std::byte, 8> room{};
+        net::datagram_details details;
+        const auto got = co_await receiver.recv_from(room, details);
+        CHECK(net::as_text(got.bytes) == "late");
+        CHECK(details.destination == net::ip_address{net::ipv4_address::loopback()});
+        CHECK(details.hop_limit);
+        co_await late.join();
+    };
+    loop.run(main());
+}

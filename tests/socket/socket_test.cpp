@@ -565,3 +565,20 @@ TEST_CASE("a pair of sockets talks in both directions and keeps borders as its t
     CHECK(failure_of([] { static_cast<void>(net::socket_pair(socket_type{SOCK_RDM})); }).what ==
           "socketpair: Socket type not supported");
 }
+
+TEST_CASE("a raw socket exchanges the packets of ICMP") {
+    std::error_code error;
+    net::socket raw{address_family::inet, socket_type::raw, IPPROTO_ICMP, error};
+    if (error == std::errc::operation_not_permitted) NETNOTES_SKIP("raw sockets need root");
+    REQUIRE_FALSE(error);
+    raw.set_timeout(10s);
+    const std::array<std::uint8_t, 8> request{8, 0, 0x08, 0xa9, 0xbe, 0xef, 0x30, 0x67};  // an echo, with its checksum
+    raw.send_to(request, net::endpoint{net::ipv4_address::loopback(), 0});
+    std::array<std::uint8_t, 100> room{};
+    for (bool is_answer = false; !is_answer;) {  // the request comes by, too, and packets of other programs
+        const auto got = raw.recv_from(room);
+        REQUIRE(got.bytes.size() >= 28);  // behind IP's header
+        is_answer = room[20] == 0 && room[24] == 0xbe && room[25] == 0xef;
+    }
+    CHECK(room[27] == 0x67);
+}

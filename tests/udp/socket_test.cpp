@@ -698,3 +698,22 @@ TEST_CASE("sockets that all say so share a port and the senders are distributed"
     CHECK(got[0] > 0);
     CHECK(got[1] > 0);
 }
+
+TEST_CASE("a UDP socket tells what the kernel knows of a datagram") {
+    net::udp_socket receiver{{loopback, 0}}, sender{{loopback, 0}};
+    receiver.tell_details();
+    sender.set_option(IPPROTO_IP, IP_TTL, 9);
+    sender.send_to("x", receiver.local_endpoint());
+    std::array<std::byte, 8> buffer;
+    net::datagram_details details;
+    const auto got = receiver.recv_from(buffer, details);
+    CHECK(net::as_text(got.bytes) == "x");
+    CHECK(static_cast<const net::endpoint&>(got.sender) == sender.local_endpoint());
+    CHECK(details.destination == net::ip_address{loopback});
+    CHECK(details.hop_limit == std::optional<std::uint8_t>{9});
+    CHECK(details.arrived);
+    receiver.set_blocking(false);
+    std::error_code error;
+    receiver.recv_from(buffer, details, error);
+    CHECK(error == std::errc::operation_would_block);
+}

@@ -40,6 +40,7 @@ namespace detail {
 template <class Call>
 class udp_operation;
 struct udp_recv_from;
+struct udp_recv_details;
 struct udp_recv_batch;
 struct udp_send_to;
 struct udp_send;
@@ -67,6 +68,10 @@ class async_udp {
     /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
     /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
+    /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
+    /// stay valid as long as the buffer.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details);
     /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
     /// the batch and is valid until its next use.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
@@ -99,6 +104,7 @@ class async_udp {
     void set_multicast_ttl(int ttl) { opened().socket.set_multicast_ttl(ttl); }
     [[nodiscard]] bool multicast_loop() const { return opened().socket.multicast_loop(); }
     [[nodiscard]] int multicast_ttl() const { return opened().socket.multicast_ttl(); }
+    void tell_details() { opened().socket.tell_details(); }
     bool enable_receive_offload() { return opened().socket.enable_receive_offload(); }
     [[nodiscard]] endpoint local_endpoint() const { return opened().socket.local_endpoint(); }
     [[nodiscard]] endpoint peer_endpoint() const { return opened().socket.peer_endpoint(); }
@@ -189,6 +195,18 @@ struct udp_recv_from {
     mutable_buffer room;
     value got{};
 };
+struct udp_recv_details {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_from";
+    using value = udp_socket::received;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        got = socket.recv_from(room, details, error);
+    }
+    value take() noexcept { return got; }
+    mutable_buffer room;
+    datagram_details& details;
+    value got{};
+};
 struct udp_recv_batch {
     static constexpr bool receives = true;
     static constexpr const char* name = "recv_batch";
@@ -245,6 +263,10 @@ struct udp_send_segments {
 
 inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
     return {*this, {buffer}};
+}
+inline detail::udp_operation<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details) {
+    return {*this, {buffer, details}};
 }
 inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch) {
     return {*this, {batch}};

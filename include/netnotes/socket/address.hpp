@@ -52,6 +52,7 @@ enum class socket_type : int {
     stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
     datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+    raw = SOCK_RAW,                         ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
 };
 
 /// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the

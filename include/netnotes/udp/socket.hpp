@@ -182,6 +182,10 @@ class udp_socket : public multicast_socket {
     /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Like recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once before.
+    received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
+    received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& e, int flags = 0) noexcept;
+    using socket::tell_details;
 
     // -- many datagrams in one system call
 
@@ -224,6 +228,7 @@ class udp_socket : public multicast_socket {
     static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
 
     void prepare(udp_options options, std::error_code& error) noexcept;
+    received receive(mutable_buffer buffer, datagram_details* details, int flags, std::error_code& error) noexcept;
     static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
     template <class Datagram>
     std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
@@ -531,18 +536,33 @@ inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, cons
 
 // ---- receiving
 
-inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+inline udp_socket::received udp_socket::receive(mutable_buffer buffer, datagram_details* details, int flags,
+                                                std::error_code& error) noexcept {
     if (receive_offload_) {
         error = std::make_error_code(std::errc::operation_not_supported);
         return {};
     }
-    const socket::received got = socket::recv_from(buffer, error, flags);
+    const socket::received got =
+        details ? socket::recv_from(buffer, *details, error, flags) : socket::recv_from(buffer, error, flags);
     if (error || !got.sender.is_ip()) return {};
     return {got.bytes, datagram_peer{got.sender.ip(), got.local}, got.truncated};
 }
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    return receive(buffer, nullptr, flags, error);
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, datagram_details& details,
+                                                  std::error_code& error, int flags) noexcept {
+    return receive(buffer, &details, flags, error);
+}
 inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, int flags) {
     std::error_code error;
-    const received result = recv_from(buffer, error, flags);
+    const received result = receive(buffer, nullptr, flags, error);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, datagram_details& details, int flags) {
+    std::error_code error;
+    const received result = receive(buffer, &details, flags, error);
     if (error) fail(error, "recv_from");
     return result;
 }
