@@ -81,7 +81,7 @@ TESTS = {
     "tftp/file": "tftp/file tftp/faults", "tftp/content": "tftp/client tftp/transfer",
     "tftp/datagrams": "tftp/server", "tftp/client": "tftp/client tftp/faults",
     "tftp/async_client": "tftp/server tftp/faults", "tftp/server": "tftp/server tftp/faults",
-    "coro/serve": "coro/serve",
+    "coro/serve": "coro/serve", "coro/pump": "coro/pump", "tcp/pump": "tcp/pump", "ip/number": "ip/endpoint",
 }
 
 SWAPS = {" < ": " <= ", " <= ": " < ", " > ": " >= ", " >= ": " > ", " == ": " != ", " != ": " == ", " && ": " || ",

@@ -46,6 +46,7 @@
 //     coro/io/socket.hpp       a socket as the loop knows it
 //     coro/stream.hpp          connections for tasks
 //     coro/send_file.hpp       files over the connections of tasks
+//     coro/pump.hpp            bytes from one connection to another: proxies
 //     coro/listener.hpp        listeners for tasks
 //     coro/datagram.hpp        datagrams for tasks
 //     coro/udp.hpp             UDP for tasks, with groups and batches
@@ -80,6 +81,7 @@
 #include "coro/listener.hpp"
 #include "coro/lookup.hpp"
 #include "coro/loop.hpp"
+#include "coro/pump.hpp"
 #include "coro/send_file.hpp"
 #include "coro/serve.hpp"
 #include "coro/signal.hpp"

@@ -24,6 +24,7 @@
 //     tcp/connect.hpp    connecting to the fastest of several addresses
 //     tcp/stream.hpp     streams and listeners
 //     tcp/reader.hpp     messages out of a stream: lines, and blocks of a known length
+//     tcp/pump.hpp       bytes from one connection to another: proxies
 //
 // The notes:     TCP三次握手 to 保活 (handshake, close, states), TCP长连接和短连接, TCP服务器, TCP客户端, tcp 模拟qq
 // Examples:      10_tcp_hello, 11_tcp_states, 12_tcp_connections, 13_tcp_chat
@@ -37,6 +38,7 @@
 
 #include "socket.hpp"
 #include "tcp/connect.hpp"
+#include "tcp/pump.hpp"
 #include "tcp/reader.hpp"
 #include "tcp/state.hpp"
 #include "tcp/stream.hpp"

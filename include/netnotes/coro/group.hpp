@@ -58,7 +58,17 @@ class task_group {
     /// Begins a task of this group: runs it up to its first wait, inside this call. If the task throws, all other tasks
     /// of the group are cancelled. After cancel() the task begins as cancelled. Does not suspend. Throws
     /// std::logic_error if `what` is empty, if the body has not begun, or if all tasks of the group have ended.
-    void spawn(task<> what);
+    void spawn(task<>&& what);
+    /// Begins a task that returns a value, which is dropped.
+    template <class T>
+    void spawn(task<T>&& what) {
+        spawn(drop_result(std::move(what)));
+    }
+    /// A mistake: the message says what to write.
+    template <class T>
+    void spawn(const task<T>&) {
+        detail::advise_to_move<T>();
+    }
     /// Begins the task that `what()` returns. The function lives as long as its task.
     template <task_function Function>
     void spawn(Function what) {
@@ -76,6 +86,10 @@ class task_group {
     friend class detail::waiting_for_group;
     class state;
     explicit task_group(state& shared) noexcept : state_{shared} {}
+    template <class T>
+    static task<> drop_result(task<T> what) {
+        co_await std::move(what);
+    }
     state& state_;
 };
 
@@ -167,7 +181,7 @@ inline void task_group::state::take_failure(const detail::part_base& from) noexc
     cancel();
 }
 
-inline void task_group::spawn(task<> what) {
+inline void task_group::spawn(task<>&& what) {
     if (!state_.whole_ || state_.whole_->running() == 0)
         throw std::logic_error{"this group has not begun, or has ended"};
     auto* const made = new state::member{state_, std::move(what)};

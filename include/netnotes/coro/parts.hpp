@@ -31,6 +31,12 @@
 
 namespace netnotes::detail {
 
+/// What a compiler shows if a task with a name is passed where the task has to be moved.
+template <class... Ts>
+auto advise_to_move() {  // auto: the compiler then reports it before anything else
+    static_assert(sizeof...(Ts) == 0, "a task runs once: write std::move(it) for a task, or a vector of tasks, with a name");
+}
+
 template <class T>
 using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 class part_base;

@@ -41,6 +41,9 @@
 //     client.set_option(option::linger{std::chrono::seconds{0}});
 //     throw std::runtime_error{"half of the answer is missing"};
 //
+// A buffered stream gathers answers and sends them when its reader has to wait. If a handler throws before that, all
+// gathered answers are lost, the answers to earlier requests included. If the client is to get them, call flush() first.
+//
 // On this page:  serve_options · serve
 // Below it:      coro/listener.hpp, coro/stream.hpp
 // Beside it:     server/reactor.hpp and server/blocking.hpp, servers without coroutines

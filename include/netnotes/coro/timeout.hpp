@@ -89,7 +89,7 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 ///
 /// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
 template <class T>
-[[nodiscard]] auto with_timeout(wait_time time, task<T> what, const char* name = nullptr,
+[[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
     return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
         time, std::move(what), detail::wait_name{name, caller}};
@@ -111,6 +111,10 @@ template <class What, class Rep, class Period>
 auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
     static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
 }
+template <class T, class... Name>
+auto with_timeout(wait_time, const task<T>&, Name...) {
+    detail::advise_to_move<T>();
+}
 
 /// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
 /// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no
@@ -120,7 +124,7 @@ auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
 /// If the main task of event_loop::run() awaits the rest of its work in shield(), a stop lets that work finish. Tasks
 /// that do not run inside shield() are cancelled at once.
 template <class T>
-[[nodiscard]] auto shield(wait_time at_most, task<T> what) {
+[[nodiscard]] auto shield(wait_time at_most, task<T>&& what) {
     return detail::awaited_once<detail::waiting_in_shield<T>, duration, task<T>>{at_most, std::move(what)};
 }
 /// Runs the task that `what()` returns. The function lives as long as its task.
@@ -131,6 +135,11 @@ template <task_function Function>
 /// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
 template <awaitable_operation Operation>
 [[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
+/// A mistake: the message says what to write.
+template <class T>
+auto shield(wait_time, const task<T>&) {
+    detail::advise_to_move<T>();
+}
 
 // ========================================================================================================
 // How it is done

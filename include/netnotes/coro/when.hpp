@@ -75,7 +75,7 @@ inline void refuse_empty(bool is_empty, const char* why);
 /// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
 /// outside.
 template <class... Ts>
-[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
+[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>&&... tasks) {
     return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
 }
 
@@ -84,7 +84,7 @@ template <class... Ts>
 /// of that task; or throws its exception. The results and exceptions of the others are dropped.
 template <class... Ts>
 requires(sizeof...(Ts) > 0)
-    [[nodiscard]] auto when_any(task<Ts>... tasks) {
+    [[nodiscard]] auto when_any(task<Ts>&&... tasks) {
     return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
         detail::winner_is::first, std::move(tasks)...};
 }
@@ -94,7 +94,7 @@ requires(sizeof...(Ts) > 0)
 /// throws what the first of them to end has thrown.
 template <class... Ts>
 requires(sizeof...(Ts) > 0)
-    [[nodiscard]] auto first_success(task<Ts>... tasks) {
+    [[nodiscard]] auto first_success(task<Ts>&&... tasks) {
     return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
         detail::winner_is::first_success, std::move(tasks)...};
 }
@@ -103,14 +103,14 @@ requires(sizeof...(Ts) > 0)
 /// the order of the tasks, or nothing for tasks of void. For an empty vector it does not wait.
 template <class T>
 requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto when_all(std::vector<task<T>> tasks) {
+    [[nodiscard]] auto when_all(std::vector<task<T>>&& tasks) {
     return detail::awaited_once<detail::waiting_for_all_of<T>, std::vector<task<T>>>{std::move(tasks)};
 }
 /// Does the same as when_any(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
 /// std::invalid_argument if the vector is empty.
 template <class T>
 requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto when_any(std::vector<task<T>> tasks) {
+    [[nodiscard]] auto when_any(std::vector<task<T>>&& tasks) {
     detail::refuse_empty(tasks.empty(), "when_any: no tasks");
     return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
                                 std::vector<task<T>>>{detail::winner_is::first, nullptr, std::move(tasks)};
@@ -119,7 +119,7 @@ requires(!std::is_reference_v<T>)
 /// std::invalid_argument if the vector is empty.
 template <class T>
 requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto first_success(std::vector<task<T>> tasks) {
+    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks) {
     detail::refuse_empty(tasks.empty(), "first_success: no tasks");
     return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
                                 std::vector<task<T>>>{detail::winner_is::first_success, nullptr, std::move(tasks)};
@@ -128,10 +128,39 @@ requires(!std::is_reference_v<T>)
 /// ends. `failures` must stay valid until the call returns.
 template <class T>
 requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto first_success(std::vector<task<T>> tasks, std::vector<std::exception_ptr>& failures) {
+    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks, std::vector<std::exception_ptr>& failures) {
     detail::refuse_empty(tasks.empty(), "first_success: no tasks");
     return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
                                 std::vector<task<T>>>{detail::winner_is::first_success, &failures, std::move(tasks)};
+}
+
+// Mistakes: the message says what to write.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto when_all(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto when_any(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto first_success(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class T>
+auto when_all(const std::vector<task<T>>&) {
+    detail::advise_to_move<T>();
+}
+template <class T>
+auto when_any(const std::vector<task<T>>&) {
+    detail::advise_to_move<T>();
+}
+template <class T, class... Failures>
+auto first_success(const std::vector<task<T>>&, Failures&...) {
+    detail::advise_to_move<T>();
 }
 
 // ========================================================================================================

@@ -68,6 +68,7 @@
 //     coro/io/socket.hpp       a socket as the loop knows it
 //     coro/stream.hpp          connections for tasks
 //     coro/send_file.hpp       files over the connections of tasks
+//     coro/pump.hpp            bytes from one connection to another: proxies
 //     coro/listener.hpp        listeners for tasks
 //     coro/datagram.hpp        datagrams for tasks
 //     coro/udp.hpp             UDP for tasks, with groups and batches
@@ -307,6 +308,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -880,6 +882,16 @@ struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
 
 namespace netnotes {
 
+namespace detail {
+/// Bytes of a packet or a message: a span, an array, a string, a vector of elements of one byte.
+template <class Bytes>
+concept wire_bytes = requires(const Bytes& bytes) {
+    std::size(bytes);
+    static_cast<std::uint8_t>(bytes[0]);
+    requires sizeof(bytes[0]) == 1;
+};
+}  // namespace detail
+
 // ---- IPv4 ----------------------------------------------------------------------------------------------
 
 /// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…; and of RFC 1112 §4: 1110… (multicast), 1111…
@@ -902,6 +914,15 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Takes four octets in the order in which they are written, which is also the order of the wire.
     constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
         : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
+    /// Takes four bytes out of a packet or a message, in the order of the wire: `from_bytes(message.subspan(4, 4))`.
+    /// Returns nullopt for another number of bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv4_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 4) return std::nullopt;
+        std::array<std::uint8_t, 4> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv4_address{octets};
+    }
     /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
     constexpr explicit ipv4_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
@@ -999,6 +1020,15 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.high = value_.high << 8 | octets[i];
             value_.low = value_.low << 8 | octets[i + 8];
         }
+    }
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number of
+    /// bytes. The address has no zone.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 16) return std::nullopt;
+        std::array<std::uint8_t, 16> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv6_address{octets};
     }
     /// Takes the address as a number of 128 bits, without a zone; see to_uint().
     constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
@@ -1183,6 +1213,13 @@ class ip_address : public detail::printable<ip_address> {
     /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
     constexpr explicit ip_address(std::string_view text)
         : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
+    /// Takes four bytes as IPv4 and sixteen as IPv6, in the order of the wire. Returns nullopt for another number of
+    /// bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ip_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) == 4) return ipv4_address::from_bytes(bytes);
+        return ipv6_address::from_bytes(bytes);
+    }
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
         if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
         return ipv6_address::parse(text, why);
@@ -1619,6 +1656,7 @@ enum class socket_type : int {
     stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
     datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+    raw = SOCK_RAW,                         ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
 };
 
 /// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
@@ -9822,6 +9860,12 @@ inline async_stream& async_buffered_stream::stream() {
 
 namespace netnotes::detail {
 
+/// What a compiler shows if a task with a name is passed where the task has to be moved.
+template <class... Ts>
+auto advise_to_move() {  // auto: the compiler then reports it before anything else
+    static_assert(sizeof...(Ts) == 0, "a task runs once: write std::move(it) for a task, or a vector of tasks, with a name");
+}
+
 template <class T>
 using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 class part_base;
@@ -10042,7 +10086,7 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 ///
 /// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
 template <class T>
-[[nodiscard]] auto with_timeout(wait_time time, task<T> what, const char* name = nullptr,
+[[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
     return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
         time, std::move(what), detail::wait_name{name, caller}};
@@ -10064,6 +10108,10 @@ template <class What, class Rep, class Period>
 auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
     static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
 }
+template <class T, class... Name>
+auto with_timeout(wait_time, const task<T>&, Name...) {
+    detail::advise_to_move<T>();
+}
 
 /// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
 /// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no
@@ -10073,7 +10121,7 @@ auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
 /// If the main task of event_loop::run() awaits the rest of its work in shield(), a stop lets that work finish. Tasks
 /// that do not run inside shield() are cancelled at once.
 template <class T>
-[[nodiscard]] auto shield(wait_time at_most, task<T> what) {
+[[nodiscard]] auto shield(wait_time at_most, task<T>&& what) {
     return detail::awaited_once<detail::waiting_in_shield<T>, duration, task<T>>{at_most, std::move(what)};
 }
 /// Runs the task that `what()` returns. The function lives as long as its task.
@@ -10084,6 +10132,11 @@ template <task_function Function>
 /// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
 template <awaitable_operation Operation>
 [[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
+/// A mistake: the message says what to write.
+template <class T>
+auto shield(wait_time, const task<T>&) {
+    detail::advise_to_move<T>();
+}
 
 // ========================================================================================================
 // How it is done
@@ -11714,6 +11767,10 @@ class udp_socket : public multicast_socket {
     /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Like recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once before.
+    received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
+    received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& e, int flags = 0) noexcept;
+    using socket::tell_details;
 
     // -- many datagrams in one system call
 
@@ -11756,6 +11813,7 @@ class udp_socket : public multicast_socket {
     static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
 
     void prepare(udp_options options, std::error_code& error) noexcept;
+    received receive(mutable_buffer buffer, datagram_details* details, int flags, std::error_code& error) noexcept;
     static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
     template <class Datagram>
     std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
@@ -12063,18 +12121,33 @@ inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, cons
 
 // ---- receiving
 
-inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+inline udp_socket::received udp_socket::receive(mutable_buffer buffer, datagram_details* details, int flags,
+                                                std::error_code& error) noexcept {
     if (receive_offload_) {
         error = std::make_error_code(std::errc::operation_not_supported);
         return {};
     }
-    const socket::received got = socket::recv_from(buffer, error, flags);
+    const socket::received got =
+        details ? socket::recv_from(buffer, *details, error, flags) : socket::recv_from(buffer, error, flags);
     if (error || !got.sender.is_ip()) return {};
     return {got.bytes, datagram_peer{got.sender.ip(), got.local}, got.truncated};
 }
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    return receive(buffer, nullptr, flags, error);
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, datagram_details& details,
+                                                  std::error_code& error, int flags) noexcept {
+    return receive(buffer, &details, flags, error);
+}
 inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, int flags) {
     std::error_code error;
-    const received result = recv_from(buffer, error, flags);
+    const received result = receive(buffer, nullptr, flags, error);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, datagram_details& details, int flags) {
+    std::error_code error;
+    const received result = receive(buffer, &details, flags, error);
     if (error) fail(error, "recv_from");
     return result;
 }
@@ -12292,7 +12365,7 @@ inline void refuse_empty(bool is_empty, const char* why);
 /// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
 /// outside.
 template <class... Ts>
-[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>... tasks) {
+[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>&&... tasks) {
     return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
 }
 
@@ -12301,7 +12374,7 @@ template <class... Ts>
 /// of that task; or throws its exception. The results and exceptions of the others are dropped.
 template <class... Ts>
 requires(sizeof...(Ts) > 0)
-    [[nodiscard]] auto when_any(task<Ts>... tasks) {
+    [[nodiscard]] auto when_any(task<Ts>&&... tasks) {
     return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
         detail::winner_is::first, std::move(tasks)...};
 }
@@ -12311,7 +12384,7 @@ requires(sizeof...(Ts) > 0)
 /// throws what the first of them to end has thrown.
 template <class... Ts>
 requires(sizeof...(Ts) > 0)
-    [[nodiscard]] auto first_success(task<Ts>... tasks) {
+    [[nodiscard]] auto first_success(task<Ts>&&... tasks) {
     return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
         detail::winner_is::first_success, std::move(tasks)...};
 }
@@ -12320,14 +12393,14 @@ requires(sizeof...(Ts) > 0)
 /// the order of the tasks, or nothing for tasks of void. For an empty vector it does not wait.
 template <class T>
 requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto when_all(std::vector<task<T>> tasks) {
+    [[nodiscard]] auto when_all(std::vector<task<T>>&& tasks) {
     return detail::awaited_once<detail::waiting_for_all_of<T>, std::vector<task<T>>>{std::move(tasks)};
 }
 /// Does the same as when_any(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
 /// std::invalid_argument if the vector is empty.
 template <class T>
 requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto when_any(std::vector<task<T>> tasks) {
+    [[nodiscard]] auto when_any(std::vector<task<T>>&& tasks) {
     detail::refuse_empty(tasks.empty(), "when_any: no tasks");
     return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
                                 std::vector<task<T>>>{detail::winner_is::first, nullptr, std::move(tasks)};
@@ -12336,7 +12409,7 @@ requires(!std::is_reference_v<T>)
 /// std::invalid_argument if the vector is empty.
 template <class T>
 requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto first_success(std::vector<task<T>> tasks) {
+    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks) {
     detail::refuse_empty(tasks.empty(), "first_success: no tasks");
     return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
                                 std::vector<task<T>>>{detail::winner_is::first_success, nullptr, std::move(tasks)};
@@ -12345,10 +12418,39 @@ requires(!std::is_reference_v<T>)
 /// ends. `failures` must stay valid until the call returns.
 template <class T>
 requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto first_success(std::vector<task<T>> tasks, std::vector<std::exception_ptr>& failures) {
+    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks, std::vector<std::exception_ptr>& failures) {
     detail::refuse_empty(tasks.empty(), "first_success: no tasks");
     return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
                                 std::vector<task<T>>>{detail::winner_is::first_success, &failures, std::move(tasks)};
+}
+
+// Mistakes: the message says what to write.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto when_all(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto when_any(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto first_success(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class T>
+auto when_all(const std::vector<task<T>>&) {
+    detail::advise_to_move<T>();
+}
+template <class T>
+auto when_any(const std::vector<task<T>>&) {
+    detail::advise_to_move<T>();
+}
+template <class T, class... Failures>
+auto first_success(const std::vector<task<T>>&, Failures&...) {
+    detail::advise_to_move<T>();
 }
 
 // ========================================================================================================
@@ -12563,7 +12665,17 @@ class task_group {
     /// Begins a task of this group: runs it up to its first wait, inside this call. If the task throws, all other tasks
     /// of the group are cancelled. After cancel() the task begins as cancelled. Does not suspend. Throws
     /// std::logic_error if `what` is empty, if the body has not begun, or if all tasks of the group have ended.
-    void spawn(task<> what);
+    void spawn(task<>&& what);
+    /// Begins a task that returns a value, which is dropped.
+    template <class T>
+    void spawn(task<T>&& what) {
+        spawn(drop_result(std::move(what)));
+    }
+    /// A mistake: the message says what to write.
+    template <class T>
+    void spawn(const task<T>&) {
+        detail::advise_to_move<T>();
+    }
     /// Begins the task that `what()` returns. The function lives as long as its task.
     template <task_function Function>
     void spawn(Function what) {
@@ -12581,6 +12693,10 @@ class task_group {
     friend class detail::waiting_for_group;
     class state;
     explicit task_group(state& shared) noexcept : state_{shared} {}
+    template <class T>
+    static task<> drop_result(task<T> what) {
+        co_await std::move(what);
+    }
     state& state_;
 };
 
@@ -12672,7 +12788,7 @@ inline void task_group::state::take_failure(const detail::part_base& from) noexc
     cancel();
 }
 
-inline void task_group::spawn(task<> what) {
+inline void task_group::spawn(task<>&& what) {
     if (!state_.whole_ || state_.whole_->running() == 0)
         throw std::logic_error{"this group has not begun, or has ended"};
     auto* const made = new state::member{state_, std::move(what)};
@@ -13621,6 +13737,7 @@ namespace detail {
 template <class Call>
 class udp_operation;
 struct udp_recv_from;
+struct udp_recv_details;
 struct udp_recv_batch;
 struct udp_send_to;
 struct udp_send;
@@ -13648,6 +13765,10 @@ class async_udp {
     /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
     /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
+    /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
+    /// stay valid as long as the buffer.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details);
     /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
     /// the batch and is valid until its next use.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
@@ -13680,6 +13801,7 @@ class async_udp {
     void set_multicast_ttl(int ttl) { opened().socket.set_multicast_ttl(ttl); }
     [[nodiscard]] bool multicast_loop() const { return opened().socket.multicast_loop(); }
     [[nodiscard]] int multicast_ttl() const { return opened().socket.multicast_ttl(); }
+    void tell_details() { opened().socket.tell_details(); }
     bool enable_receive_offload() { return opened().socket.enable_receive_offload(); }
     [[nodiscard]] endpoint local_endpoint() const { return opened().socket.local_endpoint(); }
     [[nodiscard]] endpoint peer_endpoint() const { return opened().socket.peer_endpoint(); }
@@ -13770,6 +13892,18 @@ struct udp_recv_from {
     mutable_buffer room;
     value got{};
 };
+struct udp_recv_details {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_from";
+    using value = udp_socket::received;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        got = socket.recv_from(room, details, error);
+    }
+    value take() noexcept { return got; }
+    mutable_buffer room;
+    datagram_details& details;
+    value got{};
+};
 struct udp_recv_batch {
     static constexpr bool receives = true;
     static constexpr const char* name = "recv_batch";
@@ -13826,6 +13960,10 @@ struct udp_send_segments {
 
 inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
     return {*this, {buffer}};
+}
+inline detail::udp_operation<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details) {
+    return {*this, {buffer, details}};
 }
 inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch) {
     return {*this, {batch}};
@@ -15698,6 +15836,440 @@ inline detail::accepting async_listener::accept() { return detail::accepting{nod
 
 
 
+// netnotes/coro/pump.hpp: bytes from one connection to another, for tasks
+// SPDX-License-Identifier: MIT
+//
+// A proxy for a thousand clients is a handler of two lines. The header tcp/pump.hpp explains what a loop written by
+// hand gets wrong:
+//
+//     task<> proxy(async_stream client) {
+//         async_stream server = co_await async_connect("example.net", 80);
+//         co_await pump_both(client, server);
+//     }
+//
+//        client ── bytes ──> pump(client, server) ── bytes ──> server          each direction ends by itself
+//               <── bytes ── pump(server, client) <── bytes ──
+//
+// A keyboard and a screen are ends of a pump, too. So netcat is these lines:
+//
+//     task<> netcat(async_stream& server) {
+//         async_descriptor keyboard{STDIN_FILENO}, screen{STDOUT_FILENO};
+//         const auto body = [&](task_group& group) -> task<> {
+//             group.spawn(pump(keyboard, server));
+//             co_await pump(server, screen);
+//             group.cancel();                         // the server has ended, so nobody need type on
+//         };
+//         co_await with_group(body);
+//     }
+//
+// On this page:  async_byte_source · async_byte_sink · copy_bytes · pump · pump_both
+// Below it:      coro/stream.hpp, coro/descriptor.hpp; tcp/pump.hpp, the same for threads
+// The notes:     gevent版-TCP服务器 (the gevent server)
+
+#ifndef NETNOTES_CORO_PUMP_HPP
+#define NETNOTES_CORO_PUMP_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/tcp/pump.hpp: bytes from one connection to another
+// SPDX-License-Identifier: MIT
+//
+// A proxy, a tunnel and netcat do the same work: what comes in at one connection goes out at another. Three things go
+// wrong in a loop written by hand. The end of one direction is taken for the end of both, and the answer is lost. A
+// connection that was reset ends in order on the other side, so the peer takes a part for the whole. And one thread
+// waits for a peer that does not read, while the other direction stands still.
+//
+//        client                      proxy                      server
+//          | "GET / ..." ──────────> pump_both ──────────────────> |
+//          | FIN  ─────────────────>  shutdown(send) ───── FIN ──> |      the server still answers:
+//          | <──────────────────────────────────── "200 OK ..."    |
+//          | <───────── FIN ───────── shutdown(send) <──── FIN     |      now both directions have ended
+//
+//        pump(from, to)                  one direction, to its end
+//        pump_both(client, server)       both directions, in one thread
+//        copy_bytes(from, to, 1000)      at most 1000 bytes, without an end
+//
+// On this page:  copy_bytes · pump · pump_options, pump_both
+// Above it:      coro/pump.hpp, the same for tasks
+// The notes:     TCP长连接和短连接 (long and short connections)
+
+#ifndef NETNOTES_TCP_PUMP_HPP
+#define NETNOTES_TCP_PUMP_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Stream>
+concept pump_source = requires(Stream& stream, mutable_buffer room, std::error_code& error) {
+    { stream.recv(room, error) } -> std::convertible_to<std::size_t>;
+};
+template <class Stream>
+concept pump_sink = requires(Stream& stream, const_buffer bytes, std::error_code& error) {
+    { stream.send_all(bytes, error) } -> std::convertible_to<std::size_t>;
+    stream.shutdown(shutdown_direction::send, error);
+};
+template <class Stream>
+concept pump_end = pump_source<Stream> && pump_sink<Stream> && requires(Stream& stream) { stream.native_handle(); };
+}  // namespace detail
+
+/// Moves bytes from one stream to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
+/// number. Receives no byte beyond `max_bytes`, and does not end `to`. `from` may also be a buffered_reader, whose
+/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the second
+/// form returns how many bytes `to` took.
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error);
+
+/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of bytes.
+/// If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
+/// std::system_error. On an error the second form returns how many bytes `to` took.
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to);
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to, std::error_code& error);
+
+/// What ends a pump_both() early.
+struct pump_options {
+    wait_time idle_timeout = never;    ///< errc::timed_out if no byte has moved in either direction for this long
+    const stop_event* stop = nullptr;  ///< a stop ends it with errc::operation_canceled
+};
+/// Moves bytes in both directions at the same time, in this thread, until both have ended. Each end is passed on by
+/// itself, as pump() does. Returns how many bytes went from `first` to `second`, and how many went back. It holds at
+/// most 64 KiB for each direction. A stream that is not read takes no more bytes, and the other direction goes on.
+///
+/// If a direction fails, both connections end, and close() of both sends a reset. Throws std::system_error. The
+/// streams' own timeouts do not count here. `options.stop` must outlive the call.
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options = {});
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options,
+                                                  std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline constexpr std::size_t pump_room = 64 * 1024;
+
+/// Makes close() send a reset, if the stream is a socket: bytes are missing, and an orderly end would hide that.
+template <class Stream>
+void reset_at_close(Stream& stream) noexcept {
+    if constexpr (requires { stream.set_option(option::linger{std::chrono::seconds{0}}); }) {
+        try {
+            stream.set_option(option::linger{std::chrono::seconds{0}});
+        } catch (const std::system_error&) {  // the socket is closed
+        }
+    }
+}
+
+/// One direction of pump_both().
+template <class From, class To>
+class pump_lane {
+  public:
+    pump_lane(From& from, To& to) : from_{from}, to_{to}, room_{new std::byte[pump_room]} {}
+    /// Returns true if a call would receive (or send), so that poll(2) is to watch for it.
+    [[nodiscard]] bool wants_bytes() const noexcept { return !has_ended_ && bytes_.empty(); }
+    [[nodiscard]] bool wants_room() const noexcept { return !bytes_.empty(); }
+    [[nodiscard]] bool is_over() const noexcept { return has_ended_ && bytes_.empty(); }
+    [[nodiscard]] std::uint64_t moved() const noexcept { return moved_; }
+    /// Receives and sends what is possible without a wait. Returns true if any byte has moved, or the end.
+    bool step(std::error_code& error) noexcept {
+        bool has_moved = false;
+        if (wants_bytes()) {
+            const std::size_t size = from_.recv(std::span{room_.get(), pump_room}, error, MSG_DONTWAIT);
+            if (is_still_to_come(error) || error) return false;
+            has_moved = true;
+            bytes_ = {room_.get(), size};
+            if ((has_ended_ = size == 0)) to_.shutdown(shutdown_direction::send, error);
+            // The peer of `to_` may have gone already. Then the other direction reports how.
+            if (error == std::errc::not_connected) error.clear();
+        }
+        while (!error && !bytes_.empty()) {
+            const std::size_t size = to_.send(bytes_, error, MSG_DONTWAIT);
+            if (is_still_to_come(error) || error) break;
+            has_moved = true;
+            moved_ += size;
+            bytes_ = bytes_.subspan(size);
+        }
+        return has_moved;
+    }
+
+  private:
+    static bool is_still_to_come(std::error_code& error) noexcept {
+        if (error != std::errc::operation_would_block) return false;
+        error.clear();
+        return true;
+    }
+    From& from_;
+    To& to_;
+    std::unique_ptr<std::byte[]> room_;
+    std::span<const std::byte> bytes_;  // received and not sent yet
+    std::uint64_t moved_ = 0;
+    bool has_ended_ = false;
+};
+
+}  // namespace detail
+
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error) {
+    const std::unique_ptr<std::byte[]> room{new std::byte[detail::pump_room]};
+    std::uint64_t moved = 0;
+    error.clear();
+    while (!error && moved < max_bytes) {
+        const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
+        const std::size_t size = from.recv(std::span{room.get(), most}, error);
+        if (error || size == 0) break;
+        moved += to.send_all(std::span{room.get(), size}, error);
+    }
+    return moved;
+}
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
+    std::error_code error;
+    const std::uint64_t moved = copy_bytes(from, to, max_bytes, error);
+    if (error) detail::throw_error(error, "copy_bytes (", std::to_string(moved), " bytes copied)");
+    return moved;
+}
+
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to, std::error_code& error) {
+    const std::uint64_t moved = copy_bytes(from, to, ~std::uint64_t{0}, error);
+    if (error)
+        detail::reset_at_close(to);
+    else
+        to.shutdown(shutdown_direction::send, error);
+    return moved;
+}
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to) {
+    std::error_code error;
+    const std::uint64_t moved = pump(from, to, error);
+    if (error) detail::throw_error(error, "pump (", std::to_string(moved), " bytes moved)");
+    return moved;
+}
+
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options,
+                                                  std::error_code& error) {
+    detail::pump_lane<First, Second> there{first, second};
+    detail::pump_lane<Second, First> back{second, first};
+    error.clear();
+    for (time_point until = detail::end_of(options.idle_timeout); !error && !(there.is_over() && back.is_over());) {
+        const auto watched_for = [](bool to_read, bool to_write) {
+            return static_cast<short>((to_read ? POLLIN : 0) | (to_write ? POLLOUT : 0));
+        };
+        std::array<pollfd, 3> watched{
+            pollfd{first.native_handle(), watched_for(there.wants_bytes(), back.wants_room()), 0},
+            pollfd{second.native_handle(), watched_for(back.wants_bytes(), there.wants_room()), 0},
+            pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0}};
+        for (pollfd& one : watched)
+            if (one.events == 0) one.fd = -1;  // or a hang-up would be reported again and again
+        detail::poll_until(watched, until, error);
+        if (!error && watched[2].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        bool has_moved = !error && there.step(error);
+        has_moved = (!error && back.step(error)) || has_moved;
+        if (has_moved) until = detail::end_of(options.idle_timeout);
+    }
+    if (error) {
+        detail::reset_at_close(first);
+        detail::reset_at_close(second);
+    }
+    return {there.moved(), back.moved()};
+}
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options) {
+    std::error_code error;
+    const auto moved = pump_both(first, second, options, error);
+    if (error)
+        detail::throw_error(error, "pump_both (", std::to_string(moved.first), " bytes there, ",
+                            std::to_string(moved.second), " back)");
+    return moved;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_PUMP_HPP
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class From>
+concept has_recv = requires(From& from, mutable_buffer room) {
+    { std::declval<await_result<decltype(from.recv(room))>>() } -> std::convertible_to<std::size_t>;
+};
+template <class From>
+concept has_read = requires(From& from, mutable_buffer room) {
+    { std::declval<await_result<decltype(from.read(room))>>() } -> std::convertible_to<std::size_t>;
+};
+template <class From>
+concept lends_bytes = requires(From& from) {
+    { std::declval<await_result<decltype(from.recv())>>() } -> std::convertible_to<std::span<const std::byte>>;
+};
+template <class To>
+concept sends_all = requires(To& to, const_buffer bytes) { std::declval<await_result<decltype(to.send_all(bytes))>>(); };
+template <class To>
+concept writes_all = requires(To& to, const_buffer bytes) { to.write_all(bytes); };
+template <class To>
+concept sends_some = requires(To& to, const_buffer bytes) {
+    { std::declval<await_result<decltype(to.send(bytes))>>() } -> std::convertible_to<std::size_t>;
+};
+template <class To>
+concept writes_and_flushes = requires(To& to, const_buffer bytes) {
+    to.write(bytes);
+    to.flush();
+    to.stream().shutdown(shutdown_direction::send);
+};
+}  // namespace detail
+
+/// An object out of which tasks take bytes: an async_stream, a buffered stream, an async_descriptor, or a stream of your
+/// own (async_byte_stream).
+template <class From>
+concept async_byte_source = detail::has_recv<From> || detail::has_read<From>;
+/// An object into which tasks put bytes: one of the same types.
+template <class To>
+concept async_byte_sink =
+    detail::sends_all<To> || detail::writes_all<To> || detail::sends_some<To> || detail::writes_and_flushes<To>;
+
+/// Moves bytes from one object to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
+/// number. Receives no byte beyond `max_bytes`, and does not end `to`. Both objects must stay valid and in their places
+/// until the task ends. Throws what their calls throw; then some bytes may have moved.
+template <async_byte_source From, async_byte_sink To>
+[[nodiscard]] task<std::uint64_t> copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
+
+/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close), if it has directions.
+/// Returns the number of bytes. If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes
+/// are missing. A cancellation between two receives does not do that. Throws what the calls of both objects throw.
+///
+/// While it waits for bytes of an async_stream it holds no buffer; for other objects it holds one of 16 KiB.
+template <async_byte_source From, async_byte_sink To>
+[[nodiscard]] task<std::uint64_t> pump(From& from, To& to);
+
+/// Moves bytes in both directions at the same time until both have ended. Each end is passed on by itself. Returns how
+/// many bytes went from `first` to `second`, and how many went back. If a direction fails, the other is cancelled, and
+/// it throws. To limit the silence, call set_timeout() of both streams: then a direction in which no byte comes for
+/// this time fails with errc::timed_out.
+template <class First, class Second>
+requires(async_byte_source<First>&& async_byte_sink<First>&& async_byte_source<Second>&& async_byte_sink<Second>)
+    [[nodiscard]] task<std::pair<std::uint64_t, std::uint64_t>> pump_both(First& first, Second& second) {
+    auto [there, back] = co_await when_all(pump(first, second), pump(second, first));
+    co_return std::pair<std::uint64_t, std::uint64_t>{there, back};
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Puts all bytes into `to`. The name of the call depends on the type.
+template <class To>
+task<> put_all(To& to, std::span<const std::byte> bytes) {
+    if constexpr (sends_all<To>) {
+        co_await to.send_all(bytes);
+    } else if constexpr (writes_all<To>) {
+        co_await to.write_all(bytes);
+    } else if constexpr (writes_and_flushes<To>) {
+        co_await to.write(bytes);
+        co_await to.flush();
+    } else {
+        while (!bytes.empty()) {
+            const std::size_t sent = co_await to.send(bytes);
+            bytes = bytes.subspan(sent);
+        }
+    }
+}
+template <class From>
+auto take_some(From& from, mutable_buffer room) {
+    if constexpr (has_recv<From>)
+        return from.recv(room);
+    else
+        return from.read(room);
+}
+template <class To>
+void end_sending(To& to) {
+    if constexpr (requires { to.shutdown(shutdown_direction::send); })
+        to.shutdown(shutdown_direction::send);
+    else if constexpr (requires { to.stream().shutdown(shutdown_direction::send); })
+        to.stream().shutdown(shutdown_direction::send);
+}
+
+}  // namespace detail
+
+template <async_byte_source From, async_byte_sink To>
+task<std::uint64_t> copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
+    constexpr std::size_t most = 16 * 1024;
+    const detail::owner<std::byte[]> room{new std::byte[most]};
+    std::uint64_t moved = 0;
+    while (moved < max_bytes) {
+        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(most, max_bytes - moved));
+        const std::span<std::byte> some{room.get(), wanted};
+        const std::size_t size = co_await detail::take_some(from, some);
+        if (size == 0) break;
+        co_await detail::put_all(to, some.first(size));
+        moved += size;
+    }
+    co_return moved;
+}
+
+template <async_byte_source From, async_byte_sink To>
+task<std::uint64_t> pump(From& from, To& to) {
+    std::uint64_t moved = 0;
+    try {
+        if constexpr (detail::lends_bytes<From> && detail::sends_all<To>) {
+            for (;;) {
+                const auto bytes = co_await from.recv();
+                if (bytes.empty()) break;
+                const std::size_t size = bytes.size();
+                co_await to.send_all(bytes);  // copies lent bytes if it has to wait
+                moved += size;
+            }
+        } else {
+            moved = co_await copy_bytes(from, to);
+        }
+    } catch (const std::system_error&) {
+        detail::reset_at_close(to);
+        throw;
+    }
+    detail::end_sending(to);
+    co_return moved;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_PUMP_HPP
+
 // netnotes/coro/send_file.hpp: files over the connections of tasks
 // SPDX-License-Identifier: MIT
 //
@@ -15861,6 +16433,9 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 //
 //     client.set_option(option::linger{std::chrono::seconds{0}});
 //     throw std::runtime_error{"half of the answer is missing"};
+//
+// A buffered stream gathers answers and sends them when its reader has to wait. If a handler throws before that, all
+// gathered answers are lost, the answers to earlier requests included. If the client is to get them, call flush() first.
 //
 // On this page:  serve_options · serve
 // Below it:      coro/listener.hpp, coro/stream.hpp
@@ -16870,6 +17445,7 @@ static_assert(poller<select_poller>);
 //     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
 //     ip/interface.hpp   an address together with its network: 192.168.1.77/24
 //     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/number.hpp      numbers in a text from a stranger
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
 //     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
@@ -17022,6 +17598,118 @@ template <detail::address_value Address>
 
 
 
+
+// netnotes/ip/number.hpp: numbers in a text from a stranger
+// SPDX-License-Identifier: MIT
+//
+// A port, the size of a chunk, a length in a header: protocols write numbers as text, and a peer may write anything
+// there. The functions of the C library are too friendly for that. strtol(3) skips spaces, takes a sign, stops at the
+// first letter without a word, and reads "010" as 8 if it may choose the base. Two programs that read one text as two
+// numbers disagree about where a message ends, and an attacker uses that (request smuggling, RFC 9112 §11.2). So these
+// functions take the whole text or nothing:
+//
+//        parse_number<std::uint16_t>("65535")      65535
+//        parse_number<std::uint16_t>("65536")      nullopt: the number is above 65535
+//        parse_number<unsigned>("+1")              nullopt: unexpected character '+', at character 0
+//        parse_number<unsigned>("01")              nullopt: a leading zero, at character 0
+//        parse_number<std::size_t>("1aF", 16)      431
+//        parse_number<int>("-7")                   -7: only a signed type takes a minus
+//
+// On this page:  parse_number, read_number
+// Beside it:     ip/endpoint.hpp: parse_port
+// The notes:     端口 (ports); example 04
+
+#ifndef NETNOTES_IP_NUMBER_HPP
+#define NETNOTES_IP_NUMBER_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Number>
+concept readable_number = std::is_integral_v<Number> && !std::is_same_v<std::remove_cv_t<Number>, bool> &&
+    sizeof(Number) <= sizeof(std::uint64_t);
+/// Reads a whole text as a number of which the magnitude is at most `most`, or `most_negative` behind a minus.
+constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
+                                 std::uint64_t& value, parse_failure& why) noexcept;
+}  // namespace detail
+
+/// Reads the whole text as a number in that base, 2 to 36. Returns nullopt if the text is something else, or if the
+/// type cannot hold the number; `why` then says why. Takes no space and no plus. Takes a minus only for a signed type,
+/// and not in front of 0. Takes no leading zero in base 10, where it could mean an octal number. In other bases leading
+/// zeros are usual: the chunk "00ff". Digits above 9 are letters of either case, without a prefix such as 0x.
+template <detail::readable_number Number>
+constexpr std::optional<Number> parse_number(std::string_view text, parse_failure& why, unsigned base = 10) noexcept {
+    using unsigned_number = std::make_unsigned_t<Number>;
+    constexpr bool is_signed = std::is_signed_v<Number>;
+    constexpr std::uint64_t most = static_cast<unsigned_number>(-1) >> (is_signed ? 1 : 0);
+    std::uint64_t value = 0;
+    if (!detail::read_whole_number(text, base, most, is_signed ? most + 1 : 0, value, why)) return std::nullopt;
+    return static_cast<Number>(value);
+}
+template <detail::readable_number Number>
+constexpr std::optional<Number> parse_number(std::string_view text, unsigned base = 10) noexcept {
+    parse_failure why;
+    return parse_number<Number>(text, why, base);
+}
+/// Does the same for an argument of a program: `read_number<int>(argv[1])`. Throws parse_error, whose what() is for
+/// example `"12x" is no number: unexpected character 'x', at character 2`.
+template <detail::readable_number Number>
+constexpr Number read_number(std::string_view text, unsigned base = 10) {
+    parse_failure why;
+    const auto number = parse_number<Number>(text, why, base);
+    if (!number) throw parse_error{"number", text, why};
+    return *number;
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
+                                 std::uint64_t& value, parse_failure& why) noexcept {
+    const char* const first = text.data();
+    const char* const last = first + text.size();
+    const bool is_negative = most_negative > 0 && text.starts_with('-');
+    const char* const digits = first + (is_negative ? 1 : 0);
+    const std::uint64_t limit = is_negative ? most_negative : most;
+    if (base < 2 || base > 36) return refuse(why, "base % is not one of 2 to 36", 0, 0, base);
+    if (digits == last) return refuse(why, "a number is missing", digits - first);
+    std::uint64_t number = 0;
+    bool is_above = false;
+    for (const char* p = digits; p != last; ++p) {
+        unsigned digit = digit_value(*p);
+        if (digit > 9) {
+            const unsigned letter = (static_cast<unsigned char>(*p) | 0x20u) - unsigned{'a'};
+            digit = letter < 26 ? letter + 10 : 36;
+        }
+        if (digit >= base) return refuse_character(why, first, p);
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        if (!is_above) number = number * base + digit;
+    }
+    if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
+        return refuse(why, is_negative ? "a zero behind the minus" : "a leading zero", digits - first);
+    if (is_above && limit > 0xffff'ffff) return refuse(why, "the number is too large", digits - first);
+    if (is_above)
+        return refuse(why, is_negative ? "the number is below -%" : "the number is above %", digits - first, 0,
+                      static_cast<std::uint32_t>(limit));
+    value = is_negative ? std::uint64_t{0} - number : number;
+    return true;
+}
+
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_NUMBER_HPP
 
 // netnotes/ip/special.hpp: ranges of addresses that mean something
 // SPDX-License-Identifier: MIT
@@ -17717,12 +18405,14 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 //     tcp/connect.hpp    connecting to the fastest of several addresses
 //     tcp/stream.hpp     streams and listeners
 //     tcp/reader.hpp     messages out of a stream: lines, and blocks of a known length
+//     tcp/pump.hpp       bytes from one connection to another: proxies
 //
 // The notes:     TCP三次握手 to 保活 (handshake, close, states), TCP长连接和短连接, TCP服务器, TCP客户端, tcp 模拟qq
 // Examples:      10_tcp_hello, 11_tcp_states, 12_tcp_connections, 13_tcp_chat
 
 #ifndef NETNOTES_TCP_HPP
 #define NETNOTES_TCP_HPP
+
 
 
 

@@ -4574,6 +4574,7 @@ inline void body_decoder::parse_trailers() {
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -4582,6 +4583,16 @@ inline void body_decoder::parse_trailers() {
 
 
 namespace netnotes {
+
+namespace detail {
+/// Bytes of a packet or a message: a span, an array, a string, a vector of elements of one byte.
+template <class Bytes>
+concept wire_bytes = requires(const Bytes& bytes) {
+    std::size(bytes);
+    static_cast<std::uint8_t>(bytes[0]);
+    requires sizeof(bytes[0]) == 1;
+};
+}  // namespace detail
 
 // ---- IPv4 ----------------------------------------------------------------------------------------------
 
@@ -4605,6 +4616,15 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Takes four octets in the order in which they are written, which is also the order of the wire.
     constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
         : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
+    /// Takes four bytes out of a packet or a message, in the order of the wire: `from_bytes(message.subspan(4, 4))`.
+    /// Returns nullopt for another number of bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv4_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 4) return std::nullopt;
+        std::array<std::uint8_t, 4> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv4_address{octets};
+    }
     /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
     constexpr explicit ipv4_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
@@ -4702,6 +4722,15 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.high = value_.high << 8 | octets[i];
             value_.low = value_.low << 8 | octets[i + 8];
         }
+    }
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number of
+    /// bytes. The address has no zone.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 16) return std::nullopt;
+        std::array<std::uint8_t, 16> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv6_address{octets};
     }
     /// Takes the address as a number of 128 bits, without a zone; see to_uint().
     constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
@@ -4886,6 +4915,13 @@ class ip_address : public detail::printable<ip_address> {
     /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
     constexpr explicit ip_address(std::string_view text)
         : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
+    /// Takes four bytes as IPv4 and sixteen as IPv6, in the order of the wire. Returns nullopt for another number of
+    /// bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ip_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) == 4) return ipv4_address::from_bytes(bytes);
+        return ipv6_address::from_bytes(bytes);
+    }
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
         if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
         return ipv6_address::parse(text, why);
@@ -5322,6 +5358,7 @@ enum class socket_type : int {
     stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
     datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+    raw = SOCK_RAW,                         ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
 };
 
 /// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
@@ -13008,6 +13045,12 @@ inline async_stream& async_buffered_stream::stream() {
 
 namespace netnotes::detail {
 
+/// What a compiler shows if a task with a name is passed where the task has to be moved.
+template <class... Ts>
+auto advise_to_move() {  // auto: the compiler then reports it before anything else
+    static_assert(sizeof...(Ts) == 0, "a task runs once: write std::move(it) for a task, or a vector of tasks, with a name");
+}
+
 template <class T>
 using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 class part_base;
@@ -13228,7 +13271,7 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 ///
 /// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
 template <class T>
-[[nodiscard]] auto with_timeout(wait_time time, task<T> what, const char* name = nullptr,
+[[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
     return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
         time, std::move(what), detail::wait_name{name, caller}};
@@ -13250,6 +13293,10 @@ template <class What, class Rep, class Period>
 auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
     static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
 }
+template <class T, class... Name>
+auto with_timeout(wait_time, const task<T>&, Name...) {
+    detail::advise_to_move<T>();
+}
 
 /// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
 /// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no
@@ -13259,7 +13306,7 @@ auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
 /// If the main task of event_loop::run() awaits the rest of its work in shield(), a stop lets that work finish. Tasks
 /// that do not run inside shield() are cancelled at once.
 template <class T>
-[[nodiscard]] auto shield(wait_time at_most, task<T> what) {
+[[nodiscard]] auto shield(wait_time at_most, task<T>&& what) {
     return detail::awaited_once<detail::waiting_in_shield<T>, duration, task<T>>{at_most, std::move(what)};
 }
 /// Runs the task that `what()` returns. The function lives as long as its task.
@@ -13270,6 +13317,11 @@ template <task_function Function>
 /// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
 template <awaitable_operation Operation>
 [[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
+/// A mistake: the message says what to write.
+template <class T>
+auto shield(wait_time, const task<T>&) {
+    detail::advise_to_move<T>();
+}
 
 // ========================================================================================================
 // How it is done
@@ -15480,6 +15532,9 @@ inline std::string set_cookie::to_string() const {
 //
 //     client.set_option(option::linger{std::chrono::seconds{0}});
 //     throw std::runtime_error{"half of the answer is missing"};
+//
+// A buffered stream gathers answers and sends them when its reader has to wait. If a handler throws before that, all
+// gathered answers are lost, the answers to earlier requests included. If the client is to get them, call flush() first.
 //
 // On this page:  serve_options · serve
 // Below it:      coro/listener.hpp, coro/stream.hpp

@@ -313,6 +313,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -886,6 +887,16 @@ struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
 
 namespace netnotes {
 
+namespace detail {
+/// Bytes of a packet or a message: a span, an array, a string, a vector of elements of one byte.
+template <class Bytes>
+concept wire_bytes = requires(const Bytes& bytes) {
+    std::size(bytes);
+    static_cast<std::uint8_t>(bytes[0]);
+    requires sizeof(bytes[0]) == 1;
+};
+}  // namespace detail
+
 // ---- IPv4 ----------------------------------------------------------------------------------------------
 
 /// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…; and of RFC 1112 §4: 1110… (multicast), 1111…
@@ -908,6 +919,15 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Takes four octets in the order in which they are written, which is also the order of the wire.
     constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
         : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
+    /// Takes four bytes out of a packet or a message, in the order of the wire: `from_bytes(message.subspan(4, 4))`.
+    /// Returns nullopt for another number of bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv4_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 4) return std::nullopt;
+        std::array<std::uint8_t, 4> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv4_address{octets};
+    }
     /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
     constexpr explicit ipv4_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
@@ -1005,6 +1025,15 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.high = value_.high << 8 | octets[i];
             value_.low = value_.low << 8 | octets[i + 8];
         }
+    }
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number of
+    /// bytes. The address has no zone.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 16) return std::nullopt;
+        std::array<std::uint8_t, 16> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv6_address{octets};
     }
     /// Takes the address as a number of 128 bits, without a zone; see to_uint().
     constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
@@ -1189,6 +1218,13 @@ class ip_address : public detail::printable<ip_address> {
     /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
     constexpr explicit ip_address(std::string_view text)
         : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
+    /// Takes four bytes as IPv4 and sixteen as IPv6, in the order of the wire. Returns nullopt for another number of
+    /// bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ip_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) == 4) return ipv4_address::from_bytes(bytes);
+        return ipv6_address::from_bytes(bytes);
+    }
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
         if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
         return ipv6_address::parse(text, why);
@@ -1625,6 +1661,7 @@ enum class socket_type : int {
     stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
     datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+    raw = SOCK_RAW,                         ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
 };
 
 /// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
@@ -4366,6 +4403,7 @@ static_assert(poller<select_poller>);
 //     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
 //     ip/interface.hpp   an address together with its network: 192.168.1.77/24
 //     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/number.hpp      numbers in a text from a stranger
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
 //     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
@@ -4980,6 +5018,118 @@ class ip_interface : public detail::printable<ip_interface> {
 
 #endif  // NETNOTES_IP_INTERFACE_HPP
 
+
+// netnotes/ip/number.hpp: numbers in a text from a stranger
+// SPDX-License-Identifier: MIT
+//
+// A port, the size of a chunk, a length in a header: protocols write numbers as text, and a peer may write anything
+// there. The functions of the C library are too friendly for that. strtol(3) skips spaces, takes a sign, stops at the
+// first letter without a word, and reads "010" as 8 if it may choose the base. Two programs that read one text as two
+// numbers disagree about where a message ends, and an attacker uses that (request smuggling, RFC 9112 §11.2). So these
+// functions take the whole text or nothing:
+//
+//        parse_number<std::uint16_t>("65535")      65535
+//        parse_number<std::uint16_t>("65536")      nullopt: the number is above 65535
+//        parse_number<unsigned>("+1")              nullopt: unexpected character '+', at character 0
+//        parse_number<unsigned>("01")              nullopt: a leading zero, at character 0
+//        parse_number<std::size_t>("1aF", 16)      431
+//        parse_number<int>("-7")                   -7: only a signed type takes a minus
+//
+// On this page:  parse_number, read_number
+// Beside it:     ip/endpoint.hpp: parse_port
+// The notes:     端口 (ports); example 04
+
+#ifndef NETNOTES_IP_NUMBER_HPP
+#define NETNOTES_IP_NUMBER_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Number>
+concept readable_number = std::is_integral_v<Number> && !std::is_same_v<std::remove_cv_t<Number>, bool> &&
+    sizeof(Number) <= sizeof(std::uint64_t);
+/// Reads a whole text as a number of which the magnitude is at most `most`, or `most_negative` behind a minus.
+constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
+                                 std::uint64_t& value, parse_failure& why) noexcept;
+}  // namespace detail
+
+/// Reads the whole text as a number in that base, 2 to 36. Returns nullopt if the text is something else, or if the
+/// type cannot hold the number; `why` then says why. Takes no space and no plus. Takes a minus only for a signed type,
+/// and not in front of 0. Takes no leading zero in base 10, where it could mean an octal number. In other bases leading
+/// zeros are usual: the chunk "00ff". Digits above 9 are letters of either case, without a prefix such as 0x.
+template <detail::readable_number Number>
+constexpr std::optional<Number> parse_number(std::string_view text, parse_failure& why, unsigned base = 10) noexcept {
+    using unsigned_number = std::make_unsigned_t<Number>;
+    constexpr bool is_signed = std::is_signed_v<Number>;
+    constexpr std::uint64_t most = static_cast<unsigned_number>(-1) >> (is_signed ? 1 : 0);
+    std::uint64_t value = 0;
+    if (!detail::read_whole_number(text, base, most, is_signed ? most + 1 : 0, value, why)) return std::nullopt;
+    return static_cast<Number>(value);
+}
+template <detail::readable_number Number>
+constexpr std::optional<Number> parse_number(std::string_view text, unsigned base = 10) noexcept {
+    parse_failure why;
+    return parse_number<Number>(text, why, base);
+}
+/// Does the same for an argument of a program: `read_number<int>(argv[1])`. Throws parse_error, whose what() is for
+/// example `"12x" is no number: unexpected character 'x', at character 2`.
+template <detail::readable_number Number>
+constexpr Number read_number(std::string_view text, unsigned base = 10) {
+    parse_failure why;
+    const auto number = parse_number<Number>(text, why, base);
+    if (!number) throw parse_error{"number", text, why};
+    return *number;
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
+                                 std::uint64_t& value, parse_failure& why) noexcept {
+    const char* const first = text.data();
+    const char* const last = first + text.size();
+    const bool is_negative = most_negative > 0 && text.starts_with('-');
+    const char* const digits = first + (is_negative ? 1 : 0);
+    const std::uint64_t limit = is_negative ? most_negative : most;
+    if (base < 2 || base > 36) return refuse(why, "base % is not one of 2 to 36", 0, 0, base);
+    if (digits == last) return refuse(why, "a number is missing", digits - first);
+    std::uint64_t number = 0;
+    bool is_above = false;
+    for (const char* p = digits; p != last; ++p) {
+        unsigned digit = digit_value(*p);
+        if (digit > 9) {
+            const unsigned letter = (static_cast<unsigned char>(*p) | 0x20u) - unsigned{'a'};
+            digit = letter < 26 ? letter + 10 : 36;
+        }
+        if (digit >= base) return refuse_character(why, first, p);
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        if (!is_above) number = number * base + digit;
+    }
+    if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
+        return refuse(why, is_negative ? "a zero behind the minus" : "a leading zero", digits - first);
+    if (is_above && limit > 0xffff'ffff) return refuse(why, "the number is too large", digits - first);
+    if (is_above)
+        return refuse(why, is_negative ? "the number is below -%" : "the number is above %", digits - first, 0,
+                      static_cast<std::uint32_t>(limit));
+    value = is_negative ? std::uint64_t{0} - number : number;
+    return true;
+}
+
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_NUMBER_HPP
 
 // netnotes/ip/special.hpp: ranges of addresses that mean something
 // SPDX-License-Identifier: MIT
@@ -8987,6 +9137,7 @@ void threaded_server<Handler>::join_the_done() {
 //     tcp/connect.hpp    connecting to the fastest of several addresses
 //     tcp/stream.hpp     streams and listeners
 //     tcp/reader.hpp     messages out of a stream: lines, and blocks of a known length
+//     tcp/pump.hpp       bytes from one connection to another: proxies
 //
 // The notes:     TCP三次握手 to 保活 (handshake, close, states), TCP长连接和短连接, TCP服务器, TCP客户端, tcp 模拟qq
 // Examples:      10_tcp_hello, 11_tcp_states, 12_tcp_connections, 13_tcp_chat
@@ -8996,6 +9147,245 @@ void threaded_server<Handler>::join_the_done() {
 
 
 
+
+// netnotes/tcp/pump.hpp: bytes from one connection to another
+// SPDX-License-Identifier: MIT
+//
+// A proxy, a tunnel and netcat do the same work: what comes in at one connection goes out at another. Three things go
+// wrong in a loop written by hand. The end of one direction is taken for the end of both, and the answer is lost. A
+// connection that was reset ends in order on the other side, so the peer takes a part for the whole. And one thread
+// waits for a peer that does not read, while the other direction stands still.
+//
+//        client                      proxy                      server
+//          | "GET / ..." ──────────> pump_both ──────────────────> |
+//          | FIN  ─────────────────>  shutdown(send) ───── FIN ──> |      the server still answers:
+//          | <──────────────────────────────────── "200 OK ..."    |
+//          | <───────── FIN ───────── shutdown(send) <──── FIN     |      now both directions have ended
+//
+//        pump(from, to)                  one direction, to its end
+//        pump_both(client, server)       both directions, in one thread
+//        copy_bytes(from, to, 1000)      at most 1000 bytes, without an end
+//
+// On this page:  copy_bytes · pump · pump_options, pump_both
+// Above it:      coro/pump.hpp, the same for tasks
+// The notes:     TCP长连接和短连接 (long and short connections)
+
+#ifndef NETNOTES_TCP_PUMP_HPP
+#define NETNOTES_TCP_PUMP_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Stream>
+concept pump_source = requires(Stream& stream, mutable_buffer room, std::error_code& error) {
+    { stream.recv(room, error) } -> std::convertible_to<std::size_t>;
+};
+template <class Stream>
+concept pump_sink = requires(Stream& stream, const_buffer bytes, std::error_code& error) {
+    { stream.send_all(bytes, error) } -> std::convertible_to<std::size_t>;
+    stream.shutdown(shutdown_direction::send, error);
+};
+template <class Stream>
+concept pump_end = pump_source<Stream> && pump_sink<Stream> && requires(Stream& stream) { stream.native_handle(); };
+}  // namespace detail
+
+/// Moves bytes from one stream to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
+/// number. Receives no byte beyond `max_bytes`, and does not end `to`. `from` may also be a buffered_reader, whose
+/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the second
+/// form returns how many bytes `to` took.
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error);
+
+/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of bytes.
+/// If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
+/// std::system_error. On an error the second form returns how many bytes `to` took.
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to);
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to, std::error_code& error);
+
+/// What ends a pump_both() early.
+struct pump_options {
+    wait_time idle_timeout = never;    ///< errc::timed_out if no byte has moved in either direction for this long
+    const stop_event* stop = nullptr;  ///< a stop ends it with errc::operation_canceled
+};
+/// Moves bytes in both directions at the same time, in this thread, until both have ended. Each end is passed on by
+/// itself, as pump() does. Returns how many bytes went from `first` to `second`, and how many went back. It holds at
+/// most 64 KiB for each direction. A stream that is not read takes no more bytes, and the other direction goes on.
+///
+/// If a direction fails, both connections end, and close() of both sends a reset. Throws std::system_error. The
+/// streams' own timeouts do not count here. `options.stop` must outlive the call.
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options = {});
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options,
+                                                  std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline constexpr std::size_t pump_room = 64 * 1024;
+
+/// Makes close() send a reset, if the stream is a socket: bytes are missing, and an orderly end would hide that.
+template <class Stream>
+void reset_at_close(Stream& stream) noexcept {
+    if constexpr (requires { stream.set_option(option::linger{std::chrono::seconds{0}}); }) {
+        try {
+            stream.set_option(option::linger{std::chrono::seconds{0}});
+        } catch (const std::system_error&) {  // the socket is closed
+        }
+    }
+}
+
+/// One direction of pump_both().
+template <class From, class To>
+class pump_lane {
+  public:
+    pump_lane(From& from, To& to) : from_{from}, to_{to}, room_{new std::byte[pump_room]} {}
+    /// Returns true if a call would receive (or send), so that poll(2) is to watch for it.
+    [[nodiscard]] bool wants_bytes() const noexcept { return !has_ended_ && bytes_.empty(); }
+    [[nodiscard]] bool wants_room() const noexcept { return !bytes_.empty(); }
+    [[nodiscard]] bool is_over() const noexcept { return has_ended_ && bytes_.empty(); }
+    [[nodiscard]] std::uint64_t moved() const noexcept { return moved_; }
+    /// Receives and sends what is possible without a wait. Returns true if any byte has moved, or the end.
+    bool step(std::error_code& error) noexcept {
+        bool has_moved = false;
+        if (wants_bytes()) {
+            const std::size_t size = from_.recv(std::span{room_.get(), pump_room}, error, MSG_DONTWAIT);
+            if (is_still_to_come(error) || error) return false;
+            has_moved = true;
+            bytes_ = {room_.get(), size};
+            if ((has_ended_ = size == 0)) to_.shutdown(shutdown_direction::send, error);
+            // The peer of `to_` may have gone already. Then the other direction reports how.
+            if (error == std::errc::not_connected) error.clear();
+        }
+        while (!error && !bytes_.empty()) {
+            const std::size_t size = to_.send(bytes_, error, MSG_DONTWAIT);
+            if (is_still_to_come(error) || error) break;
+            has_moved = true;
+            moved_ += size;
+            bytes_ = bytes_.subspan(size);
+        }
+        return has_moved;
+    }
+
+  private:
+    static bool is_still_to_come(std::error_code& error) noexcept {
+        if (error != std::errc::operation_would_block) return false;
+        error.clear();
+        return true;
+    }
+    From& from_;
+    To& to_;
+    std::unique_ptr<std::byte[]> room_;
+    std::span<const std::byte> bytes_;  // received and not sent yet
+    std::uint64_t moved_ = 0;
+    bool has_ended_ = false;
+};
+
+}  // namespace detail
+
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error) {
+    const std::unique_ptr<std::byte[]> room{new std::byte[detail::pump_room]};
+    std::uint64_t moved = 0;
+    error.clear();
+    while (!error && moved < max_bytes) {
+        const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
+        const std::size_t size = from.recv(std::span{room.get(), most}, error);
+        if (error || size == 0) break;
+        moved += to.send_all(std::span{room.get(), size}, error);
+    }
+    return moved;
+}
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
+    std::error_code error;
+    const std::uint64_t moved = copy_bytes(from, to, max_bytes, error);
+    if (error) detail::throw_error(error, "copy_bytes (", std::to_string(moved), " bytes copied)");
+    return moved;
+}
+
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to, std::error_code& error) {
+    const std::uint64_t moved = copy_bytes(from, to, ~std::uint64_t{0}, error);
+    if (error)
+        detail::reset_at_close(to);
+    else
+        to.shutdown(shutdown_direction::send, error);
+    return moved;
+}
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to) {
+    std::error_code error;
+    const std::uint64_t moved = pump(from, to, error);
+    if (error) detail::throw_error(error, "pump (", std::to_string(moved), " bytes moved)");
+    return moved;
+}
+
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options,
+                                                  std::error_code& error) {
+    detail::pump_lane<First, Second> there{first, second};
+    detail::pump_lane<Second, First> back{second, first};
+    error.clear();
+    for (time_point until = detail::end_of(options.idle_timeout); !error && !(there.is_over() && back.is_over());) {
+        const auto watched_for = [](bool to_read, bool to_write) {
+            return static_cast<short>((to_read ? POLLIN : 0) | (to_write ? POLLOUT : 0));
+        };
+        std::array<pollfd, 3> watched{
+            pollfd{first.native_handle(), watched_for(there.wants_bytes(), back.wants_room()), 0},
+            pollfd{second.native_handle(), watched_for(back.wants_bytes(), there.wants_room()), 0},
+            pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0}};
+        for (pollfd& one : watched)
+            if (one.events == 0) one.fd = -1;  // or a hang-up would be reported again and again
+        detail::poll_until(watched, until, error);
+        if (!error && watched[2].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        bool has_moved = !error && there.step(error);
+        has_moved = (!error && back.step(error)) || has_moved;
+        if (has_moved) until = detail::end_of(options.idle_timeout);
+    }
+    if (error) {
+        detail::reset_at_close(first);
+        detail::reset_at_close(second);
+    }
+    return {there.moved(), back.moved()};
+}
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options) {
+    std::error_code error;
+    const auto moved = pump_both(first, second, options, error);
+    if (error)
+        detail::throw_error(error, "pump_both (", std::to_string(moved.first), " bytes there, ",
+                            std::to_string(moved.second), " back)");
+    return moved;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_PUMP_HPP
 
 // netnotes/tcp/reader.hpp: messages out of a stream
 // SPDX-License-Identifier: MIT

@@ -138,6 +138,7 @@
 //     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
 //     ip/interface.hpp   an address together with its network: 192.168.1.77/24
 //     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/number.hpp      numbers in a text from a stranger
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
 //     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
@@ -175,6 +176,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -748,6 +750,16 @@ struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
 
 namespace netnotes {
 
+namespace detail {
+/// Bytes of a packet or a message: a span, an array, a string, a vector of elements of one byte.
+template <class Bytes>
+concept wire_bytes = requires(const Bytes& bytes) {
+    std::size(bytes);
+    static_cast<std::uint8_t>(bytes[0]);
+    requires sizeof(bytes[0]) == 1;
+};
+}  // namespace detail
+
 // ---- IPv4 ----------------------------------------------------------------------------------------------
 
 /// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…; and of RFC 1112 §4: 1110… (multicast), 1111…
@@ -770,6 +782,15 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Takes four octets in the order in which they are written, which is also the order of the wire.
     constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
         : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
+    /// Takes four bytes out of a packet or a message, in the order of the wire: `from_bytes(message.subspan(4, 4))`.
+    /// Returns nullopt for another number of bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv4_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 4) return std::nullopt;
+        std::array<std::uint8_t, 4> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv4_address{octets};
+    }
     /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
     constexpr explicit ipv4_address(std::string_view text) {
         if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
@@ -867,6 +888,15 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.high = value_.high << 8 | octets[i];
             value_.low = value_.low << 8 | octets[i + 8];
         }
+    }
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number of
+    /// bytes. The address has no zone.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 16) return std::nullopt;
+        std::array<std::uint8_t, 16> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv6_address{octets};
     }
     /// Takes the address as a number of 128 bits, without a zone; see to_uint().
     constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
@@ -1051,6 +1081,13 @@ class ip_address : public detail::printable<ip_address> {
     /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
     constexpr explicit ip_address(std::string_view text)
         : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
+    /// Takes four bytes as IPv4 and sixteen as IPv6, in the order of the wire. Returns nullopt for another number of
+    /// bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ip_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) == 4) return ipv4_address::from_bytes(bytes);
+        return ipv6_address::from_bytes(bytes);
+    }
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
         if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
         return ipv6_address::parse(text, why);
@@ -2021,6 +2058,118 @@ class ip_interface : public detail::printable<ip_interface> {
 #endif  // NETNOTES_IP_INTERFACE_HPP
 
 
+// netnotes/ip/number.hpp: numbers in a text from a stranger
+// SPDX-License-Identifier: MIT
+//
+// A port, the size of a chunk, a length in a header: protocols write numbers as text, and a peer may write anything
+// there. The functions of the C library are too friendly for that. strtol(3) skips spaces, takes a sign, stops at the
+// first letter without a word, and reads "010" as 8 if it may choose the base. Two programs that read one text as two
+// numbers disagree about where a message ends, and an attacker uses that (request smuggling, RFC 9112 §11.2). So these
+// functions take the whole text or nothing:
+//
+//        parse_number<std::uint16_t>("65535")      65535
+//        parse_number<std::uint16_t>("65536")      nullopt: the number is above 65535
+//        parse_number<unsigned>("+1")              nullopt: unexpected character '+', at character 0
+//        parse_number<unsigned>("01")              nullopt: a leading zero, at character 0
+//        parse_number<std::size_t>("1aF", 16)      431
+//        parse_number<int>("-7")                   -7: only a signed type takes a minus
+//
+// On this page:  parse_number, read_number
+// Beside it:     ip/endpoint.hpp: parse_port
+// The notes:     端口 (ports); example 04
+
+#ifndef NETNOTES_IP_NUMBER_HPP
+#define NETNOTES_IP_NUMBER_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Number>
+concept readable_number = std::is_integral_v<Number> && !std::is_same_v<std::remove_cv_t<Number>, bool> &&
+    sizeof(Number) <= sizeof(std::uint64_t);
+/// Reads a whole text as a number of which the magnitude is at most `most`, or `most_negative` behind a minus.
+constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
+                                 std::uint64_t& value, parse_failure& why) noexcept;
+}  // namespace detail
+
+/// Reads the whole text as a number in that base, 2 to 36. Returns nullopt if the text is something else, or if the
+/// type cannot hold the number; `why` then says why. Takes no space and no plus. Takes a minus only for a signed type,
+/// and not in front of 0. Takes no leading zero in base 10, where it could mean an octal number. In other bases leading
+/// zeros are usual: the chunk "00ff". Digits above 9 are letters of either case, without a prefix such as 0x.
+template <detail::readable_number Number>
+constexpr std::optional<Number> parse_number(std::string_view text, parse_failure& why, unsigned base = 10) noexcept {
+    using unsigned_number = std::make_unsigned_t<Number>;
+    constexpr bool is_signed = std::is_signed_v<Number>;
+    constexpr std::uint64_t most = static_cast<unsigned_number>(-1) >> (is_signed ? 1 : 0);
+    std::uint64_t value = 0;
+    if (!detail::read_whole_number(text, base, most, is_signed ? most + 1 : 0, value, why)) return std::nullopt;
+    return static_cast<Number>(value);
+}
+template <detail::readable_number Number>
+constexpr std::optional<Number> parse_number(std::string_view text, unsigned base = 10) noexcept {
+    parse_failure why;
+    return parse_number<Number>(text, why, base);
+}
+/// Does the same for an argument of a program: `read_number<int>(argv[1])`. Throws parse_error, whose what() is for
+/// example `"12x" is no number: unexpected character 'x', at character 2`.
+template <detail::readable_number Number>
+constexpr Number read_number(std::string_view text, unsigned base = 10) {
+    parse_failure why;
+    const auto number = parse_number<Number>(text, why, base);
+    if (!number) throw parse_error{"number", text, why};
+    return *number;
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
+                                 std::uint64_t& value, parse_failure& why) noexcept {
+    const char* const first = text.data();
+    const char* const last = first + text.size();
+    const bool is_negative = most_negative > 0 && text.starts_with('-');
+    const char* const digits = first + (is_negative ? 1 : 0);
+    const std::uint64_t limit = is_negative ? most_negative : most;
+    if (base < 2 || base > 36) return refuse(why, "base % is not one of 2 to 36", 0, 0, base);
+    if (digits == last) return refuse(why, "a number is missing", digits - first);
+    std::uint64_t number = 0;
+    bool is_above = false;
+    for (const char* p = digits; p != last; ++p) {
+        unsigned digit = digit_value(*p);
+        if (digit > 9) {
+            const unsigned letter = (static_cast<unsigned char>(*p) | 0x20u) - unsigned{'a'};
+            digit = letter < 26 ? letter + 10 : 36;
+        }
+        if (digit >= base) return refuse_character(why, first, p);
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        if (!is_above) number = number * base + digit;
+    }
+    if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
+        return refuse(why, is_negative ? "a zero behind the minus" : "a leading zero", digits - first);
+    if (is_above && limit > 0xffff'ffff) return refuse(why, "the number is too large", digits - first);
+    if (is_above)
+        return refuse(why, is_negative ? "the number is below -%" : "the number is above %", digits - first, 0,
+                      static_cast<std::uint32_t>(limit));
+    value = is_negative ? std::uint64_t{0} - number : number;
+    return true;
+}
+
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_NUMBER_HPP
+
 // netnotes/ip/special.hpp: ranges of addresses that mean something
 // SPDX-License-Identifier: MIT
 //
@@ -2325,6 +2474,7 @@ enum class socket_type : int {
     stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
     datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+    raw = SOCK_RAW,                         ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
 };
 
 /// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
@@ -6248,6 +6398,10 @@ class udp_socket : public multicast_socket {
     /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Like recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once before.
+    received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
+    received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& e, int flags = 0) noexcept;
+    using socket::tell_details;
 
     // -- many datagrams in one system call
 
@@ -6290,6 +6444,7 @@ class udp_socket : public multicast_socket {
     static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
 
     void prepare(udp_options options, std::error_code& error) noexcept;
+    received receive(mutable_buffer buffer, datagram_details* details, int flags, std::error_code& error) noexcept;
     static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
     template <class Datagram>
     std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
@@ -6597,18 +6752,33 @@ inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, cons
 
 // ---- receiving
 
-inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+inline udp_socket::received udp_socket::receive(mutable_buffer buffer, datagram_details* details, int flags,
+                                                std::error_code& error) noexcept {
     if (receive_offload_) {
         error = std::make_error_code(std::errc::operation_not_supported);
         return {};
     }
-    const socket::received got = socket::recv_from(buffer, error, flags);
+    const socket::received got =
+        details ? socket::recv_from(buffer, *details, error, flags) : socket::recv_from(buffer, error, flags);
     if (error || !got.sender.is_ip()) return {};
     return {got.bytes, datagram_peer{got.sender.ip(), got.local}, got.truncated};
 }
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    return receive(buffer, nullptr, flags, error);
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, datagram_details& details,
+                                                  std::error_code& error, int flags) noexcept {
+    return receive(buffer, &details, flags, error);
+}
 inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, int flags) {
     std::error_code error;
-    const received result = recv_from(buffer, error, flags);
+    const received result = receive(buffer, nullptr, flags, error);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, datagram_details& details, int flags) {
+    std::error_code error;
+    const received result = receive(buffer, &details, flags, error);
     if (error) fail(error, "recv_from");
     return result;
 }

@@ -1,0 +1,155 @@
+// What tcp/pump.hpp promises: every byte in order, each end by itself, and a reset where bytes are missing.
+// SPDX-License-Identifier: MIT
+
+#include <netnotes/tcp/pump.hpp>
+#include <netnotes/tcp/reader.hpp>
+#include <netnotes/tcp/stream.hpp>
+
+#include "../support.hpp"
+
+#include <future>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace net = netnotes;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct two_ends {
+    net::tcp_stream one, other;
+};
+two_ends connected() {
+    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+    net::tcp_stream client{listener.local_endpoint()};
+    return {std::move(client), listener.accept().stream};
+}
+std::string receive_all(net::tcp_stream& from) {
+    std::string all;
+    std::array<char, 10'000> room;
+    for (std::size_t size; (size = from.recv(room)) > 0;) all.append(room.data(), size);
+    return all;
+}
+std::string pattern(std::size_t size) {
+    std::string text(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 2654435761u >> 13);
+    return text;
+}
+template <class Call>
+std::error_code code_of(Call call) {
+    try {
+        call();
+    } catch (const std::system_error& error) {
+        return error.code();
+    }
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("a copy moves at most as many bytes as it was told, and the buffered bytes first") {
+    two_ends in = connected(), out = connected();
+    in.one.send_all("first line\n0123456789rest");
+    in.one.close();
+    net::buffered_reader reader{in.other};
+    CHECK(reader.recv_line() == "first line");
+    CHECK(net::copy_bytes(reader, out.one, 0) == 0);
+    CHECK(net::copy_bytes(reader, out.one, 4) == 4);
+    CHECK(net::copy_bytes(reader, out.one, 6) == 6);
+    CHECK(reader.recv_exact(2) == "re");
+    CHECK(net::copy_bytes(reader, out.one, 1000) == 2);  // then the end
+    out.one.send_all("!");                               // the copy has not ended it
+    out.one.close();
+    CHECK(receive_all(out.other) == "0123456789st!");
+}
+
+TEST_CASE("a pump moves a long stream whole, and passes its end on while the answer is still to come") {
+    const std::string bytes = pattern(3'000'001);
+    two_ends in = connected(), out = connected();
+    auto sending = std::async(std::launch::async, [&] {
+        in.one.send_all(bytes);
+        in.one.shutdown(net::shutdown_direction::send);
+    });
+    auto pumping = std::async(std::launch::async, [&] { return net::pump(in.other, out.one); });
+    const std::string arrived = receive_all(out.other);
+    CHECK((arrived == bytes));
+    CHECK(pumping.get() == bytes.size());
+    out.other.send_all("answer");
+    std::array<char, 6> room;
+    CHECK(out.one.recv_exact(room) == 6);
+}
+
+TEST_CASE("both directions run at once, each to its own end") {
+    const std::string bytes = pattern(2'000'003);
+    two_ends in = connected(), out = connected();
+    auto pumping = std::async(std::launch::async, [&] { return net::pump_both(in.other, out.one); });
+    // The client sends everything before it reads, and the server answers as it reads: neither may wait for the other.
+    auto serving = std::async(std::launch::async, [&] {
+        std::array<char, 5'000> room;
+        for (std::size_t size; (size = out.other.recv(room)) > 0;) out.other.send_all(std::span{room}.first(size));
+        out.other.send_all("the end");
+        out.other.close();
+    });
+    auto reading = std::async(std::launch::async, [&] { return receive_all(in.one); });
+    in.one.send_all(bytes);
+    in.one.shutdown(net::shutdown_direction::send);
+    CHECK((reading.get() == bytes + "the end"));
+    serving.get();
+    const auto moved = pumping.get();
+    CHECK(moved.first == bytes.size());
+    CHECK(moved.second == bytes.size() + 7);
+}
+
+TEST_CASE("a reset is passed on as a reset") {
+    for (const bool in_both : {false, true}) {
+        CAPTURE(in_both);
+        two_ends in = connected(), out = connected();
+        in.one.send_all("half of it");
+        std::array<char, 10> room;
+        auto pumping = std::async(std::launch::async, [&] {
+            const std::error_code code = code_of([&] {
+                if (in_both)
+                    net::pump_both(in.other, out.one);
+                else
+                    net::pump(in.other, out.one);
+            });
+            out.one.close();
+            return code;
+        });
+        CHECK(out.other.recv_exact(room) == 10);
+        in.one.set_option(net::option::linger{0s});
+        in.one.close();
+        CHECK(pumping.get() == std::errc::connection_reset);
+        CHECK(code_of([&] { static_cast<void>(out.other.recv(room)); }) == std::errc::connection_reset);
+    }
+}
+
+TEST_CASE("silence and a stop end a pump in both directions") {
+    two_ends in = connected(), out = connected();
+    std::error_code error;
+    net::pump_both(in.other, out.one, {.idle_timeout = 1ms}, error);
+    CHECK(error == std::errc::timed_out);
+    two_ends again = connected(), there = connected();
+    net::stop_event stop;
+    stop.request_stop();
+    CHECK(code_of([&] { net::pump_both(again.other, there.one, {.stop = &stop}); }) == std::errc::operation_canceled);
+}
+
+TEST_CASE("a peer that does not read holds up its own direction only") {
+    two_ends in = connected(), out = connected();
+    const std::string much = pattern(20'000'000);  // more than the kernel holds
+    auto pumping = std::async(std::launch::async, [&] { return net::pump_both(in.other, out.one); });
+    auto sending = std::async(std::launch::async, [&] {
+        in.one.send_all(much);
+        in.one.shutdown(net::shutdown_direction::send);
+    });
+    for (int i = 0; i < 100; ++i) {  // the other direction answers all the while
+        out.other.send_all("ping");
+        std::array<char, 4> room;
+        CHECK(in.one.recv_exact(room) == 4);
+    }
+    out.other.shutdown(net::shutdown_direction::send);
+    CHECK((receive_all(out.other) == much));
+    CHECK(pumping.get() == std::pair<std::uint64_t, std::uint64_t>{much.size(), 400});
+}
