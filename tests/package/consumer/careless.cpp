@@ -1,7 +1,7 @@
 // Every line here earns one of the warnings that netnotes turns on for itself, and is compiled with -Werror:
 // it goes through only if none of our flags leaks into the projects of others.
 
-#include <netnotes/netnotes.hpp>
+#include <netnotes/ip.hpp>
 
 struct couple {
     int first, second;
