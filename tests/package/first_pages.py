@@ -120,19 +120,37 @@ class Workshop:
         done = self.compiler("-include", self.path("prelude.hpp"), self.path(name + ".cpp"), "-o", self.path(name))
         return (self.path(name), "") if done.returncode == 0 else (None, done.stderr)
 
-    def check_fragment(self, sample):
-        names = []
-        while True:
-            self.write("fragment.cpp", fragment(sample, names))
-            done = self.compiler("-include", self.path("prelude.hpp"), "-fsyntax-only", self.path("fragment.cpp"))
-            if done.returncode == 0:
-                return
-            unknown = re.findall(r"error: (?:there are no arguments to |use of undeclared identifier )?['‘](\w+)['’]"
-                                 r"(?: was not declared| that depend| has not|;|$)", done.stderr, re.M)
-            fresh = [name for name in dict.fromkeys(unknown) if name not in names]
-            if not fresh:
-                raise Failure("does not compile:\n" + done.stderr + "\n" + fragment(sample, names))
-            names += fresh
+    def complaints(self, samples, names):
+        """Compiles these fragments together, each in a namespace of its own. Returns the errors of each. Reading the
+        prelude takes longer than reading a fragment."""
+        for number in samples:
+            self.write(f"fragment{number}.inc", fragment(samples[number], names[number]))
+        self.write("fragments.cpp", "".join(f'namespace fragment{number} {{\n#include "fragment{number}.inc"\n}}\n'
+                                            for number in samples))
+        unlimited = "-ferror-limit=0" if "clang" in CXX else "-fmax-errors=0"
+        done = self.compiler("-include", self.path("prelude.hpp"), unlimited, "-fsyntax-only", self.path("fragments.cpp"))
+        found = {}
+        for number, error in re.findall(r"fragment(\d+)\.inc:\d+(?::\d+)?: (error: .*)", done.stderr):
+            found.setdefault(int(number), []).append(error)
+        if done.returncode != 0 and not found:
+            raise Failure("does not compile:\n" + done.stderr)
+        return found
+
+    def check_fragments(self, samples):
+        """Of a dictionary of samples. Returns what is wrong with each that does not compile."""
+        names, left, wrong = {number: [] for number in samples}, dict(samples), {}
+        while left:
+            found = self.complaints(left, names)
+            if not found:
+                break
+            for number, errors in found.items():
+                unknown = re.findall(r"error: (?:there are no arguments to |use of undeclared identifier )?['‘](\w+)['’]"
+                                     r"(?: was not declared| that depend| has not|;|$)", "\n".join(errors), re.M)
+                fresh = [name for name in dict.fromkeys(unknown) if name not in names[number]]
+                names[number] += fresh
+                if not fresh:
+                    wrong[number] = "does not compile:\n" + "\n".join(errors) + "\n" + fragment(left.pop(number), names[number])
+        return wrong
 
 
 def fragment(sample, names):
@@ -261,10 +279,7 @@ def attack(command, port, log, hears_signals):
 
 
 def check(workshop, sample, log):
-    """Returns what was done."""
-    if not re.search(r"\bint main\(", sample):
-        workshop.check_fragment(sample)
-        return "a fragment, compiled"
+    """Builds and runs a program. Returns what was done."""
     port = free_port()
     text = re.sub(r"\b6666\b", str(port), sample)
     program, complaint = workshop.build(text if "net::" in text else USING + text)
@@ -296,6 +311,7 @@ def main():
                 failed = True
                 print(f"{what}: FAILED: {failure}", flush=True)
 
+        fragments = []
         pages = [os.path.relpath(os.path.join(where, name), headers) for where, _, names in os.walk(headers) for name in names]
         for name in sorted(pages) + ["README.md"]:
             if only and name not in only:
@@ -303,7 +319,18 @@ def main():
             samples = samples_of_readme(os.path.join(root, name)) if name == "README.md" else samples_of_page(
                 os.path.join(headers, name))
             for sample in samples:
-                one(name, lambda: check(workshop, sample, log))
+                if re.search(r"\bint main\(", sample):
+                    one(name, lambda: check(workshop, sample, log))
+                else:
+                    fragments.append((name, sample))
+
+        def verdict(complaint):
+            if complaint:
+                raise Failure(complaint)
+            return "a fragment, compiled"
+        wrong = workshop.check_fragments({number: sample for number, (_, sample) in enumerate(fragments)})
+        for number, (name, _) in enumerate(fragments):
+            one(name, lambda: verdict(wrong.get(number)))
         if not only or "bench" in only:
             bench = os.path.join(root, "tests", "bench")
             with open(os.path.join(bench, "smallest_echo_netnotes.cpp"), encoding="utf-8") as file:
