@@ -32,6 +32,7 @@
 //     http/parser.hpp       the head of a message, read strictly and fast
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/write.hpp        the bytes of a head, and how the body must follow
+//     http/connection.hpp   the rules of a connection, without a network and without a clock
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
 //     http/answer.hpp       generators as bodies, the line of the log
@@ -53,6 +54,7 @@
 
 #include "http/answer.hpp"
 #include "http/body.hpp"
+#include "http/connection.hpp"
 #include "http/date.hpp"
 #include "http/exchange.hpp"
 #include "http/fields.hpp"

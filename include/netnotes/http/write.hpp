@@ -56,6 +56,9 @@ struct head_context {
 /// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
 /// Date, unless `date` is empty. The status must not be 1xx. The fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
+/// Appends the head in the same way, for a body of this size; nullopt: it is not known yet.
+body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
+                       head_context& context);
 
 /// Appends the head of a request to `to`, and returns how its body must follow. `size` is the size of the body, or
 /// nullopt if it is not known yet. The fields Content-Length and Transfer-Encoding of the request are left out, because
@@ -78,8 +81,12 @@ inline void append_number(std::string& to, std::uint64_t number) {
 }  // namespace detail
 
 inline body_coding write_head(std::string& to, const response& answer, head_context& context) {
+    return write_head(
+        to, answer, answer.source ? answer.source->size() : std::optional<std::uint64_t>{answer.body.size()}, context);
+}
+inline body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
+                              head_context& context) {
     const bool may_have_body = answer.status.allows_body();
-    const std::optional<std::uint64_t> size = answer.source ? answer.source->size() : std::optional{answer.body.size()};
     body_coding how = body_coding::length;
     if (!may_have_body)
         how = body_coding::none;

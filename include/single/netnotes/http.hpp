@@ -54,6 +54,7 @@
 //     http/parser.hpp       the head of a message, read strictly and fast
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/write.hpp        the bytes of a head, and how the body must follow
+//     http/connection.hpp   the rules of a connection, without a network and without a clock
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
 //     http/answer.hpp       generators as bodies, the line of the log
@@ -2950,6 +2951,9 @@ struct head_context {
 /// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
 /// Date, unless `date` is empty. The status must not be 1xx. The fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
+/// Appends the head in the same way, for a body of this size; nullopt: it is not known yet.
+body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
+                       head_context& context);
 
 /// Appends the head of a request to `to`, and returns how its body must follow. `size` is the size of the body, or
 /// nullopt if it is not known yet. The fields Content-Length and Transfer-Encoding of the request are left out, because
@@ -2972,8 +2976,12 @@ inline void append_number(std::string& to, std::uint64_t number) {
 }  // namespace detail
 
 inline body_coding write_head(std::string& to, const response& answer, head_context& context) {
+    return write_head(
+        to, answer, answer.source ? answer.source->size() : std::optional<std::uint64_t>{answer.body.size()}, context);
+}
+inline body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
+                              head_context& context) {
     const bool may_have_body = answer.status.allows_body();
-    const std::optional<std::uint64_t> size = answer.source ? answer.source->size() : std::optional{answer.body.size()};
     body_coding how = body_coding::length;
     if (!may_have_body)
         how = body_coding::none;
@@ -4366,6 +4374,505 @@ inline void body_decoder::parse_trailers() {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_BODY_HPP
+
+// netnotes/http/connection.hpp: the rules of a connection, without a network and without a clock
+// SPDX-License-Identifier: MIT
+//
+// HTTP/1.1 sends one message after the other over one connection. This machine knows what may follow what. Bytes and
+// the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over anything:
+// threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for tasks.)
+//
+//        bytes ──> receive() ──> next(): request, data, data, end           the peer's message
+//        bytes <── output()  <── begin(), write(), write(), finish()        ours
+//
+// A server with threads, as a sketch:
+//
+//        http::connection talk{http::connection::role::server, now()};
+//        for (;;) {
+//            switch (talk.next(now())) {
+//                case event::request: ask = http::to_request(talk.request()); break;
+//                case event::data: body += talk.data(); break;
+//                case event::end: talk.send(handle(ask, body)); break;
+//                case event::need_data: ...                       send all of output(), then receive more
+//                default: ...                                     send all of output(), then see closing()
+//            }
+//        }
+//
+// When may a connection carry one more message, and who must close it? Ask why():
+//
+//        asked_by_peer      it said `Connection: close`, or it is HTTP/1.0 and did not say keep-alive
+//        asked_here         our message says `Connection: close`
+//        until_close        only the end of the connection ends the body
+//        refused            the peer's bytes are no HTTP, so nobody knows where the next message begins
+//        unread_body        an answer was given before the body had come, and too much of it is left
+//        expected_continue  the client waited for a 100 and got an answer: it may send the body now, or not
+//        short_body         our body has fewer bytes than we promised; the peer must notice that
+//        early_answer       the server answered before our request was complete
+//
+// A server that closes should first stop sending and read on for a while (closing::linger). A close with unread bytes
+// becomes a reset, and a reset may destroy the answer before the client has read it (RFC 9112 §9.6).
+//
+// On this page:  ending, text_of · connection_settings · connection
+// Sources:       RFC 9112 §9; RFC 9110 §10.1.1. The shape follows the idea of h11, a Python library without I/O.
+
+#ifndef NETNOTES_HTTP_CONNECTION_HPP
+#define NETNOTES_HTTP_CONNECTION_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+
+
+
+
+
+
+
+namespace netnotes::http {
+
+/// Why a connection carries no further message.
+enum class ending : std::uint8_t {
+    none,  ///< it can go on
+    asked_by_peer,
+    asked_here,
+    until_close,
+    refused,
+    unread_body,
+    expected_continue,
+    short_body,
+    early_answer,
+    upgraded,   ///< 101: from here on the bytes are of another protocol
+    peer_left,  ///< the peer has closed its side between two messages
+    timed_out,
+};
+/// Returns the reason as a sentence, for a log.
+[[nodiscard]] constexpr std::string_view text_of(ending why) noexcept {
+    switch (why) {
+        case ending::none: return "the connection can go on";
+        case ending::asked_by_peer: return "the peer asked for the end, or speaks HTTP/1.0";
+        case ending::asked_here: return "our message says Connection: close";
+        case ending::until_close: return "only the end of the connection ends the body";
+        case ending::refused: return "the bytes of the peer are no HTTP";
+        case ending::unread_body: return "an answer was given before the body was read";
+        case ending::expected_continue: return "the client expected a 100 and got an answer";
+        case ending::short_body: return "the body has fewer bytes than promised";
+        case ending::early_answer: return "the server answered before the request was complete";
+        case ending::upgraded: return "both sides go on with another protocol";
+        case ending::peer_left: return "the peer has closed its side";
+        case ending::timed_out: return "the peer took too long";
+    }
+    return {};
+}
+
+/// The limits of a connection. Times are counted by the caller's clock.
+struct connection_settings {
+    http::limits bounds{};
+    std::chrono::milliseconds head = std::chrono::seconds{10};  ///< for a whole head, from its first byte
+    std::chrono::milliseconds idle = std::chrono::seconds{60};  ///< between two messages
+    std::chrono::milliseconds body =
+        std::chrono::seconds{10};  ///< for a whole body, and a second for each 16 KiB of it
+    std::chrono::milliseconds send = std::chrono::seconds{30};  ///< without any byte of output being sent
+    std::uint64_t max_drain = 64 * 1024;  ///< bytes of an unread body that are skipped to save the connection
+};
+
+/// One end of a connection. It holds received bytes until they are used, bytes to send until they are sent, and the
+/// head of the message at hand. Throws std::logic_error for calls in the wrong order, for example two answers to one
+/// request.
+class connection {
+  public:
+    using time = std::chrono::steady_clock::time_point;
+    enum class role : std::uint8_t { client, server };
+    enum class event : std::uint8_t {
+        need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
+        request,    ///< a head has come: see request()
+        interim,    ///< a response 1xx has come, and the real one will follow: see response()
+        response,   ///< a head has come: see response()
+        data,       ///< bytes of the body have come: see data()
+        end,        ///< the message of the peer is complete: see trailers()
+        paused,     ///< it is our turn: a server must answer, and a client may ask
+        refused,    ///< the peer broke a rule: see refusal(). A server has an answer in output() already
+        closed,     ///< no message follows: see why()
+    };
+    /// What to do with the connection once output() is empty.
+    enum class closing : std::uint8_t {
+        no,      ///< it goes on
+        close,   ///< close it
+        linger,  ///< stop sending, read and discard for some seconds or until the peer closes, then close
+        reset,   ///< close it with a reset, so that the peer can tell that a part is missing
+    };
+
+    connection(role who, time now, const connection_settings& wishes = {});
+
+    // ---- the peer's messages
+
+    /// Takes bytes that have come. Views into earlier bytes become invalid. Call next() until it returns need_data,
+    /// paused, refused or closed before you receive more, or the buffer grows.
+    void receive(std::string_view bytes, time now);
+    /// Takes that the peer will send nothing more.
+    void receive_end() noexcept { at_end_ = true; }
+    /// Returns the next event. A server gets the next request only after finish(), even if its bytes are there: so
+    /// answers leave in the order of the requests (pipelining, RFC 9112 §9.3.2). The rest of an answered request
+    /// makes no events. The first call that waits for a body sends "100 Continue" if the client expects it.
+    [[nodiscard]] event next(time now);
+    /// Returns the head of the last request or response. The views in it are valid until the next receive().
+    [[nodiscard]] const request_head& request() const { return std::get<request_head>(head_); }
+    [[nodiscard]] const response_head& response() const { return std::get<response_head>(head_); }
+    /// Returns the bytes of the last event `data`, valid until the next receive().
+    [[nodiscard]] std::string_view data() const noexcept { return data_; }
+    /// Returns the fields behind a body in chunks, after the event `end`.
+    [[nodiscard]] const fields& trailers() const noexcept { return body_.trailers(); }
+    /// Returns why the peer's bytes were refused, and the sentence that says so.
+    [[nodiscard]] const http::refusal& refusal() const noexcept { return refusal_; }
+    [[nodiscard]] const std::string& refusal_message() const noexcept { return sentence_; }
+    /// Returns the bytes that have come and belong to no message: after 101 they are of the other protocol.
+    [[nodiscard]] std::string_view rest() const noexcept { return std::string_view{in_}.substr(used_); }
+
+    // ---- our messages
+
+    /// Sends a whole response with the text in its body.
+    void send(const http::response& answer) {
+        begin(answer, answer.body.size());
+        write(answer.body);
+        finish();
+    }
+    /// Sends a whole request with the text in its body.
+    void send(const http::request& ask) {
+        begin(ask, ask.body().size());
+        write(ask.body());
+        finish();
+    }
+    /// Sends the head of a response. `size` is the size of the body, or nullopt if it is not known yet: then the body
+    /// is sent in chunks, or up to the end of the connection for a client of HTTP/1.0. `date` is the value of Date, or
+    /// empty.
+    void begin(const http::response& answer, std::optional<std::uint64_t> size, std::string_view date = {});
+    /// Sends the head of a request.
+    void begin(const http::request& ask, std::optional<std::uint64_t> size);
+    /// Sends bytes of the body. They are dropped if there may be no body: after HEAD, and with 204 and 304. Throws
+    /// std::length_error, and sends nothing, if they are more than promised.
+    void write(std::string_view piece);
+    /// Ends our message. If it has fewer bytes than promised, the connection must be reset: see closing().
+    void finish();
+    /// Lets the message at hand be the last one: a server that stops. Call it before begin().
+    void close_after_this() noexcept { closes_here_ = true; }
+
+    /// Returns the bytes to send, in order. They stay until sent() says how many of them the network has taken.
+    [[nodiscard]] std::string_view output() const noexcept { return std::string_view{out_}.substr(sent_); }
+    void sent(std::size_t count, time now) noexcept;
+
+    // ---- the end, and the time
+
+    /// Returns why no message will follow, or ending::none.
+    [[nodiscard]] ending why() const noexcept { return ending_; }
+    /// Returns what to do with the connection as soon as output() is empty.
+    [[nodiscard]] closing how_to_close() const noexcept;
+    /// Returns when to call expired(), asked now. Ask again after each call of another member. The end of time: there
+    /// is nothing to wait for, or only for our own program. A client has no limit for the answer here, because it has
+    /// one for the whole exchange.
+    [[nodiscard]] time deadline(time now) noexcept;
+    /// Takes that the deadline is over. A server has a 408 in output() then, if that helps.
+    void expired(time now);
+
+  private:
+    enum class step : std::uint8_t { head, body, done };  // of the peer's message
+    enum class turn : std::uint8_t { idle, body, done };  // of ours
+
+    [[nodiscard]] bool is_server() const noexcept { return who_ == role::server; }
+    void use(std::size_t count) noexcept { used_ += count; }
+    event on_head(time now);
+    event on_body(time now);
+    event refuse(const http::refusal& why, std::string_view head);
+    void answer_error(http::status code, std::string_view sentence);
+    void end_with(ending why) noexcept {
+        if (ending_ == ending::none) ending_ = why;
+    }
+    bool begin_next(time now) noexcept;
+    [[nodiscard]] bool is_unread() const noexcept { return step_ == step::body && !body_.is_done(); }
+
+    role who_;
+    connection_settings settings_;
+    std::variant<request_head, response_head> head_;
+    std::string in_, out_;
+    std::size_t used_ = 0, sent_ = 0;
+    head_progress progress_;
+    body_decoder body_;
+    framing framing_;
+    std::string_view data_;
+    http::refusal refusal_;
+    std::string sentence_;
+    std::optional<std::uint64_t> promised_;  // bytes of our body that are left
+    method asked_ = method::get;             // a client's request
+    time since_;                             // of the head, the body, or the silence
+    time sent_at_;
+    std::uint64_t drained_ = 0;
+    step step_ = step::head;
+    turn turn_ = turn::idle;
+    body_coding coding_ = body_coding::none;
+    ending ending_ = ending::none;
+    bool at_end_ = false, expects_continue_ = false, closes_here_ = false, has_begun_head_ = false, is_sending_ = false;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline connection::connection(role who, time now, const connection_settings& wishes)
+    : who_{who}, settings_{wishes}, since_{now}, sent_at_{now} {
+    if (who == role::client) head_.emplace<response_head>();
+}
+
+inline void connection::receive(std::string_view bytes, time now) {
+    data_ = {};
+    in_.erase(0, used_);
+    used_ = 0;
+    if (step_ == step::head && in_.empty() && !bytes.empty()) since_ = now;
+    in_.append(bytes);
+}
+
+inline connection::event connection::next(time now) {
+    for (;;) {
+        if (ending_ == ending::refused) return event::refused;
+        if (step_ == step::body) {
+            const event found = on_body(now);
+            if (found == event::data && turn_ == turn::done && is_server()) {  // the answer is given: nobody reads it
+                drained_ += data_.size();
+                if (drained_ <= settings_.max_drain) continue;
+                end_with(ending::unread_body);
+                return event::closed;
+            }
+            if (found == event::end && turn_ == turn::done && is_server()) continue;
+            return found;
+        }
+        if (step_ == step::done) {
+            if (turn_ != turn::done) {
+                if (is_server()) return event::paused;
+                end_with(ending::early_answer);
+            }
+            if (!begin_next(now)) return event::closed;
+            if (!is_server()) return event::paused;
+        }
+        const bool awaits_answer = !is_server() && turn_ != turn::idle && ending_ != ending::timed_out;
+        if (ending_ != ending::none && !awaits_answer) return event::closed;
+        if (!is_server() && turn_ == turn::idle) {
+            if (!rest().empty()) return refuse({reason::bad_version, 1, 0, 0}, rest());  // an answer without a question
+            if (!at_end_) return event::paused;
+        }
+        return on_head(now);
+    }
+}
+
+inline connection::event connection::on_head(time now) {
+    const std::string_view bytes = rest();
+    if (bytes.empty()) {
+        if (!at_end_) return event::need_data;
+        end_with(ending::peer_left);
+        return event::closed;
+    }
+    if (!has_begun_head_) since_ = std::max(since_, now);
+    has_begun_head_ = true;
+    const auto result =
+        std::visit([&](auto& head) { return parse_head(bytes, progress_, head, settings_.bounds); }, head_);
+    if (result.is_refused()) return refuse(result.refusal, bytes);
+    if (result.needs_more()) {
+        if (!at_end_) return event::need_data;
+        return refuse({reason::cut_off, 1, bytes.size(), bytes.size()}, bytes);
+    }
+    use(result.size);
+    progress_ = {};
+    has_begun_head_ = false;
+    since_ = now;
+    if (is_server()) {
+        const request_head& ask = request();
+        framing_ = ask.body();
+        expects_continue_ = ask.expects_continue && framing_.how != framing::kind::none;
+    } else {
+        const response_head& answer = response();
+        if (answer.status.is_interim() && answer.status != status::switching_protocols) return event::interim;
+        framing_ = answer.body(asked_);
+        if (answer.status == status::switching_protocols) end_with(ending::upgraded);
+        if (!answer.keeps_alive) end_with(ending::asked_by_peer);
+        if (framing_.how == framing::kind::until_close) end_with(ending::until_close);
+    }
+    body_ = body_decoder{framing_, settings_.bounds};
+    step_ = step::body;
+    // A client may not know yet that its body is too large. It learns it from the answer, not from a 100.
+    if (body_.is_refused()) return refuse(body_.refusal(), {});
+    return is_server() ? event::request : event::response;
+}
+
+inline connection::event connection::on_body(time) {
+    for (;;) {
+        if (body_.is_done()) {
+            step_ = step::done;
+            expects_continue_ = false;
+            return event::end;
+        }
+        const std::string_view bytes = rest();
+        if (bytes.empty()) {
+            if (!at_end_) break;
+            body_.end();
+            if (body_.is_refused()) return refuse(body_.refusal(), {});
+            continue;
+        }
+        expects_continue_ = false;  // it does not wait
+        const auto piece = body_.next(bytes);
+        use(piece.consumed);
+        if (body_.is_refused()) return refuse(body_.refusal(), {});
+        if (piece.data.empty()) continue;
+        data_ = piece.data;
+        return event::data;
+    }
+    if (ending_ == ending::expected_continue || ending_ == ending::unread_body) return event::closed;
+    if (expects_continue_ && turn_ == turn::idle) {
+        expects_continue_ = false;
+        out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+    }
+    return event::need_data;
+}
+
+inline connection::event connection::refuse(const http::refusal& why, std::string_view head) {
+    refusal_ = why;
+    sentence_ = why.message(head);
+    const bool has_left = why.why == reason::cut_off;
+    ending_ = ending::refused;
+    if (is_server() && turn_ == turn::idle && !has_left) answer_error(why.status(), sentence_);
+    return event::refused;
+}
+
+inline void connection::answer_error(http::status code, std::string_view sentence) {
+    head_context context;
+    context.keeps_alive = false;
+    const http::response answer{code, std::string{sentence} + "\n"};
+    write_head(out_, answer, context);
+    out_ += answer.body;
+    turn_ = turn::done;
+}
+
+/// Begins the next exchange if the connection can carry one.
+inline bool connection::begin_next(time now) noexcept {
+    if (ending_ != ending::none) return false;
+    step_ = step::head;
+    turn_ = turn::idle;
+    since_ = now;
+    drained_ = 0;
+    return true;
+}
+
+inline void connection::begin(const http::response& answer, std::optional<std::uint64_t> size, std::string_view date) {
+    if (!is_server() || turn_ != turn::idle || step_ == step::head || ending_ == ending::refused)
+        throw std::logic_error{"an HTTP server answers a request once, after it has come"};
+    const request_head& ask = request();
+    // The size decides about the frame of the body, and write_head() takes it from the response.
+    if (!ask.keeps_alive) end_with(ending::asked_by_peer);
+    if (answer.status == status::switching_protocols) end_with(ending::upgraded);
+    if (closes_here_ || answer.fields.has_element("Connection", "close")) end_with(ending::asked_here);
+    if (is_unread()) {
+        const bool is_large =
+            framing_.how == framing::kind::length && framing_.length - body_.size() > settings_.max_drain;
+        if (expects_continue_) end_with(ending::expected_continue);
+        if (is_large) end_with(ending::unread_body);
+    }
+    head_context context;
+    context.date = date;
+    context.is_head = ask.method == method::head;
+    context.minor_version = ask.minor_version;
+    context.keeps_alive = ending_ == ending::none;
+    coding_ = write_head(out_, answer, size, context);
+    if (coding_ == body_coding::until_close) end_with(ending::until_close);
+    promised_ = coding_ == body_coding::length ? size : std::nullopt;
+    turn_ = turn::body;
+}
+
+inline void connection::begin(const http::request& ask, std::optional<std::uint64_t> size) {
+    if (is_server() || turn_ != turn::idle || step_ != step::head || ending_ != ending::none)
+        throw std::logic_error{"an HTTP client asks when the answer before is complete, on a connection that goes on"};
+    coding_ = write_head(out_, ask, size);
+    promised_ = coding_ == body_coding::length ? size : std::nullopt;
+    asked_ = ask.method();
+    if (ask.fields().has_element("Connection", "close")) closes_here_ = true;
+    turn_ = turn::body;
+}
+
+inline void connection::write(std::string_view piece) {
+    if (turn_ != turn::body) throw std::logic_error{"the body of an HTTP message comes behind its head"};
+    if (piece.empty() || coding_ == body_coding::none) return;
+    if (promised_) {
+        if (piece.size() > *promised_) throw std::length_error{"the body has more bytes than promised"};
+        *promised_ -= piece.size();
+    }
+    if (coding_ == body_coding::chunked) out_ += write_chunk_head(piece.size());
+    out_ += piece;
+    if (coding_ == body_coding::chunked) out_ += "\r\n";
+}
+
+inline void connection::finish() {
+    if (turn_ != turn::body) throw std::logic_error{"an HTTP message ends once, after its head"};
+    if (coding_ == body_coding::chunked) out_ += last_chunk;
+    if (promised_.value_or(0) > 0) ending_ = ending::short_body;
+    if (!is_server() && closes_here_) end_with(ending::asked_here);
+    turn_ = turn::done;
+}
+
+inline void connection::sent(std::size_t count, time now) noexcept {
+    sent_ += std::min(count, out_.size() - sent_);
+    if (count > 0) sent_at_ = now;
+    if (sent_ < out_.size()) return;
+    out_.clear();
+    sent_ = 0;
+    is_sending_ = false;
+}
+
+inline connection::closing connection::how_to_close() const noexcept {
+    switch (ending_) {
+        case ending::none:
+        case ending::upgraded: return closing::no;
+        case ending::short_body: return closing::reset;
+        case ending::timed_out: return output().empty() && turn_ != turn::body ? closing::close : closing::reset;
+        case ending::peer_left: return closing::close;
+        default: break;
+    }
+    if (is_server()) {
+        if (turn_ == turn::body) return ending_ == ending::refused ? closing::reset : closing::no;
+        if (turn_ == turn::idle && ending_ != ending::refused) return closing::no;
+        return at_end_ || ending_ == ending::asked_by_peer ? closing::close : closing::linger;
+    }
+    return ending_ == ending::refused || step_ == step::done ? closing::close : closing::no;
+}
+
+inline connection::time connection::deadline(time now) noexcept {
+    if (!output().empty()) {
+        if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long; the peer has not
+        return sent_at_ + settings_.send;
+    }
+    if (ending_ == ending::refused || ending_ == ending::timed_out || !is_server()) return time::max();
+    if (step_ == step::head) return since_ + (rest().empty() ? settings_.idle : settings_.head);
+    if (!is_unread() || at_end_) return time::max();
+    return since_ + settings_.body + std::chrono::seconds{body_.size() / (16 * 1024)};
+}
+
+inline void connection::expired(time now) {
+    if (now < deadline(now)) return;
+    const bool is_stalled = !output().empty();
+    const bool has_asked = step_ == step::body || !rest().empty();
+    ending_ = ending::timed_out;
+    if (!is_stalled && has_asked && turn_ == turn::idle) {
+        answer_error(status::request_timeout, "408: the request did not arrive in time");
+        ending_ = ending::refused;
+        refusal_ = {reason::cut_off, 0, 0, 0};
+        sentence_ = "408: the request did not arrive in time";
+    }
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_CONNECTION_HPP
 
 
 // netnotes/http/exchange.hpp: one connection of a web server, from its first byte to its last
