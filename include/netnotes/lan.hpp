@@ -38,6 +38,9 @@
 //     lan/tcp_congestion.hpp  how much may be under way
 //     lan/tcp_sender.hpp      what leaves a TCP, and when
 //     lan/tcp_machine.hpp     one end of a TCP connection, without a net and without a clock
+//     lan/tcp_cookie.hpp      initial sequence numbers that nobody guesses, and SYN cookies
+//     lan/tcp_listener.hpp    a port at which connections arrive
+//     lan/tcp_stack.hpp       the TCP of a host: connections, listeners, and the table between them
 //
 // The notes:     Packet Tracer (sections N85 to N87), 子网掩码 (N26)
 
@@ -59,10 +62,13 @@
 #include "lan/route.hpp"
 #include "lan/switch.hpp"
 #include "lan/tcp_congestion.hpp"
+#include "lan/tcp_cookie.hpp"
+#include "lan/tcp_listener.hpp"
 #include "lan/tcp_machine.hpp"
 #include "lan/tcp_queues.hpp"
 #include "lan/tcp_sender.hpp"
 #include "lan/tcp_settings.hpp"
+#include "lan/tcp_stack.hpp"
 #include "packet.hpp"
 
 #endif  // NETNOTES_LAN_HPP

@@ -23791,6 +23791,9 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 //     lan/tcp_congestion.hpp  how much may be under way
 //     lan/tcp_sender.hpp      what leaves a TCP, and when
 //     lan/tcp_machine.hpp     one end of a TCP connection, without a net and without a clock
+//     lan/tcp_cookie.hpp      initial sequence numbers that nobody guesses, and SYN cookies
+//     lan/tcp_listener.hpp    a port at which connections arrive
+//     lan/tcp_stack.hpp       the TCP of a host: connections, listeners, and the table between them
 //
 // The notes:     Packet Tracer (sections N85 to N87), 子网掩码 (N26)
 
@@ -31009,6 +31012,188 @@ class congestion_window {
 
 #endif  // NETNOTES_LAN_TCP_CONGESTION_HPP
 
+// netnotes/lan/tcp_cookie.hpp: initial sequence numbers that nobody guesses, and SYN cookies
+// SPDX-License-Identifier: MIT
+//
+// Where does a connection begin to count? If a stranger could guess, the stranger could send segments in the name of the
+// peer. So the number is the output of a keyed hash of both endpoints, plus a clock that makes each next connection
+// between the same endpoints begin later (RFC 6528):
+//
+//        ISN = clock of 4 us + hash(secret, our address and port, the peer's address and port)
+//
+// A SYN cookie is an initial number as well, of a server that remembers nothing (RFC 4987 §3.6). A SYN costs an attacker
+// 60 bytes. If it cost the server an entry in a table until the handshake ends, the table would soon be full: the SYN flood.
+// The server therefore writes into its number what it would have remembered, and forgets the SYN:
+//
+//        ┌───────┬─────┬──────────────────────────────────────────────────┐
+//        │ t     │ MSS │ hash(secret, both endpoints, the SYN's number, t) │    t: minutes, about; MSS: one of eight
+//        │ 5 bit │ 3   │ 24 bits                                          │
+//        └───────┴─────┴──────────────────────────────────────────────────┘
+//
+// A client that exists acknowledges the number plus one, so the cookie comes back. The server computes the hash again. If
+// it is equal, and t is recent, the connection stands. A forged source address never sees the number, and has one chance in
+// 16 million per guess. The price: options that do not fit are lost, above all the window scale.
+//
+// On this page:  keyed_hash · initial_sequence() · syn_cookies
+// The notes:     tcp半链接攻击; example 35
+
+#ifndef NETNOTES_LAN_TCP_COOKIE_HPP
+#define NETNOTES_LAN_TCP_COOKIE_HPP
+
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+
+
+
+namespace netnotes::lan {
+
+/// A hash that nobody can compute without the key: SipHash-2-4 (Aumasson and Bernstein, 2012), over numbers of 64 bits.
+class keyed_hash {
+  public:
+    /// A secret of 128 bits; make it random.
+    struct key {
+        std::uint64_t first = 0;
+        std::uint64_t second = 0;
+    };
+    constexpr explicit keyed_hash(const key& secret) noexcept
+        : v_{secret.first ^ 0x736f6d6570736575, secret.second ^ 0x646f72616e646f6d, secret.first ^ 0x6c7967656e657261,
+             secret.second ^ 0x7465646279746573} {}
+
+    constexpr keyed_hash& add(std::uint64_t number) noexcept {
+        v_[3] ^= number;
+        mix();
+        mix();
+        v_[0] ^= number;
+        size_ += 8;
+        return *this;
+    }
+    constexpr keyed_hash& add(const endpoint& end) noexcept {
+        if (end.address().is_v4()) return add(std::uint64_t{end.address().v4().to_uint()} << 16 | end.port());
+        const auto address = end.address().v6().to_uint();
+        return add(address.high).add(address.low).add(end.port());
+    }
+    /// Returns the hash of the numbers so far.
+    [[nodiscard]] constexpr std::uint64_t value() const noexcept {
+        keyed_hash end = *this;
+        end.add(std::uint64_t{size_ & 0xff} << 56);  // the last block: no rest, and the length
+        end.v_[2] ^= 0xff;
+        for (unsigned i = 0; i < 4; ++i) end.mix();
+        return end.v_[0] ^ end.v_[1] ^ end.v_[2] ^ end.v_[3];
+    }
+
+  private:
+    constexpr void mix() noexcept {
+        v_[0] += v_[1];
+        v_[2] += v_[3];
+        v_[1] = std::rotl(v_[1], 13) ^ v_[0];
+        v_[3] = std::rotl(v_[3], 16) ^ v_[2];
+        v_[0] = std::rotl(v_[0], 32);
+        v_[2] += v_[1];
+        v_[0] += v_[3];
+        v_[1] = std::rotl(v_[1], 17) ^ v_[2];
+        v_[3] = std::rotl(v_[3], 21) ^ v_[0];
+        v_[2] = std::rotl(v_[2], 32);
+    }
+    std::array<std::uint64_t, 4> v_;
+    std::uint32_t size_ = 0;
+};
+
+/// Returns the number with which a connection begins (RFC 9293 §3.4.1, RFC 6528 §3): the time in units of 4 us, and a hash.
+[[nodiscard]] constexpr packet::sequence initial_sequence(const keyed_hash::key& secret, const endpoint& local,
+                                                          const endpoint& remote,
+                                                          std::chrono::nanoseconds now) noexcept {
+    const auto clock = static_cast<std::uint64_t>(now.count()) / 4000;
+    return packet::sequence{static_cast<std::uint32_t>(clock + keyed_hash{secret}.add(local).add(remote).value())};
+}
+
+/// Makes and checks SYN cookies (RFC 4987 §3.6). A value; it remembers the secret and nothing of any SYN.
+class syn_cookies {
+  public:
+    /// The largest segments that a cookie can tell. A client's is rounded down to one of them.
+    static constexpr std::array<std::uint16_t, 8> segment_sizes{216, 536, 768, 1024, 1220, 1360, 1440, 1460};
+    /// How long t stays the same. A cookie is valid for one to two of them.
+    static constexpr std::chrono::nanoseconds period = std::chrono::seconds{64};
+
+    constexpr explicit syn_cookies(const keyed_hash::key& secret) noexcept : secret_{secret} {}
+
+    /// Returns the server's initial number for a SYN with the number `peers_initial` and that MSS.
+    [[nodiscard]] constexpr packet::sequence make(const endpoint& local, const endpoint& remote,
+                                                  packet::sequence peers_initial, std::uint16_t segment_size,
+                                                  std::chrono::nanoseconds now) const noexcept {
+        std::uint32_t index = 0;
+        while (index + 1 < segment_sizes.size() && segment_sizes[index + 1] <= segment_size) ++index;
+        const std::uint64_t time = time_of(now);
+        return packet::sequence{static_cast<std::uint32_t>(time & 31) << 27 | index << 24 |
+                                hash(local, remote, peers_initial, time)};
+    }
+    /// Checks the cookie that an ACK has brought back. Returns the client's MSS, or nullopt if the cookie is forged or old.
+    [[nodiscard]] constexpr std::optional<std::uint16_t> check(packet::sequence cookie, const endpoint& local,
+                                                               const endpoint& remote, packet::sequence peers_initial,
+                                                               std::chrono::nanoseconds now) const noexcept {
+        const std::uint64_t time = time_of(now);
+        for (std::uint64_t age = 0; age < 2 && age <= time; ++age) {
+            if (((time - age) & 31) != cookie.to_uint() >> 27) continue;
+            if (hash(local, remote, peers_initial, time - age) != (cookie.to_uint() & 0xff'ffff)) return std::nullopt;
+            return segment_sizes[cookie.to_uint() >> 24 & 7];
+        }
+        return std::nullopt;
+    }
+
+  private:
+    [[nodiscard]] static constexpr std::uint64_t time_of(std::chrono::nanoseconds now) noexcept {
+        return static_cast<std::uint64_t>(now / period);
+    }
+    [[nodiscard]] constexpr std::uint32_t hash(const endpoint& local, const endpoint& remote, packet::sequence initial,
+                                               std::uint64_t time) const noexcept {
+        return static_cast<std::uint32_t>(
+            keyed_hash{secret_}.add(local).add(remote).add(initial.to_uint()).add(time).value() & 0xff'ffff);
+    }
+    keyed_hash::key secret_;
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_TCP_COOKIE_HPP
+
+// netnotes/lan/tcp_listener.hpp: a port at which connections arrive
+// SPDX-License-Identifier: MIT
+//
+// A listener stays in LISTEN. For each SYN it makes a machine of its own, which is *half-open* until the client's ACK:
+//
+//        SYN ──> ┌─ half-open: at most backlog ─┐ ──ACK──> ┌─ waiting: at most backlog ─┐ ──accept()──> the program
+//                │ SYN-RECEIVED, one a client   │          │ ESTABLISHED                │
+//                └──────────────────────────────┘          └────────────────────────────┘
+//
+// Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut out:
+// that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry (lan/tcp_cookie.hpp).
+// The client's ACK then makes the connection out of nothing.
+//
+// If the second queue is full, because the program does not accept, the last ACK of a handshake is dropped. The client
+// believes to be connected, and sends. Its bytes are not acknowledged, so it sends them again, and with luck there is room.
+//
+// On this page:  syn_cookie_use · listener_options · tcp_listener
+// The notes:     tcp半链接攻击, listen的参数 (backlog); example 35
+
+#ifndef NETNOTES_LAN_TCP_LISTENER_HPP
+#define NETNOTES_LAN_TCP_LISTENER_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <utility>
+
+
+
+
 // netnotes/lan/tcp_machine.hpp: one end of a TCP connection, without a net and without a clock
 // SPDX-License-Identifier: MIT
 //
@@ -32285,7 +32470,562 @@ class tcp_machine : public detail::tcp_sender {
 #endif  // NETNOTES_LAN_TCP_MACHINE_HPP
 
 
+namespace netnotes::lan {
 
+/// When a listener uses SYN cookies. Linux has the same three (net.ipv4.tcp_syncookies 0, 1 and 2).
+enum class syn_cookie_use : std::uint8_t { never, when_full, always };
+
+struct listener_options {
+    std::size_t backlog = 128;  ///< the limit of half-open connections, and that of connections that wait for accept()
+    syn_cookie_use cookies = syn_cookie_use::when_full;
+};
+
+/// A port at which connections arrive. It knows no network: segments and the time go in, segments and a deadline come out.
+class tcp_listener {
+  public:
+    using time = std::chrono::nanoseconds;
+    static constexpr time never = time::max();
+
+    /// What a listener has done, in SYNs or ACKs.
+    struct counters {
+        std::uint64_t syns = 0;            ///< SYNs of new clients
+        std::uint64_t dropped_syns = 0;    ///< because a queue was full
+        std::uint64_t cookies_sent = 0;    ///< SYNs that were answered by a cookie
+        std::uint64_t cookies_passed = 0;  ///< ACKs with a good cookie
+        std::uint64_t cookies_failed = 0;  ///< ACKs with a cookie that is forged or old
+        std::uint64_t established = 0;     ///< handshakes that ended well
+        std::uint64_t expired = 0;         ///< half-open connections that were given up
+        std::uint64_t waits_dropped = 0;   ///< last ACKs that were dropped, because connections wait for accept()
+    };
+    /// A segment to a client.
+    struct outgoing {
+        endpoint local;
+        endpoint remote;
+        tcp_segment segment;
+    };
+    /// A handshake that has ended: the machine of the connection.
+    struct arrived_connection {
+        endpoint local;
+        endpoint remote;
+        tcp_machine machine;
+    };
+
+    tcp_listener(std::uint16_t port, const tcp_settings& settings, const listener_options& how,
+                 const keyed_hash::key& secret)
+        : port_{port}, settings_{settings}, how_{how}, secret_{secret}, cookies_{secret} {}
+
+    /// Takes a segment that belongs to no connection. Returns the connection whose handshake it has ended, if any. `waiting`
+    /// is how many connections wait for accept(). Throws std::bad_alloc.
+    std::optional<arrived_connection> receive(const endpoint& local, const endpoint& remote,
+                                              const packet::tcp_view& segment, std::size_t waiting, time now) {
+        now_ = std::max(now_, now);
+        const auto found = half_open_.find({remote, local});
+        if (found != half_open_.end()) return continued(found, segment, waiting);
+        const auto flags = segment.flags();
+        if (flags.rst()) return std::nullopt;
+        if (flags.ack()) return returned(local, remote, segment, waiting);
+        if (!flags.syn() || flags.fin()) return std::nullopt;
+        ++counters_.syns;
+        const bool is_full = half_open_.size() >= how_.backlog || waiting >= how_.backlog;
+        if (how_.cookies == syn_cookie_use::always || (is_full && how_.cookies == syn_cookie_use::when_full)) {
+            bake(local, remote, segment);
+            return std::nullopt;
+        }
+        if (is_full) {
+            ++counters_.dropped_syns;
+            return std::nullopt;
+        }
+        tcp_machine machine{settings_, port_};
+        machine.listen(initial_sequence(secret_, local, remote, now));
+        machine.receive(segment, now);
+        half_open_.emplace(key{remote, local}, std::move(machine));
+        return std::nullopt;
+    }
+
+    /// Returns the next segment to send, or nullopt.
+    [[nodiscard]] std::optional<outgoing> next(time now) {
+        now_ = std::max(now_, now);
+        if (answer_) return std::exchange(answer_, std::nullopt);
+        for (auto& [ends, machine] : half_open_)
+            if (auto segment = machine.next(now)) return outgoing{ends.second, ends.first, *segment};
+        return std::nullopt;
+    }
+    [[nodiscard]] time deadline() const noexcept {
+        time first = never;
+        for (const auto& each : half_open_) first = std::min(first, each.second.deadline());
+        return first;
+    }
+    void expired(time now) {
+        now_ = std::max(now_, now);
+        for (auto each = half_open_.begin(); each != half_open_.end();) {
+            each->second.expired(now);
+            const bool is_over = each->second.state() != tcp_state::syn_received;
+            counters_.expired += is_over;
+            each = is_over ? half_open_.erase(each) : std::next(each);
+        }
+    }
+    /// Takes an ICMP error about a segment to a client: a half-open connection to it ends.
+    void unreachable(const endpoint& local, const endpoint& remote) { half_open_.erase({remote, local}); }
+
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+    /// Returns how many half-open connections there are.
+    [[nodiscard]] std::size_t half_open() const noexcept { return half_open_.size(); }
+    [[nodiscard]] const listener_options& options() const noexcept { return how_; }
+    [[nodiscard]] const counters& count() const noexcept { return counters_; }
+
+  private:
+    using key = std::pair<endpoint, endpoint>;  // the client, and our address
+
+    std::optional<arrived_connection> continued(std::map<key, tcp_machine>::iterator found,
+                                                const packet::tcp_view& segment, std::size_t waiting) {
+        const auto flags = segment.flags();
+        const bool may_end = flags.ack() && !flags.rst() && !flags.syn();
+        if (may_end && waiting >= how_.backlog) {
+            ++counters_.waits_dropped;
+            return std::nullopt;
+        }
+        tcp_machine& machine = found->second;
+        machine.receive(segment, now_);
+        if (machine.state() == tcp_state::syn_received) return std::nullopt;
+        std::optional<arrived_connection> done;
+        if (machine.state() != tcp_state::listen && machine.state() != tcp_state::closed) {
+            ++counters_.established;
+            done.emplace(arrived_connection{found->first.second, found->first.first, std::move(machine)});
+        }
+        half_open_.erase(found);
+        return done;
+    }
+
+    /// Answers a SYN by a cookie, and forgets the SYN.
+    void bake(const endpoint& local, const endpoint& remote, const packet::tcp_view& syn) noexcept {
+        ++counters_.cookies_sent;
+        const auto cookie =
+            cookies_.make(local, remote, syn.sequence_number(), syn.maximum_segment_size().value_or(536), now_);
+        packet::tcp header{.source_port = port_,
+                           .destination_port = remote.port(),
+                           .sequence_number = cookie,
+                           .acknowledgment_number = syn.sequence_number() + 1,
+                           .flags = packet::tcp_flag::syn | packet::tcp_flag::ack};
+        header.window = static_cast<std::uint16_t>(std::min<std::size_t>(settings_.receive_buffer, 65'535));
+        header.options.maximum_segment_size(settings_.maximum_segment_size);
+        answer_ = outgoing{local, remote, {header, {}}};
+    }
+    /// Takes an ACK without an entry: it brings a cookie back, or it is nobody's.
+    std::optional<arrived_connection> returned(const endpoint& local, const endpoint& remote,
+                                               const packet::tcp_view& segment, std::size_t waiting) {
+        const packet::sequence cookie = segment.acknowledgment_number() - 1;
+        const packet::sequence initial = segment.sequence_number() - 1;
+        std::optional<std::uint16_t> size;
+        if (counters_.cookies_sent > 0) size = cookies_.check(cookie, local, remote, initial, now_);
+        if (!size) {
+            counters_.cookies_failed += counters_.cookies_sent > 0;
+            if (const auto reset = reset_for(segment)) answer_ = outgoing{local, remote, {*reset, {}}};
+            return std::nullopt;
+        }
+        if (waiting >= how_.backlog) {
+            ++counters_.waits_dropped;
+            return std::nullopt;
+        }
+        ++counters_.cookies_passed;
+        ++counters_.established;
+        tcp_machine machine{settings_, port_, remote.port()};
+        machine.establish(cookie, initial, *size, now_);
+        machine.receive(segment, now_);
+        return arrived_connection{local, remote, std::move(machine)};
+    }
+
+    std::uint16_t port_;
+    tcp_settings settings_;
+    listener_options how_;
+    keyed_hash::key secret_;
+    syn_cookies cookies_;
+    std::map<key, tcp_machine> half_open_;
+    std::optional<outgoing> answer_;
+    counters counters_;
+    time now_{};
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_TCP_LISTENER_HPP
+
+
+
+
+
+// netnotes/lan/tcp_stack.hpp: the TCP of a host: connections, listeners, and the table between them
+// SPDX-License-Identifier: MIT
+//
+// A machine knows one connection; a host has many. The stack looks up to which one a segment belongs: by both addresses
+// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a RST:
+//
+//        segment ──> addresses and ports in the table? ──yes──> that connection
+//                         │ no, or TIME-WAIT that gives way to a SYN
+//                         ▼
+//                    a listener at the port? ──yes──> half-open, and later a connection
+//                         │ no
+//                         ▼
+//                        RST
+//
+// Programs of a simulated host are functions. The stack calls them when something has changed, and they look what it was:
+//
+//        lan::network net{1};
+//        auto& a = net.host("A", "10.0.0.1/24");
+//        auto& b = net.host("B", "10.0.0.2/24");
+//        net.connect(a, b);
+//        lan::tcp_stack client{a}, server{b};
+//        server.listen(80, [](lan::tcp_connection& peer) {
+//            peer.on_change = [](lan::tcp_connection& it) { it.send(it.read()); };      // an echo
+//        });
+//        auto& connection = client.connect({"10.0.0.2", 80});
+//        connection.send("hello");
+//        net.run();
+//        say(connection.read());
+//
+// On this page:  tcp_connection · tcp_stack
+// The notes:     TCP通信过程, tcp半链接攻击; examples 31 and 35
+
+#ifndef NETNOTES_LAN_TCP_STACK_HPP
+#define NETNOTES_LAN_TCP_STACK_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+
+
+
+
+namespace netnotes::lan {
+
+class tcp_stack;
+
+/// A connection of a host. It stays valid until release(), or as long as its stack.
+class tcp_connection {
+  public:
+    /// Called after something has changed: bytes have arrived, there is room again, the state is another.
+    std::function<void(tcp_connection&)> on_change;
+
+    [[nodiscard]] const endpoint& local() const noexcept { return local_; }
+    [[nodiscard]] const endpoint& remote() const noexcept { return remote_; }
+    [[nodiscard]] const tcp_machine& machine() const noexcept { return machine_; }
+    [[nodiscard]] tcp_state state() const noexcept { return machine_.state(); }
+    /// Returns true if the peer has finished, and everything was read.
+    [[nodiscard]] bool has_ended() const noexcept {
+        return machine_.readable().empty() && (machine_.has_peer_finished() || state() == tcp_state::closed);
+    }
+
+    /// Sends bytes, and returns how many were taken: see tcp_machine::send().
+    std::size_t send(std::span<const std::byte> bytes);
+    std::size_t send(std::string_view text) { return send(std::as_bytes(std::span{text.data(), text.size()})); }
+    /// Returns the bytes that have arrived, and forgets them.
+    std::string read();
+    /// Ends our direction: a FIN follows.
+    void shutdown();
+    /// Ends both directions; see tcp_machine::close().
+    void close();
+    /// Ends the connection with a RST.
+    void abort();
+
+  private:
+    friend tcp_stack;
+    tcp_connection(tcp_stack& owner, const endpoint& local, const endpoint& remote, tcp_machine machine)
+        : owner_{&owner}, local_{local}, remote_{remote}, machine_{std::move(machine)} {}
+    tcp_stack* owner_;
+    endpoint local_, remote_;
+    tcp_machine machine_;
+};
+
+/// The TCP of a host. It takes the segments of the host from its construction on, and must live as long as the network
+/// runs. It cannot be copied or moved.
+class tcp_stack {
+  public:
+    using accept_handler = std::function<void(tcp_connection&)>;
+
+    explicit tcp_stack(ip_node& host, const tcp_settings& settings = {})
+        : host_{&host}, settings_{settings}, secret_{host.net().random().next(), host.net().random().next()} {
+        host.on_protocol(packet::ip_protocol::tcp, [this](const packet::ipv4_view& packet) { receive(packet); });
+        host.on_error([this](const icmp_report& report) { hear(report); });
+    }
+    tcp_stack(const tcp_stack&) = delete;
+    tcp_stack& operator=(const tcp_stack&) = delete;
+    ~tcp_stack() {
+        host_->on_protocol(packet::ip_protocol::tcp, {});
+        host_->net().cancel(timer_);
+    }
+
+    /// The numbers of connections and listeners that begin from now on.
+    tcp_settings& settings() noexcept { return settings_; }
+
+    /// Opens a port. `accepted` is called for each connection; without it, connections wait for accept(). Throws
+    /// std::invalid_argument if the port has a listener.
+    void listen(std::uint16_t port, accept_handler accepted = {}, const listener_options& how = {}) {
+        const auto [place, is_new] = ports_.try_emplace(port, open_port{{port, settings_, how, secret_}, {}, {}});
+        if (!is_new) throw std::invalid_argument{"port " + std::to_string(port) + " has a listener"};
+        place->second.accepted = std::move(accepted);
+    }
+    /// Returns the listener of a port. Throws std::out_of_range if the port has none.
+    [[nodiscard]] const tcp_listener& listener(std::uint16_t port) const { return ports_.at(port).listener; }
+    /// Returns the connection that has waited longest, or nullptr.
+    tcp_connection* accept(std::uint16_t port) {
+        auto& waiting = ports_.at(port).waiting;
+        if (waiting.empty()) return nullptr;
+        tcp_connection* const first = waiting.front();
+        waiting.pop_front();
+        return first;
+    }
+    /// Opens a connection from that local port, 0 for a free one. Its SYN leaves when the network runs. Throws
+    /// std::invalid_argument if there is no route, or if both ends are in use already.
+    tcp_connection& connect(const endpoint& remote, std::uint16_t local_port = 0) {
+        const auto source = host_->source_for(remote.address().v4());
+        if (!source) throw std::invalid_argument{host_->name() + " has no route to " + remote.to_string()};
+        if (local_port == 0) local_port = free_port(*source, remote);
+        const endpoint local{*source, local_port};
+        tcp_machine machine{settings_, local.port(), remote.port()};
+        machine.connect(initial_sequence(secret_, local, remote, now()), now());
+        tcp_connection& made = add(local, remote, std::move(machine));
+        wake();
+        return made;
+    }
+    /// Forgets a connection that is closed. Returns false, and does nothing, while its state is another.
+    bool release(tcp_connection& which) {
+        if (which.state() != tcp_state::closed) return false;
+        for (auto& [port, open] : ports_) std::erase(open.waiting, &which);
+        return connections_.erase({which.local(), which.remote()}) > 0;
+    }
+    /// Returns the connections, closed ones included, until they are released or forgotten: a connection that the program has
+    /// closed is forgotten when its state is CLOSED.
+    [[nodiscard]] std::vector<tcp_connection*> connections() const {
+        std::vector<tcp_connection*> all;
+        for (const auto& each : connections_) all.push_back(each.second.get());
+        return all;
+    }
+    /// Returns a line for each listener and each connection, as `ss -tan` prints it.
+    [[nodiscard]] std::string table() const {
+        std::string text;
+        const auto line = [&text](std::string_view state, std::string_view local, std::string_view remote) {
+            text += std::string{state} + std::string(std::max<std::size_t>(state.size(), 13) - state.size() + 1, ' ');
+            text += std::string{local} + std::string(std::max<std::size_t>(local.size(), 21) - local.size() + 1, ' ');
+            text += std::string{remote} + '\n';
+        };
+        for (const auto& [port, open] : ports_) {
+            line(to_string(tcp_state::listen), "*:" + std::to_string(port), "*");
+            if (open.listener.half_open() > 0)
+                line(to_string(tcp_state::syn_received), "*:" + std::to_string(port),
+                     std::to_string(open.listener.half_open()) + " half-open");
+        }
+        for (const auto& [ends, each] : connections_)
+            line(to_string(each->state()), ends.first.to_string(), ends.second.to_string());
+        return text;
+    }
+    [[nodiscard]] ip_node& host() const noexcept { return *host_; }
+    /// Returns how many segments were dropped because they could not be read, or because their checksum was wrong.
+    [[nodiscard]] std::uint64_t malformed() const noexcept { return malformed_; }
+
+  private:
+    friend tcp_connection;
+    using key = std::pair<endpoint, endpoint>;  // local, remote
+    struct open_port {
+        tcp_listener listener;
+        accept_handler accepted;
+        std::deque<tcp_connection*> waiting;
+    };
+
+    struct written {
+        ipv4_address source;
+        ipv4_address destination;
+        std::vector<std::byte> bytes;  // the first 20 are an IP header that is not used
+    };
+
+    [[nodiscard]] virtual_time now() const noexcept { return host_->net().now(); }
+    std::uint16_t free_port(ipv4_address source, const endpoint& remote) {
+        // Random ports make a forger's guess harder (RFC 6056 §3.3.1).
+        for (unsigned tries = 0; tries < 1000; ++tries) {
+            const auto port = static_cast<std::uint16_t>(49'152 + host_->net().random().below(16'384));
+            if (!connections_.contains({endpoint{source, port}, remote})) return port;
+        }
+        throw std::invalid_argument{"no free port to " + remote.to_string()};
+    }
+    tcp_connection& add(const endpoint& local, const endpoint& remote, tcp_machine machine) {
+        auto made = std::unique_ptr<tcp_connection>{new tcp_connection{*this, local, remote, std::move(machine)}};
+        const auto [place, is_new] = connections_.try_emplace({local, remote}, std::move(made));
+        if (!is_new) throw std::invalid_argument{"a connection from " + local.to_string() + " exists"};
+        return *place->second;
+    }
+
+    void receive(const packet::ipv4_view& packet) {
+        packet::packet_failure why;
+        const auto segment = packet::tcp_view::parse(packet.payload(), why);
+        if (!segment ||
+            segment->checksum_state(packet.source(), packet.destination()) != packet::checksum_state::good) {
+            ++malformed_;
+            return;
+        }
+        const endpoint local{packet.destination(), segment->destination_port()};
+        const endpoint remote{packet.source(), segment->source_port()};
+        auto found = connections_.find({local, remote});
+        const auto port = ports_.find(local.port());
+        const bool is_over = found != connections_.end() && found->second->machine_.is_closed_by_program() &&
+                             found->second->machine_.gives_way_to(*segment);
+        if (is_over && port != ports_.end()) {
+            connections_.erase(found);
+            found = connections_.end();
+        }
+        if (found != connections_.end()) {
+            tcp_connection& here = *found->second;
+            here.machine_.receive(*segment, now());
+            changed(here);
+        } else if (port != ports_.end()) {
+            open_port& open = port->second;
+            if (auto done = open.listener.receive(local, remote, *segment, open.waiting.size(), now())) {
+                tcp_connection& made = add(done->local, done->remote, std::move(done->machine));
+                if (open.accepted)
+                    open.accepted(made);
+                else
+                    open.waiting.push_back(&made);
+                changed(made);
+            }
+        } else if (const auto reset = reset_for(*segment)) {
+            transmit(local, remote, {*reset, {}});
+        }
+        flush();
+    }
+    /// An ICMP error quotes the segment that did not arrive: its ports, and its sequence number (RFC 5927 §4.1).
+    void hear(const icmp_report& report) {
+        if (report.quoted.protocol() != packet::ip_protocol::tcp || report.quoted.payload().size() < 8) return;
+        const std::byte* const ports = report.quoted.payload().data();
+        const endpoint local{report.quoted.source(), packet::detail::load_16(ports)};
+        const endpoint remote{report.quoted.destination(), packet::detail::load_16(ports + 2)};
+        const packet::sequence number{packet::detail::load_32(ports + 4)};
+        const auto found = connections_.find({local, remote});
+        if (found == connections_.end() || report.type != packet::icmp_type::destination_unreachable) return;
+        tcp_machine& machine = found->second->machine_;
+        if (number.is_before(machine.send_unacknowledged()) || !number.is_before(machine.send_next())) return;
+        if (report.code == 4)
+            machine.path_mtu(report.next_hop_mtu);
+        else
+            machine.unreachable(report.code == 2 || report.code == 3);
+        changed(*found->second);
+        wake();
+    }
+    /// Tells the program that something has changed.
+    void changed(tcp_connection& which) {
+        if (!which.on_change) return;
+        const auto function = which.on_change;  // it may replace itself
+        function(which);
+    }
+    /// Writes a segment for flush(), which sends it: a host may talk to itself, and then be called again at once.
+    void transmit(const endpoint& local, const endpoint& remote, const tcp_segment& segment) {
+        // The pseudo-header needs both addresses, so an IP header is written in front, and left to the host after that.
+        std::vector<std::byte> bytes;
+        packet::write(bytes, packet::ipv4{.source = local.address().v4(), .destination = remote.address().v4()},
+                      segment.header, segment.payload);
+        leaving_.push_back({local.address().v4(), remote.address().v4(), std::move(bytes)});
+    }
+    /// Sends what all machines have to say, and sets the timer. A connection that nobody needs any more is forgotten.
+    void flush() {
+        for (auto each = connections_.begin(); each != connections_.end();) {
+            tcp_connection& here = *each->second;
+            while (const auto segment = here.machine_.next(now())) transmit(here.local_, here.remote_, *segment);
+            const bool is_over = here.state() == tcp_state::closed && here.machine_.is_closed_by_program();
+            each = is_over ? connections_.erase(each) : std::next(each);
+        }
+        virtual_time first = tcp_machine::never;
+        for (auto& [number, open] : ports_) {
+            while (const auto out = open.listener.next(now())) transmit(out->local, out->remote, out->segment);
+            first = std::min(first, open.listener.deadline());
+        }
+        for (const auto& each : connections_) first = std::min(first, each.second->machine_.deadline());
+        if (first != timer_at_) {
+            host_->net().cancel(timer_);
+            timer_at_ = first;
+            if (first != tcp_machine::never) timer_ = host_->net().after(first - now(), [this] { expired(); });
+        }
+        for (const auto& each : std::exchange(leaving_, {})) {
+            packet_options how;
+            how.dont_fragment = true;  // so that a smaller MTU on the path is told (RFC 1191)
+            how.source = each.source;
+            host_->send_packet(each.destination, packet::ip_protocol::tcp, std::span{each.bytes}.subspan(20), how);
+        }
+    }
+    void expired() {
+        timer_at_ = tcp_machine::never;
+        for (auto& [number, open] : ports_) open.listener.expired(now());
+        for (tcp_connection* each : connections()) {
+            const tcp_state before = each->state();
+            each->machine_.expired(now());
+            if (each->state() != before) changed(*each);
+        }
+        flush();
+    }
+    /// Lets the segments leave when the network runs: a program may be in the middle of its function.
+    void wake() {
+        if (is_waking_) return;
+        is_waking_ = true;
+        host_->net().after({}, [this] {
+            is_waking_ = false;
+            flush();
+        });
+    }
+
+    ip_node* host_;
+    tcp_settings settings_;
+    keyed_hash::key secret_;
+    std::map<key, std::unique_ptr<tcp_connection>> connections_;
+    std::map<std::uint16_t, open_port> ports_;
+    std::vector<written> leaving_;
+    network::timer timer_{};
+    virtual_time timer_at_ = tcp_machine::never;
+    bool is_waking_ = false;
+    std::uint64_t malformed_ = 0;
+};
+
+inline std::size_t tcp_connection::send(std::span<const std::byte> bytes) {
+    const std::size_t taken = machine_.send(bytes);
+    if (taken > 0) owner_->wake();
+    return taken;
+}
+inline std::string tcp_connection::read() {
+    const auto bytes = machine_.readable();
+    std::string text(bytes.size(), '\0');
+    std::transform(bytes.begin(), bytes.end(), text.begin(), [](std::byte b) { return static_cast<char>(b); });
+    machine_.consume(bytes.size());
+    if (!text.empty()) owner_->wake();
+    return text;
+}
+inline void tcp_connection::shutdown() {
+    machine_.shutdown();
+    owner_->wake();
+}
+inline void tcp_connection::close() {
+    machine_.close(owner_->now());
+    owner_->wake();
+}
+inline void tcp_connection::abort() {
+    machine_.abort();
+    owner_->wake();
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_TCP_STACK_HPP
 
 // netnotes/packet.hpp: every byte on the wire
 // SPDX-License-Identifier: MIT
