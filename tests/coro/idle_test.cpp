@@ -3,6 +3,7 @@
 
 #include <netnotes/coro/buffered.hpp>
 #include <netnotes/coro/serve.hpp>
+#include <netnotes/http/server.hpp>
 
 #include "../back_end.hpp"
 #include "../support.hpp"
@@ -71,7 +72,8 @@ net::task<> echo(net::async_stream client) {
 
 /// Connects clients to `serving`, which has said something and had its answer. Returns the bytes for each of them while
 /// all are silent.
-double cost_of(test_loop& loop, net::endpoint where, net::task<> serving) {
+double cost_of(test_loop& loop, net::endpoint where, net::task<> serving, std::string_view question = "hello\n",
+               std::size_t answer_size = 6) {
     double cost = 0;
     auto server = loop.spawn(std::move(serving));
     loop.run([&]() -> net::task<> {
@@ -79,12 +81,12 @@ double cost_of(test_loop& loop, net::endpoint where, net::task<> serving) {
         peers.reserve(clients);
         const auto one_more = [&]() -> net::task<> {
             net::tcp_stream peer{where};
-            peer.send_all("hello\n");
-            std::array<std::byte, 6> answer{};
+            peer.send_all(question);
+            std::array<std::byte, 200> answer{};
             std::error_code error;
             peer.set_timeout(net::duration::zero());
             std::size_t got = 0;
-            while (got < answer.size()) {
+            while (got < answer_size) {
                 co_await net::yield();
                 got += peer.recv(std::span{answer}.subspan(got), error);
             }
@@ -146,6 +148,21 @@ TEST_CASE("a silent client of serve() with all its bounds costs at most 512 byte
                                      .on_error = nullptr};
     const double cost =
         cost_of(loop, where, net::serve(net::async_listener{loop, std::move(listener)}, echo, options));
+    CAPTURE(cost);
+    CHECK(cost <= factor * 512);
+}
+
+TEST_CASE("a silent keep-alive client of a web server costs at most 512 bytes, after a request with a body") {
+    test_loop loop;
+    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+    const net::endpoint where = listener.local_endpoint();
+    const auto hello = [](net::http::request& ask) -> net::task<net::http::response> {
+        const std::string body = co_await ask.text();
+        co_return net::http::response{200, body, "text/plain"};
+    };
+    net::async_listener accepting{loop, std::move(listener)};
+    const double cost = cost_of(loop, where, net::http::serve(std::move(accepting), hello),
+                                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 106);
     CAPTURE(cost);
     CHECK(cost <= factor * 512);
 }
