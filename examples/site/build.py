@@ -170,7 +170,7 @@ class Site:
         self.reference()
         self.add("search.html", self.ui("Search"), SEARCH_BODY.format(
             words=html.escape(self.ui("words, for example: address already in use")), none=html.escape(self.ui("Nothing found.")),
-            hint=self.ui("The search looks in every page of this site. All words must occur.")))
+            hint=self.ui("The search looks in every page of this site.")))
         self.file_pages()
 
     def own_page(self, path):
@@ -269,7 +269,8 @@ class Site:
                     continue
                 key, notes, true, authority, proofs = fields
                 count += 1
-                shown = [self.proof(proof.strip(), f"errata.tsv:{number}") for proof in proofs.split(";")]
+                shown = [self.proof(proof.strip(), f"errata.tsv:{number}") for proof in
+                         re.split(r";\s+(?=(?:tests|examples|include)/)", proofs)]
                 body.append(f'<tr id="{key}"><td><a href="#{key}">{key}</a></td><td>{line_of(say(notes))}</td>'
                             f"<td>{line_of(say(true))}</td><td>{line_of(say(authority)) if authority != '-' else ''}</td>"
                             f"<td>{'<br/>'.join(shown)}</td></tr>")
@@ -281,6 +282,8 @@ class Site:
 
     def proof(self, text, where):
         """`path :: words`: the words must stand in the file. The link leads to their line."""
+        if text == "-":
+            return ""
         path, _, needle = (part.strip() for part in text.partition("::"))
         if not (ROOT / path).is_file():
             self.fault(f"{where}: there is no file {path}")

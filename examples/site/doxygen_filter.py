@@ -16,8 +16,7 @@ import os
 import re
 import sys
 
-BEHIND = re.compile(r"^(.*\S\s+///<)\s(.*)$")  # behind a declaration
-COMMENT = re.compile(r"^(\s*///<?)(?:\s(.*))?$")
+COMMENT = re.compile(r"^(\s*///<?|.*\S\s+///<)(?:\s(.*))?$")  # the second kind stands behind a declaration
 
 
 def entities(text):
@@ -28,11 +27,17 @@ def entities(text):
     return re.sub(r"(?<![\w)])::(?=\w)", ":&#58;", text)
 
 
+def code(text):
+    if not re.search("[A-Za-z0-9]", text):  # signs alone, which Doxygen reads as Markdown
+        return "".join(f"&#{ord(sign)};" for sign in text)
+    return entities(text).replace("*", "&#42;").replace("_", "&#95;")
+
+
 def mend(text):
     """Escapes a comment's text. Code between backticks becomes <code>."""
     parts = re.split(r"(`[^`]+`)", text)
-    return "".join("<code>" + entities(part[1:-1]).replace("*", "&#42;").replace("_", "&#95;") + "</code>"
-                   if len(part) > 2 and part.startswith("`") else entities(part) for part in parts)
+    return "".join(f"<code>{code(part[1:-1])}</code>" if len(part) > 2 and part.startswith("`") else entities(part)
+                   for part in parts)
 
 
 def paragraphs(lines):
@@ -40,13 +45,14 @@ def paragraphs(lines):
     run, texts = [], []
     for number, line in enumerate(lines + [""]):
         found = COMMENT.match(line)
-        text = (found[2] or "") if found else None
-        drawing = text is not None and text.startswith("    ")
-        item = text is not None and re.match(r"\s*[-*]\s", text)
-        if run and (text is None or not text.strip() or drawing or item or lines[run[-1]].lstrip()[:4] != line.lstrip()[:4]):
+        text = (found[2] or "") if found else ""
+        begins = found and not found[1].lstrip().startswith("///")
+        drawing = text.startswith("    ") and not found[1].endswith("<")
+        if run and (not text.strip() or begins or drawing or re.match(r"\s*[-*]\s", text)
+                    or COMMENT.match(lines[run[-1]])[1][-1] != found[1][-1]):
             yield run, " ".join(texts)
             run, texts = [], []
-        if text and text.strip() and not drawing:
+        if text.strip() and not drawing:
             run.append(number)
             texts.append(text.strip())
 
@@ -66,9 +72,6 @@ def filtered(text, known):
             mended = mend("\n".join(COMMENT.match(lines[number])[2] for number in run)).split("\n")
             for number, line in zip(run, mended):
                 out[number] = f"{COMMENT.match(lines[number])[1]} {line}"
-    for number, line in enumerate(lines):
-        if (found := BEHIND.match(line)) and not COMMENT.match(line):
-            out[number] = f"{found[1]} {mend(known.get(found[2].strip(), found[2]))}"
     return "\n".join(out)
 
 

@@ -2,7 +2,7 @@
 """links.py [FOLDER]: checks every link, anchor and picture inside the site in FOLDER (build/site), and the questions.
 
 Each question of questions.tsv names the page that answers it and words of the answer. The page must exist and contain the
-words. With node, the search of the site is asked as well: the page must be among the first three results.
+words. With node, the search of the site is asked as well: the page must be among the first five.
 """
 
 import html
@@ -93,7 +93,7 @@ def questions(folder):
             script = (f"{(folder / language / 'search_index.js').read_text(encoding='utf-8')}\n"
                       f"{(HERE / 'search.js').read_text(encoding='utf-8')}\n"
                       f"console.log(JSON.stringify({json.dumps([each[2] for each in mine])}.map(words => "
-                      "find(search_index, words).slice(0, 3).map(result => result.entry[0]))));\n")
+                      "find(search_index, words).map(result => result.entry[0]).filter((page, at, all) => all.indexOf(page) === at).slice(0, 5))));\n")
             done = subprocess.run([node, "-"], input=script, capture_output=True, text=True)
             if done.returncode:
                 faults.append(f"search.js: {done.stderr[:300]}")

@@ -1,4 +1,4 @@
-// The search: every word must occur in a section. Headings count more than text, and pages of lessons more than classes.
+// The search: a section in which all words occur comes first, and one word in three may be missing. Headings count more than text, and pages of lessons more than classes.
 // Chinese text has no spaces, so words of Chinese characters are also cut into pairs.
 "use strict";
 
@@ -18,9 +18,9 @@ function weight_of(page) {
     if (page.startsWith("lesson_")) return 3;
     if (/^(errata|glossary|architecture|api)\.html$/.test(page)) return 2.5;
     if (page === "index.html") return 1.5;
-    if (page === "changelog.html" || page === "contributing.html" || page === "lessons.html") return 0.5;
-    if (page.startsWith("exercise_")) return 1.5;
-    return page.includes("_8hpp") ? 2 : 1;
+    if (page === "changelog.html" || page === "contributing.html") return 0.5;
+    if (page.startsWith("exercise") || page === "lessons.html") return 2;
+    return page.includes("_8hpp") ? 1.8 : 0.7;
 }
 
 function find(index, text) {
@@ -35,16 +35,15 @@ function find(index, text) {
             if (!in_head && !in_body) ++missing;
             score += (in_head ? 3 : 0) + (in_body ? 1 + Math.min(low.split(word).length - 2, 4) * 0.2 : 0);
         }
-        // One pair of Chinese characters in four may be missing, because the question may have other particles.
-        if (missing > (words.length > 3 ? words.length * 0.25 : 0)) continue;
+        if (missing > words.length / 3) continue;
         if (words.length > 1 && (low.includes(whole) || heads.includes(whole))) score += 6;
         if (heading.toLowerCase() === whole || title.toLowerCase() === whole) score += 8;
-        score = (score - missing) * weight_of(page) / Math.sqrt(1 + body.length / 6000);
+        score = score / (1 + 2 * missing) * weight_of(page) / Math.sqrt(1 + body.length / 6000);
         results.push({entry, score});
     }
     results.sort((a, b) => b.score - a.score);
     const seen = {};
-    return results.filter(result => (seen[result.entry[0]] = (seen[result.entry[0]] || 0) + 1) <= 3).slice(0, 40);
+    return results.filter(result => (seen[result.entry[0]] = (seen[result.entry[0]] || 0) + 1) <= 2).slice(0, 40);
 }
 
 function show(text) {
