@@ -5,7 +5,7 @@
     terminal.svg    three terminals, a server and two clients, from recording.txt
 
 --record starts the server of lesson 26 and two clients, and writes what they print, with the times, to recording.txt.
---check draws nothing; it fails if a picture is not the one that the script would draw now.
+--check draws nothing; it fails if a picture differs from what the script would draw now.
 """
 
 import html
