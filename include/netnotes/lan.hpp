@@ -33,6 +33,11 @@
 //     lan/message.hpp         what programs and IP tell each other
 //     lan/ip_node.hpp         what hosts and routers have in common
 //     lan/host.hpp            hosts, with ping and traceroute
+//     lan/nat.hpp             many hosts behind one address
+//     lan/rip.hpp             routers that tell each other their routes
+//     lan/router.hpp          routers
+//     lan/net_file.hpp        networks written as text
+//     lan/print.hpp           what happened, as text
 //     lan/tcp_settings.hpp    the numbers of a TCP, and the wait before it sends again
 //     lan/tcp_queues.hpp      bytes before they are acknowledged, and bytes before they are read
 //     lan/tcp_congestion.hpp  how much may be under way
@@ -58,8 +63,13 @@
 #include "lan/host.hpp"
 #include "lan/ip_node.hpp"
 #include "lan/message.hpp"
+#include "lan/nat.hpp"
+#include "lan/net_file.hpp"
 #include "lan/network.hpp"
+#include "lan/print.hpp"
+#include "lan/rip.hpp"
 #include "lan/route.hpp"
+#include "lan/router.hpp"
 #include "lan/switch.hpp"
 #include "lan/tcp_congestion.hpp"
 #include "lan/tcp_cookie.hpp"

@@ -140,6 +140,7 @@ class host : public ip_node {
         add_interface(ip_interface{interface});
     }
     [[nodiscard]] std::string_view kind() const noexcept override { return "host"; }
+    [[nodiscard]] host* as_host() noexcept override { return this; }
 
     /// Begins to send echo requests. The result changes while the network runs, and stays valid as long as the host.
     /// Throws parse_error for an unreadable address.

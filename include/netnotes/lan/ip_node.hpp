@@ -133,6 +133,7 @@ class ip_node : public node {
     [[nodiscard]] bool is_local(ipv4_address address) const noexcept;
     /// Returns ARP entries and routes.
     [[nodiscard]] std::string tables() const override;
+    [[nodiscard]] ip_node* as_ip_node() noexcept override { return this; }
     void receive(unsigned port, const frame& arrived) override;
 
   protected:
@@ -162,9 +163,9 @@ class ip_node : public node {
         (void)packet, (void)message;
     }
     /// Routes a packet with room in front, and sends it. The packet is whole and has a right checksum.
-    void route_packet(bytes&& packet, bool is_own);
+    void route_packet(bytes&& packet);
     /// Sends a packet with room in front to a neighbour; cuts it if it is too long.
-    void transmit(next_hop to, bytes&& packet, bool is_own);
+    void transmit(next_hop to, bytes&& packet);
     /// Tells the sender of a packet what became of it.
     void send_error(packet::icmp_type type, std::uint8_t code, const packet::ipv4_view& about, std::uint32_t rest = 0);
     void deliver(unsigned port, const packet::ipv4_view& packet);
@@ -305,9 +306,9 @@ inline bool ip_node::send_packet(ipv4_address destination, packet::ip_protocol p
                                .destination = destination},
                   payload);
     if (is_for_all)
-        transmit({destination, port}, std::move(packet), true);
+        transmit({destination, port}, std::move(packet));
     else
-        route_packet(std::move(packet), true);
+        route_packet(std::move(packet));
     return true;
 }
 
@@ -327,7 +328,7 @@ inline bool ip_node::send_udp(std::uint16_t source_port, const endpoint& destina
     return send_packet(to, packet::ip_protocol::udp, std::span{segment}.subspan(20), exact);
 }
 
-inline void ip_node::route_packet(bytes&& packet, bool is_own) {
+inline void ip_node::route_packet(bytes&& packet) {
     packet::packet_failure why;
     const auto view = packet::ipv4_view::parse(std::span{packet}.subspan(room), why);
     if (!view) return;
@@ -343,15 +344,14 @@ inline void ip_node::route_packet(bytes&& packet, bool is_own) {
         ++counters_.no_route;
         return send_error(packet::icmp_type::destination_unreachable, 0, *view);
     }
-    transmit(*next, std::move(packet), is_own);
+    transmit(*next, std::move(packet));
 }
 
-inline void ip_node::transmit(next_hop to, bytes&& packet, bool is_own) {
+inline void ip_node::transmit(next_hop to, bytes&& packet) {
     interface_state& out = *interfaces_[to.port];
     const auto send_one = [&](bytes&& ready) {
         if (to.neighbour.is_multicast()) {  // RFC 1112 §6.4: 23 bits of the group's address
             const packet::mac_address group{std::uint64_t{0x0100'5e00'0000} | (to.neighbour.to_uint() & 0x7f'ffff)};
-            ready.resize(ready.size());
             packet::detail::store_48(ready.data(), group.to_uint());
         } else if (to.neighbour.is_broadcast() || to.neighbour == out.broadcast) {
             packet::detail::store_48(ready.data(), packet::mac_address::broadcast().to_uint());
@@ -369,7 +369,6 @@ inline void ip_node::transmit(next_hop to, bytes&& packet, bool is_own) {
     if (!view) return;
     if (view->dont_fragment())
         return send_error(packet::icmp_type::destination_unreachable, 4, *view, static_cast<std::uint32_t>(most));
-    (void)is_own;
     for (bytes& piece : cut_into_fragments(*view, most, room)) send_one(std::move(piece));
 }
 

@@ -56,6 +56,7 @@ class node;
 class cable;
 class hub;
 class learning_switch;
+class ip_node;
 class host;
 class router;
 
@@ -100,6 +101,11 @@ class node {
     [[nodiscard]] virtual std::string_view kind() const noexcept { return "node"; }
     /// Returns the tables of the node as text, one line for each entry. It is empty if the node has none.
     [[nodiscard]] virtual std::string tables() const { return {}; }
+    // Each returns the node as a device of that kind, or nullptr. They work without run-time type information.
+    [[nodiscard]] virtual learning_switch* as_switch() noexcept { return nullptr; }
+    [[nodiscard]] virtual ip_node* as_ip_node() noexcept { return nullptr; }
+    [[nodiscard]] virtual host* as_host() noexcept { return nullptr; }  ///< a router is a host, too
+    [[nodiscard]] virtual router* as_router() noexcept { return nullptr; }
     /// Treats a frame that has arrived at a port. The frame may be kept.
     virtual void receive(unsigned port, const frame& arrived) = 0;
 

@@ -78,6 +78,7 @@ class learning_switch : public node {
 
     learning_switch(network& net, std::string_view name) : node{net, name} {}
     [[nodiscard]] std::string_view kind() const noexcept override { return "switch"; }
+    [[nodiscard]] learning_switch* as_switch() noexcept override { return this; }
 
     /// Binds an address to a port for ever. Frames from it that come in elsewhere do not change that.
     void add_static(packet::mac_address address, unsigned port) { entries_[address] = {port, {}, true}; }

@@ -23786,6 +23786,11 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 //     lan/message.hpp         what programs and IP tell each other
 //     lan/ip_node.hpp         what hosts and routers have in common
 //     lan/host.hpp            hosts, with ping and traceroute
+//     lan/nat.hpp             many hosts behind one address
+//     lan/rip.hpp             routers that tell each other their routes
+//     lan/router.hpp          routers
+//     lan/net_file.hpp        networks written as text
+//     lan/print.hpp           what happened, as text
 //     lan/tcp_settings.hpp    the numbers of a TCP, and the wait before it sends again
 //     lan/tcp_queues.hpp      bytes before they are acknowledged, and bytes before they are read
 //     lan/tcp_congestion.hpp  how much may be under way
@@ -25279,6 +25284,7 @@ class node;
 class cable;
 class hub;
 class learning_switch;
+class ip_node;
 class host;
 class router;
 
@@ -25323,6 +25329,11 @@ class node {
     [[nodiscard]] virtual std::string_view kind() const noexcept { return "node"; }
     /// Returns the tables of the node as text, one line for each entry. It is empty if the node has none.
     [[nodiscard]] virtual std::string tables() const { return {}; }
+    // Each returns the node as a device of that kind, or nullptr. They work without run-time type information.
+    [[nodiscard]] virtual learning_switch* as_switch() noexcept { return nullptr; }
+    [[nodiscard]] virtual ip_node* as_ip_node() noexcept { return nullptr; }
+    [[nodiscard]] virtual host* as_host() noexcept { return nullptr; }  ///< a router is a host, too
+    [[nodiscard]] virtual router* as_router() noexcept { return nullptr; }
     /// Treats a frame that has arrived at a port. The frame may be kept.
     virtual void receive(unsigned port, const frame& arrived) = 0;
 
@@ -29290,6 +29301,7 @@ class ip_node : public node {
     [[nodiscard]] bool is_local(ipv4_address address) const noexcept;
     /// Returns ARP entries and routes.
     [[nodiscard]] std::string tables() const override;
+    [[nodiscard]] ip_node* as_ip_node() noexcept override { return this; }
     void receive(unsigned port, const frame& arrived) override;
 
   protected:
@@ -29319,9 +29331,9 @@ class ip_node : public node {
         (void)packet, (void)message;
     }
     /// Routes a packet with room in front, and sends it. The packet is whole and has a right checksum.
-    void route_packet(bytes&& packet, bool is_own);
+    void route_packet(bytes&& packet);
     /// Sends a packet with room in front to a neighbour; cuts it if it is too long.
-    void transmit(next_hop to, bytes&& packet, bool is_own);
+    void transmit(next_hop to, bytes&& packet);
     /// Tells the sender of a packet what became of it.
     void send_error(packet::icmp_type type, std::uint8_t code, const packet::ipv4_view& about, std::uint32_t rest = 0);
     void deliver(unsigned port, const packet::ipv4_view& packet);
@@ -29462,9 +29474,9 @@ inline bool ip_node::send_packet(ipv4_address destination, packet::ip_protocol p
                                .destination = destination},
                   payload);
     if (is_for_all)
-        transmit({destination, port}, std::move(packet), true);
+        transmit({destination, port}, std::move(packet));
     else
-        route_packet(std::move(packet), true);
+        route_packet(std::move(packet));
     return true;
 }
 
@@ -29484,7 +29496,7 @@ inline bool ip_node::send_udp(std::uint16_t source_port, const endpoint& destina
     return send_packet(to, packet::ip_protocol::udp, std::span{segment}.subspan(20), exact);
 }
 
-inline void ip_node::route_packet(bytes&& packet, bool is_own) {
+inline void ip_node::route_packet(bytes&& packet) {
     packet::packet_failure why;
     const auto view = packet::ipv4_view::parse(std::span{packet}.subspan(room), why);
     if (!view) return;
@@ -29500,15 +29512,14 @@ inline void ip_node::route_packet(bytes&& packet, bool is_own) {
         ++counters_.no_route;
         return send_error(packet::icmp_type::destination_unreachable, 0, *view);
     }
-    transmit(*next, std::move(packet), is_own);
+    transmit(*next, std::move(packet));
 }
 
-inline void ip_node::transmit(next_hop to, bytes&& packet, bool is_own) {
+inline void ip_node::transmit(next_hop to, bytes&& packet) {
     interface_state& out = *interfaces_[to.port];
     const auto send_one = [&](bytes&& ready) {
         if (to.neighbour.is_multicast()) {  // RFC 1112 §6.4: 23 bits of the group's address
             const packet::mac_address group{std::uint64_t{0x0100'5e00'0000} | (to.neighbour.to_uint() & 0x7f'ffff)};
-            ready.resize(ready.size());
             packet::detail::store_48(ready.data(), group.to_uint());
         } else if (to.neighbour.is_broadcast() || to.neighbour == out.broadcast) {
             packet::detail::store_48(ready.data(), packet::mac_address::broadcast().to_uint());
@@ -29526,7 +29537,6 @@ inline void ip_node::transmit(next_hop to, bytes&& packet, bool is_own) {
     if (!view) return;
     if (view->dont_fragment())
         return send_error(packet::icmp_type::destination_unreachable, 4, *view, static_cast<std::uint32_t>(most));
-    (void)is_own;
     for (bytes& piece : cut_into_fragments(*view, most, room)) send_one(std::move(piece));
 }
 
@@ -29839,6 +29849,7 @@ class host : public ip_node {
         add_interface(ip_interface{interface});
     }
     [[nodiscard]] std::string_view kind() const noexcept override { return "host"; }
+    [[nodiscard]] host* as_host() noexcept override { return this; }
 
     /// Begins to send echo requests. The result changes while the network runs, and stays valid as long as the host.
     /// Throws parse_error for an unreadable address.
@@ -30072,7 +30083,745 @@ inline lan::host& network::host(std::string_view name, std::string_view interfac
 
 
 
+// netnotes/lan/nat.hpp: many hosts behind one address
+// SPDX-License-Identifier: MIT
+//
+// A home has one public address and many devices. The router replaces the source address of each packet that leaves, and
+// remembers that, to undo it in the answer (RFC 3022). Two devices may use the same port, so the router replaces the port
+// too, if it must. This is network address and port translation, NAPT:
+//
+//        inside                    router                     outside
+//        10.0.1.2:40000  ───▶   203.0.113.1:40000   ───▶   198.51.100.7:80
+//        10.0.1.3:40000  ───▶   203.0.113.1:40001   ───▶   198.51.100.7:80       the port was taken
+//
+// So the sentence "IP addresses do not change on the way" does not hold behind such a router. Each change of an address also
+// changes the checksums of IP and of TCP or UDP, which cover it. They are updated, not computed again (RFC 1624).
+//
+// A mapping belongs to the inside address and port alone, whatever the destination is (RFC 4787 §4.1). It ends after a time
+// without a packet from inside. From outside nobody can reach a device that has not sent first: that is no protection by
+// intention, but it works as such. A static mapping opens a port on purpose.
+//
+// An echo has no port, so its identifier takes that place (RFC 5508). An ICMP error quotes a packet, in which the router
+// translates as well. Fragments are joined first, because only the first of them has the ports.
+//
+// On this page:  nat_mapping · nat_table · nat_rewrite
+// The notes:     NAT (beyond the notes); example 34
 
+#ifndef NETNOTES_LAN_NAT_HPP
+#define NETNOTES_LAN_NAT_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <tuple>
+
+
+
+
+
+
+
+
+namespace netnotes::lan {
+
+/// One line of the table: an inside address and port, and the outside port that stands for them.
+struct nat_mapping {
+    packet::ip_protocol protocol{};
+    ipv4_address inside{};
+    std::uint16_t inside_port = 0;  ///< of an echo: its identifier
+    std::uint16_t outside_port = 0;
+    virtual_time used{};  ///< when a packet from inside used it last
+    bool is_static = false;
+};
+
+/// The table of mappings of a router.
+class nat_table {
+  public:
+    /// How long a mapping stays without a packet: RFC 4787 §4.3, RFC 5508 §3.2 and RFC 5382 §5 say at least so.
+    virtual_time udp_timeout = std::chrono::minutes{5};
+    virtual_time icmp_timeout = std::chrono::seconds{60};
+    virtual_time tcp_timeout = std::chrono::minutes{124};
+    std::size_t max_mappings = 16'384;
+
+    /// Returns the mapping of an inside address and port; makes a new mapping if that is necessary. It keeps the
+    /// port, if that is free outside. Returns nullptr if the table is full. The result is valid until the next call.
+    const nat_mapping* outbound(packet::ip_protocol protocol, ipv4_address inside, std::uint16_t port,
+                                virtual_time now) {
+        const inside_key key{protocol, inside, port};
+        if (const auto found = by_inside_.find(key); found != by_inside_.end()) {
+            nat_mapping& known = mappings_.at({protocol, found->second});
+            if (!is_over(known, now)) return known.used = now, &known;
+            drop({protocol, found->second});
+        }
+        if (mappings_.size() >= max_mappings) drop_expired(now);
+        if (mappings_.size() >= max_mappings) return nullptr;
+        std::uint16_t outside = port;
+        for (unsigned tries = 0; is_taken({protocol, outside}, now); ++tries) {
+            if (tries > 0xffff) return nullptr;
+            // Ports below 1024 belong to servers; identifiers of echoes have no such rule, but need no other either.
+            outside =
+                outside < 1024 || outside == 0xffff ? std::uint16_t{1024} : static_cast<std::uint16_t>(outside + 1);
+        }
+        return add({protocol, inside, port, outside, now, false});
+    }
+    /// Opens an outside port for an inside server. Replaces a mapping that uses the port.
+    void add_static(packet::ip_protocol protocol, std::uint16_t outside_port, ipv4_address inside,
+                    std::uint16_t inside_port) {
+        drop({protocol, outside_port});
+        if (const auto found = by_inside_.find({protocol, inside, inside_port}); found != by_inside_.end())
+            drop({protocol, found->second});
+        add({protocol, inside, inside_port, outside_port, {}, true});
+    }
+    /// Returns the mapping of an outside port, or nullptr. A packet from outside does not prolong it (RFC 4787 §4.3 permits
+    /// that; otherwise a stranger could keep it alive).
+    [[nodiscard]] const nat_mapping* inbound(packet::ip_protocol protocol, std::uint16_t outside_port,
+                                             virtual_time now) const {
+        const auto found = mappings_.find({protocol, outside_port});
+        return found == mappings_.end() || is_over(found->second, now) ? nullptr : &found->second;
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return mappings_.size(); }
+    /// Returns a line for each mapping that is not over.
+    [[nodiscard]] std::string text(virtual_time now) const {
+        std::string all;
+        for (const auto& [key, each] : mappings_) {
+            if (is_over(each, now)) continue;
+            std::string line = "NAT " + std::string{to_string(each.protocol)};
+            line.resize(10, ' ');
+            line += each.inside.to_string() + ":" + std::to_string(each.inside_port) + " is outside port " +
+                    std::to_string(each.outside_port);
+            all += line + (each.is_static ? ", static\n" : "\n");
+        }
+        return all;
+    }
+
+  private:
+    using inside_key = std::tuple<packet::ip_protocol, ipv4_address, std::uint16_t>;
+    using outside_key = std::tuple<packet::ip_protocol, std::uint16_t>;
+    [[nodiscard]] bool is_over(const nat_mapping& which, virtual_time now) const noexcept {
+        const virtual_time timeout = which.protocol == packet::ip_protocol::udp    ? udp_timeout
+                                     : which.protocol == packet::ip_protocol::icmp ? icmp_timeout
+                                                                                   : tcp_timeout;
+        return !which.is_static && now - which.used >= timeout;
+    }
+    bool is_taken(const outside_key& key, virtual_time now) {
+        const auto found = mappings_.find(key);
+        if (found == mappings_.end()) return false;
+        if (!is_over(found->second, now)) return true;
+        drop(key);
+        return false;
+    }
+    const nat_mapping* add(const nat_mapping& made) {
+        by_inside_[{made.protocol, made.inside, made.inside_port}] = made.outside_port;
+        return &(mappings_[{made.protocol, made.outside_port}] = made);
+    }
+    void drop(const outside_key& key) {
+        const auto found = mappings_.find(key);
+        if (found == mappings_.end()) return;
+        by_inside_.erase({found->second.protocol, found->second.inside, found->second.inside_port});
+        mappings_.erase(found);
+    }
+    void drop_expired(virtual_time now) {
+        for (auto each = mappings_.begin(); each != mappings_.end();) {
+            const auto here = each++;
+            if (is_over(here->second, now)) drop(here->first);
+        }
+    }
+
+    std::map<outside_key, nat_mapping> mappings_;
+    std::map<inside_key, std::uint16_t> by_inside_;
+};
+
+/// Which address and port of a packet are meant.
+enum class nat_side : std::uint8_t { source, destination };
+
+/// Returns the port that a translation would replace: of TCP and UDP that of the side, of an echo the identifier. The packet
+/// begins with its IPv4 header and is no later fragment. Returns nullopt for other packets, and if the port is not there.
+[[nodiscard]] inline std::optional<std::uint16_t> nat_port(const packet::ipv4_view& packet, nat_side side) noexcept {
+    const auto payload = packet.payload();
+    if (payload.size() < 8) return std::nullopt;
+    if (packet.protocol() == packet::ip_protocol::icmp) {
+        const auto type = static_cast<packet::icmp_type>(payload[0]);
+        const bool is_echo = type == packet::icmp_type::echo_request || type == packet::icmp_type::echo_reply;
+        return is_echo ? std::optional{packet::detail::load_16(payload.data() + 4)} : std::nullopt;
+    }
+    if (packet.protocol() != packet::ip_protocol::tcp && packet.protocol() != packet::ip_protocol::udp)
+        return std::nullopt;
+    return packet::detail::load_16(payload.data() + (side == nat_side::source ? 0 : 2));
+}
+
+/// Replaces address and port of a packet, and updates the checksums. nat_port() must have found the port. `bytes` begin with
+/// the IPv4 header; the payload may be cut short, as it is in the quotation of an ICMP error.
+inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address address, std::uint16_t port) noexcept {
+    using packet::detail::load_16, packet::detail::load_32, packet::detail::store_16, packet::detail::store_32;
+    std::byte* const ip = bytes.data();
+    std::byte* const place = ip + (side == nat_side::source ? 12 : 16);
+    const std::uint32_t before = load_32(place), after = address.to_uint();
+    store_16(ip + 10, packet::updated_checksum(load_16(ip + 10), before, after));
+    store_32(place, after);
+
+    const std::size_t header_size = (std::to_integer<std::size_t>(ip[0]) & 0xf) * 4;
+    std::byte* const transport = ip + header_size;
+    const std::size_t size = bytes.size() - header_size;
+    const auto protocol = static_cast<packet::ip_protocol>(ip[9]);
+    const bool is_icmp = protocol == packet::ip_protocol::icmp;
+    std::byte* const port_place = transport + (is_icmp ? 4 : side == nat_side::source ? 0 : 2);
+    const std::size_t checksum_at = is_icmp ? 2 : protocol == packet::ip_protocol::udp ? 6 : 16;
+    const std::uint16_t old_port = load_16(port_place);
+    store_16(port_place, port);
+    if (checksum_at + 2 > size) return;  // a quotation of eight bytes ends before the checksum of TCP
+    std::uint16_t checksum = load_16(transport + checksum_at);
+    if (protocol == packet::ip_protocol::udp && checksum == 0) return;  // the sender computed none
+    checksum = packet::updated_checksum(checksum, old_port, port);
+    if (!is_icmp) checksum = packet::updated_checksum(checksum, before, after);  // addresses: the pseudo-header
+    if (protocol == packet::ip_protocol::udp && checksum == 0) checksum = 0xffff;
+    store_16(transport + checksum_at, checksum);
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_NAT_HPP
+
+// netnotes/lan/net_file.hpp: networks written as text
+// SPDX-License-Identifier: MIT
+//
+// A network and what happens in it, without a compiler. A line is a statement; the rest of a line behind `#` is a comment:
+//
+//        host A 10.0.1.2/24 via 10.0.1.1            # a host, and its default gateway
+//        host B 10.0.2.2/24 via 10.0.2.1
+//        switch S1
+//        router R 10.0.1.1/24 10.0.2.1/24
+//        link A S1 10ms loss 1%
+//        link S1 R.0                                # port 0 of R; without the number the next free port
+//        link R.1 B
+//        ping A B count 3                           # an action: the next begins when nothing happens any more
+//
+// Statements that build:                                           Options:
+//     hub NAME
+//     switch NAME                                                  ageing TIME, table SIZE
+//     host NAME ADDRESS/PREFIX                                     via ADDRESS
+//     router NAME ADDRESS/PREFIX...                                rip, nat PORT
+//     link END END                                                 TIME, RATE, mtu BYTES, loss SHARE, double SHARE,
+//                                                                  late SHARE, queue FRAMES, lose NUMBER
+//     route NODE NETWORK via ADDRESS
+//     arp NODE ADDRESS MAC        a permanent entry
+//     open ROUTER tcp|udp PORT ADDRESS PORT      NAPT: an outside port for a server inside
+//     seed NUMBER                 of what happens by chance
+//
+// Actions, done in their order:
+//     ping FROM TO                                                 count, size, ttl, every TIME, df
+//     traceroute FROM TO                                           hops NUMBER
+//     udp FROM TO PORT WORD       sends a datagram
+//     wait TIME                   lets time pass
+//     cut END END, mend END END   the cable between two nodes
+//     flush NODE                  forgets what a switch has learnt, or the ARP cache of a host
+//     show NODE                   its tables
+//
+// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. FROM and TO are names of
+// nodes; TO may be an address. An error names the line, and says what was expected.
+//
+// On this page:  net_file_error · scenario
+// The notes:     Packet Tracer; examples 32 to 34
+
+#ifndef NETNOTES_LAN_NET_FILE_HPP
+#define NETNOTES_LAN_NET_FILE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+// netnotes/lan/router.hpp: routers
+// SPDX-License-Identifier: MIT
+//
+// A router is a host with several interfaces that passes packets on. For each packet that is not for itself it does this (RFC
+// 1812 §5.2):
+//
+//        1  looks for the route with the longest matching prefix        none: "network unreachable" to the sender
+//        2  decrements the time to live                                 it becomes 0: "time to live exceeded"
+//        3  updates the header's checksum                               for the one changed byte only (RFC 1624)
+//        4  cuts the packet if the next link needs it                   "don't fragment": "fragmentation needed"
+//        5  asks by ARP for the card of the next hop                    no answer: "host unreachable"
+//        6  sends a new frame from its own card to that card
+//
+// So the pair of hardware addresses is new on each link, and the IP addresses stay. Without step 2 a packet in a loop of routes
+// would circle for ever.
+//
+//        auto& r = net.router("R", {"10.0.1.1/24", "10.0.2.1/24"});
+//        net.connect(a, r[0]);
+//        net.connect(r[1], b);
+//        r.add_route("10.0.3.0/24", "10.0.2.2");      // or r.enable_rip(), if the neighbours speak it too
+//        r.masquerade(1);                             // NAPT for everything that leaves port 1
+//
+// On this page:  router
+// The notes:     路由器 (router); Packet Tracer; examples 33 and 34
+
+#ifndef NETNOTES_LAN_ROUTER_HPP
+#define NETNOTES_LAN_ROUTER_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+
+// netnotes/lan/rip.hpp: routers that tell each other their routes
+// SPDX-License-Identifier: MIT
+//
+// The routing information protocol is the smallest of its kind (RFC 2453). Every 30 seconds each router sends its table to its
+// neighbours, by UDP to the group 224.0.0.9, port 520. A neighbour adds 1 to each distance and keeps what is shorter:
+//
+//        R1 says: 10.0.1.0/24, distance 1        R2 hears: 10.0.1.0/24 via R1, distance 2
+//                                                R2 says:  10.0.1.0/24, distance 2          R3 hears: distance 3
+//
+//        0        1        2                 4        6        8          12        16            20            24
+//        ┌────────┬────────┬─────────────────┬────────┬────────┬──────────┬─────────┬─────────────┬─────────────┐
+//        │command │version │        0        │ family │  tag   │ address  │ netmask │  next hop   │  distance   │  … up to 25
+//        └────────┴────────┴─────────────────┴────────┴────────┴──────────┴─────────┴─────────────┴─────────────┘
+//
+// A distance of 16 means: unreachable. A route that nobody repeats for 180 seconds becomes unreachable, and is forgotten 120
+// seconds later. News are sent at once, after a short random wait.
+//
+// Bad news travel slowly. If R1 loses its network, R2 might offer its own route to it, which leads through R1: both count up to
+// 16. So a router tells the neighbour from which it has a route that the network is unreachable here (split horizon with
+// poisoned reverse). In larger loops the routers still count up; 16 is small for that reason.
+//
+// RIP believes every neighbour. RFC 2453 has a password in plain text; this page has none.
+//
+// On this page:  rip_settings · rip_speaker
+// The notes:     动态路由 (dynamic routes); example 33
+
+#ifndef NETNOTES_LAN_RIP_HPP
+#define NETNOTES_LAN_RIP_HPP
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+namespace netnotes::lan {
+
+/// The times of RFC 2453 §3.8.
+struct rip_settings {
+    virtual_time interval = std::chrono::seconds{30};  ///< between two updates, plus or minus up to a sixth
+    virtual_time timeout = std::chrono::seconds{180};  ///< without news a route becomes unreachable
+    virtual_time garbage = std::chrono::seconds{120};  ///< and after this time it is forgotten
+    std::set<unsigned> passive{};                      ///< ports on which nothing is sent: only hosts are there
+    std::size_t max_routes = 1000;
+};
+
+/// Speaks RIP version 2 for a node, and keeps the learnt routes in its table. The node must outlive it, and the network must
+/// not run after it is gone. router::enable_rip() makes it.
+class rip_speaker {
+  public:
+    static constexpr unsigned infinity = 16;
+
+    rip_speaker(ip_node& node, const rip_settings& how) : node_{&node}, settings_{how} {
+        node_->join(group);
+        node_->on_udp(port_number, [this](const datagram& arrived) { hear(arrived); });
+        node_->net().after({}, [this] { begin(); });
+    }
+    rip_speaker(const rip_speaker&) = delete;
+    rip_speaker& operator=(const rip_speaker&) = delete;
+
+    /// Returns how many updates were sent: on every port one, if it fits into a message.
+    [[nodiscard]] std::uint64_t updates_sent() const noexcept { return updates_sent_; }
+    /// Returns how many routes are known, unreachable routes included.
+    [[nodiscard]] std::size_t size() const noexcept { return known_.size(); }
+
+  private:
+    static constexpr ipv4_address group{224, 0, 0, 9};
+    static constexpr std::uint16_t port_number = 520, family = 2;
+    enum class command : std::uint8_t { request = 1, response = 2 };
+    struct known_route {
+        ipv4_address via{};
+        unsigned port = 0;
+        unsigned metric = infinity;
+        bool is_changed = false;
+        network::timer timer{};
+    };
+    struct entry {
+        std::uint32_t address = 0, mask = 0, next_hop = 0, metric = 0;
+    };
+
+    void begin();
+    void hear(const datagram& arrived);
+    void hear_request(const datagram& arrived);
+    void learn(const netnotes::network& destination, ipv4_address via, unsigned port, unsigned metric);
+    void update_table(const netnotes::network& destination, const known_route& now);
+    void lose(const netnotes::network& destination);
+    void keep(const netnotes::network& destination, known_route& which);
+    void send_table(unsigned port, const endpoint& to, bool changes_only);
+    void send_to_all(bool changes_only);
+    void trigger();
+    void send(unsigned port, const endpoint& to, command what, std::span<const entry> entries);
+    static entry entry_for(const netnotes::network& which, unsigned metric) {
+        return {which.address().v4().to_uint(), which.netmask().v4().to_uint(), 0, metric};
+    }
+    void schedule_update() {
+        const virtual_time sixth = settings_.interval / 6;
+        const auto spread = virtual_time{static_cast<std::int64_t>(
+            node_->net().random().below(static_cast<std::uint64_t>(std::max<std::int64_t>(2 * sixth.count(), 1))))};
+        node_->net().after(
+            settings_.interval - sixth + spread,
+            [this] {
+                send_to_all(false);
+                schedule_update();
+            },
+            network::timer_kind::background);
+    }
+
+    ip_node* node_;
+    rip_settings settings_;
+    std::map<netnotes::network, known_route> known_;
+    bool is_triggered_ = false;
+    std::uint64_t updates_sent_ = 0;
+};
+
+// ---- How it is done ------------------------------------------------------------------------------------
+
+inline void rip_speaker::begin() {
+    // RFC 2453 §3.9.1: an entry of the family 0 and the distance 16 asks for the whole table.
+    for (unsigned port = 0; port < node_->port_count(); ++port) {
+        if (settings_.passive.contains(port)) continue;
+        std::vector<std::byte> message(24);
+        message[0] = static_cast<std::byte>(command::request);
+        message[1] = std::byte{2};
+        packet::detail::store_32(message.data() + 20, infinity);
+        node_->send_udp(port_number, {group, port_number}, message, {.time_to_live = 1, .port = port});
+    }
+    send_to_all(false);
+    schedule_update();
+}
+
+inline void rip_speaker::send(unsigned port, const endpoint& to, command what, std::span<const entry> entries) {
+    constexpr std::size_t most = 25;
+    for (; !entries.empty(); entries = entries.subspan(std::min(most, entries.size()))) {
+        const auto part = entries.first(std::min(most, entries.size()));
+        std::vector<std::byte> message(4 + 20 * part.size());
+        message[0] = static_cast<std::byte>(what);
+        message[1] = std::byte{2};
+        for (std::size_t i = 0; i < part.size(); ++i) {
+            std::byte* const at = message.data() + 4 + 20 * i;
+            packet::detail::store_16(at, family);
+            packet::detail::store_32(at + 4, part[i].address);
+            packet::detail::store_32(at + 8, part[i].mask);
+            packet::detail::store_32(at + 12, part[i].next_hop);
+            packet::detail::store_32(at + 16, part[i].metric);
+        }
+        node_->send_udp(port_number, to, message, {.time_to_live = 1, .port = port});
+        ++updates_sent_;
+    }
+}
+
+inline void rip_speaker::send_table(unsigned port, const endpoint& to, bool changes_only) {
+    std::vector<entry> entries;
+    if (!changes_only)
+        for (const route& each : node_->routes().routes())
+            if (each.origin != route_origin::learnt) entries.push_back(entry_for(each.destination, 1));
+    for (const auto& [destination, each] : known_) {
+        if (changes_only && !each.is_changed) continue;
+        entries.push_back(entry_for(destination, each.port == port ? infinity : each.metric));  // poisoned reverse
+    }
+    send(port, to, command::response, entries);
+}
+
+inline void rip_speaker::send_to_all(bool changes_only) {
+    for (unsigned port = 0; port < node_->port_count(); ++port)
+        if (!settings_.passive.contains(port)) send_table(port, {group, port_number}, changes_only);
+    for (auto& [destination, each] : known_) each.is_changed = false;
+}
+
+inline void rip_speaker::trigger() {
+    if (is_triggered_) return;
+    is_triggered_ = true;
+    // RFC 2453 §3.10.1: 1 to 5 seconds, so that several changes travel together.
+    const auto wait = std::chrono::milliseconds{1000 + node_->net().random().below(4000)};
+    node_->net().after(wait, [this] {
+        is_triggered_ = false;
+        send_to_all(true);
+    });
+}
+
+inline void rip_speaker::hear(const datagram& arrived) {
+    const auto message = arrived.payload;
+    const bool is_neighbour = node_->interface(arrived.port).network().contains(arrived.source.address());
+    if (message.size() < 4 || (message.size() - 4) % 20 != 0 || !is_neighbour) return;
+    const auto version = std::to_integer<unsigned>(message[1]);
+    if (version != 2) return;
+    if (message[0] == static_cast<std::byte>(command::request)) return hear_request(arrived);
+    // A response comes from port 520, or anybody's program could send one (RFC 2453 §3.9.2).
+    if (message[0] != static_cast<std::byte>(command::response) || arrived.source.port() != port_number) return;
+    for (std::size_t at = 4; at < message.size(); at += 20) {
+        const std::byte* const from = message.data() + at;
+        const std::uint32_t mask = packet::detail::load_32(from + 8), distance = packet::detail::load_32(from + 16);
+        const ipv4_address address{packet::detail::load_32(from + 4)}, next{packet::detail::load_32(from + 12)};
+        const int ones = std::countl_one(mask);
+        const bool is_mask = ones == 32 || (mask << ones) == 0;
+        if (packet::detail::load_16(from) != family || !is_mask || distance < 1 || distance > infinity) continue;
+        if (address.is_multicast() || address.is_loopback() || (address.to_uint() & ~mask) != 0) continue;
+        const netnotes::network destination{address, static_cast<unsigned>(ones), host_bits::cleared};
+        const bool is_usable =
+            !next.is_unspecified() && !node_->is_local(next) && node_->interface(arrived.port).network().contains(next);
+        learn(destination, is_usable ? next : arrived.source.address().v4(), arrived.port,
+              std::min<unsigned>(distance + 1, infinity));
+    }
+}
+
+inline void rip_speaker::hear_request(const datagram& arrived) {
+    const auto message = arrived.payload;
+    const bool is_for_all = message.size() == 24 && packet::detail::load_16(message.data() + 4) == 0 &&
+                            packet::detail::load_32(message.data() + 20) == infinity;
+    if (is_for_all) send_table(arrived.port, arrived.source, false);
+}
+
+inline void rip_speaker::learn(const netnotes::network& destination, ipv4_address via, unsigned port, unsigned metric) {
+    for (const route& each : node_->routes().routes())
+        if (each.destination == destination && each.origin != route_origin::learnt) return;  // we know better
+    auto found = known_.find(destination);
+    if (found == known_.end()) {
+        if (metric >= infinity || known_.size() >= settings_.max_routes) return;
+        found = known_.try_emplace(destination).first;
+    }
+    known_route& now = found->second;
+    const bool is_same = now.via == via && now.port == port;
+    if (is_same && now.metric == metric) {
+        if (metric < infinity) keep(destination, now);
+        return;
+    }
+    if (!is_same && metric >= now.metric) return;
+    if (metric >= infinity) return lose(destination);
+    now.via = via;
+    now.port = port;
+    now.metric = metric;
+    now.is_changed = true;
+    keep(destination, now);
+    update_table(destination, now);
+    trigger();
+}
+
+inline void rip_speaker::keep(const netnotes::network& destination, known_route& which) {
+    node_->net().cancel(which.timer);
+    which.timer = node_->net().after(
+        settings_.timeout, [this, destination] { lose(destination); }, network::timer_kind::background);
+}
+
+inline void rip_speaker::lose(const netnotes::network& destination) {
+    const auto found = known_.find(destination);
+    if (found == known_.end() || found->second.metric >= infinity) return;
+    known_route& now = found->second;
+    now.metric = infinity;
+    now.is_changed = true;
+    node_->net().cancel(now.timer);
+    now.timer = node_->net().after(
+        settings_.garbage, [this, destination] { known_.erase(destination); }, network::timer_kind::background);
+    update_table(destination, now);
+    trigger();
+}
+
+inline void rip_speaker::update_table(const netnotes::network& destination, const known_route& now) {
+    if (now.metric >= infinity)
+        node_->routes().remove(destination, route_origin::learnt);
+    else
+        node_->routes().add({destination, now.via, now.port, route_origin::learnt, now.metric});
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_RIP_HPP
+
+
+namespace netnotes::lan {
+
+/// A router. It can also do what a host can, for example ping().
+class router : public host {
+  public:
+    /// Throws parse_error for an unreadable address; see ip_node::add_interface().
+    router(network& net, std::string_view name, std::span<const std::string_view> interfaces) : host{net, name} {
+        for (const std::string_view each : interfaces) add_interface(ip_interface{each});
+    }
+    [[nodiscard]] std::string_view kind() const noexcept override { return "router"; }
+    [[nodiscard]] router* as_router() noexcept override { return this; }
+
+    /// Begins to exchange routes with the neighbours. A second call does nothing.
+    void enable_rip(const rip_settings& how = {}) {
+        if (!rip_) rip_ = std::make_unique<rip_speaker>(*this, how);
+    }
+    /// Returns the speaker of RIP, or nullptr.
+    [[nodiscard]] const rip_speaker* rip() const noexcept { return rip_.get(); }
+
+    /// Translates the source of all packets that leave a port to the address of that port, and their answers back. Throws
+    /// std::out_of_range for a port that the router does not have.
+    void masquerade(unsigned outside) {
+        (void)interface(outside);
+        outside_ = outside;
+    }
+    /// Opens an outside port for a server inside; call masquerade() too.
+    void forward_port(packet::ip_protocol protocol, std::uint16_t outside_port, const endpoint& inside) {
+        nat_.add_static(protocol, outside_port, inside.address().v4(), inside.port());
+    }
+    [[nodiscard]] nat_table& nat() noexcept { return nat_; }
+    [[nodiscard]] std::string tables() const override { return ip_node::tables() + nat_.text(net().now()); }
+
+  protected:
+    void forward(unsigned port, const packet::ipv4_view& packet) override;
+    bool intercept(unsigned port, const packet::ipv4_view& packet) override;
+
+  private:
+    /// Replaces the source of a packet that leaves. Returns false if that is not possible.
+    bool translate_out(std::span<std::byte> packet);
+    bool translate_in(unsigned port, const packet::ipv4_view& packet);
+    /// Returns the place of the packet that an ICMP error quotes, or 0 if the packet is no such error.
+    static std::size_t quotation(const packet::ipv4_view& packet) noexcept;
+    static void renew_icmp_checksum(std::span<std::byte> packet, std::size_t header_size) noexcept {
+        packet::detail::store_16(packet.data() + header_size + 2, 0);
+        packet::detail::store_16(packet.data() + header_size + 2,
+                                 packet::internet_checksum(packet.subspan(header_size)));
+    }
+
+    std::optional<unsigned> outside_;
+    nat_table nat_;
+    std::unique_ptr<rip_speaker> rip_;
+};
+
+// ---- How it is done ------------------------------------------------------------------------------------
+
+inline void router::forward(unsigned port, const packet::ipv4_view& packet) {
+    const auto next = routes().next(packet.destination());
+    if (!next) {
+        ++counters_.no_route;
+        return send_error(packet::icmp_type::destination_unreachable, 0, packet);
+    }
+    if (packet.time_to_live() <= 1) return send_error(packet::icmp_type::time_exceeded, 0, packet);
+    const bool is_translated = outside_ && next->port == *outside_ && port != *outside_;
+    if (is_translated && packet.is_fragment())
+        return join_fragments(packet, [this, port](const packet::ipv4_view& whole) { forward(port, whole); });
+
+    const auto source = packet.bytes();
+    bytes copy;
+    copy.reserve(room + source.size());
+    copy.resize(room);
+    copy.insert(copy.end(), source.begin(), source.end());
+    std::byte* const header = copy.data() + room;
+    const std::uint16_t before = packet::detail::load_16(header + 8);  // time to live and protocol
+    const auto after = static_cast<std::uint16_t>(before - 0x0100);
+    packet::detail::store_16(header + 8, after);
+    packet::detail::store_16(header + 10, packet::updated_checksum(packet.header_checksum(), before, after));
+    if (is_translated && !translate_out(std::span{copy}.subspan(room))) return void(++counters_.no_route);
+    ++counters_.forwarded;
+    transmit(*next, std::move(copy));
+}
+
+inline bool router::intercept(unsigned port, const packet::ipv4_view& packet) {
+    if (!outside_ || port != *outside_ || packet.destination() != address(port)) return false;
+    if (!packet.is_fragment()) return translate_in(port, packet);
+    join_fragments(packet, [this, port](const packet::ipv4_view& whole) {
+        if (!translate_in(port, whole)) deliver(port, whole);
+    });
+    return true;
+}
+
+inline std::size_t router::quotation(const packet::ipv4_view& packet) noexcept {
+    packet::packet_failure why;
+    if (packet.protocol() != packet::ip_protocol::icmp) return 0;
+    const auto message = packet::icmp_view::parse(packet.payload(), why);
+    return message && message->is_error() ? packet.header_size() + 8 : 0;
+}
+
+inline bool router::translate_out(std::span<std::byte> packet) {
+    packet::packet_failure why;
+    const auto view = packet::ipv4_view::parse(packet, why);
+    if (!view) return false;
+    const ipv4_address outside = address(*outside_);
+    if (const std::size_t at = quotation(*view)) {
+        // An error about a packet from outside: the quotation shows the inside address as its destination.
+        const auto quoted = packet::ipv4_view::parse(packet.subspan(at), why);
+        const auto inside_port = quoted ? nat_port(*quoted, nat_side::destination) : std::nullopt;
+        const nat_mapping* const known =
+            inside_port ? nat_.outbound(quoted->protocol(), quoted->destination(), *inside_port, net().now()) : nullptr;
+        if (known == nullptr) return false;
+        nat_rewrite(packet.subspan(at), nat_side::destination, outside, known->outside_port);
+        renew_icmp_checksum(packet, view->header_size());
+        const std::uint32_t before = view->source().to_uint();
+        packet::detail::store_16(packet.data() + 10,
+                                 packet::updated_checksum(view->header_checksum(), before, outside.to_uint()));
+        packet::detail::store_32(packet.data() + 12, outside.to_uint());
+        return true;
+    }
+    const auto inside_port = nat_port(*view, nat_side::source);
+    if (!inside_port) return false;
+    const nat_mapping* const known = nat_.outbound(view->protocol(), view->source(), *inside_port, net().now());
+    if (known == nullptr) return false;
+    nat_rewrite(packet, nat_side::source, outside, known->outside_port);
+    return true;
+}
+
+inline bool router::translate_in(unsigned port, const packet::ipv4_view& packet) {
+    packet::packet_failure why;
+    bytes copy{packet.bytes().begin(), packet.bytes().end()};
+    const nat_mapping* known = nullptr;
+    if (const std::size_t at = quotation(packet)) {
+        // An error about a packet from inside, which has left with the outside address as its source.
+        const auto quoted = packet::ipv4_view::parse(packet.bytes().subspan(at), why);
+        const auto outside_port = quoted ? nat_port(*quoted, nat_side::source) : std::nullopt;
+        if (outside_port && quoted->source() == address(port))
+            known = nat_.inbound(quoted->protocol(), *outside_port, net().now());
+        if (known == nullptr) return false;
+        nat_rewrite(std::span{copy}.subspan(at), nat_side::source, known->inside, known->inside_port);
+        renew_icmp_checksum(copy, packet.header_size());
+        const std::uint32_t before = packet.destination().to_uint(), after = known->inside.to_uint();
+        packet::detail::store_16(copy.data() + 10, packet::updated_checksum(packet.header_checksum(), before, after));
+        packet::detail::store_32(copy.data() + 16, after);
+    } else {
+        const auto outside_port = nat_port(packet, nat_side::destination);
+        // An echo request is for the router itself: only the answer to a request from inside is translated.
+        const bool is_request = packet.protocol() == packet::ip_protocol::icmp &&
+                                packet.payload()[0] == static_cast<std::byte>(packet::icmp_type::echo_request);
+        if (outside_port && !is_request) known = nat_.inbound(packet.protocol(), *outside_port, net().now());
+        if (known == nullptr) return false;
+        nat_rewrite(copy, nat_side::destination, known->inside, known->inside_port);
+    }
+    if (const auto view = packet::ipv4_view::parse(copy, why)) forward(port, *view);
+    return true;
+}
+
+inline lan::router& network::router(std::string_view name, std::initializer_list<std::string_view> interfaces) {
+    return add<lan::router>(name, std::span<const std::string_view>{interfaces.begin(), interfaces.size()});
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_ROUTER_HPP
 
 // netnotes/lan/switch.hpp: hubs and switches
 // SPDX-License-Identifier: MIT
@@ -30773,6 +31522,7 @@ class learning_switch : public node {
 
     learning_switch(network& net, std::string_view name) : node{net, name} {}
     [[nodiscard]] std::string_view kind() const noexcept override { return "switch"; }
+    [[nodiscard]] learning_switch* as_switch() noexcept override { return this; }
 
     /// Binds an address to a port for ever. Frames from it that come in elsewhere do not change that.
     void add_static(packet::mac_address address, unsigned port) { entries_[address] = {port, {}, true}; }
@@ -30874,6 +31624,2427 @@ inline lan::learning_switch& network::learning_switch(std::string_view name) { r
 }  // namespace netnotes::lan
 
 #endif  // NETNOTES_LAN_SWITCH_HPP
+
+
+namespace netnotes::lan {
+
+/// A fault in the text of a network. what() begins with the line: `line 4: no node has the name "B9"`.
+class net_file_error : public std::invalid_argument {
+  public:
+    net_file_error(std::size_t line, const std::string& message)
+        : std::invalid_argument{"line " + std::to_string(line) + ": " + message}, line_{line} {}
+    [[nodiscard]] std::size_t line() const noexcept { return line_; }  ///< counted from 1
+
+  private:
+    std::size_t line_;
+};
+
+/// A network and its actions, read from a text. The network must outlive it.
+///
+///     lan::network net;
+///     lan::scenario play{net, text};
+///     for (std::size_t i = 0; i < play.size(); ++i) say(play.statement(i), '\n', play.perform(i));
+class scenario {
+  public:
+    static constexpr std::size_t max_text = 1 << 20;  ///< bytes of a text
+
+    /// Builds the nodes and cables. Throws net_file_error for a text that it cannot read; the network may then have a part
+    /// of the nodes.
+    scenario(network& net, std::string_view text);
+
+    /// Returns how many actions there are.
+    [[nodiscard]] std::size_t size() const noexcept { return actions_.size(); }
+    /// Returns the statement of an action, without its comment.
+    [[nodiscard]] const std::string& statement(std::size_t index) const { return actions_.at(index).statement; }
+    /// Begins an action. Then let the network run, and ask result().
+    void begin(std::size_t index);
+    /// Returns what the action has brought: for a ping what ping prints. It may be empty.
+    [[nodiscard]] std::string result(std::size_t index) const;
+    /// Begins an action, runs the network until nothing happens any more, and returns the result. The result says so if
+    /// `max_events` events were not enough.
+    std::string perform(std::size_t index, std::size_t max_events = 1'000'000);
+
+  private:
+    struct action {
+        std::string statement;
+        std::size_t line = 0;
+        std::function<void(action&)> begin{};
+        virtual_time duration{};  // of wait
+        const ping_session* ping = nullptr;
+        const trace_session* trace = nullptr;
+        const node* shown = nullptr;
+        std::string text{};
+    };
+    class reader;
+    network* net_;
+    std::vector<action> actions_;
+};
+
+// ---- How it is done ------------------------------------------------------------------------------------
+
+/// Reads the words of a line.
+class scenario::reader {
+  public:
+    reader(scenario& into, network& net, std::string_view line, std::size_t number)
+        : into_{&into}, net_{&net}, number_{number} {
+        line = line.substr(0, line.find('#'));
+        const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
+        for (std::size_t at = 0; at < line.size();) {
+            if (is_blank(line[at])) {
+                ++at;
+                continue;
+            }
+            std::size_t end = at;
+            while (end < line.size() && !is_blank(line[end])) ++end;
+            words_.push_back(line.substr(at, end - at));
+            statement_ += (statement_.empty() ? "" : " ") + netnotes::visible(words_.back());
+            at = end;
+        }
+    }
+    void read();
+
+  private:
+    [[noreturn]] void fail(const std::string& message) const { throw net_file_error{number_, message}; }
+    [[noreturn]] void expected(std::string_view what) const {
+        std::string found =
+            at_ < words_.size() ? netnotes::detail::quoted_beginning(words_[at_]) : "the end of the line";
+        fail(netnotes::detail::joined("expected ", what, ", and found ", found));
+    }
+    [[nodiscard]] bool at_end() const noexcept { return at_ == words_.size(); }
+    /// Takes the next word if it is this word.
+    bool take(std::string_view word) {
+        if (at_end() || words_[at_] != word) return false;
+        ++at_;
+        return true;
+    }
+    std::string_view word(std::string_view what) {
+        if (at_end()) expected(what);
+        return words_[at_++];
+    }
+    /// Reads what a constructor reads from a text, and reports its error with the line.
+    template <class Value, class... More>
+    Value value(std::string_view what, const More&... more) {
+        if (at_end()) expected(what);
+        try {
+            return Value{words_[at_++], more...};
+        } catch (const std::invalid_argument& error) {
+            fail(netnotes::detail::joined("expected ", what, ": ", error.what()));
+        }
+    }
+    std::uint32_t number(std::string_view what, std::uint32_t least, std::uint32_t most) {
+        std::uint32_t read = 0;
+        parse_failure why;
+        const std::string_view text = at_end() ? std::string_view{} : words_[at_];
+        if (!netnotes::detail::read_number(text.data(), text.data() + text.size(), most, read, why) || read < least)
+            expected(netnotes::detail::joined(what, " from ", std::to_string(least), " to ", std::to_string(most)));
+        ++at_;
+        return read;
+    }
+    struct unit {
+        std::string_view name;
+        std::uint64_t size;
+    };
+    /// Reads a number with a unit, for example `1.5ms`. Returns nullopt if the next word is something else.
+    std::optional<std::uint64_t> measure(std::span<const unit> units, std::uint64_t most);
+    std::optional<virtual_time> time() {
+        static constexpr unit units[]{
+            {"ns", 1}, {"us", 1000}, {"ms", 1'000'000}, {"s", 1'000'000'000}, {"min", 60'000'000'000}};
+        const auto read = measure(units, 3'600'000'000'000);
+        return read ? std::optional{virtual_time{static_cast<std::int64_t>(*read)}} : std::nullopt;
+    }
+    virtual_time time(std::string_view what) {
+        const auto read = time();
+        if (!read) expected(netnotes::detail::joined(what, ", for example 10ms, at most an hour"));
+        return *read;
+    }
+    std::uint32_t share() {
+        static constexpr unit units[]{{"%", 10'000}};
+        const auto read = measure(units, 1'000'000);
+        if (!read) expected("a share from 0% to 100%");
+        return static_cast<std::uint32_t>(*read);
+    }
+    lan::node& node(std::string_view what) {
+        const std::string_view name = word(what);
+        if (lan::node* const found = net_->find(name)) return *found;
+        --at_;
+        fail(netnotes::detail::joined("no node has the name ", netnotes::detail::quoted_beginning(name)));
+    }
+    template <auto Cast>
+    auto& node_as(std::string_view what) {
+        lan::node& found = node(what);
+        if (auto* const right = (found.*Cast)()) return *right;
+        fail(netnotes::detail::joined("expected ", what, ", and ", found.name(), " is a ", found.kind()));
+    }
+    port end();
+    ipv4_address target();
+    cable& cable_between();
+    void read_switch();
+    void read_router();
+    void read_link();
+    void read_ping();
+    void read_udp();
+    /// Calls `build`, and reports what it throws with the line.
+    template <class Build>
+    decltype(auto) built(Build build) const {
+        try {
+            return build();
+        } catch (const net_file_error&) {
+            throw;
+        } catch (const std::exception& error) {
+            fail(error.what());
+        }
+    }
+    action& add(std::function<void(action&)> begin) {
+        action made;
+        made.statement = statement_;
+        made.line = number_;
+        made.begin = std::move(begin);
+        into_->actions_.push_back(std::move(made));
+        return into_->actions_.back();
+    }
+    void finish() const {
+        if (!at_end()) expected("the end of the line");
+    }
+
+    scenario* into_;
+    network* net_;
+    std::size_t number_;
+    std::vector<std::string_view> words_;
+    std::string statement_;
+    std::size_t at_ = 0;
+};
+
+inline std::optional<std::uint64_t> scenario::reader::measure(std::span<const unit> units, std::uint64_t most) {
+    if (at_end()) return std::nullopt;
+    const std::string_view text = words_[at_];
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    const std::size_t point = std::min(text.substr(0, digits).find('.'), digits);
+    if (digits == 0 || point == 0 || point > 12 || digits - point > 7) return std::nullopt;
+    for (const unit& each : units) {
+        if (text.substr(digits) != each.name) continue;
+        std::uint64_t whole = 0, rest = 0, scale = 1;
+        for (const char c : text.substr(0, point)) whole = whole * 10 + netnotes::detail::digit_value(c);
+        for (const char c : text.substr(std::min(point + 1, digits), digits - std::min(point + 1, digits))) {
+            if (c == '.') return std::nullopt;
+            rest = rest * 10 + netnotes::detail::digit_value(c);
+            scale *= 10;
+        }
+        if (whole > most / each.size) return std::nullopt;
+        const std::uint64_t result = whole * each.size + rest * each.size / scale;  // rest is below a million
+        if (result > most) return std::nullopt;
+        ++at_;
+        return result;
+    }
+    return std::nullopt;
+}
+
+inline port scenario::reader::end() {
+    const std::string_view name = word("a node");
+    if (lan::node* const found = net_->find(name)) return built([&] { return port{*found}; });
+    const std::size_t dot = name.rfind('.');
+    lan::node* const owner = dot == name.npos ? nullptr : net_->find(name.substr(0, dot));
+    if (owner == nullptr)
+        fail(netnotes::detail::joined("no node has the name ", netnotes::detail::quoted_beginning(name)));
+    std::uint32_t number = 0;
+    parse_failure why;
+    const std::string_view digits = name.substr(dot + 1);
+    if (!netnotes::detail::read_number(digits.data(), digits.data() + digits.size(), 0xffff, number, why))
+        fail(netnotes::detail::joined("expected the number of a port behind ", owner->name(), "."));
+    return built([&] { return (*owner)[number]; });
+}
+
+inline ipv4_address scenario::reader::target() {
+    if (at_end()) expected("a node or an address");
+    if (const auto read = ipv4_address::parse(words_[at_])) return ++at_, *read;
+    return node_as<&node::as_ip_node>("a node with an address, or an address").address();
+}
+
+inline cable& scenario::reader::cable_between() {
+    lan::node &a = node("a node"), &b = node("a node");
+    for (const auto& each : net_->cables())
+        if ((&each->end(0) == &a && &each->end(1) == &b) || (&each->end(0) == &b && &each->end(1) == &a)) return *each;
+    fail(netnotes::detail::joined("no cable connects ", a.name(), " and ", b.name()));
+}
+
+inline void scenario::reader::read_switch() {
+    const auto name = word("a name");
+    auto& made = built([&]() -> auto& { return net_->learning_switch(name); });
+    while (!at_end())
+        if (take("ageing"))
+            made.ageing = time("a time");
+        else if (take("table"))
+            made.max_entries = number("a number of entries", 0, 1'000'000);
+        else
+            expected("ageing, table, or the end of the line");
+}
+
+inline void scenario::reader::read_router() {
+    const auto name = word("a name");
+    std::vector<std::string_view> interfaces;
+    while (!at_end() && words_[at_].find('/') != std::string_view::npos) interfaces.push_back(words_[at_++]);
+    if (interfaces.empty()) expected("an interface, for example 10.0.1.1/24");
+    auto& made =
+        built([&]() -> auto& { return net_->add<lan::router>(name, std::span<const std::string_view>{interfaces}); });
+    while (!at_end())
+        if (take("rip"))
+            made.enable_rip();
+        else if (take("nat"))
+            made.masquerade(number("the outside port", 0, static_cast<std::uint32_t>(interfaces.size() - 1)));
+        else
+            expected("another interface, rip, nat, or the end of the line");
+}
+
+inline void scenario::reader::read_link() {
+    static constexpr unit rates[]{{"bit", 1}, {"kbit", 1000}, {"Mbit", 1'000'000}, {"Gbit", 1'000'000'000}};
+    const port a = end(), b = end();
+    cable_settings how;
+    std::vector<std::uint32_t> doomed;
+    while (!at_end()) {
+        if (const auto delay = time()) {
+            if (*delay > std::chrono::seconds{10}) fail("a cable delays by 10 s at most");
+            how.delay = *delay;
+        } else if (const auto rate = measure(rates, 1'000'000'000'000)) {
+            if (*rate < 1000) fail("a cable has 1 kbit a second at least");
+            how.rate = *rate;
+        } else if (take("mtu")) {
+            how.mtu = number("an MTU", 68, 65'535);
+        } else if (take("loss")) {
+            how.loss = share();
+        } else if (take("double")) {
+            how.duplication = share();
+        } else if (take("late")) {
+            how.reordering = share();
+        } else if (take("queue")) {
+            how.max_queue = number("a number of frames", 0, 1'000'000);
+        } else if (take("lose")) {
+            doomed.push_back(number("the number of a frame", 1, 1'000'000'000));
+        } else {
+            expected("a time, a rate, mtu, loss, double, late, queue, lose, or the end of the line");
+        }
+    }
+    cable& made = built([&]() -> cable& { return net_->connect(a, b, how); });
+    for (const std::uint32_t each : doomed) made.lose_nth(each);
+}
+
+inline void scenario::reader::read_ping() {
+    lan::host& from = node_as<&node::as_host>("a host or a router");
+    const ipv4_address to = target();
+    ping_options how;
+    while (!at_end())
+        if (take("count"))
+            how.count = number("a number of requests", 1, 65'535);
+        else if (take("size"))
+            how.size = number("a number of bytes", 0, 65'507);
+        else if (take("ttl"))
+            how.time_to_live = static_cast<std::uint8_t>(number("a time to live", 1, 255));
+        else if (take("every"))
+            how.interval = time("a time");
+        else if (take("df"))
+            how.dont_fragment = true;
+        else
+            expected("count, size, ttl, every, df, or the end of the line");
+    add([&from, to, how](action& mine) { mine.ping = &from.ping(to, how); });
+}
+
+inline void scenario::reader::read_udp() {
+    auto& from = node_as<&node::as_ip_node>("a host or a router");
+    const ipv4_address to = target();
+    const auto port = static_cast<std::uint16_t>(number("a port", 1, 65'535));
+    const std::string data{word("a word to send")};
+    add([&from, to, port, data](action& mine) {
+        const bool is_sent = from.send_udp(40'000, {to, port}, std::as_bytes(std::span{data}));
+        mine.text = is_sent ? "" : "no route: network unreachable\n";
+    });
+}
+
+inline void scenario::reader::read() {
+    if (words_.empty()) return;
+    if (take("hub")) {
+        const auto name = word("a name");
+        built([&] { net_->hub(name); });
+    } else if (take("switch")) {
+        read_switch();
+    } else if (take("host")) {
+        const auto name = word("a name"), interface = word("an interface, for example 10.0.1.2/24");
+        auto& made = built([&]() -> auto& { return net_->host(name, interface); });
+        if (take("via")) {
+            const auto gateway = word("the address of the default gateway");
+            built([&] { made.default_gateway(gateway); });
+        }
+    } else if (take("router")) {
+        read_router();
+    } else if (take("link")) {
+        read_link();
+    } else if (take("route")) {
+        auto& from = node_as<&node::as_ip_node>("a host or a router");
+        const auto network = word("a network, for example 10.0.3.0/24");
+        if (!take("via")) expected("via");
+        const auto via = word("the address of the next router");
+        built([&] { from.add_route(network, via); });
+    } else if (take("arp")) {
+        auto& from = node_as<&node::as_ip_node>("a host or a router");
+        const auto neighbour = value<ipv4_address>("an address");
+        const auto card = value<packet::mac_address>("a hardware address");
+        unsigned port = 0;
+        while (port < from.port_count() && !from.interface(port).network().contains(neighbour)) ++port;
+        if (port == from.port_count()) fail(neighbour.to_string() + " is no neighbour of " + from.name());
+        from.arp(port).add_static(neighbour, card);
+    } else if (take("open")) {
+        auto& from = node_as<&node::as_router>("a router");
+        const bool is_tcp = take("tcp");
+        if (!is_tcp && !take("udp")) expected("tcp or udp");
+        const auto outside = static_cast<std::uint16_t>(number("a port", 1, 65'535));
+        const auto inside = value<ipv4_address>("an address");
+        const auto port = static_cast<std::uint16_t>(number("a port", 1, 65'535));
+        from.forward_port(is_tcp ? packet::ip_protocol::tcp : packet::ip_protocol::udp, outside, {inside, port});
+    } else if (take("seed")) {
+        net_->random() = random_numbers{number("a number", 0, 0xffff'ffff)};
+    } else if (take("ping")) {
+        read_ping();
+    } else if (take("traceroute")) {
+        lan::host& from = node_as<&node::as_host>("a host or a router");
+        const ipv4_address to = target();
+        trace_options how;
+        if (take("hops")) how.max_hops = number("a number of hops", 1, 255);
+        add([&from, to, how](action& mine) { mine.trace = &from.traceroute(to, how); });
+    } else if (take("udp")) {
+        read_udp();
+    } else if (take("wait")) {
+        const virtual_time duration = time("a time");
+        add([](action&) {}).duration = duration;
+    } else if (take("cut")) {
+        cable& which = cable_between();
+        add([&which, net = net_](action&) { which.cut_at(net->now()); });
+    } else if (take("mend")) {
+        cable& which = cable_between();
+        add([&which, net = net_](action&) { which.mend_at(net->now()); });
+    } else if (take("flush")) {
+        lan::node& which = node("a node");
+        add([&which](action&) {
+            if (auto* const known = which.as_switch()) known->clear();
+            if (auto* const known = which.as_ip_node())
+                for (unsigned i = 0; i < known->port_count(); ++i) known->arp(i).clear();
+        });
+    } else if (take("show")) {
+        const lan::node& which = node("a node");
+        add([&which](action& mine) { mine.shown = &which; });
+    } else {
+        expected(
+            "hub, switch, host, router, link, route, arp, open, seed, ping, traceroute, udp, wait, cut, mend, flush or "
+            "show");
+    }
+    finish();
+}
+
+inline scenario::scenario(network& net, std::string_view text) : net_{&net} {
+    if (text.size() > max_text) throw net_file_error{1, "the text has more than 1,048,576 bytes"};
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        reader{*this, net, text.substr(0, end), number}.read();
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+inline void scenario::begin(std::size_t index) {
+    action& which = actions_.at(index);
+    if (net_->now() > std::chrono::hours{250'000})
+        throw net_file_error{which.line, "more than 28 years have passed in this network"};
+    which.begin(which);
+}
+
+inline std::string scenario::result(std::size_t index) const {
+    const action& which = actions_.at(index);
+    if (which.ping != nullptr) return which.ping->text();
+    if (which.trace != nullptr) return which.trace->text();
+    if (which.shown != nullptr) return which.shown->tables();
+    return which.text;
+}
+
+inline std::string scenario::perform(std::size_t index, std::size_t max_events) {
+    begin(index);
+    const virtual_time duration = actions_[index].duration;
+    const bool is_over = duration > virtual_time{} ? net_->run_for(duration, max_events) : net_->run(max_events);
+    std::string text = result(index);
+    if (!is_over)
+        text += "still busy after " + std::to_string(max_events) + " events: is there a loop of switches or hubs?\n";
+    return text;
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_NET_FILE_HPP
+
+
+// netnotes/lan/print.hpp: what happened, as text
+// SPDX-License-Identifier: MIT
+//
+// Three tables about the frames of a network:
+//
+//        hops       a line for each frame on each cable: time, cable, hardware addresses, and what is inside
+//        witnesses  who saw what: a line for each frame, a column for each host
+//        addresses  hardware pair and IP pair of each hop side by side: what changes on the way, and what does not
+//
+// On this page:  hop_line · hops · witnesses · addresses · all_tables
+// The notes:     Packet Tracer; examples 32 to 34
+
+#ifndef NETNOTES_LAN_PRINT_HPP
+#define NETNOTES_LAN_PRINT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+
+// netnotes/packet/print.hpp: a frame as a line, a tree, a hex dump, and the RFC's box
+// SPDX-License-Identifier: MIT
+//
+// Four printers show the same frame, from far away to very near. All but the first are driven by the table of fields.hpp:
+//
+//        summary      10.0.0.1 → 10.0.0.2 TCP 74 40944 → 6666 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
+//
+//        tree         TCP, 20 bytes from byte 34
+//                         source port: 40944
+//                         …
+//
+//        hex_dump     0020  00 02[9f f0]1a 0a 00 00 00 00 00 00 00 00 50 02  .. .......... P.
+//
+//        box          ┌───────────────────────────────┬───────────────────────────────┐
+//                     │          source port          │       destination port        │
+//                     │             40944             │             6666              │
+//                     ├───────────────────────────────┴───────────────────────────────┤
+//
+// Texts that come from the frame are names of DNS only, and these are safe for a terminal.
+//
+// On this page:  summary · tree · hex_dump · box
+// The notes:     网络分析工具, TCP报文首部; examples 29, 30
+
+#ifndef NETNOTES_PACKET_PRINT_HPP
+#define NETNOTES_PACKET_PRINT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// netnotes/packet/fields.hpp: every field of a frame, by name
+// SPDX-License-Identifier: MIT
+//
+// A header is a row of fields. This page has one table of them, and the table drives every printer of print.hpp. A row
+// has the name that Wireshark's filters use, the name that the RFC uses, and the place in bits:
+//
+//        tcp.srcport        source port         TCP, bit 0, 16 bits       decimal
+//        tcp.hdr_len        data offset         TCP, bit 96, 4 bits       words of four bytes
+//        tcp.flags.syn      SYN                 TCP, bit 110, 1 bit       0 or 1
+//        tcp.len            (no field)          computed                  bytes of the payload
+//
+//        text_of(frame, "tcp.srcport")          "40944", as `tshark -T fields -e tcp.srcport` prints it
+//        place_of(frame, *find_field("ip.ttl")) byte 22 of the frame, 8 bits
+//
+// A filter of Wireshark asks such a field too: `tcp.dstport == 80`.
+//
+// On this page:  field_format, field, field_place · all_fields, find_field · place_of, value_of, text_of
+// The notes:     网络分析工具 (filters), TCP报文首部; example 30
+
+#ifndef NETNOTES_PACKET_FIELDS_HPP
+#define NETNOTES_PACKET_FIELDS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+
+
+// netnotes/packet/dns.hpp: messages of the Domain Name System
+// SPDX-License-Identifier: MIT
+//
+// A message is a header, the questions, and three lists of records. A response repeats the question:
+//
+//        ┌────────┬──────────────────┬───────────┬─────────┬───────────┬────────────┐
+//        │   id   │ flags            │ questions │ answers │ authority │ additional │   16 bits each
+//        ├────────┴──────────────────┴───────────┴─────────┴───────────┴────────────┤
+//        │ www.example.com  A  IN                                                   │   question
+//        │ www.example.com  A  IN  300 s  4 bytes: 192.0.2.1                        │   record: name, type, class,
+//        │ …                                                                        │   seconds to live, data
+//        └──────────────────────────────────────────────────────────────────────────┘
+//
+// The view checks the header when it is made. Questions and records are read while you iterate, because a name may have
+// any size. A list ends before a record that cannot be read; check() reads the whole message and says why.
+//
+//        packet::packet_failure why;
+//        if (const auto message = packet::dns_view::parse(datagram, why))
+//            for (const packet::dns_record& record : message->answers())
+//                if (const auto address = record.address()) std::cout << *address;
+//
+// Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
+// read. Nothing here allocates or throws.
+//
+// On this page:  dns_type, dns_class … · dns_header · dns_question · dns_record and its data · dns_view
+// Source:        RFC 1035 §4, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 6891 (OPT)
+// The notes:     DNS (N61, N62); example 36
+
+#ifndef NETNOTES_PACKET_DNS_HPP
+#define NETNOTES_PACKET_DNS_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+// netnotes/packet/dns_name.hpp: names of DNS, as text and as they travel
+// SPDX-License-Identifier: MIT
+//
+// A name is a list of labels. On the wire each label follows its length, and the root, which has no label, ends it:
+//
+//        www.example.com     3 w w w  7 e x a m p l e  3 c o m  0
+//
+// A message names the same things again and again. So a name may end with a *pointer* instead: two bytes whose upper two
+// bits are set, and whose other 14 bits are a place in the message. There the name goes on.
+//
+//        at 12     7 e x a m p l e  3 c o m  0
+//        at 40     3 w w w  c0 0c                      www.example.com once more, in 6 bytes
+//
+// A hostile pointer points to itself, or two point to each other, and a careless reader never ends. Two rules end it. A
+// pointer must point before the labels that led to it. A whole name has at most 255 bytes. A third rule bounds the
+// time: a name has at most 128 pointers. Otherwise 64 KiB could hold thousands of names, each with 8,000 pointers in a
+// row. A lower bound would be too strict: a name may have 127 labels, each behind a pointer.
+//
+// Upper and lower case are equal in comparisons, but a name keeps its letters as they came (RFC 4343). A label may hold
+// any byte. In text a dot within a label is written `\.`, and a byte that is not a visible character `\000` to `\255`.
+//
+// On this page:  dns_name_view · dns_name
+// Source:        RFC 1035 §3.1, §4.1.4, §5.1
+// The notes:     DNS (N61, N62); example 36
+
+#ifndef NETNOTES_PACKET_DNS_NAME_HPP
+#define NETNOTES_PACKET_DNS_NAME_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+
+
+
+
+namespace netnotes::packet {
+
+/// A name within a message, or within a dns_name. It points to the bytes, which must stay and must not change. It was
+/// checked when it was made, so reading it cannot fail. Nothing here allocates but to_string().
+class dns_name_view {
+  public:
+    static constexpr std::size_t max_size = 255;       ///< bytes of a name without pointers, its final 0 included
+    static constexpr std::size_t max_label_size = 63;  ///< bytes
+    static constexpr std::size_t max_pointers = 128;   ///< parse() refuses a name with more
+
+    /// Creates the root, a name without labels.
+    constexpr dns_name_view() noexcept = default;
+    /// Reads the name that begins at byte `at` of the message. On success `at` is the place behind the name. Otherwise
+    /// returns nullopt; `why` then says where the name is cut short or malformed.
+    static constexpr std::optional<dns_name_view> parse(std::span<const std::byte> message, std::size_t& at,
+                                                        packet_failure& why) noexcept;
+
+    /// The labels, from the left. Each is a span of 1 to 63 bytes.
+    class iterator {
+      public:
+        using value_type = std::span<const std::byte>;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr std::span<const std::byte> operator*() const noexcept {
+            return message_.subspan(at_ + 1, detail::load_8(message_.data() + at_));
+        }
+        constexpr iterator& operator++() noexcept {
+            at_ += 1u + detail::load_8(message_.data() + at_);
+            return follow(), *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.at_ == b.at_ && a.message_.data() == b.message_.data();
+        }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
+            return a.message_.empty() || a.message_[a.at_] == std::byte{0};
+        }
+
+      private:
+        friend dns_name_view;
+        constexpr iterator(std::span<const std::byte> message, std::size_t at) noexcept : message_{message}, at_{at} {
+            if (!message.empty()) follow();
+        }
+        constexpr void follow() noexcept {
+            while (detail::load_8(message_.data() + at_) >= 0xc0)
+                at_ = detail::load_16(message_.data() + at_) & 0x3fffu;
+        }
+        std::span<const std::byte> message_;
+        std::size_t at_ = 0;
+    };
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {message_, at_}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+
+    [[nodiscard]] constexpr bool is_root() const noexcept { return begin() == end(); }
+    /// Returns how many bytes the name has without pointers, from 1 to 255.
+    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
+    /// Returns `www.example.com`, without a dot at the end, and `.` for the root. The text is safe for a terminal.
+    [[nodiscard]] std::string to_string() const;
+
+    /// Returns true if the labels are equal; the case of the letters A to Z does not count.
+    friend constexpr bool operator==(const dns_name_view& a, const dns_name_view& b) noexcept {
+        return a.size_ == b.size_ && have_equal_labels(a.begin(), b.begin());
+    }
+    /// Returns a hash; equal names have equal hashes.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        std::uint64_t value = size_;
+        for (const auto label : *this)
+            for (const std::byte byte : label) value = netnotes::detail::mix(value ^ lower(byte)) + label.size();
+        return value;
+    }
+    /// Returns true if the name is `zone` or lies below it: www.example.com is within example.com.
+    [[nodiscard]] constexpr bool is_within(const dns_name_view& zone) const noexcept {
+        std::size_t rest = size_;
+        for (iterator label = begin(); rest >= zone.size_; rest -= 1 + (*label++).size()) {
+            if (rest == zone.size_) return have_equal_labels(label, zone.begin());
+            if (label == end()) break;
+        }
+        return false;
+    }
+
+  private:
+    friend class dns_name;
+    friend class dns_builder;
+    constexpr dns_name_view(std::span<const std::byte> message, std::size_t at, std::size_t size) noexcept
+        : message_{message}, at_{at}, size_{size} {}
+    static constexpr unsigned lower(std::byte byte) noexcept {
+        const auto value = std::to_integer<unsigned>(byte);
+        return value >= 'A' && value <= 'Z' ? value + ('a' - 'A') : value;
+    }
+    static constexpr bool have_equal_labels(iterator a, iterator b) noexcept {
+        for (; a != std::default_sentinel && b != std::default_sentinel; ++a, ++b) {
+            if (a == b) return true;  // the rest is the same memory
+            const auto x = *a, y = *b;
+            if (!std::equal(x.begin(), x.end(), y.begin(), y.end(),
+                            [](std::byte c, std::byte d) { return lower(c) == lower(d); }))
+                return false;
+        }
+        return a == std::default_sentinel && b == std::default_sentinel;
+    }
+
+    std::span<const std::byte> message_;
+    std::size_t at_ = 0;
+    std::size_t size_ = 1;
+};
+
+/// A name that owns its bytes: a regular value of 256 bytes without allocation. It is used to build messages, to compare
+/// with names in messages, and as a key.
+///
+///     constexpr dns_name server{"www.example.com"};
+///     if (record.name == server) …
+class dns_name : public netnotes::detail::printable<dns_name> {
+  public:
+    static constexpr std::size_t text_capacity = 4 * dns_name_view::max_size;  ///< room that any name's text needs
+
+    /// Creates the root.
+    constexpr dns_name() noexcept = default;
+    /// Reads `www.example.com`, with or without a dot at its end; "." is the root. `\.` is a dot within a label, `\\` a
+    /// backslash, and `\032` the byte of that decimal number. Throws parse_error.
+    constexpr explicit dns_name(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"DNS name", text, why};
+        *this = *read;
+    }
+    /// Copies a name out of a message.
+    constexpr explicit dns_name(const dns_name_view& name) noexcept {
+        std::size_t at = 0;
+        for (const auto label : name) {
+            bytes_[at++] = static_cast<std::byte>(label.size());
+            for (const std::byte byte : label) bytes_[at++] = byte;
+        }
+        bytes_[at] = std::byte{0};
+        size_ = static_cast<std::uint8_t>(at + 1);
+    }
+    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
+    static constexpr std::optional<dns_name> parse(std::string_view text, parse_failure& why) noexcept;
+    static constexpr std::optional<dns_name> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns the name as it travels, without pointers. It is valid as long as this object.
+    [[nodiscard]] constexpr std::span<const std::byte> wire() const noexcept { return {bytes_.data(), size_}; }
+    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
+    [[nodiscard]] constexpr bool is_root() const noexcept { return size_ == 1; }
+    /// Every function that takes a name of a message takes this name, too. The view is valid as long as this object.
+    constexpr operator dns_name_view() const noexcept { return {wire(), 0, size_}; }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return dns_name_view{*this}.hash(); }
+    constexpr char* write(char* out) const noexcept;
+    friend constexpr bool operator==(const dns_name& a, const dns_name& b) noexcept {
+        return dns_name_view{a} == dns_name_view{b};
+    }
+    friend constexpr bool operator==(const dns_name& a, const dns_name_view& b) noexcept {
+        return dns_name_view{a} == b;
+    }
+
+  private:
+    std::array<std::byte, dns_name_view::max_size> bytes_{};
+    std::uint8_t size_ = 1;
+};
+
+// ---- Reading and writing -------------------------------------------------------------------------------
+
+constexpr std::optional<dns_name_view> dns_name_view::parse(std::span<const std::byte> message, std::size_t& at,
+                                                            packet_failure& why) noexcept {
+    std::size_t size = 1, place = at;
+    std::size_t end = 0;     // behind the name; 0 until a pointer was followed
+    std::size_t limit = at;  // what a pointer must point before
+    std::size_t pointers = 0;
+    for (;;) {
+        if (place >= message.size()) return why = packet_failure::cut_short(layer::dns, place, 0, 1), std::nullopt;
+        const unsigned length = detail::load_8(message.data() + place);
+        if (length == 0) break;
+        if (length >= 0xc0) {
+            if (message.size() - place < 2)
+                return why = packet_failure::cut_short(layer::dns, place, 1, 2), std::nullopt;
+            const unsigned target = detail::load_16(message.data() + place) & 0x3fffu;
+            if (target >= limit)
+                return why = packet_failure{layer::dns, place, "pointer to byte %, not before byte #", target,
+                                            static_cast<std::uint32_t>(limit)},
+                       std::nullopt;
+            if (++pointers > max_pointers)
+                return why = packet_failure{layer::dns, place, "the name has more than # pointers", 0, max_pointers},
+                       std::nullopt;
+            if (end == 0) end = place + 2;
+            place = limit = target;
+            continue;
+        }
+        if (length > max_label_size)
+            return why = packet_failure{layer::dns, place, "label type is %, which is unknown", length >> 6},
+                   std::nullopt;
+        if (message.size() - place - 1 < length)
+            return why = packet_failure::cut_short(layer::dns, place, message.size() - place, length + 1), std::nullopt;
+        size += length + 1;
+        if (size > max_size)
+            return why = packet_failure{layer::dns, place, "the name has more than # bytes", 0, max_size}, std::nullopt;
+        place += length + 1;
+    }
+    const dns_name_view found{message, at, size};
+    at = end != 0 ? end : place + 1;
+    return found;
+}
+
+constexpr std::optional<dns_name> dns_name::parse(std::string_view text, parse_failure& why) noexcept {
+    dns_name read;
+    if (text == ".") return read;
+    const auto refuse = [&](std::string_view pattern, std::size_t position, std::uint32_t item = 0,
+                            std::uint32_t value = 0) {
+        why = parse_failure{pattern, position, item, value};
+        return std::nullopt;
+    };
+    if (text.empty()) return refuse("the name is empty", 0);
+    std::size_t length_at = 0, at = 1;  // of the label that is being read, and of its next byte
+    std::uint32_t label = 1;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const std::size_t start = i;
+        auto byte = static_cast<unsigned char>(text[i]);
+        if (byte == '.') {
+            if (at == length_at + 1) return refuse("label # is empty", i, label);
+            length_at = at++;
+            ++label;
+            continue;
+        }
+        if (byte == '\\') {
+            if (++i == text.size()) return refuse("nothing follows the backslash", start);
+            byte = static_cast<unsigned char>(text[i]);
+            if (byte >= '0' && byte <= '9') {
+                unsigned value = 0, digits = 0;
+                for (; digits < 3 && i < text.size() && text[i] >= '0' && text[i] <= '9'; ++digits, ++i)
+                    value = value * 10 + static_cast<unsigned>(text[i] - '0');
+                --i;
+                if (digits < 3) return refuse("three digits follow a backslash, or none", start);
+                if (value > 255) return refuse("the byte is %, above 255", start, 0, value);
+                byte = static_cast<unsigned char>(value);
+            }
+        }
+        const std::size_t length = at - length_at;  // with this byte
+        if (length > dns_name_view::max_label_size) return refuse("label # has more than 63 bytes", start, label);
+        if (at >= dns_name_view::max_size - 1) return refuse("the name has more than 255 bytes", start);
+        read.bytes_[at++] = static_cast<std::byte>(byte);
+        read.bytes_[length_at] = static_cast<std::byte>(length);
+    }
+    // Behind the last label, or behind a dot, comes the root.
+    const std::size_t end = at == length_at + 1 ? length_at : at;
+    read.bytes_[end] = std::byte{0};
+    read.size_ = static_cast<std::uint8_t>(end + 1);
+    return read;
+}
+
+constexpr char* dns_name::write(char* out) const noexcept {
+    if (is_root()) *out++ = '.';
+    bool is_first = true;
+    for (const auto label : dns_name_view{*this}) {
+        if (!is_first) *out++ = '.';
+        is_first = false;
+        for (const std::byte each : label) {
+            const auto byte = std::to_integer<unsigned>(each);
+            if (byte == '.' || byte == '\\') {
+                *out++ = '\\';
+            } else if (byte <= ' ' || byte > '~') {
+                *out++ = '\\';
+                *out++ = static_cast<char>('0' + byte / 100);
+                *out++ = static_cast<char>('0' + byte / 10 % 10);
+                *out++ = static_cast<char>('0' + byte % 10);
+                continue;
+            }
+            *out++ = static_cast<char>(byte);
+        }
+    }
+    return out;
+}
+
+inline std::string dns_name_view::to_string() const { return dns_name{*this}.to_string(); }
+
+/// Writes to_string() of the name to a stream, with the stream's width and fill.
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const dns_name_view& name) {
+    return out << dns_name{name};
+}
+
+}  // namespace netnotes::packet
+
+template <>
+struct std::hash<netnotes::packet::dns_name> {
+    std::size_t operator()(const netnotes::packet::dns_name& name) const noexcept {
+        return static_cast<std::size_t>(name.hash());
+    }
+};
+
+#endif  // NETNOTES_PACKET_DNS_NAME_HPP
+
+
+
+namespace netnotes::packet {
+
+/// The port of DNS, of UDP and of TCP. Over TCP each message follows its size in two bytes (RFC 1035 §4.2.2).
+inline constexpr std::uint16_t dns_port = 53;
+/// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
+inline constexpr std::size_t dns_udp_size = 512;
+
+/// The type of a record, or what a question asks for (IANA, "Resource Record (RR) TYPEs").
+enum class dns_type : std::uint16_t {
+    a = 1,       ///< an IPv4 address
+    ns = 2,      ///< the name of a server that has authority
+    cname = 5,   ///< this name is an alias of another name
+    soa = 6,     ///< how a zone is maintained
+    ptr = 12,    ///< the name of an address
+    mx = 15,     ///< a host that takes mail for this name
+    txt = 16,    ///< texts
+    aaaa = 28,   ///< an IPv6 address
+    srv = 33,    ///< host and port of a service
+    dname = 39,  ///< an alias of everything below a name
+    opt = 41,    ///< no record, but more header
+    ds = 43,
+    rrsig = 46,
+    nsec = 47,
+    dnskey = 48,
+    svcb = 64,
+    https = 65,
+    ixfr = 251,
+    axfr = 252,
+    any = 255,  ///< in questions: every type
+    caa = 257,
+};
+/// Returns the type's name as zone files have it, such as `AAAA`, or "" for a number that this module does not name.
+[[nodiscard]] constexpr std::string_view to_string(dns_type type) noexcept;
+
+/// Internet, in practice.
+enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
+
+enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
+
+/// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
+enum class dns_response_code : std::uint16_t {
+    no_error = 0,
+    format_error = 1,
+    server_failure = 2,
+    name_error = 3,  ///< the name does not exist: NXDOMAIN
+    not_implemented = 4,
+    refused = 5,
+    bad_version = 16,
+};
+
+/// Which list of a message a record belongs to.
+enum class dns_section : std::uint8_t { answer, authority, additional };
+
+/// The first four bytes of a message, as values. The defaults make a query to a recursive server.
+struct dns_header {
+    std::uint16_t id = 0;
+    bool is_response = false;
+    dns_opcode opcode = dns_opcode::query;  ///< 4 bits
+    bool is_authoritative = false;
+    bool is_truncated = false;  ///< records are missing: ask again over TCP
+    bool is_recursion_desired = true;
+    bool is_recursion_available = false;
+    bool reserved = false;           ///< to be zero
+    bool is_authentic_data = false;  ///< RFC 4035 §3.2.3
+    bool is_checking_disabled = false;
+    dns_response_code response_code = dns_response_code::no_error;  ///< the lower 4 bits
+
+    /// Returns the 16 bits behind the id.
+    [[nodiscard]] constexpr std::uint16_t flags() const noexcept {
+        const auto bit = [](bool value, unsigned place) { return static_cast<unsigned>(value) << place; };
+        return static_cast<std::uint16_t>(
+            bit(is_response, 15) | (static_cast<unsigned>(opcode) & 15) << 11 | bit(is_authoritative, 10) |
+            bit(is_truncated, 9) | bit(is_recursion_desired, 8) | bit(is_recursion_available, 7) | bit(reserved, 6) |
+            bit(is_authentic_data, 5) | bit(is_checking_disabled, 4) | (static_cast<unsigned>(response_code) & 15));
+    }
+    [[nodiscard]] static constexpr dns_header from(std::uint16_t id, std::uint16_t flags) noexcept {
+        const auto bit = [&](unsigned place) { return (flags >> place & 1) != 0; };
+        return {.id = id,
+                .is_response = bit(15),
+                .opcode = static_cast<dns_opcode>(flags >> 11 & 15),
+                .is_authoritative = bit(10),
+                .is_truncated = bit(9),
+                .is_recursion_desired = bit(8),
+                .is_recursion_available = bit(7),
+                .reserved = bit(6),
+                .is_authentic_data = bit(5),
+                .is_checking_disabled = bit(4),
+                .response_code = static_cast<dns_response_code>(flags & 15)};
+    }
+    friend constexpr bool operator==(const dns_header&, const dns_header&) noexcept = default;
+};
+
+struct dns_question {
+    dns_name_view name{};
+    dns_type type{};
+    dns_class query_class{};
+};
+
+// ---- What records hold ---------------------------------------------------------------------------------
+
+/// MX (RFC 1035 §3.3.9): the host with the smallest preference is tried first.
+struct dns_mail_exchange {
+    std::uint16_t preference = 0;
+    dns_name_view exchange{};
+};
+/// SOA (RFC 1035 §3.3.13). All times are seconds.
+struct dns_start_of_authority {
+    dns_name_view primary_server{};
+    dns_name_view mailbox{};    ///< with a dot for the @: hostmaster.example.com
+    std::uint32_t serial = 0;   ///< grows with each change of the zone
+    std::uint32_t refresh = 0;  ///< after which a secondary server looks for a change
+    std::uint32_t retry = 0;
+    std::uint32_t expire = 0;
+    std::uint32_t minimum = 0;  ///< how long "this name does not exist" may be kept (RFC 2308)
+};
+/// SRV (RFC 2782): of equal priority, a host is chosen in proportion to its weight.
+struct dns_service {
+    std::uint16_t priority = 0;
+    std::uint16_t weight = 0;
+    std::uint16_t port = 0;
+    dns_name_view target{};  ///< the root if there is no such service
+};
+
+namespace detail {
+
+/// Items that follow each other in bytes that were checked before. `Item` has size_in() and from().
+template <class Item>
+class packed_list {
+  public:
+    class iterator {
+      public:
+        using value_type = typename Item::value_type;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr explicit iterator(std::span<const std::byte> rest) noexcept : rest_{rest} {}
+        constexpr value_type operator*() const noexcept { return Item::from(rest_); }
+        constexpr iterator& operator++() noexcept { return rest_ = rest_.subspan(Item::size_in(rest_)), *this; }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.rest_.data() == b.rest_.data() && a.rest_.size() == b.rest_.size();
+        }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
+            return a.rest_.empty();
+        }
+
+      private:
+        std::span<const std::byte> rest_;
+    };
+    constexpr packed_list() noexcept = default;
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return bytes_.empty(); }
+    /// Returns nullopt if the last item does not end with the bytes.
+    static constexpr std::optional<packed_list> check(std::span<const std::byte> bytes) noexcept {
+        packed_list list;
+        list.bytes_ = bytes;
+        while (!bytes.empty()) {
+            const std::size_t size = Item::size_in(bytes);
+            if (size > bytes.size()) return std::nullopt;
+            bytes = bytes.subspan(size);
+        }
+        return list;
+    }
+
+  private:
+    std::span<const std::byte> bytes_;
+};
+
+struct character_string {
+    using value_type = std::span<const std::byte>;
+    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
+        return 1u + load_8(bytes.data());
+    }
+    static constexpr value_type from(std::span<const std::byte> bytes) noexcept {
+        return bytes.subspan(1, load_8(bytes.data()));
+    }
+};
+
+}  // namespace detail
+
+/// An option of an OPT record (RFC 6891 §6.1.2), for example a cookie (10).
+struct dns_option {
+    std::uint16_t code = 0;
+    std::span<const std::byte> value{};
+
+    using value_type = dns_option;
+    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
+        return bytes.size() < 4 ? 4 : 4u + detail::load_16(bytes.data() + 2);
+    }
+    static constexpr dns_option from(std::span<const std::byte> bytes) noexcept {
+        return {detail::load_16(bytes.data()), bytes.subspan(4, size_in(bytes) - 4)};
+    }
+};
+/// The texts of a TXT record, each of 0 to 255 bytes. They may hold any bytes.
+using dns_texts = detail::packed_list<detail::character_string>;
+using dns_options = detail::packed_list<dns_option>;
+
+/// OPT (RFC 6891): more header, in the place of a record. Type and class have another meaning there.
+struct dns_extension {
+    std::uint16_t udp_payload_size = 1232;  ///< bytes that the sender can receive
+    std::uint8_t response_code_high = 0;    ///< the upper 8 of 12 bits
+    std::uint8_t version = 0;
+    bool is_dnssec_ok = false;  ///< the sender wants signatures (RFC 3225)
+    dns_options options{};
+};
+
+/// A record of a message. It points into the message, which must outlive it.
+class dns_record {
+  public:
+    dns_name_view name{};
+    dns_type type{};
+    dns_class record_class{};
+    std::uint32_t time_to_live = 0;  ///< seconds for which the record may be kept
+    dns_section section{};
+    std::span<const std::byte> data{};  ///< as it stands in the message: names in it may have pointers to elsewhere
+    std::size_t offset = 0;             ///< where the record begins in the message
+
+    /// Returns the address of an A or AAAA record.
+    [[nodiscard]] constexpr std::optional<ip_address> address() const noexcept;
+    /// Returns the name that an NS, CNAME, PTR or DNAME record holds.
+    [[nodiscard]] constexpr std::optional<dns_name_view> target() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_mail_exchange> mail_exchange() const noexcept;
+    /// Returns the texts of a TXT record, and an empty list for another type or if the data cannot be read.
+    [[nodiscard]] constexpr dns_texts texts() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_start_of_authority> start_of_authority() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_service> service() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
+
+    /// Returns why an accessor cannot read the data. The result converts to false if the data are right, and for a type
+    /// without an accessor.
+    [[nodiscard]] constexpr packet_failure check() const noexcept;
+
+  private:
+    friend class dns_view;
+    std::span<const std::byte> message_{};
+    [[nodiscard]] constexpr std::size_t data_at() const noexcept {
+        return static_cast<std::size_t>(data.data() - message_.data());
+    }
+    /// Reads `count` names, the last of which ends `behind` bytes before the data's end.
+    template <std::size_t Count>
+    constexpr std::optional<std::array<dns_name_view, Count>> names(std::size_t front, std::size_t behind,
+                                                                    packet_failure& why) const noexcept;
+    constexpr bool is_named() const noexcept {
+        return type == dns_type::ns || type == dns_type::cname || type == dns_type::ptr || type == dns_type::dname;
+    }
+};
+
+// ---- The view ------------------------------------------------------------------------------------------
+
+/// A message, read from bytes that must outlive it. Over TCP leave the two bytes of the size away.
+class dns_view {
+  public:
+    static constexpr std::size_t header_size = 12;
+
+    /// Checks that the header is there. Otherwise returns nullopt, and `why` is cut short.
+    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message, packet_failure& why) noexcept {
+        if (message.size() < header_size)
+            return why = packet_failure::cut_short(layer::dns, 0, message.size(), header_size), std::nullopt;
+        return dns_view{message};
+    }
+    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message) noexcept {
+        packet_failure why;
+        return parse(message, why);
+    }
+
+    [[nodiscard]] constexpr std::uint16_t id() const noexcept { return word(0); }
+    [[nodiscard]] constexpr std::uint16_t flags() const noexcept { return word(2); }
+    [[nodiscard]] constexpr dns_header header() const noexcept { return dns_header::from(id(), flags()); }
+    // How many items the header announces. A list may have fewer, if the message cannot be read.
+    [[nodiscard]] constexpr std::uint16_t question_count() const noexcept { return word(4); }
+    [[nodiscard]] constexpr std::uint16_t answer_count() const noexcept { return word(6); }
+    [[nodiscard]] constexpr std::uint16_t authority_count() const noexcept { return word(8); }
+    [[nodiscard]] constexpr std::uint16_t additional_count() const noexcept { return word(10); }
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return message_; }
+
+    template <class Item>
+    class list;
+    [[nodiscard]] constexpr list<dns_question> questions() const noexcept;
+    /// Returns the records of all three lists; dns_record::section tells them apart.
+    [[nodiscard]] constexpr list<dns_record> records() const noexcept;
+    [[nodiscard]] constexpr list<dns_record> answers() const noexcept;
+    [[nodiscard]] constexpr list<dns_record> authorities() const noexcept;
+    [[nodiscard]] constexpr list<dns_record> additionals() const noexcept;
+    /// Returns the first OPT record's content, or nullopt.
+    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
+
+    /// Reads every question and record, and the data of each type that has an accessor. Returns the first failure, or
+    /// an object that converts to false. Bytes behind the last record are no failure.
+    [[nodiscard]] constexpr packet_failure check() const noexcept;
+
+  private:
+    constexpr explicit dns_view(std::span<const std::byte> message) noexcept : message_{message} {}
+    [[nodiscard]] constexpr std::uint16_t word(std::size_t at) const noexcept {
+        return detail::load_16(message_.data() + at);
+    }
+    constexpr bool read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept;
+    constexpr bool read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept;
+    [[nodiscard]] constexpr dns_section section_of(std::size_t index) const noexcept {
+        return index < answer_count()                       ? dns_section::answer
+               : index < answer_count() + authority_count() ? dns_section::authority
+                                                            : dns_section::additional;
+    }
+    [[nodiscard]] constexpr std::size_t record_count() const noexcept {
+        return std::size_t{answer_count()} + authority_count() + additional_count();
+    }
+    [[nodiscard]] constexpr list<dns_record> records(std::size_t first, std::size_t count) const noexcept;
+
+    std::span<const std::byte> message_;
+};
+
+/// Questions or records, read one after the other while you iterate. The list ends before an item that cannot be read.
+template <class Item>
+class dns_view::list {
+  public:
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr const Item& operator*() const noexcept { return now_; }
+        constexpr const Item* operator->() const noexcept { return &now_; }
+        constexpr iterator& operator++() noexcept { return read(), *this; }
+        constexpr void operator++(int) noexcept { read(); }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.ended_; }
+
+      private:
+        friend list;
+        constexpr iterator(const list& whole, std::size_t at) noexcept
+            : message_{whole.message_}, at_{at}, index_{whole.first_}, last_{whole.first_ + whole.count_} {
+            read();
+        }
+        constexpr void read() noexcept {
+            packet_failure why;
+            ended_ = index_ == last_ || !message_.read(now_, at_, why);
+            if constexpr (requires { now_.section; })
+                if (!ended_) now_.section = message_.section_of(index_);
+            ++index_;
+        }
+        dns_view message_{std::span<const std::byte>{}};
+        std::size_t at_ = 0, index_ = 0, last_ = 0;
+        Item now_;
+        bool ended_ = true;
+    };
+    /// Skips what comes before the list, which takes the more time the longer that is.
+    [[nodiscard]] constexpr iterator begin() const noexcept;
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+
+  private:
+    friend dns_view;
+    constexpr list(const dns_view& message, std::size_t first, std::size_t count) noexcept
+        : message_{message}, first_{first}, count_{count} {}
+    dns_view message_;
+    std::size_t first_, count_;  // of questions, or of the records of all lists
+};
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+constexpr bool dns_view::read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept {
+    const auto name = dns_name_view::parse(message_, at, why);
+    if (!name) return false;
+    if (message_.size() - at < 4)
+        return why = packet_failure::cut_short(layer::dns, at, message_.size() - at, 4), false;
+    to = {*name, static_cast<dns_type>(word(at)), static_cast<dns_class>(word(at + 2))};
+    at += 4;
+    return true;
+}
+
+constexpr bool dns_view::read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept {
+    const std::size_t start = at;
+    const auto name = dns_name_view::parse(message_, at, why);
+    if (!name) return false;
+    const std::size_t rest = message_.size() - at;
+    if (rest < 10) return why = packet_failure::cut_short(layer::dns, at, rest, 10), false;
+    const std::size_t size = word(at + 8);
+    if (size > rest - 10) return why = packet_failure::cut_short(layer::dns, at + 10, rest - 10, size), false;
+    to.name = *name;
+    to.type = static_cast<dns_type>(word(at));
+    to.record_class = static_cast<dns_class>(word(at + 2));
+    to.time_to_live = detail::load_32(message_.data() + at + 4);
+    to.data = message_.subspan(at + 10, size);
+    to.offset = start;
+    to.message_ = message_;
+    at += 10 + size;
+    return true;
+}
+
+template <class Item>
+constexpr auto dns_view::list<Item>::begin() const noexcept -> iterator {
+    std::size_t at = header_size;
+    packet_failure why;
+    iterator nothing;
+    if constexpr (requires(Item item) { item.section; }) {
+        dns_question question;
+        for (std::size_t i = message_.question_count(); i > 0; --i)
+            if (!message_.read(question, at, why)) return nothing;
+        Item skipped;
+        for (std::size_t i = 0; i < first_; ++i)
+            if (!message_.read(skipped, at, why)) return nothing;
+    }
+    return iterator{*this, at};
+}
+
+constexpr dns_view::list<dns_question> dns_view::questions() const noexcept { return {*this, 0, question_count()}; }
+constexpr dns_view::list<dns_record> dns_view::records() const noexcept { return {*this, 0, record_count()}; }
+constexpr dns_view::list<dns_record> dns_view::answers() const noexcept { return {*this, 0, answer_count()}; }
+constexpr dns_view::list<dns_record> dns_view::authorities() const noexcept {
+    return {*this, answer_count(), authority_count()};
+}
+constexpr dns_view::list<dns_record> dns_view::additionals() const noexcept {
+    return {*this, std::size_t{answer_count()} + authority_count(), additional_count()};
+}
+
+constexpr std::optional<dns_extension> dns_view::extension() const noexcept {
+    for (const dns_record& record : additionals())
+        if (const auto found = record.extension()) return found;
+    return std::nullopt;
+}
+
+constexpr packet_failure dns_view::check() const noexcept {
+    packet_failure why;
+    std::size_t at = header_size;
+    dns_question question;
+    dns_record record;
+    for (std::size_t i = question_count(); i > 0; --i)
+        if (!read(question, at, why)) return why;
+    for (std::size_t i = record_count(); i > 0; --i) {
+        if (!read(record, at, why)) return why;
+        if (const auto found = record.check()) return found;
+    }
+    return why;
+}
+
+template <std::size_t Count>
+constexpr std::optional<std::array<dns_name_view, Count>> dns_record::names(std::size_t front, std::size_t behind,
+                                                                            packet_failure& why) const noexcept {
+    const std::size_t end = data_at() + data.size();
+    std::array<dns_name_view, Count> read;
+    if (data.size() < front + behind + Count)
+        return why = packet_failure{layer::dns, data_at(), "size of the data is %, below #",
+                                    static_cast<std::uint32_t>(data.size()),
+                                    static_cast<std::uint32_t>(front + behind + Count)},
+               std::nullopt;
+    std::size_t at = data_at() + front;
+    for (dns_name_view& each : read) {
+        const auto found = dns_name_view::parse(message_, at, why);
+        if (!found) return std::nullopt;
+        each = *found;
+    }
+    if (at + behind != end)
+        return why = packet_failure{layer::dns, at, "the last name does not end where the data say"}, std::nullopt;
+    return read;
+}
+
+constexpr std::optional<ip_address> dns_record::address() const noexcept {
+    if (type == dns_type::a && data.size() == 4) return ipv4_address{detail::load_32(data.data())};
+    if (type == dns_type::aaaa && data.size() == 16)
+        return ipv6_address{uint128{detail::load_64(data.data()), detail::load_64(data.data() + 8)}};
+    return std::nullopt;
+}
+constexpr std::optional<dns_name_view> dns_record::target() const noexcept {
+    packet_failure why;
+    const auto found = is_named() ? names<1>(0, 0, why) : std::nullopt;
+    return found ? std::optional{(*found)[0]} : std::nullopt;
+}
+constexpr std::optional<dns_mail_exchange> dns_record::mail_exchange() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::mx ? names<1>(2, 0, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    return dns_mail_exchange{detail::load_16(data.data()), (*found)[0]};
+}
+constexpr dns_texts dns_record::texts() const noexcept {
+    const auto found = type == dns_type::txt ? dns_texts::check(data) : std::nullopt;
+    return found.value_or(dns_texts{});
+}
+constexpr std::optional<dns_start_of_authority> dns_record::start_of_authority() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::soa ? names<2>(0, 20, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    const auto number = [&](std::size_t i) { return detail::load_32(data.data() + data.size() - 20 + 4 * i); };
+    return dns_start_of_authority{(*found)[0], (*found)[1], number(0), number(1), number(2), number(3), number(4)};
+}
+constexpr std::optional<dns_service> dns_record::service() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::srv ? names<1>(6, 0, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    const auto number = [&](std::size_t i) { return detail::load_16(data.data() + 2 * i); };
+    return dns_service{number(0), number(1), number(2), (*found)[0]};
+}
+constexpr std::optional<dns_extension> dns_record::extension() const noexcept {
+    const auto options = type == dns_type::opt ? dns_options::check(data) : std::nullopt;
+    if (!options) return std::nullopt;
+    return dns_extension{static_cast<std::uint16_t>(record_class), static_cast<std::uint8_t>(time_to_live >> 24),
+                         static_cast<std::uint8_t>(time_to_live >> 16 & 0xff), (time_to_live & 0x8000) != 0, *options};
+}
+
+constexpr packet_failure dns_record::check() const noexcept {
+    packet_failure why;
+    const auto wrong_size = [&](std::uint32_t size) {
+        return packet_failure{layer::dns, data_at(), "size of the data is %, and it should be #",
+                              static_cast<std::uint32_t>(data.size()), size};
+    };
+    switch (type) {
+        case dns_type::a: return data.size() == 4 ? why : wrong_size(4);
+        case dns_type::aaaa: return data.size() == 16 ? why : wrong_size(16);
+        case dns_type::ns:
+        case dns_type::cname:
+        case dns_type::ptr:
+        case dns_type::dname: names<1>(0, 0, why); break;
+        case dns_type::mx: names<1>(2, 0, why); break;
+        case dns_type::srv: names<1>(6, 0, why); break;
+        case dns_type::soa: names<2>(0, 20, why); break;
+        case dns_type::txt:
+            if (!dns_texts::check(data)) why = {layer::dns, data_at(), "the last text does not end with the data"};
+            break;
+        case dns_type::opt:
+            if (!extension()) why = {layer::dns, data_at(), "the last option does not end with the data"};
+            break;
+        default: break;
+    }
+    return why;
+}
+
+constexpr std::string_view to_string(dns_type type) noexcept {
+    switch (type) {
+        case dns_type::a: return "A";
+        case dns_type::ns: return "NS";
+        case dns_type::cname: return "CNAME";
+        case dns_type::soa: return "SOA";
+        case dns_type::ptr: return "PTR";
+        case dns_type::mx: return "MX";
+        case dns_type::txt: return "TXT";
+        case dns_type::aaaa: return "AAAA";
+        case dns_type::srv: return "SRV";
+        case dns_type::dname: return "DNAME";
+        case dns_type::opt: return "OPT";
+        case dns_type::ds: return "DS";
+        case dns_type::rrsig: return "RRSIG";
+        case dns_type::nsec: return "NSEC";
+        case dns_type::dnskey: return "DNSKEY";
+        case dns_type::svcb: return "SVCB";
+        case dns_type::https: return "HTTPS";
+        case dns_type::ixfr: return "IXFR";
+        case dns_type::axfr: return "AXFR";
+        case dns_type::any: return "ANY";
+        case dns_type::caa: return "CAA";
+    }
+    return "";
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_DNS_HPP
+
+
+
+
+namespace netnotes::packet {
+
+/// How a field is written.
+enum class field_format : std::uint8_t {
+    decimal,
+    hexadecimal,  ///< 0x and the digits
+    bit,          ///< 0 or 1
+    words,        ///< a number of words of four bytes, written as bytes
+    ipv4,
+    ipv6,
+    mac,
+    computed,  ///< not a field of a header: a text that follows from several
+};
+
+/// A field of a header.
+struct field {
+    std::string_view filter_name;  ///< as in Wireshark's filters and for `tshark -e`
+    std::string_view name;         ///< as in the RFC, short enough for its box
+    layer header{};                ///< in which header it stands
+    std::uint16_t first_bit = 0;   ///< from the beginning of the header
+    std::uint16_t bit_count = 0;   ///< 0 for a computed text
+    field_format format{};
+    std::uint8_t digits = 0;  ///< of the hexadecimal form; 0 means as many as the bits need
+    /// Returns whether this frame has the field. nullptr: whenever it has the header.
+    bool (*applies)(const frame_view&) = nullptr;
+    /// Returns where the field's first byte is, if that is not fixed: an option, an extension header.
+    std::optional<std::size_t> (*locate)(const frame_view&) = nullptr;
+    /// Returns a computed text.
+    std::optional<std::string> (*compute)(const frame_view&) = nullptr;
+};
+
+/// Where a field stands in a frame.
+struct field_place {
+    std::size_t first_bit = 0;  ///< from the beginning of the frame; the most significant bit of a byte comes first
+    std::size_t bit_count = 0;
+
+    [[nodiscard]] constexpr std::size_t first_byte() const noexcept { return first_bit / 8; }
+    /// Returns how many bytes hold a bit of the field.
+    [[nodiscard]] constexpr std::size_t byte_count() const noexcept {
+        return (first_bit + bit_count + 7) / 8 - first_byte();
+    }
+    friend constexpr bool operator==(const field_place&, const field_place&) noexcept = default;
+};
+
+/// Returns where a header begins in the frame, in bytes, or nullopt if the frame does not have it. For VLAN it is the
+/// first tag, for IPv6's extension headers the fragment header. DNS is looked
+/// for at the UDP ports 53, 5353 (multicast DNS, RFC 6762) and 5355 (LLMNR, RFC 4795).
+[[nodiscard]] constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept;
+
+namespace detail::fields {
+
+using text = std::optional<std::string>;
+
+template <class View>
+std::optional<std::size_t> option_at(const View& header, std::size_t header_at, std::uint8_t kind, std::size_t size,
+                                     std::size_t skipped = 0) {
+    const auto found = header.options().find(kind);
+    if (!found || found->data.size() != size) return std::nullopt;
+    return header_at + static_cast<std::size_t>(found->data.data() - header.bytes().data()) + skipped;
+}
+template <tcp_option Kind, std::size_t Size, std::size_t Skipped = 0>
+std::optional<std::size_t> tcp_option_at(const frame_view& frame) {
+    const auto header = frame.tcp();
+    if (!header) return std::nullopt;
+    return option_at(*header, frame.transport_offset(), static_cast<std::uint8_t>(Kind), Size, Skipped);
+}
+inline std::optional<dns_view> dns_of(const frame_view& frame) {
+    packet_failure why;
+    return place_of(frame, layer::dns) ? dns_view::parse(frame.payload(), why) : std::nullopt;
+}
+/// tshark writes 1 for good, 0 for bad, 2 for unknown, and 3 for absent.
+inline std::string state(checksum_state value) {
+    switch (value) {
+        case checksum_state::good: return "1";
+        case checksum_state::absent: return "3";
+        case checksum_state::unknown: return "2";
+        default: return "0";
+    }
+}
+template <layer Header>
+text transport_state(const frame_view& frame) {
+    if (!frame.has(Header)) return std::nullopt;
+    return state(frame.checksum_state());
+}
+/// The texts of all records for which `read` has a text, with commas between them.
+template <class Read>
+text each_record(const frame_view& frame, Read read) {
+    const auto message = dns_of(frame);
+    text all;
+    if (!message) return all;
+    for (const dns_record& record : message->records()) {
+        const text found = read(record);
+        if (found) all = all ? netnotes::detail::joined(*all, ",", *found) : *found;
+    }
+    return all;
+}
+inline std::string dns_text(const dns_name_view& name) { return name.is_root() ? "<Root>" : name.to_string(); }
+inline bool is_ethernet_ii(const frame_view& frame) { return frame.ethernet() && !frame.ethernet()->has_length(); }
+inline bool is_802_3(const frame_view& frame) { return frame.ethernet() && frame.ethernet()->has_length(); }
+inline bool is_usual_arp(const frame_view& frame) { return frame.arp() && frame.arp()->is_ethernet_ipv4(); }
+inline bool is_echo(const frame_view& frame) { return frame.icmp() && frame.icmp()->is_echo(); }
+inline bool is_echo_6(const frame_view& frame) { return frame.icmpv6() && frame.icmpv6()->is_echo(); }
+inline bool has_question(const frame_view& frame) {
+    const auto message = dns_of(frame);
+    return message && message->questions().begin() != message->questions().end();
+}
+/// tshark gives the tags of providers (IEEE 802.1ad) other names.
+inline std::optional<std::size_t> customer_tag(const frame_view& frame) {
+    for (std::size_t i = 0; i < frame.vlan_count(); ++i) {
+        const auto type = i == 0 ? frame.ethernet()->type() : frame.vlan(i - 1)->type();
+        if (type != ether_type::provider_vlan) return 14 + 4 * i;
+    }
+    return std::nullopt;
+}
+constexpr auto derived(std::string_view filter_name, std::string_view name, layer header,
+                       text (*compute)(const frame_view&)) {
+    return field{filter_name, name, header, 0, 0, field_format::computed, 0, nullptr, nullptr, compute};
+}
+
+// clang-format off
+using enum field_format;
+inline constexpr field all[]{
+    derived("frame.len", "frame length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.size_on_the_wire()); }),
+    derived("frame.cap_len", "captured length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.bytes().size()); }),
+    {"eth.dst", "destination", layer::ethernet, 0, 48, mac},
+    {"eth.src", "source", layer::ethernet, 48, 48, mac},
+    {"eth.type", "type", layer::ethernet, 96, 16, hexadecimal, 4, is_ethernet_ii},
+    {"eth.len", "length", layer::ethernet, 96, 16, decimal, 0, is_802_3},
+    {"vlan.priority", "priority", layer::vlan, 0, 3, decimal, 0, nullptr, customer_tag},
+    {"vlan.dei", "DEI", layer::vlan, 3, 1, bit, 0, nullptr, customer_tag},
+    {"vlan.id", "identifier", layer::vlan, 4, 12, decimal, 0, nullptr, customer_tag},
+    {"vlan.etype", "type", layer::vlan, 16, 16, hexadecimal, 4,
+        [](const frame_view& f) { return !f.vlan(f.vlan_count() - 1)->has_length(); }, customer_tag},
+    {"arp.hw.type", "hardware type", layer::arp, 0, 16, decimal},
+    {"arp.proto.type", "protocol type", layer::arp, 16, 16, hexadecimal, 4},
+    {"arp.hw.size", "hw. size", layer::arp, 32, 8, decimal},
+    {"arp.proto.size", "proto. size", layer::arp, 40, 8, decimal},
+    {"arp.opcode", "operation", layer::arp, 48, 16, decimal},
+    {"arp.src.hw_mac", "sender hardware address", layer::arp, 64, 48, mac, 0, is_usual_arp},
+    {"arp.src.proto_ipv4", "sender protocol address", layer::arp, 112, 32, ipv4, 0, is_usual_arp},
+    {"arp.dst.hw_mac", "target hardware address", layer::arp, 144, 48, mac, 0, is_usual_arp},
+    {"arp.dst.proto_ipv4", "target protocol address", layer::arp, 192, 32, ipv4, 0, is_usual_arp},
+    {"ip.version", "version", layer::ipv4, 0, 4, decimal},
+    {"ip.hdr_len", "IHL", layer::ipv4, 4, 4, words},
+    {"ip.dsfield.dscp", "DSCP", layer::ipv4, 8, 6, decimal},
+    {"ip.dsfield.ecn", "ECN", layer::ipv4, 14, 2, decimal},
+    {"ip.len", "total length", layer::ipv4, 16, 16, decimal},
+    {"ip.id", "identification", layer::ipv4, 32, 16, hexadecimal, 4},
+    {"ip.flags.rb", "0", layer::ipv4, 48, 1, bit},
+    {"ip.flags.df", "DF", layer::ipv4, 49, 1, bit},
+    {"ip.flags.mf", "MF", layer::ipv4, 50, 1, bit},
+    {"ip.frag_offset", "fragment offset", layer::ipv4, 51, 13, decimal},
+    {"ip.ttl", "time to live", layer::ipv4, 64, 8, decimal},
+    {"ip.proto", "protocol", layer::ipv4, 72, 8, decimal},
+    {"ip.checksum", "header checksum", layer::ipv4, 80, 16, hexadecimal, 4},
+    {"ip.src", "source address", layer::ipv4, 96, 32, ipv4},
+    {"ip.dst", "destination address", layer::ipv4, 128, 32, ipv4},
+    derived("ip.checksum.status", "header checksum state", layer::ipv4, [](const frame_view& f) -> text {
+        if (!f.ipv4()) return std::nullopt;
+        return state(f.ipv4()->header_checksum_state());
+    }),
+    {"ipv6.version", "version", layer::ipv6, 0, 4, decimal},
+    {"ipv6.tclass", "traffic class", layer::ipv6, 4, 8, hexadecimal, 8},
+    {"ipv6.flow", "flow label", layer::ipv6, 12, 20, hexadecimal, 6},
+    {"ipv6.plen", "payload length", layer::ipv6, 32, 16, decimal},
+    {"ipv6.nxt", "next header", layer::ipv6, 48, 8, decimal},
+    {"ipv6.hlim", "hop limit", layer::ipv6, 56, 8, decimal},
+    {"ipv6.src", "source address", layer::ipv6, 64, 128, ipv6},
+    {"ipv6.dst", "destination address", layer::ipv6, 192, 128, ipv6},
+    {"ipv6.fraghdr.nxt", "next header", layer::ipv6_extension, 0, 8, decimal},
+    {"ipv6.fraghdr.offset", "fragment offset", layer::ipv6_extension, 16, 13, decimal},
+    {"ipv6.fraghdr.more", "M", layer::ipv6_extension, 31, 1, bit},
+    {"ipv6.fraghdr.ident", "identification", layer::ipv6_extension, 32, 32, hexadecimal, 8},
+    {"icmp.type", "type", layer::icmp, 0, 8, decimal},
+    {"icmp.code", "code", layer::icmp, 8, 8, decimal},
+    {"icmp.checksum", "checksum", layer::icmp, 16, 16, hexadecimal, 4},
+    derived("icmp.checksum.status", "checksum state", layer::icmp, transport_state<layer::icmp>),
+    {"icmp.ident", "identifier", layer::icmp, 32, 16, decimal, 0, is_echo},
+    {"icmp.seq", "sequence number", layer::icmp, 48, 16, decimal, 0, is_echo},
+    {"icmpv6.type", "type", layer::icmpv6, 0, 8, decimal},
+    {"icmpv6.code", "code", layer::icmpv6, 8, 8, decimal},
+    {"icmpv6.checksum", "checksum", layer::icmpv6, 16, 16, hexadecimal, 4},
+    derived("icmpv6.checksum.status", "checksum state", layer::icmpv6, transport_state<layer::icmpv6>),
+    {"icmpv6.echo.identifier", "identifier", layer::icmpv6, 32, 16, hexadecimal, 4, is_echo_6},
+    {"icmpv6.echo.sequence_number", "sequence number", layer::icmpv6, 48, 16, decimal, 0, is_echo_6},
+    {"udp.srcport", "source port", layer::udp, 0, 16, decimal},
+    {"udp.dstport", "destination port", layer::udp, 16, 16, decimal},
+    {"udp.length", "length", layer::udp, 32, 16, decimal},
+    {"udp.checksum", "checksum", layer::udp, 48, 16, hexadecimal, 4},
+    derived("udp.checksum.status", "checksum state", layer::udp, transport_state<layer::udp>),
+    {"tcp.srcport", "source port", layer::tcp, 0, 16, decimal},
+    {"tcp.dstport", "destination port", layer::tcp, 16, 16, decimal},
+    {"tcp.seq_raw", "sequence number", layer::tcp, 32, 32, decimal},
+    {"tcp.ack_raw", "acknowledgment number", layer::tcp, 64, 32, decimal},
+    {"tcp.hdr_len", "data offset", layer::tcp, 96, 4, words},
+    {"tcp.flags.cwr", "CWR", layer::tcp, 104, 1, bit},
+    {"tcp.flags.ece", "ECE", layer::tcp, 105, 1, bit},
+    {"tcp.flags.urg", "URG", layer::tcp, 106, 1, bit},
+    {"tcp.flags.ack", "ACK", layer::tcp, 107, 1, bit},
+    {"tcp.flags.push", "PSH", layer::tcp, 108, 1, bit},
+    {"tcp.flags.reset", "RST", layer::tcp, 109, 1, bit},
+    {"tcp.flags.syn", "SYN", layer::tcp, 110, 1, bit},
+    {"tcp.flags.fin", "FIN", layer::tcp, 111, 1, bit},
+    {"tcp.window_size_value", "window", layer::tcp, 112, 16, decimal},
+    {"tcp.checksum", "checksum", layer::tcp, 128, 16, hexadecimal, 4},
+    {"tcp.urgent_pointer", "urgent pointer", layer::tcp, 144, 16, decimal},
+    derived("tcp.flags", "flags", layer::tcp, [](const frame_view& f) -> text {
+        if (!f.tcp()) return std::nullopt;
+        const unsigned bits = (f.tcp()->reserved() & 15) << 8 | f.tcp()->flags().to_uint();
+        std::string digits = "0x";
+        for (unsigned shift = 16; shift > 0; shift -= 4) digits += netnotes::detail::hexadecimal_digits[bits >> (shift - 4) & 15];
+        return digits;
+    }),
+    derived("tcp.checksum.status", "checksum state", layer::tcp, transport_state<layer::tcp>),
+    derived("tcp.len", "payload size", layer::tcp, [](const frame_view& f) -> text {
+        if (!f.tcp()) return std::nullopt;
+        return std::to_string(transport_payload_size(f));
+    }),
+    {"tcp.options.mss_val", "maximum segment size", layer::tcp, 0, 16, decimal, 0, nullptr, tcp_option_at<tcp_option::maximum_segment_size, 2>},
+    {"tcp.options.wscale.shift", "window scale", layer::tcp, 0, 8, decimal, 0, nullptr, tcp_option_at<tcp_option::window_scale, 1>},
+    {"tcp.options.timestamp.tsval", "timestamp value", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8>},
+    {"tcp.options.timestamp.tsecr", "timestamp echo reply", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8, 4>},
+    {"dns.id", "ID", layer::dns, 0, 16, hexadecimal, 4},
+    {"dns.flags.response", "QR", layer::dns, 16, 1, bit},
+    {"dns.flags.opcode", "opcode", layer::dns, 17, 4, decimal},
+    {"dns.flags.authoritative", "AA", layer::dns, 21, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
+    {"dns.flags.truncated", "TC", layer::dns, 22, 1, bit},
+    {"dns.flags.recdesired", "RD", layer::dns, 23, 1, bit},
+    {"dns.flags.recavail", "RA", layer::dns, 24, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
+    {"dns.flags.rcode", "RCODE", layer::dns, 28, 4, decimal, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
+    {"dns.count.queries", "QDCOUNT", layer::dns, 32, 16, decimal},
+    {"dns.count.answers", "ANCOUNT", layer::dns, 48, 16, decimal},
+    {"dns.count.auth_rr", "NSCOUNT", layer::dns, 64, 16, decimal},
+    {"dns.count.add_rr", "ARCOUNT", layer::dns, 80, 16, decimal},
+    derived("dns.qry.name", "question", layer::dns, [](const frame_view& f) -> text {
+        if (!has_question(f)) return std::nullopt;
+        return dns_text(dns_of(f)->questions().begin()->name);
+    }),
+    derived("dns.qry.type", "question type", layer::dns, [](const frame_view& f) -> text {
+        if (!has_question(f)) return std::nullopt;
+        return std::to_string(static_cast<unsigned>(dns_of(f)->questions().begin()->type));
+    }),
+    derived("dns.a", "addresses", layer::dns, [](const frame_view& f) {
+        return each_record(f, [](const dns_record& r) -> text {
+            if (r.type != dns_type::a || !r.address()) return std::nullopt;
+            return r.address()->to_string();
+        });
+    }),
+    derived("dns.aaaa", "IPv6 addresses", layer::dns, [](const frame_view& f) {
+        return each_record(f, [](const dns_record& r) -> text {
+            if (r.type != dns_type::aaaa || !r.address()) return std::nullopt;
+            return r.address()->to_string();
+        });
+    }),
+    derived("dns.cname", "aliases", layer::dns, [](const frame_view& f) {
+        return each_record(f, [](const dns_record& r) -> text {
+            if (r.type != dns_type::cname || !r.target()) return std::nullopt;
+            return dns_text(*r.target());
+        });
+    }),
+};
+// clang-format on
+
+}  // namespace detail::fields
+
+/// Every field that this module knows, header by header, in the order of the headers' bits.
+inline constexpr std::span<const field> all_fields{detail::fields::all};
+
+/// Returns the field with that name of Wireshark's, or nullptr.
+[[nodiscard]] constexpr const field* find_field(std::string_view filter_name) noexcept {
+    for (const field& each : all_fields)
+        if (each.filter_name == filter_name) return &each;
+    return nullptr;
+}
+
+constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept {
+    if (header == layer::payload) return frame.payload_offset();
+    if (header == layer::dns) {
+        const auto udp = frame.udp();
+        const auto is_dns = [](std::uint16_t port) { return port == dns_port || port == 5353 || port == 5355; };
+        if (!udp || (!is_dns(udp->source_port()) && !is_dns(udp->destination_port()))) return std::nullopt;
+        if (frame.payload().size() < dns_view::header_size) return std::nullopt;
+        return frame.payload_offset();
+    }
+    if (!frame.has(header)) return std::nullopt;
+    switch (header) {
+        case layer::ethernet: return 0;
+        case layer::vlan: return 14;
+        case layer::arp:
+        case layer::ipv4:
+        case layer::ipv6: return frame.network_offset();
+        case layer::ipv6_extension: {
+            std::size_t at = frame.network_offset() + 40;
+            for (const ipv6_extension& each : frame.ipv6()->extensions()) {
+                if (each.kind() == ip_protocol::fragment) return at;
+                at += each.bytes().size();
+            }
+            return std::nullopt;
+        }
+        default: return frame.transport_offset();
+    }
+}
+
+/// Returns where the field stands, or nullopt if the frame does not have it, and for a computed text.
+[[nodiscard]] constexpr std::optional<field_place> place_of(const frame_view& frame, const field& which) {
+    if (which.bit_count == 0) return std::nullopt;
+    const auto header = place_of(frame, which.header);
+    if (!header || (which.applies != nullptr && !which.applies(frame))) return std::nullopt;
+    const auto at = which.locate != nullptr ? which.locate(frame) : header;
+    if (!at) return std::nullopt;
+    const field_place place{*at * 8 + which.first_bit, which.bit_count};
+    if ((place.first_bit + place.bit_count + 7) / 8 > frame.bytes().size()) return std::nullopt;
+    return place;
+}
+
+/// Returns the bits of a field as a number. Returns nullopt if the frame does not have the field, and for more than 64
+/// bits.
+[[nodiscard]] constexpr std::optional<std::uint64_t> value_of(const frame_view& frame, const field& which) {
+    const auto place = place_of(frame, which);
+    if (!place || place->bit_count > 64) return std::nullopt;
+    std::uint64_t value = 0;
+    for (std::size_t bit = place->first_bit; bit < place->first_bit + place->bit_count; ++bit)
+        value = value << 1 | (std::to_integer<unsigned>(frame.bytes()[bit / 8]) >> (7 - bit % 8) & 1);
+    return value;
+}
+
+/// Returns the field as `tshark -T fields` prints it, or nullopt if the frame does not have it.
+[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, const field& which) {
+    if (which.compute != nullptr) return which.compute(frame);
+    const auto place = place_of(frame, which);
+    if (!place) return std::nullopt;
+    if (which.format == field_format::ipv6) {
+        const std::byte* const at = frame.bytes().data() + place->first_byte();
+        return ipv6_address{uint128{detail::load_64(at), detail::load_64(at + 8)}}.to_string();
+    }
+    const std::uint64_t value = *value_of(frame, which);
+    switch (which.format) {
+        case field_format::words: return std::to_string(value * 4);
+        case field_format::ipv4: return ipv4_address{static_cast<std::uint32_t>(value)}.to_string();
+        case field_format::mac: return mac_address{value}.to_string();
+        case field_format::hexadecimal: {
+            std::string text = "0x";
+            for (unsigned digit = which.digits != 0 ? which.digits : (which.bit_count + 3u) / 4; digit-- > 0;)
+                text += netnotes::detail::hexadecimal_digits[value >> 4 * digit & 15];
+            return text;
+        }
+        default: return std::to_string(value);
+    }
+}
+/// Returns the field with that name of Wireshark's, or nullopt if the frame does not have it or the name is unknown.
+[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, std::string_view filter_name) {
+    // For tshark the version of IPv6 is a version of IP, too.
+    if (filter_name == "ip.version" && frame.ipv6()) filter_name = "ipv6.version";
+    const field* const which = find_field(filter_name);
+    return which != nullptr ? text_of(frame, *which) : std::nullopt;
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FIELDS_HPP
+
+
+
+
+namespace netnotes::packet {
+
+/// Returns the frame in one line: addresses, protocol, size on the wire, and what the protocol says. Sequence numbers
+/// stand as the header has them, not relative to the first.
+[[nodiscard]] std::string summary(const frame_view& frame);
+/// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
+[[nodiscard]] std::string tree(const frame_view& frame);
+/// Returns the bytes as lines of sixteen, in hexadecimal digits and as characters. The bytes of `marked` stand in
+/// brackets.
+[[nodiscard]] std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked = std::nullopt);
+/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a row.
+/// Returns an empty text if the frame does not have the header.
+[[nodiscard]] std::string box(const frame_view& frame, layer header);
+
+namespace detail {
+
+/// Appends texts and numbers.
+class line {
+  public:
+    template <class... Parts>
+    line& add(const Parts&... parts) {
+        (append(parts), ...);
+        return *this;
+    }
+    std::string text;
+
+  private:
+    void append(std::string_view part) { text += part; }
+    void append(const char* part) { text += part; }
+    void append(const std::string& part) { text += part; }
+    void append(std::uint64_t number) { text += std::to_string(number); }
+};
+
+inline void add_tcp(line& to, const frame_view& frame, const tcp_view& header) {
+    to.add(header.source_port(), " → ", header.destination_port(), " [");
+    constexpr std::string_view names[]{"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
+    bool is_first = true;
+    for (unsigned bit = 0; bit < 8; ++bit) {
+        if ((header.flags().to_uint() >> bit & 1) == 0) continue;
+        to.add(is_first ? "" : ", ", names[bit]);
+        is_first = false;
+    }
+    to.add(is_first ? "<None>" : "", "] Seq=", header.sequence_number().to_uint());
+    if (header.flags().ack()) to.add(" Ack=", header.acknowledgment_number().to_uint());
+    to.add(" Win=", header.window(), " Len=", transport_payload_size(frame));
+    for (const option& each : header.options()) {
+        const auto* const data = each.data.data();
+        const std::size_t size = each.data.size();
+        switch (static_cast<tcp_option>(each.kind)) {
+            case tcp_option::maximum_segment_size:
+                if (size == 2) to.add(" MSS=", load_16(data));
+                break;
+            case tcp_option::window_scale:
+                if (size == 1) to.add(" WS=", std::uint64_t{1} << std::min<unsigned>(load_8(data), 14));
+                break;
+            case tcp_option::sack_permitted: to.add(" SACK_PERM"); break;
+            case tcp_option::timestamps:
+                if (size == 8) to.add(" TSval=", load_32(data), " TSecr=", load_32(data + 4));
+                break;
+            default: break;
+        }
+    }
+}
+
+inline void add_dns(line& to, const dns_view& message) {
+    const dns_header header = message.header();
+    to.add(header.opcode == dns_opcode::query ? "Standard query" : "Operation");
+    if (header.is_response) to.add(" response");
+    to.add(" 0x");
+    for (unsigned shift = 16; shift > 0; shift -= 4)
+        to.text += netnotes::detail::hexadecimal_digits[message.id() >> (shift - 4) & 15];
+    const auto add_type = [&](dns_type type) {
+        const std::string_view name = to_string(type);
+        if (name.empty())
+            to.add(" TYPE", static_cast<std::uint64_t>(type));
+        else
+            to.add(" ", name);
+    };
+    if (header.is_response) {
+        switch (header.response_code) {
+            case dns_response_code::no_error: break;
+            case dns_response_code::format_error: to.add(" Format error"); break;
+            case dns_response_code::server_failure: to.add(" Server failure"); break;
+            case dns_response_code::name_error: to.add(" No such name"); break;
+            case dns_response_code::not_implemented: to.add(" Not implemented"); break;
+            case dns_response_code::refused: to.add(" Refused"); break;
+            default: to.add(" error ", static_cast<std::uint64_t>(header.response_code));
+        }
+    }
+    for (const dns_question& question : message.questions()) {
+        add_type(question.type);
+        to.add(" ", question.name.to_string());
+    }
+    for (const dns_record& record : message.records()) {
+        add_type(record.type);
+        if (const auto address = record.address()) to.add(" ", address->to_string());
+        if (const auto target = record.target()) to.add(" ", target->to_string());
+        if (const auto mail = record.mail_exchange()) to.add(" ", mail->preference, " ", mail->exchange.to_string());
+        if (const auto service = record.service())
+            to.add(" ", service->priority, " ", service->weight, " ", service->port, " ", service->target.to_string());
+        if (const auto zone = record.start_of_authority()) to.add(" ", zone->primary_server.to_string());
+    }
+}
+
+inline void add_arp(line& to, const arp_view& arp) {
+    const std::string sender = arp.sender_protocol_address().to_string(),
+                      target = arp.target_protocol_address().to_string();
+    if (arp.operation() == arp_operation::request)
+        to.add("Who has ", target, "? Tell ", sender);
+    else
+        to.add(sender, " is at ", arp.sender_hardware_address().to_string());
+}
+
+/// What stands behind the names of both ends: the name of the innermost protocol, the size, and what it says.
+inline void add_protocol(line& to, const frame_view& frame) {
+    const auto start = [&](std::string_view name) { to.add(name, " ", frame.size_on_the_wire(), " "); };
+    if (const auto tcp = frame.tcp()) {
+        start("TCP");
+        add_tcp(to, frame, *tcp);
+    } else if (const auto message = fields::dns_of(frame)) {
+        start("DNS");
+        add_dns(to, *message);
+    } else if (const auto udp = frame.udp()) {
+        start("UDP");
+        // A length of 0 is a jumbogram's, or of segmentation offload.
+        const std::size_t size = udp->length() >= 8 ? udp->length() - 8u : frame.payload().size();
+        to.add(udp->source_port(), " → ", udp->destination_port(), " Len=", size);
+    } else if (const auto icmp = frame.icmp()) {
+        start("ICMP");
+        to.add(to_string(icmp->type()));
+        if (icmp->is_echo()) to.add(" id=", icmp->identifier(), " seq=", icmp->sequence_number());
+    } else if (const auto icmpv6 = frame.icmpv6()) {
+        start("ICMPv6");
+        to.add(to_string(icmpv6->type()));
+        if (icmpv6->is_echo()) to.add(" id=", icmpv6->identifier(), " seq=", icmpv6->sequence_number());
+    } else if (frame.arp()) {
+        start("ARP");
+        if (frame.arp()->is_ethernet_ipv4()) add_arp(to, *frame.arp());
+    } else if (frame.ipv4() || frame.ipv6()) {
+        const std::string_view name = to_string(frame.protocol());
+        start(name.empty() ? "IP" : name);
+        if (frame.is_fragment())
+            to.add("fragment");
+        else
+            to.add("protocol ", static_cast<std::uint64_t>(frame.protocol()));
+    } else {
+        start(frame.ethernet() ? "Ethernet" : "frame");
+        if (frame.ethernet() && !frame.ethernet()->has_length()) to.add(*text_of(frame, "eth.type"));
+    }
+}
+
+/// Returns the size of a header in bytes; the header is in the frame.
+inline std::size_t header_size(const frame_view& frame, layer header) {
+    switch (header) {
+        case layer::ethernet: return 14;
+        case layer::vlan: return 4;
+        case layer::arp: return frame.arp()->header_size();
+        case layer::ipv4: return frame.ipv4()->header_size();
+        case layer::ipv6: return 40;
+        case layer::ipv6_extension: return 8;
+        case layer::udp: return 8;
+        case layer::tcp: return frame.tcp()->header_size();
+        case layer::icmp: return frame.icmp()->header_size();
+        case layer::icmpv6: return frame.icmpv6()->header_size();
+        case layer::dns: return 12;
+        default: return 0;
+    }
+}
+
+/// Returns the field for a reader: with the names that numbers have.
+inline std::string explained(const frame_view& frame, const field& which, const std::string& text) {
+    if (which.filter_name == "ip.checksum.status") return std::string{to_string(frame.ipv4()->header_checksum_state())};
+    if (which.filter_name.ends_with(".checksum.status")) return std::string{to_string(frame.checksum_state())};
+    const std::uint64_t value = value_of(frame, which).value_or(0);
+    std::string_view name;
+    if (which.format == field_format::words)
+        return netnotes::detail::joined(std::to_string(value), " words, ", text, " bytes");
+    if (which.filter_name == "eth.type" || which.filter_name == "vlan.etype" || which.filter_name == "arp.proto.type")
+        name = to_string(static_cast<ether_type>(value));
+    if (which.filter_name == "ip.proto" || which.filter_name == "ipv6.nxt" || which.filter_name == "ipv6.fraghdr.nxt")
+        name = to_string(static_cast<ip_protocol>(value));
+    if (which.filter_name == "arp.opcode") name = to_string(static_cast<arp_operation>(value));
+    if (which.filter_name == "icmp.type") name = to_string(static_cast<icmp_type>(value));
+    if (which.filter_name == "icmpv6.type") name = to_string(static_cast<icmpv6_type>(value));
+    return name.empty() ? text : netnotes::detail::joined(text, " (", name, ")");
+}
+
+/// A cell of a box: some bits in one row, with a name and a value.
+struct box_cell {
+    std::size_t first = 0, count = 0;  // bits of the row
+    std::vector<std::string> lines;
+
+    [[nodiscard]] std::size_t width() const noexcept { return 2 * count - 1; }
+    /// Breaks the name between words, and words that are too long between letters.
+    void put(std::string_view name, const std::string& value) {
+        std::string now;
+        const auto finish = [&] {
+            if (!now.empty()) lines.push_back(now);
+            now.clear();
+        };
+        while (!name.empty()) {
+            const std::string_view word = name.substr(0, name.find(' '));
+            name.remove_prefix(std::min(word.size() + 1, name.size()));
+            if (!now.empty() && now.size() + 1 + word.size() > width()) finish();
+            if (!now.empty()) now += ' ';
+            for (const char c : word) {
+                if (now.size() == width()) finish();
+                now += c;
+            }
+        }
+        finish();
+        if (!value.empty()) lines.push_back(value.substr(0, width()));
+    }
+};
+
+/// Draws rows of cells. Each row has the same number of bits.
+class box_drawing {
+  public:
+    explicit box_drawing(std::size_t row_bits) : row_bits_{row_bits} {
+        std::string tens, ones;
+        for (std::size_t bit = 0; bit < row_bits; ++bit) {
+            tens += bit % 10 == 0 ? static_cast<char>('0' + bit / 10) : ' ';
+            tens += ' ';
+            ones += static_cast<char>('0' + bit % 10);
+            ones += ' ';
+        }
+        tens.erase(tens.find_last_not_of(' ') + 1);
+        ones.pop_back();
+        text_ += ' ' + tens + "\n " + ones + '\n';
+    }
+    void row(const std::vector<box_cell>& cells) {
+        std::vector<bool> edges(row_bits_ + 1);
+        edges[0] = true;
+        for (const box_cell& each : cells) edges[each.first + each.count] = true;
+        rule(edges);
+        std::size_t height = 1;
+        for (const box_cell& each : cells) height = std::max(height, each.lines.size());
+        for (std::size_t i = 0; i < height; ++i) {
+            text_ += "│";
+            for (const box_cell& each : cells) {
+                // The value stands in the last line of each cell of the row, the name from the first line on.
+                std::string part;
+                if (!each.lines.empty() && i + 1 == height)
+                    part = each.lines.back();
+                else if (i + 1 < each.lines.size())
+                    part = each.lines[i];
+                const std::size_t space = each.width() - std::min(part.size(), each.width());
+                text_ += std::string(space / 2, ' ') + part + std::string(space - space / 2, ' ');
+                text_ += "│";
+            }
+            text_ += '\n';
+        }
+        above_ = edges;
+    }
+    std::string finish() {
+        rule(std::vector<bool>(row_bits_ + 1), true);
+        return std::move(text_);
+    }
+
+  private:
+    void rule(const std::vector<bool>& below, bool is_last = false) {
+        const bool is_first = above_.empty();
+        std::size_t last = row_bits_;  // a last row may be shorter
+        while (last > 0 && !below[last] && (is_first || !above_[last])) --last;
+        for (std::size_t bit = 0; bit <= last; ++bit) {
+            const bool up = !is_first && above_[bit], down = !is_last && below[bit];
+            if (bit == 0)
+                text_ += is_first ? "┌" : is_last ? "└" : "├";
+            else if (bit == last)
+                text_ += !up ? "┐" : down ? "┤" : "┘";
+            else
+                text_ += up ? (down ? "┼" : "┴") : down ? "┬" : "─";
+            if (bit < last) text_ += "─";
+        }
+        text_ += '\n';
+    }
+    std::size_t row_bits_;
+    std::string text_;
+    std::vector<bool> above_;
+};
+
+}  // namespace detail
+
+inline std::string summary(const frame_view& frame) {
+    detail::line all;
+    if (const auto ip = frame.ipv4())
+        all.add(ip->source().to_string(), " → ", ip->destination().to_string(), " ");
+    else if (const auto ip6 = frame.ipv6())
+        all.add(ip6->source().to_string(), " → ", ip6->destination().to_string(), " ");
+    else if (const auto ethernet = frame.ethernet())
+        all.add(ethernet->source().to_string(), " → ", ethernet->destination().to_string(), " ");
+    detail::add_protocol(all, frame);
+    if (frame.failure()) all.add(all.text.ends_with(' ') ? "[" : " [", frame.failure().message(), "]");
+    if (all.text.ends_with(' ')) all.text.pop_back();
+    return all.text;
+}
+
+inline std::string tree(const frame_view& frame) {
+    detail::line all;
+    all.add("Frame, ", frame.bytes().size(), " bytes");
+    if (frame.is_cut_short()) all.add(" of ", frame.size_on_the_wire(), " on the wire");
+    all.add("\n");
+    std::optional<layer> header;
+    for (const field& each : all_fields) {
+        if (each.header == layer::payload) continue;
+        const auto text = text_of(frame, each);
+        if (!text) continue;
+        if (each.header != header) {
+            header = each.header;
+            all.add(to_string(*header), ", ", detail::header_size(frame, *header), " bytes from byte ",
+                    *place_of(frame, *header), "\n");
+        }
+        all.add("    ", each.name, ": ", detail::explained(frame, each, *text), "\n");
+    }
+    if (!frame.payload().empty())
+        all.add("Payload, ", frame.payload().size(), " bytes from byte ", frame.payload_offset(), ", ended by ",
+                to_string(frame.payload_ended_by()), "\n");
+    if (!frame.trailer().empty()) all.add("Trailer, ", frame.trailer().size(), " bytes\n");
+    if (frame.failure()) all.add("Failure: ", frame.failure().message(), "\n");
+    return all.text;
+}
+
+inline std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked) {
+    constexpr std::string_view digits = netnotes::detail::hexadecimal_digits;
+    const std::size_t first = marked ? marked->first_byte() : bytes.size();
+    const std::size_t last = marked ? first + marked->byte_count() : bytes.size();  // behind the marked bytes
+    std::string text;
+    for (std::size_t row = 0; row < bytes.size(); row += 16) {
+        for (unsigned shift = 16; shift > 0; shift -= 4) text += digits[row >> (shift - 4) & 15];
+        text += ' ';
+        for (std::size_t at = row; at <= row + 16; ++at) {
+            const bool is_marked = at >= first && at<last, was_marked = at> row && at - 1 >= first && at - 1 < last;
+            const bool is_in_row = at < row + 16 && at < bytes.size();
+            text += is_marked && !was_marked && is_in_row ? '[' : was_marked && !(is_marked && is_in_row) ? ']' : ' ';
+            if (at == row + 16) break;
+            const auto value = at < bytes.size() ? std::to_integer<unsigned>(bytes[at]) : 0u;
+            text += at < bytes.size() ? digits[value >> 4] : ' ';
+            text += at < bytes.size() ? digits[value & 15] : ' ';
+        }
+        text += ' ';
+        for (std::size_t at = row; at < std::min(row + 16, bytes.size()); ++at) {
+            const auto value = std::to_integer<unsigned>(bytes[at]);
+            text += value >= ' ' && value <= '~' ? static_cast<char>(value) : '.';
+        }
+        text += '\n';
+    }
+    return text;
+}
+
+inline std::string box(const frame_view& frame, layer header) {
+    const auto start = place_of(frame, header);
+    if (!start || detail::header_size(frame, header) == 0) return {};
+    const std::size_t row_bits = header == layer::ethernet ? 48 : 32;
+    const std::size_t end = detail::header_size(frame, header) * 8;
+    struct part {
+        std::size_t first, count;
+        std::string_view name;
+        std::string value;
+    };
+    std::vector<part> parts;
+    std::size_t at = 0;
+    const auto fill = [&](std::size_t to) {  // bits without a name: reserved, or options
+        if (to <= at) return;
+        const bool is_option = to == end && to - at >= 32 && (header == layer::tcp || header == layer::ipv4);
+        parts.push_back({at, to - at, is_option ? "options" : "", ""});
+        at = to;
+    };
+    for (const field& each : all_fields) {
+        const auto place = each.header == header ? place_of(frame, each) : std::nullopt;
+        if (!place || place->first_bit < *start * 8 + at || place->first_bit + place->bit_count > *start * 8 + end)
+            continue;
+        if (each.locate != nullptr && header == layer::tcp) continue;  // options have no fixed place
+        fill(place->first_bit - *start * 8);
+        // The box has the number that stands in the header: words, not bytes.
+        parts.push_back(
+            {at, each.bit_count, each.name,
+             each.format == field_format::words ? std::to_string(*value_of(frame, each)) : *text_of(frame, each)});
+        at += each.bit_count;
+    }
+    fill(end);
+    detail::box_drawing drawing{row_bits};
+    std::vector<detail::box_cell> row;
+    for (const part& each : parts) {
+        std::size_t first = each.first, count = each.count;
+        bool is_continued = false;
+        while (count > 0) {
+            const std::size_t in_row = first % row_bits;
+            // Several whole rows become one high cell.
+            const bool is_high = in_row == 0 && count > row_bits;
+            const std::size_t bits = is_high ? row_bits : std::min(count, row_bits - in_row);
+            const std::size_t taken = is_high ? count / row_bits * row_bits : bits;
+            detail::box_cell cell{in_row, bits, {}};
+            if (is_continued)
+                cell.put("...", "");
+            else
+                cell.put(each.name, each.value);
+            row.push_back(cell);
+            if (in_row + bits == row_bits || first + taken == end) {
+                drawing.row(row);
+                row.clear();
+            }
+            first += taken;
+            count -= taken;
+            is_continued = true;
+        }
+    }
+    return drawing.finish();
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_PRINT_HPP
+
+
+
+namespace netnotes::lan {
+
+namespace detail {
+/// Appends blanks up to a width, which counts characters of UTF-8, and two more.
+inline void pad(std::string& text, std::size_t begin, std::size_t width) {
+    std::size_t columns = 0;
+    for (std::size_t i = begin; i < text.size(); ++i) columns += (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;
+    if (columns < width) text.append(width - columns, ' ');
+    text += "  ";
+}
+/// Aligns the columns of a table. The last column is not filled up.
+inline std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+    std::vector<std::size_t> widths;
+    const auto width_of = [](std::string_view text) {
+        return static_cast<std::size_t>(std::count_if(
+            text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+    };
+    for (const auto& row : rows)
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            if (i == widths.size()) widths.push_back(0);
+            widths[i] = std::max(widths[i], width_of(row[i]));
+        }
+    std::string text;
+    for (const auto& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            const std::size_t begin = line.size();
+            line += row[i];
+            if (i + 1 < row.size()) pad(line, begin, widths[i]);
+        }
+        while (line.ends_with(' ')) line.pop_back();
+        text += line + "\n";
+    }
+    return text;
+}
+inline std::string way_of(const passage& which) { return which.sender().name() + " \u2192 " + which.receiver().name(); }
+/// Says what is in a frame, in a few words: `ARP: where is 10.0.1.3?`, `ICMP echo request 10.0.1.2 → 10.0.1.3`.
+inline std::string contents_of(const frame& which) {
+    const packet::frame_view view = packet::dissect(which.bytes());
+    if (const auto arp = view.arp()) {
+        if (arp->is_announcement()) return "ARP: I have " + arp->sender_protocol_address().to_string();
+        if (arp->operation() == packet::arp_operation::request)
+            return "ARP: where is " + arp->target_protocol_address().to_string() + "? tell " +
+                   arp->sender_protocol_address().to_string();
+        return "ARP: " + arp->sender_protocol_address().to_string() + " is at " +
+               arp->sender_hardware_address().to_string();
+    }
+    const auto ip = view.ipv4();
+    if (!ip) return packet::summary(view);
+    std::string text = packet::summary(view);
+    text += " ttl=" + std::to_string(ip->time_to_live());
+    return text;
+}
+}  // namespace detail
+
+/// Returns a frame's passage in one line: time, way, contents, and the fate of a frame that did not simply arrive.
+[[nodiscard]] inline std::string hop_line(const passage& which) {
+    std::string text = time_text(which.sent) + "  " + detail::way_of(which) + "  " + detail::contents_of(which.frame);
+    if (which.fate != fate::delivered) text += netnotes::detail::joined("  [", to_string(which.fate), "]");
+    return text;
+}
+
+/// Returns a line for each passage, in columns.
+[[nodiscard]] inline std::string hops(std::span<const passage> passages) {
+    std::vector<std::vector<std::string>> rows;
+    for (const passage& each : passages) {
+        std::string what = detail::contents_of(each.frame);
+        if (each.fate != fate::delivered) what += netnotes::detail::joined("  [", to_string(each.fate), "]");
+        rows.push_back({time_text(each.sent), detail::way_of(each), what});
+    }
+    return detail::aligned(rows);
+}
+
+/// Returns a table of frames and hosts. A cell says `sent`, or `for me` for a frame to this host or to all hosts. It says
+/// `ignored` for a frame to another host, and `-` if the frame never came. Frames that a device repeats on several cables make
+/// one line. Hubs and switches have no column.
+[[nodiscard]] inline std::string witnesses(const network& net, std::span<const passage> passages) {
+    std::vector<const node*> hosts;
+    for (const auto& each : net.nodes())
+        if (each->kind() != "hub" && each->kind() != "switch") hosts.push_back(each.get());
+    struct line {
+        const std::byte* bytes;  // copies of a frame share their bytes
+        std::vector<std::string> cells;
+    };
+    std::vector<line> lines;
+    const auto column = [&](const node& which) {
+        return static_cast<std::size_t>(std::find(hosts.begin(), hosts.end(), &which) - hosts.begin());
+    };
+    for (const passage& each : passages) {
+        const std::byte* const bytes = each.frame.bytes().data();
+        auto found =
+            std::find_if(lines.rbegin(), lines.rend(), [&](const line& known) { return known.bytes == bytes; });
+        if (found == lines.rend()) {
+            lines.push_back({bytes, std::vector<std::string>(hosts.size() + 1, "-")});
+            lines.back().cells.back() = detail::contents_of(each.frame);
+            found = lines.rbegin();
+        }
+        if (const auto i = column(each.sender()); i < hosts.size()) found->cells[i] = "sent";
+        const auto i = column(each.receiver());
+        if (i >= hosts.size() || !arrives(each.fate)) continue;
+        packet::packet_failure why;
+        const auto header = packet::ethernet_view::parse(each.frame.bytes(), why);
+        const bool is_for_it =
+            header && (header->destination().is_multicast() ||
+                       header->destination() == hosts[i]->port_address(each.wire->port_at(1 - each.from)));
+        found->cells[i] = is_for_it ? "for me" : "ignored";
+    }
+    std::vector<std::vector<std::string>> rows{{}};
+    for (const node* each : hosts) rows[0].push_back(each->name());
+    rows[0].push_back("frame");
+    for (line& each : lines) rows.push_back(std::move(each.cells));
+    return detail::aligned(rows);
+}
+
+/// Returns a table of the IP packets: the pair of hardware addresses and the pair of IP addresses on each cable, with the time to
+/// live and the header's checksum.
+[[nodiscard]] inline std::string addresses(std::span<const passage> passages) {
+    std::vector<std::vector<std::string>> rows{{"way", "hardware addresses", "IP addresses", "ttl", "checksum", ""}};
+    for (const passage& each : passages) {
+        const packet::frame_view view = packet::dissect(each.frame.bytes());
+        const auto ethernet = view.ethernet();
+        const auto ip = view.ipv4();
+        if (!ethernet || !ip) continue;
+        std::string checksum = "0x";
+        for (unsigned shift = 16; shift > 0; shift -= 4)
+            checksum += netnotes::detail::hexadecimal_digits[ip->header_checksum() >> (shift - 4) & 0xf];
+        checksum += ip->header_checksum_state() == packet::checksum_state::good ? " right" : " wrong";
+        std::string what;
+        if (const auto icmp = view.icmp()) what = std::string{to_string(icmp->type())};
+        if (const auto udp = view.udp())
+            what = "UDP " + std::to_string(udp->source_port()) + " \u2192 " + std::to_string(udp->destination_port());
+        if (const auto tcp = view.tcp())
+            what = "TCP " + std::to_string(tcp->source_port()) + " \u2192 " + std::to_string(tcp->destination_port());
+        rows.push_back({detail::way_of(each),
+                        ethernet->source().to_string() + " \u2192 " + ethernet->destination().to_string(),
+                        ip->source().to_string() + " \u2192 " + ip->destination().to_string(),
+                        std::to_string(ip->time_to_live()), checksum, what});
+    }
+    return detail::aligned(rows);
+}
+
+/// Returns the tables of all nodes that have one, each below the node's name.
+[[nodiscard]] inline std::string all_tables(const network& net) {
+    std::string text;
+    for (const auto& each : net.nodes()) {
+        const std::string table = each->tables();
+        if (!table.empty()) text += netnotes::detail::joined(each->kind(), " ", each->name(), "\n", table, "\n");
+    }
+    return text;
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_PRINT_HPP
+
+
+
+
 
 // netnotes/lan/tcp_congestion.hpp: how much may be under way
 // SPDX-License-Identifier: MIT
@@ -33385,945 +36556,6 @@ class capture_reader {
 #endif  // NETNOTES_PACKET_CAPTURE_HPP
 
 
-// netnotes/packet/dns.hpp: messages of the Domain Name System
-// SPDX-License-Identifier: MIT
-//
-// A message is a header, the questions, and three lists of records. A response repeats the question:
-//
-//        ┌────────┬──────────────────┬───────────┬─────────┬───────────┬────────────┐
-//        │   id   │ flags            │ questions │ answers │ authority │ additional │   16 bits each
-//        ├────────┴──────────────────┴───────────┴─────────┴───────────┴────────────┤
-//        │ www.example.com  A  IN                                                   │   question
-//        │ www.example.com  A  IN  300 s  4 bytes: 192.0.2.1                        │   record: name, type, class,
-//        │ …                                                                        │   seconds to live, data
-//        └──────────────────────────────────────────────────────────────────────────┘
-//
-// The view checks the header when it is made. Questions and records are read while you iterate, because a name may have
-// any size. A list ends before a record that cannot be read; check() reads the whole message and says why.
-//
-//        packet::packet_failure why;
-//        if (const auto message = packet::dns_view::parse(datagram, why))
-//            for (const packet::dns_record& record : message->answers())
-//                if (const auto address = record.address()) std::cout << *address;
-//
-// Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
-// read. Nothing here allocates or throws.
-//
-// On this page:  dns_type, dns_class … · dns_header · dns_question · dns_record and its data · dns_view
-// Source:        RFC 1035 §4, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 6891 (OPT)
-// The notes:     DNS (N61, N62); example 36
-
-#ifndef NETNOTES_PACKET_DNS_HPP
-#define NETNOTES_PACKET_DNS_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
-#include <span>
-#include <string_view>
-
-
-
-// netnotes/packet/dns_name.hpp: names of DNS, as text and as they travel
-// SPDX-License-Identifier: MIT
-//
-// A name is a list of labels. On the wire each label follows its length, and the root, which has no label, ends it:
-//
-//        www.example.com     3 w w w  7 e x a m p l e  3 c o m  0
-//
-// A message names the same things again and again. So a name may end with a *pointer* instead: two bytes whose upper two
-// bits are set, and whose other 14 bits are a place in the message. There the name goes on.
-//
-//        at 12     7 e x a m p l e  3 c o m  0
-//        at 40     3 w w w  c0 0c                      www.example.com once more, in 6 bytes
-//
-// A hostile pointer points to itself, or two point to each other, and a careless reader never ends. Two rules end it. A
-// pointer must point before the labels that led to it. A whole name has at most 255 bytes. A third rule bounds the
-// time: a name has at most 128 pointers. Otherwise 64 KiB could hold thousands of names, each with 8,000 pointers in a
-// row. A lower bound would be too strict: a name may have 127 labels, each behind a pointer.
-//
-// Upper and lower case are equal in comparisons, but a name keeps its letters as they came (RFC 4343). A label may hold
-// any byte. In text a dot within a label is written `\.`, and a byte that is not a visible character `\000` to `\255`.
-//
-// On this page:  dns_name_view · dns_name
-// Source:        RFC 1035 §3.1, §4.1.4, §5.1
-// The notes:     DNS (N61, N62); example 36
-
-#ifndef NETNOTES_PACKET_DNS_NAME_HPP
-#define NETNOTES_PACKET_DNS_NAME_HPP
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <iosfwd>
-#include <iterator>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-
-
-
-
-
-namespace netnotes::packet {
-
-/// A name within a message, or within a dns_name. It points to the bytes, which must stay and must not change. It was
-/// checked when it was made, so reading it cannot fail. Nothing here allocates but to_string().
-class dns_name_view {
-  public:
-    static constexpr std::size_t max_size = 255;       ///< bytes of a name without pointers, its final 0 included
-    static constexpr std::size_t max_label_size = 63;  ///< bytes
-    static constexpr std::size_t max_pointers = 128;   ///< parse() refuses a name with more
-
-    /// Creates the root, a name without labels.
-    constexpr dns_name_view() noexcept = default;
-    /// Reads the name that begins at byte `at` of the message. On success `at` is the place behind the name. Otherwise
-    /// returns nullopt; `why` then says where the name is cut short or malformed.
-    static constexpr std::optional<dns_name_view> parse(std::span<const std::byte> message, std::size_t& at,
-                                                        packet_failure& why) noexcept;
-
-    /// The labels, from the left. Each is a span of 1 to 63 bytes.
-    class iterator {
-      public:
-        using value_type = std::span<const std::byte>;
-        using difference_type = std::ptrdiff_t;
-        constexpr iterator() noexcept = default;
-        constexpr std::span<const std::byte> operator*() const noexcept {
-            return message_.subspan(at_ + 1, detail::load_8(message_.data() + at_));
-        }
-        constexpr iterator& operator++() noexcept {
-            at_ += 1u + detail::load_8(message_.data() + at_);
-            return follow(), *this;
-        }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
-            return a.at_ == b.at_ && a.message_.data() == b.message_.data();
-        }
-        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
-            return a.message_.empty() || a.message_[a.at_] == std::byte{0};
-        }
-
-      private:
-        friend dns_name_view;
-        constexpr iterator(std::span<const std::byte> message, std::size_t at) noexcept : message_{message}, at_{at} {
-            if (!message.empty()) follow();
-        }
-        constexpr void follow() noexcept {
-            while (detail::load_8(message_.data() + at_) >= 0xc0)
-                at_ = detail::load_16(message_.data() + at_) & 0x3fffu;
-        }
-        std::span<const std::byte> message_;
-        std::size_t at_ = 0;
-    };
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {message_, at_}; }
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
-
-    [[nodiscard]] constexpr bool is_root() const noexcept { return begin() == end(); }
-    /// Returns how many bytes the name has without pointers, from 1 to 255.
-    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
-    /// Returns `www.example.com`, without a dot at the end, and `.` for the root. The text is safe for a terminal.
-    [[nodiscard]] std::string to_string() const;
-
-    /// Returns true if the labels are equal; the case of the letters A to Z does not count.
-    friend constexpr bool operator==(const dns_name_view& a, const dns_name_view& b) noexcept {
-        return a.size_ == b.size_ && have_equal_labels(a.begin(), b.begin());
-    }
-    /// Returns a hash; equal names have equal hashes.
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
-        std::uint64_t value = size_;
-        for (const auto label : *this)
-            for (const std::byte byte : label) value = netnotes::detail::mix(value ^ lower(byte)) + label.size();
-        return value;
-    }
-    /// Returns true if the name is `zone` or lies below it: www.example.com is within example.com.
-    [[nodiscard]] constexpr bool is_within(const dns_name_view& zone) const noexcept {
-        std::size_t rest = size_;
-        for (iterator label = begin(); rest >= zone.size_; rest -= 1 + (*label++).size()) {
-            if (rest == zone.size_) return have_equal_labels(label, zone.begin());
-            if (label == end()) break;
-        }
-        return false;
-    }
-
-  private:
-    friend class dns_name;
-    friend class dns_builder;
-    constexpr dns_name_view(std::span<const std::byte> message, std::size_t at, std::size_t size) noexcept
-        : message_{message}, at_{at}, size_{size} {}
-    static constexpr unsigned lower(std::byte byte) noexcept {
-        const auto value = std::to_integer<unsigned>(byte);
-        return value >= 'A' && value <= 'Z' ? value + ('a' - 'A') : value;
-    }
-    static constexpr bool have_equal_labels(iterator a, iterator b) noexcept {
-        for (; a != std::default_sentinel && b != std::default_sentinel; ++a, ++b) {
-            if (a == b) return true;  // the rest is the same memory
-            const auto x = *a, y = *b;
-            if (!std::equal(x.begin(), x.end(), y.begin(), y.end(),
-                            [](std::byte c, std::byte d) { return lower(c) == lower(d); }))
-                return false;
-        }
-        return a == std::default_sentinel && b == std::default_sentinel;
-    }
-
-    std::span<const std::byte> message_;
-    std::size_t at_ = 0;
-    std::size_t size_ = 1;
-};
-
-/// A name that owns its bytes: a regular value of 256 bytes without allocation. It is used to build messages, to compare
-/// with names in messages, and as a key.
-///
-///     constexpr dns_name server{"www.example.com"};
-///     if (record.name == server) …
-class dns_name : public netnotes::detail::printable<dns_name> {
-  public:
-    static constexpr std::size_t text_capacity = 4 * dns_name_view::max_size;  ///< room that any name's text needs
-
-    /// Creates the root.
-    constexpr dns_name() noexcept = default;
-    /// Reads `www.example.com`, with or without a dot at its end; "." is the root. `\.` is a dot within a label, `\\` a
-    /// backslash, and `\032` the byte of that decimal number. Throws parse_error.
-    constexpr explicit dns_name(std::string_view text) {
-        parse_failure why;
-        const auto read = parse(text, why);
-        if (!read) throw parse_error{"DNS name", text, why};
-        *this = *read;
-    }
-    /// Copies a name out of a message.
-    constexpr explicit dns_name(const dns_name_view& name) noexcept {
-        std::size_t at = 0;
-        for (const auto label : name) {
-            bytes_[at++] = static_cast<std::byte>(label.size());
-            for (const std::byte byte : label) bytes_[at++] = byte;
-        }
-        bytes_[at] = std::byte{0};
-        size_ = static_cast<std::uint8_t>(at + 1);
-    }
-    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
-    static constexpr std::optional<dns_name> parse(std::string_view text, parse_failure& why) noexcept;
-    static constexpr std::optional<dns_name> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    /// Returns the name as it travels, without pointers. It is valid as long as this object.
-    [[nodiscard]] constexpr std::span<const std::byte> wire() const noexcept { return {bytes_.data(), size_}; }
-    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
-    [[nodiscard]] constexpr bool is_root() const noexcept { return size_ == 1; }
-    /// Every function that takes a name of a message takes this name, too. The view is valid as long as this object.
-    constexpr operator dns_name_view() const noexcept { return {wire(), 0, size_}; }
-
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return dns_name_view{*this}.hash(); }
-    constexpr char* write(char* out) const noexcept;
-    friend constexpr bool operator==(const dns_name& a, const dns_name& b) noexcept {
-        return dns_name_view{a} == dns_name_view{b};
-    }
-    friend constexpr bool operator==(const dns_name& a, const dns_name_view& b) noexcept {
-        return dns_name_view{a} == b;
-    }
-
-  private:
-    std::array<std::byte, dns_name_view::max_size> bytes_{};
-    std::uint8_t size_ = 1;
-};
-
-// ---- Reading and writing -------------------------------------------------------------------------------
-
-constexpr std::optional<dns_name_view> dns_name_view::parse(std::span<const std::byte> message, std::size_t& at,
-                                                            packet_failure& why) noexcept {
-    std::size_t size = 1, place = at;
-    std::size_t end = 0;     // behind the name; 0 until a pointer was followed
-    std::size_t limit = at;  // what a pointer must point before
-    std::size_t pointers = 0;
-    for (;;) {
-        if (place >= message.size()) return why = packet_failure::cut_short(layer::dns, place, 0, 1), std::nullopt;
-        const unsigned length = detail::load_8(message.data() + place);
-        if (length == 0) break;
-        if (length >= 0xc0) {
-            if (message.size() - place < 2)
-                return why = packet_failure::cut_short(layer::dns, place, 1, 2), std::nullopt;
-            const unsigned target = detail::load_16(message.data() + place) & 0x3fffu;
-            if (target >= limit)
-                return why = packet_failure{layer::dns, place, "pointer to byte %, not before byte #", target,
-                                            static_cast<std::uint32_t>(limit)},
-                       std::nullopt;
-            if (++pointers > max_pointers)
-                return why = packet_failure{layer::dns, place, "the name has more than # pointers", 0, max_pointers},
-                       std::nullopt;
-            if (end == 0) end = place + 2;
-            place = limit = target;
-            continue;
-        }
-        if (length > max_label_size)
-            return why = packet_failure{layer::dns, place, "label type is %, which is unknown", length >> 6},
-                   std::nullopt;
-        if (message.size() - place - 1 < length)
-            return why = packet_failure::cut_short(layer::dns, place, message.size() - place, length + 1), std::nullopt;
-        size += length + 1;
-        if (size > max_size)
-            return why = packet_failure{layer::dns, place, "the name has more than # bytes", 0, max_size}, std::nullopt;
-        place += length + 1;
-    }
-    const dns_name_view found{message, at, size};
-    at = end != 0 ? end : place + 1;
-    return found;
-}
-
-constexpr std::optional<dns_name> dns_name::parse(std::string_view text, parse_failure& why) noexcept {
-    dns_name read;
-    if (text == ".") return read;
-    const auto refuse = [&](std::string_view pattern, std::size_t position, std::uint32_t item = 0,
-                            std::uint32_t value = 0) {
-        why = parse_failure{pattern, position, item, value};
-        return std::nullopt;
-    };
-    if (text.empty()) return refuse("the name is empty", 0);
-    std::size_t length_at = 0, at = 1;  // of the label that is being read, and of its next byte
-    std::uint32_t label = 1;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const std::size_t start = i;
-        auto byte = static_cast<unsigned char>(text[i]);
-        if (byte == '.') {
-            if (at == length_at + 1) return refuse("label # is empty", i, label);
-            length_at = at++;
-            ++label;
-            continue;
-        }
-        if (byte == '\\') {
-            if (++i == text.size()) return refuse("nothing follows the backslash", start);
-            byte = static_cast<unsigned char>(text[i]);
-            if (byte >= '0' && byte <= '9') {
-                unsigned value = 0, digits = 0;
-                for (; digits < 3 && i < text.size() && text[i] >= '0' && text[i] <= '9'; ++digits, ++i)
-                    value = value * 10 + static_cast<unsigned>(text[i] - '0');
-                --i;
-                if (digits < 3) return refuse("three digits follow a backslash, or none", start);
-                if (value > 255) return refuse("the byte is %, above 255", start, 0, value);
-                byte = static_cast<unsigned char>(value);
-            }
-        }
-        const std::size_t length = at - length_at;  // with this byte
-        if (length > dns_name_view::max_label_size) return refuse("label # has more than 63 bytes", start, label);
-        if (at >= dns_name_view::max_size - 1) return refuse("the name has more than 255 bytes", start);
-        read.bytes_[at++] = static_cast<std::byte>(byte);
-        read.bytes_[length_at] = static_cast<std::byte>(length);
-    }
-    // Behind the last label, or behind a dot, comes the root.
-    const std::size_t end = at == length_at + 1 ? length_at : at;
-    read.bytes_[end] = std::byte{0};
-    read.size_ = static_cast<std::uint8_t>(end + 1);
-    return read;
-}
-
-constexpr char* dns_name::write(char* out) const noexcept {
-    if (is_root()) *out++ = '.';
-    bool is_first = true;
-    for (const auto label : dns_name_view{*this}) {
-        if (!is_first) *out++ = '.';
-        is_first = false;
-        for (const std::byte each : label) {
-            const auto byte = std::to_integer<unsigned>(each);
-            if (byte == '.' || byte == '\\') {
-                *out++ = '\\';
-            } else if (byte <= ' ' || byte > '~') {
-                *out++ = '\\';
-                *out++ = static_cast<char>('0' + byte / 100);
-                *out++ = static_cast<char>('0' + byte / 10 % 10);
-                *out++ = static_cast<char>('0' + byte % 10);
-                continue;
-            }
-            *out++ = static_cast<char>(byte);
-        }
-    }
-    return out;
-}
-
-inline std::string dns_name_view::to_string() const { return dns_name{*this}.to_string(); }
-
-/// Writes to_string() of the name to a stream, with the stream's width and fill.
-template <class Traits>
-std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const dns_name_view& name) {
-    return out << dns_name{name};
-}
-
-}  // namespace netnotes::packet
-
-template <>
-struct std::hash<netnotes::packet::dns_name> {
-    std::size_t operator()(const netnotes::packet::dns_name& name) const noexcept {
-        return static_cast<std::size_t>(name.hash());
-    }
-};
-
-#endif  // NETNOTES_PACKET_DNS_NAME_HPP
-
-
-
-namespace netnotes::packet {
-
-/// The port of DNS, of UDP and of TCP. Over TCP each message follows its size in two bytes (RFC 1035 §4.2.2).
-inline constexpr std::uint16_t dns_port = 53;
-/// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
-inline constexpr std::size_t dns_udp_size = 512;
-
-/// The type of a record, or what a question asks for (IANA, "Resource Record (RR) TYPEs").
-enum class dns_type : std::uint16_t {
-    a = 1,       ///< an IPv4 address
-    ns = 2,      ///< the name of a server that has authority
-    cname = 5,   ///< this name is an alias of another name
-    soa = 6,     ///< how a zone is maintained
-    ptr = 12,    ///< the name of an address
-    mx = 15,     ///< a host that takes mail for this name
-    txt = 16,    ///< texts
-    aaaa = 28,   ///< an IPv6 address
-    srv = 33,    ///< host and port of a service
-    dname = 39,  ///< an alias of everything below a name
-    opt = 41,    ///< no record, but more header
-    ds = 43,
-    rrsig = 46,
-    nsec = 47,
-    dnskey = 48,
-    svcb = 64,
-    https = 65,
-    ixfr = 251,
-    axfr = 252,
-    any = 255,  ///< in questions: every type
-    caa = 257,
-};
-/// Returns the type's name as zone files have it, such as `AAAA`, or "" for a number that this module does not name.
-[[nodiscard]] constexpr std::string_view to_string(dns_type type) noexcept;
-
-/// Internet, in practice.
-enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
-
-enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
-
-/// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
-enum class dns_response_code : std::uint16_t {
-    no_error = 0,
-    format_error = 1,
-    server_failure = 2,
-    name_error = 3,  ///< the name does not exist: NXDOMAIN
-    not_implemented = 4,
-    refused = 5,
-    bad_version = 16,
-};
-
-/// Which list of a message a record belongs to.
-enum class dns_section : std::uint8_t { answer, authority, additional };
-
-/// The first four bytes of a message, as values. The defaults make a query to a recursive server.
-struct dns_header {
-    std::uint16_t id = 0;
-    bool is_response = false;
-    dns_opcode opcode = dns_opcode::query;  ///< 4 bits
-    bool is_authoritative = false;
-    bool is_truncated = false;  ///< records are missing: ask again over TCP
-    bool is_recursion_desired = true;
-    bool is_recursion_available = false;
-    bool reserved = false;           ///< to be zero
-    bool is_authentic_data = false;  ///< RFC 4035 §3.2.3
-    bool is_checking_disabled = false;
-    dns_response_code response_code = dns_response_code::no_error;  ///< the lower 4 bits
-
-    /// Returns the 16 bits behind the id.
-    [[nodiscard]] constexpr std::uint16_t flags() const noexcept {
-        const auto bit = [](bool value, unsigned place) { return static_cast<unsigned>(value) << place; };
-        return static_cast<std::uint16_t>(
-            bit(is_response, 15) | (static_cast<unsigned>(opcode) & 15) << 11 | bit(is_authoritative, 10) |
-            bit(is_truncated, 9) | bit(is_recursion_desired, 8) | bit(is_recursion_available, 7) | bit(reserved, 6) |
-            bit(is_authentic_data, 5) | bit(is_checking_disabled, 4) | (static_cast<unsigned>(response_code) & 15));
-    }
-    [[nodiscard]] static constexpr dns_header from(std::uint16_t id, std::uint16_t flags) noexcept {
-        const auto bit = [&](unsigned place) { return (flags >> place & 1) != 0; };
-        return {.id = id,
-                .is_response = bit(15),
-                .opcode = static_cast<dns_opcode>(flags >> 11 & 15),
-                .is_authoritative = bit(10),
-                .is_truncated = bit(9),
-                .is_recursion_desired = bit(8),
-                .is_recursion_available = bit(7),
-                .reserved = bit(6),
-                .is_authentic_data = bit(5),
-                .is_checking_disabled = bit(4),
-                .response_code = static_cast<dns_response_code>(flags & 15)};
-    }
-    friend constexpr bool operator==(const dns_header&, const dns_header&) noexcept = default;
-};
-
-struct dns_question {
-    dns_name_view name{};
-    dns_type type{};
-    dns_class query_class{};
-};
-
-// ---- What records hold ---------------------------------------------------------------------------------
-
-/// MX (RFC 1035 §3.3.9): the host with the smallest preference is tried first.
-struct dns_mail_exchange {
-    std::uint16_t preference = 0;
-    dns_name_view exchange{};
-};
-/// SOA (RFC 1035 §3.3.13). All times are seconds.
-struct dns_start_of_authority {
-    dns_name_view primary_server{};
-    dns_name_view mailbox{};    ///< with a dot for the @: hostmaster.example.com
-    std::uint32_t serial = 0;   ///< grows with each change of the zone
-    std::uint32_t refresh = 0;  ///< after which a secondary server looks for a change
-    std::uint32_t retry = 0;
-    std::uint32_t expire = 0;
-    std::uint32_t minimum = 0;  ///< how long "this name does not exist" may be kept (RFC 2308)
-};
-/// SRV (RFC 2782): of equal priority, a host is chosen in proportion to its weight.
-struct dns_service {
-    std::uint16_t priority = 0;
-    std::uint16_t weight = 0;
-    std::uint16_t port = 0;
-    dns_name_view target{};  ///< the root if there is no such service
-};
-
-namespace detail {
-
-/// Items that follow each other in bytes that were checked before. `Item` has size_in() and from().
-template <class Item>
-class packed_list {
-  public:
-    class iterator {
-      public:
-        using value_type = typename Item::value_type;
-        using difference_type = std::ptrdiff_t;
-        constexpr iterator() noexcept = default;
-        constexpr explicit iterator(std::span<const std::byte> rest) noexcept : rest_{rest} {}
-        constexpr value_type operator*() const noexcept { return Item::from(rest_); }
-        constexpr iterator& operator++() noexcept { return rest_ = rest_.subspan(Item::size_in(rest_)), *this; }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
-            return a.rest_.data() == b.rest_.data() && a.rest_.size() == b.rest_.size();
-        }
-        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
-            return a.rest_.empty();
-        }
-
-      private:
-        std::span<const std::byte> rest_;
-    };
-    constexpr packed_list() noexcept = default;
-    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
-    [[nodiscard]] constexpr bool empty() const noexcept { return bytes_.empty(); }
-    /// Returns nullopt if the last item does not end with the bytes.
-    static constexpr std::optional<packed_list> check(std::span<const std::byte> bytes) noexcept {
-        packed_list list;
-        list.bytes_ = bytes;
-        while (!bytes.empty()) {
-            const std::size_t size = Item::size_in(bytes);
-            if (size > bytes.size()) return std::nullopt;
-            bytes = bytes.subspan(size);
-        }
-        return list;
-    }
-
-  private:
-    std::span<const std::byte> bytes_;
-};
-
-struct character_string {
-    using value_type = std::span<const std::byte>;
-    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
-        return 1u + load_8(bytes.data());
-    }
-    static constexpr value_type from(std::span<const std::byte> bytes) noexcept {
-        return bytes.subspan(1, load_8(bytes.data()));
-    }
-};
-
-}  // namespace detail
-
-/// An option of an OPT record (RFC 6891 §6.1.2), for example a cookie (10).
-struct dns_option {
-    std::uint16_t code = 0;
-    std::span<const std::byte> value{};
-
-    using value_type = dns_option;
-    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
-        return bytes.size() < 4 ? 4 : 4u + detail::load_16(bytes.data() + 2);
-    }
-    static constexpr dns_option from(std::span<const std::byte> bytes) noexcept {
-        return {detail::load_16(bytes.data()), bytes.subspan(4, size_in(bytes) - 4)};
-    }
-};
-/// The texts of a TXT record, each of 0 to 255 bytes. They may hold any bytes.
-using dns_texts = detail::packed_list<detail::character_string>;
-using dns_options = detail::packed_list<dns_option>;
-
-/// OPT (RFC 6891): more header, in the place of a record. Type and class have another meaning there.
-struct dns_extension {
-    std::uint16_t udp_payload_size = 1232;  ///< bytes that the sender can receive
-    std::uint8_t response_code_high = 0;    ///< the upper 8 of 12 bits
-    std::uint8_t version = 0;
-    bool is_dnssec_ok = false;  ///< the sender wants signatures (RFC 3225)
-    dns_options options{};
-};
-
-/// A record of a message. It points into the message, which must outlive it.
-class dns_record {
-  public:
-    dns_name_view name{};
-    dns_type type{};
-    dns_class record_class{};
-    std::uint32_t time_to_live = 0;  ///< seconds for which the record may be kept
-    dns_section section{};
-    std::span<const std::byte> data{};  ///< as it stands in the message: names in it may have pointers to elsewhere
-    std::size_t offset = 0;             ///< where the record begins in the message
-
-    /// Returns the address of an A or AAAA record.
-    [[nodiscard]] constexpr std::optional<ip_address> address() const noexcept;
-    /// Returns the name that an NS, CNAME, PTR or DNAME record holds.
-    [[nodiscard]] constexpr std::optional<dns_name_view> target() const noexcept;
-    [[nodiscard]] constexpr std::optional<dns_mail_exchange> mail_exchange() const noexcept;
-    /// Returns the texts of a TXT record, and an empty list for another type or if the data cannot be read.
-    [[nodiscard]] constexpr dns_texts texts() const noexcept;
-    [[nodiscard]] constexpr std::optional<dns_start_of_authority> start_of_authority() const noexcept;
-    [[nodiscard]] constexpr std::optional<dns_service> service() const noexcept;
-    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
-
-    /// Returns why an accessor cannot read the data. The result converts to false if the data are right, and for a type
-    /// without an accessor.
-    [[nodiscard]] constexpr packet_failure check() const noexcept;
-
-  private:
-    friend class dns_view;
-    std::span<const std::byte> message_{};
-    [[nodiscard]] constexpr std::size_t data_at() const noexcept {
-        return static_cast<std::size_t>(data.data() - message_.data());
-    }
-    /// Reads `count` names, the last of which ends `behind` bytes before the data's end.
-    template <std::size_t Count>
-    constexpr std::optional<std::array<dns_name_view, Count>> names(std::size_t front, std::size_t behind,
-                                                                    packet_failure& why) const noexcept;
-    constexpr bool is_named() const noexcept {
-        return type == dns_type::ns || type == dns_type::cname || type == dns_type::ptr || type == dns_type::dname;
-    }
-};
-
-// ---- The view ------------------------------------------------------------------------------------------
-
-/// A message, read from bytes that must outlive it. Over TCP leave the two bytes of the size away.
-class dns_view {
-  public:
-    static constexpr std::size_t header_size = 12;
-
-    /// Checks that the header is there. Otherwise returns nullopt, and `why` is cut short.
-    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message, packet_failure& why) noexcept {
-        if (message.size() < header_size)
-            return why = packet_failure::cut_short(layer::dns, 0, message.size(), header_size), std::nullopt;
-        return dns_view{message};
-    }
-    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message) noexcept {
-        packet_failure why;
-        return parse(message, why);
-    }
-
-    [[nodiscard]] constexpr std::uint16_t id() const noexcept { return word(0); }
-    [[nodiscard]] constexpr std::uint16_t flags() const noexcept { return word(2); }
-    [[nodiscard]] constexpr dns_header header() const noexcept { return dns_header::from(id(), flags()); }
-    // How many items the header announces. A list may have fewer, if the message cannot be read.
-    [[nodiscard]] constexpr std::uint16_t question_count() const noexcept { return word(4); }
-    [[nodiscard]] constexpr std::uint16_t answer_count() const noexcept { return word(6); }
-    [[nodiscard]] constexpr std::uint16_t authority_count() const noexcept { return word(8); }
-    [[nodiscard]] constexpr std::uint16_t additional_count() const noexcept { return word(10); }
-    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return message_; }
-
-    template <class Item>
-    class list;
-    [[nodiscard]] constexpr list<dns_question> questions() const noexcept;
-    /// Returns the records of all three lists; dns_record::section tells them apart.
-    [[nodiscard]] constexpr list<dns_record> records() const noexcept;
-    [[nodiscard]] constexpr list<dns_record> answers() const noexcept;
-    [[nodiscard]] constexpr list<dns_record> authorities() const noexcept;
-    [[nodiscard]] constexpr list<dns_record> additionals() const noexcept;
-    /// Returns the first OPT record's content, or nullopt.
-    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
-
-    /// Reads every question and record, and the data of each type that has an accessor. Returns the first failure, or
-    /// an object that converts to false. Bytes behind the last record are no failure.
-    [[nodiscard]] constexpr packet_failure check() const noexcept;
-
-  private:
-    constexpr explicit dns_view(std::span<const std::byte> message) noexcept : message_{message} {}
-    [[nodiscard]] constexpr std::uint16_t word(std::size_t at) const noexcept {
-        return detail::load_16(message_.data() + at);
-    }
-    constexpr bool read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept;
-    constexpr bool read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept;
-    [[nodiscard]] constexpr dns_section section_of(std::size_t index) const noexcept {
-        return index < answer_count()                       ? dns_section::answer
-               : index < answer_count() + authority_count() ? dns_section::authority
-                                                            : dns_section::additional;
-    }
-    [[nodiscard]] constexpr std::size_t record_count() const noexcept {
-        return std::size_t{answer_count()} + authority_count() + additional_count();
-    }
-    [[nodiscard]] constexpr list<dns_record> records(std::size_t first, std::size_t count) const noexcept;
-
-    std::span<const std::byte> message_;
-};
-
-/// Questions or records, read one after the other while you iterate. The list ends before an item that cannot be read.
-template <class Item>
-class dns_view::list {
-  public:
-    class iterator {
-      public:
-        using value_type = Item;
-        using difference_type = std::ptrdiff_t;
-        constexpr iterator() noexcept = default;
-        constexpr const Item& operator*() const noexcept { return now_; }
-        constexpr const Item* operator->() const noexcept { return &now_; }
-        constexpr iterator& operator++() noexcept { return read(), *this; }
-        constexpr void operator++(int) noexcept { read(); }
-        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.ended_; }
-
-      private:
-        friend list;
-        constexpr iterator(const list& whole, std::size_t at) noexcept
-            : message_{whole.message_}, at_{at}, index_{whole.first_}, last_{whole.first_ + whole.count_} {
-            read();
-        }
-        constexpr void read() noexcept {
-            packet_failure why;
-            ended_ = index_ == last_ || !message_.read(now_, at_, why);
-            if constexpr (requires { now_.section; })
-                if (!ended_) now_.section = message_.section_of(index_);
-            ++index_;
-        }
-        dns_view message_{std::span<const std::byte>{}};
-        std::size_t at_ = 0, index_ = 0, last_ = 0;
-        Item now_;
-        bool ended_ = true;
-    };
-    /// Skips what comes before the list, which takes the more time the longer that is.
-    [[nodiscard]] constexpr iterator begin() const noexcept;
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
-
-  private:
-    friend dns_view;
-    constexpr list(const dns_view& message, std::size_t first, std::size_t count) noexcept
-        : message_{message}, first_{first}, count_{count} {}
-    dns_view message_;
-    std::size_t first_, count_;  // of questions, or of the records of all lists
-};
-
-// ---- Reading -------------------------------------------------------------------------------------------
-
-constexpr bool dns_view::read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept {
-    const auto name = dns_name_view::parse(message_, at, why);
-    if (!name) return false;
-    if (message_.size() - at < 4)
-        return why = packet_failure::cut_short(layer::dns, at, message_.size() - at, 4), false;
-    to = {*name, static_cast<dns_type>(word(at)), static_cast<dns_class>(word(at + 2))};
-    at += 4;
-    return true;
-}
-
-constexpr bool dns_view::read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept {
-    const std::size_t start = at;
-    const auto name = dns_name_view::parse(message_, at, why);
-    if (!name) return false;
-    const std::size_t rest = message_.size() - at;
-    if (rest < 10) return why = packet_failure::cut_short(layer::dns, at, rest, 10), false;
-    const std::size_t size = word(at + 8);
-    if (size > rest - 10) return why = packet_failure::cut_short(layer::dns, at + 10, rest - 10, size), false;
-    to.name = *name;
-    to.type = static_cast<dns_type>(word(at));
-    to.record_class = static_cast<dns_class>(word(at + 2));
-    to.time_to_live = detail::load_32(message_.data() + at + 4);
-    to.data = message_.subspan(at + 10, size);
-    to.offset = start;
-    to.message_ = message_;
-    at += 10 + size;
-    return true;
-}
-
-template <class Item>
-constexpr auto dns_view::list<Item>::begin() const noexcept -> iterator {
-    std::size_t at = header_size;
-    packet_failure why;
-    iterator nothing;
-    if constexpr (requires(Item item) { item.section; }) {
-        dns_question question;
-        for (std::size_t i = message_.question_count(); i > 0; --i)
-            if (!message_.read(question, at, why)) return nothing;
-        Item skipped;
-        for (std::size_t i = 0; i < first_; ++i)
-            if (!message_.read(skipped, at, why)) return nothing;
-    }
-    return iterator{*this, at};
-}
-
-constexpr dns_view::list<dns_question> dns_view::questions() const noexcept { return {*this, 0, question_count()}; }
-constexpr dns_view::list<dns_record> dns_view::records() const noexcept { return {*this, 0, record_count()}; }
-constexpr dns_view::list<dns_record> dns_view::answers() const noexcept { return {*this, 0, answer_count()}; }
-constexpr dns_view::list<dns_record> dns_view::authorities() const noexcept {
-    return {*this, answer_count(), authority_count()};
-}
-constexpr dns_view::list<dns_record> dns_view::additionals() const noexcept {
-    return {*this, std::size_t{answer_count()} + authority_count(), additional_count()};
-}
-
-constexpr std::optional<dns_extension> dns_view::extension() const noexcept {
-    for (const dns_record& record : additionals())
-        if (const auto found = record.extension()) return found;
-    return std::nullopt;
-}
-
-constexpr packet_failure dns_view::check() const noexcept {
-    packet_failure why;
-    std::size_t at = header_size;
-    dns_question question;
-    dns_record record;
-    for (std::size_t i = question_count(); i > 0; --i)
-        if (!read(question, at, why)) return why;
-    for (std::size_t i = record_count(); i > 0; --i) {
-        if (!read(record, at, why)) return why;
-        if (const auto found = record.check()) return found;
-    }
-    return why;
-}
-
-template <std::size_t Count>
-constexpr std::optional<std::array<dns_name_view, Count>> dns_record::names(std::size_t front, std::size_t behind,
-                                                                            packet_failure& why) const noexcept {
-    const std::size_t end = data_at() + data.size();
-    std::array<dns_name_view, Count> read;
-    if (data.size() < front + behind + Count)
-        return why = packet_failure{layer::dns, data_at(), "size of the data is %, below #",
-                                    static_cast<std::uint32_t>(data.size()),
-                                    static_cast<std::uint32_t>(front + behind + Count)},
-               std::nullopt;
-    std::size_t at = data_at() + front;
-    for (dns_name_view& each : read) {
-        const auto found = dns_name_view::parse(message_, at, why);
-        if (!found) return std::nullopt;
-        each = *found;
-    }
-    if (at + behind != end)
-        return why = packet_failure{layer::dns, at, "the last name does not end where the data say"}, std::nullopt;
-    return read;
-}
-
-constexpr std::optional<ip_address> dns_record::address() const noexcept {
-    if (type == dns_type::a && data.size() == 4) return ipv4_address{detail::load_32(data.data())};
-    if (type == dns_type::aaaa && data.size() == 16)
-        return ipv6_address{uint128{detail::load_64(data.data()), detail::load_64(data.data() + 8)}};
-    return std::nullopt;
-}
-constexpr std::optional<dns_name_view> dns_record::target() const noexcept {
-    packet_failure why;
-    const auto found = is_named() ? names<1>(0, 0, why) : std::nullopt;
-    return found ? std::optional{(*found)[0]} : std::nullopt;
-}
-constexpr std::optional<dns_mail_exchange> dns_record::mail_exchange() const noexcept {
-    packet_failure why;
-    const auto found = type == dns_type::mx ? names<1>(2, 0, why) : std::nullopt;
-    if (!found) return std::nullopt;
-    return dns_mail_exchange{detail::load_16(data.data()), (*found)[0]};
-}
-constexpr dns_texts dns_record::texts() const noexcept {
-    const auto found = type == dns_type::txt ? dns_texts::check(data) : std::nullopt;
-    return found.value_or(dns_texts{});
-}
-constexpr std::optional<dns_start_of_authority> dns_record::start_of_authority() const noexcept {
-    packet_failure why;
-    const auto found = type == dns_type::soa ? names<2>(0, 20, why) : std::nullopt;
-    if (!found) return std::nullopt;
-    const auto number = [&](std::size_t i) { return detail::load_32(data.data() + data.size() - 20 + 4 * i); };
-    return dns_start_of_authority{(*found)[0], (*found)[1], number(0), number(1), number(2), number(3), number(4)};
-}
-constexpr std::optional<dns_service> dns_record::service() const noexcept {
-    packet_failure why;
-    const auto found = type == dns_type::srv ? names<1>(6, 0, why) : std::nullopt;
-    if (!found) return std::nullopt;
-    const auto number = [&](std::size_t i) { return detail::load_16(data.data() + 2 * i); };
-    return dns_service{number(0), number(1), number(2), (*found)[0]};
-}
-constexpr std::optional<dns_extension> dns_record::extension() const noexcept {
-    const auto options = type == dns_type::opt ? dns_options::check(data) : std::nullopt;
-    if (!options) return std::nullopt;
-    return dns_extension{static_cast<std::uint16_t>(record_class), static_cast<std::uint8_t>(time_to_live >> 24),
-                         static_cast<std::uint8_t>(time_to_live >> 16 & 0xff), (time_to_live & 0x8000) != 0, *options};
-}
-
-constexpr packet_failure dns_record::check() const noexcept {
-    packet_failure why;
-    const auto wrong_size = [&](std::uint32_t size) {
-        return packet_failure{layer::dns, data_at(), "size of the data is %, and it should be #",
-                              static_cast<std::uint32_t>(data.size()), size};
-    };
-    switch (type) {
-        case dns_type::a: return data.size() == 4 ? why : wrong_size(4);
-        case dns_type::aaaa: return data.size() == 16 ? why : wrong_size(16);
-        case dns_type::ns:
-        case dns_type::cname:
-        case dns_type::ptr:
-        case dns_type::dname: names<1>(0, 0, why); break;
-        case dns_type::mx: names<1>(2, 0, why); break;
-        case dns_type::srv: names<1>(6, 0, why); break;
-        case dns_type::soa: names<2>(0, 20, why); break;
-        case dns_type::txt:
-            if (!dns_texts::check(data)) why = {layer::dns, data_at(), "the last text does not end with the data"};
-            break;
-        case dns_type::opt:
-            if (!extension()) why = {layer::dns, data_at(), "the last option does not end with the data"};
-            break;
-        default: break;
-    }
-    return why;
-}
-
-constexpr std::string_view to_string(dns_type type) noexcept {
-    switch (type) {
-        case dns_type::a: return "A";
-        case dns_type::ns: return "NS";
-        case dns_type::cname: return "CNAME";
-        case dns_type::soa: return "SOA";
-        case dns_type::ptr: return "PTR";
-        case dns_type::mx: return "MX";
-        case dns_type::txt: return "TXT";
-        case dns_type::aaaa: return "AAAA";
-        case dns_type::srv: return "SRV";
-        case dns_type::dname: return "DNAME";
-        case dns_type::opt: return "OPT";
-        case dns_type::ds: return "DS";
-        case dns_type::rrsig: return "RRSIG";
-        case dns_type::nsec: return "NSEC";
-        case dns_type::dnskey: return "DNSKEY";
-        case dns_type::svcb: return "SVCB";
-        case dns_type::https: return "HTTPS";
-        case dns_type::ixfr: return "IXFR";
-        case dns_type::axfr: return "AXFR";
-        case dns_type::any: return "ANY";
-        case dns_type::caa: return "CAA";
-    }
-    return "";
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_DNS_HPP
 
 // netnotes/packet/dns_build.hpp: writing messages of the Domain Name System
 // SPDX-License-Identifier: MIT
@@ -34567,401 +36799,6 @@ class dns_builder {
 
 
 
-// netnotes/packet/fields.hpp: every field of a frame, by name
-// SPDX-License-Identifier: MIT
-//
-// A header is a row of fields. This page has one table of them, and the table drives every printer of print.hpp. A row
-// has the name that Wireshark's filters use, the name that the RFC uses, and the place in bits:
-//
-//        tcp.srcport        source port         TCP, bit 0, 16 bits       decimal
-//        tcp.hdr_len        data offset         TCP, bit 96, 4 bits       words of four bytes
-//        tcp.flags.syn      SYN                 TCP, bit 110, 1 bit       0 or 1
-//        tcp.len            (no field)          computed                  bytes of the payload
-//
-//        text_of(frame, "tcp.srcport")          "40944", as `tshark -T fields -e tcp.srcport` prints it
-//        place_of(frame, *find_field("ip.ttl")) byte 22 of the frame, 8 bits
-//
-// A filter of Wireshark asks such a field too: `tcp.dstport == 80`.
-//
-// On this page:  field_format, field, field_place · all_fields, find_field · place_of, value_of, text_of
-// The notes:     网络分析工具 (filters), TCP报文首部; example 30
-
-#ifndef NETNOTES_PACKET_FIELDS_HPP
-#define NETNOTES_PACKET_FIELDS_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-
-
-
-
-
-
-
-namespace netnotes::packet {
-
-/// How a field is written.
-enum class field_format : std::uint8_t {
-    decimal,
-    hexadecimal,  ///< 0x and the digits
-    bit,          ///< 0 or 1
-    words,        ///< a number of words of four bytes, written as bytes
-    ipv4,
-    ipv6,
-    mac,
-    computed,  ///< not a field of a header: a text that follows from several
-};
-
-/// A field of a header.
-struct field {
-    std::string_view filter_name;  ///< as in Wireshark's filters and for `tshark -e`
-    std::string_view name;         ///< as in the RFC, short enough for its box
-    layer header{};                ///< in which header it stands
-    std::uint16_t first_bit = 0;   ///< from the beginning of the header
-    std::uint16_t bit_count = 0;   ///< 0 for a computed text
-    field_format format{};
-    std::uint8_t digits = 0;  ///< of the hexadecimal form; 0 means as many as the bits need
-    /// Returns whether this frame has the field. nullptr: whenever it has the header.
-    bool (*applies)(const frame_view&) = nullptr;
-    /// Returns where the field's first byte is, if that is not fixed: an option, an extension header.
-    std::optional<std::size_t> (*locate)(const frame_view&) = nullptr;
-    /// Returns a computed text.
-    std::optional<std::string> (*compute)(const frame_view&) = nullptr;
-};
-
-/// Where a field stands in a frame.
-struct field_place {
-    std::size_t first_bit = 0;  ///< from the beginning of the frame; the most significant bit of a byte comes first
-    std::size_t bit_count = 0;
-
-    [[nodiscard]] constexpr std::size_t first_byte() const noexcept { return first_bit / 8; }
-    /// Returns how many bytes hold a bit of the field.
-    [[nodiscard]] constexpr std::size_t byte_count() const noexcept {
-        return (first_bit + bit_count + 7) / 8 - first_byte();
-    }
-    friend constexpr bool operator==(const field_place&, const field_place&) noexcept = default;
-};
-
-/// Returns where a header begins in the frame, in bytes, or nullopt if the frame does not have it. For VLAN it is the
-/// first tag, for IPv6's extension headers the fragment header. DNS is looked
-/// for at the UDP ports 53, 5353 (multicast DNS, RFC 6762) and 5355 (LLMNR, RFC 4795).
-[[nodiscard]] constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept;
-
-namespace detail::fields {
-
-using text = std::optional<std::string>;
-
-template <class View>
-std::optional<std::size_t> option_at(const View& header, std::size_t header_at, std::uint8_t kind, std::size_t size,
-                                     std::size_t skipped = 0) {
-    const auto found = header.options().find(kind);
-    if (!found || found->data.size() != size) return std::nullopt;
-    return header_at + static_cast<std::size_t>(found->data.data() - header.bytes().data()) + skipped;
-}
-template <tcp_option Kind, std::size_t Size, std::size_t Skipped = 0>
-std::optional<std::size_t> tcp_option_at(const frame_view& frame) {
-    const auto header = frame.tcp();
-    if (!header) return std::nullopt;
-    return option_at(*header, frame.transport_offset(), static_cast<std::uint8_t>(Kind), Size, Skipped);
-}
-inline std::optional<dns_view> dns_of(const frame_view& frame) {
-    packet_failure why;
-    return place_of(frame, layer::dns) ? dns_view::parse(frame.payload(), why) : std::nullopt;
-}
-/// tshark writes 1 for good, 0 for bad, 2 for unknown, and 3 for absent.
-inline std::string state(checksum_state value) {
-    switch (value) {
-        case checksum_state::good: return "1";
-        case checksum_state::absent: return "3";
-        case checksum_state::unknown: return "2";
-        default: return "0";
-    }
-}
-template <layer Header>
-text transport_state(const frame_view& frame) {
-    if (!frame.has(Header)) return std::nullopt;
-    return state(frame.checksum_state());
-}
-/// The texts of all records for which `read` has a text, with commas between them.
-template <class Read>
-text each_record(const frame_view& frame, Read read) {
-    const auto message = dns_of(frame);
-    text all;
-    if (!message) return all;
-    for (const dns_record& record : message->records()) {
-        const text found = read(record);
-        if (found) all = all ? netnotes::detail::joined(*all, ",", *found) : *found;
-    }
-    return all;
-}
-inline std::string dns_text(const dns_name_view& name) { return name.is_root() ? "<Root>" : name.to_string(); }
-inline bool is_ethernet_ii(const frame_view& frame) { return frame.ethernet() && !frame.ethernet()->has_length(); }
-inline bool is_802_3(const frame_view& frame) { return frame.ethernet() && frame.ethernet()->has_length(); }
-inline bool is_usual_arp(const frame_view& frame) { return frame.arp() && frame.arp()->is_ethernet_ipv4(); }
-inline bool is_echo(const frame_view& frame) { return frame.icmp() && frame.icmp()->is_echo(); }
-inline bool is_echo_6(const frame_view& frame) { return frame.icmpv6() && frame.icmpv6()->is_echo(); }
-inline bool has_question(const frame_view& frame) {
-    const auto message = dns_of(frame);
-    return message && message->questions().begin() != message->questions().end();
-}
-/// tshark gives the tags of providers (IEEE 802.1ad) other names.
-inline std::optional<std::size_t> customer_tag(const frame_view& frame) {
-    for (std::size_t i = 0; i < frame.vlan_count(); ++i) {
-        const auto type = i == 0 ? frame.ethernet()->type() : frame.vlan(i - 1)->type();
-        if (type != ether_type::provider_vlan) return 14 + 4 * i;
-    }
-    return std::nullopt;
-}
-constexpr auto derived(std::string_view filter_name, std::string_view name, layer header,
-                       text (*compute)(const frame_view&)) {
-    return field{filter_name, name, header, 0, 0, field_format::computed, 0, nullptr, nullptr, compute};
-}
-
-// clang-format off
-using enum field_format;
-inline constexpr field all[]{
-    derived("frame.len", "frame length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.size_on_the_wire()); }),
-    derived("frame.cap_len", "captured length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.bytes().size()); }),
-    {"eth.dst", "destination", layer::ethernet, 0, 48, mac},
-    {"eth.src", "source", layer::ethernet, 48, 48, mac},
-    {"eth.type", "type", layer::ethernet, 96, 16, hexadecimal, 4, is_ethernet_ii},
-    {"eth.len", "length", layer::ethernet, 96, 16, decimal, 0, is_802_3},
-    {"vlan.priority", "priority", layer::vlan, 0, 3, decimal, 0, nullptr, customer_tag},
-    {"vlan.dei", "DEI", layer::vlan, 3, 1, bit, 0, nullptr, customer_tag},
-    {"vlan.id", "identifier", layer::vlan, 4, 12, decimal, 0, nullptr, customer_tag},
-    {"vlan.etype", "type", layer::vlan, 16, 16, hexadecimal, 4,
-        [](const frame_view& f) { return !f.vlan(f.vlan_count() - 1)->has_length(); }, customer_tag},
-    {"arp.hw.type", "hardware type", layer::arp, 0, 16, decimal},
-    {"arp.proto.type", "protocol type", layer::arp, 16, 16, hexadecimal, 4},
-    {"arp.hw.size", "hw. size", layer::arp, 32, 8, decimal},
-    {"arp.proto.size", "proto. size", layer::arp, 40, 8, decimal},
-    {"arp.opcode", "operation", layer::arp, 48, 16, decimal},
-    {"arp.src.hw_mac", "sender hardware address", layer::arp, 64, 48, mac, 0, is_usual_arp},
-    {"arp.src.proto_ipv4", "sender protocol address", layer::arp, 112, 32, ipv4, 0, is_usual_arp},
-    {"arp.dst.hw_mac", "target hardware address", layer::arp, 144, 48, mac, 0, is_usual_arp},
-    {"arp.dst.proto_ipv4", "target protocol address", layer::arp, 192, 32, ipv4, 0, is_usual_arp},
-    {"ip.version", "version", layer::ipv4, 0, 4, decimal},
-    {"ip.hdr_len", "IHL", layer::ipv4, 4, 4, words},
-    {"ip.dsfield.dscp", "DSCP", layer::ipv4, 8, 6, decimal},
-    {"ip.dsfield.ecn", "ECN", layer::ipv4, 14, 2, decimal},
-    {"ip.len", "total length", layer::ipv4, 16, 16, decimal},
-    {"ip.id", "identification", layer::ipv4, 32, 16, hexadecimal, 4},
-    {"ip.flags.rb", "0", layer::ipv4, 48, 1, bit},
-    {"ip.flags.df", "DF", layer::ipv4, 49, 1, bit},
-    {"ip.flags.mf", "MF", layer::ipv4, 50, 1, bit},
-    {"ip.frag_offset", "fragment offset", layer::ipv4, 51, 13, decimal},
-    {"ip.ttl", "time to live", layer::ipv4, 64, 8, decimal},
-    {"ip.proto", "protocol", layer::ipv4, 72, 8, decimal},
-    {"ip.checksum", "header checksum", layer::ipv4, 80, 16, hexadecimal, 4},
-    {"ip.src", "source address", layer::ipv4, 96, 32, ipv4},
-    {"ip.dst", "destination address", layer::ipv4, 128, 32, ipv4},
-    derived("ip.checksum.status", "header checksum state", layer::ipv4, [](const frame_view& f) -> text {
-        if (!f.ipv4()) return std::nullopt;
-        return state(f.ipv4()->header_checksum_state());
-    }),
-    {"ipv6.version", "version", layer::ipv6, 0, 4, decimal},
-    {"ipv6.tclass", "traffic class", layer::ipv6, 4, 8, hexadecimal, 8},
-    {"ipv6.flow", "flow label", layer::ipv6, 12, 20, hexadecimal, 6},
-    {"ipv6.plen", "payload length", layer::ipv6, 32, 16, decimal},
-    {"ipv6.nxt", "next header", layer::ipv6, 48, 8, decimal},
-    {"ipv6.hlim", "hop limit", layer::ipv6, 56, 8, decimal},
-    {"ipv6.src", "source address", layer::ipv6, 64, 128, ipv6},
-    {"ipv6.dst", "destination address", layer::ipv6, 192, 128, ipv6},
-    {"ipv6.fraghdr.nxt", "next header", layer::ipv6_extension, 0, 8, decimal},
-    {"ipv6.fraghdr.offset", "fragment offset", layer::ipv6_extension, 16, 13, decimal},
-    {"ipv6.fraghdr.more", "M", layer::ipv6_extension, 31, 1, bit},
-    {"ipv6.fraghdr.ident", "identification", layer::ipv6_extension, 32, 32, hexadecimal, 8},
-    {"icmp.type", "type", layer::icmp, 0, 8, decimal},
-    {"icmp.code", "code", layer::icmp, 8, 8, decimal},
-    {"icmp.checksum", "checksum", layer::icmp, 16, 16, hexadecimal, 4},
-    derived("icmp.checksum.status", "checksum state", layer::icmp, transport_state<layer::icmp>),
-    {"icmp.ident", "identifier", layer::icmp, 32, 16, decimal, 0, is_echo},
-    {"icmp.seq", "sequence number", layer::icmp, 48, 16, decimal, 0, is_echo},
-    {"icmpv6.type", "type", layer::icmpv6, 0, 8, decimal},
-    {"icmpv6.code", "code", layer::icmpv6, 8, 8, decimal},
-    {"icmpv6.checksum", "checksum", layer::icmpv6, 16, 16, hexadecimal, 4},
-    derived("icmpv6.checksum.status", "checksum state", layer::icmpv6, transport_state<layer::icmpv6>),
-    {"icmpv6.echo.identifier", "identifier", layer::icmpv6, 32, 16, hexadecimal, 4, is_echo_6},
-    {"icmpv6.echo.sequence_number", "sequence number", layer::icmpv6, 48, 16, decimal, 0, is_echo_6},
-    {"udp.srcport", "source port", layer::udp, 0, 16, decimal},
-    {"udp.dstport", "destination port", layer::udp, 16, 16, decimal},
-    {"udp.length", "length", layer::udp, 32, 16, decimal},
-    {"udp.checksum", "checksum", layer::udp, 48, 16, hexadecimal, 4},
-    derived("udp.checksum.status", "checksum state", layer::udp, transport_state<layer::udp>),
-    {"tcp.srcport", "source port", layer::tcp, 0, 16, decimal},
-    {"tcp.dstport", "destination port", layer::tcp, 16, 16, decimal},
-    {"tcp.seq_raw", "sequence number", layer::tcp, 32, 32, decimal},
-    {"tcp.ack_raw", "acknowledgment number", layer::tcp, 64, 32, decimal},
-    {"tcp.hdr_len", "data offset", layer::tcp, 96, 4, words},
-    {"tcp.flags.cwr", "CWR", layer::tcp, 104, 1, bit},
-    {"tcp.flags.ece", "ECE", layer::tcp, 105, 1, bit},
-    {"tcp.flags.urg", "URG", layer::tcp, 106, 1, bit},
-    {"tcp.flags.ack", "ACK", layer::tcp, 107, 1, bit},
-    {"tcp.flags.push", "PSH", layer::tcp, 108, 1, bit},
-    {"tcp.flags.reset", "RST", layer::tcp, 109, 1, bit},
-    {"tcp.flags.syn", "SYN", layer::tcp, 110, 1, bit},
-    {"tcp.flags.fin", "FIN", layer::tcp, 111, 1, bit},
-    {"tcp.window_size_value", "window", layer::tcp, 112, 16, decimal},
-    {"tcp.checksum", "checksum", layer::tcp, 128, 16, hexadecimal, 4},
-    {"tcp.urgent_pointer", "urgent pointer", layer::tcp, 144, 16, decimal},
-    derived("tcp.flags", "flags", layer::tcp, [](const frame_view& f) -> text {
-        if (!f.tcp()) return std::nullopt;
-        const unsigned bits = (f.tcp()->reserved() & 15) << 8 | f.tcp()->flags().to_uint();
-        std::string digits = "0x";
-        for (unsigned shift = 16; shift > 0; shift -= 4) digits += netnotes::detail::hexadecimal_digits[bits >> (shift - 4) & 15];
-        return digits;
-    }),
-    derived("tcp.checksum.status", "checksum state", layer::tcp, transport_state<layer::tcp>),
-    derived("tcp.len", "payload size", layer::tcp, [](const frame_view& f) -> text {
-        if (!f.tcp()) return std::nullopt;
-        return std::to_string(transport_payload_size(f));
-    }),
-    {"tcp.options.mss_val", "maximum segment size", layer::tcp, 0, 16, decimal, 0, nullptr, tcp_option_at<tcp_option::maximum_segment_size, 2>},
-    {"tcp.options.wscale.shift", "window scale", layer::tcp, 0, 8, decimal, 0, nullptr, tcp_option_at<tcp_option::window_scale, 1>},
-    {"tcp.options.timestamp.tsval", "timestamp value", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8>},
-    {"tcp.options.timestamp.tsecr", "timestamp echo reply", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8, 4>},
-    {"dns.id", "ID", layer::dns, 0, 16, hexadecimal, 4},
-    {"dns.flags.response", "QR", layer::dns, 16, 1, bit},
-    {"dns.flags.opcode", "opcode", layer::dns, 17, 4, decimal},
-    {"dns.flags.authoritative", "AA", layer::dns, 21, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
-    {"dns.flags.truncated", "TC", layer::dns, 22, 1, bit},
-    {"dns.flags.recdesired", "RD", layer::dns, 23, 1, bit},
-    {"dns.flags.recavail", "RA", layer::dns, 24, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
-    {"dns.flags.rcode", "RCODE", layer::dns, 28, 4, decimal, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
-    {"dns.count.queries", "QDCOUNT", layer::dns, 32, 16, decimal},
-    {"dns.count.answers", "ANCOUNT", layer::dns, 48, 16, decimal},
-    {"dns.count.auth_rr", "NSCOUNT", layer::dns, 64, 16, decimal},
-    {"dns.count.add_rr", "ARCOUNT", layer::dns, 80, 16, decimal},
-    derived("dns.qry.name", "question", layer::dns, [](const frame_view& f) -> text {
-        if (!has_question(f)) return std::nullopt;
-        return dns_text(dns_of(f)->questions().begin()->name);
-    }),
-    derived("dns.qry.type", "question type", layer::dns, [](const frame_view& f) -> text {
-        if (!has_question(f)) return std::nullopt;
-        return std::to_string(static_cast<unsigned>(dns_of(f)->questions().begin()->type));
-    }),
-    derived("dns.a", "addresses", layer::dns, [](const frame_view& f) {
-        return each_record(f, [](const dns_record& r) -> text {
-            if (r.type != dns_type::a || !r.address()) return std::nullopt;
-            return r.address()->to_string();
-        });
-    }),
-    derived("dns.aaaa", "IPv6 addresses", layer::dns, [](const frame_view& f) {
-        return each_record(f, [](const dns_record& r) -> text {
-            if (r.type != dns_type::aaaa || !r.address()) return std::nullopt;
-            return r.address()->to_string();
-        });
-    }),
-    derived("dns.cname", "aliases", layer::dns, [](const frame_view& f) {
-        return each_record(f, [](const dns_record& r) -> text {
-            if (r.type != dns_type::cname || !r.target()) return std::nullopt;
-            return dns_text(*r.target());
-        });
-    }),
-};
-// clang-format on
-
-}  // namespace detail::fields
-
-/// Every field that this module knows, header by header, in the order of the headers' bits.
-inline constexpr std::span<const field> all_fields{detail::fields::all};
-
-/// Returns the field with that name of Wireshark's, or nullptr.
-[[nodiscard]] constexpr const field* find_field(std::string_view filter_name) noexcept {
-    for (const field& each : all_fields)
-        if (each.filter_name == filter_name) return &each;
-    return nullptr;
-}
-
-constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept {
-    if (header == layer::payload) return frame.payload_offset();
-    if (header == layer::dns) {
-        const auto udp = frame.udp();
-        const auto is_dns = [](std::uint16_t port) { return port == dns_port || port == 5353 || port == 5355; };
-        if (!udp || (!is_dns(udp->source_port()) && !is_dns(udp->destination_port()))) return std::nullopt;
-        if (frame.payload().size() < dns_view::header_size) return std::nullopt;
-        return frame.payload_offset();
-    }
-    if (!frame.has(header)) return std::nullopt;
-    switch (header) {
-        case layer::ethernet: return 0;
-        case layer::vlan: return 14;
-        case layer::arp:
-        case layer::ipv4:
-        case layer::ipv6: return frame.network_offset();
-        case layer::ipv6_extension: {
-            std::size_t at = frame.network_offset() + 40;
-            for (const ipv6_extension& each : frame.ipv6()->extensions()) {
-                if (each.kind() == ip_protocol::fragment) return at;
-                at += each.bytes().size();
-            }
-            return std::nullopt;
-        }
-        default: return frame.transport_offset();
-    }
-}
-
-/// Returns where the field stands, or nullopt if the frame does not have it, and for a computed text.
-[[nodiscard]] constexpr std::optional<field_place> place_of(const frame_view& frame, const field& which) {
-    if (which.bit_count == 0) return std::nullopt;
-    const auto header = place_of(frame, which.header);
-    if (!header || (which.applies != nullptr && !which.applies(frame))) return std::nullopt;
-    const auto at = which.locate != nullptr ? which.locate(frame) : header;
-    if (!at) return std::nullopt;
-    const field_place place{*at * 8 + which.first_bit, which.bit_count};
-    if ((place.first_bit + place.bit_count + 7) / 8 > frame.bytes().size()) return std::nullopt;
-    return place;
-}
-
-/// Returns the bits of a field as a number. Returns nullopt if the frame does not have the field, and for more than 64
-/// bits.
-[[nodiscard]] constexpr std::optional<std::uint64_t> value_of(const frame_view& frame, const field& which) {
-    const auto place = place_of(frame, which);
-    if (!place || place->bit_count > 64) return std::nullopt;
-    std::uint64_t value = 0;
-    for (std::size_t bit = place->first_bit; bit < place->first_bit + place->bit_count; ++bit)
-        value = value << 1 | (std::to_integer<unsigned>(frame.bytes()[bit / 8]) >> (7 - bit % 8) & 1);
-    return value;
-}
-
-/// Returns the field as `tshark -T fields` prints it, or nullopt if the frame does not have it.
-[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, const field& which) {
-    if (which.compute != nullptr) return which.compute(frame);
-    const auto place = place_of(frame, which);
-    if (!place) return std::nullopt;
-    if (which.format == field_format::ipv6) {
-        const std::byte* const at = frame.bytes().data() + place->first_byte();
-        return ipv6_address{uint128{detail::load_64(at), detail::load_64(at + 8)}}.to_string();
-    }
-    const std::uint64_t value = *value_of(frame, which);
-    switch (which.format) {
-        case field_format::words: return std::to_string(value * 4);
-        case field_format::ipv4: return ipv4_address{static_cast<std::uint32_t>(value)}.to_string();
-        case field_format::mac: return mac_address{value}.to_string();
-        case field_format::hexadecimal: {
-            std::string text = "0x";
-            for (unsigned digit = which.digits != 0 ? which.digits : (which.bit_count + 3u) / 4; digit-- > 0;)
-                text += netnotes::detail::hexadecimal_digits[value >> 4 * digit & 15];
-            return text;
-        }
-        default: return std::to_string(value);
-    }
-}
-/// Returns the field with that name of Wireshark's, or nullopt if the frame does not have it or the name is unknown.
-[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, std::string_view filter_name) {
-    // For tshark the version of IPv6 is a version of IP, too.
-    if (filter_name == "ip.version" && frame.ipv6()) filter_name = "ipv6.version";
-    const field* const which = find_field(filter_name);
-    return which != nullptr ? text_of(frame, *which) : std::nullopt;
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_FIELDS_HPP
 
 // netnotes/packet/follow.hpp: following TCP streams through a capture
 // SPDX-License-Identifier: MIT
@@ -35459,457 +37296,6 @@ inline void tcp_follower::flush(stream& in, stream_event::gap_reason reason, con
 
 
 
-// netnotes/packet/print.hpp: a frame as a line, a tree, a hex dump, and the RFC's box
-// SPDX-License-Identifier: MIT
-//
-// Four printers show the same frame, from far away to very near. All but the first are driven by the table of fields.hpp:
-//
-//        summary      10.0.0.1 → 10.0.0.2 TCP 74 40944 → 6666 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
-//
-//        tree         TCP, 20 bytes from byte 34
-//                         source port: 40944
-//                         …
-//
-//        hex_dump     0020  00 02[9f f0]1a 0a 00 00 00 00 00 00 00 00 50 02  .. .......... P.
-//
-//        box          ┌───────────────────────────────┬───────────────────────────────┐
-//                     │          source port          │       destination port        │
-//                     │             40944             │             6666              │
-//                     ├───────────────────────────────┴───────────────────────────────┤
-//
-// Texts that come from the frame are names of DNS only, and these are safe for a terminal.
-//
-// On this page:  summary · tree · hex_dump · box
-// The notes:     网络分析工具, TCP报文首部; examples 29, 30
-
-#ifndef NETNOTES_PACKET_PRINT_HPP
-#define NETNOTES_PACKET_PRINT_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
-
-
-
-
-
-namespace netnotes::packet {
-
-/// Returns the frame in one line: addresses, protocol, size on the wire, and what the protocol says. Sequence numbers
-/// stand as the header has them, not relative to the first.
-[[nodiscard]] std::string summary(const frame_view& frame);
-/// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
-[[nodiscard]] std::string tree(const frame_view& frame);
-/// Returns the bytes as lines of sixteen, in hexadecimal digits and as characters. The bytes of `marked` stand in
-/// brackets.
-[[nodiscard]] std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked = std::nullopt);
-/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a row.
-/// Returns an empty text if the frame does not have the header.
-[[nodiscard]] std::string box(const frame_view& frame, layer header);
-
-namespace detail {
-
-/// Appends texts and numbers.
-class line {
-  public:
-    template <class... Parts>
-    line& add(const Parts&... parts) {
-        (append(parts), ...);
-        return *this;
-    }
-    std::string text;
-
-  private:
-    void append(std::string_view part) { text += part; }
-    void append(const char* part) { text += part; }
-    void append(const std::string& part) { text += part; }
-    void append(std::uint64_t number) { text += std::to_string(number); }
-};
-
-inline void add_tcp(line& to, const frame_view& frame, const tcp_view& header) {
-    to.add(header.source_port(), " → ", header.destination_port(), " [");
-    constexpr std::string_view names[]{"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
-    bool is_first = true;
-    for (unsigned bit = 0; bit < 8; ++bit) {
-        if ((header.flags().to_uint() >> bit & 1) == 0) continue;
-        to.add(is_first ? "" : ", ", names[bit]);
-        is_first = false;
-    }
-    to.add(is_first ? "<None>" : "", "] Seq=", header.sequence_number().to_uint());
-    if (header.flags().ack()) to.add(" Ack=", header.acknowledgment_number().to_uint());
-    to.add(" Win=", header.window(), " Len=", transport_payload_size(frame));
-    for (const option& each : header.options()) {
-        const auto* const data = each.data.data();
-        const std::size_t size = each.data.size();
-        switch (static_cast<tcp_option>(each.kind)) {
-            case tcp_option::maximum_segment_size:
-                if (size == 2) to.add(" MSS=", load_16(data));
-                break;
-            case tcp_option::window_scale:
-                if (size == 1) to.add(" WS=", std::uint64_t{1} << std::min<unsigned>(load_8(data), 14));
-                break;
-            case tcp_option::sack_permitted: to.add(" SACK_PERM"); break;
-            case tcp_option::timestamps:
-                if (size == 8) to.add(" TSval=", load_32(data), " TSecr=", load_32(data + 4));
-                break;
-            default: break;
-        }
-    }
-}
-
-inline void add_dns(line& to, const dns_view& message) {
-    const dns_header header = message.header();
-    to.add(header.opcode == dns_opcode::query ? "Standard query" : "Operation");
-    if (header.is_response) to.add(" response");
-    to.add(" 0x");
-    for (unsigned shift = 16; shift > 0; shift -= 4)
-        to.text += netnotes::detail::hexadecimal_digits[message.id() >> (shift - 4) & 15];
-    const auto add_type = [&](dns_type type) {
-        const std::string_view name = to_string(type);
-        if (name.empty())
-            to.add(" TYPE", static_cast<std::uint64_t>(type));
-        else
-            to.add(" ", name);
-    };
-    if (header.is_response) {
-        switch (header.response_code) {
-            case dns_response_code::no_error: break;
-            case dns_response_code::format_error: to.add(" Format error"); break;
-            case dns_response_code::server_failure: to.add(" Server failure"); break;
-            case dns_response_code::name_error: to.add(" No such name"); break;
-            case dns_response_code::not_implemented: to.add(" Not implemented"); break;
-            case dns_response_code::refused: to.add(" Refused"); break;
-            default: to.add(" error ", static_cast<std::uint64_t>(header.response_code));
-        }
-    }
-    for (const dns_question& question : message.questions()) {
-        add_type(question.type);
-        to.add(" ", question.name.to_string());
-    }
-    for (const dns_record& record : message.records()) {
-        add_type(record.type);
-        if (const auto address = record.address()) to.add(" ", address->to_string());
-        if (const auto target = record.target()) to.add(" ", target->to_string());
-        if (const auto mail = record.mail_exchange()) to.add(" ", mail->preference, " ", mail->exchange.to_string());
-        if (const auto service = record.service())
-            to.add(" ", service->priority, " ", service->weight, " ", service->port, " ", service->target.to_string());
-        if (const auto zone = record.start_of_authority()) to.add(" ", zone->primary_server.to_string());
-    }
-}
-
-inline void add_arp(line& to, const arp_view& arp) {
-    const std::string sender = arp.sender_protocol_address().to_string(),
-                      target = arp.target_protocol_address().to_string();
-    if (arp.operation() == arp_operation::request)
-        to.add("Who has ", target, "? Tell ", sender);
-    else
-        to.add(sender, " is at ", arp.sender_hardware_address().to_string());
-}
-
-/// What stands behind the names of both ends: the name of the innermost protocol, the size, and what it says.
-inline void add_protocol(line& to, const frame_view& frame) {
-    const auto start = [&](std::string_view name) { to.add(name, " ", frame.size_on_the_wire(), " "); };
-    if (const auto tcp = frame.tcp()) {
-        start("TCP");
-        add_tcp(to, frame, *tcp);
-    } else if (const auto message = fields::dns_of(frame)) {
-        start("DNS");
-        add_dns(to, *message);
-    } else if (const auto udp = frame.udp()) {
-        start("UDP");
-        // A length of 0 is a jumbogram's, or of segmentation offload.
-        const std::size_t size = udp->length() >= 8 ? udp->length() - 8u : frame.payload().size();
-        to.add(udp->source_port(), " → ", udp->destination_port(), " Len=", size);
-    } else if (const auto icmp = frame.icmp()) {
-        start("ICMP");
-        to.add(to_string(icmp->type()));
-        if (icmp->is_echo()) to.add(" id=", icmp->identifier(), " seq=", icmp->sequence_number());
-    } else if (const auto icmpv6 = frame.icmpv6()) {
-        start("ICMPv6");
-        to.add(to_string(icmpv6->type()));
-        if (icmpv6->is_echo()) to.add(" id=", icmpv6->identifier(), " seq=", icmpv6->sequence_number());
-    } else if (frame.arp()) {
-        start("ARP");
-        if (frame.arp()->is_ethernet_ipv4()) add_arp(to, *frame.arp());
-    } else if (frame.ipv4() || frame.ipv6()) {
-        const std::string_view name = to_string(frame.protocol());
-        start(name.empty() ? "IP" : name);
-        if (frame.is_fragment())
-            to.add("fragment");
-        else
-            to.add("protocol ", static_cast<std::uint64_t>(frame.protocol()));
-    } else {
-        start(frame.ethernet() ? "Ethernet" : "frame");
-        if (frame.ethernet() && !frame.ethernet()->has_length()) to.add(*text_of(frame, "eth.type"));
-    }
-}
-
-/// Returns the size of a header in bytes; the header is in the frame.
-inline std::size_t header_size(const frame_view& frame, layer header) {
-    switch (header) {
-        case layer::ethernet: return 14;
-        case layer::vlan: return 4;
-        case layer::arp: return frame.arp()->header_size();
-        case layer::ipv4: return frame.ipv4()->header_size();
-        case layer::ipv6: return 40;
-        case layer::ipv6_extension: return 8;
-        case layer::udp: return 8;
-        case layer::tcp: return frame.tcp()->header_size();
-        case layer::icmp: return frame.icmp()->header_size();
-        case layer::icmpv6: return frame.icmpv6()->header_size();
-        case layer::dns: return 12;
-        default: return 0;
-    }
-}
-
-/// Returns the field for a reader: with the names that numbers have.
-inline std::string explained(const frame_view& frame, const field& which, const std::string& text) {
-    if (which.filter_name == "ip.checksum.status") return std::string{to_string(frame.ipv4()->header_checksum_state())};
-    if (which.filter_name.ends_with(".checksum.status")) return std::string{to_string(frame.checksum_state())};
-    const std::uint64_t value = value_of(frame, which).value_or(0);
-    std::string_view name;
-    if (which.format == field_format::words)
-        return netnotes::detail::joined(std::to_string(value), " words, ", text, " bytes");
-    if (which.filter_name == "eth.type" || which.filter_name == "vlan.etype" || which.filter_name == "arp.proto.type")
-        name = to_string(static_cast<ether_type>(value));
-    if (which.filter_name == "ip.proto" || which.filter_name == "ipv6.nxt" || which.filter_name == "ipv6.fraghdr.nxt")
-        name = to_string(static_cast<ip_protocol>(value));
-    if (which.filter_name == "arp.opcode") name = to_string(static_cast<arp_operation>(value));
-    if (which.filter_name == "icmp.type") name = to_string(static_cast<icmp_type>(value));
-    if (which.filter_name == "icmpv6.type") name = to_string(static_cast<icmpv6_type>(value));
-    return name.empty() ? text : netnotes::detail::joined(text, " (", name, ")");
-}
-
-/// A cell of a box: some bits in one row, with a name and a value.
-struct box_cell {
-    std::size_t first = 0, count = 0;  // bits of the row
-    std::vector<std::string> lines;
-
-    [[nodiscard]] std::size_t width() const noexcept { return 2 * count - 1; }
-    /// Breaks the name between words, and words that are too long between letters.
-    void put(std::string_view name, const std::string& value) {
-        std::string now;
-        const auto finish = [&] {
-            if (!now.empty()) lines.push_back(now);
-            now.clear();
-        };
-        while (!name.empty()) {
-            const std::string_view word = name.substr(0, name.find(' '));
-            name.remove_prefix(std::min(word.size() + 1, name.size()));
-            if (!now.empty() && now.size() + 1 + word.size() > width()) finish();
-            if (!now.empty()) now += ' ';
-            for (const char c : word) {
-                if (now.size() == width()) finish();
-                now += c;
-            }
-        }
-        finish();
-        if (!value.empty()) lines.push_back(value.substr(0, width()));
-    }
-};
-
-/// Draws rows of cells. Each row has the same number of bits.
-class box_drawing {
-  public:
-    explicit box_drawing(std::size_t row_bits) : row_bits_{row_bits} {
-        std::string tens, ones;
-        for (std::size_t bit = 0; bit < row_bits; ++bit) {
-            tens += bit % 10 == 0 ? static_cast<char>('0' + bit / 10) : ' ';
-            tens += ' ';
-            ones += static_cast<char>('0' + bit % 10);
-            ones += ' ';
-        }
-        tens.erase(tens.find_last_not_of(' ') + 1);
-        ones.pop_back();
-        text_ += ' ' + tens + "\n " + ones + '\n';
-    }
-    void row(const std::vector<box_cell>& cells) {
-        std::vector<bool> edges(row_bits_ + 1);
-        edges[0] = true;
-        for (const box_cell& each : cells) edges[each.first + each.count] = true;
-        rule(edges);
-        std::size_t height = 1;
-        for (const box_cell& each : cells) height = std::max(height, each.lines.size());
-        for (std::size_t i = 0; i < height; ++i) {
-            text_ += "│";
-            for (const box_cell& each : cells) {
-                // The value stands in the last line of each cell of the row, the name from the first line on.
-                std::string part;
-                if (!each.lines.empty() && i + 1 == height)
-                    part = each.lines.back();
-                else if (i + 1 < each.lines.size())
-                    part = each.lines[i];
-                const std::size_t space = each.width() - std::min(part.size(), each.width());
-                text_ += std::string(space / 2, ' ') + part + std::string(space - space / 2, ' ');
-                text_ += "│";
-            }
-            text_ += '\n';
-        }
-        above_ = edges;
-    }
-    std::string finish() {
-        rule(std::vector<bool>(row_bits_ + 1), true);
-        return std::move(text_);
-    }
-
-  private:
-    void rule(const std::vector<bool>& below, bool is_last = false) {
-        const bool is_first = above_.empty();
-        std::size_t last = row_bits_;  // a last row may be shorter
-        while (last > 0 && !below[last] && (is_first || !above_[last])) --last;
-        for (std::size_t bit = 0; bit <= last; ++bit) {
-            const bool up = !is_first && above_[bit], down = !is_last && below[bit];
-            if (bit == 0)
-                text_ += is_first ? "┌" : is_last ? "└" : "├";
-            else if (bit == last)
-                text_ += !up ? "┐" : down ? "┤" : "┘";
-            else
-                text_ += up ? (down ? "┼" : "┴") : down ? "┬" : "─";
-            if (bit < last) text_ += "─";
-        }
-        text_ += '\n';
-    }
-    std::size_t row_bits_;
-    std::string text_;
-    std::vector<bool> above_;
-};
-
-}  // namespace detail
-
-inline std::string summary(const frame_view& frame) {
-    detail::line all;
-    if (const auto ip = frame.ipv4())
-        all.add(ip->source().to_string(), " → ", ip->destination().to_string(), " ");
-    else if (const auto ip6 = frame.ipv6())
-        all.add(ip6->source().to_string(), " → ", ip6->destination().to_string(), " ");
-    else if (const auto ethernet = frame.ethernet())
-        all.add(ethernet->source().to_string(), " → ", ethernet->destination().to_string(), " ");
-    detail::add_protocol(all, frame);
-    if (frame.failure()) all.add(all.text.ends_with(' ') ? "[" : " [", frame.failure().message(), "]");
-    if (all.text.ends_with(' ')) all.text.pop_back();
-    return all.text;
-}
-
-inline std::string tree(const frame_view& frame) {
-    detail::line all;
-    all.add("Frame, ", frame.bytes().size(), " bytes");
-    if (frame.is_cut_short()) all.add(" of ", frame.size_on_the_wire(), " on the wire");
-    all.add("\n");
-    std::optional<layer> header;
-    for (const field& each : all_fields) {
-        if (each.header == layer::payload) continue;
-        const auto text = text_of(frame, each);
-        if (!text) continue;
-        if (each.header != header) {
-            header = each.header;
-            all.add(to_string(*header), ", ", detail::header_size(frame, *header), " bytes from byte ",
-                    *place_of(frame, *header), "\n");
-        }
-        all.add("    ", each.name, ": ", detail::explained(frame, each, *text), "\n");
-    }
-    if (!frame.payload().empty())
-        all.add("Payload, ", frame.payload().size(), " bytes from byte ", frame.payload_offset(), ", ended by ",
-                to_string(frame.payload_ended_by()), "\n");
-    if (!frame.trailer().empty()) all.add("Trailer, ", frame.trailer().size(), " bytes\n");
-    if (frame.failure()) all.add("Failure: ", frame.failure().message(), "\n");
-    return all.text;
-}
-
-inline std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked) {
-    constexpr std::string_view digits = netnotes::detail::hexadecimal_digits;
-    const std::size_t first = marked ? marked->first_byte() : bytes.size();
-    const std::size_t last = marked ? first + marked->byte_count() : bytes.size();  // behind the marked bytes
-    std::string text;
-    for (std::size_t row = 0; row < bytes.size(); row += 16) {
-        for (unsigned shift = 16; shift > 0; shift -= 4) text += digits[row >> (shift - 4) & 15];
-        text += ' ';
-        for (std::size_t at = row; at <= row + 16; ++at) {
-            const bool is_marked = at >= first && at<last, was_marked = at> row && at - 1 >= first && at - 1 < last;
-            const bool is_in_row = at < row + 16 && at < bytes.size();
-            text += is_marked && !was_marked && is_in_row ? '[' : was_marked && !(is_marked && is_in_row) ? ']' : ' ';
-            if (at == row + 16) break;
-            const auto value = at < bytes.size() ? std::to_integer<unsigned>(bytes[at]) : 0u;
-            text += at < bytes.size() ? digits[value >> 4] : ' ';
-            text += at < bytes.size() ? digits[value & 15] : ' ';
-        }
-        text += ' ';
-        for (std::size_t at = row; at < std::min(row + 16, bytes.size()); ++at) {
-            const auto value = std::to_integer<unsigned>(bytes[at]);
-            text += value >= ' ' && value <= '~' ? static_cast<char>(value) : '.';
-        }
-        text += '\n';
-    }
-    return text;
-}
-
-inline std::string box(const frame_view& frame, layer header) {
-    const auto start = place_of(frame, header);
-    if (!start || detail::header_size(frame, header) == 0) return {};
-    const std::size_t row_bits = header == layer::ethernet ? 48 : 32;
-    const std::size_t end = detail::header_size(frame, header) * 8;
-    struct part {
-        std::size_t first, count;
-        std::string_view name;
-        std::string value;
-    };
-    std::vector<part> parts;
-    std::size_t at = 0;
-    const auto fill = [&](std::size_t to) {  // bits without a name: reserved, or options
-        if (to <= at) return;
-        const bool is_option = to == end && to - at >= 32 && (header == layer::tcp || header == layer::ipv4);
-        parts.push_back({at, to - at, is_option ? "options" : "", ""});
-        at = to;
-    };
-    for (const field& each : all_fields) {
-        const auto place = each.header == header ? place_of(frame, each) : std::nullopt;
-        if (!place || place->first_bit < *start * 8 + at || place->first_bit + place->bit_count > *start * 8 + end)
-            continue;
-        if (each.locate != nullptr && header == layer::tcp) continue;  // options have no fixed place
-        fill(place->first_bit - *start * 8);
-        // The box has the number that stands in the header: words, not bytes.
-        parts.push_back(
-            {at, each.bit_count, each.name,
-             each.format == field_format::words ? std::to_string(*value_of(frame, each)) : *text_of(frame, each)});
-        at += each.bit_count;
-    }
-    fill(end);
-    detail::box_drawing drawing{row_bits};
-    std::vector<detail::box_cell> row;
-    for (const part& each : parts) {
-        std::size_t first = each.first, count = each.count;
-        bool is_continued = false;
-        while (count > 0) {
-            const std::size_t in_row = first % row_bits;
-            // Several whole rows become one high cell.
-            const bool is_high = in_row == 0 && count > row_bits;
-            const std::size_t bits = is_high ? row_bits : std::min(count, row_bits - in_row);
-            const std::size_t taken = is_high ? count / row_bits * row_bits : bits;
-            detail::box_cell cell{in_row, bits, {}};
-            if (is_continued)
-                cell.put("...", "");
-            else
-                cell.put(each.name, each.value);
-            row.push_back(cell);
-            if (in_row + bits == row_bits || first + taken == end) {
-                drawing.row(row);
-                row.clear();
-            }
-            first += taken;
-            count -= taken;
-            is_continued = true;
-        }
-    }
-    return drawing.finish();
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_PRINT_HPP
 
 
 
