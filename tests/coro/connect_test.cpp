@@ -226,3 +226,94 @@ TEST_CASE("a UDP socket is connected to a host, and is in the loop") {
         CHECK(loop.run(asks()) == "world");
     }
 }
+
+TEST_CASE("a task connects from an address of its choice, and a hook sets options before") {
+    const net::tcp_listener listener{nobody_yet()};
+    test_loop loop;
+    const auto body = [&]() -> net::task<> {
+        int calls = 0;
+        const auto hook = [&](net::socket& made) {
+            ++calls;
+            made.set_option(net::option::keep_alive{true});
+        };
+        const net::connect_options options{.local = {net::ip_address{"127.0.0.9"}, 0}, .before = hook};
+        const endpoints there(1, listener.local_endpoint());
+        const auto stream = co_await net::async_connect(there, options);
+        CHECK(stream.local_endpoint().ip().address() == net::ip_address{"127.0.0.9"});
+        CHECK(stream.get_option<net::option::keep_alive>());
+        CHECK(calls == 1);
+        const auto named = co_await net::async_connect("127.0.0.1", listener.local_endpoint().port(), options);
+        CHECK(named.local_endpoint().ip().address() == net::ip_address{"127.0.0.9"});
+        const auto thrower = [](net::socket&) { throw std::runtime_error{"not this one"}; };
+        bool has_thrown = false;
+        try {
+            const net::connect_options throwing{.before = thrower};
+            co_await net::async_connect(there, throwing);
+        } catch (const std::runtime_error& error) {
+            has_thrown = error.what() == std::string{"not this one"};
+        }
+        CHECK(has_thrown);
+    };
+    loop.run(body());
+}
+
+TEST_CASE("the timeout of the settings is for all attempts, and a stop is refused") {
+    const silent_server silent{"127.0.0.2"};
+    test_loop loop{{.virtual_time = true}};
+    const auto body = [&]() -> net::task<> {
+        const net::time_point start = net::event_loop::current().now();
+        std::string what;
+        try {
+            const endpoints twice(2, silent.where());
+            const net::connect_options limited{.timeout = 3s};
+            co_await net::async_connect(twice, limited);
+        } catch (const std::system_error& error) {
+            CHECK(error.code() == std::errc::timed_out);
+            what = error.what();
+        }
+        CHECK(net::event_loop::current().now() - start == 3s);
+        CHECK(what.find("connect " + silent.where().to_string()) == 0);
+        const net::stop_event stop;
+        const net::connect_options stopping{.stop = &stop};
+        bool is_refused = false;
+        try {
+            co_await net::async_connect("127.0.0.2", 9, stopping);
+        } catch (const std::invalid_argument&) {
+            is_refused = true;
+        }
+        CHECK(is_refused);
+    };
+    loop.run(body());
+}
+
+TEST_CASE("a refused connection is reported without an exception") {
+    const closed_port closed{"127.0.0.4"};
+    const net::tcp_listener listener{nobody_yet()};
+    test_loop loop;
+    const auto body = [&]() -> net::task<> {
+        std::error_code error;
+        const auto none = co_await net::async_stream::connect(closed.where(), error);
+        CHECK(error == std::errc::connection_refused);
+        CHECK_FALSE(none.is_open());
+        const auto stream = co_await net::async_stream::connect(listener.local_endpoint(), error);
+        CHECK_FALSE(error);
+        CHECK(stream.is_open());
+        const auto nowhere = co_await net::async_stream::connect(net::unix_endpoint{"/nonexistent/socket"}, error);
+        CHECK(error == std::errc::no_such_file_or_directory);
+        CHECK_FALSE(nowhere.is_open());
+        auto waiting = net::spawn([&]() -> net::task<> {
+            const silent_server silent{"127.0.0.2"};
+            co_await net::async_stream::connect(silent.where(), error);
+        });
+        co_await net::yield();
+        waiting.cancel();
+        bool is_cancelled = false;
+        try {
+            co_await waiting.join();
+        } catch (const std::system_error& failure) {
+            is_cancelled = failure.code() == std::errc::operation_canceled;
+        }
+        CHECK(is_cancelled);
+    };
+    loop.run(body());
+}

@@ -277,6 +277,40 @@ TEST_CASE("without descriptors clients wait and are served when there are some")
     CHECK(told.empty());
 }
 
+TEST_CASE("a handler that opens a second descriptor has one left, however many clients come") {
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    static std::size_t at_once = 0, most_at_once = 0, failures = 0;
+    at_once = most_at_once = failures = 0;
+    const auto opens_another = [](net::async_stream client) -> net::task<> {
+        const int second = ::dup(0);
+        if (second < 0) ++failures;
+        most_at_once = std::max(most_at_once, ++at_once);
+        co_await client.send_all("x");
+        co_await client.recv();
+        --at_once;
+        ::close(second);
+    };
+    play(opens_another, {.descriptors_per_connection = 2}, [&before](net::endpoint where) -> net::task<> {
+        std::vector<net::tcp_stream> clients(8);
+        for (auto& client : clients) client = net::tcp_stream::connect(where);
+        const int lowest = ::dup(0);
+        ::close(lowest);
+        rlimit few = before;
+        few.rlim_cur = static_cast<rlim_t>(lowest) + 7;  // room for three clients and their second descriptors
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+        for (auto& client : clients) {  // the server begins to accept when this task waits
+            net::async_stream stream{std::move(client)};
+            std::array<char, 1> room;
+            co_await stream.recv_exact(room);
+        }
+        ::setrlimit(RLIMIT_NOFILE, &before);
+        if (net::event_loop::current().backend() == net::io_backend::epoll) CHECK(failures == 0);
+    });
+    CHECK(most_at_once == 3);
+    CHECK(told.empty());
+}
+
 TEST_CASE("a silent client is closed after the idle timeout, and that is told") {
     play(echo, {.idle_timeout = 50ms}, [](net::endpoint where) -> net::task<> {
         auto client = co_await net::async_stream::connect(where);

@@ -27,8 +27,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -59,6 +61,12 @@ namespace netnotes {
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
+/// Connects with the settings that tcp_stream::connect() takes: a timeout for all of it, the local address, and a hook for
+/// options that must be set early. Throws errc::timed_out after options.timeout. options.stop must be nullptr, because a
+/// task is cancelled instead; otherwise it throws std::invalid_argument. The hook's function must live until the task
+/// ends, so give a lambda with captures a name.
+[[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options);
+[[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options);
 /// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach, as
 /// udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect() throws.
 [[nodiscard]] task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options = {});
@@ -73,7 +81,7 @@ struct connect_race {
     std::vector<endpoint> endpoints;
     async_stream winner;
     attempt_end worst;  ///< the most informative failure so far
-    duration delay;
+    connect_options options;
     std::size_t failed = 0;      // attempts that have failed since the race last looked
     std::size_t connecting = 0;  // attempts that have a socket
     async_event changed;
@@ -84,15 +92,22 @@ inline task<> attempt(connect_race& all, std::size_t which) {
     for (bool is_over = false; !is_over;) {
         is_over = true;
         ++all.connecting;
+        const endpoint& where = all.endpoints[which];
+        co_await stepping{};  // what follows may fail at once, and the other tasks must run
+        socket made{family_of(where), socket_type::stream, 0, error};
+        if (!error) prepare_to_connect(made, where, all.options, error);
         try {
-            async_stream stream = co_await async_stream::connect(socket_address{all.endpoints[which]});
-            if (!all.winner.is_open()) all.winner = std::move(stream);
+            if (!error) {
+                async_stream stream{std::move(made)};
+                co_await connecting{stream.node(), socket_address{where}};
+                if (!all.winner.is_open()) all.winner = std::move(stream);
+            }
         } catch (const std::system_error& failure) {
             error = failure.code();
         }
         --all.connecting;
         if (lacks_descriptors(error) && all.connecting > 0) {  // another attempt will end and free its descriptor
-            co_await sleep_for(all.delay);
+            co_await sleep_for(all.options.attempt_delay);
             error.clear();
             is_over = false;
         }
@@ -122,15 +137,16 @@ inline task<> run_race(connect_race& all, task_group& attempts) {
     while (!all.winner.is_open() && (next < count || attempts.size() > 0)) {
         all.changed.reset();
         for (; to_begin > 0 && may_begin(); --to_begin) attempts.spawn(attempt(all, next++));
-        const bool has_ended = co_await has_happened(all.changed, may_begin() ? all.delay : never);
+        const bool has_ended = co_await has_happened(all.changed, may_begin() ? all.options.attempt_delay : never);
         to_begin += std::exchange(all.failed, 0) + (has_ended ? 0 : 1);
     }
     attempts.cancel();
 }
 
-inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints, duration delay) {
-    delay = std::max<duration>(delay, std::chrono::milliseconds{10});
-    connect_race all{std::move(endpoints), {}, {}, delay, 0, 0, {}};
+inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints,
+                                                connect_options options) {
+    options.attempt_delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    connect_race all{std::move(endpoints), {}, {}, options, 0, 0, {}};
     const auto body = [&all](task_group& attempts) { return run_race(all, attempts); };
     if (all.endpoints.empty()) all.worst.error = std::make_error_code(std::errc::destination_address_required);
     co_await with_group(body);
@@ -138,16 +154,36 @@ inline task<async_stream> connect_to_first(std::string where, std::vector<endpoi
     co_return std::move(all.winner);
 }
 
-}  // namespace detail
-
-inline task<async_stream> async_connect(std::string host, std::uint16_t port, wait_time attempt_delay) {
+inline task<async_stream> resolve_and_connect(std::string host, std::uint16_t port, connect_options options) {
     const std::vector<endpoint> found = co_await async_resolve(host, port);
     std::string where = detail::with_service(host, std::to_string(port));
-    co_return co_await detail::connect_to_first(std::move(where), interleave_families(found), attempt_delay);
+    co_return co_await detail::connect_to_first(std::move(where), interleave_families(found), options);
+}
+inline task<async_stream> connect_within(std::string where, task<async_stream> what, connect_options options) {
+    if (options.stop) throw std::invalid_argument{"async_connect: a stop is for threads; cancel the task instead"};
+    const std::string name = "connect " + where;
+    co_return co_await with_timeout(options.timeout, std::move(what), name.c_str());
+}
+
+}  // namespace detail
+
+static_assert(std::is_trivially_destructible_v<connect_options>);  // for g++ 12: see coro/task.hpp
+
+inline task<async_stream> async_connect(std::string host, std::uint16_t port, wait_time attempt_delay) {
+    return detail::resolve_and_connect(std::move(host), port, {.attempt_delay = attempt_delay});
 }
 inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_time attempt_delay) {
     std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
-    co_return co_await detail::connect_to_first(std::move(where), std::move(endpoints), attempt_delay);
+    return detail::connect_to_first(std::move(where), std::move(endpoints), {.attempt_delay = attempt_delay});
+}
+inline task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options) {
+    std::string where = detail::with_service(host, std::to_string(port));
+    return detail::connect_within(std::move(where), detail::resolve_and_connect(host, port, options), options);
+}
+inline task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options) {
+    std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
+    task<async_stream> all = detail::connect_to_first(where, std::move(endpoints), options);
+    return detail::connect_within(std::move(where), std::move(all), options);
 }
 inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options) {
     const resolve_hints hints{.type = socket_type::datagram};

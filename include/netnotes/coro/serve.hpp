@@ -52,8 +52,12 @@
 #ifndef NETNOTES_CORO_SERVE_HPP
 #define NETNOTES_CORO_SERVE_HPP
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -80,6 +84,11 @@ namespace netnotes {
 /// co_await expression; g++ 12 destroys other temporaries twice there.
 struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
+    /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
+    /// the listener could take the last descriptor, and then no handler gets its second. io_uring accepts some clients
+    /// ahead, so with that back end choose a smaller max_connections instead.
+    std::size_t descriptors_per_connection = 1;
     /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
     wait_time idle_timeout = std::chrono::minutes{5};
     /// Cancels a handler if the peer has acknowledged no new byte of an answer for this time. It then reports
@@ -154,6 +163,8 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
             *options_.request_timeout <= duration::zero())
             throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
+        if (options.descriptors_per_connection > 1)
+            options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
     }
     ~serving() {
         while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
@@ -225,6 +236,18 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         client** previous_;
         std::uint64_t acknowledged_ = 0;
     };
+
+    /// Returns how many connections the process has descriptors for, at least 1. The lowest free number tells how many
+    /// are open now, because the kernel gives out the lowest first.
+    static std::size_t room_for(std::size_t descriptors_each) noexcept {
+        rlimit limit{};
+        if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+        const int lowest = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+        if (lowest >= 0) ::close(lowest);
+        const auto open = static_cast<rlim_t>(std::max(lowest, 0));
+        const rlim_t left = limit.rlim_cur > open ? limit.rlim_cur - open : 0;
+        return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
+    }
 
     task<> accept_all(async_listener listener) {
         for (;;) {

@@ -102,6 +102,10 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] static task<async_stream> connect(socket_address where);
     /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
     [[nodiscard]] static task<async_stream> connect(endpoint where);
+    /// Do the same, but report an error instead of throwing it, and then return a closed stream. A scanner expects most
+    /// of its errors. A cancellation is still thrown. `error` must stay valid until the task ends.
+    [[nodiscard]] static task<async_stream> connect(socket_address where, std::error_code& error);
+    [[nodiscard]] static task<async_stream> connect(endpoint where, std::error_code& error);
 
     /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
     [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
@@ -371,10 +375,13 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
 
 class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
   public:
-    connecting(io_node& node, const socket_address& where) noexcept
-        : io_awaiter{node, direction::write}, where_{where} {}
+    connecting(io_node& node, const socket_address& where, std::error_code* report = nullptr) noexcept
+        : io_awaiter{node, direction::write}, where_{where}, report_{report} {}
     void await_resume() {
-        if (error_ != 0) detail::throw_error(take_failure(), "connect ", where_.to_string());
+        if (report_ && error_ > 0 && error_ != ECANCELED)
+            *report_ = take_failure();
+        else if (error_ != 0)
+            detail::throw_error(take_failure(), "connect ", where_.to_string());
     }
     bool attempt() noexcept override {
         if (is_pausing()) return false;
@@ -410,6 +417,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 
   private:
     socket_address where_;
+    std::error_code* report_;  // for the form that does not throw
     bool has_begun_ = false;
 };
 
@@ -422,6 +430,24 @@ inline task<async_stream> async_stream::connect(socket_address where) {
     co_return stream;
 }
 inline task<async_stream> async_stream::connect(endpoint where) { return connect(socket_address{where}); }
+inline task<async_stream> async_stream::connect(socket_address where, std::error_code& error) {
+    co_await detail::stepping{};
+    async_stream stream;
+    try {
+        error.clear();
+        socket made{where.family(), socket_type::stream, 0, error};
+        if (!error) stream = async_stream{std::move(made)};
+    } catch (const std::system_error& refusal) {
+        error = refusal.code();
+    }
+    if (error) co_return stream;
+    co_await detail::connecting{*stream.node_, where, &error};
+    if (error) stream.close();
+    co_return stream;
+}
+inline task<async_stream> async_stream::connect(endpoint where, std::error_code& error) {
+    return connect(socket_address{where}, error);
+}
 inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
 inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {node(), buffer}; }

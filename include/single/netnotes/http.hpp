@@ -12649,6 +12649,10 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] static task<async_stream> connect(socket_address where);
     /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
     [[nodiscard]] static task<async_stream> connect(endpoint where);
+    /// Do the same, but report an error instead of throwing it, and then return a closed stream. A scanner expects most
+    /// of its errors. A cancellation is still thrown. `error` must stay valid until the task ends.
+    [[nodiscard]] static task<async_stream> connect(socket_address where, std::error_code& error);
+    [[nodiscard]] static task<async_stream> connect(endpoint where, std::error_code& error);
 
     /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
     [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
@@ -12918,10 +12922,13 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
 
 class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
   public:
-    connecting(io_node& node, const socket_address& where) noexcept
-        : io_awaiter{node, direction::write}, where_{where} {}
+    connecting(io_node& node, const socket_address& where, std::error_code* report = nullptr) noexcept
+        : io_awaiter{node, direction::write}, where_{where}, report_{report} {}
     void await_resume() {
-        if (error_ != 0) detail::throw_error(take_failure(), "connect ", where_.to_string());
+        if (report_ && error_ > 0 && error_ != ECANCELED)
+            *report_ = take_failure();
+        else if (error_ != 0)
+            detail::throw_error(take_failure(), "connect ", where_.to_string());
     }
     bool attempt() noexcept override {
         if (is_pausing()) return false;
@@ -12957,6 +12964,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 
   private:
     socket_address where_;
+    std::error_code* report_;  // for the form that does not throw
     bool has_begun_ = false;
 };
 
@@ -12969,6 +12977,24 @@ inline task<async_stream> async_stream::connect(socket_address where) {
     co_return stream;
 }
 inline task<async_stream> async_stream::connect(endpoint where) { return connect(socket_address{where}); }
+inline task<async_stream> async_stream::connect(socket_address where, std::error_code& error) {
+    co_await detail::stepping{};
+    async_stream stream;
+    try {
+        error.clear();
+        socket made{where.family(), socket_type::stream, 0, error};
+        if (!error) stream = async_stream{std::move(made)};
+    } catch (const std::system_error& refusal) {
+        error = refusal.code();
+    }
+    if (error) co_return stream;
+    co_await detail::connecting{*stream.node_, where, &error};
+    if (error) stream.close();
+    co_return stream;
+}
+inline task<async_stream> async_stream::connect(endpoint where, std::error_code& error) {
+    return connect(socket_address{where}, error);
+}
 inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
 inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {node(), buffer}; }
@@ -16051,8 +16077,12 @@ inline std::string set_cookie::to_string() const {
 #ifndef NETNOTES_CORO_SERVE_HPP
 #define NETNOTES_CORO_SERVE_HPP
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -16782,6 +16812,11 @@ namespace netnotes {
 /// co_await expression; g++ 12 destroys other temporaries twice there.
 struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
+    /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
+    /// the listener could take the last descriptor, and then no handler gets its second. io_uring accepts some clients
+    /// ahead, so with that back end choose a smaller max_connections instead.
+    std::size_t descriptors_per_connection = 1;
     /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
     wait_time idle_timeout = std::chrono::minutes{5};
     /// Cancels a handler if the peer has acknowledged no new byte of an answer for this time. It then reports
@@ -16856,6 +16891,8 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
             *options_.request_timeout <= duration::zero())
             throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
+        if (options.descriptors_per_connection > 1)
+            options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
     }
     ~serving() {
         while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
@@ -16927,6 +16964,18 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         client** previous_;
         std::uint64_t acknowledged_ = 0;
     };
+
+    /// Returns how many connections the process has descriptors for, at least 1. The lowest free number tells how many
+    /// are open now, because the kernel gives out the lowest first.
+    static std::size_t room_for(std::size_t descriptors_each) noexcept {
+        rlimit limit{};
+        if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+        const int lowest = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+        if (lowest >= 0) ::close(lowest);
+        const auto open = static_cast<rlim_t>(std::max(lowest, 0));
+        const rlim_t left = limit.rlim_cur > open ? limit.rlim_cur - open : 0;
+        return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
+    }
 
     task<> accept_all(async_listener listener) {
         for (;;) {

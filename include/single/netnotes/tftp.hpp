@@ -8975,6 +8975,10 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] static task<async_stream> connect(socket_address where);
     /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
     [[nodiscard]] static task<async_stream> connect(endpoint where);
+    /// Do the same, but report an error instead of throwing it, and then return a closed stream. A scanner expects most
+    /// of its errors. A cancellation is still thrown. `error` must stay valid until the task ends.
+    [[nodiscard]] static task<async_stream> connect(socket_address where, std::error_code& error);
+    [[nodiscard]] static task<async_stream> connect(endpoint where, std::error_code& error);
 
     /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
     [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
@@ -9244,10 +9248,13 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
 
 class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
   public:
-    connecting(io_node& node, const socket_address& where) noexcept
-        : io_awaiter{node, direction::write}, where_{where} {}
+    connecting(io_node& node, const socket_address& where, std::error_code* report = nullptr) noexcept
+        : io_awaiter{node, direction::write}, where_{where}, report_{report} {}
     void await_resume() {
-        if (error_ != 0) detail::throw_error(take_failure(), "connect ", where_.to_string());
+        if (report_ && error_ > 0 && error_ != ECANCELED)
+            *report_ = take_failure();
+        else if (error_ != 0)
+            detail::throw_error(take_failure(), "connect ", where_.to_string());
     }
     bool attempt() noexcept override {
         if (is_pausing()) return false;
@@ -9283,6 +9290,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 
   private:
     socket_address where_;
+    std::error_code* report_;  // for the form that does not throw
     bool has_begun_ = false;
 };
 
@@ -9295,6 +9303,24 @@ inline task<async_stream> async_stream::connect(socket_address where) {
     co_return stream;
 }
 inline task<async_stream> async_stream::connect(endpoint where) { return connect(socket_address{where}); }
+inline task<async_stream> async_stream::connect(socket_address where, std::error_code& error) {
+    co_await detail::stepping{};
+    async_stream stream;
+    try {
+        error.clear();
+        socket made{where.family(), socket_type::stream, 0, error};
+        if (!error) stream = async_stream{std::move(made)};
+    } catch (const std::system_error& refusal) {
+        error = refusal.code();
+    }
+    if (error) co_return stream;
+    co_await detail::connecting{*stream.node_, where, &error};
+    if (error) stream.close();
+    co_return stream;
+}
+inline task<async_stream> async_stream::connect(endpoint where, std::error_code& error) {
+    return connect(socket_address{where}, error);
+}
 inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
 inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer) { return {node(), buffer}; }
@@ -10497,8 +10523,10 @@ class basic_async_buffered_stream {
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -14063,6 +14091,12 @@ namespace netnotes {
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
+/// Connects with the settings that tcp_stream::connect() takes: a timeout for all of it, the local address, and a hook for
+/// options that must be set early. Throws errc::timed_out after options.timeout. options.stop must be nullptr, because a
+/// task is cancelled instead; otherwise it throws std::invalid_argument. The hook's function must live until the task
+/// ends, so give a lambda with captures a name.
+[[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options);
+[[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options);
 /// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach, as
 /// udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect() throws.
 [[nodiscard]] task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options = {});
@@ -14077,7 +14111,7 @@ struct connect_race {
     std::vector<endpoint> endpoints;
     async_stream winner;
     attempt_end worst;  ///< the most informative failure so far
-    duration delay;
+    connect_options options;
     std::size_t failed = 0;      // attempts that have failed since the race last looked
     std::size_t connecting = 0;  // attempts that have a socket
     async_event changed;
@@ -14088,15 +14122,22 @@ inline task<> attempt(connect_race& all, std::size_t which) {
     for (bool is_over = false; !is_over;) {
         is_over = true;
         ++all.connecting;
+        const endpoint& where = all.endpoints[which];
+        co_await stepping{};  // what follows may fail at once, and the other tasks must run
+        socket made{family_of(where), socket_type::stream, 0, error};
+        if (!error) prepare_to_connect(made, where, all.options, error);
         try {
-            async_stream stream = co_await async_stream::connect(socket_address{all.endpoints[which]});
-            if (!all.winner.is_open()) all.winner = std::move(stream);
+            if (!error) {
+                async_stream stream{std::move(made)};
+                co_await connecting{stream.node(), socket_address{where}};
+                if (!all.winner.is_open()) all.winner = std::move(stream);
+            }
         } catch (const std::system_error& failure) {
             error = failure.code();
         }
         --all.connecting;
         if (lacks_descriptors(error) && all.connecting > 0) {  // another attempt will end and free its descriptor
-            co_await sleep_for(all.delay);
+            co_await sleep_for(all.options.attempt_delay);
             error.clear();
             is_over = false;
         }
@@ -14126,15 +14167,16 @@ inline task<> run_race(connect_race& all, task_group& attempts) {
     while (!all.winner.is_open() && (next < count || attempts.size() > 0)) {
         all.changed.reset();
         for (; to_begin > 0 && may_begin(); --to_begin) attempts.spawn(attempt(all, next++));
-        const bool has_ended = co_await has_happened(all.changed, may_begin() ? all.delay : never);
+        const bool has_ended = co_await has_happened(all.changed, may_begin() ? all.options.attempt_delay : never);
         to_begin += std::exchange(all.failed, 0) + (has_ended ? 0 : 1);
     }
     attempts.cancel();
 }
 
-inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints, duration delay) {
-    delay = std::max<duration>(delay, std::chrono::milliseconds{10});
-    connect_race all{std::move(endpoints), {}, {}, delay, 0, 0, {}};
+inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints,
+                                                connect_options options) {
+    options.attempt_delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    connect_race all{std::move(endpoints), {}, {}, options, 0, 0, {}};
     const auto body = [&all](task_group& attempts) { return run_race(all, attempts); };
     if (all.endpoints.empty()) all.worst.error = std::make_error_code(std::errc::destination_address_required);
     co_await with_group(body);
@@ -14142,16 +14184,36 @@ inline task<async_stream> connect_to_first(std::string where, std::vector<endpoi
     co_return std::move(all.winner);
 }
 
-}  // namespace detail
-
-inline task<async_stream> async_connect(std::string host, std::uint16_t port, wait_time attempt_delay) {
+inline task<async_stream> resolve_and_connect(std::string host, std::uint16_t port, connect_options options) {
     const std::vector<endpoint> found = co_await async_resolve(host, port);
     std::string where = detail::with_service(host, std::to_string(port));
-    co_return co_await detail::connect_to_first(std::move(where), interleave_families(found), attempt_delay);
+    co_return co_await detail::connect_to_first(std::move(where), interleave_families(found), options);
+}
+inline task<async_stream> connect_within(std::string where, task<async_stream> what, connect_options options) {
+    if (options.stop) throw std::invalid_argument{"async_connect: a stop is for threads; cancel the task instead"};
+    const std::string name = "connect " + where;
+    co_return co_await with_timeout(options.timeout, std::move(what), name.c_str());
+}
+
+}  // namespace detail
+
+static_assert(std::is_trivially_destructible_v<connect_options>);  // for g++ 12: see coro/task.hpp
+
+inline task<async_stream> async_connect(std::string host, std::uint16_t port, wait_time attempt_delay) {
+    return detail::resolve_and_connect(std::move(host), port, {.attempt_delay = attempt_delay});
 }
 inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_time attempt_delay) {
     std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
-    co_return co_await detail::connect_to_first(std::move(where), std::move(endpoints), attempt_delay);
+    return detail::connect_to_first(std::move(where), std::move(endpoints), {.attempt_delay = attempt_delay});
+}
+inline task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options) {
+    std::string where = detail::with_service(host, std::to_string(port));
+    return detail::connect_within(std::move(where), detail::resolve_and_connect(host, port, options), options);
+}
+inline task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options) {
+    std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
+    task<async_stream> all = detail::connect_to_first(where, std::move(endpoints), options);
+    return detail::connect_within(std::move(where), std::move(all), options);
 }
 inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options) {
     const resolve_hints hints{.type = socket_type::datagram};
@@ -16505,8 +16567,12 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 #ifndef NETNOTES_CORO_SERVE_HPP
 #define NETNOTES_CORO_SERVE_HPP
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -16533,6 +16599,11 @@ namespace netnotes {
 /// co_await expression; g++ 12 destroys other temporaries twice there.
 struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
+    /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
+    /// the listener could take the last descriptor, and then no handler gets its second. io_uring accepts some clients
+    /// ahead, so with that back end choose a smaller max_connections instead.
+    std::size_t descriptors_per_connection = 1;
     /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
     wait_time idle_timeout = std::chrono::minutes{5};
     /// Cancels a handler if the peer has acknowledged no new byte of an answer for this time. It then reports
@@ -16607,6 +16678,8 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
             *options_.request_timeout <= duration::zero())
             throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
+        if (options.descriptors_per_connection > 1)
+            options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
     }
     ~serving() {
         while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
@@ -16678,6 +16751,18 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         client** previous_;
         std::uint64_t acknowledged_ = 0;
     };
+
+    /// Returns how many connections the process has descriptors for, at least 1. The lowest free number tells how many
+    /// are open now, because the kernel gives out the lowest first.
+    static std::size_t room_for(std::size_t descriptors_each) noexcept {
+        rlimit limit{};
+        if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+        const int lowest = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+        if (lowest >= 0) ::close(lowest);
+        const auto open = static_cast<rlim_t>(std::max(lowest, 0));
+        const rlim_t left = limit.rlim_cur > open ? limit.rlim_cur - open : 0;
+        return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
+    }
 
     task<> accept_all(async_listener listener) {
         for (;;) {
