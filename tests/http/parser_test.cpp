@@ -234,6 +234,25 @@ TEST_CASE("a head has views into the bytes, and a request owns its text") {
     CHECK(owned.fields() == http::fields{{"Host", "a"}, {"Content-Length", "3"}, {"X-Test", "1"}});
 }
 
+TEST_CASE("a head that is used again forgets what it had") {
+    http::request_head head;
+    http::head_progress seen;
+    const std::string first =
+        "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\nConnection: close, upgrade\r\n"
+        "Upgrade: x\r\n\r\n";
+    REQUIRE(http::parse_head(first, seen, head).is_complete());
+    CHECK(head.expects_continue);
+    CHECK(head.upgrade == "x");
+    http::head_progress next;
+    REQUIRE(http::parse_head("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", next, head).is_complete());
+    CHECK_FALSE(head.expects_continue);
+    CHECK(head.keeps_alive);
+    CHECK(head.upgrade.empty());
+    CHECK(head.host.empty());
+    CHECK(head.body() == http::framing{});
+    CHECK(head.fields().size() == 1);
+}
+
 TEST_CASE("the head of a response") {
     using kind = http::framing::kind;
     http::response_head head;

@@ -92,7 +92,8 @@ net::duration play(script& client, Handler handler, http::server_options options
 /// The answers without their Date, which changes.
 std::string heard(const script& client) {
     std::string text = client.heard;
-    for (std::size_t at = 0; (at = text.find("Date: ", at)) != text.npos;) text.erase(at, text.find("\r\n", at) + 2 - at);
+    for (std::size_t at = 0; (at = text.find("Date: ", at)) != text.npos;)
+        text.erase(at, text.find("\r\n", at) + 2 - at);
     return text;
 }
 template <class Handler>
@@ -118,8 +119,9 @@ std::string ok(std::string_view body, std::string_view more = "") {
     return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" + std::string{more} +
            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string{body};
 }
-constexpr std::string_view chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                     "5\r\nhello\r\n7;x=y\r\n, world\r\n0\r\nTrailer: z\r\n\r\n";
+constexpr std::string_view chunked =
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "5\r\nhello\r\n7;x=y\r\n, world\r\n0\r\nTrailer: z\r\n\r\n";
 
 }  // namespace
 
@@ -136,8 +138,8 @@ TEST_CASE("requests are answered in order, and the connection stays until the cl
 }
 
 TEST_CASE("the answers are the same, wherever the requests are cut") {
-    const std::string all = get("/a") + post("hello") + std::string{chunked} + get("/b").replace(0, 3, "HEAD") + post("") +
-                            post("last", "Connection: close\r\n");
+    const std::string all = get("/a") + post("hello") + std::string{chunked} + get("/b").replace(0, 3, "HEAD") +
+                            post("") + post("last", "Connection: close\r\n");
     const std::string wanted = answers(all, echo_body);
     CHECK(wanted.find("POST hello, world") != std::string::npos);
     CHECK(wanted.ends_with("POST last"));
@@ -186,8 +188,9 @@ TEST_CASE("a body can be read at once, in pieces, or not at all") {
             ++pieces;
         }
         const auto again = co_await ask.recv();
-        co_return http::response{200, std::to_string(size) + (pieces > 1 ? " in pieces" : " in one") +
-                                          (again.empty() ? "" : "?"), "text/plain"};
+        co_return http::response{
+            200, std::to_string(size) + (pieces > 1 ? " in pieces" : " in one") + (again.empty() ? "" : "?"),
+            "text/plain"};
     };
     CHECK(answers(post(std::string(100'000, 'x')), count) == ok("100000 in pieces"));
     CHECK(answers(post("x"), count) == ok("1 in one"));
@@ -282,7 +285,8 @@ TEST_CASE("bytes that are no request are answered with a sentence, and the conne
     CHECK(answers("GET / HTTP/2.0\r\n\r\n", echo_path).starts_with("HTTP/1.1 505 "));
     CHECK(answers("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", echo_path).starts_with("HTTP/1.1 501 "));
     CHECK(answers("GET /" + std::string(9000, 'a'), echo_path).starts_with("HTTP/1.1 414 "));
-    CHECK(answers("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(40'000, 'a'), echo_path).starts_with("HTTP/1.1 431 "));
+    CHECK(
+        answers("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(40'000, 'a'), echo_path).starts_with("HTTP/1.1 431 "));
     CHECK(told.empty());
 }
 
@@ -293,9 +297,11 @@ TEST_CASE("a handler that fails is a 500 without details, and the next request i
         if (ask.path() == "/interim") co_return http::response{100};
         co_return http::response{200, "fine", "text/plain"};
     };
-    const std::string failed = "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                               "Content-Length: 27\r\n\r\n500: the server has failed\n";
-    CHECK(answers(get("/error") + get("/int") + get("/interim") + get("/"), fails) == failed + failed + failed + ok("fine"));
+    const std::string failed =
+        "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        "Content-Length: 27\r\n\r\n500: the server has failed\n";
+    CHECK(answers(get("/error") + get("/int") + get("/interim") + get("/"), fails) ==
+          failed + failed + failed + ok("fine"));
     CHECK(told == std::vector<std::string>{"the password is 1234",
                                            "the handler threw an object that is not a std::exception",
                                            "the handler has returned a response with the status 1xx"});
@@ -585,7 +591,8 @@ TEST_CASE("an answer arrives although the client still sends") {
     const auto check = [&](net::endpoint where, auto&) -> net::task<> {
         for (int i = 0; i < 20; ++i) {
             auto client = co_await net::async_stream::connect(where);
-            co_await client.send_all("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + std::string(100'000, 'x'));
+            co_await client.send_all("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" +
+                                     std::string(100'000, 'x'));
             const std::string all = co_await receive(client, std::string::npos);
             CHECK(all.starts_with("HTTP/1.1 413 "));
         }

@@ -300,6 +300,7 @@ inline connection::event connection::on_head(time now) {
     }
     if (!has_begun_head_) since_ = std::max(since_, now);
     has_begun_head_ = true;
+    if (at_end_) progress_ = {};  // no more can come, so look for any error, not only for the end of the head
     const auto result =
         std::visit([&](auto& head) { return parse_head(bytes, progress_, head, settings_.bounds); }, head_);
     if (result.is_refused()) return refuse(result.refusal, bytes);

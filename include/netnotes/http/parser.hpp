@@ -138,6 +138,7 @@ class head_reader {
         head.is_chunked = head.has_length = false;
         head.length = 0;
         head.upgrade = {};
+        if constexpr (std::is_same_v<Head, request_head>) head.expects_continue = false;
         if (start_line(head) && all_fields(head) && is_consistent(head)) {
             using outcome = head_result::outcome;
             return {outcome::complete, static_cast<std::size_t>(p_ - first_), {}};

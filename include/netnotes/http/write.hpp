@@ -133,7 +133,7 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
         to += "Connection: keep-alive\r\n";  // in HTTP/1.0 it is the exception
     if (how == body_coding::length) {
         to += "Content-Length: ";
-        detail::append_number(to, *size);
+        detail::append_number(to, size.value_or(0));
         to += "\r\n";
     } else if (how == body_coding::chunked) {
         to += "Transfer-Encoding: chunked\r\n";
@@ -159,12 +159,13 @@ inline body_coding write_head(std::string& to, const request& ask, std::optional
     const method how = ask.method();
     const bool expects_body = how == method::post || how == method::put || how == method::patch;
     body_coding coding = body_coding::none;
+    const std::uint64_t length = size.value_or(0);
     if (!size) {
         to += "Transfer-Encoding: chunked\r\n";
         coding = body_coding::chunked;
-    } else if (*size > 0 || expects_body) {
+    } else if (length > 0 || expects_body) {
         to += "Content-Length: ";
-        detail::append_number(to, *size);
+        detail::append_number(to, length);
         to += "\r\n";
         coding = body_coding::length;
     }

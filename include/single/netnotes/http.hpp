@@ -3028,7 +3028,7 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
         to += "Connection: keep-alive\r\n";  // in HTTP/1.0 it is the exception
     if (how == body_coding::length) {
         to += "Content-Length: ";
-        detail::append_number(to, *size);
+        detail::append_number(to, size.value_or(0));
         to += "\r\n";
     } else if (how == body_coding::chunked) {
         to += "Transfer-Encoding: chunked\r\n";
@@ -3054,12 +3054,13 @@ inline body_coding write_head(std::string& to, const request& ask, std::optional
     const method how = ask.method();
     const bool expects_body = how == method::post || how == method::put || how == method::patch;
     body_coding coding = body_coding::none;
+    const std::uint64_t length = size.value_or(0);
     if (!size) {
         to += "Transfer-Encoding: chunked\r\n";
         coding = body_coding::chunked;
-    } else if (*size > 0 || expects_body) {
+    } else if (length > 0 || expects_body) {
         to += "Content-Length: ";
-        detail::append_number(to, *size);
+        detail::append_number(to, length);
         to += "\r\n";
         coding = body_coding::length;
     }
@@ -3717,6 +3718,7 @@ class head_reader {
         head.is_chunked = head.has_length = false;
         head.length = 0;
         head.upgrade = {};
+        if constexpr (std::is_same_v<Head, request_head>) head.expects_continue = false;
         if (start_line(head) && all_fields(head) && is_consistent(head)) {
             using outcome = head_result::outcome;
             return {outcome::complete, static_cast<std::size_t>(p_ - first_), {}};
@@ -4677,6 +4679,7 @@ inline connection::event connection::on_head(time now) {
     }
     if (!has_begun_head_) since_ = std::max(since_, now);
     has_begun_head_ = true;
+    if (at_end_) progress_ = {};  // no more can come, so look for any error, not only for the end of the head
     const auto result =
         std::visit([&](auto& head) { return parse_head(bytes, progress_, head, settings_.bounds); }, head_);
     if (result.is_refused()) return refuse(result.refusal, bytes);
