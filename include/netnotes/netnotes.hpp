@@ -7,6 +7,7 @@
 // Each module header is a page to read. It explains the idea, shows an example, and lists its chapters. Begin at the
 // bottom: a module uses only modules of lower floors. (On floor 3, server.hpp also uses tcp.hpp and poll.hpp.)
 //
+//    floor 6    web.hpp                                     pages: what the notes do with Django
 //    floor 5    tftp.hpp                                    files, by the simplest protocol
 //               http.hpp                                    the protocol of the web
 //               lan.hpp                                     a simulated network (above packet.hpp and ip.hpp only)
@@ -34,5 +35,6 @@
 #include "tcp.hpp"
 #include "tftp.hpp"
 #include "udp.hpp"
+#include "web.hpp"
 
 #endif  // NETNOTES_NETNOTES_HPP

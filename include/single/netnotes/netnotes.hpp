@@ -29,6 +29,7 @@
 // Each module header is a page to read. It explains the idea, shows an example, and lists its chapters. Begin at the
 // bottom: a module uses only modules of lower floors. (On floor 3, server.hpp also uses tcp.hpp and poll.hpp.)
 //
+//    floor 6    web.hpp                                     pages: what the notes do with Django
 //    floor 5    tftp.hpp                                    files, by the simplest protocol
 //               http.hpp                                    the protocol of the web
 //               lan.hpp                                     a simulated network (above packet.hpp and ip.hpp only)
@@ -45002,6 +45003,833 @@ inline uri uri::parse(std::string_view text) {
 
 #endif  // NETNOTES_TFTP_HPP
 
+
+// netnotes/web.hpp: web pages, as the notes make them with Django
+// SPDX-License-Identifier: MIT
+//
+// A framework stands between HTTP and a program's pages. A request walks through its parts:
+//
+//        request ──> middleware ──> routes: which view? ──> view ──> template ──> response
+//        GET /articles/42/          ^articles/(\d+)/$       42        {{ title }}
+//
+// This module has the parts of Django that the notes name, under Django's names, and does what Django does. Tests ask
+// Django itself. Django 3.2 is the version that Debian 12 has.
+//
+//        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
+//        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];
+//
+// What of Django is not here:
+//     ORM, migrations    A database is a library of its own. A migration is a numbered script. It changes the tables of
+//                        a database from one version of the program to the next. The notes name its two commands.
+//     admin              Pages that edit such tables: without an ORM there is nothing to edit.
+//     sessions, login    A session is a cookie with a number, and a table behind it.
+//     translation        Django's templates may be translated; ours have the language in which they are written.
+//
+// Chapters, lowest first:
+//     web/pattern_program.hpp  from the text of a regular expression to a program
+//     web/pattern.hpp          regular expressions that cannot be made slow
+//
+// The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
+
+#ifndef NETNOTES_WEB_HPP
+#define NETNOTES_WEB_HPP
+
+
+// netnotes/web/pattern.hpp: regular expressions that cannot be made slow
+// SPDX-License-Identifier: MIT
+//
+// A URL table says with a regular expression which paths it takes. The path is a stranger's text. Many matchers try one
+// way through the pattern after the other, and go back when a way fails. For `(a+)+$` and forty times the letter a with
+// a b behind them they try 2^40 ways. std::regex also calls itself for each character, so a long text ends the program.
+//
+// This matcher walks all ways at the same time (Thompson, 1968). Each way is a small record: where it is in the
+// program, and which groups it has found. Two ways at the same place have the same future, so the one of lower priority
+// is dropped:
+//
+//        pattern  (a|ab)(c|bcd)        text  a b c d
+//        behind a:    way 1 before (c|bcd)    way 2 before the b of ab
+//        behind ab:   way 1 inside bcd        way 2 before (c|bcd)
+//        behind abcd: way 1 has matched       way 2 is gone
+//
+// The number of ways is at most the size of the program. So the time is at most that size times the length of the text.
+//
+//        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
+//        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];
+//
+// It reads what Python's `re` reads, as far as one walk can do it, and finds the same groups:
+//
+//        a  .  \d \D \w \W \s \S  [a-z]  [^/]        a character; \d \w \s know ASCII only, as with re.ASCII
+//        x*  x+  x?  x{2}  x{2,}  x{,5}  x{2,5}      repeated; with ? behind it as few times as possible
+//        (x)  (?P<name>x)  (?:x)  x|y                groups, alternatives; the first alternative is preferred
+//        ^  $  \A  \Z  \b  \B                        places; $ is the end, or before a line feed at the end
+//
+// Backreferences and lookaround are refused, with their place: one walk cannot do them.
+//
+// On this page:  pattern, pattern_match
+// The notes:     配置url; example 43
+
+#ifndef NETNOTES_WEB_PATTERN_HPP
+#define NETNOTES_WEB_PATTERN_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+// netnotes/web/pattern_program.hpp: from the text of a regular expression to a program
+// SPDX-License-Identifier: MIT
+//
+// The machinery under pattern.hpp. A regular expression becomes a list of instructions, in two steps. The first step
+// reads the text into a tree. The second step writes the tree down, and writes what is counted as often as it is
+// counted:
+//
+//        (?P<id>\d+)/        0  save 2            the group begins
+//                            1  set \d
+//                            2  split 1, 3        once more, else on
+//                            3  save 3            the group ends
+//                            4  literal /
+//
+// A pattern is the program's own text, but the reader bounds it all the same: how deep groups are nested, how many
+// groups there are, and how long the program becomes. A reader without bounds calls itself for each parenthesis until
+// the stack is used up, and `((a{1000}){1000}){1000}` fills the memory.
+//
+// On this page:  (what pattern.hpp uses)
+// The notes:     配置url
+
+#ifndef NETNOTES_WEB_PATTERN_PROGRAM_HPP
+#define NETNOTES_WEB_PATTERN_PROGRAM_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes::web::detail::patterns {
+
+inline constexpr std::size_t max_program_size = 4'000;
+inline constexpr std::size_t max_depth = 50;
+inline constexpr std::size_t max_groups = 100;
+inline constexpr std::size_t max_count = 1'000;
+
+enum class operation : std::uint8_t {
+    literal,  // value: the code point
+    any,      // any character but a line feed
+    set,      // value: the number of the character set
+    jump,     // to `first`
+    split,    // to `first`, and with lower priority to `second`
+    enter,    // a split before the first repetition of something that may be empty
+    again,    // a split behind a repetition of something that may be empty, see `walk`
+    save,     // value: the number in the list of places
+    place,    // value: the letter of the assertion
+    matched,
+};
+
+struct instruction {
+    operation op{};
+    std::uint8_t depth = 0;  // how many repetitions of something that may be empty are around it
+    std::uint32_t value = 0;
+    std::uint32_t first = 0;
+    std::uint32_t second = 0;
+    bool prefers_exit = false;  // of `again`: the exit is `first`
+};
+
+struct character_range {
+    char32_t first, last;
+};
+struct character_set {
+    std::vector<character_range> ranges;
+    bool is_negated = false;
+
+    [[nodiscard]] bool contains(char32_t point) const noexcept {
+        return is_negated != std::any_of(ranges.begin(), ranges.end(), [&](const character_range& range) {
+                   return range.first <= point && point <= range.last;
+               });
+    }
+};
+
+constexpr bool is_word(char32_t c) noexcept {
+    return (c >= U'0' && c <= U'9') || (c >= U'a' && c <= U'z') || (c >= U'A' && c <= U'Z') || c == U'_';
+}
+
+struct program {
+    std::vector<instruction> code;
+    std::vector<character_set> sets;
+    std::vector<std::pair<std::string, std::size_t>> names;  // of groups
+    std::size_t groups = 1;
+    std::size_t depth = 0;  // the greatest of all instructions
+};
+
+inline constexpr std::size_t endless = static_cast<std::size_t>(-1);
+
+/// Reads the character at which the text begins. A byte that is no UTF-8 is a character of its own, above all others.
+constexpr std::size_t read_character(std::string_view text, char32_t& point) noexcept {
+    if (const std::size_t size = netnotes::detail::read_utf8(text, point); size != 0) return size;
+    point = 0x110000 + static_cast<unsigned char>(text[0]);
+    return 1;
+}
+
+/// A piece of the pattern. Lists of children are chains: `child` is the first of them, and `next` its neighbour.
+struct node {
+    enum class kind : std::uint8_t { literal, any, set, place, group, sequence, choice, repeat } what{};
+    std::uint32_t value =
+        0;  // a code point, the number of a set, the letter of a place, the number of a group (0: none)
+    std::size_t min = 0, max = 0;
+    bool is_lazy = false;
+    bool may_be_empty = false;
+    std::uint32_t child = 0, next = 0;  // 0: no node
+};
+
+class compiler {
+  public:
+    compiler(std::string_view text, parse_failure& why) : text_{text}, why_{why} { nodes_.emplace_back(); }
+
+    bool compile(program& to) {
+        program_ = &to;
+        const std::uint32_t root = read_choice(0);
+        if (!failed_ && at_ < text_.size()) refuse("')' has no '('", at_);
+        if (failed_) return false;
+        emit({operation::save, 0, 0});
+        write(root, 0);
+        emit({operation::save, 0, 1});
+        emit({operation::matched});
+        return !failed_;
+    }
+
+  private:
+    using kind = node::kind;
+
+    // ---- Reading: text to nodes. It calls itself for a group only, so max_depth bounds it.
+
+    void refuse(std::string_view reason, std::size_t place) noexcept {
+        if (!failed_) why_ = parse_failure{reason, place};
+        failed_ = true;
+        at_ = text_.size();
+    }
+    [[nodiscard]] bool sees(std::string_view word) const noexcept { return text_.substr(at_).starts_with(word); }
+    bool take(std::string_view word) noexcept {
+        if (!sees(word)) return false;
+        at_ += word.size();
+        return true;
+    }
+    char32_t take_character() noexcept {
+        char32_t point = 0;
+        at_ += read_character(text_.substr(at_), point);
+        return point;
+    }
+    std::uint32_t make(const node& what) {
+        nodes_.push_back(what);
+        return static_cast<std::uint32_t>(nodes_.size() - 1);
+    }
+    std::uint32_t make_set(character_set set) {
+        program_->sets.push_back(std::move(set));
+        return make({kind::set, static_cast<std::uint32_t>(program_->sets.size() - 1)});
+    }
+
+    std::uint32_t read_choice(std::size_t depth) {
+        const std::uint32_t first = read_sequence(depth);
+        if (!sees("|")) return first;
+        const std::uint32_t whole = make({kind::choice});
+        nodes_[whole].child = first;
+        nodes_[whole].may_be_empty = nodes_[first].may_be_empty;
+        for (std::uint32_t last = first; take("|");) {
+            const std::uint32_t more = read_sequence(depth);
+            nodes_[last].next = more;
+            last = more;
+            if (nodes_[more].may_be_empty) nodes_[whole].may_be_empty = true;
+        }
+        return whole;
+    }
+    std::uint32_t read_sequence(std::size_t depth) {
+        const std::uint32_t whole = make({kind::sequence});
+        nodes_[whole].may_be_empty = true;
+        std::uint32_t last = 0;
+        while (!failed_ && at_ < text_.size() && !sees("|") && !sees(")")) {
+            const std::size_t begin = at_;
+            std::uint32_t item = read_item(depth);
+            if (failed_) break;
+            item = read_repeat(item, begin);
+            if (failed_) break;
+            (last == 0 ? nodes_[whole].child : nodes_[last].next) = item;
+            last = item;
+            if (!nodes_[item].may_be_empty) nodes_[whole].may_be_empty = false;
+        }
+        return whole;
+    }
+    std::uint32_t read_item(std::size_t depth) {
+        const std::size_t begin = at_;
+        if (take("(")) return read_group(depth, begin);
+        if (take("[")) return read_set(begin);
+        if (take("\\")) return read_escape(begin);
+        if (take(".")) return make({kind::any});
+        if (take("^")) return place('A');
+        if (take("$")) return place('$');
+        if (sees("*") || sees("+") || sees("?")) return refuse("there is nothing to repeat", begin), 0;
+        return make({kind::literal, take_character()});
+    }
+    std::uint32_t place(char letter) {
+        const std::uint32_t made = make({kind::place, static_cast<unsigned char>(letter)});
+        nodes_[made].may_be_empty = true;
+        return made;
+    }
+    std::uint32_t read_group(std::size_t depth, std::size_t begin) {
+        if (depth == max_depth) return refuse("groups are nested too deep", begin), 0;
+        std::uint32_t number = 0;
+        if (sees("?=") || sees("?!") || sees("?<=") || sees("?<!"))
+            return refuse("lookaround is refused: one walk through the text cannot do it", begin), 0;
+        if (sees("?P=") || sees("?("))
+            return refuse("a backreference is refused: one walk through the text cannot do it", begin), 0;
+        if (sees("?") && !sees("?:") && !sees("?P<"))
+            return refuse("behind an opening parenthesis and a question mark comes ':' or 'P<'", begin), 0;
+        if (!take("?:")) {
+            if (program_->groups > max_groups) return refuse("too many groups", begin), 0;
+            number = static_cast<std::uint32_t>(program_->groups++);
+            if (take("?P<") && !read_name(number)) return 0;
+        }
+        const std::uint32_t inner = read_choice(depth + 1);
+        if (failed_) return 0;
+        if (!take(")")) return refuse("this '(' has no ')'", begin), 0;
+        const std::uint32_t whole = make({kind::group, number});
+        nodes_[whole].child = inner;
+        nodes_[whole].may_be_empty = nodes_[inner].may_be_empty;
+        return whole;
+    }
+    bool read_name(std::uint32_t number) {
+        const std::size_t begin = at_, end = text_.find('>', at_);
+        if (end == text_.npos) return refuse("the name of a group has no '>'", begin), false;
+        const std::string_view name = text_.substr(begin, end - begin);
+        const auto is_part = [](char c) { return is_word(static_cast<unsigned char>(c)); };
+        if (name.empty() || (name[0] >= '0' && name[0] <= '9') || !std::all_of(name.begin(), name.end(), is_part))
+            return refuse("the name of a group has letters, digits and _, and begins with no digit", begin), false;
+        for (const auto& [other, index] : program_->names)
+            if (other == name) return refuse("two groups have this name", begin), false;
+        program_->names.emplace_back(name, number);
+        at_ = end + 1;
+        return true;
+    }
+
+    /// The sets of \d, \w and \s, and their opposites with capital letters.
+    static std::optional<character_set> named_set(char letter) {
+        character_set set;
+        switch (letter | 0x20) {
+            case 'd': set.ranges = {{U'0', U'9'}}; break;
+            case 'w': set.ranges = {{U'0', U'9'}, {U'A', U'Z'}, {U'_', U'_'}, {U'a', U'z'}}; break;
+            case 's': set.ranges = {{U'\t', U'\r'}, {U' ', U' '}}; break;
+            default: return std::nullopt;
+        }
+        set.is_negated = letter < 'a';
+        return set;
+    }
+    /// A character that is written behind a backslash; `at_` is behind the backslash. Letters and digits without a
+    /// meaning are refused, because a later version may give them one.
+    std::optional<char32_t> escaped_character(std::size_t begin) {
+        if (at_ == text_.size()) return refuse("a backslash has nothing behind it", begin), std::nullopt;
+        const char letter = text_[at_];
+        constexpr std::string_view letters = "ntrfva", meanings = "\n\t\r\f\v\a";
+        if (const auto found = letters.find(letter); found != letters.npos) return ++at_, meanings[found];
+        if (letter == 'x' || letter == 'u') {
+            const std::size_t digits = letter == 'x' ? 2 : 4;
+            char32_t value = 0;
+            for (std::size_t i = 1; i <= digits; ++i) {
+                const unsigned digit =
+                    at_ + i < text_.size()
+                        ? netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text_[at_ + i])]
+                        : 16u;
+                if (digit > 15) return refuse("hexadecimal digits are missing", begin), std::nullopt;
+                value = value << 4 | digit;
+            }
+            at_ += digits + 1;
+            return value;
+        }
+        if (letter >= '1' && letter <= '9')
+            return refuse("a backreference is refused: one walk through the text cannot do it", begin), std::nullopt;
+        if (letter != '_' && is_word(static_cast<unsigned char>(letter)))
+            return refuse("this escape sequence has no meaning", begin), std::nullopt;
+        return take_character();
+    }
+    std::uint32_t read_escape(std::size_t begin) {
+        const char letter = at_ < text_.size() ? text_[at_] : '\0';
+        if (auto set = named_set(letter)) return ++at_, make_set(*std::move(set));
+        if (letter == 'A' || letter == 'Z' || letter == 'b' || letter == 'B') return ++at_, place(letter);
+        const auto point = escaped_character(begin);
+        return point ? make({kind::literal, *point}) : 0;
+    }
+    std::uint32_t read_set(std::size_t begin) {
+        character_set set;
+        set.is_negated = take("^");
+        for (bool is_first = true; is_first || !sees("]"); is_first = false) {
+            if (at_ == text_.size()) return refuse("this '[' has no ']'", begin), 0;
+            const std::size_t item = at_;
+            const auto low = read_set_item(set);
+            if (failed_) return 0;
+            if (!sees("-") || at_ + 1 == text_.size() || text_[at_ + 1] == ']') {
+                if (low) set.ranges.push_back({*low, *low});
+                continue;
+            }
+            ++at_;
+            const auto high = read_set_item(set);
+            if (failed_) return 0;
+            if (!low || !high || *high < *low)
+                return refuse("this range of characters is empty or has no end", item), 0;
+            set.ranges.push_back({*low, *high});
+        }
+        ++at_;
+        return make_set(std::move(set));
+    }
+    /// Returns a character, or puts a whole set like \d into `set` and returns nullopt.
+    std::optional<char32_t> read_set_item(character_set& set) {
+        const std::size_t begin = at_;
+        if (!take("\\")) return take_character();
+        const char letter = at_ < text_.size() ? text_[at_] : '\0';
+        if (letter == 'b') return ++at_, U'\b';
+        const auto named = named_set(letter);
+        if (!named) return escaped_character(begin);
+        ++at_;
+        char32_t next = 0;
+        for (const auto& range : named->ranges) {
+            if (!named->is_negated) {
+                set.ranges.push_back(range);
+            } else if (range.first > next) {
+                set.ranges.push_back({next, range.first - 1});
+            }
+            next = range.last + 1;
+        }
+        if (named->is_negated) set.ranges.push_back({next, 0x1100ff});
+        return std::nullopt;
+    }
+
+    std::uint32_t read_repeat(std::uint32_t item, std::size_t begin) {
+        std::size_t min = 0, max = endless;
+        if (!read_counts(min, max)) return item;
+        if (failed_) return 0;
+        if (nodes_[item].what == kind::place) return refuse("there is nothing to repeat", begin), 0;
+        node whole{kind::repeat};
+        whole.min = min;
+        whole.max = max;
+        whole.is_lazy = take("?");
+        whole.child = item;
+        whole.may_be_empty = min == 0 || nodes_[item].may_be_empty;
+        const std::size_t behind = at_;
+        if (sees("+"))
+            return refuse("a possessive repetition is refused: one walk through the text cannot do it", behind), 0;
+        if (read_counts(min, max)) return refuse("a repetition stands behind a repetition", behind), 0;
+        return make(whole);
+    }
+    /// Reads * + ? or {m,n}. A brace that is no count is a character.
+    bool read_counts(std::size_t& min, std::size_t& max) {
+        min = 0;
+        max = endless;
+        if (take("*")) return true;
+        if (take("+")) return min = 1, true;
+        if (take("?")) return max = 1, true;
+        const std::size_t begin = at_;
+        if (!take("{") || sees("}")) return at_ = begin, false;
+        const auto number = [&](std::size_t otherwise) {
+            if (at_ == text_.size() || text_[at_] < '0' || text_[at_] > '9') return otherwise;
+            std::size_t value = 0;
+            for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_)
+                value = std::min(value * 10 + static_cast<std::size_t>(text_[at_] - '0'), max_count + 1);
+            return value;
+        };
+        const std::size_t digits = at_;
+        min = number(0);
+        const bool has_min = at_ > digits;
+        if (take(","))
+            max = number(endless);
+        else
+            max = has_min ? min : endless;
+        if (!take("}")) return at_ = begin, false;
+        if (min > max_count || (max != endless && max > max_count))
+            refuse("a count is above 1000", begin);
+        else if (max < min)
+            refuse("the least count is above the greatest", begin);
+        return true;
+    }
+
+    // ---- Writing: nodes to instructions.
+
+    std::uint32_t here() const noexcept { return static_cast<std::uint32_t>(program_->code.size()); }
+    std::uint32_t emit(const instruction& what) {
+        if (program_->code.size() == max_program_size) refuse("the pattern becomes too large", text_.size());
+        if (failed_) return 0;
+        program_->depth = std::max<std::size_t>(program_->depth, what.depth);
+        program_->code.push_back(what);
+        return here() - 1;
+    }
+    void write(std::uint32_t which, std::uint8_t depth) {
+        if (++written_ > 10 * max_program_size) refuse("the pattern becomes too large", text_.size());
+        if (failed_) return;
+        const node what = nodes_[which];
+        switch (what.what) {
+            case kind::literal: emit({operation::literal, depth, what.value}); break;
+            case kind::any: emit({operation::any, depth}); break;
+            case kind::set: emit({operation::set, depth, what.value}); break;
+            case kind::place: emit({operation::place, depth, what.value}); break;
+            case kind::sequence:
+                for (std::uint32_t item = what.child; item != 0; item = nodes_[item].next) write(item, depth);
+                break;
+            case kind::group:
+                if (what.value != 0) emit({operation::save, depth, 2 * what.value});
+                write(what.child, depth);
+                if (what.value != 0) emit({operation::save, depth, 2 * what.value + 1});
+                break;
+            case kind::choice: write_choice(what, depth); break;
+            case kind::repeat: write_repeat(what, depth); break;
+        }
+    }
+    void write_choice(const node& what, std::uint8_t depth) {
+        std::vector<std::uint32_t> exits;
+        for (std::uint32_t item = what.child; item != 0; item = nodes_[item].next) {
+            if (nodes_[item].next == 0) {
+                write(item, depth);
+                break;
+            }
+            const std::uint32_t split = emit({operation::split, depth});
+            write(item, depth);
+            exits.push_back(emit({operation::jump, depth}));
+            if (failed_) return;
+            program_->code[split].first = split + 1;
+            program_->code[split].second = here();
+        }
+        for (const std::uint32_t exit : exits) program_->code[exit].first = here();
+    }
+    void write_repeat(const node& what, std::uint8_t depth) {
+        for (std::size_t i = 0; i < what.min && !failed_; ++i) write(what.child, depth);
+        const bool may_be_empty = nodes_[what.child].may_be_empty;
+        const auto inside = static_cast<std::uint8_t>(may_be_empty ? depth + 1 : depth);
+        std::vector<std::uint32_t> branches;  // each with a way into the next repetition and a way out
+        const std::size_t count = what.max == endless ? 1 : what.max - what.min;
+        for (std::size_t i = 0; i < count && !failed_; ++i) {
+            branches.push_back(emit({!may_be_empty ? operation::split
+                                     : i == 0      ? operation::enter
+                                                   : operation::again,
+                                     depth}));
+            program_->code[branches.back()].first = here();
+            write(what.child, inside);
+        }
+        if (what.max == endless && may_be_empty) {
+            branches.push_back(emit({operation::again, depth}));
+            program_->code[branches.back()].first = branches.front() + 1;
+        } else if (what.max == endless) {
+            emit({operation::jump, depth, 0, branches.front()});
+        }
+        if (failed_) return;
+        for (const std::uint32_t each : branches) {
+            instruction& split = program_->code[each];
+            split.second = here();
+            split.prefers_exit = what.is_lazy;
+            if (what.is_lazy) std::swap(split.first, split.second);
+        }
+    }
+
+    std::string_view text_;
+    parse_failure& why_;
+    program* program_ = nullptr;
+    std::vector<node> nodes_;
+    std::size_t at_ = 0;
+    std::size_t written_ = 0;
+    bool failed_ = false;
+};
+
+}  // namespace netnotes::web::detail::patterns
+
+#endif  // NETNOTES_WEB_PATTERN_PROGRAM_HPP
+
+
+namespace netnotes::web {
+
+class pattern;
+
+/// What a pattern found in a text. It refers to both: neither the pattern nor the text may end before it.
+class pattern_match {
+  public:
+    /// Returns how many groups there are, with group 0, which is the whole.
+    [[nodiscard]] std::size_t size() const noexcept { return places_.size() / 2; }
+    /// Returns the text of a group: 0 is what the whole pattern matched. Returns nullopt if the group took no part, or
+    /// if no group has this number. A group that is repeated has the text of its last repetition.
+    [[nodiscard]] std::optional<std::string_view> operator[](std::size_t group) const noexcept {
+        if (group >= size() || places_[2 * group + 1] == missing) return std::nullopt;
+        return text_.substr(places_[2 * group], places_[2 * group + 1] - places_[2 * group]);
+    }
+    [[nodiscard]] std::optional<std::string_view> operator[](int group) const noexcept {
+        return (*this)[static_cast<std::size_t>(group)];
+    }
+    /// Returns the text of a named group, or nullopt if it took no part or no group has this name.
+    [[nodiscard]] std::optional<std::string_view> operator[](std::string_view name) const noexcept;
+    [[nodiscard]] std::optional<std::string_view> operator[](const char* name) const noexcept {
+        return (*this)[std::string_view{name}];
+    }
+    /// Returns the byte of the text at which the match begins.
+    [[nodiscard]] std::size_t begin() const noexcept { return places_[0]; }
+    /// Returns the byte of the text behind the match.
+    [[nodiscard]] std::size_t end() const noexcept { return places_[1]; }
+
+  private:
+    friend class pattern;
+    static constexpr std::size_t missing = static_cast<std::size_t>(-1);
+    pattern_match(const pattern& of, std::string_view text, std::vector<std::size_t> places) noexcept
+        : pattern_{&of}, text_{text}, places_{std::move(places)} {}
+
+    const pattern* pattern_;
+    std::string_view text_;
+    std::vector<std::size_t> places_;  // begin and end of each group
+};
+
+/// A regular expression. A regular value; a constant one may be used by several threads at once.
+class pattern {
+  public:
+    /// How large a program may become. `x{20}` counts as twenty times x.
+    static constexpr std::size_t max_program_size = detail::patterns::max_program_size;
+    /// How deep groups may be nested.
+    static constexpr std::size_t max_depth = detail::patterns::max_depth;
+    /// How many groups may be captured.
+    static constexpr std::size_t max_groups = detail::patterns::max_groups;
+    /// How often a counted repetition may be asked for.
+    static constexpr std::size_t max_count = detail::patterns::max_count;
+
+    /// Reads a regular expression. Throws parse_error, which quotes the text and names the place of the fault.
+    explicit pattern(std::string_view text);
+    /// Reads a regular expression. Returns nullopt if it is not one, or asks for what this matcher refuses; `why` then
+    /// has the reason and its place.
+    [[nodiscard]] static std::optional<pattern> parse(std::string_view text, parse_failure& why);
+
+    /// Returns the first match anywhere in the text, as Python's re.search(). `steps`, if it is not null, is raised by
+    /// the number of instructions that were executed. That number is at most a constant times program_size() times the
+    /// number of characters. Throws std::bad_alloc only.
+    [[nodiscard]] std::optional<pattern_match> search(std::string_view text, std::size_t* steps = nullptr) const {
+        return run(text, false, false, steps);
+    }
+    /// Returns the match at the beginning of the text, as Python's re.match().
+    [[nodiscard]] std::optional<pattern_match> match(std::string_view text, std::size_t* steps = nullptr) const {
+        return run(text, true, false, steps);
+    }
+    /// Returns the match of the whole text, as Python's re.fullmatch().
+    [[nodiscard]] std::optional<pattern_match> full_match(std::string_view text, std::size_t* steps = nullptr) const {
+        return run(text, true, true, steps);
+    }
+
+    /// Returns the text that was read.
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+    /// Returns how many groups it captures, without group 0.
+    [[nodiscard]] std::size_t group_count() const noexcept { return program_.groups - 1; }
+    /// Returns the names of groups and their numbers, in the order of the text.
+    [[nodiscard]] const std::vector<std::pair<std::string, std::size_t>>& names() const noexcept {
+        return program_.names;
+    }
+    /// Returns the number of instructions.
+    [[nodiscard]] std::size_t program_size() const noexcept { return program_.code.size(); }
+
+    /// Equal texts are equal patterns.
+    friend bool operator==(const pattern& a, const pattern& b) noexcept { return a.text_ == b.text_; }
+
+  private:
+    pattern() = default;
+    std::optional<pattern_match> run(std::string_view text, bool at_begin, bool to_end, std::size_t* steps) const;
+
+    std::string text_;
+    detail::patterns::program program_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline std::optional<std::string_view> pattern_match::operator[](std::string_view name) const noexcept {
+    for (const auto& [each, group] : pattern_->names())
+        if (each == name) return (*this)[group];
+    return std::nullopt;
+}
+
+namespace detail::patterns {
+
+/// One walk through a text. Python repeats what may be empty once more after it has found nothing, and then stops. So a
+/// way must know, for each repetition around it, whether the repetition has moved since it began. Inner repetitions
+/// began later: if an outer one has not moved, none inside it has. One number is therefore enough: how many of the
+/// outermost repetitions have moved. A way that takes a character has moved in all of them.
+class walk {
+  public:
+    walk(const program& of, std::string_view text, std::size_t* steps)
+        : program_{of},
+          text_{text},
+          places_(2 * of.groups, missing),
+          seen_(of.code.size() * (of.depth + 1), missing),
+          waiting_(of.code.size(), missing) {
+        steps_ = steps;
+    }
+
+    bool run(bool at_begin, bool to_end, std::vector<std::size_t>& found) {
+        const std::size_t width = places_.size();
+        bool is_found = false;
+        std::size_t steps = 0;
+        for (std::size_t at = 0;; ++at_count_) {
+            char32_t point = 0;
+            const std::size_t size = at < text_.size() ? read_character(text_.substr(at), point) : 0;
+            next_.clear();
+            next_places_.clear();
+            // Ways that wait for a character, in the order of their priority; behind them a new way that begins here.
+            for (std::size_t i = 0; i < now_.size(); ++i) {
+                std::copy_n(now_places_.begin() + static_cast<std::ptrdiff_t>(i * width), width, places_.begin());
+                if (follow(now_[i], program_.code[now_[i] - 1].depth, at, to_end, steps)) {
+                    found = places_;
+                    is_found = true;
+                    break;
+                }
+            }
+            if (!is_found && (at == 0 || !at_begin)) {
+                std::fill(places_.begin(), places_.end(), missing);
+                if (follow(0, 0, at, to_end, steps)) {
+                    found = places_;
+                    is_found = true;
+                }
+            }
+            if (size == 0) break;
+            now_.clear();
+            now_places_.clear();
+            for (std::size_t i = 0; i < next_.size(); ++i) {
+                ++steps;
+                if (!takes(program_.code[next_[i]], point)) continue;
+                now_.push_back(next_[i] + 1);
+                const auto begin = next_places_.begin() + static_cast<std::ptrdiff_t>(i * width);
+                now_places_.insert(now_places_.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
+            }
+            at += size;
+            previous_ = point;
+            if (now_.empty() && (is_found || at_begin)) break;
+        }
+        if (steps_ != nullptr) *steps_ += steps;
+        return is_found;
+    }
+
+  private:
+    static constexpr std::size_t missing = static_cast<std::size_t>(-1);
+    struct visit {
+        std::uint32_t code;
+        std::uint32_t moved;  // or `restores`
+        std::size_t value;    // what places_[code] is to be again
+    };
+    static constexpr std::uint32_t restores = static_cast<std::uint32_t>(-1);
+
+    [[nodiscard]] bool takes(const instruction& what, char32_t point) const noexcept {
+        if (what.op == operation::literal) return what.value == point;
+        return what.op == operation::any ? point != U'\n' : program_.sets[what.value].contains(point);
+    }
+    [[nodiscard]] bool holds(std::uint32_t letter, std::size_t at) const noexcept {
+        const std::size_t rest = text_.size() - at;
+        if (letter == 'A') return at == 0;
+        if (letter == 'Z') return rest == 0;
+        if (letter == '$') return rest == 0 || (rest == 1 && text_.back() == '\n');
+        if (letter == 'B' && text_.empty()) return false;  // so does Python before 3.14
+        char32_t next = 0;
+        if (rest > 0) read_character(text_.substr(at), next);
+        return (is_word(at > 0 ? previous_ : 0) != is_word(next)) == (letter == 'b');
+    }
+
+    /// Follows a way until it waits for a character, and all ways that branch off. Returns true if one of them matches:
+    /// places_ then has its groups, and ways of lower priority were not followed.
+    bool follow(std::uint32_t start, std::uint32_t start_moved, std::size_t at, bool to_end, std::size_t& steps) {
+        stack_.clear();
+        stack_.push_back({start, start_moved, 0});
+        while (!stack_.empty()) {
+            const visit top = stack_.back();
+            stack_.pop_back();
+            if (top.moved == restores) {
+                places_[top.code] = top.value;
+                continue;
+            }
+            ++steps;
+            const instruction& what = program_.code[top.code];
+            const std::uint32_t moved = top.moved;
+            if (auto& mark = seen_[top.code * (program_.depth + 1) + moved]; mark == at_count_)
+                continue;
+            else
+                mark = at_count_;
+            switch (what.op) {
+                case operation::jump: stack_.push_back({what.first, moved, 0}); break;
+                case operation::split:
+                    stack_.push_back({what.second, moved, 0});
+                    stack_.push_back({what.first, moved, 0});
+                    break;
+                case operation::enter:
+                case operation::again: {
+                    const auto less = std::min<std::uint32_t>(moved, what.depth);
+                    const bool may_enter = what.op == operation::enter || moved > what.depth;
+                    if (may_enter || !what.prefers_exit) stack_.push_back({what.second, less, 0});
+                    if (may_enter || what.prefers_exit) stack_.push_back({what.first, less, 0});
+                    break;
+                }
+                case operation::save:
+                    stack_.push_back({what.value, restores, places_[what.value]});
+                    places_[what.value] = at;
+                    stack_.push_back({top.code + 1, moved, 0});
+                    break;
+                case operation::place:
+                    if (holds(what.value, at)) stack_.push_back({top.code + 1, moved, 0});
+                    break;
+                case operation::matched:
+                    if (!to_end || at == text_.size()) return true;
+                    break;
+                default:
+                    if (waiting_[top.code] == at_count_) break;
+                    waiting_[top.code] = at_count_;
+                    next_.push_back(top.code);
+                    next_places_.insert(next_places_.end(), places_.begin(), places_.end());
+            }
+        }
+        return false;
+    }
+
+    const program& program_;
+    std::string_view text_;
+    std::size_t* steps_;
+    std::vector<std::size_t> places_;
+    std::vector<std::size_t>
+        seen_;  // at which character an instruction was last followed, for each number of moved repetitions
+    std::vector<std::size_t> waiting_;  // at which character an instruction began to wait
+    std::size_t at_count_ = 0;
+    char32_t previous_ = 0;
+    std::vector<std::uint32_t> now_, next_;
+    std::vector<std::size_t> now_places_, next_places_;
+    std::vector<visit> stack_;
+};
+
+}  // namespace detail::patterns
+
+inline std::optional<pattern> pattern::parse(std::string_view text, parse_failure& why) {
+    pattern made;
+    if (!detail::patterns::compiler{text, why}.compile(made.program_)) return std::nullopt;
+    made.text_ = text;
+    return made;
+}
+inline pattern::pattern(std::string_view text) {
+    parse_failure why;
+    auto made = parse(text, why);
+    if (!made) throw parse_error{"pattern", text, why};
+    *this = *std::move(made);
+}
+inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_begin, bool to_end,
+                                                 std::size_t* steps) const {
+    std::vector<std::size_t> places;
+    if (!detail::patterns::walk{program_, text, steps}.run(at_begin, to_end, places)) return std::nullopt;
+    return pattern_match{*this, text, std::move(places)};
+}
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_PATTERN_HPP
+
+
+
+#endif  // NETNOTES_WEB_HPP
 
 
 #endif  // NETNOTES_NETNOTES_HPP

@@ -1,0 +1,38 @@
+// netnotes/web.hpp: web pages, as the notes make them with Django
+// SPDX-License-Identifier: MIT
+//
+// A framework stands between HTTP and a program's pages. A request walks through its parts:
+//
+//        request ──> middleware ──> routes: which view? ──> view ──> template ──> response
+//        GET /articles/42/          ^articles/(\d+)/$       42        {{ title }}
+//
+// This module has the parts of Django that the notes name, under Django's names, and does what Django does. Tests ask
+// Django itself. Django 3.2 is the version that Debian 12 has.
+//
+//        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
+//        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];
+//
+// What of Django is not here:
+//     ORM, migrations    A database is a library of its own. A migration is a numbered script. It changes the tables of
+//                        a database from one version of the program to the next. The notes name its two commands.
+//     admin              Pages that edit such tables: without an ORM there is nothing to edit.
+//     sessions, login    A session is a cookie with a number, and a table behind it.
+//     translation        Django's templates may be translated; ours have the language in which they are written.
+//
+// Chapters, lowest first:
+//     web/pattern_program.hpp  from the text of a regular expression to a program
+//     web/pattern.hpp          regular expressions that cannot be made slow
+//
+// The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
+
+#ifndef NETNOTES_WEB_HPP
+#define NETNOTES_WEB_HPP
+
+#if !__has_include("web/pattern.hpp")
+#error "this page needs its chapters: to copy one file, take include/single/netnotes/web.hpp"
+#endif
+
+#include "web/pattern.hpp"
+#include "web/pattern_program.hpp"
+
+#endif  // NETNOTES_WEB_HPP
