@@ -82,7 +82,7 @@ TESTS = {
     "tftp/datagrams": "tftp/server", "tftp/client": "tftp/client tftp/faults",
     "tftp/async_client": "tftp/server tftp/faults", "tftp/server": "tftp/server tftp/faults",
     "web/pattern": "web/pattern", "web/pattern_program": "web/pattern",
-    "coro/serve": "coro/serve", "coro/pump": "coro/pump", "tcp/pump": "tcp/pump", "ip/number": "ip/endpoint",
+    "coro/serve": "coro/serve", "coro/pump": "coro/pump", "coro/descriptors": "coro/descriptors", "tcp/pump": "tcp/pump", "ip/number": "ip/endpoint",
 }
 
 SWAPS = {" < ": " <= ", " <= ": " < ", " > ": " >= ", " >= ": " > ", " == ": " != ", " != ": " == ", " && ": " || ",

@@ -50,6 +50,7 @@
 //     coro/listener.hpp        listeners for tasks
 //     coro/datagram.hpp        datagrams for tasks
 //     coro/udp.hpp             UDP for tasks, with groups and batches
+//     coro/descriptors.hpp     descriptors that travel over a Unix socket
 //     coro/buffered.hpp        lines and blocks for tasks
 //     coro/byte_stream.hpp     a stream of your own, and lines over it
 //     coro/lookup.hpp          looking up a host
@@ -72,6 +73,7 @@
 #include "coro/connect.hpp"
 #include "coro/datagram.hpp"
 #include "coro/descriptor.hpp"
+#include "coro/descriptors.hpp"
 #include "coro/every_core.hpp"
 #include "coro/function.hpp"
 #include "coro/generator.hpp"

@@ -97,6 +97,26 @@ TEST_CASE("a process that may open no more descriptors is told and keeps none") 
     CHECK(open_descriptors() == open + 1);
 }
 
+TEST_CASE("descriptors arrive beside the credentials that the program has asked for") {
+    for (const socket_type type : unix_types())
+        for (std::size_t count = 0; count <= 20; ++count) {
+            CAPTURE(count);
+            auto [first, second] = net::socket_pair(type);
+            second.set_option(SOL_SOCKET, SO_PASSCRED, 1);
+            net::send_descriptors(first, std::vector<int>(count, 0), "x");
+            char buffer[8];
+            std::error_code error;
+            CHECK(net::recv_descriptors(second, buffer, count, error).descriptors.size() == count);
+            CHECK_FALSE(error);
+            if (count == 0) continue;
+            net::send_descriptors(first, std::vector<int>(count, 0), "x");
+            const auto before = open_descriptors();
+            static_cast<void>(net::recv_descriptors(second, buffer, count - 1, error));
+            CHECK(error == std::errc::message_size);
+            CHECK(open_descriptors() == before);
+        }
+}
+
 TEST_CASE("descriptors need a byte and have a largest number") {
     auto [first, second] = net::socket_pair();
     std::error_code error;
