@@ -30,6 +30,7 @@
 //     packet/icmp.hpp       ICMP and ICMPv6 with neighbour discovery
 //     packet/udp.hpp        the header of UDP
 //     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
+//     packet/frame_view.hpp  what a frame holds, and whether its checksum is right
 //     packet/frame.hpp      a whole frame: dissect() finds every layer
 //     packet/build.hpp      frames made of plain values
 //     packet/record.hpp     a captured packet, and the time at which it was captured
@@ -66,6 +67,7 @@
 #include "packet/fields.hpp"
 #include "packet/follow.hpp"
 #include "packet/frame.hpp"
+#include "packet/frame_view.hpp"
 #include "packet/icmp.hpp"
 #include "packet/ipv4.hpp"
 #include "packet/ipv6.hpp"

@@ -72,6 +72,7 @@
 //     coro/listener.hpp        listeners for tasks
 //     coro/datagram.hpp        datagrams for tasks
 //     coro/udp.hpp             UDP for tasks, with groups and batches
+//     coro/descriptors.hpp     descriptors that travel over a Unix socket
 //     coro/buffered.hpp        lines and blocks for tasks
 //     coro/byte_stream.hpp     a stream of your own, and lines over it
 //     coro/lookup.hpp          looking up a host
@@ -14530,6 +14531,403 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 
 #endif  // NETNOTES_CORO_DESCRIPTOR_HPP
 
+// netnotes/coro/descriptors.hpp: descriptors that travel over a Unix socket, for tasks
+// SPDX-License-Identifier: MIT
+//
+// A server hands its connections to workers, which are other processes. The header socket/descriptors.hpp explains how
+// a descriptor travels. Here a task waits for it while other tasks run:
+//
+//     task<> worker(async_unix_socket manager) {
+//         for (std::array<std::byte, 100> room;;) {
+//             auto got = co_await manager.recv_descriptors(room);
+//             if (got.bytes.empty()) co_return;                                   // the manager has ended
+//             for (owned_descriptor& each : got.descriptors)
+//                 spawn(serve_one(async_stream{socket{each.release()}}));
+//         }
+//     }
+//
+//        manager ── "client 7" + descriptor ──> [ Unix socket ] ── recv_descriptors() ──> worker
+//
+// It is a class of its own, because an async_stream may receive ahead (io_uring), and the kernel closes the descriptors
+// of bytes that are received without them.
+//
+// On this page:  async_unix_socket
+// Below it:      socket/descriptors.hpp
+// The notes:     公共用途的套接字函数; unix(7)
+
+#ifndef NETNOTES_CORO_DESCRIPTORS_HPP
+#define NETNOTES_CORO_DESCRIPTORS_HPP
+
+#include <cstddef>
+#include <new>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+// netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and who the peer
+// is. A number alone would mean nothing in another process. The kernel therefore installs the same open file in the
+// receiver, under a new number (unix(7), SCM_RIGHTS).
+//
+//        process 1                                               process 2
+//        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
+//                       └──────────────> one open file <──────────────────────────┘
+//
+//        net::send_descriptors(there, std::array{file, client.native_handle()}, "two of them");
+//
+//        auto got = net::recv_descriptors(here, buffer);
+//        net::socket client{got.descriptors[1].release()};
+//
+// A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
+// tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
+//
+// On this page (coro/descriptors.hpp has the same for tasks):
+//                owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
+// The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
+
+#ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
+#define NETNOTES_SOCKET_DESCRIPTORS_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+/// Owns a descriptor and closes it in its destructor. It can be moved, not copied.
+class owned_descriptor {
+  public:
+    /// Creates an empty owner: is_open() returns false.
+    owned_descriptor() noexcept = default;
+    /// Takes over an open descriptor.
+    explicit owned_descriptor(int descriptor) noexcept : descriptor_{descriptor} {}
+    owned_descriptor(owned_descriptor&& other) noexcept : descriptor_{other.release()} {}
+    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
+        owned_descriptor taken{std::move(other)};
+        std::swap(descriptor_, taken.descriptor_);
+        return *this;
+    }
+    ~owned_descriptor() {
+        if (is_open()) ::close(descriptor_);
+    }
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+    /// Returns the descriptor, which the caller must close.
+    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
+
+  private:
+    int descriptor_ = -1;
+};
+
+/// The most descriptors that one message can carry (SCM_MAX_FD of the kernel).
+inline constexpr std::size_t max_descriptors = 253;
+
+/// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
+/// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
+/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all(). On
+/// an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as well.
+void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
+std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                             std::error_code& error) noexcept;
+
+/// A message with descriptors.
+struct received_descriptors {
+    std::span<std::byte> bytes;                 ///< the part of the buffer that was filled; empty: end of the stream
+    std::vector<owned_descriptor> descriptors;  ///< in the order of the sender, close-on-exec
+    bool truncated = false;                     ///< a datagram was longer than the buffer, and its rest is lost
+};
+/// Receives bytes, and the descriptors that came with them. On a stream one call never mixes the bytes of two messages
+/// with descriptors (unix(7)).
+///
+/// If a message brings more descriptors than `max_count`, all of its descriptors are closed, and the call fails with
+/// errc::message_size. If this process may open no more descriptors, it fails with errc::too_many_files_open in the
+/// same way. So a stranger cannot fill the process with descriptors that no code knows. The second form then still
+/// returns the bytes. A plain recv() takes no descriptors: the kernel closes them.
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count = 16);
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                                    std::error_code& error);
+
+/// The process at the other end of a Unix socket, at the time when it connected or called listen() or socketpair().
+struct credentials {
+    pid_t process = 0;
+    uid_t user = 0;
+    gid_t group = 0;
+    friend bool operator==(const credentials&, const credentials&) = default;
+};
+/// Returns the credentials of a connected Unix socket's peer (SO_PEERCRED). Throws std::system_error, for example
+/// errc::not_connected. For a socket of another family it is errc::operation_not_supported.
+[[nodiscard]] credentials peer_credentials(const socket& connection);
+[[nodiscard]] credentials peer_credentials(const socket& connection, std::error_code& error) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+struct descriptor_messages {
+    using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
+    /// Room for what the kernel puts before the descriptors if the program has asked for it: the sender's credentials
+    /// and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
+    static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
+
+    static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                            std::error_code& error) noexcept {
+        error = std::make_error_code(std::errc::invalid_argument);
+        if (bytes.empty() || descriptors.size() > max_descriptors) return 0;
+        alignas(cmsghdr) room control{};
+        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        if (!descriptors.empty()) {
+            message.msg_control = control.data();
+            message.msg_controllen =
+                static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
+            cmsghdr header{};
+            header.cmsg_level = SOL_SOCKET;
+            header.cmsg_type = SCM_RIGHTS;
+            header.cmsg_len = static_cast<decltype(header.cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
+            std::memcpy(control.data(), &header, sizeof header);
+            std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
+        }
+        const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
+                                      time_point::min(), error);
+        if (first < 0) return 0;
+        const auto sent = static_cast<std::size_t>(first);
+        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
+    }
+
+    static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                        std::error_code& error) {
+        max_count = std::min(max_count, max_descriptors);
+        received_descriptors result;
+        result.descriptors.reserve(max_count + room_before / sizeof(int));  // before the call: an exception after it would lose descriptors
+        alignas(cmsghdr) std::array<char, room_before + std::tuple_size_v<room>> control{};
+        msghdr message{};
+        const auto size = from.attempt(
+            [&] {
+                iovec part{buffer.data(), buffer.size()};
+                message = {};
+                message.msg_iov = &part;
+                message.msg_iovlen = 1;
+                message.msg_control = control.data();
+                // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
+                message.msg_controllen =
+                    static_cast<decltype(message.msg_controllen)>(room_before + CMSG_LEN(sizeof(int) * max_count));
+                return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
+            },
+            POLLIN, 0, time_point::min(), error);
+        if (size < 0) return result;
+        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+        result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+        if (message.msg_controllen > 0)
+            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
+                    int descriptor = -1;
+                    std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
+                    result.descriptors.emplace_back(descriptor);
+                }
+            }
+        // Without credentials their room holds some descriptors more than the caller wants.
+        if ((message.msg_flags & MSG_CTRUNC) != 0 || result.descriptors.size() > max_count) {
+            error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
+                                                                               : std::errc::message_size);
+            result.descriptors.clear();
+        }
+        return result;
+    }
+
+    [[noreturn]] static void fail(const socket& connection, const std::error_code& error, const char* what) {
+        connection.fail_with_peer(error, what);
+    }
+};
+}  // namespace detail
+
+inline std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                                    std::error_code& error) noexcept {
+    return detail::descriptor_messages::send(to, descriptors, bytes, error);
+}
+inline void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes) {
+    std::error_code error;
+    send_descriptors(to, descriptors, bytes, error);
+    if (error) detail::descriptor_messages::fail(to, error, "send_descriptors to");
+}
+
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                             std::error_code& error) {
+    return detail::descriptor_messages::receive(from, buffer, max_count, error);
+}
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count) {
+    std::error_code error;
+    received_descriptors result = recv_descriptors(from, buffer, max_count, error);
+    if (error) detail::descriptor_messages::fail(from, error, "recv_descriptors from");
+    return result;
+}
+
+inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
+    ::ucred raw{};
+    const std::size_t size =
+        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
+    if (error || size < sizeof raw) return {};
+    const socket_address local = connection.local_endpoint(error);
+    if (!error && local.family() != address_family::local)
+        error = std::make_error_code(std::errc::operation_not_supported);
+    else if (!error && raw.pid == 0 && raw.uid == static_cast<uid_t>(-1))  // the kernel's word for "nobody"
+        error = std::make_error_code(std::errc::not_connected);
+    return error ? credentials{} : credentials{raw.pid, raw.uid, raw.gid};
+}
+inline credentials peer_credentials(const socket& connection) {
+    std::error_code error;
+    const credentials result = peer_credentials(connection, error);
+    if (error) detail::throw_error(error, "peer_credentials");
+    return result;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_DESCRIPTORS_HPP
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class sending_descriptors;
+class receiving_descriptors;
+}  // namespace detail
+
+/// Owns a Unix socket of any type, over which tasks pass descriptors. Use it only in tasks of its loop. One task may
+/// receive while another task sends. A second task in the same direction, or a task of another loop, gets
+/// std::logic_error.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled.
+class async_unix_socket : public detail::async_socket {
+  public:
+    /// Creates a closed socket. Every operation on it fails with errc::bad_file_descriptor.
+    async_unix_socket() noexcept = default;
+    /// Takes over a connected Unix socket and makes it non-blocking. Without `loop` it uses the loop that runs in this
+    /// thread (std::logic_error if no loop runs). The object must not outlive the loop. Throws std::system_error if the
+    /// loop's back end refuses the descriptor.
+    explicit async_unix_socket(socket connected) : async_unix_socket{event_loop::current(), std::move(connected)} {}
+    async_unix_socket(event_loop& loop, socket connected)
+        : async_socket{loop, std::move(connected), detail::io_node::kind::any} {}
+
+    /// Sends the bytes, and with the first of them the descriptors, as netnotes::send_descriptors() does. Suspends while
+    /// the socket takes no more. The bytes and the array of descriptors must stay valid until then. They stay open here,
+    /// and the caller may close them once the call has returned. After a failure a part may have left.
+    [[nodiscard]] detail::sending_descriptors send_descriptors(std::span<const int> descriptors, const_buffer bytes);
+    /// Receives bytes and the descriptors that came with them, as netnotes::recv_descriptors() does, and fails as it
+    /// does. Suspends until bytes arrive; the buffer must stay valid until then.
+    [[nodiscard]] detail::receiving_descriptors recv_descriptors(mutable_buffer buffer, std::size_t max_count = 16);
+    /// Returns which process is at the other end: see netnotes::peer_credentials(). Does not wait.
+    [[nodiscard]] credentials peer_credentials() const {
+        detail::borrowed_socket own = borrow();
+        return netnotes::peer_credentials(*own.operator->());
+    }
+    /// Shuts down one direction, or both directions: see socket::shutdown(). Does not wait.
+    void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class [[nodiscard]] sending_descriptors final : public io_awaiter<sending_descriptors, pausing_operation> {
+  public:
+    sending_descriptors(io_node& node, std::span<const int> descriptors, const_buffer bytes) noexcept
+        : io_awaiter{node, direction::write}, descriptors_{descriptors}, bytes_{bytes} {}
+    void await_resume() {
+        const std::size_t sent = std::exchange(sent_, 0);
+        if (error_ != 0)
+            fail(detail::joined("send_descriptors (", std::to_string(sent), " of ", std::to_string(bytes_.size()),
+                                " bytes sent) to"));
+    }
+    bool attempt() noexcept override {
+        if (is_pausing() || !node_.writable) return false;
+        std::error_code error;
+        borrowed_socket own{node_.descriptor()};
+        socket& to = *own.operator->();
+        sent_ += sent_ == 0 ? netnotes::send_descriptors(to, descriptors_, bytes_, error)
+                            : to.send_all(bytes_.subspan(sent_), error);
+        if (error == std::errc::operation_would_block) {
+            pause();  // a datagram socket is reported as writable though its peer's queue is full
+            return node_.writable = false;
+        }
+        error_ = error.value();
+        return true;
+    }
+
+  private:
+    std::span<const int> descriptors_;
+    const_buffer bytes_;
+    std::size_t sent_ = 0;
+};
+
+class [[nodiscard]] receiving_descriptors final : public io_awaiter<receiving_descriptors, socket_operation> {
+  public:
+    receiving_descriptors(io_node& node, mutable_buffer room, std::size_t max_count) noexcept
+        : io_awaiter{node, direction::read}, room_{room}, max_count_{max_count} {}
+    received_descriptors await_resume() {
+        throw_if_failed("recv_descriptors from");
+        return std::move(received_);
+    }
+    bool attempt() noexcept override {
+        if (!node_.readable) return false;
+        std::error_code error;
+        borrowed_socket own{node_.descriptor()};
+        try {
+            received_ = netnotes::recv_descriptors(*own.operator->(), room_, max_count_, error);
+        } catch (const std::bad_alloc&) {  // before it has received
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+
+  private:
+    mutable_buffer room_;
+    std::size_t max_count_;
+    received_descriptors received_;
+};
+
+}  // namespace detail
+
+inline detail::sending_descriptors async_unix_socket::send_descriptors(std::span<const int> descriptors,
+                                                                       const_buffer bytes) {
+    return {node(), descriptors, bytes};
+}
+inline detail::receiving_descriptors async_unix_socket::recv_descriptors(mutable_buffer buffer, std::size_t max_count) {
+    return {node(), buffer, max_count};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_DESCRIPTORS_HPP
+
 // netnotes/coro/every_core.hpp: one loop for each processor
 // SPDX-License-Identifier: MIT
 //
@@ -17992,240 +18390,6 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 
 
 
-// netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
-// SPDX-License-Identifier: MIT
-//
-// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and who the peer
-// is. A number alone would mean nothing in another process. The kernel therefore installs the same open file in the
-// receiver, under a new number (unix(7), SCM_RIGHTS).
-//
-//        process 1                                               process 2
-//        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
-//                       └──────────────> one open file <──────────────────────────┘
-//
-//        net::send_descriptors(there, std::array{file, client.native_handle()}, "two of them");
-//
-//        auto got = net::recv_descriptors(here, buffer);
-//        net::socket client{got.descriptors[1].release()};
-//
-// A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
-// tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
-//
-// On this page:  owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
-// The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
-
-#ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
-#define NETNOTES_SOCKET_DESCRIPTORS_HPP
-
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstring>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-namespace netnotes {
-
-/// Owns a descriptor and closes it in its destructor. It can be moved, not copied.
-class owned_descriptor {
-  public:
-    /// Creates an empty owner: is_open() returns false.
-    owned_descriptor() noexcept = default;
-    /// Takes over an open descriptor.
-    explicit owned_descriptor(int descriptor) noexcept : descriptor_{descriptor} {}
-    owned_descriptor(owned_descriptor&& other) noexcept : descriptor_{other.release()} {}
-    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
-        owned_descriptor taken{std::move(other)};
-        std::swap(descriptor_, taken.descriptor_);
-        return *this;
-    }
-    ~owned_descriptor() {
-        if (is_open()) ::close(descriptor_);
-    }
-    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
-    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
-    /// Returns the descriptor, which the caller must close.
-    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
-
-  private:
-    int descriptor_ = -1;
-};
-
-/// The most descriptors that one message can carry (SCM_MAX_FD of the kernel).
-inline constexpr std::size_t max_descriptors = 253;
-
-/// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
-/// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
-/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all(). On
-/// an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as well.
-void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
-std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                             std::error_code& error) noexcept;
-
-/// A message with descriptors.
-struct received_descriptors {
-    std::span<std::byte> bytes;                 ///< the part of the buffer that was filled; empty: end of the stream
-    std::vector<owned_descriptor> descriptors;  ///< in the order of the sender, close-on-exec
-    bool truncated = false;                     ///< a datagram was longer than the buffer, and its rest is lost
-};
-/// Receives bytes, and the descriptors that came with them. On a stream one call never mixes the bytes of two messages
-/// with descriptors (unix(7)).
-///
-/// If a message brings more descriptors than `max_count`, all of its descriptors are closed, and the call fails with
-/// errc::message_size. If this process may open no more descriptors, it fails with errc::too_many_files_open in the
-/// same way. So a stranger cannot fill the process with descriptors that no code knows. The second form then still
-/// returns the bytes. A plain recv() takes no descriptors: the kernel closes them.
-[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count = 16);
-[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                                    std::error_code& error);
-
-/// The process at the other end of a Unix socket, at the time when it connected or called listen() or socketpair().
-struct credentials {
-    pid_t process = 0;
-    uid_t user = 0;
-    gid_t group = 0;
-    friend bool operator==(const credentials&, const credentials&) = default;
-};
-/// Returns the credentials of a connected Unix socket's peer (SO_PEERCRED). Throws std::system_error, for example
-/// errc::not_connected. For a socket of another family it is errc::operation_not_supported.
-[[nodiscard]] credentials peer_credentials(const socket& connection);
-[[nodiscard]] credentials peer_credentials(const socket& connection, std::error_code& error) noexcept;
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-struct descriptor_messages {
-    using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
-
-    static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                            std::error_code& error) noexcept {
-        error = std::make_error_code(std::errc::invalid_argument);
-        if (bytes.empty() || descriptors.size() > max_descriptors) return 0;
-        alignas(cmsghdr) room control{};
-        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        if (!descriptors.empty()) {
-            message.msg_control = control.data();
-            message.msg_controllen =
-                static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
-            cmsghdr header{};
-            header.cmsg_level = SOL_SOCKET;
-            header.cmsg_type = SCM_RIGHTS;
-            header.cmsg_len = static_cast<decltype(header.cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
-            std::memcpy(control.data(), &header, sizeof header);
-            std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
-        }
-        const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
-                                      time_point::min(), error);
-        if (first < 0) return 0;
-        const auto sent = static_cast<std::size_t>(first);
-        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
-    }
-
-    static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                        std::error_code& error) {
-        max_count = std::min(max_count, max_descriptors);
-        received_descriptors result;
-        result.descriptors.reserve(max_count);  // before the call: an exception after it would lose descriptors
-        alignas(cmsghdr) room control{};
-        msghdr message{};
-        const auto size = from.attempt(
-            [&] {
-                iovec part{buffer.data(), buffer.size()};
-                message = {};
-                message.msg_iov = &part;
-                message.msg_iovlen = 1;
-                message.msg_control = control.data();
-                // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
-                message.msg_controllen =
-                    static_cast<decltype(message.msg_controllen)>(CMSG_LEN(sizeof(int) * max_count));
-                return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
-            },
-            POLLIN, 0, time_point::min(), error);
-        if (size < 0) return result;
-        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
-        result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-        if (message.msg_controllen > 0)
-            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
-                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
-                    int descriptor = -1;
-                    std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
-                    result.descriptors.emplace_back(descriptor);
-                }
-            }
-        if ((message.msg_flags & MSG_CTRUNC) != 0) {
-            error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
-                                                                               : std::errc::message_size);
-            result.descriptors.clear();
-        }
-        return result;
-    }
-
-    [[noreturn]] static void fail(const socket& connection, const std::error_code& error, const char* what) {
-        connection.fail_with_peer(error, what);
-    }
-};
-}  // namespace detail
-
-inline std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                                    std::error_code& error) noexcept {
-    return detail::descriptor_messages::send(to, descriptors, bytes, error);
-}
-inline void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes) {
-    std::error_code error;
-    send_descriptors(to, descriptors, bytes, error);
-    if (error) detail::descriptor_messages::fail(to, error, "send_descriptors to");
-}
-
-inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                             std::error_code& error) {
-    return detail::descriptor_messages::receive(from, buffer, max_count, error);
-}
-inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count) {
-    std::error_code error;
-    received_descriptors result = recv_descriptors(from, buffer, max_count, error);
-    if (error) detail::descriptor_messages::fail(from, error, "recv_descriptors from");
-    return result;
-}
-
-inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
-    ::ucred raw{};
-    const std::size_t size =
-        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
-    if (error || size < sizeof raw) return {};
-    const socket_address local = connection.local_endpoint(error);
-    if (!error && local.family() != address_family::local)
-        error = std::make_error_code(std::errc::operation_not_supported);
-    else if (!error && raw.pid == 0 && raw.uid == static_cast<uid_t>(-1))  // the kernel's word for "nobody"
-        error = std::make_error_code(std::errc::not_connected);
-    return error ? credentials{} : credentials{raw.pid, raw.uid, raw.gid};
-}
-inline credentials peer_credentials(const socket& connection) {
-    std::error_code error;
-    const credentials result = peer_credentials(connection, error);
-    if (error) detail::throw_error(error, "peer_credentials");
-    return result;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_DESCRIPTORS_HPP
 
 
 

@@ -8925,7 +8925,8 @@ inline lan::router& network::router(std::string_view name, std::initializer_list
 //
 // Tunnels are not entered. The payload of the outer packet is the inner one, so call dissect() again.
 //
-// On this page:  length_source · frame_view · dissect
+// On this page:  dissect · transport_payload_size
+// Below it:      packet/frame_view.hpp: length_source, frame_view and the checksums
 // The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
 
 #ifndef NETNOTES_PACKET_FRAME_HPP
@@ -8934,10 +8935,44 @@ inline lan::router& network::router(std::string_view name, std::initializer_list
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+
+
+// netnotes/packet/frame_view.hpp: what a frame holds, and whether it arrived undamaged
+// SPDX-License-Identifier: MIT
+//
+// A frame_view knows where each header of a frame is. Its accessors make the view of a header when they are asked, so a
+// program pays only for the headers that it reads:
+//
+//        if (const auto tcp = frame.tcp())
+//            std::cout << tcp->source_port() << '\n';
+//        if (frame.checksum_state() == packet::checksum_state::bad)
+//            std::cout << "damaged on its way\n";
+//
+// The checksum of a transport also covers a *pseudo header*: the addresses, the protocol and the length. So a packet
+// that a router delivered to the wrong host is noticed, too (RFC 9293 §3.1, RFC 768, RFC 8200 §8.1).
+//
+//        ┌──────────────┬──────────────┬───┬──────────┬────────┐ ┌───────────┬─────────┐
+//        │ source       │ destination  │ 0 │ protocol │ length │ │ transport │ payload │   the sum is 0xffff
+//        └──────────────┴──────────────┴───┴──────────┴────────┘ └───────────┴─────────┘
+//                    the pseudo header, which is not sent             the segment
+//
+// A capture of the own host shows checksums that look wrong, because the network card writes them after the capture.
+// Such a checksum is *partial*: it holds the sum of the pseudo header only.
+//
+// On this page:  length_source · frame_view, with its checksum
+// Above it:      packet/frame.hpp: dissect(), which makes a frame_view
+// The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
+
+#ifndef NETNOTES_PACKET_FRAME_VIEW_HPP
+#define NETNOTES_PACKET_FRAME_VIEW_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
-
 
 
 
@@ -9105,6 +9140,72 @@ class frame_view {
     bool is_incomplete_ = false;  // a length announces more than is there
     packet_failure failure_;
 };
+
+// ========================================================================================================
+// The checksum
+// ========================================================================================================
+
+constexpr checksum_state frame_view::checksum_state() const noexcept {
+    using enum netnotes::packet::checksum_state;
+    const std::size_t size = payload_end_ - transport_;
+    const std::byte* const segment = data_ + transport_;
+    std::size_t field = 0;
+    if (has(layer::tcp))
+        field = 16;
+    else if (has(layer::udp))
+        field = 6;
+    else if (has(layer::icmp) || has(layer::icmpv6))
+        field = 2;
+    else
+        return absent;
+    const std::uint64_t value = detail::native<std::uint16_t>(segment + field);
+    if (has(layer::udp) && value == 0 && has(layer::ipv4)) return absent;
+    if (is_fragment_ || is_incomplete_) return unknown;
+
+    // Summed as the bytes stand in memory: the addresses lie one behind the other in both headers.
+    std::uint64_t pseudo = 0;
+    if (!has(layer::icmp)) {
+        pseudo = std::uint64_t{detail::wire_order(static_cast<std::uint16_t>(size))} +
+                 detail::wire_order(static_cast<std::uint16_t>(size >> 16)) +
+                 detail::wire_order(static_cast<std::uint16_t>(protocol_));
+        if (has(layer::ipv4))
+            pseudo = detail::sum_of(data_ + network_ + 12, 8, pseudo);
+        else
+            pseudo = sum_ipv6_addresses(pseudo);
+    }
+    const std::uint64_t sum = detail::sum_of(segment, size, pseudo);
+    if (has(layer::udp) && value == 0) return bad;  // over IPv6 (RFC 8200 §8.1)
+    if (detail::fold(sum) == 0xffff) return good;
+    if (!has(layer::icmp) && detail::fold(pseudo) == value) return partial;
+    return has(layer::ipv4) && ended_by_ == length_source::frame ? unknown : bad;  // segmentation offload
+}
+constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const noexcept {
+    sum = detail::sum_of(data_ + network_ + 8, 16, sum);
+    if (has(layer::ipv6_extension)) {
+        for (const ipv6_extension& each : ipv6()->extensions())
+            if (const auto end = each.final_destination()) {
+                const auto octets = end->to_octets();
+                for (std::size_t i = 0; i < octets.size(); i += 2)
+                    sum += detail::wire_order(static_cast<std::uint16_t>(octets[i] << 8 | octets[i + 1]));
+                return sum;
+            }
+    }
+    return detail::sum_of(data_ + network_ + 24, 16, sum);
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FRAME_VIEW_HPP
+
+
+
+
+
+
+
+
+
+namespace netnotes::packet {
 
 namespace detail {
 
@@ -9444,54 +9545,6 @@ class dissector {
 };
 
 }  // namespace detail
-
-constexpr checksum_state frame_view::checksum_state() const noexcept {
-    using enum netnotes::packet::checksum_state;
-    const std::size_t size = payload_end_ - transport_;
-    const std::byte* const segment = data_ + transport_;
-    std::size_t field = 0;
-    if (has(layer::tcp))
-        field = 16;
-    else if (has(layer::udp))
-        field = 6;
-    else if (has(layer::icmp) || has(layer::icmpv6))
-        field = 2;
-    else
-        return absent;
-    const std::uint64_t value = detail::native<std::uint16_t>(segment + field);
-    if (has(layer::udp) && value == 0 && has(layer::ipv4)) return absent;
-    if (is_fragment_ || is_incomplete_) return unknown;
-
-    // Summed as the bytes stand in memory: the addresses lie one behind the other in both headers.
-    std::uint64_t pseudo = 0;
-    if (!has(layer::icmp)) {
-        pseudo = std::uint64_t{detail::wire_order(static_cast<std::uint16_t>(size))} +
-                 detail::wire_order(static_cast<std::uint16_t>(size >> 16)) +
-                 detail::wire_order(static_cast<std::uint16_t>(protocol_));
-        if (has(layer::ipv4))
-            pseudo = detail::sum_of(data_ + network_ + 12, 8, pseudo);
-        else
-            pseudo = sum_ipv6_addresses(pseudo);
-    }
-    const std::uint64_t sum = detail::sum_of(segment, size, pseudo);
-    if (has(layer::udp) && value == 0) return bad;  // over IPv6 (RFC 8200 §8.1)
-    if (detail::fold(sum) == 0xffff) return good;
-    if (!has(layer::icmp) && detail::fold(pseudo) == value) return partial;
-    return has(layer::ipv4) && ended_by_ == length_source::frame ? unknown : bad;  // segmentation offload
-}
-constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const noexcept {
-    sum = detail::sum_of(data_ + network_ + 8, 16, sum);
-    if (has(layer::ipv6_extension)) {
-        for (const ipv6_extension& each : ipv6()->extensions())
-            if (const auto end = each.final_destination()) {
-                const auto octets = end->to_octets();
-                for (std::size_t i = 0; i < octets.size(); i += 2)
-                    sum += detail::wire_order(static_cast<std::uint16_t>(octets[i] << 8 | octets[i + 1]));
-                return sum;
-            }
-    }
-    return detail::sum_of(data_ + network_ + 24, 16, sum);
-}
 
 /// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes. Never throws; what
 /// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
@@ -14321,6 +14374,7 @@ inline void tcp_connection::abort() {
 //     packet/icmp.hpp       ICMP and ICMPv6 with neighbour discovery
 //     packet/udp.hpp        the header of UDP
 //     packet/tcp.hpp        the header of TCP, its options, and sequence numbers
+//     packet/frame_view.hpp  what a frame holds, and whether its checksum is right
 //     packet/frame.hpp      a whole frame: dissect() finds every layer
 //     packet/build.hpp      frames made of plain values
 //     packet/record.hpp     a captured packet, and the time at which it was captured
@@ -15869,6 +15923,7 @@ inline void tcp_follower::flush(stream& in, stream_event::gap_reason reason, con
 }  // namespace netnotes::packet
 
 #endif  // NETNOTES_PACKET_FOLLOW_HPP
+
 
 
 

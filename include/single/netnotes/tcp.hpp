@@ -2791,7 +2791,8 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 // A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
 // tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
 //
-// On this page:  owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
+// On this page (coro/descriptors.hpp has the same for tasks):
+//                owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
 // The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
 
 #ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
@@ -2810,6 +2811,7 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 #include <span>
 #include <string>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -4812,6 +4814,9 @@ struct credentials {
 namespace detail {
 struct descriptor_messages {
     using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
+    /// Room for what the kernel puts before the descriptors if the program has asked for it: the sender's credentials
+    /// and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
+    static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
 
     static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
                             std::error_code& error) noexcept {
@@ -4844,8 +4849,8 @@ struct descriptor_messages {
                                         std::error_code& error) {
         max_count = std::min(max_count, max_descriptors);
         received_descriptors result;
-        result.descriptors.reserve(max_count);  // before the call: an exception after it would lose descriptors
-        alignas(cmsghdr) room control{};
+        result.descriptors.reserve(max_count + room_before / sizeof(int));  // before the call: an exception after it would lose descriptors
+        alignas(cmsghdr) std::array<char, room_before + std::tuple_size_v<room>> control{};
         msghdr message{};
         const auto size = from.attempt(
             [&] {
@@ -4856,7 +4861,7 @@ struct descriptor_messages {
                 message.msg_control = control.data();
                 // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
                 message.msg_controllen =
-                    static_cast<decltype(message.msg_controllen)>(CMSG_LEN(sizeof(int) * max_count));
+                    static_cast<decltype(message.msg_controllen)>(room_before + CMSG_LEN(sizeof(int) * max_count));
                 return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
             },
             POLLIN, 0, time_point::min(), error);
@@ -4872,7 +4877,8 @@ struct descriptor_messages {
                     result.descriptors.emplace_back(descriptor);
                 }
             }
-        if ((message.msg_flags & MSG_CTRUNC) != 0) {
+        // Without credentials their room holds some descriptors more than the caller wants.
+        if ((message.msg_flags & MSG_CTRUNC) != 0 || result.descriptors.size() > max_count) {
             error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
                                                                                : std::errc::message_size);
             result.descriptors.clear();
