@@ -453,6 +453,7 @@ class Site:
 
     def ask_for_everything(self):
         self.make_pages()
+        self.template("", "")
         for header in self.headers:
             self.first_page(header)
             for _, text in doxygen_filter.paragraphs(read(header).split("\n")):

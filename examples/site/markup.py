@@ -274,7 +274,7 @@ def columns(block):
     rows = []
     for line in padded:
         row = [line[a:b].rstrip() for a, b in zip(starts, starts[1:] + [width])]
-        if rows and (not row[0].strip() or row[0].startswith(" ")):
+        if rows and (not row[0].strip() or row[0].startswith(" ")) and not re.match(r"[a-z_]+\.hpp", row[1]):
             rows[-1] = [(old + " " + new.strip()).strip() for old, new in zip(rows[-1], row)]
         else:
             rows.append([cell.strip() for cell in row])

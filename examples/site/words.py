@@ -25,6 +25,8 @@ LIMITS = HERE / "zh_allowed.txt"
 KINDS = "ui", "module", "lesson", "page", "chapter", "comment"
 TERMS = {"链接器": "", "链接层": "", "超链接": "", "链接": "连接 (a connection)", "套接口": "套接字", "字节顺序": "字节序", "协同程序": "协程",
          "缺省": "默认", "端口号码": "端口号", "报文头": "首部", "线程池子": "线程池"}
+# What stays as it is: code, addresses, names of lessons and headers, manual pages.
+NAMES = re.compile(r"`[^`]*`|https?:\S+|\b\d\d_\w+|\b[\w/]+\.hpp\b|\b\w+\(\d\)|\b[a-z]+_[a-z_]+\b|\b[A-Z]+\b")
 HEADER = r'''msgid ""
 msgstr ""
 "Project-Id-Version: netnotes\n"
@@ -83,7 +85,7 @@ class Words:
     def __call__(self, kind, text, place=""):
         """Returns the translation of a text, or the text itself if it is not translated yet."""
         text = re.sub(r"\s+", " ", text).strip()
-        if not re.search(r"[A-Za-z]{2}", re.sub(r"`[^`]*`|https?:\S+", "", text)):
+        if not re.search(r"[A-Za-z]{2}", NAMES.sub("", text)):
             return text
         if text not in self.asked or KINDS.index(kind) < KINDS.index(self.asked[text][0]):
             self.asked[text] = kind, place or self.file
