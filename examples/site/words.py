@@ -2,7 +2,7 @@
 """Translations of the site: zh.po has a Chinese text for each English paragraph.
 
     words.py               counts the paragraphs without a translation, and fails if there are more than zh_allowed.txt allows
-    words.py --list KIND   prints the paragraphs of one kind that have no translation, as entries for zh.po
+    words.py --list KIND   prints untranslated paragraphs of one kind, as entries for zh.po
     words.py --update      merges the paragraphs of today into zh.po with msgmerge, and lowers the numbers in zh_allowed.txt
 
 The kinds are: ui (the words of the site itself), module (first pages of module headers), lesson, page (the site's own
@@ -25,8 +25,9 @@ LIMITS = HERE / "zh_allowed.txt"
 KINDS = "ui", "module", "lesson", "page", "chapter", "comment"
 TERMS = {"链接器": "", "链接层": "", "超链接": "", "链接": "连接 (a connection)", "套接口": "套接字", "字节顺序": "字节序", "协同程序": "协程",
          "缺省": "默认", "端口号码": "端口号", "报文头": "首部", "线程池子": "线程池"}
-# What stays as it is: code, addresses, names of lessons and headers, manual pages.
-NAMES = re.compile(r"`[^`]*`|https?:\S+|\b\d\d_\w+|\b[\w/]+\.hpp\b|\b\w+\(\d\)|\b[a-z]+_[a-z_]+\b|\b[A-Z]+\b")
+# Not translated: code, addresses, names of lessons and headers, manual pages.
+NAMES = re.compile(r"\[[\w/.]+\]\([^)]*\)|`[^`]*`|https?:\S+|\b\d\d_\w+|\b[\w/]+\.hpp\b|\b\w+\(\d\)|\b[a-z]+_[a-z_]+\b|\b[A-Z]+\b")
+CHINESE = re.compile("[\u4e00-\u9fff]")
 HEADER = r'''msgid ""
 msgstr ""
 "Project-Id-Version: netnotes\n"
@@ -86,6 +87,8 @@ class Words:
         """Returns the translation of a text, or the text itself if it is not translated yet."""
         text = re.sub(r"\s+", " ", text).strip()
         if not re.search(r"[A-Za-z]{2}", NAMES.sub("", text)):
+            return text
+        if len(CHINESE.findall(text)) > 1 and len(re.findall("[A-Za-z]+", text)) < 4:  # a title of the notes
             return text
         if text not in self.asked or KINDS.index(kind) < KINDS.index(self.asked[text][0]):
             self.asked[text] = kind, place or self.file
