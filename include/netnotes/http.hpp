@@ -39,6 +39,8 @@
 //     http/link.hpp         a connection, and the bytes of it that came too early
 //     http/exchange.hpp     one connection of a server: its limits, its waits, its end
 //     http/server.hpp       serve(): a web server is a function from a request to a response
+//     http/url.hpp          where a resource is, and what a relative reference means
+//     http/client.hpp       get(), and a client that keeps connections: ten pages at once
 //
 // This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
 //
@@ -54,6 +56,7 @@
 
 #include "http/answer.hpp"
 #include "http/body.hpp"
+#include "http/client.hpp"
 #include "http/connection.hpp"
 #include "http/date.hpp"
 #include "http/exchange.hpp"
@@ -70,6 +73,7 @@
 #include "http/status.hpp"
 #include "http/syntax.hpp"
 #include "http/target.hpp"
+#include "http/url.hpp"
 #include "http/write.hpp"
 
 #endif  // NETNOTES_HTTP_HPP

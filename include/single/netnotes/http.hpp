@@ -61,6 +61,8 @@
 //     http/link.hpp         a connection, and the bytes of it that came too early
 //     http/exchange.hpp     one connection of a server: its limits, its waits, its end
 //     http/server.hpp       serve(): a web server is a function from a request to a response
+//     http/url.hpp          where a resource is, and what a relative reference means
+//     http/client.hpp       get(), and a client that keeps connections: ten pages at once
 //
 // This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
 //
@@ -4377,549 +4379,60 @@ inline void body_decoder::parse_trailers() {
 
 #endif  // NETNOTES_HTTP_BODY_HPP
 
-// netnotes/http/connection.hpp: the rules of a connection, without a network and without a clock
+// netnotes/http/client.hpp: pages of the web, ten at once
 // SPDX-License-Identifier: MIT
 //
-// HTTP/1.1 sends one message after the other over one connection. This machine knows what may follow what. Bytes and
-// the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over anything:
-// threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for tasks.)
+//     task<> print(std::string where) {
+//         const http::response page = co_await http::get(where);        // the name, the connection, the page: 30 s at most
+//         std::cout << page.status.code() << '\n' << page.body;
+//     }
+//     int main() { event_loop{}.run(print("http://example.com/")); }
 //
-//        bytes ──> receive() ──> next(): request, data, data, end           the peer's message
-//        bytes <── output()  <── begin(), write(), write(), finish()        ours
+// A program that asks one host more than once keeps a client, which keeps connections:
 //
-// A server with threads, as a sketch:
+//     http::client browser;
+//     const auto ten = [&](task_group& all) -> task<> {
+//         for (int i = 0; i < 10; ++i) all.spawn(fetch(browser, i));     10 pages of 0.1 s each: 0.1 s, not 1.0
+//         co_return;
+//     };
+//     co_await with_group(ten);
 //
-//        http::connection talk{http::connection::role::server, now()};
-//        for (;;) {
-//            switch (talk.next(now())) {
-//                case event::request: ask = http::to_request(talk.request()); break;
-//                case event::data: body += talk.data(); break;
-//                case event::end: talk.send(handle(ask, body)); break;
-//                case event::need_data: ...                       send all of output(), then receive more
-//                default: ...                                     send all of output(), then see closing()
-//            }
-//        }
+//        get ──> a connection of the pool, or Happy Eyeballs ──> request ──> response ──> body ──> back to the pool
+//                └──────────────────────────── one deadline for all of it ───────────────────────────┘
 //
-// When may a connection carry one more message, and who must close it? Ask why():
+// The body comes with the response, up to max_body bytes. A longer one comes piece by piece:
 //
-//        asked_by_peer      it said `Connection: close`, or it is HTTP/1.0 and did not say keep-alive
-//        asked_here         our message says `Connection: close`
-//        until_close        only the end of the connection ends the body
-//        refused            the peer's bytes are no HTTP, so nobody knows where the next message begins
-//        unread_body        an answer was given before the body had come, and too much of it is left
-//        expected_continue  the client waited for a 100 and got an answer: it may send the body now, or not
-//        short_body         our body has fewer bytes than we promised; the peer must notice that
-//        early_answer       the server answered before our request was complete
+//     http::response answer = co_await browser.open(http::request{"GET", "/big"}, http::url::parse("http://..."));
+//     for (;;) { auto piece = co_await answer.source->next(); if (piece.empty()) break; use(piece); }
 //
-// A server that closes should first stop sending and read on for a while (closing::linger). A close with unread bytes
-// becomes a reset, and a reset may destroy the answer before the client has read it (RFC 9112 §9.6).
+//   a status of 404 or 500          is a response like any other, no exception
+//   a connection of the pool has    the request is sent again over a new connection: once, only if no byte of an answer
+//     died meanwhile                has come, and only if the method is idempotent. `retries = false` forbids it
+//   the server sends elsewhere      the response is returned (301, 302, ...), unless max_redirects allows to follow
+//   the server sends 1xx            it is skipped
+//   the deadline passes             errc::timed_out, whatever the client waited for
+//   the answer is no HTTP           errc::protocol_error, with the sentence of http/refusal.hpp
 //
-// On this page:  ending, text_of · connection_settings · connection
-// Sources:       RFC 9112 §9; RFC 9110 §10.1.1. The shape follows the idea of h11, a Python library without I/O.
+// There is no TLS: a URL with https is refused with a sentence. Let nginx speak it:
+//
+//     server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
+//
+// On this page:  client_options · client, get
+// Below it:      http/url.hpp, http/link.hpp, http/parser.hpp, http/body.hpp, coro/connect.hpp
+// Sources:       RFC 9112 §9.3 (persistent connections), RFC 9110 §9.2.2 (retries), §15.4 (redirects)
+// The notes:     asyncio、async/await、aiohttp; example 40
 
-#ifndef NETNOTES_HTTP_CONNECTION_HPP
-#define NETNOTES_HTTP_CONNECTION_HPP
+#ifndef NETNOTES_HTTP_CLIENT_HPP
+#define NETNOTES_HTTP_CLIENT_HPP
+
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <variant>
-
-
-
-
-
-
-
-
-namespace netnotes::http {
-
-/// Why a connection carries no further message.
-enum class ending : std::uint8_t {
-    none,  ///< it can go on
-    asked_by_peer,
-    asked_here,
-    until_close,
-    refused,
-    unread_body,
-    expected_continue,
-    short_body,
-    early_answer,
-    upgraded,   ///< 101: from here on the bytes are of another protocol
-    peer_left,  ///< the peer has closed its side between two messages
-    timed_out,
-};
-/// Returns the reason as a sentence, for a log.
-[[nodiscard]] constexpr std::string_view text_of(ending why) noexcept {
-    switch (why) {
-        case ending::none: return "the connection can go on";
-        case ending::asked_by_peer: return "the peer asked for the end, or speaks HTTP/1.0";
-        case ending::asked_here: return "our message says Connection: close";
-        case ending::until_close: return "only the end of the connection ends the body";
-        case ending::refused: return "the bytes of the peer are no HTTP";
-        case ending::unread_body: return "an answer was given before the body was read";
-        case ending::expected_continue: return "the client expected a 100 and got an answer";
-        case ending::short_body: return "the body has fewer bytes than promised";
-        case ending::early_answer: return "the server answered before the request was complete";
-        case ending::upgraded: return "both sides go on with another protocol";
-        case ending::peer_left: return "the peer has closed its side";
-        case ending::timed_out: return "the peer took too long";
-    }
-    return {};
-}
-
-/// The limits of a connection. Times are counted by the caller's clock.
-struct connection_settings {
-    http::limits bounds{};
-    std::chrono::milliseconds head = std::chrono::seconds{10};  ///< for a whole head, from its first byte
-    std::chrono::milliseconds idle = std::chrono::seconds{60};  ///< between two messages
-    std::chrono::milliseconds body =
-        std::chrono::seconds{10};  ///< for a whole body, and a second for each 16 KiB of it
-    std::chrono::milliseconds send = std::chrono::seconds{30};  ///< without any byte of output being sent
-    std::uint64_t max_drain = 64 * 1024;  ///< bytes of an unread body that are skipped to save the connection
-};
-
-/// One end of a connection. It holds received bytes until they are used, bytes to send until they are sent, and the
-/// head of the message at hand. Throws std::logic_error for calls in the wrong order, for example two answers to one
-/// request.
-class connection {
-  public:
-    using time = std::chrono::steady_clock::time_point;
-    enum class role : std::uint8_t { client, server };
-    enum class event : std::uint8_t {
-        need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
-        request,    ///< a head has come: see request()
-        interim,    ///< a response 1xx has come, and the real one will follow: see response()
-        response,   ///< a head has come: see response()
-        data,       ///< bytes of the body have come: see data()
-        end,        ///< the message of the peer is complete: see trailers()
-        paused,     ///< it is our turn: a server must answer, and a client may ask
-        refused,    ///< the peer broke a rule: see refusal(). A server has an answer in output() already
-        closed,     ///< no message follows: see why()
-    };
-    /// What to do with the connection once output() is empty.
-    enum class closing : std::uint8_t {
-        no,      ///< it goes on
-        close,   ///< close it
-        linger,  ///< stop sending, read and discard for some seconds or until the peer closes, then close
-        reset,   ///< close it with a reset, so that the peer can tell that a part is missing
-    };
-
-    connection(role who, time now, const connection_settings& wishes = {});
-
-    // ---- the peer's messages
-
-    /// Takes bytes that have come. Views into earlier bytes become invalid. Call next() until it returns need_data,
-    /// paused, refused or closed before you receive more, or the buffer grows.
-    void receive(std::string_view bytes, time now);
-    /// Takes that the peer will send nothing more.
-    void receive_end() noexcept { at_end_ = true; }
-    /// Returns the next event. A server gets the next request only after finish(), even if its bytes are there: so
-    /// answers leave in the order of the requests (pipelining, RFC 9112 §9.3.2). The rest of an answered request
-    /// makes no events. The first call that waits for a body sends "100 Continue" if the client expects it.
-    [[nodiscard]] event next(time now);
-    /// Returns the head of the last request or response. The views in it are valid until the next receive().
-    [[nodiscard]] const request_head& request() const { return std::get<request_head>(head_); }
-    [[nodiscard]] const response_head& response() const { return std::get<response_head>(head_); }
-    /// Returns the bytes of the last event `data`, valid until the next receive().
-    [[nodiscard]] std::string_view data() const noexcept { return data_; }
-    /// Returns the fields behind a body in chunks, after the event `end`.
-    [[nodiscard]] const fields& trailers() const noexcept { return body_.trailers(); }
-    /// Returns why the peer's bytes were refused, and the sentence that says so.
-    [[nodiscard]] const http::refusal& refusal() const noexcept { return refusal_; }
-    [[nodiscard]] const std::string& refusal_message() const noexcept { return sentence_; }
-    /// Returns the bytes that have come and belong to no message: after 101 they are of the other protocol.
-    [[nodiscard]] std::string_view rest() const noexcept { return std::string_view{in_}.substr(used_); }
-
-    // ---- our messages
-
-    /// Sends a whole response with the text in its body.
-    void send(const http::response& answer) {
-        begin(answer, answer.body.size());
-        write(answer.body);
-        finish();
-    }
-    /// Sends a whole request with the text in its body.
-    void send(const http::request& ask) {
-        begin(ask, ask.body().size());
-        write(ask.body());
-        finish();
-    }
-    /// Sends the head of a response. `size` is the size of the body, or nullopt if it is not known yet: then the body
-    /// is sent in chunks, or up to the end of the connection for a client of HTTP/1.0. `date` is the value of Date, or
-    /// empty.
-    void begin(const http::response& answer, std::optional<std::uint64_t> size, std::string_view date = {});
-    /// Sends the head of a request.
-    void begin(const http::request& ask, std::optional<std::uint64_t> size);
-    /// Sends bytes of the body. They are dropped if there may be no body: after HEAD, and with 204 and 304. Throws
-    /// std::length_error, and sends nothing, if they are more than promised.
-    void write(std::string_view piece);
-    /// Ends our message. If it has fewer bytes than promised, the connection must be reset: see closing().
-    void finish();
-    /// Lets the message at hand be the last one: a server that stops. Call it before begin().
-    void close_after_this() noexcept { closes_here_ = true; }
-
-    /// Returns the bytes to send, in order. They stay until sent() says how many of them the network has taken.
-    [[nodiscard]] std::string_view output() const noexcept { return std::string_view{out_}.substr(sent_); }
-    void sent(std::size_t count, time now) noexcept;
-
-    // ---- the end, and the time
-
-    /// Returns why no message will follow, or ending::none.
-    [[nodiscard]] ending why() const noexcept { return ending_; }
-    /// Returns what to do with the connection as soon as output() is empty.
-    [[nodiscard]] closing how_to_close() const noexcept;
-    /// Returns when to call expired(), asked now. Ask again after each call of another member. The end of time: there
-    /// is nothing to wait for, or only for our own program. A client has no limit for the answer here, because it has
-    /// one for the whole exchange.
-    [[nodiscard]] time deadline(time now) noexcept;
-    /// Takes that the deadline is over. A server has a 408 in output() then, if that helps.
-    void expired(time now);
-
-  private:
-    enum class step : std::uint8_t { head, body, done };  // of the peer's message
-    enum class turn : std::uint8_t { idle, body, done };  // of ours
-
-    [[nodiscard]] bool is_server() const noexcept { return who_ == role::server; }
-    void use(std::size_t count) noexcept { used_ += count; }
-    event on_head(time now);
-    event on_body(time now);
-    event refuse(const http::refusal& why, std::string_view head);
-    void answer_error(http::status code, std::string_view sentence);
-    void end_with(ending why) noexcept {
-        if (ending_ == ending::none) ending_ = why;
-    }
-    bool begin_next(time now) noexcept;
-    [[nodiscard]] bool is_unread() const noexcept { return step_ == step::body && !body_.is_done(); }
-
-    role who_;
-    connection_settings settings_;
-    std::variant<request_head, response_head> head_;
-    std::string in_, out_;
-    std::size_t used_ = 0, sent_ = 0;
-    head_progress progress_;
-    body_decoder body_;
-    framing framing_;
-    std::string_view data_;
-    http::refusal refusal_;
-    std::string sentence_;
-    std::optional<std::uint64_t> promised_;  // bytes of our body that are left
-    method asked_ = method::get;             // a client's request
-    time since_;                             // of the head, the body, or the silence
-    time sent_at_;
-    std::uint64_t drained_ = 0;
-    step step_ = step::head;
-    turn turn_ = turn::idle;
-    body_coding coding_ = body_coding::none;
-    ending ending_ = ending::none;
-    bool at_end_ = false, expects_continue_ = false, closes_here_ = false, has_begun_head_ = false, is_sending_ = false;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline connection::connection(role who, time now, const connection_settings& wishes)
-    : who_{who}, settings_{wishes}, since_{now}, sent_at_{now} {
-    if (who == role::client) head_.emplace<response_head>();
-}
-
-inline void connection::receive(std::string_view bytes, time now) {
-    data_ = {};
-    in_.erase(0, used_);
-    used_ = 0;
-    if (step_ == step::head && in_.empty() && !bytes.empty()) since_ = now;
-    in_.append(bytes);
-}
-
-inline connection::event connection::next(time now) {
-    for (;;) {
-        if (ending_ == ending::refused) return event::refused;
-        if (step_ == step::body) {
-            const event found = on_body(now);
-            if (found == event::data && turn_ == turn::done && is_server()) {  // the answer is given: nobody reads it
-                drained_ += data_.size();
-                if (drained_ <= settings_.max_drain) continue;
-                end_with(ending::unread_body);
-                return event::closed;
-            }
-            if (found == event::end && turn_ == turn::done && is_server()) continue;
-            return found;
-        }
-        if (step_ == step::done) {
-            if (turn_ != turn::done) {
-                if (is_server()) return event::paused;
-                end_with(ending::early_answer);
-            }
-            if (!begin_next(now)) return event::closed;
-            if (!is_server()) return event::paused;
-        }
-        const bool awaits_answer = !is_server() && turn_ != turn::idle && ending_ != ending::timed_out;
-        if (ending_ != ending::none && !awaits_answer) return event::closed;
-        if (!is_server() && turn_ == turn::idle) {
-            if (!rest().empty()) return refuse({reason::bad_version, 1, 0, 0}, rest());  // an answer without a question
-            if (!at_end_) return event::paused;
-        }
-        return on_head(now);
-    }
-}
-
-inline connection::event connection::on_head(time now) {
-    const std::string_view bytes = rest();
-    if (bytes.empty()) {
-        if (!at_end_) return event::need_data;
-        end_with(ending::peer_left);
-        return event::closed;
-    }
-    if (!has_begun_head_) since_ = std::max(since_, now);
-    has_begun_head_ = true;
-    if (at_end_) progress_ = {};  // no more can come, so look for any error, not only for the end of the head
-    const auto result =
-        std::visit([&](auto& head) { return parse_head(bytes, progress_, head, settings_.bounds); }, head_);
-    if (result.is_refused()) return refuse(result.refusal, bytes);
-    if (result.needs_more()) {
-        if (!at_end_) return event::need_data;
-        return refuse({reason::cut_off, 1, bytes.size(), bytes.size()}, bytes);
-    }
-    use(result.size);
-    progress_ = {};
-    has_begun_head_ = false;
-    since_ = now;
-    if (is_server()) {
-        const request_head& ask = request();
-        framing_ = ask.body();
-        expects_continue_ = ask.expects_continue && framing_.how != framing::kind::none;
-    } else {
-        const response_head& answer = response();
-        if (answer.status.is_interim() && answer.status != status::switching_protocols) return event::interim;
-        framing_ = answer.body(asked_);
-        if (answer.status == status::switching_protocols) end_with(ending::upgraded);
-        if (!answer.keeps_alive) end_with(ending::asked_by_peer);
-        if (framing_.how == framing::kind::until_close) end_with(ending::until_close);
-    }
-    body_ = body_decoder{framing_, settings_.bounds};
-    step_ = step::body;
-    // A client may not know yet that its body is too large. It learns it from the answer, not from a 100.
-    if (body_.is_refused()) return refuse(body_.refusal(), {});
-    return is_server() ? event::request : event::response;
-}
-
-inline connection::event connection::on_body(time) {
-    for (;;) {
-        if (body_.is_done()) {
-            step_ = step::done;
-            expects_continue_ = false;
-            return event::end;
-        }
-        const std::string_view bytes = rest();
-        if (bytes.empty()) {
-            if (!at_end_) break;
-            body_.end();
-            if (body_.is_refused()) return refuse(body_.refusal(), {});
-            continue;
-        }
-        expects_continue_ = false;  // it does not wait
-        const auto piece = body_.next(bytes);
-        use(piece.consumed);
-        if (body_.is_refused()) return refuse(body_.refusal(), {});
-        if (piece.data.empty()) continue;
-        data_ = piece.data;
-        return event::data;
-    }
-    if (ending_ == ending::expected_continue || ending_ == ending::unread_body) return event::closed;
-    if (expects_continue_ && turn_ == turn::idle) {
-        expects_continue_ = false;
-        out_ += "HTTP/1.1 100 Continue\r\n\r\n";
-    }
-    return event::need_data;
-}
-
-inline connection::event connection::refuse(const http::refusal& why, std::string_view head) {
-    refusal_ = why;
-    sentence_ = why.message(head);
-    const bool has_left = why.why == reason::cut_off;
-    ending_ = ending::refused;
-    if (is_server() && turn_ == turn::idle && !has_left) answer_error(why.status(), sentence_);
-    return event::refused;
-}
-
-inline void connection::answer_error(http::status code, std::string_view sentence) {
-    head_context context;
-    context.keeps_alive = false;
-    const http::response answer{code, std::string{sentence} + "\n"};
-    write_head(out_, answer, context);
-    out_ += answer.body;
-    turn_ = turn::done;
-}
-
-/// Begins the next exchange if the connection can carry one.
-inline bool connection::begin_next(time now) noexcept {
-    if (ending_ != ending::none) return false;
-    step_ = step::head;
-    turn_ = turn::idle;
-    since_ = now;
-    drained_ = 0;
-    return true;
-}
-
-inline void connection::begin(const http::response& answer, std::optional<std::uint64_t> size, std::string_view date) {
-    if (!is_server() || turn_ != turn::idle || step_ == step::head || ending_ == ending::refused)
-        throw std::logic_error{"an HTTP server answers a request once, after it has come"};
-    const request_head& ask = request();
-    // The size decides about the frame of the body, and write_head() takes it from the response.
-    if (!ask.keeps_alive) end_with(ending::asked_by_peer);
-    if (answer.status == status::switching_protocols) end_with(ending::upgraded);
-    if (closes_here_ || answer.fields.has_element("Connection", "close")) end_with(ending::asked_here);
-    if (is_unread()) {
-        const bool is_large =
-            framing_.how == framing::kind::length && framing_.length - body_.size() > settings_.max_drain;
-        if (expects_continue_) end_with(ending::expected_continue);
-        if (is_large) end_with(ending::unread_body);
-    }
-    head_context context;
-    context.date = date;
-    context.is_head = ask.method == method::head;
-    context.minor_version = ask.minor_version;
-    context.keeps_alive = ending_ == ending::none;
-    coding_ = write_head(out_, answer, size, context);
-    if (coding_ == body_coding::until_close) end_with(ending::until_close);
-    promised_ = coding_ == body_coding::length ? size : std::nullopt;
-    turn_ = turn::body;
-}
-
-inline void connection::begin(const http::request& ask, std::optional<std::uint64_t> size) {
-    if (is_server() || turn_ != turn::idle || step_ != step::head || ending_ != ending::none)
-        throw std::logic_error{"an HTTP client asks when the answer before is complete, on a connection that goes on"};
-    coding_ = write_head(out_, ask, size);
-    promised_ = coding_ == body_coding::length ? size : std::nullopt;
-    asked_ = ask.method();
-    if (ask.fields().has_element("Connection", "close")) closes_here_ = true;
-    turn_ = turn::body;
-}
-
-inline void connection::write(std::string_view piece) {
-    if (turn_ != turn::body) throw std::logic_error{"the body of an HTTP message comes behind its head"};
-    if (piece.empty() || coding_ == body_coding::none) return;
-    if (promised_) {
-        if (piece.size() > *promised_) throw std::length_error{"the body has more bytes than promised"};
-        *promised_ -= piece.size();
-    }
-    if (coding_ == body_coding::chunked) out_ += write_chunk_head(piece.size());
-    out_ += piece;
-    if (coding_ == body_coding::chunked) out_ += "\r\n";
-}
-
-inline void connection::finish() {
-    if (turn_ != turn::body) throw std::logic_error{"an HTTP message ends once, after its head"};
-    if (coding_ == body_coding::chunked) out_ += last_chunk;
-    if (promised_.value_or(0) > 0) ending_ = ending::short_body;
-    if (!is_server() && closes_here_) end_with(ending::asked_here);
-    turn_ = turn::done;
-}
-
-inline void connection::sent(std::size_t count, time now) noexcept {
-    sent_ += std::min(count, out_.size() - sent_);
-    if (count > 0) sent_at_ = now;
-    if (sent_ < out_.size()) return;
-    out_.clear();
-    sent_ = 0;
-    is_sending_ = false;
-}
-
-inline connection::closing connection::how_to_close() const noexcept {
-    switch (ending_) {
-        case ending::none:
-        case ending::upgraded: return closing::no;
-        case ending::short_body: return closing::reset;
-        case ending::timed_out: return output().empty() && turn_ != turn::body ? closing::close : closing::reset;
-        case ending::peer_left: return closing::close;
-        default: break;
-    }
-    if (is_server()) {
-        if (turn_ == turn::body) return ending_ == ending::refused ? closing::reset : closing::no;
-        if (turn_ == turn::idle && ending_ != ending::refused) return closing::no;
-        return at_end_ || ending_ == ending::asked_by_peer ? closing::close : closing::linger;
-    }
-    return ending_ == ending::refused || step_ == step::done ? closing::close : closing::no;
-}
-
-inline connection::time connection::deadline(time now) noexcept {
-    if (!output().empty()) {
-        if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long; the peer has not
-        return sent_at_ + settings_.send;
-    }
-    if (ending_ == ending::refused || ending_ == ending::timed_out || !is_server()) return time::max();
-    if (step_ == step::head) return since_ + (rest().empty() ? settings_.idle : settings_.head);
-    if (!is_unread() || at_end_) return time::max();
-    return since_ + settings_.body + std::chrono::seconds{body_.size() / (16 * 1024)};
-}
-
-inline void connection::expired(time now) {
-    if (now < deadline(now)) return;
-    const bool is_stalled = !output().empty();
-    const bool has_asked = step_ == step::body || !rest().empty();
-    ending_ = ending::timed_out;
-    if (!is_stalled && has_asked && turn_ == turn::idle) {
-        answer_error(status::request_timeout, "408: the request did not arrive in time");
-        ending_ = ending::refused;
-        refusal_ = {reason::cut_off, 0, 0, 0};
-        sentence_ = "408: the request did not arrive in time";
-    }
-}
-
-}  // namespace netnotes::http
-
-#endif  // NETNOTES_HTTP_CONNECTION_HPP
-
-
-// netnotes/http/exchange.hpp: one connection of a web server, from its first byte to its last
-// SPDX-License-Identifier: MIT
-//
-// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. All of the trouble is in what may
-// happen between these steps, and each case has an answer here:
-//
-//        recv ──> head whole? ──yes──> handler(request) ──> answer ──> out ──┐   another head is there already:
-//          ^          │no: keep the rest, until the head's deadline          │   do not send yet (pipelining)
-//          │          v                                                      │
-//          └── receive more                     send all answers together <──┘
-//
-//   a head comes in pieces          the rest is kept in memory that is freed when it is used up
-//   a head comes too slowly         408 after head_timeout, counted from the head's first byte
-//   bytes that are no request       400 and a sentence that names the line, and the connection ends
-//   the handler reads no body       up to 64 KiB of it are discarded, and beyond that the connection ends
-//   `Expect: 100-continue`          "100 Continue" when the handler first waits for the body, not before
-//   the handler throws              500 without details; on_error gets them
-//   an answer cannot be finished    a reset, so that the client can tell
-//   the server ends the connection  while the client may still send: it stops sending and reads on for a while. A close
-//                                   at once would become a reset, and a reset may destroy the answer on its way
-//                                   (RFC 9112 §9.6)
-//
-// While a connection is idle it holds neither a buffer nor a request, only the frame of its task.
-//
-// On this page:  server_options · body_error · request_handler · detail::exchange
-// Below it:      http/link.hpp, http/parser.hpp, http/body.hpp, http/answer.hpp, http/file.hpp
-// Above it:      http/server.hpp, which accepts the connections
-// Sources:       RFC 9112 §6, §9; RFC 9110 §10.1.1 (Expect)
-
-#ifndef NETNOTES_HTTP_EXCHANGE_HPP
-#define NETNOTES_HTTP_EXCHANGE_HPP
-
-#include <algorithm>
-#include <array>
-#include <charconv>
-#include <chrono>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <ctime>
-#include <exception>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -4929,109 +4442,121 @@ inline void connection::expired(time now) {
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
-// netnotes/coro/byte_stream.hpp: a stream of your own, and lines over it
+// netnotes/coro/connect.hpp: connecting to a host by its name
 // SPDX-License-Identifier: MIT
 //
-// A protocol such as HTTP needs only four calls of its connection: recv, send, shutdown and close. So it can run over
-// anything that has them: a socket, a connection that TLS encrypts, or a stream in memory for a test. The concept
-// async_byte_stream names these four calls:
+// A host name stands for several addresses, and some of them may not answer. A client that tries them in sequence waits
+// about two minutes for each dead address. So the attempts run as a race with a staggered start, Happy Eyeballs (RFC
+// 8305):
 //
-//     class encrypted {
-//       public:
-//         encrypted(async_stream below) : below_{std::move(below)} {}          not explicit, so serve() can make it
-//         task<std::size_t> recv(mutable_buffer buffer);                       at least one byte; 0 at the end
-//         task<std::size_t> send(const_buffer bytes);                          at least one byte
-//         void shutdown(shutdown_direction direction) { below_.shutdown(direction); }
-//         void close() noexcept { below_.close(); }
-//     };
-//     task<> talk(encrypted client) {                                          a handler for serve()
-//         basic_async_buffered_stream lines{std::move(client)};
-//         auto line = co_await lines.recv_line(); ...
-//     }
-//     loop.run(serve(where, talk));
+//     async_stream server = co_await with_timeout(5s, async_connect("example.net", 80));
 //
-//        your protocol ──> basic_async_buffered_stream<encrypted> ──> encrypted ──> async_stream ──> kernel
+//        async_resolve() ──> 2001:db8::1, 192.0.2.1, 2001:db8::2
 //
-// On this page:  async_byte_stream · basic_async_buffered_stream
-// Beside it:     coro/buffered.hpp, the same calls for sockets, with less memory and fewer copies
+//          0 ms   2001:db8::1  ──── SYN ───>  . . .             cancelled: another attempt has won
+//        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     the result
+//                 2001:db8::2                                   would begin at 500 ms, or when an attempt fails
+//
+// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
+// coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
+//
+// On this page:  async_connect · async_udp_connect
+// Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
+// The notes:     socket 简单服务器 (gethostname), TCP客户端; example 25
 
-#ifndef NETNOTES_CORO_BYTE_STREAM_HPP
-#define NETNOTES_CORO_BYTE_STREAM_HPP
+#ifndef NETNOTES_CORO_CONNECT_HPP
+#define NETNOTES_CORO_CONNECT_HPP
 
 #include <algorithm>
-#include <concepts>
-#include <cstddef>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-// netnotes/socket/socket.hpp: the socket
-// SPDX-License-Identifier: MIT
-//
-// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
-// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
-// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
-// things that programs often get wrong:
-//
-//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
-//   the peer is gone (SIGPIPE)               an error, not the death of the process
-//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
-//                                            it. It is reported as errc::timed_out, never as EAGAIN
-//   a child process inherits descriptors     close-on-exec, always
-//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
-//
-//        server                                     client
-//          socket{inet, stream}                       socket{inet, stream}
-//          bind({any, 6666})                          |
-//          listen()                                   |
-//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
-//            └─> a new socket  <───── bytes ────────> send_all, recv
-//
-// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
-// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
-//
-//   Python                          C                                here
-//   socket(family, type)            socket                           socket{family, type}
-//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
-//   connect / connect_ex            connect                          connect(where) / connect(where, error)
-//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
-//   send / sendall                  send / a loop                    send / send_all
-//   sendfile                        sendfile                         send_file
-//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
-//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
-//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
-//   setsockopt, getsockopt          the same                         set_option, get_option
-//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
-//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
-//   fileno, detach                  the int itself                   native_handle, release
-//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
-//   socketpair, getaddrinfo         the same                         socket_pair, resolve
-//
-// On this page:  socket · socket_pair
-// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
-// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
-
-#ifndef NETNOTES_SOCKET_SOCKET_HPP
-#define NETNOTES_SOCKET_SOCKET_HPP
-
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <stdexcept>
 #include <string>
 #include <system_error>
+#include <type_traits>
 #include <utility>
+#include <vector>
+
+// netnotes/socket/resolve.hpp: the names of hosts
+// SPDX-License-Identifier: MIT
+//
+// People use names of hosts, and packets carry addresses. A resolver turns a name into addresses, often several:
+// "localhost" may be ::1 and 127.0.0.1. It asks the file /etc/hosts, then the name servers (DNS).
+//
+//        resolve("www.example.org", 80)      ──> 2001:db8::1, 192.0.2.1        in the order in which to try them
+//        resolve_name(192.0.2.1)             ──> "web7.example.net"            the way back, if the owner has set it
+//        canonical_name("www.example.org")   ──> "web7.example.net"            the name behind the aliases
+//
+// A name server may not answer, and the resolver then blocks for many seconds. Each function therefore takes a time
+// limit and a stop.
+//
+// On this page:  resolve · resolve_hints · canonical_name · resolve_name · resolver_category
+// Above it:      tcp/connect.hpp, which tries the addresses; coro/lookup.hpp, the same for tasks
+// The notes:     socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_RESOLVE_HPP
+#define NETNOTES_SOCKET_RESOLVE_HPP
+
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// netnotes/socket/address.hpp: the names of sockets
+// SPDX-License-Identifier: MIT
+//
+// A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
+// a path in the file system. The kernel takes every name as a `sockaddr`, a structure whose first field tells its real
+// type. This header converts our values to that structure and back. Only this header deals with byte order, structure
+// sizes and interface numbers.
+//
+//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
+//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
+//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
+//
+// On this page:  unix_endpoint · socket_address
+// Above it:      socket/resolve.hpp, the names of hosts
+// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_ADDRESS_HPP
+#define NETNOTES_SOCKET_ADDRESS_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
 
 // netnotes/ip/endpoint.hpp: endpoints, ports and services
 // SPDX-License-Identifier: MIT
@@ -5774,85 +5299,6 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 
 #endif  // NETNOTES_IP_ENDPOINT_HPP
 
-// netnotes/socket/file.hpp: files that a socket sends
-// SPDX-License-Identifier: MIT
-//
-// A server of files could read each block into its own memory and send it from there. The bytes would then be copied
-// twice: from the kernel to the program, and back. sendfile(2) moves them inside the kernel.
-//
-//        read, send     file ──> [ the kernel's cache ] ──> [ the program's buffer ] ──> [ the socket's queue ]
-//        sendfile       file ──> [ the kernel's cache ] ───────────────────────────────> [ the socket's queue ]
-//
-//        stream.send_file("kernel.img");                                            // the whole file
-//        stream.send_file("kernel.img", {.offset = 1000, .count = 500});            // bytes 1000 to 1499
-//        stream.send_file(descriptor, {.progress = [&](std::uint64_t sent) { bar.show(sent); }});
-//
-// sendfile(2) refuses some files, for example a file of /proc or a pipe. They are then read and sent in blocks.
-//
-// On this page:  input_file · send_file_options · progress_callback
-// Above it:      socket/socket.hpp, socket::send_file(); coro/send_file.hpp, the same for tasks
-// The notes:     send, sendall (公共用途的套接字函数); tftp下载 (a server of files); sendfile(2)
-
-#ifndef NETNOTES_SOCKET_FILE_HPP
-#define NETNOTES_SOCKET_FILE_HPP
-
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <string>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-
-// netnotes/socket/address.hpp: the names of sockets
-// SPDX-License-Identifier: MIT
-//
-// A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
-// a path in the file system. The kernel takes every name as a `sockaddr`, a structure whose first field tells its real
-// type. This header converts our values to that structure and back. Only this header deals with byte order, structure
-// sizes and interface numbers.
-//
-//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
-//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
-//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
-//
-// On this page:  unix_endpoint · socket_address
-// Above it:      socket/resolve.hpp, the names of hosts
-// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
-
-#ifndef NETNOTES_SOCKET_ADDRESS_HPP
-#define NETNOTES_SOCKET_ADDRESS_HPP
-
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <new>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-
-
 
 namespace netnotes {
 
@@ -6077,6 +5523,868 @@ inline socket_address to_socket_address(const endpoint& where, std::error_code& 
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_ADDRESS_HPP
+
+// netnotes/socket/stop.hpp: asking a program to stop
+// SPDX-License-Identifier: MIT
+//
+// A server waits: in accept(), in recv(), in epoll_wait(). How does a program ask it to stop? Closing the server's
+// socket from another thread does not wake it, and the kernel may give the descriptor's number to another file. A flag
+// that a signal handler sets is seen only after the wait. A wait that begins just after the check of the flag never
+// ends. The wait itself can see a descriptor, so a stop is a descriptor.
+//
+//        main thread                     signal handler, or another thread
+//          | run(stop): waits for clients
+//          |            and for `stop`   <──── stop.request_stop()
+//          | finishes what is under way
+//          v returns
+//
+// Once requested, a stop stays requested: a later wait for it returns at once.
+//
+// A fork(2) copies the flag and shares the descriptor. The parent's request would wake a child that waits, but a child
+// that does not wait would miss it. A signal to one child would stop all children. So a child makes the event its own,
+// and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
+//
+// On this page:  stop_event · stop_on_signals
+// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); examples 10, 15, 16 and 21
+
+#ifndef NETNOTES_SOCKET_STOP_HPP
+#define NETNOTES_SOCKET_STOP_HPP
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <system_error>
+
+
+
+namespace netnotes {
+
+/// A request to stop. A program can wait for it: an eventfd(2) becomes readable and stays readable.
+class stop_event {
+  public:
+    /// Creates an event that is not requested. Throws std::system_error if no descriptor is left.
+    stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
+    }
+    stop_event(const stop_event&) = delete;
+    stop_event& operator=(const stop_event&) = delete;
+    ~stop_event() { ::close(descriptor_); }
+
+    /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
+    /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
+    void request_stop() noexcept { request(); }
+    [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
+    /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
+    /// because that would undo the request.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+
+    /// Makes this event the child's own. Call it in a child made by fork(2), while the child has one thread. The
+    /// descriptor number stays, so every object that uses the event continues to use it. The event is requested if it
+    /// was requested when the child was made. Throws std::system_error if no descriptor is left.
+    void become_own_after_fork() const {
+        const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+        const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
+        const int error = errno;
+        if (own >= 0) ::close(own);
+        if (!done) throw std::system_error{error, std::system_category(), "eventfd of a child"};
+    }
+
+  private:
+    friend class stop_on_signals;
+
+    void request() const noexcept {
+        const int saved = errno;  // a signal handler must leave errno unchanged
+        requested_.store(true, std::memory_order_release);
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written =
+            ::write(descriptor_, &one, sizeof one);  // if it is full, it is readable, too
+        errno = saved;
+    }
+
+    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait for a lock");
+    int descriptor_;
+    mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
+};
+
+/// While this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process. This holds even
+/// if SIGINT was ignored, as a shell does for a command started with `&`. A process may have a single such object at a
+/// time, because signals belong to the process.
+class stop_on_signals {
+  public:
+    /// Handles both signals from now on. Throws std::logic_error if such an object exists already, std::system_error if
+    /// sigaction(2) fails.
+    explicit stop_on_signals(stop_event& event) {
+        const stop_event* none = nullptr;
+        if (!target.compare_exchange_strong(none, &event))
+            throw std::logic_error{"another stop_on_signals object exists"};
+        struct sigaction action {};
+        action.sa_handler = handle;
+        // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
+        for (; taken_ < signals.size(); ++taken_)
+            if (::sigaction(signals[taken_], &action, &before_[taken_]) != 0) {
+                const std::error_code error{errno, std::system_category()};
+                give_back();
+                throw std::system_error{error, "sigaction"};
+            }
+    }
+    stop_on_signals(const stop_on_signals&) = delete;
+    stop_on_signals& operator=(const stop_on_signals&) = delete;
+    /// Restores the earlier signal handlers.
+    ~stop_on_signals() { give_back(); }
+
+    /// Makes SIGTERM request a stop of `event` in a child made by fork(2), until the child ends. SIGINT does so, too,
+    /// unless the program ignores it or handles it itself. The parent's signal handling does not change. Make the event
+    /// the child's own first, and block both signals from before the fork until now.
+    static void in_child(const stop_event& event) noexcept {
+        target.store(&event);
+        handling.store(0);  // another thread of the parent may have been at it
+        struct sigaction action {};
+        struct sigaction before {};
+        action.sa_handler = handle;
+        ::sigaction(SIGTERM, &action, nullptr);
+        ::sigaction(SIGINT, nullptr, &before);
+        if (before.sa_handler == SIG_DFL) ::sigaction(SIGINT, &action, nullptr);
+    }
+
+  private:
+    static void handle(int) noexcept {
+        ++handling;
+        if (const stop_event* const event = target.load()) event->request();
+        --handling;
+    }
+    void give_back() noexcept {
+        while (taken_ > 0) --taken_, ::sigaction(signals[taken_], &before_[taken_], nullptr);
+        target.store(nullptr);
+        while (handling.load() != 0) {
+        }  // in another thread; the event may be gone as soon as we return
+    }
+    static constexpr std::array signals{SIGINT, SIGTERM};
+    static inline constinit std::atomic<const stop_event*> target{nullptr};
+    static inline constinit std::atomic<int> handling{0};
+    std::array<struct sigaction, signals.size()> before_{};
+    std::size_t taken_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STOP_HPP
+
+// netnotes/socket/time.hpp: how long a call waits
+// SPDX-License-Identifier: MIT
+//
+// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
+//
+//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
+//        stream.set_timeout(std::chrono::hours::max()); // never
+//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
+//
+// On this page:  clock, duration, time_point, never, wait_time
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_TIME_HPP
+#define NETNOTES_SOCKET_TIME_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <limits>
+#include <ratio>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// The clock that measures all waiting. No program can set it.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never expires. Zero means *now*: a call that cannot finish at once fails with errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
+
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. A time that is too long for
+/// `duration` (292 years) becomes `never`, and so does infinity. So hours::max() waits for ever and does not overflow
+/// to the past. A negative time counts as zero in every wait. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
+    requires std::is_arithmetic_v<Number>
+    wait_time(Number) = delete;
+};
+
+namespace detail {
+inline time_point later(time_point start, duration time) noexcept {
+    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
+}
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
+
+/// Counts down a timeout over the parts of a call.
+class time_left {
+  public:
+    explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
+    [[nodiscard]] duration now() const noexcept {
+        return end_ == time_point::max() ? never : std::max(end_ - clock::now(), duration::zero());
+    }
+
+  private:
+    time_point end_;
+};
+
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
+/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_TIME_HPP
+
+// netnotes/socket/wait.hpp: waiting when a call would block
+// SPDX-License-Identifier: MIT
+//
+// The sockets of this library share two things: the list of errors that mean "later", and one poll(2) for a descriptor
+// and a stop.
+//
+//        recv(2) ── EAGAIN ──> poll(descriptor, stop, the time that is left) ──> recv(2) again
+//                                     ├── the stop was requested: errc::operation_canceled
+//                                     └── no time is left:        errc::timed_out
+//
+// All names here are in detail: programs use socket/socket.hpp.
+
+#ifndef NETNOTES_SOCKET_WAIT_HPP
+#define NETNOTES_SOCKET_WAIT_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <span>
+#include <system_error>
+
+
+
+
+
+namespace netnotes::detail {
+
+inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+/// Returns true for an error of accept() that will not pass.
+inline bool is_not_listening(const std::error_code& error) noexcept {
+    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
+}
+/// Returns true for a shortage in accept() or in the code that makes room for a connection. It may pass, and the client
+/// waits in the queue.
+inline bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+/// The pause before the next attempt. Without it, attempts would keep a processor busy.
+inline constexpr duration accept_pause = std::chrono::milliseconds{100};
+
+/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
+/// The next connection may work.
+inline bool is_passed_over(int error) noexcept {
+    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
+                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
+    return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
+
+/// Calls poll(2) until a descriptor is ready. Fails with errc::timed_out at `until`; signals do not end the wait.
+inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+    for (;;) {
+        timespec left{};
+        if (until != time_point::max()) {
+            const time_point now = clock::now();
+            left = to_timespec(until > now ? until - now : duration::zero());
+        }
+        const int ready =
+            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
+        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
+        return;
+    }
+}
+
+/// Waits for a descriptor (-1: no descriptor) and for a stop (nullptr: no stop).
+inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
+                     std::error_code& error) noexcept {
+    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
+    poll_until(watched, until, error);
+    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+}
+
+/// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
+/// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
+/// one.
+inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
+    if (!where.is_ip()) return false;
+    socket_address local;
+    socklen_t size = socket_address::capacity;
+    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
+    local.resize(size);
+    if (!local.is_ip()) return false;
+    const endpoint own = local.ip(), other = where.ip();
+    if (own.port() != other.port()) return false;
+    const ip_address wanted = other.address().unmapped();
+    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    int type = 0;
+    socklen_t type_size = sizeof type;  // a datagram socket may be its own peer
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
+}
+/// Resets a connection and leaves the socket unconnected (connect(2), AF_UNSPEC).
+inline void dissolve(int descriptor) noexcept {
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    ::connect(descriptor, &nobody, sizeof nobody);
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_WAIT_HPP
+
+
+namespace netnotes {
+
+/// The errors of name resolution, with the system's words: "Name or service not known".
+[[nodiscard]] const std::error_category& resolver_category() noexcept;
+
+struct resolve_hints {
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
+    socket_type type = socket_type::stream;
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
+    /// Takes only an address, not a name, and as service only a number. Then no file and no name server is asked.
+    bool numeric_only = false;
+};
+
+/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
+/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3). The forms with a timeout below
+/// limit that.
+///
+/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
+/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
+/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
+/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
+/// 6943 §3.1.1).
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
+                                            resolve_hints hints = {});
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            std::error_code& error);
+/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
+/// different port.
+template <std::integral Port>
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
+    return resolve(host, std::to_string(port), hints);
+}
+
+/// Like resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
+/// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
+/// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
+/// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop = nullptr);
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop, std::error_code& error);
+
+/// Returns the official name of a host, behind all aliases (AI_CANONNAME): `www.example.org` may be `web7.example.net`.
+/// Returns an address as it is. The time limit is that of resolve(). Throws std::system_error.
+[[nodiscard]] std::string canonical_name(const std::string& host, wait_time timeout = never,
+                                         const stop_event* stop = nullptr);
+
+/// Returns the name of the host that has this address (getnameinfo(3)), or nullopt if it has no name. The port does not
+/// matter. The time limit is that of resolve(). Throws std::system_error if no name server answers.
+///
+/// The owner of an address chooses its name and may lie. Before you trust the name, resolve() it and compare.
+[[nodiscard]] std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout = never,
+                                                      const stop_event* stop = nullptr);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline const std::error_category& resolver_category() noexcept {
+    static const struct final_category final : std::error_category {
+        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
+        [[nodiscard]] std::string message(int code) const override {
+            if (code == EAI_SERVICE) return "unknown service, or a port beyond 65535";
+            return ::gai_strerror(code);
+        }
+    } category;
+    return category;
+}
+
+namespace detail {
+/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
+/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
+inline bool is_like_number(std::string_view service) noexcept {
+    if (service.empty()) return false;
+    if (digit_value(service.front()) > 9)
+        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
+    return service.starts_with("0x") || service.starts_with("0X") ||
+           std::none_of(service.begin(), service.end(), is_letter);
+}
+inline bool is_port(std::string_view service) noexcept {
+    std::uint32_t port = 0;
+    parse_failure why;
+    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
+}
+/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
+/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+inline bool is_number_of_old(std::string_view host) noexcept {
+    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
+    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
+    for (;;) {
+        const std::string_view part = host.substr(0, host.find('.'));
+        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
+        const auto is_digit = [&](char c) {
+            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
+        };
+        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        if (part.size() == host.size()) return true;
+        host.remove_prefix(part.size() + 1);
+    }
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     std::error_code& error) {
+    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
+    // stranger could reach this host by it.
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
+        detail::is_number_of_old(host)) {
+        error = {EAI_NONAME, resolver_category()};
+        return {};
+    }
+    if (detail::is_like_number(service) && !detail::is_port(service)) {
+        error = {EAI_SERVICE, resolver_category()};
+        return {};
+    }
+    addrinfo wanted{};
+    wanted.ai_family = static_cast<int>(hints.family);
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
+    wanted.ai_flags = (hints.to_bind ? AI_PASSIVE : 0) | (hints.numeric_only ? AI_NUMERICHOST | AI_NUMERICSERV : 0);
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
+                                   &wanted, &found);
+    error = code == EAI_SYSTEM ? detail::last_error()
+            : code != 0        ? std::error_code{code, resolver_category()}
+                               : std::error_code{};
+    std::vector<endpoint> endpoints;
+    if (error) return endpoints;
+    const struct guard {
+        addrinfo* list;
+        ~guard() { ::freeaddrinfo(list); }
+    } freed{found};
+    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
+        socket_address address;
+        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
+        address.resize(entry->ai_addrlen);
+        if (address.is_ip()) endpoints.push_back(address.ip());
+    }
+    return endpoints;
+}
+namespace detail {
+/// For messages: "www.example.org:80", "[2001:db8::1]:80".
+inline std::string with_service(std::string_view host, std::string_view service) {
+    const bool has_colons = host.find(':') != host.npos;
+    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
+}
+}  // namespace detail
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+// ---- within a time limit
+
+namespace detail {
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
+class resolver_call {
+  public:
+    resolver_call(const resolver_call&) = delete;
+    resolver_call& operator=(const resolver_call&) = delete;
+
+    /// Runs the call and waits for its end. With an error the thread may still run, so its results must not be read.
+    void finish(time_point until, const stop_event* stop, std::error_code& error) noexcept {
+        if (until == time_point::max() && !stop) {
+            error.clear();
+            return run();
+        }
+        event_ = ::eventfd(0, EFD_CLOEXEC);
+        if (event_ < 0) {
+            error = last_error();
+            return;
+        }
+        // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        holders_ = 2;
+        pthread_t thread;
+        const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        if (failure != 0) {
+            holders_ = 1;
+            error = {failure, std::system_category()};
+            return;
+        }
+        ::pthread_detach(thread);
+        wait_for(event_, POLLIN, stop, until, error);
+        // The eventfd has reported the end, so this loop ends at once. The atomic makes the thread's results visible.
+        while (!error && !has_ended_.load(std::memory_order_acquire)) {
+        }
+    }
+    struct release {  // for std::unique_ptr, or any owner that calls it
+        void operator()(resolver_call* call) const noexcept {
+            if (--call->holders_ == 0) delete call;
+        }
+    };
+
+  protected:
+    resolver_call() noexcept = default;
+    virtual ~resolver_call() {
+        if (event_ >= 0) ::close(event_);
+    }
+    virtual void run() noexcept = 0;
+
+  private:
+    static void* work(void* object) noexcept {
+        auto* const call = static_cast<resolver_call*>(object);
+        call->run();
+        call->has_ended_.store(true, std::memory_order_release);
+        constexpr std::uint64_t one = 1;
+        static_cast<void>(!::write(call->event_, &one, sizeof one));
+        release{}(call);
+        return nullptr;
+    }
+    std::atomic<int> holders_{1};
+    std::atomic<bool> has_ended_{false};
+    int event_ = -1;
+};
+/// Owns the caller's share of a call.
+template <class Call>
+class held_call {
+  public:
+    explicit held_call(Call* call) noexcept : call_{call} {}
+    held_call(const held_call&) = delete;
+    held_call& operator=(const held_call&) = delete;
+    ~held_call() { resolver_call::release{}(call_); }
+    Call* operator->() const noexcept { return call_; }
+
+  private:
+    Call* call_;
+};
+
+struct resolving final : resolver_call {
+    resolving(const std::string& of_host, const std::string& of_service, resolve_hints with)
+        : host{of_host}, service{of_service}, hints{with} {}
+    void run() noexcept override {
+        try {
+            found = resolve(host, service, hints, error);
+        } catch (...) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    const std::string host, service;
+    const resolve_hints hints;
+    std::vector<endpoint> found;
+    std::error_code error;
+};
+struct resolving_canonical final : resolver_call {
+    explicit resolving_canonical(const std::string& of_host) : host{of_host} {}
+    void run() noexcept override {
+        addrinfo wanted{}, *list = nullptr;
+        wanted.ai_socktype = SOCK_STREAM;
+        wanted.ai_flags = AI_CANONNAME;
+        code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &list);
+        if (code == EAI_SYSTEM) system_error = errno;
+        if (code != 0) return;
+        try {
+            name = list->ai_canonname ? list->ai_canonname : host;
+        } catch (...) {
+            code = EAI_MEMORY;
+        }
+        ::freeaddrinfo(list);
+    }
+    const std::string host;
+    std::string name;
+    int code = 0, system_error = 0;
+};
+struct resolving_name final : resolver_call {
+    explicit resolving_name(const socket_address& of) noexcept : address{of} {}
+    void run() noexcept override {
+        code = ::getnameinfo(address.data(), address.size(), name, sizeof name, nullptr, 0, NI_NAMEREQD);
+        if (code == EAI_SYSTEM) system_error = errno;
+    }
+    const socket_address address;
+    char name[NI_MAXHOST] = {};
+    int code = 0, system_error = 0;
+};
+inline std::error_code resolver_error(int code, int system_error) noexcept {
+    if (code == EAI_SYSTEM) return {system_error, std::system_category()};
+    return code == 0 ? std::error_code{} : std::error_code{code, resolver_category()};
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop, std::error_code& error) {
+    if (hints.numeric_only || host.empty() || ip_address::parse(host)) return resolve(host, service, hints, error);
+    const detail::held_call call{new detail::resolving{host, service, hints}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (error) return {};
+    error = call->error;
+    return std::move(call->found);
+}
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, timeout, stop, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+inline std::string canonical_name(const std::string& host, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    if (ip_address::parse(host)) return host;
+    const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
+    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", host);
+    const detail::held_call call{new detail::resolving_canonical{host}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "canonical name of ", host);
+    return std::move(call->name);
+}
+
+inline std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    const detail::held_call call{new detail::resolving_name{socket_address{where}}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error && call->code == EAI_NONAME) return std::nullopt;
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "name of ", where.address().to_string());
+    return call->name;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_RESOLVE_HPP
+
+// netnotes/tcp/stream.hpp: connections
+// SPDX-License-Identifier: MIT
+//
+// TCP makes a pipe of bytes in each direction out of a network that loses, duplicates and reorders packets. The bytes
+// that go in at one end come out at the other, all of them, in order, once, or the connection fails. TCP is reliable
+// because it numbers every byte and retransmits what is not acknowledged (RFC 9293 §2.2), not because it is
+// "connection-oriented". TCP does not keep the borders between two sends: a receive is not a message.
+//
+//        client                                             server
+//          |                                        tcp_listener{where}      socket, bind, listen
+//        tcp_stream{where}   ──── SYN ─────────────────>  |
+//          |                 <─── SYN, ACK ─────────────  |   the kernel answers; the program need not have
+//          |                 ──── ACK ─────────────────>  |   called accept() yet
+//          |                                        accept() -> stream, peer
+//        send_all("hello")   ──── 5 bytes ─────────────>  recv() -> "hel", recv() -> "lo"
+//        shutdown(send)      ──── FIN ─────────────────>  recv() -> 0: no more will come
+//        recv() -> "bye"     <─── 3 bytes ──────────────  send_all("bye"): the other half is still open
+//        recv() -> 0         <─── FIN ──────────────────  close()
+//
+// Two limits hold the bytes under way. Flow control is the room that the peer has. Congestion control is an
+// estimate of what the network can carry (RFC 5681). connection_info shows both: peer_window and congestion_window.
+// In a segment's header the data offset counts words of 32 bits. Four reserved bits and eight flags follow it, not
+// six and six as in the notes (RFC 9293 §3.1).
+//
+// The side that closes first keeps the connection in TIME_WAIT for a minute, and with it the port. A server that
+// closes first could then not be started again on that port. Listeners therefore set SO_REUSEADDR. They set it in the
+// first run already, because on Linux it helps only if the earlier socket had it too.
+//
+// On this page:  tcp_stream · listen_options · tcp_listener
+// Below it:      tcp/state.hpp, options and state; tcp/connect.hpp, several addresses
+// Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
+// The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
+//                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
+
+#ifndef NETNOTES_TCP_STREAM_HPP
+#define NETNOTES_TCP_STREAM_HPP
+
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+
+// netnotes/socket/socket.hpp: the socket
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
+// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
+// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
+// things that programs often get wrong:
+//
+//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
+//   the peer is gone (SIGPIPE)               an error, not the death of the process
+//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
+//                                            it. It is reported as errc::timed_out, never as EAGAIN
+//   a child process inherits descriptors     close-on-exec, always
+//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//
+//        server                                     client
+//          socket{inet, stream}                       socket{inet, stream}
+//          bind({any, 6666})                          |
+//          listen()                                   |
+//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
+//            └─> a new socket  <───── bytes ────────> send_all, recv
+//
+// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
+// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
+//
+//   Python                          C                                here
+//   socket(family, type)            socket                           socket{family, type}
+//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
+//   connect / connect_ex            connect                          connect(where) / connect(where, error)
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
+//   send / sendall                  send / a loop                    send / send_all
+//   sendfile                        sendfile                         send_file
+//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
+//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
+//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
+//   setsockopt, getsockopt          the same                         set_option, get_option
+//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
+//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
+//   fileno, detach                  the int itself                   native_handle, release
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
+//   socketpair, getaddrinfo         the same                         socket_pair, resolve
+//
+// On this page:  socket · socket_pair
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
+// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+
+#ifndef NETNOTES_SOCKET_SOCKET_HPP
+#define NETNOTES_SOCKET_SOCKET_HPP
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/socket/file.hpp: files that a socket sends
+// SPDX-License-Identifier: MIT
+//
+// A server of files could read each block into its own memory and send it from there. The bytes would then be copied
+// twice: from the kernel to the program, and back. sendfile(2) moves them inside the kernel.
+//
+//        read, send     file ──> [ the kernel's cache ] ──> [ the program's buffer ] ──> [ the socket's queue ]
+//        sendfile       file ──> [ the kernel's cache ] ───────────────────────────────> [ the socket's queue ]
+//
+//        stream.send_file("kernel.img");                                            // the whole file
+//        stream.send_file("kernel.img", {.offset = 1000, .count = 500});            // bytes 1000 to 1499
+//        stream.send_file(descriptor, {.progress = [&](std::uint64_t sent) { bar.show(sent); }});
+//
+// sendfile(2) refuses some files, for example a file of /proc or a pipe. They are then read and sent in blocks.
+//
+// On this page:  input_file · send_file_options · progress_callback
+// Above it:      socket/socket.hpp, socket::send_file(); coro/send_file.hpp, the same for tasks
+// The notes:     send, sendall (公共用途的套接字函数); tftp下载 (a server of files); sendfile(2)
+
+#ifndef NETNOTES_SOCKET_FILE_HPP
+#define NETNOTES_SOCKET_FILE_HPP
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
 
 
 namespace netnotes {
@@ -6419,119 +6727,6 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 #include <type_traits>
 
 
-// netnotes/socket/time.hpp: how long a call waits
-// SPDX-License-Identifier: MIT
-//
-// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
-//
-//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
-//        stream.set_timeout(std::chrono::hours::max()); // never
-//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
-//
-// On this page:  clock, duration, time_point, never, wait_time
-// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_TIME_HPP
-#define NETNOTES_SOCKET_TIME_HPP
-
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <ctime>
-#include <limits>
-#include <ratio>
-#include <stdexcept>
-#include <type_traits>
-#include <utility>
-
-
-
-namespace netnotes {
-
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// The clock that measures all waiting. No program can set it.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never expires. Zero means *now*: a call that cannot finish at once fails with errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
-
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. A time that is too long for
-/// `duration` (292 years) becomes `never`, and so does infinity. So hours::max() waits for ever and does not overflow
-/// to the past. A negative time counts as zero in every wait. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
-    requires std::is_arithmetic_v<Number>
-    wait_time(Number) = delete;
-};
-
-namespace detail {
-inline time_point later(time_point start, duration time) noexcept {
-    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
-}
-inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
-
-/// Counts down a timeout over the parts of a call.
-class time_left {
-  public:
-    explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
-    [[nodiscard]] duration now() const noexcept {
-        return end_ == time_point::max() ? never : std::max(end_ - clock::now(), duration::zero());
-    }
-
-  private:
-    time_point end_;
-};
-
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
-/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
-inline timespec to_timespec(duration time) noexcept {
-    using std::chrono::nanoseconds, std::chrono::seconds;
-    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
-    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
-    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
-            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
-}
-}  // namespace detail
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_TIME_HPP
 
 
 namespace netnotes {
@@ -6614,263 +6809,8 @@ struct linger {
 
 #endif  // NETNOTES_SOCKET_OPTIONS_HPP
 
-// netnotes/socket/stop.hpp: asking a program to stop
-// SPDX-License-Identifier: MIT
-//
-// A server waits: in accept(), in recv(), in epoll_wait(). How does a program ask it to stop? Closing the server's
-// socket from another thread does not wake it, and the kernel may give the descriptor's number to another file. A flag
-// that a signal handler sets is seen only after the wait. A wait that begins just after the check of the flag never
-// ends. The wait itself can see a descriptor, so a stop is a descriptor.
-//
-//        main thread                     signal handler, or another thread
-//          | run(stop): waits for clients
-//          |            and for `stop`   <──── stop.request_stop()
-//          | finishes what is under way
-//          v returns
-//
-// Once requested, a stop stays requested: a later wait for it returns at once.
-//
-// A fork(2) copies the flag and shares the descriptor. The parent's request would wake a child that waits, but a child
-// that does not wait would miss it. A signal to one child would stop all children. So a child makes the event its own,
-// and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
-//
-// On this page:  stop_event · stop_on_signals
-// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); examples 10, 15, 16 and 21
-
-#ifndef NETNOTES_SOCKET_STOP_HPP
-#define NETNOTES_SOCKET_STOP_HPP
-
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <stdexcept>
-#include <system_error>
 
 
-
-namespace netnotes {
-
-/// A request to stop. A program can wait for it: an eventfd(2) becomes readable and stays readable.
-class stop_event {
-  public:
-    /// Creates an event that is not requested. Throws std::system_error if no descriptor is left.
-    stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
-    }
-    stop_event(const stop_event&) = delete;
-    stop_event& operator=(const stop_event&) = delete;
-    ~stop_event() { ::close(descriptor_); }
-
-    /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
-    /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
-    void request_stop() noexcept { request(); }
-    [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
-    /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
-    /// because that would undo the request.
-    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
-
-    /// Makes this event the child's own. Call it in a child made by fork(2), while the child has one thread. The
-    /// descriptor number stays, so every object that uses the event continues to use it. The event is requested if it
-    /// was requested when the child was made. Throws std::system_error if no descriptor is left.
-    void become_own_after_fork() const {
-        const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
-        const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
-        const int error = errno;
-        if (own >= 0) ::close(own);
-        if (!done) throw std::system_error{error, std::system_category(), "eventfd of a child"};
-    }
-
-  private:
-    friend class stop_on_signals;
-
-    void request() const noexcept {
-        const int saved = errno;  // a signal handler must leave errno unchanged
-        requested_.store(true, std::memory_order_release);
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written =
-            ::write(descriptor_, &one, sizeof one);  // if it is full, it is readable, too
-        errno = saved;
-    }
-
-    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait for a lock");
-    int descriptor_;
-    mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
-};
-
-/// While this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process. This holds even
-/// if SIGINT was ignored, as a shell does for a command started with `&`. A process may have a single such object at a
-/// time, because signals belong to the process.
-class stop_on_signals {
-  public:
-    /// Handles both signals from now on. Throws std::logic_error if such an object exists already, std::system_error if
-    /// sigaction(2) fails.
-    explicit stop_on_signals(stop_event& event) {
-        const stop_event* none = nullptr;
-        if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"another stop_on_signals object exists"};
-        struct sigaction action {};
-        action.sa_handler = handle;
-        // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
-        for (; taken_ < signals.size(); ++taken_)
-            if (::sigaction(signals[taken_], &action, &before_[taken_]) != 0) {
-                const std::error_code error{errno, std::system_category()};
-                give_back();
-                throw std::system_error{error, "sigaction"};
-            }
-    }
-    stop_on_signals(const stop_on_signals&) = delete;
-    stop_on_signals& operator=(const stop_on_signals&) = delete;
-    /// Restores the earlier signal handlers.
-    ~stop_on_signals() { give_back(); }
-
-    /// Makes SIGTERM request a stop of `event` in a child made by fork(2), until the child ends. SIGINT does so, too,
-    /// unless the program ignores it or handles it itself. The parent's signal handling does not change. Make the event
-    /// the child's own first, and block both signals from before the fork until now.
-    static void in_child(const stop_event& event) noexcept {
-        target.store(&event);
-        handling.store(0);  // another thread of the parent may have been at it
-        struct sigaction action {};
-        struct sigaction before {};
-        action.sa_handler = handle;
-        ::sigaction(SIGTERM, &action, nullptr);
-        ::sigaction(SIGINT, nullptr, &before);
-        if (before.sa_handler == SIG_DFL) ::sigaction(SIGINT, &action, nullptr);
-    }
-
-  private:
-    static void handle(int) noexcept {
-        ++handling;
-        if (const stop_event* const event = target.load()) event->request();
-        --handling;
-    }
-    void give_back() noexcept {
-        while (taken_ > 0) --taken_, ::sigaction(signals[taken_], &before_[taken_], nullptr);
-        target.store(nullptr);
-        while (handling.load() != 0) {
-        }  // in another thread; the event may be gone as soon as we return
-    }
-    static constexpr std::array signals{SIGINT, SIGTERM};
-    static inline constinit std::atomic<const stop_event*> target{nullptr};
-    static inline constinit std::atomic<int> handling{0};
-    std::array<struct sigaction, signals.size()> before_{};
-    std::size_t taken_ = 0;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_STOP_HPP
-
-
-// netnotes/socket/wait.hpp: waiting when a call would block
-// SPDX-License-Identifier: MIT
-//
-// The sockets of this library share two things: the list of errors that mean "later", and one poll(2) for a descriptor
-// and a stop.
-//
-//        recv(2) ── EAGAIN ──> poll(descriptor, stop, the time that is left) ──> recv(2) again
-//                                     ├── the stop was requested: errc::operation_canceled
-//                                     └── no time is left:        errc::timed_out
-//
-// All names here are in detail: programs use socket/socket.hpp.
-
-#ifndef NETNOTES_SOCKET_WAIT_HPP
-#define NETNOTES_SOCKET_WAIT_HPP
-
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <chrono>
-#include <span>
-#include <system_error>
-
-
-
-
-
-namespace netnotes::detail {
-
-inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
-/// Returns true for an error of accept() that will not pass.
-inline bool is_not_listening(const std::error_code& error) noexcept {
-    return error.value() == EBADF || error.value() == EINVAL || error.value() == ENOTSOCK;
-}
-/// Returns true for a shortage in accept() or in the code that makes room for a connection. It may pass, and the client
-/// waits in the queue.
-inline bool is_shortage(int error) noexcept {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-/// The pause before the next attempt. Without it, attempts would keep a processor busy.
-inline constexpr duration accept_pause = std::chrono::milliseconds{100};
-
-/// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
-/// The next connection may work.
-inline bool is_passed_over(int error) noexcept {
-    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
-                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
-    return std::find(errors.begin(), errors.end(), error) != errors.end();
-}
-
-/// Calls poll(2) until a descriptor is ready. Fails with errc::timed_out at `until`; signals do not end the wait.
-inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
-    for (;;) {
-        timespec left{};
-        if (until != time_point::max()) {
-            const time_point now = clock::now();
-            left = to_timespec(until > now ? until - now : duration::zero());
-        }
-        const int ready =
-            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
-        if (ready < 0 && errno == EINTR) continue;  // with the time that is left
-        error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
-        return;
-    }
-}
-
-/// Waits for a descriptor (-1: no descriptor) and for a stop (nullptr: no stop).
-inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
-                     std::error_code& error) noexcept {
-    pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
-    poll_until(watched, until, error);
-    if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
-}
-
-/// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
-/// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
-/// one.
-inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
-    if (!where.is_ip()) return false;
-    socket_address local;
-    socklen_t size = socket_address::capacity;
-    if (::getsockname(descriptor, local.data(), &size) != 0) return false;
-    local.resize(size);
-    if (!local.is_ip()) return false;
-    const endpoint own = local.ip(), other = where.ip();
-    if (own.port() != other.port()) return false;
-    const ip_address wanted = other.address().unmapped();
-    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
-    int type = 0;
-    socklen_t type_size = sizeof type;  // a datagram socket may be its own peer
-    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
-}
-/// Resets a connection and leaves the socket unconnected (connect(2), AF_UNSPEC).
-inline void dissolve(int descriptor) noexcept {
-    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-    ::connect(descriptor, &nobody, sizeof nobody);
-}
-
-}  // namespace netnotes::detail
-
-#endif  // NETNOTES_SOCKET_WAIT_HPP
 
 
 namespace netnotes {
@@ -7983,1044 +7923,6 @@ inline std::pair<socket, socket> socket_pair(socket_type type) {
 
 #endif  // NETNOTES_SOCKET_SOCKET_HPP
 
-// netnotes/tcp/reader.hpp: messages out of a stream
-// SPDX-License-Identifier: MIT
-//
-// A receive is not a message. Bytes that were sent in one piece may arrive in many, and many pieces may arrive as one.
-// So a receiver must know where a message ends. There are two ways to tell it: a mark behind the message that does not
-// occur in it, or its length before it. Either way the receiver keeps the bytes of the next message that have already
-// arrived. This reader does that.
-//
-//        recv ──> "HELO a.exa"                    no end yet: wait for more
-//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
-//
-//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
-//                   recv_line()          next       buffered()    room, up to the limit
-//                   views into the buffer, valid until the next call
-//
-// Bytes that were read ahead are in the reader and no longer in the stream. From the first call on, receive through
-// the reader only, and never through a second reader on the same stream. Lines and lengths may be mixed freely.
-//
-//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
-//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
-//   recv_exact(size)           exactly `size` bytes
-//   recv(buffer)               the bytes that are there; from here on it is a stream again
-//
-// What may happen, and what is then in the buffer:
-//
-//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
-//   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
-//   a message longer than the limit          errc::message_size, for the same messages however they arrive. Nothing
-//                                            is taken out, memory is bounded, and the next call fails again.
-//                                            Hang up, or call skip_until(delimiter) and continue behind it
-//   errc::timed_out, operation_canceled,     nothing is lost: call again to continue. A timeout is for the whole
-//   operation_would_block                    message: a peer that sends a byte a second cannot extend it
-//
-// No byte is searched twice, not even if a peer sends single bytes. The reader copies bytes only if a message does not
-// fit behind its own beginning. Then the beginning moves to the front or, if it is long, into a buffer of twice the
-// size.
-//
-// On this page:  byte_source · message_reader · buffered_reader
-// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
-
-#ifndef NETNOTES_TCP_READER_HPP
-#define NETNOTES_TCP_READER_HPP
-
-#include <algorithm>
-#include <concepts>
-#include <cstddef>
-#include <cstring>
-#include <memory>
-#include <new>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-
-
-namespace netnotes {
-
-/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
-/// timeout is for whole messages.
-template <class Stream>
-concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
-    { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
-};
-
-/// A reader of messages: buffered_reader, and async_buffered_stream for tasks (coro/buffered.hpp). They have the same
-/// calls with the same arguments. The calls that may wait return their result, or an object to co_await for it.
-template <class Reader>
-concept message_reader = requires(Reader& reader, std::string_view delimiter, std::size_t size, mutable_buffer buffer) {
-    reader.recv_until(delimiter);
-    reader.recv_line();
-    reader.recv_exact(size);
-    reader.recv_exact(buffer);
-    reader.recv(buffer);
-    reader.skip_until(delimiter);
-    { reader.take_until(delimiter) } -> std::same_as<std::optional<std::string_view>>;
-    { reader.take_line() } -> std::same_as<std::optional<std::string_view>>;
-    { reader.take_exact(size) } -> std::same_as<std::optional<std::string_view>>;
-    { reader.buffered() } -> std::same_as<std::string_view>;
-    { reader.limit() } -> std::same_as<std::size_t>;
-    { reader.capacity() } -> std::same_as<std::size_t>;
-    reader.shrink_to_fit();
-};
-
-/// Takes messages out of a tcp_stream or a connected socket. The reader does not own the stream, which must outlive it.
-/// The reader cannot be copied or moved, and the stream must stay in place, too. Every call may wait, as the stream
-/// does. Each call has two forms; the form with an error code at its end does not throw.
-template <byte_source Stream>
-class buffered_reader {
-  public:
-    /// Creates a reader on `stream`. A message may have at most `limit` bytes, with its delimiter. Memory grows with
-    /// the messages from 4 KiB to the limit and never beyond. Nothing is allocated before the first call.
-    explicit buffered_reader(Stream& stream, std::size_t limit = 64 * 1024) noexcept : stream_{stream}, limit_{limit} {}
-    buffered_reader(const buffered_reader&) = delete;
-    buffered_reader& operator=(const buffered_reader&) = delete;
-
-    /// Returns the next bytes up to and with the delimiter, or nullopt at an orderly end. Fails with
-    /// errc::invalid_argument if the delimiter is empty.
-    std::optional<std::string_view> recv_until(std::string_view delimiter);
-    std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
-    /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
-    /// line as well. To tell such a line from a complete one, call recv_until("\n").
-    std::optional<std::string_view> recv_line();
-    std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
-    /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
-    /// errc::message_size before anything is read, so the size may come straight from the peer. Size 0
-    /// returns an empty view at once.
-    std::optional<std::string_view> recv_exact(std::size_t size);
-    std::optional<std::string_view> recv_exact(std::size_t size, std::error_code& error) noexcept;
-    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at an orderly end. On an
-    /// error the second form returns the number of bytes already in the buffer; continue behind them.
-    std::size_t recv_exact(mutable_buffer buffer);
-    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
-    /// Receives at least one byte and at most buffer.size(), first from the bytes that were read ahead, otherwise from
-    /// the stream. Returns their number, or 0 at the end.
-    std::size_t recv(mutable_buffer buffer);
-    std::size_t recv(mutable_buffer buffer, std::error_code& error) noexcept;
-
-    /// Discards everything up to and with the delimiter, whatever its size. Use it after a message that is too long.
-    /// Returns false if the stream ended before the delimiter. After an error, call again to continue.
-    bool skip_until(std::string_view delimiter);
-    bool skip_until(std::string_view delimiter, std::error_code& error) noexcept;
-
-    /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They
-    /// return nullopt if these do not suffice. They do not read the stream and do not wait.
-    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
-    std::optional<std::string_view> take_line() noexcept;
-    std::optional<std::string_view> take_exact(std::size_t size) noexcept;
-
-    /// Returns the bytes that have been received and not yet taken, without reading the stream. They are valid until
-    /// the next call.
-    [[nodiscard]] std::string_view buffered() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
-    /// Returns the greatest length of a message, with its delimiter, in bytes.
-    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
-    /// Returns the size of the reader's memory, in bytes.
-    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
-    /// many idle clients calls it before it waits.
-    void shrink_to_fit() noexcept {
-        if (begin_ != end_) return;
-        memory_.reset();
-        capacity_ = begin_ = end_ = 0;
-    }
-    /// Returns the stream that the reader was made for.
-    [[nodiscard]] Stream& stream() const noexcept { return stream_; }
-
-  private:
-    static constexpr std::size_t first_capacity = 4096;
-    // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already.
-    static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
-        stream.recv(buffer, error, MSG_DONTWAIT);
-        stream.wait(POLLIN, time_point{}, error);
-        { stream.timeout() } -> std::convertible_to<duration>;
-        { stream.is_blocking() } -> std::convertible_to<bool>;
-    };
-    /// The time that one call of the reader may take, all its receives together.
-    class time_limit {
-      public:
-        explicit time_limit(const Stream& stream) noexcept {
-            if constexpr (has_timeout)
-                if (stream.timeout() != never) until = detail::end_of(stream.timeout());
-        }
-        time_point until = time_point::max();
-        bool used = false;
-    };
-
-    // A short line costs less than these two would as calls.
-    [[gnu::always_inline]] inline std::errc prepare_search(std::string_view delimiter) noexcept;
-    [[gnu::always_inline]] inline std::optional<std::size_t> find(std::string_view delimiter) noexcept;
-    std::string_view take(std::size_t size) noexcept {
-        const std::string_view taken = buffered().substr(0, size);
-        begin_ += size;
-        searched_ -= std::min(searched_, size);
-        return taken;
-    }
-    [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
-    std::optional<std::string_view> next(std::string_view delimiter, bool& ended, std::error_code& error) noexcept;
-    bool make_room(std::size_t wanted, std::error_code& error) noexcept;
-    std::size_t receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept;
-    std::size_t fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept;
-    [[noreturn]] void fail(const std::error_code& error, const char* call, std::size_t filled) const;
-
-    Stream& stream_;
-    std::size_t limit_;
-    std::unique_ptr<char[]> memory_;
-    std::size_t capacity_ = 0;
-    std::size_t begin_ = 0, end_ = 0;  ///< the bytes that have been received and not yet taken
-    std::size_t searched_ = 0;         ///< how many bytes at their front hold no part of a delimiter ...
-    std::string searched_for_;         ///< ... equal to this text
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-/// Forgets the earlier search if the delimiter is another. Most delimiters are a single byte, and then no call is
-/// needed.
-template <byte_source Stream>
-std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) noexcept {
-    if (delimiter.empty()) return std::errc::invalid_argument;
-    if (delimiter.size() == searched_for_.size() && delimiter.front() == searched_for_.front() &&
-        (delimiter.size() == 1 || delimiter == searched_for_))
-        return {};
-    searched_ = 0;
-    try {
-        searched_for_.clear();
-        searched_for_.append(delimiter);  // g++ 12 warns wrongly about assignment here (its bug 105651)
-    } catch (...) {                       // the delimiter is long, and there is no memory for it
-        return std::errc::not_enough_memory;
-    }
-    return {};
-}
-
-/// Returns where the delimiter begins. Of the bytes searched before, it looks again only at the last ones, because a
-/// delimiter that has now arrived may begin there.
-template <byte_source Stream>
-std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimiter) noexcept {
-    const char* const there = memory_.get() + begin_;
-    const std::size_t size = end_ - begin_;
-    if (delimiter.size() == 1) [[likely]] {
-        if (searched_ < size)
-            if (const void* const at = std::memchr(there + searched_, delimiter.front(), size - searched_))
-                return static_cast<std::size_t>(static_cast<const char*>(at) - there);
-    } else {
-        const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
-        if (const std::size_t at = buffered().find(delimiter, from); at != std::string_view::npos) return at;
-    }
-    searched_ = size;
-    return std::nullopt;
-}
-
-/// Short lines come many at once: where nothing was searched before, there is nothing to remember of it either.
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::take_until(std::string_view delimiter) noexcept {
-    if (delimiter.size() == 1 && searched_ == 0 && begin_ != end_) [[likely]] {
-        const char* const there = memory_.get() + begin_;
-        if (const void* const at = std::memchr(there, delimiter.front(), end_ - begin_)) [[likely]] {
-            const auto size = static_cast<std::size_t>(static_cast<const char*>(at) - there) + 1;
-            if (size <= limit_) [[likely]] {
-                begin_ += size;
-                return std::string_view{there, size};
-            }
-        }
-    }
-    return search_until(delimiter);
-}
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::search_until(std::string_view delimiter) noexcept {
-    if (begin_ == end_ || prepare_search(delimiter) != std::errc{}) return std::nullopt;
-    const auto found = find(delimiter);
-    if (!found || *found + delimiter.size() > limit_) return std::nullopt;
-    return take(*found + delimiter.size());
-}
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::take_line() noexcept {
-    auto line = take_until("\n");
-    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
-    return line;
-}
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::take_exact(std::size_t size) noexcept {
-    if (size > limit_ || buffered().size() < size) return std::nullopt;
-    return take(size);
-}
-
-/// Makes room for `wanted` bytes from begin_ on. `wanted` is more than the bytes received.
-template <byte_source Stream>
-bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& error) noexcept {
-    const std::size_t size = end_ - begin_;
-    if (size == 0) begin_ = end_ = 0;
-    if (wanted <= capacity_ - begin_) return true;
-    if (wanted > capacity_) {
-        // Doubled, so that the bytes copied for a long message are in proportion to its length.
-        const std::size_t most = std::max({first_capacity, limit_, wanted});
-        const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
-        std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
-        if (!memory) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-            return false;
-        }
-        if (size > 0) std::memcpy(memory.get(), memory_.get() + begin_, size);
-        memory_ = std::move(memory);
-        capacity_ = grown;
-    } else {
-        std::memmove(memory_.get(), memory_.get() + begin_, size);
-    }
-    begin_ = 0;
-    end_ = size;
-    return true;
-}
-
-/// Receives once, within the time that is left of the whole call.
-template <byte_source Stream>
-std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept {
-    if constexpr (has_timeout) {
-        if (time.until != time_point::max()) {
-            // A peer that always has one more byte must not carry us past the limit without a wait.
-            if (std::exchange(time.used, true) && clock::now() >= time.until) {
-                error = std::make_error_code(std::errc::timed_out);
-                return 0;
-            }
-            for (;;) {
-                const std::size_t size = stream_.recv(room, error, MSG_DONTWAIT);
-                if (error != std::errc::operation_would_block || !stream_.is_blocking()) return size;
-                stream_.wait(POLLIN, time.until, error);
-                if (error) return 0;
-            }
-        }
-    }
-    return stream_.recv(room, error);
-}
-
-/// Receives once, behind the bytes that are there. Returns 0 at the end of the stream or with an error.
-template <byte_source Stream>
-std::size_t buffered_reader<Stream>::fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept {
-    if (!make_room(wanted, error)) return 0;
-    const std::size_t size = receive(std::span{memory_.get() + end_, capacity_ - end_}, time, error);
-    if (error) return 0;
-    end_ += size;
-    return size;
-}
-
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::next(std::string_view delimiter, bool& ended,
-                                                              std::error_code& error) noexcept {
-    ended = false;
-    const std::errc failure = prepare_search(delimiter);
-    error = std::make_error_code(failure);
-    if (error) return std::nullopt;
-    delimiter = searched_for_;  // it may be a view into this very buffer, which is now overwritten
-    for (time_limit time{stream_};;) {
-        const auto found = find(delimiter);
-        if (found && *found + delimiter.size() <= limit_) return take(*found + delimiter.size());
-        const std::size_t size = buffered().size();
-        if (found || size >= limit_) {
-            error = std::make_error_code(std::errc::message_size);
-            return std::nullopt;
-        }
-        if (fill(size + 1, time, error) == 0) {
-            ended = !error;
-            return std::nullopt;
-        }
-    }
-}
-
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter,
-                                                                    std::error_code& error) noexcept {
-    bool ended = false;
-    const auto message = next(delimiter, ended, error);
-    if (ended && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
-    return message;
-}
-
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::recv_line(std::error_code& error) noexcept {
-    bool ended = false;
-    auto line = next("\n", ended, error);
-    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
-    if (ended && !buffered().empty()) return take(buffered().size());
-    return line;
-}
-
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size, std::error_code& error) noexcept {
-    error.clear();
-    if (size > limit_) {
-        error = std::make_error_code(std::errc::message_size);
-        return std::nullopt;
-    }
-    for (time_limit time{stream_}; buffered().size() < size;) {
-        if (fill(size, time, error) == 0) {
-            if (!error && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
-            return std::nullopt;
-        }
-    }
-    return take(size);
-}
-
-template <byte_source Stream>
-std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
-    error.clear();
-    std::size_t filled = 0;
-    if (!buffer.empty() && !buffered().empty()) filled = recv(buffer, error);
-    for (time_limit time{stream_}; filled < buffer.size();) {
-        const std::size_t size = receive(buffer.subspan(filled), time, error);
-        if (error) break;
-        if (size == 0) {
-            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
-            break;
-        }
-        filled += size;
-    }
-    return filled;
-}
-
-template <byte_source Stream>
-std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code& error) noexcept {
-    error.clear();
-    if (buffered().empty()) return stream_.recv(buffer, error);
-    const std::string_view taken = take(std::min(buffer.size(), buffered().size()));
-    std::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
-    return taken.size();
-}
-
-template <byte_source Stream>
-bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_code& error) noexcept {
-    const std::errc failure = prepare_search(delimiter);
-    error = std::make_error_code(failure);
-    if (error) return false;
-    delimiter = searched_for_;
-    for (time_limit time{stream_};;) {
-        if (const auto found = find(delimiter)) {
-            take(*found + delimiter.size());
-            return true;
-        }
-        // Discards all but the bytes that may begin a delimiter.
-        const std::size_t size = buffered().size();
-        take(size - std::min(size, delimiter.size() - 1));
-        if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
-            if (!error) take(buffered().size());
-            return false;
-        }
-    }
-}
-
-// ---- the forms that throw
-
-/// "recv_line from 192.0.2.1:80 (17 bytes, then the end of the stream): Protocol error"
-template <byte_source Stream>
-void buffered_reader<Stream>::fail(const std::error_code& error, const char* call, std::size_t filled) const {
-    std::string peer;
-    if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
-        try {
-            peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
-        } catch (const std::system_error&) {  // the connection is gone, and with it the peer's name
-        }
-    }
-    if (error == std::errc::message_size)
-        detail::throw_error(error, call, peer, " (the limit is ", std::to_string(limit_), " bytes)");
-    detail::throw_error(error, call, peer, " (", std::to_string(filled), " bytes",
-                        error == std::errc::protocol_error ? ", then the end of the stream)" : " so far)");
-}
-
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter) {
-    std::error_code error;
-    const auto message = recv_until(delimiter, error);
-    if (error) fail(error, "recv_until", buffered().size());
-    return message;
-}
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::recv_line() {
-    std::error_code error;
-    const auto line = recv_line(error);
-    if (error) fail(error, "recv_line", buffered().size());
-    return line;
-}
-template <byte_source Stream>
-std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size) {
-    std::error_code error;
-    const auto message = recv_exact(size, error);
-    if (error) fail(error, "recv_exact", buffered().size());
-    return message;
-}
-template <byte_source Stream>
-std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer) {
-    std::error_code error;
-    const std::size_t filled = recv_exact(buffer, error);
-    if (error) fail(error, "recv_exact", filled);
-    return filled;
-}
-template <byte_source Stream>
-std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer) {
-    std::error_code error;
-    const std::size_t size = recv(buffer, error);
-    if (error) fail(error, "recv", size);
-    return size;
-}
-template <byte_source Stream>
-bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
-    std::error_code error;
-    const bool found = skip_until(delimiter, error);
-    if (error) fail(error, "skip_until", buffered().size());
-    return found;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_TCP_READER_HPP
-
-// netnotes/coro/buffered.hpp: lines and frames for tasks, without a system call for each
-// SPDX-License-Identifier: MIT
-//
-// Many protocols consist of lines: the server reads a line, answers it, and reads the next. The program says just that:
-//
-//     for (;;) {
-//         auto line = co_await client.recv_line();
-//         if (!line) break;
-//         co_await client.write(answer(*line));
-//     }
-//
-// Assume that a client sends sixteen lines at once. With one system call for each line and each answer, that would be
-// sixteen receives and sixteen sends. Here one receive fetches all lines. The answers gather in a buffer, which is sent
-// when no line is left to read, that is, just before the task would wait:
-//
-//        recv_line() ──> "one"      from recv(2), which brought   one | two | three
-//        write("1")                                                                        [1]
-//        recv_line() ──> "two"      from the buffer
-//        write("2")                                                                        [1|2]
-//        recv_line() ──> "three"    from the buffer
-//        write("3")                                                                        [1|2|3]
-//        recv_line() ──> the buffer is empty: send [1|2|3], then wait
-//
-// To send to many clients, call try_send(), which never waits. It refuses bytes for a client that does not read:
-//
-//     for (async_buffered_stream* each : everybody)
-//         if (!each->try_send(line)) each->stream().close();       too slow: its task ends with an error
-//
-// So no client waits for an answer that lies in a buffer. Call flush() only where the task pauses without a receive:
-// before it sleeps, before it uses another connection, and before it ends.
-//
-// A silent client costs no buffer: a reading call frees the buffers before it waits, if they are empty.
-//
-// On this page:  async_buffered_stream
-// Beside it:     tcp/reader.hpp (buffered_reader), which has the same reading calls without tasks
-// The notes:     their receivers treat each recv as one message (TCP服务器, gevent版-TCP服务器)
-
-#ifndef NETNOTES_CORO_BUFFERED_HPP
-#define NETNOTES_CORO_BUFFERED_HPP
-
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstddef>
-#include <memory>
-#include <optional>
-#include <span>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-
-// netnotes/coro/stream.hpp: connections for tasks
-// SPDX-License-Identifier: MIT
-//
-// A connection has the same calls as in socket.hpp. A call that may have to wait is awaited with co_await. So a server
-// for thousands of clients reads like a server for one client:
-//
-//     task<> echo(async_stream client) {
-//         try {
-//             for (;;) {
-//                 auto bytes = co_await client.recv();            // lent by the loop until the task waits again
-//                 if (bytes.empty()) co_return;                   // the end of the stream
-//                 co_await client.send_all(bytes);
-//             }
-//         } catch (const std::system_error&) {                    // this client has failed, the others continue
-//         }
-//     }
-//     task<> accept_all(async_listener listener) {
-//         for (;;) {
-//             auto next = co_await listener.accept();             // if no descriptor is free, it waits for one
-//             spawn(echo(std::move(next.stream)));
-//         }
-//     }
-//     int main() {
-//         event_loop loop;
-//         loop.run(accept_all(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
-//     }
-//
-// The `catch` matters. Without it, a client that resets its connection would end its task with an exception. The loop's
-// run() would throw that exception, and the server would end. The function serve() in coro/serve.hpp is this loop with
-// limits, a graceful stop and a report of such exceptions.
-//
-//        recv() ──> may there be bytes? ──yes──> recv(2) ──> the task continues at once
-//                          │no: the last receive emptied the socket
-//                          └──> suspend ──> the loop sees new bytes ──> recv(2) ──> resume
-//
-// It is cheap because it makes few system calls. The loop registers a descriptor once. A receive that returned less
-// than its buffer can hold has emptied the socket, so the next receive waits without a system call. A send is tried at
-// once, and the task waits only if the kernel takes no more. A task that waits for bytes holds no buffer: when bytes
-// arrive, the loop lends its own. A silent connection therefore costs one coroutine frame and one node.
-//
-// A peer that always has more bytes cannot starve the other tasks. After about 60 calls that did not have to wait, the
-// next call lets the others run first.
-//
-// On this page:  async_stream
-// Above it:      coro/serve.hpp, a whole server
-// The notes:     gevent版-TCP服务器 (the gevent server); example 26
-
-#ifndef NETNOTES_CORO_STREAM_HPP
-#define NETNOTES_CORO_STREAM_HPP
-
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <new>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
-
-// netnotes/tcp/stream.hpp: connections
-// SPDX-License-Identifier: MIT
-//
-// TCP makes a pipe of bytes in each direction out of a network that loses, duplicates and reorders packets. The bytes
-// that go in at one end come out at the other, all of them, in order, once, or the connection fails. TCP is reliable
-// because it numbers every byte and retransmits what is not acknowledged (RFC 9293 §2.2), not because it is
-// "connection-oriented". TCP does not keep the borders between two sends: a receive is not a message.
-//
-//        client                                             server
-//          |                                        tcp_listener{where}      socket, bind, listen
-//        tcp_stream{where}   ──── SYN ─────────────────>  |
-//          |                 <─── SYN, ACK ─────────────  |   the kernel answers; the program need not have
-//          |                 ──── ACK ─────────────────>  |   called accept() yet
-//          |                                        accept() -> stream, peer
-//        send_all("hello")   ──── 5 bytes ─────────────>  recv() -> "hel", recv() -> "lo"
-//        shutdown(send)      ──── FIN ─────────────────>  recv() -> 0: no more will come
-//        recv() -> "bye"     <─── 3 bytes ──────────────  send_all("bye"): the other half is still open
-//        recv() -> 0         <─── FIN ──────────────────  close()
-//
-// Two limits hold the bytes under way. Flow control is the room that the peer has. Congestion control is an
-// estimate of what the network can carry (RFC 5681). connection_info shows both: peer_window and congestion_window.
-// In a segment's header the data offset counts words of 32 bits. Four reserved bits and eight flags follow it, not
-// six and six as in the notes (RFC 9293 §3.1).
-//
-// The side that closes first keeps the connection in TIME_WAIT for a minute, and with it the port. A server that
-// closes first could then not be started again on that port. Listeners therefore set SO_REUSEADDR. They set it in the
-// first run already, because on Linux it helps only if the earlier socket had it too.
-//
-// On this page:  tcp_stream · listen_options · tcp_listener
-// Below it:      tcp/state.hpp, options and state; tcp/connect.hpp, several addresses
-// Above it:      server/blocking.hpp, servers that block; tcp/reader.hpp, lines and messages
-// The notes:     TCP三次握手 至 保活 (handshake, close, states, keep-alive), TCP长连接和短连接 (long and short
-//                connections), TCP服务器, TCP客户端 (server and client); examples 10, 11 and 12
-
-#ifndef NETNOTES_TCP_STREAM_HPP
-#define NETNOTES_TCP_STREAM_HPP
-
-#include <netinet/tcp.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-// netnotes/socket/resolve.hpp: the names of hosts
-// SPDX-License-Identifier: MIT
-//
-// People use names of hosts, and packets carry addresses. A resolver turns a name into addresses, often several:
-// "localhost" may be ::1 and 127.0.0.1. It asks the file /etc/hosts, then the name servers (DNS).
-//
-//        resolve("www.example.org", 80)      ──> 2001:db8::1, 192.0.2.1        in the order in which to try them
-//        resolve_name(192.0.2.1)             ──> "web7.example.net"            the way back, if the owner has set it
-//        canonical_name("www.example.org")   ──> "web7.example.net"            the name behind the aliases
-//
-// A name server may not answer, and the resolver then blocks for many seconds. Each function therefore takes a time
-// limit and a stop.
-//
-// On this page:  resolve · resolve_hints · canonical_name · resolve_name · resolver_category
-// Above it:      tcp/connect.hpp, which tries the addresses; coro/lookup.hpp, the same for tasks
-// The notes:     socket 简单服务器 (gethostname); examples 01 and 10
-
-#ifndef NETNOTES_SOCKET_RESOLVE_HPP
-#define NETNOTES_SOCKET_RESOLVE_HPP
-
-#include <netdb.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <atomic>
-#include <cerrno>
-#include <concepts>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-
-
-
-namespace netnotes {
-
-/// The errors of name resolution, with the system's words: "Name or service not known".
-[[nodiscard]] const std::error_category& resolver_category() noexcept;
-
-struct resolve_hints {
-    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
-    socket_type type = socket_type::stream;
-    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
-    /// Takes only an address, not a name, and as service only a number. Then no file and no name server is asked.
-    bool numeric_only = false;
-};
-
-/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
-/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3). The forms with a timeout below
-/// limit that.
-///
-/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
-/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
-/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
-/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
-/// 6943 §3.1.1).
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
-                                            resolve_hints hints = {});
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            std::error_code& error);
-/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
-/// different port.
-template <std::integral Port>
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
-    return resolve(host, std::to_string(port), hints);
-}
-
-/// Like resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
-/// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
-/// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
-/// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            wait_time timeout, const stop_event* stop = nullptr);
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            wait_time timeout, const stop_event* stop, std::error_code& error);
-
-/// Returns the official name of a host, behind all aliases (AI_CANONNAME): `www.example.org` may be `web7.example.net`.
-/// Returns an address as it is. The time limit is that of resolve(). Throws std::system_error.
-[[nodiscard]] std::string canonical_name(const std::string& host, wait_time timeout = never,
-                                         const stop_event* stop = nullptr);
-
-/// Returns the name of the host that has this address (getnameinfo(3)), or nullopt if it has no name. The port does not
-/// matter. The time limit is that of resolve(). Throws std::system_error if no name server answers.
-///
-/// The owner of an address chooses its name and may lie. Before you trust the name, resolve() it and compare.
-[[nodiscard]] std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout = never,
-                                                      const stop_event* stop = nullptr);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline const std::error_category& resolver_category() noexcept {
-    static const struct final_category final : std::error_category {
-        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
-        [[nodiscard]] std::string message(int code) const override {
-            if (code == EAI_SERVICE) return "unknown service, or a port beyond 65535";
-            return ::gai_strerror(code);
-        }
-    } category;
-    return category;
-}
-
-namespace detail {
-/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
-/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
-inline bool is_like_number(std::string_view service) noexcept {
-    if (service.empty()) return false;
-    if (digit_value(service.front()) > 9)
-        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
-    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
-    return service.starts_with("0x") || service.starts_with("0X") ||
-           std::none_of(service.begin(), service.end(), is_letter);
-}
-inline bool is_port(std::string_view service) noexcept {
-    std::uint32_t port = 0;
-    parse_failure why;
-    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
-}
-/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
-/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
-inline bool is_number_of_old(std::string_view host) noexcept {
-    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
-    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
-    for (;;) {
-        const std::string_view part = host.substr(0, host.find('.'));
-        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
-        const auto is_digit = [&](char c) {
-            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
-        };
-        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
-        if (part.size() == host.size()) return true;
-        host.remove_prefix(part.size() + 1);
-    }
-}
-}  // namespace detail
-
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     std::error_code& error) {
-    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
-    // stranger could reach this host by it.
-    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
-        detail::is_number_of_old(host)) {
-        error = {EAI_NONAME, resolver_category()};
-        return {};
-    }
-    if (detail::is_like_number(service) && !detail::is_port(service)) {
-        error = {EAI_SERVICE, resolver_category()};
-        return {};
-    }
-    addrinfo wanted{};
-    wanted.ai_family = static_cast<int>(hints.family);
-    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
-    wanted.ai_flags = (hints.to_bind ? AI_PASSIVE : 0) | (hints.numeric_only ? AI_NUMERICHOST | AI_NUMERICSERV : 0);
-    addrinfo* found = nullptr;
-    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
-                                   &wanted, &found);
-    error = code == EAI_SYSTEM ? detail::last_error()
-            : code != 0        ? std::error_code{code, resolver_category()}
-                               : std::error_code{};
-    std::vector<endpoint> endpoints;
-    if (error) return endpoints;
-    const struct guard {
-        addrinfo* list;
-        ~guard() { ::freeaddrinfo(list); }
-    } freed{found};
-    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
-        socket_address address;
-        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
-        address.resize(entry->ai_addrlen);
-        if (address.is_ip()) endpoints.push_back(address.ip());
-    }
-    return endpoints;
-}
-namespace detail {
-/// For messages: "www.example.org:80", "[2001:db8::1]:80".
-inline std::string with_service(std::string_view host, std::string_view service) {
-    const bool has_colons = host.find(':') != host.npos;
-    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
-}
-}  // namespace detail
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
-    std::error_code error;
-    auto endpoints = resolve(host, service, hints, error);
-    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
-    return endpoints;
-}
-
-// ---- within a time limit
-
-namespace detail {
-/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
-class resolver_call {
-  public:
-    resolver_call(const resolver_call&) = delete;
-    resolver_call& operator=(const resolver_call&) = delete;
-
-    /// Runs the call and waits for its end. With an error the thread may still run, so its results must not be read.
-    void finish(time_point until, const stop_event* stop, std::error_code& error) noexcept {
-        if (until == time_point::max() && !stop) {
-            error.clear();
-            return run();
-        }
-        event_ = ::eventfd(0, EFD_CLOEXEC);
-        if (event_ < 0) {
-            error = last_error();
-            return;
-        }
-        // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
-        sigset_t all, before;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        holders_ = 2;
-        pthread_t thread;
-        const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        if (failure != 0) {
-            holders_ = 1;
-            error = {failure, std::system_category()};
-            return;
-        }
-        ::pthread_detach(thread);
-        wait_for(event_, POLLIN, stop, until, error);
-        // The eventfd has reported the end, so this loop ends at once. The atomic makes the thread's results visible.
-        while (!error && !has_ended_.load(std::memory_order_acquire)) {
-        }
-    }
-    struct release {  // for std::unique_ptr, or any owner that calls it
-        void operator()(resolver_call* call) const noexcept {
-            if (--call->holders_ == 0) delete call;
-        }
-    };
-
-  protected:
-    resolver_call() noexcept = default;
-    virtual ~resolver_call() {
-        if (event_ >= 0) ::close(event_);
-    }
-    virtual void run() noexcept = 0;
-
-  private:
-    static void* work(void* object) noexcept {
-        auto* const call = static_cast<resolver_call*>(object);
-        call->run();
-        call->has_ended_.store(true, std::memory_order_release);
-        constexpr std::uint64_t one = 1;
-        static_cast<void>(!::write(call->event_, &one, sizeof one));
-        release{}(call);
-        return nullptr;
-    }
-    std::atomic<int> holders_{1};
-    std::atomic<bool> has_ended_{false};
-    int event_ = -1;
-};
-/// Owns the caller's share of a call.
-template <class Call>
-class held_call {
-  public:
-    explicit held_call(Call* call) noexcept : call_{call} {}
-    held_call(const held_call&) = delete;
-    held_call& operator=(const held_call&) = delete;
-    ~held_call() { resolver_call::release{}(call_); }
-    Call* operator->() const noexcept { return call_; }
-
-  private:
-    Call* call_;
-};
-
-struct resolving final : resolver_call {
-    resolving(const std::string& of_host, const std::string& of_service, resolve_hints with)
-        : host{of_host}, service{of_service}, hints{with} {}
-    void run() noexcept override {
-        try {
-            found = resolve(host, service, hints, error);
-        } catch (...) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-        }
-    }
-    const std::string host, service;
-    const resolve_hints hints;
-    std::vector<endpoint> found;
-    std::error_code error;
-};
-struct resolving_canonical final : resolver_call {
-    explicit resolving_canonical(const std::string& of_host) : host{of_host} {}
-    void run() noexcept override {
-        addrinfo wanted{}, *list = nullptr;
-        wanted.ai_socktype = SOCK_STREAM;
-        wanted.ai_flags = AI_CANONNAME;
-        code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &list);
-        if (code == EAI_SYSTEM) system_error = errno;
-        if (code != 0) return;
-        try {
-            name = list->ai_canonname ? list->ai_canonname : host;
-        } catch (...) {
-            code = EAI_MEMORY;
-        }
-        ::freeaddrinfo(list);
-    }
-    const std::string host;
-    std::string name;
-    int code = 0, system_error = 0;
-};
-struct resolving_name final : resolver_call {
-    explicit resolving_name(const socket_address& of) noexcept : address{of} {}
-    void run() noexcept override {
-        code = ::getnameinfo(address.data(), address.size(), name, sizeof name, nullptr, 0, NI_NAMEREQD);
-        if (code == EAI_SYSTEM) system_error = errno;
-    }
-    const socket_address address;
-    char name[NI_MAXHOST] = {};
-    int code = 0, system_error = 0;
-};
-inline std::error_code resolver_error(int code, int system_error) noexcept {
-    if (code == EAI_SYSTEM) return {system_error, std::system_category()};
-    return code == 0 ? std::error_code{} : std::error_code{code, resolver_category()};
-}
-}  // namespace detail
-
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     wait_time timeout, const stop_event* stop, std::error_code& error) {
-    if (hints.numeric_only || host.empty() || ip_address::parse(host)) return resolve(host, service, hints, error);
-    const detail::held_call call{new detail::resolving{host, service, hints}};
-    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
-    if (error) return {};
-    error = call->error;
-    return std::move(call->found);
-}
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     wait_time timeout, const stop_event* stop) {
-    std::error_code error;
-    auto endpoints = resolve(host, service, hints, timeout, stop, error);
-    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
-    return endpoints;
-}
-
-inline std::string canonical_name(const std::string& host, wait_time timeout, const stop_event* stop) {
-    std::error_code error;
-    if (ip_address::parse(host)) return host;
-    const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
-    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", host);
-    const detail::held_call call{new detail::resolving_canonical{host}};
-    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
-    if (!error) error = detail::resolver_error(call->code, call->system_error);
-    if (error) detail::throw_error(error, "canonical name of ", host);
-    return std::move(call->name);
-}
-
-inline std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout, const stop_event* stop) {
-    std::error_code error;
-    const detail::held_call call{new detail::resolving_name{socket_address{where}}};
-    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
-    if (!error && call->code == EAI_NONAME) return std::nullopt;
-    if (!error) error = detail::resolver_error(call->code, call->system_error);
-    if (error) detail::throw_error(error, "name of ", where.address().to_string());
-    return call->name;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_RESOLVE_HPP
-
-
 // netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
 // SPDX-License-Identifier: MIT
 //
@@ -9902,83 +8804,1845 @@ inline tcp_listener::accepted tcp_listener::accept() {
 
 #endif  // NETNOTES_TCP_STREAM_HPP
 
-// netnotes/coro/io/socket.hpp: the common part of all sockets for tasks
+// netnotes/udp/connect.hpp: a UDP socket for one peer, found by its name
 // SPDX-License-Identifier: MIT
 //
-// async_stream, async_listener and async_datagram have the same base. It owns the socket and its node, and has the
-// calls that do not wait. A call that waits is an awaiter on top of socket_operation:
+// A client that asks one server needs the server's address, a socket of the same family, and connect(). This call does
+// all three:
 //
-//        async_stream ────┐
-//        async_listener ──┼──> async_socket ──────> io_node ──> the loop
-//        async_datagram ──┘                            ^
-//        co_await recv(), ... ──> socket_operation ────┘
+//     udp_socket server = udp_connect("ntp.example.net", 123);
+//     server.set_timeout(2s);
+//     server.send(request);
+//     auto answer = server.recv_from(buffer);                          from this server only
 //
-// On this page:  async_socket · for authors of awaitables: borrowed_socket · socket_operation · pausing_operation
-// Below it:      coro/io/operation.hpp
+//        "ntp.example.net" ── resolve() ──> 2001:db8::1   no route from here
+//                                           192.0.2.1     connected
+//
+// The call cannot tell whether a server is there, because UDP has no handshake: it sends nothing. It takes the first
+// address to which this host has a route. A host without IPv6 so comes to the IPv4 address of a server.
+//
+// On this page:  udp_connect
+// Above it:      coro/connect.hpp (async_udp_connect), the same for tasks
+// The notes:     udp 发送、接收数据; example 06
 
-#ifndef NETNOTES_CORO_IO_SOCKET_HPP
-#define NETNOTES_CORO_IO_SOCKET_HPP
+#ifndef NETNOTES_UDP_CONNECT_HPP
+#define NETNOTES_UDP_CONNECT_HPP
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <chrono>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
 
 
-// netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
+// netnotes/udp/socket.hpp: datagrams
 // SPDX-License-Identifier: MIT
 //
-// A task that waits is only a frame on the heap. The event loop notices when its event has happened, and resumes the
-// task. It is the scheduler of the notes' "1:N model": one thread runs N coroutines. The loop is cooperative: it runs
-// while the tasks wait, and never interrupts a task that computes.
+// UDP adds two things to IP: ports, and a checksum. Both addresses are in IP's header; UDP's own 8 bytes are both
+// ports, the length, and the checksum (RFC 768). UDP keeps the borders of messages: one send is one receive, whole or
+// not at all. UDP promises no delivery: a datagram may be lost, arrive twice, or overtake another, without a report.
+// The checksum keeps a *damaged* datagram from being delivered. A program that needs more must do it itself, and must
+// not flood a path that is full (RFC 8085 §3.1). The notes see UDP in local networks, but most such programs work
+// across the Internet: QUIC, WebRTC, NTP, WireGuard, DNS.
 //
-//     task<> tell(std::string name) {
-//         for (int i = 0; i < 3; ++i) { say(name, i); co_await sleep_for(300ms); }
-//     }
-//     task<> both() {
-//         auto a = spawn(tell("a "));                       begins when both() waits
-//         auto b = spawn(tell("b "));
-//         co_await a.join();
-//         co_await b.join();                                0.3 s for each round, not 0.6
-//     }
-//     int main() { event_loop loop; loop.run(both()); }
+//        sender                                       receiver
+//          | send_to("one") ────────────────────────>  | recv_from() -> "one", and who sent it
+//          | send_to("two") ────── ✗                   |                               nobody is told
+//          | send_to("three") ──────────────────────>  | recv_from(4 bytes) -> "thre", truncated: "e" is gone
+//          | send_to("")  ──────────────────────────>  | recv_from() -> no bytes, and a sender: a datagram too
 //
-//            ┌───────────────────────────────── a turn ───────────────────────────────────┐
-//            │ resume each ready task until it waits  ──> wait for descriptors or posted  │
-//            │ (spawned, yielded, woken)                  calls, until the next timer     │
-//            └── ready again: tasks whose timer has expired or whose descriptor is ready <┘
+// A datagram holds up to 65,507 bytes over IPv4 (65,535 less 20 for IP and 8 for UDP) and 65,527 over IPv6. The notes
+// say "64 KB". Above the path's MTU, often 1,500, a datagram travels in fragments, and one lost fragment loses the
+// whole datagram (RFC 8085 §3.2). Datagrams of 1,200 bytes pass nearly everywhere: QUIC relies on them (RFC 9000 §14).
 //
-// run() ends with its task. If spawned tasks are still running then, run() cancels them and waits until they have
-// ended. If a task whose handle was dropped throws an exception, no task can catch it. Then the run ends, and run()
-// throws it.
+// *Connecting* a UDP socket sends nothing. It notes the peer: then datagrams of others are not delivered, and send()
+// needs no address. If no program listens there (ICMP port unreachable), the next call fails with
+// errc::connection_refused. An unconnected socket gets no such error, whatever udp(7) says.
 //
-// On this page:  loop_options · event_loop · spawn
-// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp,
-//                coro/io/operation.hpp (operations on descriptors), coro/io/back_end.hpp (how the loop waits for them)
-// The notes:     协程问题, 例子 (which function switches; 1:N), gevent (spawn, join, sleep); example 24
+// A host has several addresses, and a server on the wildcard address (0.0.0.0, ::) is asked at any of them. Its answer
+// must leave from that very address: a connected client and every firewall drop an answer from another address. So the
+// kernel tells such a socket to which address each datagram came, and the socket keeps this beside the sender:
+//
+//        client ── "?" to 192.0.2.9 ──> recv_from() -> "?", sender: the client, who asked 192.0.2.9
+//               <── "!" from 192.0.2.9 ── send_to("!", sender)            and not from the host's first address
+//
+// A datagram costs a system call and little else, so a program with many datagrams saves calls:
+//
+//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
+//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
+//
+// On this page:  udp_socket: sending, receiving, batches, segments
+// Below it:      udp/datagram.hpp, sizes and senders; udp/batch.hpp, datagram_batch; udp/multicast.hpp, groups
+// The notes:     UDP, UDP特点, udp端口号动态变化解释, udp 发送数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发
+//                (UDP, its ports, sending, binding, echo, broadcast, full duplex); examples 06 to 09
 
-#ifndef NETNOTES_CORO_LOOP_HPP
-#define NETNOTES_CORO_LOOP_HPP
+#ifndef NETNOTES_UDP_SOCKET_HPP
+#define NETNOTES_UDP_SOCKET_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <cerrno>
-#include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// netnotes/udp/batch.hpp: room for many datagrams
+// SPDX-License-Identifier: MIT
+//
+// A datagram costs a system call and little else, so a program with many datagrams saves calls: recvmmsg(2) fills a
+// whole batch with one.
+//
+//        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
+//        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...
+//
+// On this page:  datagram_batch
+// The notes:     beyond them
+
+#ifndef NETNOTES_UDP_BATCH_HPP
+#define NETNOTES_UDP_BATCH_HPP
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <stdexcept>
+#include <vector>
+
+
+// netnotes/udp/datagram.hpp: datagrams and their senders
+// SPDX-License-Identifier: MIT
+//
+// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot
+// hold:
+//
+//        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
+//
+//        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
+//        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
+//
+// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
+// The notes:     UDP特点 (what is special about UDP); examples 06 and 07
+
+#ifndef NETNOTES_UDP_DATAGRAM_HPP
+#define NETNOTES_UDP_DATAGRAM_HPP
+
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <new>
+#include <span>
+#include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
+#include <type_traits>
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
+
+// ---- Sizes ---------------------------------------------------------------------------------------------
+
+/// The largest payload that the protocol allows. UDP's length field of 16 bits also counts its header of 8 bytes. Over
+/// IPv4 the packet's length field counts IP's header of 20 bytes as well (RFC 768, RFC 791 §3.1).
+inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
+inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
+/// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
+[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
+    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
+}
+
+/// The other end of an exchange: its endpoint, and the address of this host to which it has written. The calls
+/// send_to() and send_batch() answer from that address.
+class datagram_peer : public endpoint {
+  public:
+    constexpr datagram_peer() noexcept = default;
+    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
+        : endpoint{where}, local_{local} {}
+    using endpoint::endpoint;
+    template <class Text, class Advice = detail::write_net_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    datagram_peer(const Text&) = delete;
+
+    /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
+    /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It
+    /// is known on a socket that is bound to the wildcard address (udp_options::local_address), except for a datagram
+    /// to an IPv6 group.
+    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
+
+  private:
+    ip_address local_{};
+};
+
+/// A received datagram.
+struct received_datagram {
+    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; empty for an empty datagram
+    /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
+    /// sender wants no answer (RFC 768), and Linux would not send an answer to it.
+    datagram_peer sender;
+    bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
+};
+/// A datagram to send.
+struct outgoing_datagram {
+    const_buffer bytes;
+    datagram_peer to{};  ///< left out on a connected socket
+};
+
+namespace detail {
+/// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
+inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
+    std::string limit;
+    if (size > max_datagram(to))
+        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
+                       std::to_string(max_datagram(to)));
+    else if (error == std::errc::message_size)
+        limit = "; the path takes less in one piece";
+    return joined(" (", std::to_string(size), " bytes", limit, ')');
+}
+/// Returns the text behind "send_to 192.0.2.1:80": " from 192.0.2.9" if an address was chosen.
+inline std::string from_local(const datagram_peer& to) {
+    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
+}
+inline address_family family_of_address(const ip_address& address) noexcept {
+    return address.is_v4() ? address_family::inet : address_family::inet6;
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_DATAGRAM_HPP
+
+
+namespace netnotes {
+
+class udp_socket;
+
+/// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
+/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
+class datagram_batch {
+  public:
+    /// A size that no datagram exceeds, even if the kernel merges datagrams.
+    static constexpr std::size_t any_size = 65'535;
+
+    /// Makes room for 1 to 1,024 datagrams (recvmmsg(2) takes no more than UIO_MAXIOV), each of 1 byte to any_size. A
+    /// longer datagram will be truncated. Throws std::invalid_argument for other numbers.
+    explicit datagram_batch(std::size_t count = 64, std::size_t size = 2048);
+    datagram_batch(datagram_batch&&) noexcept = default;
+    datagram_batch& operator=(datagram_batch&&) noexcept = default;
+
+    [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  private:
+    friend class udp_socket;
+    struct slot {
+        iovec part;
+        socket_address sender;
+        alignas(cmsghdr) detail::datagram_notes::buffer control;
+    };
+    void prepare() noexcept;
+    void take_apart(std::size_t filled);
+
+    std::size_t size_;
+    std::unique_ptr<std::byte[]> bytes_;
+    std::vector<slot> slots_;
+    std::vector<mmsghdr> messages_;
+    std::vector<received_datagram> received_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline datagram_batch::datagram_batch(std::size_t count, std::size_t size) : size_{size} {
+    if (count < 1 || count > 1024 || size < 1 || size > any_size)
+        throw std::invalid_argument{"a batch must hold 1 to 1024 datagrams of 1 to 65535 bytes"};
+    bytes_.reset(new std::byte[count * size]);  // not zeroed
+    slots_.resize(count);
+    messages_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        slots_[i].part = {bytes_.get() + i * size, size};
+        messages_[i].msg_hdr.msg_iov = &slots_[i].part;
+        messages_[i].msg_hdr.msg_iovlen = 1;
+        messages_[i].msg_hdr.msg_name = slots_[i].sender.data();
+    }
+    // Linux merges up to 64, and a local sender's segments may come as they were sent: 64, or 128 in newer kernels.
+    received_.reserve(size == any_size ? count * 128 : count);
+}
+
+inline void datagram_batch::prepare() noexcept {
+    received_.clear();
+    for (std::size_t i = 0; i < messages_.size(); ++i) {  // the kernel has written over them
+        msghdr& header = messages_[i].msg_hdr;
+        header.msg_namelen = socket_address::capacity;
+        header.msg_control = slots_[i].control.data();
+        header.msg_controllen = static_cast<socklen_t>(slots_[i].control.size());
+        header.msg_flags = 0;
+    }
+}
+
+/// Collects the datagrams of each message: a single datagram, unless the kernel reports a size of merged datagrams.
+inline void datagram_batch::take_apart(std::size_t filled) {
+    for (std::size_t i = 0; i < filled; ++i) {
+        msghdr& header = messages_[i].msg_hdr;
+        slots_[i].sender.resize(header.msg_namelen);
+        const detail::datagram_notes notes = detail::datagram_notes::of(header);
+        const datagram_peer sender =
+            slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
+        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
+        for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
+            received_.push_back({rest.first(notes.segment), sender, false});
+        received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
+    }
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_BATCH_HPP
+
+// netnotes/udp/multicast.hpp: datagrams to groups
+// SPDX-License-Identifier: MIT
+//
+// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no
+// broadcast; a group does that work.
+//
+//        group    224.0.0.0/4 or ff00::/8
+//        join     the kernel tells the routers of the link that a program here listens (IGMP, MLD)
+//        TTL      0 stays on this host, 1 stays on this link, and each router takes one
+//
+//        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
+//        receiver.join(net::ip_address{"239.255.77.1"});
+//
+// On this page:  multicast_socket, the part of udp_socket that knows groups
+// The notes:     udp广播 (broadcast); example 08
+
+#ifndef NETNOTES_UDP_MULTICAST_HPP
+#define NETNOTES_UDP_MULTICAST_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+// netnotes/socket/interfaces.hpp: the network interfaces of this machine
+// SPDX-License-Identifier: MIT
+//
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
+// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
+// all of them.
+//
+//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
+//            for (const net::interface_address& mine : each.addresses)
+//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
+//
+//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
+//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
+//                      │         └── prefix: which neighbours need no router
+//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
+//
+// On this page:  network_interface, interface_address · interfaces, interface_index
+// The notes:     IP地址 (ifconfig, ip addr); example 02
+
+#ifndef NETNOTES_SOCKET_INTERFACES_HPP
+#define NETNOTES_SOCKET_INTERFACES_HPP
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// netnotes/ip/interface.hpp: an address together with its network
+// SPDX-License-Identifier: MIT
+//
+// A host's configuration says both at once: 192.168.1.77/24 is the host's own address, and the network in which its
+// neighbours are. The class network keeps the leading bits only, because a network is a set of addresses. This class
+// keeps all bits:
+//
+//        192.168.1.77 / 24
+//        address  192.168.1.77              this host
+//        network  192.168.1.0/24            the addresses that it reaches without a router
+//
+//        constexpr ip_interface mine{"192.168.1.77/24"};
+//        static_assert(mine.network().contains("192.168.1.20"_ip));
+//
+// Python calls the same value ipaddress.ip_interface.
+//
+// On this page:  ip_interface
+// The notes:     子网掩码 (netmasks); examples 02 and 03
+
+#ifndef NETNOTES_IP_INTERFACE_HPP
+#define NETNOTES_IP_INTERFACE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+
+// netnotes/ip/network.hpp: networks
+// SPDX-License-Identifier: MIT
+//
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
+// The netmask is that same prefix length, spelled as an address:
+//
+//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
+//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
+//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
+//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//
+// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
+// The notes:     子网掩码 (netmasks); example 03
+
+#ifndef NETNOTES_IP_NETWORK_HPP
+#define NETNOTES_IP_NETWORK_HPP
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+// ---- Networks ------------------------------------------------------------------------------------------
+
+/// Says how to treat an address with bits outside its prefix, such as 192.168.1.77/24. Refusing it catches typing
+/// errors. Clearing the bits gives the network in which the address lies.
+enum class host_bits { refused, cleared };
+
+/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
+template <class Item>
+class ip_range;
+
+/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
+/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+class network : public detail::printable<network> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+
+    /// Creates 0.0.0.0/0, all of IPv4.
+    constexpr network() noexcept = default;
+    /// Creates the network of an address and a prefix. Throws std::invalid_argument if the prefix is longer than the
+    /// address, or if host bits are set and refused. A zone is dropped: a network is a set of numbers, not a place.
+    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
+        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
+        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
+            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
+        base_.value_ = base_.value_ & ~hosts_mask();
+    }
+    /// Reads `192.0.2.0/24` or `2001:db8::/32`. For IPv4 it also reads a netmask, `192.0.2.0/255.255.255.0`, or a host
+    /// mask, `192.0.2.0/0.0.0.255`. An address without a prefix is the network of that address alone. A netmask must
+    /// be a run of ones and then zeros. The mask 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Throws parse_error.
+    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
+        parse_failure why;
+        const auto read = parse(text, rule, why);
+        if (!read) throw parse_error{"network", text, why};
+        *this = *read;
+    }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
+        const std::size_t slash = std::min(text.find('/'), text.size());
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
+            why = parse_failure{pattern, position, 0, value};
+            return std::nullopt;
+        };
+        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
+        std::uint32_t prefix_length = address->width();
+        if (slash < text.size()) {
+            const std::string_view tail = text.substr(slash + 1);
+            if (address->is_v4() && tail.find('.') != tail.npos) {
+                const auto mask = ipv4_address::parse(tail, why);
+                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+                const std::uint32_t bits = mask->to_uint();
+                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
+                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
+                if (!is_netmask && zeros + std::countr_one(bits) != 32)
+                    return refused("the mask is not a run of ones and then zeros", slash + 1);
+                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
+            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
+                                            why)) {
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            }
+        }
+        if (rule == host_bits::refused &&
+            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
+            return refused("bits are set beyond the first %", 0, prefix_length);
+        return network{*address, prefix_length, host_bits::cleared};
+    }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
+        parse_failure why;
+        return parse(text, rule, why);
+    }
+    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
+        return parse(text, host_bits::refused, why);
+    }
+
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// Returns how many bits are left for the hosts.
+    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
+    [[nodiscard]] constexpr ip_address netmask() const noexcept {
+        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
+    }
+    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
+
+    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
+    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
+    /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
+    /// Returns nullopt for a /31 or /32 (RFC 3021) and for IPv6, where multicast does that work.
+    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
+        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
+    }
+    /// Returns the first address that a host may have. IPv4 keeps the all-zeros address for the network itself. IPv6
+    /// keeps it for "any router of this subnet" (RFC 4291 §2.6.1). Links of two hosts (/31 RFC 3021, /127 RFC 6164) use
+    /// both addresses.
+    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
+    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
+
+    /// Returns the number of addresses, 2 to the host_width(). Returns nullopt if 64 bits cannot hold the number.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
+        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
+    }
+    /// Returns the number of addresses that a host may have: for IPv4 two fewer, except in a /31 or /32.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
+        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
+        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
+    }
+    /// Returns address_count() in decimal digits, exact for every network: 2^128 has 39 digits.
+    [[nodiscard]] std::string address_count_string() const;
+
+    /// Returns true if the address lies in this network, whatever its zone. Returns false for an address of the other
+    /// family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, but its unmapped() is.
+    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
+        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
+    }
+    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
+        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
+    }
+    /// Returns true if the networks share an address. Then one network contains the other: prefixes nest or are apart.
+    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
+        return contains(other) || other.contains(*this);
+    }
+
+    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
+    /// prefix.
+    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
+        if (prefix_length > prefix_length_)
+            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
+        return {base_, prefix_length, host_bits::cleared};
+    }
+    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
+    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
+    /// Returns every address that a host may have, in order.
+    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
+    /// Returns the address at `index`; the first has index 0. Throws std::out_of_range beyond the last, and for a
+    /// negative index: last() is the last address.
+    template <std::integral Index>
+    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
+        if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
+            if (index < 0) throw std::out_of_range{"negative index into a network"};
+        const auto offset = static_cast<std::uint64_t>(index);
+        if (address_count() && offset >= *address_count())
+            throw std::out_of_range{"index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
+        if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + index};
+    }
+
+    /// Returns the prefix length of the smallest IPv4 network that has room for this number of hosts. Returns nullopt
+    /// for more than 2^32 - 2 hosts. 1,500 hosts need a /21: the notes' 255.255.0.0 wastes 64,000 addresses.
+    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
+        for (unsigned prefix_length = 33; prefix_length-- > 0;)
+            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
+        return std::nullopt;
+    }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    constexpr char* write(char* out) const noexcept {
+        out = base_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// Compares by address; of equal addresses the larger network comes first.
+    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
+
+  private:
+    friend class ip_range<network>;
+    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
+
+    ip_address base_;
+    std::uint8_t prefix_length_ = 0;
+};
+
+template <class Item>
+class ip_range {
+  public:
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = void;
+        using reference = Item;
+
+        constexpr iterator() noexcept = default;
+        constexpr Item operator*() const noexcept { return at_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
+            if (!ended_) at_ = successor(at_);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
+
+      private:
+        friend ip_range;
+        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
+            : at_{at}, last_{last}, ended_{ended} {}
+        Item at_;
+        Item last_;
+        bool ended_ = true;
+    };
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
+
+  private:
+    friend class network;
+    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
+    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
+    static constexpr network successor(network block) noexcept {
+        block.base_ = *block.last().next();
+        return block;
+    }
+    Item first_;
+    Item last_;
+};
+
+constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
+constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
+    if (prefix_length < prefix_length_)
+        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
+    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
+}
+
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
+/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
+/// first. A common zone is dropped, because a network has no zone.
+template <class Output>
+constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
+    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
+        throw std::invalid_argument{"not a range: last is below first, or of another family or zone"};
+    for (;;) {
+        // The block that begins here is as large as both its alignment and the rest of the range allow.
+        const auto rest = last.value_ - first.value_;
+        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
+        const unsigned aligned =
+            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
+        const network block{first, first.width() - std::min(room, aligned)};
+        *out++ = block;
+        if (block.last().value_ == last.value_) return out;
+        first = *block.last().next();
+    }
+}
+
+/// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
+/// the span that holds the result; the rest of the span is unspecified.
+constexpr std::span<network> collapse(std::span<network> networks) {
+    std::sort(networks.begin(), networks.end());
+    std::size_t kept = 0;
+    for (const network block : networks) {
+        if (kept > 0 && networks[kept - 1].contains(block)) continue;
+        networks[kept++] = block;
+        // The last two may be the halves of a network, which may again be a half, and so on up.
+        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
+            const unsigned prefix_length = networks[kept - 1].prefix_length();
+            const network whole = networks[kept - 1].supernet(prefix_length - 1);
+            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
+            networks[--kept - 1] = whole;
+        }
+    }
+    return networks.first(kept);
+}
+
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
+/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+template <class Output>
+constexpr Output exclude(const network& outer, const network& inner, Output out) {
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
+    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
+        for (const network half :
+             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
+            if (!half.contains(inner)) *out++ = half;
+    return out;
+}
+
+inline std::string network::address_count_string() const {
+    std::string digits{"1"};  // the lowest first, doubled once for every host bit
+    for (unsigned bit = 0; bit < host_width(); ++bit) {
+        int carry = 0;
+        for (char& digit : digits) {
+            const int doubled = 2 * (digit - '0') + carry;
+            digit = static_cast<char>('0' + doubled % 10);
+            carry = doubled / 10;
+        }
+        if (carry > 0) digits += '1';
+    }
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
+namespace literals {
+consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_NETWORK_HPP
+
+
+namespace netnotes {
+
+/// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
+/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
+/// them blocks.
+class ip_interface : public detail::printable<ip_interface> {
+  public:
+    /// The longest text in bytes.
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+
+    /// Makes 0.0.0.0/0.
+    constexpr ip_interface() noexcept = default;
+    /// Keeps both. The zone of a link-local address stays. Throws std::invalid_argument when the prefix is longer than
+    /// the address: 32 bits for IPv4, 128 for IPv6.
+    constexpr ip_interface(const ip_address& address, unsigned prefix_length)
+        : address_{address}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > address.width())
+            throw std::invalid_argument{"prefix length beyond the width of the address"};
+    }
+    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
+    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
+    constexpr explicit ip_interface(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"interface address", text, why};
+        *this = *read;
+    }
+    /// Reads the same texts. Returns std::nullopt for any other text, and `why` then tells the fault. Never throws.
+    static constexpr std::optional<ip_interface> parse(std::string_view text, parse_failure& why) noexcept {
+        const std::size_t slash = text.find('/');
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        if (slash == text.npos) return ip_interface{*address, address->width()};
+        // A network has no zone, so its parser sees the text without one. The same number of characters must stay in
+        // front of a fault that it finds.
+        const std::size_t zone = text.substr(0, slash).find('%');
+        if (zone != text.npos) {
+            std::uint32_t prefix_length = 0;
+            const std::string_view tail = text.substr(slash + 1);
+            if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length, why))
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            return ip_interface{*address, prefix_length};
+        }
+        const auto block = netnotes::network::parse(text, host_bits::cleared, why);
+        if (!block) return std::nullopt;
+        return ip_interface{*address, block->prefix_length()};
+    }
+    /// Reads the same texts. Returns std::nullopt for any other text.
+    static constexpr std::optional<ip_interface> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns the address with all its bits, and with its zone.
+    [[nodiscard]] constexpr const ip_address& address() const noexcept { return address_; }
+    /// Returns the number of bits that the network's addresses share.
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// Returns the network in which the address lies, without a zone.
+    [[nodiscard]] constexpr netnotes::network network() const noexcept {
+        return {address_, prefix_length_, host_bits::cleared};
+    }
+
+    /// Returns the hash value for std::hash.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        return detail::mix(address_.hash() + prefix_length_);
+    }
+    /// Writes the text at `out`, which has room for text_capacity bytes. Returns the end of the text.
+    constexpr char* write(char* out) const noexcept {
+        out = address_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// Compares by address, then by prefix length.
+    friend constexpr auto operator<=>(const ip_interface&, const ip_interface&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint8_t prefix_length_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_INTERFACE_HPP
+
+
+
+namespace netnotes {
+
+/// An address of an interface.
+struct interface_address {
+    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
+    ip_interface address;
+    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
+    std::optional<ip_address> broadcast;
+    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
+    std::optional<ip_address> peer;
+};
+
+/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
+struct network_interface {
+    std::string name;    ///< "eth0", "lo"
+    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
+    bool is_up = false;  ///< an administrator has switched it on
+    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
+    bool is_loopback = false;        ///< what leaves here arrives here
+    bool is_point_to_point = false;  ///< the link has exactly one other end
+    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
+    bool can_multicast = false;      ///< a socket can join groups on it
+    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
+    std::string hardware_address;
+    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
+};
+
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
+}
+
+/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
+/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
+/// kernel refuses (no memory, no descriptor). Threads may call it at once.
+[[nodiscard]] std::vector<network_interface> interfaces();
+/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
+[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
+inline std::optional<ip_address> ip_of(const sockaddr* from) {
+    if (!from) return std::nullopt;
+    const int family = from->sa_family;
+    if (family != AF_INET && family != AF_INET6) return std::nullopt;
+    socket_address address;
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    std::memcpy(address.data(), from, size);
+    address.resize(size);
+    return address.ip().address();
+}
+
+/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
+inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
+    // (The kernel gives no mask with an address that has no network: it stands alone.)
+    const auto bits = ip_of(mask);
+    if (!bits) return width;
+    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
+    unsigned length = 0;
+    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
+    return length;
+}
+
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
+/// be included together. So a header that is copied into programs includes neither.
+struct link_address {
+    std::uint16_t family, protocol;
+    std::int32_t interface;
+    std::uint16_t type;
+    std::uint8_t packet_type, size;
+    std::uint8_t bytes[8];
+};
+
+/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
+inline std::string hardware_address_of(const sockaddr* from) {
+    link_address link{};
+    std::memcpy(&link, from, sizeof link);
+    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
+    std::string text;
+    bool is_any = false;
+    for (std::size_t i = 0; i < size; ++i) {
+        if (i > 0) text += ':';
+        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
+        is_any = is_any || link.bytes[i] != 0;
+    }
+    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
+}
+
+/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
+/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
+/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
+/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
+inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
+    const network around = mine.address.network();
+    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
+    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
+        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
+        mine.broadcast = other;
+    else
+        mine.peer = other;
+}
+
+}  // namespace detail
+
+inline std::vector<network_interface> interfaces(std::error_code& error) {
+    std::vector<network_interface> found;
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) {
+        error = detail::last_error();
+        return found;
+    }
+    error.clear();
+    const struct guard {
+        ifaddrs* list;
+        ~guard() { ::freeifaddrs(list); }
+    } freed{list};
+    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
+    // an address of eth0 with a label, not an interface.
+    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
+        const std::string_view label{entry->ifa_name};
+        const std::string_view name = label.substr(0, label.find(':'));
+        const auto is_same = [&](const network_interface& each) { return each.name == name; };
+        auto place = std::find_if(found.begin(), found.end(), is_same);
+        if (place == found.end()) {
+            network_interface added;
+            added.name = name;
+            added.index = ::if_nametoindex(added.name.c_str());
+            added.is_up = entry->ifa_flags & IFF_UP;
+            added.is_running = entry->ifa_flags & IFF_RUNNING;
+            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
+            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
+            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
+            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
+            place = found.insert(place, std::move(added));
+        }
+        if (!entry->ifa_addr) continue;
+        if (entry->ifa_addr->sa_family == AF_PACKET) {
+            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
+            continue;
+        }
+        const auto address = detail::ip_of(entry->ifa_addr);
+        if (!address) continue;
+        interface_address mine{
+            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
+        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
+        place->addresses.push_back(mine);
+    }
+    return found;
+}
+
+inline std::vector<network_interface> interfaces() {
+    std::error_code error;
+    auto found = interfaces(error);
+    if (error) detail::throw_error(error, "interfaces of this machine");
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_INTERFACES_HPP
+
+
+
+
+namespace netnotes {
+
+/// The calls of a UDP socket that concern groups. Programs use it as a part of udp_socket.
+class multicast_socket : protected socket {
+  public:
+    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins it on one interface. The parameter `interface`
+    // is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group the zone
+    // suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678 §5.1
+    // defines the calls.
+
+    /// Joins the group: the socket receives datagrams to the group and this socket's port. Bind that port first, on the
+    /// wildcard address. Fails with errc::address_in_use if it has joined already, no_such_device without an interface
+    /// or a route.
+    void join(const ip_address& group, unsigned interface = 0);
+    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// Leaves the group. Fails with errc::address_not_available if the socket is no member. Closing leaves all groups.
+    void leave(const ip_address& group, unsigned interface = 0);
+    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept;
+    /// Joins the group for datagrams of that source only: source-specific multicast. 232.0.0.0/8 and ff3x::/32 are
+    /// reserved for it (RFC 4607). May be called for several sources, but not together with the plain join().
+    void join(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+    void leave(const ip_address& group, const ip_address& source, unsigned interface = 0);
+    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept;
+
+    /// Sets the interface by which this socket's datagrams to groups leave; 0 lets the routing table choose.
+    void set_multicast_interface(unsigned interface);
+    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept;
+    /// Sets whether members on this host, this socket included, receive the datagrams that this socket sends. They do
+    /// by default. (Datagrams that leave by the interface "lo" come back in any case.)
+    void set_multicast_loop(bool loop);
+    void set_multicast_loop(bool loop, std::error_code& error) noexcept;
+    [[nodiscard]] bool multicast_loop() const;
+    /// Sets how far a datagram to a group may go, 0 to 255. With 0 it stays on this host; with 1, the default, on this
+    /// link. Every router on the way needs 1 more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
+    /// of range.
+    void set_multicast_ttl(int ttl);
+    void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
+    [[nodiscard]] int multicast_ttl() const;
+
+  protected:
+    using socket::socket;
+    multicast_socket() noexcept = default;
+    explicit multicast_socket(socket&& taken) noexcept : socket{std::move(taken)} {}
+    bool is_v6() const noexcept;
+
+  private:
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface,
+                    std::error_code& error) noexcept;
+    void membership(int name, const ip_address& group, const ip_address* source, unsigned interface);
+    template <class ValueV4>
+    void set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value, std::error_code& error) noexcept;
+    int get_multicast(int name_v4, int name_v6) const;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool multicast_socket::is_v6() const noexcept {
+    std::error_code error;
+    return socket::local_endpoint(error).family() == address_family::inet6;
+}
+
+inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
+                                         unsigned interface, std::error_code& error) noexcept {
+    // The option level follows the group: an IPv6 socket takes IPv4's options for its IPv4 side (Linux).
+    const bool v4 = group.unmapped().is_v4();
+    const socket_address address = detail::to_socket_address({group.unmapped(), 0}, error);
+    if (error) return;
+    if (!v4 && interface == 0) {
+        sockaddr_in6 zoned;
+        std::memcpy(&zoned, address.data(), sizeof zoned);
+        interface = zoned.sin6_scope_id;
+    }
+    const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+    if (!source) {
+        group_req request{};
+        request.gr_interface = interface;
+        std::memcpy(&request.gr_group, address.data(), address.size());
+        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+    }
+    const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
+    if (error) return;
+    group_source_req request{};
+    request.gsr_interface = interface;
+    std::memcpy(&request.gsr_group, address.data(), address.size());
+    std::memcpy(&request.gsr_source, from.data(), from.size());
+    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+}
+inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
+                                         unsigned interface) {
+    std::error_code error;
+    membership(name, group, source, interface, error);
+    if (!error) return;
+    const bool joins = name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP;
+    fail(error, detail::joined(joins ? "join " : "leave ", group.to_string(), source ? " from " : "",
+                               source ? source->to_string() : ""));
+}
+
+inline void multicast_socket::join(const ip_address& group, unsigned interface) {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface);
+}
+inline void multicast_socket::join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_JOIN_GROUP, group, nullptr, interface, error);
+}
+inline void multicast_socket::leave(const ip_address& group, unsigned interface) {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface);
+}
+inline void multicast_socket::leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_GROUP, group, nullptr, interface, error);
+}
+inline void multicast_socket::join(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface);
+}
+inline void multicast_socket::join(const ip_address& group, const ip_address& source, unsigned interface,
+                                   std::error_code& error) noexcept {
+    membership(MCAST_JOIN_SOURCE_GROUP, group, &source, interface, error);
+}
+inline void multicast_socket::leave(const ip_address& group, const ip_address& source, unsigned interface) {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface);
+}
+inline void multicast_socket::leave(const ip_address& group, const ip_address& source, unsigned interface,
+                                    std::error_code& error) noexcept {
+    membership(MCAST_LEAVE_SOURCE_GROUP, group, &source, interface, error);
+}
+
+/// Sets both options on an IPv6 socket, because it may send to IPv4 groups too.
+template <class ValueV4>
+void multicast_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
+                                     std::error_code& error) noexcept {
+    const bool v6 = is_v6();
+    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
+    if (v6 && error) return;
+    std::error_code v4_error;
+    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
+    if (!v6) error = v4_error;
+}
+inline int multicast_socket::get_multicast(int name_v4, int name_v6) const {
+    int value = 0;
+    const bool v6 = is_v6();
+    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
+    return value;
+}
+
+inline void multicast_socket::set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
+    ip_mreqn request{};
+    request.imr_ifindex = static_cast<int>(interface);
+    set_multicast(IP_MULTICAST_IF, request, IPV6_MULTICAST_IF, static_cast<int>(interface), error);
+}
+inline void multicast_socket::set_multicast_interface(unsigned interface) {
+    std::error_code error;
+    set_multicast_interface(interface, error);
+    if (error) fail(error, detail::joined("multicast interface ", std::to_string(interface)));
+}
+
+inline void multicast_socket::set_multicast_loop(bool loop, std::error_code& error) noexcept {
+    set_multicast(IP_MULTICAST_LOOP, static_cast<int>(loop), IPV6_MULTICAST_LOOP, loop, error);
+}
+inline void multicast_socket::set_multicast_loop(bool loop) {
+    std::error_code error;
+    set_multicast_loop(loop, error);
+    if (error) fail(error, "multicast loop");
+}
+inline bool multicast_socket::multicast_loop() const {
+    return get_multicast(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) != 0;
+}
+
+inline void multicast_socket::set_multicast_ttl(int ttl, std::error_code& error) noexcept {
+    if (ttl < 0) {  // to the kernel, -1 means the default
+        error = std::make_error_code(std::errc::invalid_argument);
+        return;
+    }
+    set_multicast(IP_MULTICAST_TTL, ttl, IPV6_MULTICAST_HOPS, ttl, error);
+}
+inline void multicast_socket::set_multicast_ttl(int ttl) {
+    std::error_code error;
+    set_multicast_ttl(ttl, error);
+    if (error) fail(error, detail::joined("multicast TTL ", std::to_string(ttl)));
+}
+inline int multicast_socket::multicast_ttl() const { return get_multicast(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS); }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_MULTICAST_HPP
+
+
+namespace netnotes {
+
+// ---- The socket ----------------------------------------------------------------------------------------
+
+/// The settings of a udp_socket.
+struct udp_options {
+    /// Allows several sockets on one port. Each of them gets a datagram to a group or a broadcast address; only one
+    /// socket gets a datagram to the host's own address. All sockets must set it, and any program may do so
+    /// (socket(7)).
+    bool reuse_address = false;
+    /// Keeps an IPv6 socket from exchanging datagrams with IPv4 peers as ::ffff:a.b.c.d (RFC 3493 §5.3).
+    bool ipv6_only = false;
+    /// Shares the port with other sockets of this user that set it too: the kernel distributes the senders among them.
+    bool reuse_port = false;
+    /// Asks the kernel to segment and to merge, where it can. false gives the same datagrams in more system calls.
+    bool kernel_offload = true;
+    /// Makes a socket on the wildcard address report to which address each datagram came (see the first page). It costs
+    /// no system call, but some 70 ns for each datagram; set false if no datagram is answered. A socket bound to a
+    /// single address always answers from there.
+    bool local_address = true;
+};
+
+/// A UDP socket. Its calls wait without a limit by default. The functions set_timeout() and set_deadline() limit them
+/// (errc::timed_out). After set_blocking(false) no call waits (errc::operation_would_block). With stop_with() a stop
+/// ends them (errc::operation_canceled). Two threads may share a socket: one thread sends and one thread receives.
+///
+/// A socket receives only from multicast groups that it has joined itself. Linux would otherwise deliver to a socket on
+/// the wildcard address what *any* program on the host has joined (IP_MULTICAST_ALL, ip(7)).
+class udp_socket : public multicast_socket {
+  public:
+    /// Creates an empty socket: is_open() returns false.
+    udp_socket() noexcept = default;
+    /// Creates a socket without an address. Its port is 0, so no peer can send to it yet. The call bind() gives it a
+    /// port, or its first send or connect() takes a port from the system's range. Before that, a receive gets no
+    /// datagram. Throws std::system_error.
+    explicit udp_socket(address_family family, udp_options options = {});
+    udp_socket(address_family family, udp_options options, std::error_code& error) noexcept;
+    /// Creates a socket and binds it to `where`. With port 0 the system chooses a port, which local_endpoint() returns.
+    /// Throws std::system_error: errc::address_in_use, permission_denied below port 1024, address_not_available.
+    ///
+    /// On a system without IPv6, `::` is taken as 0.0.0.0. With ipv6_only set, the system's error is thrown instead.
+    explicit udp_socket(const endpoint& where, udp_options options = {});
+    udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept;
+    /// Takes over a UDP socket over IPv4 or IPv6, with its timeouts and its stop.
+    explicit udp_socket(socket&& taken) noexcept : multicast_socket{std::move(taken)} { take_notes(); }
+
+    using socket::close;
+    using socket::deadline;
+    using socket::get_option;
+    using socket::is_blocking;
+    using socket::is_open;
+    using socket::native_handle;
+    using socket::release;
+    using socket::set_blocking;
+    using socket::set_deadline;
+    using socket::set_option;
+    using socket::set_timeout;
+    using socket::stop_with;
+    using socket::take_error;
+    using socket::timeout;
+    using socket::wait;
+
+    /// Returns this socket as a plain socket.
+    [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+    /// Gives the socket its address, as the constructor does.
+    void bind(const endpoint& where);
+    void bind(const endpoint& where, std::error_code& error) noexcept;
+    /// Returns the address and port of this socket. The port is 0 until the socket has a port. The address is the
+    /// wildcard until bind() or connect() sets an address.
+    [[nodiscard]] endpoint local_endpoint() const { return socket::local_endpoint().ip(); }
+    [[nodiscard]] endpoint local_endpoint(std::error_code& error) const noexcept;
+    /// Returns the peer of a connected socket. Throws errc::not_connected for an unconnected socket.
+    [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
+    [[nodiscard]] endpoint peer_endpoint(std::error_code& error) const noexcept;
+
+    // -- one peer
+
+    /// Notes the peer: from now on only its datagrams are let in, and send() sends to it. Nothing is sent, so connect()
+    /// never waits, and it does not show that the peer is there. Earlier datagrams of others are still in the queue, so
+    /// check the sender. connect() may be called again, for another peer.
+    void connect(const endpoint& peer);
+    void connect(const endpoint& peer, std::error_code& error) noexcept;
+    /// Forgets the peer: datagrams from every sender are let in again, under the same port. Linux takes away a port
+    /// that it chose itself, so disconnect() binds it again. If another socket has taken the port in that moment, it
+    /// fails with errc::address_in_use.
+    void disconnect();
+    void disconnect(std::error_code& error) noexcept;
+
+    // -- sending
+
+    /// Sends one datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. A
+    /// datagram that was sent may still be lost, and a receiver may not exist. Throws std::system_error, for example
+    /// errc::message_size above the limit, which what() names. To a broadcast address without option::broadcast it is
+    /// permission_denied. To port 0, which no socket can have, it is invalid_argument. Without a route it is
+    /// network_unreachable. `flags` are the flags of send(2).
+    ///
+    /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. To
+    /// choose another address of this host, call `send_to(bytes, {to, from})`. It fails with errc::invalid_argument or
+    /// network_unreachable if this host does not have the address.
+    void send_to(const_buffer bytes, const datagram_peer& to, int flags = 0);
+    void send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error, int flags = 0) noexcept;
+    /// Sends one datagram to the peer of a connected socket; without a peer: errc::destination_address_required.
+    /// errc::connection_refused is about an *earlier* datagram. This datagram was then not sent, and the next call may
+    /// send it.
+    void send(const_buffer bytes, int flags = 0);
+    void send(const_buffer bytes, std::error_code& error, int flags = 0) noexcept;
+
+    // -- receiving
+
+    using received = received_datagram;
+    /// Waits for one datagram and returns it. It makes one system call if the datagram is there already, and does not
+    /// allocate. A connected socket receives from its peer only. It throws errc::connection_refused if no socket took
+    /// an earlier datagram of its own; then the socket still works. `flags` are the flags of recv(2): with MSG_DONTWAIT
+    /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
+    received recv_from(mutable_buffer buffer, int flags = 0);
+    received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
+    /// Like recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once before.
+    received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
+    received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& e, int flags = 0) noexcept;
+    using socket::tell_details;
+
+    // -- many datagrams in one system call
+
+    /// Waits for one datagram and takes as many as there are, up to the batch's count (recvmmsg(2)), in their order.
+    /// The result lies in the batch and is valid until its next use. If an error occurs behind the first datagram, the
+    /// next call reports it.
+    std::span<const received> recv_batch(datagram_batch& batch);
+    std::span<const received> recv_batch(datagram_batch& batch, std::error_code& error) noexcept;
+
+    using outgoing = outgoing_datagram;
+    /// Sends all datagrams, in their order, 64 in one system call (sendmmsg(2)). The second form returns how many were
+    /// sent before the error. That number is the index of the datagram that failed, and no datagram behind it was sent.
+    /// Only a refusal that arrives while the batch is being sent is left for a later call to report.
+    void send_batch(std::span<const outgoing> datagrams);
+    std::size_t send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept;
+
+    // -- many datagrams in one buffer
+
+    /// Sends the bytes as datagrams of `size` bytes each; the last datagram holds the rest. Without bytes it sends no
+    /// datagram. The kernel takes up to 64 at a time and cuts them apart as late as it can (UDP_SEGMENT, udp(7), Linux
+    /// 4.18). If it cannot, because it is older or they exceed the interface's MTU, the same datagrams go out as a
+    /// batch. Returns the number of datagrams sent; what() says it after an error. `to` may be left out on a connected
+    /// socket. Fails with errc::invalid_argument for size 0.
+    void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {});
+    std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
+                              std::error_code& error) noexcept;
+
+    /// Lets the kernel deliver consecutive datagrams of one sender in one piece (UDP_GRO, udp(7), Linux 5.0). Returns
+    /// false if the kernel does not know the option. It cannot be switched off. Throws std::system_error, and then
+    /// nothing has changed.
+    ///
+    /// From now on, whatever the result, receive with recv_batch() only. It takes the piece apart again, so it returns
+    /// the same datagrams, perhaps more than its count. Its batch must have the size datagram_batch::any_size, or it
+    /// fails with errc::invalid_argument. recv_from() could not separate the datagrams of a piece, so it fails with
+    /// errc::operation_not_supported.
+    bool enable_receive_offload();
+    bool enable_receive_offload(std::error_code& error) noexcept;
+
+  private:
+    static constexpr std::size_t max_at_once = 64;  // datagrams in a system call; UDP_SEGMENT takes no more (udp(7))
+
+    void prepare(udp_options options, std::error_code& error) noexcept;
+    received receive(mutable_buffer buffer, datagram_details* details, int flags, std::error_code& error) noexcept;
+    static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
+    template <class Datagram>
+    std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
+    bool kernel_can_segment() noexcept;
+    std::error_code send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
+                                const detail::source_note& source, time_point until) noexcept;
+
+    enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
+    bool offload_allowed_ = true;
+    bool receive_offload_ = false;
+    bool wants_local_address_ = true;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+// ---- making
+
+inline void udp_socket::prepare(udp_options options, std::error_code& error) noexcept {
+    if (options.reuse_address) set_option(option::reuse_address{}, error);
+    if (!error && options.reuse_port) set_option(option::reuse_port{}, error);
+    if (error) return;
+    take_notes();
+    offload_allowed_ = options.kernel_offload;
+    wants_local_address_ = options.local_address;
+    const int off = 0;
+    const auto no = std::as_bytes(std::span{&off, 1});
+    std::error_code too_old;  // IPV6_MULTICAST_ALL is of Linux 4.20
+    set_option(IPPROTO_IP, IP_MULTICAST_ALL, no, too_old);
+    if (!is_v6()) return;
+    set_option(IPPROTO_IPV6, IPV6_MULTICAST_ALL, no, too_old);
+    // Set in both cases, because the default is a setting of the system (net.ipv6.bindv6only).
+    set_option(option::ipv6_only{options.ipv6_only}, error);
+}
+
+inline udp_socket::udp_socket(address_family family, udp_options options, std::error_code& error) noexcept
+    : multicast_socket{family, socket_type::datagram, 0, error} {
+    if (!error) prepare(options, error);
+    if (error) *this = udp_socket{};
+}
+inline udp_socket::udp_socket(address_family family, udp_options options) {
+    std::error_code error;
+    *this = udp_socket{family, options, error};
+    if (error) detail::throw_error(error, "UDP socket");
+}
+/// A program that listens on `::` means "everywhere". Without IPv6, everywhere is 0.0.0.0.
+inline bool udp_socket::may_do_without_ipv6(const endpoint& where, udp_options options,
+                                            const std::error_code& error) noexcept {
+    return !options.ipv6_only && detail::may_do_without_ipv6(where, error);
+}
+inline udp_socket::udp_socket(const endpoint& where, udp_options options, std::error_code& error) noexcept
+    : udp_socket{detail::family_of_address(where.address()), options, error} {
+    if (!error) bind(where, error);
+    if (error) *this = udp_socket{};
+    if (may_do_without_ipv6(where, options, error))
+        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options, error};
+}
+inline udp_socket::udp_socket(const endpoint& where, udp_options options) {
+    std::error_code error;
+    *this = udp_socket{detail::family_of_address(where.address()), options, error};
+    const bool is_made = !error;
+    if (is_made) bind(where, error);
+    if (may_do_without_ipv6(where, options, error))
+        *this = udp_socket{endpoint{ipv4_address::any(), where.port()}, options};
+    else if (error)
+        detail::throw_error(error, is_made ? "bind " : "UDP socket", is_made ? where.to_string() : "");
+}
+
+inline void udp_socket::bind(const endpoint& where, std::error_code& error) noexcept {
+    const socket_address address = detail::to_socket_address(where, error);
+    // Before it is bound: the first datagram may be there when bind(2) returns.
+    if (!error && wants_local_address_ && where.address().is_unspecified()) tell_local_address(error);
+    if (!error) socket::bind(address, error);
+}
+inline void udp_socket::bind(const endpoint& where) {
+    std::error_code error;
+    bind(where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+inline endpoint udp_socket::local_endpoint(std::error_code& error) const noexcept {
+    const socket_address address = socket::local_endpoint(error);
+    return error ? endpoint{} : address.ip();
+}
+inline endpoint udp_socket::peer_endpoint(std::error_code& error) const noexcept {
+    const socket_address address = socket::peer_endpoint(error);
+    return error ? endpoint{} : address.ip();
+}
+
+// ---- one peer
+
+inline void udp_socket::connect(const endpoint& peer, std::error_code& error) noexcept {
+    const socket_address address = detail::to_socket_address(peer, error);
+    if (!error) socket::connect(address, error);
+}
+inline void udp_socket::connect(const endpoint& peer) { socket::connect(peer); }
+
+inline void udp_socket::disconnect(std::error_code& error) noexcept {
+    const endpoint before = local_endpoint(error);
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};  // connect(2)
+    if (!error && ::connect(native_handle(), &nobody, sizeof nobody) != 0) error = detail::last_error();
+    if (error) return;
+    const endpoint after = local_endpoint(error);
+    if (!error && after.port() != before.port()) bind({after.address(), before.port()}, error);
+}
+inline void udp_socket::disconnect() {
+    std::error_code error;
+    disconnect(error);
+    if (error) fail(error, "disconnect");
+}
+
+// ---- sending
+
+inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, std::error_code& error,
+                                int flags) noexcept {
+    const socket_address address = detail::to_socket_address(to, error);
+    if (!error) socket::send_to(bytes, address, to.local_address(), error, flags);
+}
+inline void udp_socket::send_to(const_buffer bytes, const datagram_peer& to, int flags) {
+    std::error_code error;
+    send_to(bytes, to, error, flags);
+    if (error)
+        detail::throw_error(error, "send_to ", to.to_string(), detail::from_local(to),
+                            detail::datagram_size(bytes.size(), to.address(), error));
+}
+inline void udp_socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
+    socket::send(bytes, error, flags);
+}
+inline void udp_socket::send(const_buffer bytes, int flags) {
+    std::error_code error;
+    send(bytes, error, flags);
+    if (!error) return;
+    std::error_code unknown;
+    const endpoint peer = peer_endpoint(unknown);
+    if (unknown) fail(error, "send");
+    detail::throw_error(error, "send to ", peer.to_string(),
+                        detail::datagram_size(bytes.size(), peer.address(), error));
+}
+
+/// `datagram(number, address, source, error)` returns the payload of that datagram. It sets its destination (without a
+/// family: no destination) and the address from which the datagram is to leave.
+template <class Datagram>
+std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
+                                  std::error_code& error) noexcept {
+    mmsghdr messages[max_at_once];  // not set to zero: a batch of two should not cost that of 64
+    iovec parts[max_at_once];
+    sockaddr_in6 names[max_at_once];
+    detail::source_note sources[max_at_once];
+    for (std::size_t sent = 0;;) {
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
+            error = std::make_error_code(std::errc::timed_out);
+            return sent;
+        }
+        std::error_code not_an_address;
+        std::size_t ready = 0;
+        for (; ready < std::min(max_at_once, count - sent); ++ready) {
+            socket_address to;
+            const const_buffer bytes = datagram(sent + ready, to, sources[ready], not_an_address);
+            if (not_an_address) break;
+            parts[ready] = {const_cast<std::byte*>(bytes.data()), bytes.size()};  // sendmmsg() only reads it
+            messages[ready] = {};
+            messages[ready].msg_hdr.msg_iov = &parts[ready];
+            messages[ready].msg_hdr.msg_iovlen = 1;
+            sources[ready].add_to(messages[ready].msg_hdr);
+            if (!to.is_ip()) continue;
+            std::memcpy(&names[ready], to.data(), to.size());
+            messages[ready].msg_hdr.msg_name = &names[ready];
+            messages[ready].msg_hdr.msg_namelen = to.size();
+        }
+        if (ready > 0) {
+            // sendmmsg() stops at the datagram that fails. Unless that is the first datagram, it drops the error.
+            // A second call from there reports it.
+            const int taken = attempt(
+                [&] { return ::sendmmsg(native_handle(), messages, static_cast<unsigned>(ready), MSG_NOSIGNAL); },
+                POLLOUT, 0, until, error);
+            if (taken < 0) return sent;
+            sent += static_cast<std::size_t>(taken);
+            if (static_cast<std::size_t>(taken) < ready) continue;
+        }
+        error = not_an_address;
+        if (error || sent == count) return sent;
+    }
+}
+
+inline std::size_t udp_socket::send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept {
+    error.clear();
+    if (datagrams.empty()) return 0;
+    return send_many(
+        datagrams.size(),
+        [&](std::size_t number, socket_address& address, detail::source_note& source, std::error_code& bad) {
+            const auto& [bytes, to] = datagrams[number];
+            if (to != endpoint{}) address = detail::to_socket_address(to, bad);
+            if (!bad) source.choose(to.local_address(), bad);
+            return bytes;
+        },
+        end_of_call(), error);
+}
+inline void udp_socket::send_batch(std::span<const outgoing> datagrams) {
+    std::error_code error;
+    const std::size_t sent = send_batch(datagrams, error);
+    if (!error) return;
+    const auto& [bytes, to] = datagrams[sent];
+    std::error_code unknown;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
+    detail::throw_error(error, "send_batch (", std::to_string(sent), " of ", std::to_string(datagrams.size()),
+                        " datagrams sent) to ", where.to_string(), detail::from_local(to),
+                        detail::datagram_size(bytes.size(), where.address(), error));
+}
+
+// ---- segments
+
+/// A kernel that does not know UDP_SEGMENT would ignore it and send one long datagram, so we ask it first.
+inline bool udp_socket::kernel_can_segment() noexcept {
+    if (segmentation_ == segmentation::untried) {
+        int size = 0;
+        std::error_code error;
+        if (offload_allowed_) get_option(IPPROTO_UDP, UDP_SEGMENT, std::as_writable_bytes(std::span{&size, 1}), error);
+        segmentation_ = error || !offload_allowed_ ? segmentation::here : segmentation::kernel;
+    }
+    return segmentation_ == segmentation::kernel;
+}
+
+inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
+                                               const detail::source_note& source, time_point until) noexcept {
+    const auto segment = static_cast<std::uint16_t>(size);
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof segment) + detail::source_note::capacity> control{};
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr message{};
+    if (to.is_ip()) {
+        message.msg_name = const_cast<sockaddr*>(to.data());
+        message.msg_namelen = to.size();
+    }
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(sizeof segment) + source.size());
+    std::memcpy(control.data() + CMSG_SPACE(sizeof segment), source.data(), source.size());
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = IPPROTO_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof segment);
+    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+    std::error_code error;
+    attempt([&] { return ::sendmsg(native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0, until, error);
+    return error;
+}
+
+inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
+                                             std::error_code& error) noexcept {
+    if (size == 0) {
+        error = std::make_error_code(std::errc::invalid_argument);
+        return 0;
+    }
+    error.clear();
+    socket_address address;
+    detail::source_note from_where;
+    if (to != endpoint{}) address = detail::to_socket_address(to, error);
+    if (!error) from_where.choose(to.local_address(), error);
+    if (error || bytes.empty()) return 0;
+    const std::size_t count = bytes.size() / size + (bytes.size() % size != 0);
+    const auto from = [&](std::size_t first, std::size_t segments) {
+        const auto rest = std::span<const std::byte>{bytes}.subspan(first * size);
+        return const_buffer{segments > rest.size() / size ? rest : rest.first(segments * size)};
+    };
+    const time_point until = end_of_call();
+    std::size_t sent = 0;
+    // A merged piece must itself be no longer than a datagram.
+    const std::size_t together = std::min(max_at_once, max_datagram_v4 / size);
+    while (together > 1 && sent + 1 < count && kernel_can_segment()) {
+        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+            error = std::make_error_code(std::errc::timed_out);
+            return sent;
+        }
+        error = send_merged(from(sent, together), size, address, from_where, until);
+        // The kernel refuses a segment longer than the MTU, and a device or a socket without checksums (EINVAL,
+        // EMSGSIZE, EIO). The batch below then succeeds or reports the real error.
+        constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
+        if (error && std::find(refusals.begin(), refusals.end(), error.value()) != refusals.end()) break;
+        if (error) return sent;
+        sent += std::min(together, count - sent);
+    }
+    error.clear();
+    if (sent == count) return sent;
+    const std::size_t first = sent;
+    return first + send_many(
+                       count - first,
+                       [&](std::size_t number, socket_address& name, detail::source_note& source, std::error_code&) {
+                           name = address;
+                           source = from_where;
+                           return from(first + number, 1);
+                       },
+                       until, error);
+}
+inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to) {
+    std::error_code error;
+    const std::size_t sent = send_segments(bytes, size, to, error);
+    if (!error) return;
+    std::error_code unknown;
+    const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
+    detail::throw_error(error, "send_segments (", std::to_string(sent), " datagrams sent) to ", where.to_string(),
+                        detail::from_local(to),
+                        detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
+}
+
+// ---- receiving
+
+inline udp_socket::received udp_socket::receive(mutable_buffer buffer, datagram_details* details, int flags,
+                                                std::error_code& error) noexcept {
+    if (receive_offload_) {
+        error = std::make_error_code(std::errc::operation_not_supported);
+        return {};
+    }
+    const socket::received got =
+        details ? socket::recv_from(buffer, *details, error, flags) : socket::recv_from(buffer, error, flags);
+    if (error || !got.sender.is_ip()) return {};
+    return {got.bytes, datagram_peer{got.sender.ip(), got.local}, got.truncated};
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
+    return receive(buffer, nullptr, flags, error);
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, datagram_details& details,
+                                                  std::error_code& error, int flags) noexcept {
+    return receive(buffer, &details, flags, error);
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, int flags) {
+    std::error_code error;
+    const received result = receive(buffer, nullptr, flags, error);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+inline udp_socket::received udp_socket::recv_from(mutable_buffer buffer, datagram_details& details, int flags) {
+    std::error_code error;
+    const received result = receive(buffer, &details, flags, error);
+    if (error) fail(error, "recv_from");
+    return result;
+}
+
+inline bool udp_socket::enable_receive_offload(std::error_code& error) noexcept {
+    error.clear();
+    const int on = 1;
+    std::error_code refused = std::make_error_code(std::errc::no_protocol_option);
+    if (offload_allowed_) set_option(IPPROTO_UDP, UDP_GRO, std::as_bytes(std::span{&on, 1}), refused);
+    if (refused && refused != std::errc::no_protocol_option) {
+        error = refused;
+        return false;
+    }
+    receive_offload_ = true;
+    return !refused;
+}
+inline bool udp_socket::enable_receive_offload() {
+    std::error_code error;
+    const bool merges = enable_receive_offload(error);
+    if (error) fail(error, "enable_receive_offload");
+    return merges;
+}
+
+inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch,
+                                                                    std::error_code& error) noexcept {
+    if (receive_offload_ && batch.size() < datagram_batch::any_size) {
+        error = std::make_error_code(std::errc::invalid_argument);
+        return {};
+    }
+    batch.prepare();
+    const int filled = attempt(
+        [&] {
+            return ::recvmmsg(native_handle(), batch.messages_.data(), static_cast<unsigned>(batch.count()),
+                              MSG_WAITFORONE, nullptr);
+        },
+        POLLIN, 0, end_of_call(), error);
+    if (filled < 0) return {};
+    try {
+        batch.take_apart(static_cast<std::size_t>(filled));
+    } catch (const std::bad_alloc&) {  // a kernel that merges more than any kernel has so far
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return batch.received_;
+}
+inline std::span<const udp_socket::received> udp_socket::recv_batch(datagram_batch& batch) {
+    std::error_code error;
+    const auto result = recv_batch(batch, error);
+    if (error) fail(error, "recv_batch");
+    return result;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_SOCKET_HPP
+
+
+namespace netnotes {
+
+/// Looks up the host and returns a socket that is connected to the first of its addresses that this host can reach. It
+/// receives from this peer only, and send() sends to it: see udp_socket::connect().
+///
+/// Sends nothing. Blocks while the name is looked up, at most for `timeout` (errc::timed_out); with an address it does
+/// not block. Throws the errors of resolve(). Throws the error of the first address if this host can reach none, for
+/// example errc::network_unreachable; what() names the host.
+[[nodiscard]] udp_socket udp_connect(const std::string& host, std::uint16_t port, wait_time timeout = never,
+                                     udp_options options = {});
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns a socket that is connected to the first endpoint to which that is possible.
+inline udp_socket connect_to_first_route(std::span<const endpoint> found, const std::string& host, std::uint16_t port,
+                                         udp_options options) {
+    std::error_code first;
+    for (const endpoint& each : found) {
+        std::error_code error;
+        udp_socket made{each.address().is_v4() ? address_family::inet : address_family::inet6, options, error};
+        if (!error) made.connect(each, error);
+        if (!error) return made;
+        if (!first) first = error;
+    }
+    throw_error(first, "connect a UDP socket to ", host, " port ", std::to_string(port));
+}
+
+}  // namespace detail
+
+inline udp_socket udp_connect(const std::string& host, std::uint16_t port, wait_time timeout, udp_options options) {
+    const auto found = resolve(host, std::to_string(port), {.type = socket_type::datagram}, timeout);
+    return detail::connect_to_first_route(found, host, port, options);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_CONNECT_HPP
+
+// netnotes/coro/group.hpp: tasks beside one another
+// SPDX-License-Identifier: MIT
+//
+// A task from spawn() may outlive the function that began it. Most functions need the opposite. Several tasks run at
+// the same time *inside* the function, and all of them have ended when it returns or throws. Then the text of the
+// function shows when each task runs, and the tasks can use the function's variables. This is called structured
+// concurrency. It improves on spawn() as `while` improved on goto.
+//
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));      two tasks, or a vector: coro/when.hpp
+//     auto answer = co_await with_timeout(2s, ask(server));                   one task: coro/timeout.hpp
+//     co_await with_group(clients);                                           tasks that begin one by one:
+//
+//         task<> clients(task_group& group) {
+//             for (const std::string& name : names) group.spawn(ask_and_tell(name));
+//             co_return;
+//         }
+//
+//        with_group ──┬── the body ──────────X fails               the first failure cancels all the others;
+//                     ├── a task ────────────────x cancelled       when the last of them has ended, with_group()
+//                     └── a task ───────────────────x cancelled    throws the failure, and no task runs on
+//
+// If the awaiting task is cancelled, all these tasks are cancelled too, and it is resumed when the last has ended.
+//
+// On this page:  with_group, task_group
+// Below it:      coro/when.hpp (when_all, when_any), coro/timeout.hpp (with_timeout, shield), coro/parts.hpp
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_GROUP_HPP
+#define NETNOTES_CORO_GROUP_HPP
+
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
+#include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 // netnotes/coro/function.hpp: functions that return tasks
 // SPDX-License-Identifier: MIT
@@ -10037,6 +10701,58 @@ task<task_result<Function>> call_in_frame(Function what) {
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_FUNCTION_HPP
+
+// netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
+// SPDX-License-Identifier: MIT
+//
+// A task that waits is only a frame on the heap. The event loop notices when its event has happened, and resumes the
+// task. It is the scheduler of the notes' "1:N model": one thread runs N coroutines. The loop is cooperative: it runs
+// while the tasks wait, and never interrupts a task that computes.
+//
+//     task<> tell(std::string name) {
+//         for (int i = 0; i < 3; ++i) { say(name, i); co_await sleep_for(300ms); }
+//     }
+//     task<> both() {
+//         auto a = spawn(tell("a "));                       begins when both() waits
+//         auto b = spawn(tell("b "));
+//         co_await a.join();
+//         co_await b.join();                                0.3 s for each round, not 0.6
+//     }
+//     int main() { event_loop loop; loop.run(both()); }
+//
+//            ┌───────────────────────────────── a turn ───────────────────────────────────┐
+//            │ resume each ready task until it waits  ──> wait for descriptors or posted  │
+//            │ (spawned, yielded, woken)                  calls, until the next timer     │
+//            └── ready again: tasks whose timer has expired or whose descriptor is ready <┘
+//
+// run() ends with its task. If spawned tasks are still running then, run() cancels them and waits until they have
+// ended. If a task whose handle was dropped throws an exception, no task can catch it. Then the run ends, and run()
+// throws it.
+//
+// On this page:  loop_options · event_loop · spawn
+// Under it:      coro/scheduler.hpp (turns and timers), coro/join.hpp, coro/sleep.hpp,
+//                coro/io/operation.hpp (operations on descriptors), coro/io/back_end.hpp (how the loop waits for them)
+// The notes:     协程问题, 例子 (which function switches; 1:N), gevent (spawn, join, sleep); example 24
+
+#ifndef NETNOTES_CORO_LOOP_HPP
+#define NETNOTES_CORO_LOOP_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
 
 // netnotes/coro/io/epoll.hpp: the back end that waits with epoll
 // SPDX-License-Identifier: MIT
@@ -12484,6 +13200,1414 @@ auto spawn(Function what, const char* name) {
 
 #endif  // NETNOTES_CORO_LOOP_HPP
 
+// netnotes/coro/parts.hpp: one task that waits for several
+// SPDX-License-Identifier: MIT
+//
+// when_all(), when_any(), with_timeout(), shield(), with_group() and serve() do the same: they run tasks beside one
+// another and wait until all have ended. They differ only in what they do when a part ends or the waiting task is
+// cancelled:
+//
+//        joint_wait ──┬── part: task a ───────── ends ──> part_ended(a)
+//                     ├── part: task b ─────────────────────── ends ──> part_ended(b)
+//                     └── part: task c ──── ends ──> part_ended(c)          └── the last one: resume the waiting task
+//
+//        the waiting task is cancelled ──> cancel_parts(), and it still waits until all parts have ended
+//
+// On this page:  for authors of awaitables: joint_wait · part_base, part
+// Above it:      coro/when.hpp, coro/timeout.hpp, coro/group.hpp, coro/serve.hpp
+
+#ifndef NETNOTES_CORO_PARTS_HPP
+#define NETNOTES_CORO_PARTS_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+
+
+
+
+namespace netnotes::detail {
+
+/// What a compiler shows if a task with a name is passed where the task has to be moved.
+template <class... Ts>
+auto advise_to_move() {  // auto: the compiler then reports it before anything else
+    static_assert(sizeof...(Ts) == 0, "a task runs once: write std::move(it) for a task, or a vector of tasks, with a name");
+}
+
+template <class T>
+using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+class part_base;
+
+/// Waits until several chains, its parts, have ended.
+class joint_wait : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+
+  protected:
+    friend class part_base;
+    /// `has_result`: see part_base::end().
+    explicit joint_wait(bool has_result) noexcept : has_result_{has_result} {}
+    ~joint_wait() = default;
+
+    /// Tells the derived class that a part has ended. The last part resumes the waiting task after this call.
+    virtual void part_ended(part_base& which) noexcept = 0;
+
+    /// Calls `begin(later)`, which begins the parts: in place if `later` is false, otherwise at the next turn. `later`
+    /// is true if this chain has kept other tasks waiting for many steps.
+    template <class Begin>
+    bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
+        waits(waiter, whose);
+        running_ = 1;  // counts this call, so that a part that ends at once does not resume the waiting task here
+        const bool later = !whose.loop().take_step();
+        begin(later);
+        if (--running_ > 0) return true;
+        decided();
+        return later && leave_turn(waiter, whose);  // there was no part to run, or the parts failed at once
+    }
+
+    /// Cancels all parts.
+    virtual void cancel_parts() noexcept = 0;
+    /// Cancels all parts. Nested waits are put in a list and cancelled one after another, so that the stack does not
+    /// grow.
+    void cancelled() noexcept final {
+        static constinit thread_local joint_wait* to_be_cancelled = nullptr;
+        static constinit thread_local bool is_at_it = false;
+        if (std::exchange(is_listed_, true)) return;
+        next_ = std::exchange(to_be_cancelled, this);
+        if (std::exchange(is_at_it, true)) return;
+        while (to_be_cancelled) {
+            joint_wait& first = *std::exchange(to_be_cancelled, to_be_cancelled->next_);
+            first.is_listed_ = false;
+            first.cancel_parts();
+        }
+        is_at_it = false;
+    }
+
+  public:
+    [[nodiscard]] std::size_t running() const noexcept { return running_; }
+
+  private:
+    std::size_t running_ = 0;
+    joint_wait* next_ = nullptr;
+    bool has_result_;
+    bool is_listed_ = false;
+};
+
+/// One of the chains that a joint_wait waits for.
+class part_base : public fiber {
+  public:
+    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
+    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
+    /// Withdraws this part if `whole`, the waiting chain, was withdrawn; cancels it otherwise.
+    void cancel_with(const fiber& whole) noexcept {
+        if (whole.is_withdrawn())
+            withdraw();
+        else
+            cancel();
+    }
+
+  protected:
+    part_base() noexcept = default;
+    virtual ~part_base() = default;
+    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later, bool is_shielded) {
+        whole_ = &whole;
+        belongs_to(whole.chain());
+        if (whole.chain().is_cancelled() && !is_shielded) cancel_with(whole.chain());
+        ++whole.running_;
+        if (!later && !between.is_deep()) return self.resume();
+        goes_on_at(self);
+        postpone();
+    }
+    /// Ends a part that has no task to run.
+    void fail_at_once(joint_wait& whole) noexcept {
+        whole_ = &whole;
+        belongs_to(whole.chain());
+        ++whole.running_;
+        end();
+    }
+    /// Ends this part. The last part to end resumes the waiting task. If there is a result, the waiting task is resumed
+    /// before any other chain. The result may have been taken from a socket or a channel, and must reach the waiting
+    /// task before another task can cancel it.
+    void end() noexcept {
+        has_ended_ = true;
+        joint_wait& whole = *whole_;
+        whole.part_ended(*this);  // this call may destroy the part
+        if (--whole.running_ > 0) return;
+        if (whole.has_result_)
+            whole.go_on_next();
+        else
+            whole.go_on();
+    }
+
+  private:
+    bool postpone() noexcept final {
+        loop().make_ready(*this);
+        return true;
+    }
+    joint_wait* whole_ = nullptr;
+    bool has_ended_ = false;
+};
+
+template <class T>
+class part : public part_base {
+  public:
+    /// Takes a task. An empty task fails when it begins, so that its error comes from the wait.
+    explicit part(task<T>&& what) noexcept : task_{task_access::release(what)} {}
+    ~part() override {
+        if (!task_) return;
+        task_.destroy();
+        leave_awaiter();
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
+    T take() { return outcome_.take(); }
+    value_or_monostate<T> take_value() {
+        if constexpr (std::is_void_v<T>) {
+            outcome_.take();
+            return {};
+        } else {
+            return outcome_.take();
+        }
+    }
+    /// Begins the task: inside this call, or at the next turn if `later`. It begins as cancelled if the waiting chain
+    /// is cancelled, unless `is_shielded`.
+    void begin(joint_wait& whole, bool later = false, bool is_shielded = false) {
+        if (!task_) return fail(whole);
+        task_.promise().belongs_to(*this);
+        part_base::begin(whole, task_, later, is_shielded);
+    }
+    [[nodiscard]] bool is_empty() const noexcept { return !task_; }
+
+  private:
+    [[gnu::noinline]] void fail(joint_wait& whole) {
+        outcome_.set_exception(std::make_exception_ptr(
+            std::logic_error{"empty task: default-constructed, moved from, or already awaited"}));
+        fail_at_once(whole);
+    }
+    void ended() noexcept override {
+        try {
+            outcome_.take_over(task_.promise().outcome);
+        } catch (...) {
+            outcome_.set_exception(std::current_exception());
+        }
+        std::exchange(task_, nullptr).destroy();
+        end();
+    }
+
+    std::coroutine_handle<task_promise<T>> task_;
+    result<T> outcome_;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_PARTS_HPP
+
+// netnotes/coro/timeout.hpp: an end for each wait, and a cleanup that may wait
+// SPDX-License-Identifier: MIT
+//
+// A peer may never answer. So each wait for it needs a limit, and the limit should hold for the whole conversation:
+//
+//     auto answer = co_await with_timeout(2s, ask(server));             // the result, or errc::timed_out
+//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  // one operation, without a task around it
+//
+//        with_timeout(2s, ask) ── ask() ─────────── answer ──> the result
+//                              └─ 2 s ──> cancel ask(), wait until it has ended, throw errc::timed_out
+//
+// A timeout cancels the task, and each later wait of a cancelled task throws. That is wrong for a cleanup that has to
+// wait, such as a last message to the peer. shield() runs such a cleanup to its end, but not longer than its bound:
+//
+//     std::exception_ptr failure;
+//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     // no co_await inside catch
+//     co_await shield(2s, say_goodbye(stream));
+//     if (failure) std::rethrow_exception(failure);
+//
+//        talk() ── cancelled ──> shield(2s, say_goodbye) ──> its end, or its cancellation after 2 s ──> cancelled
+//
+// On this page:  with_timeout · shield
+// Below it:      coro/parts.hpp
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_TIMEOUT_HPP
+#define NETNOTES_CORO_TIMEOUT_HPP
+
+#include <chrono>
+#include <coroutine>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class T>
+class waiting_with_timeout;
+template <class T>
+class waiting_in_shield;
+
+/// Says which wait has timed out: its name, and the function that waits.
+struct wait_name {
+    const char* name;
+    const char* caller;
+};
+
+template <class Awaitable>
+concept has_awaiter = requires(Awaitable&& what) { static_cast<Awaitable&&>(what).operator co_await(); };
+template <class Awaitable>
+concept is_awaiter = requires(Awaitable&& what) {
+    what.await_ready();
+    what.await_resume();
+};
+template <class Awaitable>
+decltype(auto) awaiter_of(Awaitable&& what) {
+    if constexpr (has_awaiter<Awaitable>)
+        return static_cast<Awaitable&&>(what).operator co_await();
+    else
+        return static_cast<Awaitable&&>(what);
+}
+/// What `co_await what` returns.
+template <class Awaitable>
+using await_result = decltype(awaiter_of(std::declval<Awaitable>()).await_resume());
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+}  // namespace detail
+
+/// An operation of this library that can be awaited, such as stream.recv(buffer) or handle.join(). Not a task.
+template <class Operation>
+concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awaiter<Operation>)&&
+    !detail::is_task<std::remove_cvref_t<Operation>>;
+
+/// `co_await with_timeout(2s, a())` runs the task, and cancels it when `time` has passed. Returns the task's result or
+/// throws its exception. If the timeout has ended the task, it throws std::system_error with errc::timed_out. what()
+/// then names the wait and the time: `with_timeout in fetch: not done after 2 s`. With a name, it is `ask the server:
+/// not done after 2 s`. The name is not copied.
+///
+/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
+template <class T>
+[[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION()) {
+    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
+        time, std::move(what), detail::wait_name{name, caller}};
+}
+/// Runs the task that `what()` returns. The function lives as long as its task.
+template <task_function Function>
+[[nodiscard]] auto with_timeout(wait_time time, Function what, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION()) {
+    return with_timeout(time, detail::call_in_frame(std::move(what)), name, caller);
+}
+/// Awaits one operation: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same expression, because the
+/// operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as without a timeout.
+template <awaitable_operation Operation>
+[[nodiscard]] auto with_timeout(wait_time time, Operation&& operation, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION());
+
+/// A mistake: the message says what to write.
+template <class What, class Rep, class Period>
+auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
+    static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
+}
+template <class T, class... Name>
+auto with_timeout(wait_time, const task<T>&, Name...) {
+    detail::advise_to_move<T>();
+}
+
+/// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
+/// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no
+/// limit. Returns the task's result or throws its exception. The next wait of a cancelled caller throws
+/// netnotes::cancelled, as always.
+///
+/// If the main task of event_loop::run() awaits the rest of its work in shield(), a stop lets that work finish. Tasks
+/// that do not run inside shield() are cancelled at once.
+template <class T>
+[[nodiscard]] auto shield(wait_time at_most, task<T>&& what) {
+    return detail::awaited_once<detail::waiting_in_shield<T>, duration, task<T>>{at_most, std::move(what)};
+}
+/// Runs the task that `what()` returns. The function lives as long as its task.
+template <task_function Function>
+[[nodiscard]] auto shield(wait_time at_most, Function what) {
+    return shield(at_most, detail::call_in_frame(std::move(what)));
+}
+/// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
+template <awaitable_operation Operation>
+[[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
+/// A mistake: the message says what to write.
+template <class T>
+auto shield(wait_time, const task<T>&) {
+    detail::advise_to_move<T>();
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns "2 s", "250 ms", "1500 us" or "7 ns": the largest unit that needs no fraction.
+inline std::string to_text(duration time) {
+    const auto count = std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+    if (count % 1'000'000'000 == 0) return std::to_string(count / 1'000'000'000) + " s";
+    if (count % 1'000'000 == 0) return std::to_string(count / 1'000'000) + " ms";
+    if (count % 1'000 == 0) return std::to_string(count / 1'000) + " us";
+    return std::to_string(count) + " ns";
+}
+
+[[noreturn, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
+    const std::string where =
+        what.name ? std::string{what.name} : std::string{"with_timeout in "}.append(what.caller);
+    throw std::system_error{std::make_error_code(std::errc::timed_out), where + ": not done after " + to_text(after)};
+}
+
+/// Awaits an operation that lies in the frame of the caller.
+template <class Operation>
+task<await_result<Operation>> await_there(Operation&& operation) {
+    co_return co_await static_cast<Operation&&>(operation);
+}
+
+template <class T>
+class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer {
+  public:
+    waiting_with_timeout(duration time, task<T>&& what, const wait_name& name)
+        : joint_wait{true}, part_{std::move(what)}, time_{time}, name_{name} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        return begin_all(waiter, whose, [&](bool aside) {
+            if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
+            part_.begin(*this, aside);
+        });
+    }
+    T await_resume() {
+        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
+            throw_timed_out(name_, time_);
+        return part_.take();
+    }
+
+  private:
+    void part_ended(part_base&) noexcept override { cancel(); }
+    void cancel_parts() noexcept override { part_.cancel_with(chain()); }
+    void expired() noexcept override {
+        has_expired_ = true;
+        part_.cancel();
+    }
+
+    part<T> part_;
+    duration time_;
+    wait_name name_;
+    bool has_expired_ = false;
+};
+
+template <class T>
+class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
+  public:
+    waiting_in_shield(duration at_most, task<T>&& what)
+        : joint_wait{true}, part_{std::move(what)}, at_most_{at_most} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        return begin_all(waiter, whose, [&](bool aside) {
+            if (whose.is_cancelled()) cancel_parts();
+            part_.begin(*this, aside, true);
+        });
+    }
+    T await_resume() { return part_.take(); }
+
+  private:
+    void part_ended(part_base&) noexcept override { cancel(); }
+    /// The waiting chain was cancelled: now the time runs. It may be called twice, by cancel() and by withdraw().
+    void cancel_parts() noexcept override {
+        scheduler& loop = chain().loop();
+        if (!std::exchange(is_limited_, true)) loop.arm(*this, later(loop.now(), at_most_));
+    }
+    void expired() noexcept override { part_.cancel(); }
+
+    part<T> part_;
+    duration at_most_;
+    bool is_limited_ = false;
+};
+
+}  // namespace detail
+
+template <awaitable_operation Operation>
+auto with_timeout(wait_time time, Operation&& operation, const char* name, const char* caller) {
+    return with_timeout(time, detail::await_there<Operation>(static_cast<Operation&&>(operation)), name, caller);
+}
+template <awaitable_operation Operation>
+auto shield(wait_time at_most, Operation&& operation) {
+    return shield(at_most, detail::await_there<Operation>(static_cast<Operation&&>(operation)));
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TIMEOUT_HPP
+
+// netnotes/coro/when.hpp: all results, the first, or the first that succeeds
+// SPDX-License-Identifier: MIT
+//
+// Often a task needs the results of several others, and the others can run at the same time. Then it takes as long as
+// the slowest of them, and not as long as all together:
+//
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));    both results, or the first exception
+//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));         the first that ends; the other is cancelled
+//     auto answer = co_await first_success(ask(mirror_1), ask(mirror_2));   the first that does not fail
+//
+//     std::vector<task<std::string>> tasks;                                 or any number of them, of one kind:
+//     for (const std::string& name : names) tasks.push_back(fetch(name));
+//     std::vector<std::string> pages = co_await when_all(std::move(tasks));
+//
+//        when_all       ── a ────────> result         when_any  ── a ─────────> cancelled
+//                       ── b ──> result  (waits)                ── b ──> result          first_success goes on if
+//                                                                                        b throws, and waits for a
+//
+// No task outlives the wait: the losers are cancelled, and the wait lasts until they have ended, too. If the awaiting
+// task is cancelled, all these tasks are cancelled.
+//
+// On this page:  when_all · when_any · first_success, first_result
+// Below it:      coro/parts.hpp
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_WHEN_HPP
+#define NETNOTES_CORO_WHEN_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// The first result of several tasks: `auto [index, value] = co_await when_any(std::move(tasks))`.
+template <class T>
+struct first_result {
+    first_result(std::size_t which, detail::value_or_monostate<T>&& result)
+        : index{which}, value{std::forward<detail::value_or_monostate<T>>(result)} {}
+    std::size_t index;                    ///< the position of its task
+    detail::value_or_monostate<T> value;  ///< std::monostate for a task<void>
+};
+
+namespace detail {
+template <class... Ts>
+class waiting_for_all;
+template <class... Ts>
+class waiting_for_any;
+template <class T>
+class waiting_for_all_of;
+template <class T>
+class waiting_for_any_of;
+/// Says which part ends the wait: the first that ends, or the first that succeeds.
+enum class winner_is : bool { first, first_success };
+template <class T>
+using all_results = std::conditional_t<std::is_void_v<T>, void, std::vector<value_or_monostate<T>>>;
+inline void refuse_empty(bool is_empty, const char* why);
+}  // namespace detail
+
+/// `co_await when_all(a(), b())` runs all tasks at the same time and waits until all have ended. It begins them in this
+/// order, each up to its first wait. Returns a std::tuple of the results, with std::monostate for a task<void>.
+///
+/// If a task throws, the others are cancelled. When all have ended, the first exception is thrown and the other results
+/// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
+/// outside.
+template <class... Ts>
+[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>&&... tasks) {
+    return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
+}
+
+/// `co_await when_any(a(), b())` runs all tasks at the same time until the first ends. Then it cancels the others, and
+/// waits until they have ended. Returns the result of the first task as a std::variant, whose index() is the position
+/// of that task; or throws its exception. The results and exceptions of the others are dropped.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+    [[nodiscard]] auto when_any(task<Ts>&&... tasks) {
+    return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
+        detail::winner_is::first, std::move(tasks)...};
+}
+
+/// `co_await first_success(a(), b())` runs all tasks at the same time until the first returns a result. Then it cancels
+/// the others, and waits until they have ended. Returns a std::variant as when_any() does. If every task throws, it
+/// throws what the first of them to end has thrown.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+    [[nodiscard]] auto first_success(task<Ts>&&... tasks) {
+    return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
+        detail::winner_is::first_success, std::move(tasks)...};
+}
+
+/// Does the same as when_all(a(), b()), for any number of tasks of one kind. Returns a std::vector of the results in
+/// the order of the tasks, or nothing for tasks of void. For an empty vector it does not wait.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto when_all(std::vector<task<T>>&& tasks) {
+    return detail::awaited_once<detail::waiting_for_all_of<T>, std::vector<task<T>>>{std::move(tasks)};
+}
+/// Does the same as when_any(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
+/// std::invalid_argument if the vector is empty.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto when_any(std::vector<task<T>>&& tasks) {
+    detail::refuse_empty(tasks.empty(), "when_any: no tasks");
+    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
+                                std::vector<task<T>>>{detail::winner_is::first, nullptr, std::move(tasks)};
+}
+/// Does the same as first_success(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
+/// std::invalid_argument if the vector is empty.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks) {
+    detail::refuse_empty(tasks.empty(), "first_success: no tasks");
+    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
+                                std::vector<task<T>>>{detail::winner_is::first_success, nullptr, std::move(tasks)};
+}
+/// Does the same, and adds the exception of each task that fails before a success to `failures`, in the order of their
+/// ends. `failures` must stay valid until the call returns.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks, std::vector<std::exception_ptr>& failures) {
+    detail::refuse_empty(tasks.empty(), "first_success: no tasks");
+    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
+                                std::vector<task<T>>>{detail::winner_is::first_success, &failures, std::move(tasks)};
+}
+
+// Mistakes: the message says what to write.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto when_all(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto when_any(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto first_success(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class T>
+auto when_all(const std::vector<task<T>>&) {
+    detail::advise_to_move<T>();
+}
+template <class T>
+auto when_any(const std::vector<task<T>>&) {
+    detail::advise_to_move<T>();
+}
+template <class T, class... Failures>
+auto first_success(const std::vector<task<T>>&, Failures&...) {
+    detail::advise_to_move<T>();
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Adds an exception to the list. Without memory for it, the exception is dropped.
+inline void keep_failure(std::vector<std::exception_ptr>& failures, const std::exception_ptr& thrown) noexcept {
+    try {
+        failures.push_back(thrown);
+    } catch (const std::bad_alloc&) {
+    }
+}
+
+template <class... Ts>
+class [[nodiscard]] waiting_for_all : public joint_wait {
+  public:
+    explicit waiting_for_all(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(),
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
+    }
+    std::tuple<value_or_monostate<Ts>...> await_resume() {
+        if (failure_) std::rethrow_exception(failure_);
+        return std::apply([](auto&... parts) { return std::tuple<value_or_monostate<Ts>...>{parts.take_value()...}; },
+                          parts_);
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept override {
+        if (failure_ || !(failure_ = which.exception())) return;
+        cancelled();
+    }
+    void cancel_parts() noexcept override {
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
+    }
+
+    std::tuple<part<Ts>...> parts_;
+    std::exception_ptr failure_;
+};
+
+/// The contest of when_any() and first_success(): remembers the winner, or the failures if every part fails.
+class contest : public joint_wait {
+  protected:
+    contest(winner_is what, std::vector<std::exception_ptr>* failures) noexcept
+        : joint_wait{true}, needs_success_{what == winner_is::first_success}, failures_{failures} {}
+    ~contest() = default;
+    /// Returns the winner. If there is no winner, throws the first failure, or netnotes::cancelled.
+    const part_base& winner() const {
+        if (!first_ && chain().is_cancelled()) throw_cancelled();
+        if (!first_) std::rethrow_exception(failure_);
+        return *first_;
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept final {
+        if (first_) return;
+        const std::exception_ptr thrown = needs_success_ ? which.exception() : nullptr;
+        if (!thrown) {
+            first_ = &which;
+            return cancelled();
+        }
+        if (!failure_) failure_ = thrown;
+        if (failures_) keep_failure(*failures_, thrown);
+    }
+
+    bool needs_success_;
+    const part_base* first_ = nullptr;
+    std::exception_ptr failure_;
+    std::vector<std::exception_ptr>* failures_;
+};
+
+template <class... Ts>
+class [[nodiscard]] waiting_for_any : public contest {
+  public:
+    explicit waiting_for_any(winner_is what, task<Ts>&&... tasks) : contest{what, nullptr}, parts_{std::move(tasks)...} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(),
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
+    }
+    std::variant<value_or_monostate<Ts>...> await_resume() { return result_of<0>(winner()); }
+
+  private:
+    using outcome = std::variant<value_or_monostate<Ts>...>;
+    template <std::size_t I>
+    outcome result_of(const part_base& first) {
+        auto& candidate = std::get<I>(parts_);
+        if (&candidate == &first) return outcome{std::in_place_index<I>, candidate.take_value()};
+        if constexpr (I + 1 < sizeof...(Ts))
+            return result_of<I + 1>(first);
+        else
+            std::terminate();  // cannot happen: the winner is one of the parts
+    }
+    void cancel_parts() noexcept override {
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
+    }
+
+    std::tuple<part<Ts>...> parts_;
+};
+
+/// The parts of a range. They stay in place, because a part cannot be moved.
+template <class T>
+class part_list {
+  public:
+    explicit part_list(std::vector<task<T>>&& tasks)
+        : first_{std::allocator<part<T>>{}.allocate(tasks.size())}, size_{tasks.size()} {
+        for (std::size_t i = 0; i < size_; ++i) new (first_ + i) part<T>{std::move(tasks[i])};
+    }
+    part_list(const part_list&) = delete;
+    part_list& operator=(const part_list&) = delete;
+    ~part_list() {
+        for (part<T>& each : *this) each.~part();
+        std::allocator<part<T>>{}.deallocate(first_, size_);
+    }
+    [[nodiscard]] part<T>* begin() const noexcept { return first_; }
+    [[nodiscard]] part<T>* end() const noexcept { return first_ + size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    void withdraw() const noexcept {
+        for (part<T>& each : *this) each.withdraw();
+    }
+
+  private:
+    part<T>* first_;
+    std::size_t size_;
+};
+
+template <class T>
+class [[nodiscard]] waiting_for_all_of : public joint_wait {
+  public:
+    explicit waiting_for_all_of(std::vector<task<T>>&& tasks) : joint_wait{true}, parts_{std::move(tasks)} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) {
+            for (part<T>& each : parts_) each.begin(*this, later);
+        });
+    }
+    all_results<T> await_resume() {
+        if (failure_) std::rethrow_exception(failure_);
+        if constexpr (!std::is_void_v<T>) {
+            std::vector<T> results;
+            results.reserve(parts_.size());
+            for (part<T>& each : parts_) results.push_back(each.take());
+            return results;
+        }
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept override {
+        if (failure_ || !(failure_ = which.exception())) return;
+        cancelled();
+    }
+    void cancel_parts() noexcept override { parts_.withdraw(); }  // their results are not used
+
+    part_list<T> parts_;
+    std::exception_ptr failure_;
+};
+
+template <class T>
+class [[nodiscard]] waiting_for_any_of : public contest {
+  public:
+    waiting_for_any_of(winner_is what, std::vector<std::exception_ptr>* failures, std::vector<task<T>>&& tasks)
+        : contest{what, failures}, parts_{std::move(tasks)} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) {
+            for (part<T>& each : parts_) each.begin(*this, later);
+        });
+    }
+    first_result<T> await_resume() {
+        const part_base& first = winner();
+        part<T>* at = parts_.begin();
+        while (at != &first) ++at;
+        return {static_cast<std::size_t>(at - parts_.begin()), at->take_value()};
+    }
+
+  private:
+    void cancel_parts() noexcept override { parts_.withdraw(); }  // their results are not used
+    part_list<T> parts_;
+};
+
+inline void refuse_empty(bool is_empty, const char* why) {
+    if (is_empty) throw std::invalid_argument{why};
+}
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_WHEN_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Body, class T>
+class waiting_for_group;
+}  // namespace detail
+
+/// The tasks that belong to one with_group(). Use it only in the loop's thread, and only while that with_group() runs.
+class task_group {
+  public:
+    task_group(const task_group&) = delete;
+    task_group& operator=(const task_group&) = delete;
+
+    /// Begins a task of this group: runs it up to its first wait, inside this call. If the task throws, all other tasks
+    /// of the group are cancelled. After cancel() the task begins as cancelled. Does not suspend. Throws
+    /// std::logic_error if `what` is empty, if the body has not begun, or if all tasks of the group have ended.
+    void spawn(task<>&& what);
+    /// Begins a task that returns a value, which is dropped.
+    template <class T>
+    void spawn(task<T>&& what) {
+        spawn(drop_result(std::move(what)));
+    }
+    /// A mistake: the message says what to write.
+    template <class T>
+    void spawn(const task<T>&) {
+        detail::advise_to_move<T>();
+    }
+    /// Begins the task that `what()` returns. The function lives as long as its task.
+    template <task_function Function>
+    void spawn(Function what) {
+        spawn(detail::call_in_frame(std::move(what)));
+    }
+    /// Cancels all tasks of the group, with the body, and every task that is spawned later. A spawned task that ends by
+    /// this cancellation is not a failure. If the body ends by it, with_group() throws std::system_error with
+    /// errc::operation_canceled. Does not suspend.
+    void cancel() noexcept;
+    /// Returns the number of spawned tasks that have not ended. The body does not count.
+    [[nodiscard]] std::size_t size() const noexcept;
+
+  private:
+    template <class Body, class T>
+    friend class detail::waiting_for_group;
+    class state;
+    explicit task_group(state& shared) noexcept : state_{shared} {}
+    template <class T>
+    static task<> drop_result(task<T> what) {
+        co_await std::move(what);
+    }
+    state& state_;
+};
+
+/// `co_await with_group(body)` calls `body(task_group&)`, which returns a task. It runs that task and all tasks that
+/// are spawned in the group, and waits until the last has ended. Returns the body's result, or throws the first
+/// exception of all these tasks. The body may end before the other tasks, so variables that they share must be outside
+/// of the body.
+template <task_function<task_group&> Body>
+[[nodiscard]] auto with_group(Body body);
+/// Does the same, and tells all failures: it adds each exception to `failures`, in the order in which the tasks end,
+/// the first one too. A task that ends by its cancellation is not a failure. `failures` must stay valid until the call
+/// returns or throws.
+///
+///     std::vector<std::exception_ptr> failures;
+///     try { co_await with_group(body, failures); } catch (const std::exception&) {}        then look at `failures`
+template <task_function<task_group&> Body>
+[[nodiscard]] auto with_group(Body body, std::vector<std::exception_ptr>& failures);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+// ---- the group
+
+class task_group::state {
+  public:
+    template <class Body, class T>
+    friend class detail::waiting_for_group;
+    friend task_group;
+    class member;
+
+  private:
+    explicit state(std::vector<std::exception_ptr>* failures) noexcept : failures_{failures} {}
+    void take_failure(const detail::part_base& from) noexcept;
+    void cancel() noexcept;
+
+    detail::joint_wait* whole_ = nullptr;
+    detail::part_base* body_ = nullptr;
+    member* members_ = nullptr;
+    std::size_t size_ = 0;
+    bool is_cancelled_ = false;
+    bool was_asked_ = false;     // by task_group::cancel()
+    bool has_no_body_ = false;   // the call of the body has thrown
+    std::exception_ptr failure_;
+    std::vector<std::exception_ptr>* failures_;  // all of them, if the caller wants to know
+};
+
+/// A spawned task of a group. The group deletes it when the task has ended.
+class task_group::state::member final : public detail::part<void> {
+  public:
+    static void* operator new(std::size_t size) { return detail::frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept { detail::frames.give_back(memory, size); }
+    member(state& group, task<>&& what)
+        : detail::part<void>{std::move(what)}, group_{group}, next_{group.members_}, previous_{&group.members_} {
+        if (next_) next_->previous_ = &next_;
+        group.members_ = this;
+        ++group.size_;
+    }
+    ~member() override {
+        *previous_ = next_;
+        if (next_) next_->previous_ = previous_;
+        --group_.size_;
+    }
+    [[nodiscard]] member* next() const noexcept { return next_; }
+
+  private:
+    state& group_;
+    member* next_;
+    member** previous_;
+};
+
+inline void task_group::state::cancel() noexcept {
+    is_cancelled_ = true;
+    if (!whole_) return;  // the body has not begun
+    const detail::fiber& whole = whole_->chain();
+    if (body_) body_->cancel_with(whole);
+    for (member* each = members_; each; each = each->next()) each->cancel_with(whole);
+}
+
+inline void task_group::state::take_failure(const detail::part_base& from) noexcept {
+    const std::exception_ptr thrown = from.exception();
+    if (!thrown) return;
+    const bool is_known = has_no_body_ && &from == body_;
+    if (failures_ && !is_known && !detail::is_cancellation(thrown)) detail::keep_failure(*failures_, thrown);
+    if (failure_) return;
+    const bool as_asked = was_asked_ && !whole_->chain().is_cancelled();
+    if (as_asked && &from != body_ && detail::is_cancellation(thrown)) return;
+    failure_ = thrown;
+    cancel();
+}
+
+inline void task_group::spawn(task<>&& what) {
+    if (!state_.whole_ || state_.whole_->running() == 0)
+        throw std::logic_error{"this group has not begun, or has ended"};
+    auto* const made = new state::member{state_, std::move(what)};
+    if (made->is_empty()) {
+        delete made;
+        detail::throw_empty_task();
+    }
+    if (state_.is_cancelled_) made->cancel();
+    made->begin(*state_.whole_);
+}
+inline void task_group::cancel() noexcept {
+    state_.was_asked_ = true;
+    state_.cancel();
+}
+inline std::size_t task_group::size() const noexcept { return state_.size_; }
+
+namespace detail {
+
+template <class Body, class T>
+class [[nodiscard]] waiting_for_group : public joint_wait {
+  public:
+    waiting_for_group(Body&& body, std::vector<std::exception_ptr>* failures)
+        : joint_wait{!std::is_void_v<T>}, state_{failures}, body_{std::move(body)}, part_{make()} {}
+    ~waiting_for_group() {
+        while (state_.members_) delete state_.members_;  // if the frame is destroyed during the wait
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        state_.whole_ = this;
+        state_.body_ = &part_;
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { part_.begin(*this, later); });
+    }
+    T await_resume() {
+        if (state_.failure_ && state_.was_asked_ && !this->chain().is_cancelled())
+            rethrow_outside(state_.failure_, "with_group");  // the group was cancelled, but not its caller
+        if (state_.failure_) std::rethrow_exception(state_.failure_);
+        return part_.take();
+    }
+
+  private:
+    /// Calls the body. If the body throws before it returns a task, that counts as a failure of the task.
+    task<T> make() {
+        try {
+            return body_(group_);
+        } catch (...) {
+            state_.failure_ = std::current_exception();
+            state_.has_no_body_ = true;
+            if (state_.failures_) keep_failure(*state_.failures_, state_.failure_);
+            return {};
+        }
+    }
+    void part_ended(part_base& which) noexcept override {
+        state_.take_failure(which);
+        if (&which == &part_)
+            state_.body_ = nullptr;
+        else
+            delete static_cast<task_group::state::member*>(&which);
+    }
+    void cancel_parts() noexcept override { state_.cancel(); }
+
+    task_group::state state_;
+    task_group group_{state_};
+    Body body_;
+    part<T> part_;
+};
+
+}  // namespace detail
+
+template <task_function<task_group&> Body>
+auto with_group(Body body) {
+    using result = detail::task_result<Body, task_group&>;
+    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body, std::vector<std::exception_ptr>*>{
+        std::move(body), nullptr};
+}
+template <task_function<task_group&> Body>
+auto with_group(Body body, std::vector<std::exception_ptr>& failures) {
+    using result = detail::task_result<Body, task_group&>;
+    return detail::awaited_once<detail::waiting_for_group<Body, result>, Body, std::vector<std::exception_ptr>*>{
+        std::move(body), &failures};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_GROUP_HPP
+
+// netnotes/coro/lookup.hpp: looking up names while other tasks run
+// SPDX-License-Identifier: MIT
+//
+// A socket can be made non-blocking, but the resolver cannot. The function getaddrinfo(3) blocks its thread until a
+// name server answers, and for seconds if no server does. A loop has one thread, so all its tasks would wait. Therefore
+// the call runs in another thread, and only the task that asks waits:
+//
+//     const auto endpoints = co_await async_resolve("www.example.org", "80");
+//
+//        task  ── async_resolve() ············································· endpoints ──>
+//                       │                                                           ↑
+//        a thread       └── getaddrinfo(3) ── asks /etc/hosts and the name servers ─┘
+//
+// At most 8 such threads run, so a crowd of clients does not become a crowd of threads. A thread ends when no lookup is
+// queued. A host that is an address needs no thread.
+//
+// On this page:  async_resolve
+// Above it:      coro/connect.hpp (async_connect)
+
+#ifndef NETNOTES_CORO_LOOKUP_HPP
+#define NETNOTES_CORO_LOOKUP_HPP
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <concepts>
+#include <coroutine>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// Returns the endpoints of a host and a service, in the order in which to try them. It is the resolve() of
+/// socket/resolve.hpp for tasks, and throws the same errors. It suspends until the answer arrives. It does not suspend
+/// if the host is an address or empty and the service is a number or empty.
+///
+/// A cancelled task does not wait for the answer. getaddrinfo() cannot be interrupted, so the lookup continues in its
+/// thread, and its result is discarded. At most 8 lookups of a process run at a time, abandoned lookups included;
+/// further lookups are queued. Throws errc::resource_unavailable_try_again if it cannot start a first thread.
+///
+/// A loop with virtual time does not wait for a lookup: its clock may jump while the lookup runs. Pass addresses there.
+[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
+                                                        resolve_hints hints = {});
+/// Returns the endpoints of a host and a port. A number above 65535 is an error, not a different port.
+template <std::integral Port>
+[[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
+    return async_resolve(std::move(host), std::to_string(port), hints);
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+// ---- looking up
+
+class lookup_threads;
+
+/// One lookup. If its task abandons it while a thread works on it, it lives until the thread has finished.
+class lookup final : public posted_call {
+  public:
+    lookup(std::string host, std::string service, resolve_hints hints) noexcept
+        : host_{std::move(host)}, service_{std::move(service)}, hints_{hints} {}
+
+    std::vector<endpoint> endpoints;
+    std::error_code error;
+
+    struct abandon {
+        void operator()(lookup* one) const noexcept;
+    };
+    class waiting;
+
+  private:
+    friend lookup_threads;
+    enum class state {
+        idle,     // not begun, or finished: only the owner has a pointer to it
+        queued,   // waits for a thread
+        running,  // a thread works on it, and then posts it, or deletes it if it was abandoned
+        posted,   // waits for the loop to call it
+    };
+    ~lookup() = default;
+    void call() override;
+    void look() noexcept {
+        try {
+            endpoints = resolve(host_, service_, hints_, error);
+        } catch (...) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+
+    std::string host_, service_;
+    resolve_hints hints_;
+    waiting* waiting_ = nullptr;  // used only in the loop's thread
+    lookup_threads* threads_ = nullptr;
+    // The members below are guarded by lookup_threads::mutex_.
+    scheduler* loop_ = nullptr;
+    lookup* behind_ = nullptr;
+    lookup** place_ = nullptr;  // the pointer that points to this lookup: the previous `behind_`, or `first_`
+    state state_ = state::idle;
+    bool is_wanted_ = true;
+};
+
+/// The threads of all lookups, and the queue of lookups. A process has one object, which is never destroyed because a
+/// thread may still be in getaddrinfo() when the program ends.
+class lookup_threads {
+  public:
+    static constexpr int most = 8;
+
+    static lookup_threads& of_this_process() {
+        static std::atomic<lookup_threads*> all{nullptr};
+        lookup_threads* there = all.load();
+        // fork() copies only the thread that calls it. In the child this object counts threads that do not exist there,
+        // and one of them may hold the mutex. So the child makes a new object.
+        if (there && there->process_ == ::getpid()) return *there;
+        auto made = std::make_unique<lookup_threads>();
+        return all.compare_exchange_strong(there, made.get()) ? *made.release() : *there;
+    }
+
+    /// Queues the lookup, and starts a thread if fewer than `most` run. Throws std::system_error if no thread runs and
+    /// none can be started.
+    void begin(lookup& one, scheduler& loop) {
+        const std::lock_guard lock{mutex_};
+        if (running_ < most) {
+            try {
+                start();
+                ++running_;
+            } catch (const std::system_error&) {
+                if (running_ == 0) throw;  // otherwise a running thread will take this lookup from the queue
+            }
+        }
+        one.threads_ = this;
+        one.loop_ = &loop;
+        one.state_ = lookup::state::queued;
+        one.place_ = end_;
+        *end_ = &one;
+        end_ = &one.behind_;
+    }
+    /// Deletes the lookup now, or lets its thread or its loop delete it.
+    void abandon(lookup* one) noexcept {
+        const std::lock_guard lock{mutex_};
+        one->is_wanted_ = false;
+        switch (one->state_) {
+            case lookup::state::queued: take_out(*one); [[fallthrough]];
+            case lookup::state::idle: delete one; break;
+            case lookup::state::running:
+            case lookup::state::posted: break;
+        }
+    }
+
+  private:
+    // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
+    void start() {
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        const struct restoring {
+            const sigset_t& mask;
+            ~restoring() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
+        } at_the_end{before};
+        std::thread{[this] { work(); }}.detach();
+    }
+    void work() noexcept {
+        std::unique_lock lock{mutex_};
+        while (first_) {
+            lookup* const one = first_;
+            take_out(*one);
+            one->state_ = lookup::state::running;
+            lock.unlock();
+            one->look();
+            lock.lock();
+            if (!one->is_wanted_) {
+                delete one;
+                continue;
+            }
+            one->state_ = lookup::state::posted;
+            one->loop_->post_call(*one);  // under the lock: abandon() waits for it, so the loop still exists
+        }
+        --running_;
+    }
+    void take_out(const lookup& one) noexcept {
+        *one.place_ = one.behind_;
+        (one.behind_ ? one.behind_->place_ : end_) = one.place_;
+    }
+
+    const pid_t process_ = ::getpid();
+    std::mutex mutex_;
+    int running_ = 0;
+    lookup* first_ = nullptr;
+    lookup** end_ = &first_;
+};
+
+/// Awaiter: begins the lookup and suspends until it has finished, with a result or with an error.
+class lookup::waiting final : public loop_operation {
+  public:
+    explicit waiting(lookup& one) noexcept : one_{one} {}
+    ~waiting() { one_.waiting_ = nullptr; }
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        fiber& whose = waiter.promise().chain();
+        if ((was_cancelled_ = whose.is_cancelled())) return hear_at_once(waiter, whose);
+        try {
+            lookup_threads::of_this_process().begin(one_, whose.loop());
+        } catch (const std::system_error& refusal) {
+            one_.error = refusal.code();
+            return hear_at_once(waiter, whose);
+        }
+        waits(waiter, whose);  // not too late: the loop calls call() later, in this same thread
+        one_.waiting_ = this;
+        return true;
+    }
+    void await_resume() const {
+        if (was_cancelled_) throw_cancelled();
+    }
+
+  private:
+    void cancelled() noexcept override {
+        one_.waiting_ = nullptr;
+        was_cancelled_ = true;
+        go_on();
+    }
+    lookup& one_;
+    bool was_cancelled_ = false;
+};
+
+inline void lookup::call() {
+    if (!is_wanted_) {
+        delete this;
+        return;
+    }
+    state_ = state::idle;
+    if (waiting_) std::exchange(waiting_, nullptr)->go_on();
+}
+inline void lookup::abandon::operator()(lookup* one) const noexcept {
+    if (one->threads_)
+        one->threads_->abandon(one);
+    else
+        delete one;
+}
+
+/// Returns true if the answer needs no name server and no file.
+inline bool is_numeric(std::string_view host, std::string_view service) noexcept {
+    return (host.empty() || ip_address::parse(host) || is_number_of_old(host)) &&
+           (service.empty() || is_like_number(service));
+}
+
+}  // namespace detail
+
+inline task<std::vector<endpoint>> async_resolve(std::string host, std::string service, resolve_hints hints) {
+    if (detail::is_numeric(host, service)) {
+        co_await detail::stepping{};
+        co_return resolve(host, service, hints);
+    }
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
+    co_return std::move(one->endpoints);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_LOOKUP_HPP
+
+
+// netnotes/coro/stream.hpp: connections for tasks
+// SPDX-License-Identifier: MIT
+//
+// A connection has the same calls as in socket.hpp. A call that may have to wait is awaited with co_await. So a server
+// for thousands of clients reads like a server for one client:
+//
+//     task<> echo(async_stream client) {
+//         try {
+//             for (;;) {
+//                 auto bytes = co_await client.recv();            // lent by the loop until the task waits again
+//                 if (bytes.empty()) co_return;                   // the end of the stream
+//                 co_await client.send_all(bytes);
+//             }
+//         } catch (const std::system_error&) {                    // this client has failed, the others continue
+//         }
+//     }
+//     task<> accept_all(async_listener listener) {
+//         for (;;) {
+//             auto next = co_await listener.accept();             // if no descriptor is free, it waits for one
+//             spawn(echo(std::move(next.stream)));
+//         }
+//     }
+//     int main() {
+//         event_loop loop;
+//         loop.run(accept_all(async_listener{loop, tcp_listener{{ipv4_address::loopback(), 6666}}}));
+//     }
+//
+// The `catch` matters. Without it, a client that resets its connection would end its task with an exception. The loop's
+// run() would throw that exception, and the server would end. The function serve() in coro/serve.hpp is this loop with
+// limits, a graceful stop and a report of such exceptions.
+//
+//        recv() ──> may there be bytes? ──yes──> recv(2) ──> the task continues at once
+//                          │no: the last receive emptied the socket
+//                          └──> suspend ──> the loop sees new bytes ──> recv(2) ──> resume
+//
+// It is cheap because it makes few system calls. The loop registers a descriptor once. A receive that returned less
+// than its buffer can hold has emptied the socket, so the next receive waits without a system call. A send is tried at
+// once, and the task waits only if the kernel takes no more. A task that waits for bytes holds no buffer: when bytes
+// arrive, the loop lends its own. A silent connection therefore costs one coroutine frame and one node.
+//
+// A peer that always has more bytes cannot starve the other tasks. After about 60 calls that did not have to wait, the
+// next call lets the others run first.
+//
+// On this page:  async_stream
+// Above it:      coro/serve.hpp, a whole server
+// The notes:     gevent版-TCP服务器 (the gevent server); example 26
+
+#ifndef NETNOTES_CORO_STREAM_HPP
+#define NETNOTES_CORO_STREAM_HPP
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/coro/io/socket.hpp: the common part of all sockets for tasks
+// SPDX-License-Identifier: MIT
+//
+// async_stream, async_listener and async_datagram have the same base. It owns the socket and its node, and has the
+// calls that do not wait. A call that waits is an awaiter on top of socket_operation:
+//
+//        async_stream ────┐
+//        async_listener ──┼──> async_socket ──────> io_node ──> the loop
+//        async_datagram ──┘                            ^
+//        co_await recv(), ... ──> socket_operation ────┘
+//
+// On this page:  async_socket · for authors of awaitables: borrowed_socket · socket_operation · pausing_operation
+// Below it:      coro/io/operation.hpp
+
+#ifndef NETNOTES_CORO_IO_SOCKET_HPP
+#define NETNOTES_CORO_IO_SOCKET_HPP
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+
 
 
 
@@ -13014,6 +15138,1610 @@ inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {
 
 #endif  // NETNOTES_CORO_STREAM_HPP
 
+// netnotes/coro/sync.hpp: tasks that wait for one another
+// SPDX-License-Identifier: MIT
+//
+// The tasks of a loop never run at the same time. A task gives up the thread only at co_await, and in
+// task_group::spawn(), which begins the new task at once. Between two such places, shared variables need no lock. But
+// tasks also need to wait for one another:
+//
+//        event        all wait until it is set                   "the configuration has been read"
+//        semaphore    at most n tasks at a time                  at most 100 connections
+//        mutex        one task at a time, across a co_await      one request at a time on a connection
+//        channel      passes values, and stores at most n        a producer that is too fast waits
+//
+//        try_send() and try_receive() do not wait: a full or empty channel is told by their result
+//
+//        producer ── send(1) send(2) send(3) waits ──> [1][2] ──> receive() ── consumer
+//                                               ^                     │
+//                                               └──── room again ─────┘
+//
+// The task that has waited longest is resumed first. A cancelled wait leaves the queue and takes nothing: no value,
+// permit or lock. If one of these is already reserved for the task, the cancellation comes too late: the task gets it.
+// A task whose result will be dropped is an exception: it lost in when_any(), or another task of its when_all() failed.
+// Then the value, permit or lock passes to the next waiting task. Values keep their order.
+//
+// These objects must outlive the tasks that wait for them; otherwise the wait throws std::logic_error. Use each object
+// only with tasks of one loop, in that loop's thread. Another thread uses event_loop::post().
+//
+// On this page:  async_event · async_semaphore · async_mutex · channel
+
+#ifndef NETNOTES_CORO_SYNC_HPP
+#define NETNOTES_CORO_SYNC_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+/// Links the awaiters that wait for one object, in order of arrival. The awaiters stay in their coroutine frames.
+class wait_queue {
+  public:
+    class waiter;
+    wait_queue() noexcept = default;
+    wait_queue(const wait_queue&) = delete;
+    wait_queue& operator=(const wait_queue&) = delete;
+    ~wait_queue();
+    [[nodiscard]] bool empty() const noexcept { return waiting_.first == nullptr; }
+    [[nodiscard]] waiter* first() const noexcept { return waiting_.first; }
+    /// Returns the first awaiter that has been granted the object but whose task has not been resumed yet.
+    [[nodiscard]] waiter* first_granted() const noexcept { return granted_.first; }
+
+  private:
+    struct list {
+        waiter* first = nullptr;
+        waiter* last = nullptr;
+    };
+    list waiting_, granted_;
+};
+
+/// Waits in a wait_queue. There are two ways to end the wait:
+/// - grant() reserves a permit or value. The task takes it when it is resumed, one turn later. If the task is withdrawn
+///   before that (it lost in when_any(), for example), give_back() passes the permit or value to the next awaiter.
+/// - serve() ends the wait at once. An event's waiter and a channel's sender have nothing to take.
+class wait_queue::waiter : public loop_operation {
+  public:
+    bool await_ready() const noexcept { return false; }
+
+  protected:
+    waiter() noexcept = default;
+    ~waiter() {
+        if (is_waiting()) leave();
+    }
+    /// Gives a grant back if the frame is destroyed while it waits. A class that overrides give_back() calls this in
+    /// its destructor.
+    void is_destroyed() noexcept {
+        if (state_ == state::granted) give_back();
+    }
+    /// Call in await_suspend(), and return its result. Enters the queue until serve() or grant(). `is_there()` returns
+    /// true if it could take the object; then the wait ends at once, or after one turn for the other tasks.
+    template <class Promise, class IsThere>
+    bool stand_in(wait_queue& queue, std::coroutine_handle<Promise> self, IsThere is_there) {
+        fiber& whose = self.promise().chain();
+        state_ = state::none;
+        if (whose.is_cancelled()) {
+            state_ = state::cancelled;
+            return hear_at_once(self, whose);
+        }
+        if (!is_there()) {
+            waits(self, whose);
+            queue_ = &queue;
+            enter(state::queued);
+            return true;
+        }
+        if (whose.loop().take_step()) return false;
+        if (is_final_) return leave_turn(self, whose);
+        waits(self, whose);
+        queue_ = &queue;
+        grant();
+        return true;
+    }
+    /// Call in await_resume(). Throws netnotes::cancelled, or std::logic_error if the queue was destroyed.
+    void finish() {
+        if (state_ == state::granted) {
+            leave();
+            decided();
+        }
+        switch (std::exchange(state_, state::none)) {
+            case state::none:
+            case state::queued:
+            case state::granted: return;
+            case state::cancelled: throw_cancelled();
+            case state::left_alone: throw std::logic_error{"the object that this task waited for was destroyed"};
+        }
+    }
+    /// Passes a grant to the next awaiter.
+    virtual void give_back() noexcept {}
+    bool is_final_ = false;  ///< true: a wait that ends at once cannot be cancelled before the task is resumed
+
+  public:
+    /// Ends the wait: it has succeeded.
+    void serve() noexcept {
+        leave();
+        state_ = state::none;
+        go_on();
+    }
+    /// Reserves what the task waits for. The task takes it when it is resumed.
+    void grant() noexcept {
+        if (state_ == state::queued) leave();
+        enter(state::granted);
+        comes_round();
+    }
+    /// Turns a grant into success, because the queue is being destroyed.
+    void keep() noexcept {
+        leave();
+        state_ = state::none;
+        decided();
+    }
+    /// Ends the wait with std::logic_error, because the queue is being destroyed.
+    void leave_alone() noexcept {
+        const bool stands_in_turn = state_ == state::granted;
+        leave();
+        state_ = state::left_alone;
+        if (stands_in_turn)
+            decided();
+        else
+            go_on();
+    }
+
+  private:
+    enum class state : unsigned char { none, queued, granted, cancelled, left_alone };
+    [[nodiscard]] list& place() const noexcept {
+        return state_ == state::granted ? queue_->granted_ : queue_->waiting_;
+    }
+    void enter(state as) noexcept {
+        state_ = as;
+        list& where = place();
+        behind_ = nullptr;
+        before_ = where.last;
+        (before_ ? before_->behind_ : where.first) = this;
+        where.last = this;
+    }
+    void leave() noexcept {
+        (before_ ? before_->behind_ : place().first) = behind_;
+        (behind_ ? behind_->before_ : place().last) = before_;
+    }
+    void cancelled() noexcept override {
+        if (state_ == state::granted && !chain().is_withdrawn()) return;
+        leave();
+        if (std::exchange(state_, state::cancelled) == state::queued) return go_on();
+        decided();
+        give_back();
+    }
+    wait_queue* queue_ = nullptr;
+    waiter* before_ = nullptr;
+    waiter* behind_ = nullptr;
+    state state_ = state::none;
+};
+
+inline wait_queue::~wait_queue() {
+    while (granted_.first) granted_.first->keep();
+    while (waiting_.first) waiting_.first->leave_alone();
+}
+
+}  // namespace detail
+
+/// A flag that tasks can wait for. It begins as not set. For tasks of one loop; it must outlive every wait.
+class async_event {
+  public:
+    class waiting;
+    /// Returns true from set() until reset().
+    [[nodiscard]] bool is_set() const noexcept { return is_set_; }
+    /// Sets the event and ends the wait of every waiting task. The tasks are resumed at the next turn, in order of
+    /// arrival.
+    void set() noexcept;
+    /// Clears the event, so that later waits suspend. Tasks that set() has released still resume.
+    void reset() noexcept { is_set_ = false; }
+    /// `co_await event.wait()` suspends until set(), and does not wait if the event is set. Throws netnotes::cancelled,
+    /// or std::logic_error if the event is destroyed during the wait.
+    [[nodiscard]] waiting wait() noexcept;
+
+  private:
+    bool is_set_ = false;
+    detail::wait_queue queue_;
+};
+
+/// A fixed number of permits. A permit gives itself back when it is destroyed. For tasks of one loop. The semaphore
+/// must outlive its permits and every wait.
+class async_semaphore {
+  public:
+    class permit;
+    class acquiring;
+    /// Makes a semaphore with this many free permits. With 0, acquire() never succeeds.
+    explicit async_semaphore(std::size_t permits) noexcept : free_{permits} {}
+    async_semaphore(const async_semaphore&) = delete;
+    async_semaphore& operator=(const async_semaphore&) = delete;
+    /// Destroys the semaphore. Every acquire() that has not returned throws std::logic_error. Permits must be gone.
+    ~async_semaphore() {
+        while (queue_.first_granted()) queue_.first_granted()->leave_alone();
+    }
+
+    /// `co_await semaphore.acquire()` suspends until a permit is free, and returns it. Tasks get permits in order of
+    /// arrival. Throws netnotes::cancelled, or std::logic_error if the semaphore is destroyed during the wait.
+    [[nodiscard]] acquiring acquire() noexcept;
+    /// Returns a permit, or an empty permit if no permit is free. Does not suspend.
+    [[nodiscard]] permit try_acquire() noexcept;
+    /// Returns the number of free permits.
+    [[nodiscard]] std::size_t available() const noexcept { return free_; }
+
+  private:
+    bool take() noexcept {
+        if (free_ == 0) return false;
+        --free_;
+        return true;
+    }
+    void give_back() noexcept;
+    std::size_t free_;
+    detail::wait_queue queue_;
+};
+
+/// Holds one permit of a semaphore until it is destroyed. It can be moved, not copied. Must not outlive the semaphore.
+class [[nodiscard]] async_semaphore::permit {
+  public:
+    /// Makes an empty permit.
+    permit() noexcept = default;
+    /// Takes the permit of `other`, which is empty afterwards.
+    permit(permit&& other) noexcept : semaphore_{std::exchange(other.semaphore_, nullptr)} {}
+    /// Gives the own permit back and takes that of `other`, which is empty afterwards.
+    permit& operator=(permit&& other) noexcept {
+        permit{std::move(other)}.swap(*this);
+        return *this;
+    }
+    /// Gives the permit back. If a task waits for it, the task that has waited longest gets it.
+    ~permit() {
+        if (semaphore_) semaphore_->give_back();
+    }
+    /// Exchanges the two permits.
+    void swap(permit& other) noexcept { std::swap(semaphore_, other.semaphore_); }
+    /// Returns true if it holds a permit, false if it is empty.
+    explicit operator bool() const noexcept { return semaphore_ != nullptr; }
+
+  private:
+    friend async_semaphore;
+    explicit permit(async_semaphore& from) noexcept : semaphore_{&from} {}
+    async_semaphore* semaphore_ = nullptr;
+};
+
+/// A semaphore with one permit: `auto guard = co_await mutex.lock();`. You need it only if other tasks must stay out
+/// *across* a co_await. For tasks of one loop; it must outlive its guards and every wait. A task that locks it twice
+/// waits for ever.
+class async_mutex {
+  public:
+    /// Holds the lock until it is destroyed.
+    using guard = async_semaphore::permit;
+    /// `co_await mutex.lock()` suspends until the mutex is free, and returns the guard. Tasks get the lock in order of
+    /// arrival. Throws netnotes::cancelled, or std::logic_error if the mutex is destroyed during the wait.
+    [[nodiscard]] async_semaphore::acquiring lock() noexcept;
+    /// Returns the guard, or an empty guard if the mutex is locked. Does not suspend.
+    [[nodiscard]] guard try_lock() noexcept { return semaphore_.try_acquire(); }
+
+  private:
+    async_semaphore semaphore_{1};
+};
+
+/// Passes values from task to task, in the order in which they were sent. Each value goes to one receiver. For tasks of
+/// one loop; it must outlive every wait.
+template <class T>
+class channel {
+  public:
+    class sending;
+    class receiving;
+    /// Makes a channel that stores at most `capacity` values. With 0, send() waits until a task receives the value.
+    explicit channel(std::size_t capacity) : capacity_{capacity} {}
+    channel(const channel&) = delete;
+    channel& operator=(const channel&) = delete;
+    /// Destroys the channel and the values in it. If a value is already reserved for a receiver, the receiver still
+    /// gets it. Every other waiting task throws std::logic_error.
+    ~channel();
+
+    /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
+    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
+    /// moving a T throws.
+    [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
+    /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
+    /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
+    /// channel is destroyed during the wait. If a move throws, the value stays in the channel.
+    [[nodiscard]] receiving receive() noexcept;
+    /// Passes the value on and returns true, if that needs no wait. Returns false if the channel is full; the value is
+    /// then not moved. Does not suspend. Throws std::logic_error if the channel is closed.
+    template <class Value = T>
+    [[nodiscard]] bool try_send(Value&& value);
+    /// Returns a value, or nullopt if the channel is empty. Does not suspend. See is_closed().
+    [[nodiscard]] std::optional<T> try_receive();
+    /// Closes the channel. Every send() throws from now on, even if it already waits. Stored values can still be
+    /// received. Waiting receivers get nullopt.
+    void close() noexcept;
+    /// Returns true after close().
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    /// Returns how many stored values can be received, at most `capacity`. A value that a cancelled receiver gave back
+    /// may be stored beyond that and is not counted.
+    [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
+    /// Returns how many values the channel can store.
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+
+  private:
+    [[nodiscard]] std::size_t left() const noexcept { return kept_.size() - granted_; }
+    /// Returns true if a value can be passed on now. A sender that has waited longer comes first.
+    [[nodiscard]] bool has_room() const noexcept {
+        return !receivers_.empty() || (senders_.empty() && left() < capacity_);
+    }
+    std::optional<T> take_front();
+    void let_sender_in();
+    void grant_next() noexcept;
+
+    std::size_t capacity_;
+    bool is_closed_ = false;
+    std::size_t granted_ = 0;  // number of stored values that are reserved for receivers that have yet to be resumed
+    std::deque<T> kept_;
+    detail::wait_queue senders_, receivers_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+class [[nodiscard]] async_event::waiting final : public detail::wait_queue::waiter {
+  public:
+    explicit waiting(async_event& event) noexcept : event_{event} { is_final_ = true; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        return stand_in(event_.queue_, self, [this] { return event_.is_set_; });
+    }
+    void await_resume() { finish(); }
+
+  private:
+    async_event& event_;
+};
+inline async_event::waiting async_event::wait() noexcept { return waiting{*this}; }
+inline void async_event::set() noexcept {
+    is_set_ = true;
+    while (!queue_.empty()) queue_.first()->serve();
+}
+
+class [[nodiscard]] async_semaphore::acquiring final : public detail::wait_queue::waiter {
+  public:
+    explicit acquiring(async_semaphore& from) noexcept : semaphore_{from} {}
+    ~acquiring() { is_destroyed(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        return stand_in(semaphore_.queue_, self, [this] { return semaphore_.take(); });
+    }
+    permit await_resume() {
+        finish();
+        return permit{semaphore_};
+    }
+
+  private:
+    void give_back() noexcept override { semaphore_.give_back(); }
+    async_semaphore& semaphore_;
+};
+inline async_semaphore::acquiring async_semaphore::acquire() noexcept { return acquiring{*this}; }
+inline async_semaphore::permit async_semaphore::try_acquire() noexcept { return take() ? permit{*this} : permit{}; }
+/// Passes the permit straight to the first waiting task, so that no other task can take it first.
+inline void async_semaphore::give_back() noexcept {
+    if (queue_.empty())
+        ++free_;
+    else
+        queue_.first()->grant();
+}
+inline async_semaphore::acquiring async_mutex::lock() noexcept { return semaphore_.acquire(); }
+
+template <class T>
+class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::waiter {
+  public:
+    explicit receiving(channel& from) noexcept : from_{&from} {}
+    ~receiving() { this->is_destroyed(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) {
+        has_value_ = false;
+        return this->stand_in(from_->receivers_, self, [this] {
+            if (from_->left() == 0) from_->let_sender_in();
+            has_value_ = from_->left() > 0;
+            if (has_value_) ++from_->granted_;
+            return has_value_ || from_->is_closed_;
+        });
+    }
+    std::optional<T> await_resume() {
+        this->finish();
+        if (!from_) return std::exchange(value_, std::nullopt);
+        if (has_value_) --from_->granted_;
+        if (from_->left() == 0) return std::nullopt;
+        return from_->take_front();
+    }
+
+  private:
+    friend channel;
+    friend sending;
+    void give_back() noexcept override {
+        if (!has_value_) return;
+        --from_->granted_;
+        from_->grant_next();
+    }
+    channel* from_;
+    bool has_value_ = false;  // one of the stored values is reserved for this receiver
+    std::optional<T> value_;  // the reserved value, if the channel was destroyed before this task was resumed
+};
+
+template <class T>
+class channel<T>::sending : public detail::wait_queue::waiter {
+  public:
+    sending(channel* to, T&& value) : to_{*to}, value_{std::move(value)} { this->is_final_ = true; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) {
+        return this->stand_in(to_.senders_, self, [this] { return hand_over(); });
+    }
+    void await_resume() {
+        this->finish();
+        if (was_refused_) throw std::logic_error{"this channel is closed"};
+    }
+
+  private:
+    friend channel;
+    friend receiving;
+    bool hand_over() {
+        if ((was_refused_ = to_.is_closed_)) return true;
+        if (!to_.has_room()) return false;
+        to_.kept_.push_back(std::move(value_));
+        to_.grant_next();
+        return true;
+    }
+    channel& to_;
+    T value_;
+    bool was_refused_ = false;
+};
+
+/// Stores the value of the first waiting sender, if there is one, and ends its wait. Call before a value is removed:
+/// one value more than `capacity_` fits until then.
+template <class T>
+void channel<T>::let_sender_in() {
+    if (senders_.empty() || left() > capacity_) return;
+    auto& sender = static_cast<sending&>(*senders_.first());
+    kept_.push_back(std::move(sender.value_));
+    sender.serve();
+}
+/// Removes the first value, and returns it. If a move throws, the value passes to the next receiver.
+template <class T>
+std::optional<T> channel<T>::take_front() {
+    struct keeping {
+        channel* from;
+        ~keeping() {
+            if (from) from->grant_next();
+        }
+    } unless_taken{this};
+    let_sender_in();  // first, because this may throw
+    std::optional<T> value{std::move(kept_.front())};
+    kept_.pop_front();
+    unless_taken.from = nullptr;
+    return value;
+}
+template <class T>
+template <class Value>
+bool channel<T>::try_send(Value&& value) {
+    if (is_closed_) throw std::logic_error{"this channel is closed"};
+    if (!has_room()) return false;
+    kept_.push_back(std::forward<Value>(value));
+    grant_next();
+    return true;
+}
+template <class T>
+std::optional<T> channel<T>::try_receive() {
+    if (left() == 0) let_sender_in();
+    if (left() == 0) return std::nullopt;
+    return take_front();
+}
+template <class T>
+void channel<T>::grant_next() noexcept {
+    if (left() == 0 || receivers_.empty()) return;
+    auto& receiver = static_cast<receiving&>(*receivers_.first());
+    receiver.has_value_ = true;
+    ++granted_;
+    receiver.grant();
+}
+template <class T>
+detail::awaited_once<typename channel<T>::sending, channel<T>*, T> channel<T>::send(T value) {
+    return detail::awaited_once<sending, channel*, T>{this, std::move(value)};
+}
+template <class T>
+typename channel<T>::receiving channel<T>::receive() noexcept {
+    return receiving{*this};
+}
+template <class T>
+void channel<T>::close() noexcept {
+    is_closed_ = true;
+    while (!receivers_.empty()) receivers_.first()->grant();
+    while (!senders_.empty()) {
+        static_cast<sending*>(senders_.first())->was_refused_ = true;
+        senders_.first()->serve();
+    }
+}
+template <class T>
+channel<T>::~channel() {
+    while (receivers_.first_granted()) {
+        auto& receiver = static_cast<receiving&>(*receivers_.first_granted());
+        receiver.from_ = nullptr;
+        if (receiver.has_value_) try {
+                receiver.value_.emplace(std::move(kept_.front()));
+                kept_.pop_front();
+            } catch (...) {
+                receiver.leave_alone();
+                continue;
+            }
+        receiver.keep();
+    }
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SYNC_HPP
+
+// netnotes/coro/udp.hpp: a UDP socket for tasks
+// SPDX-License-Identifier: MIT
+//
+// The class async_udp has the calls of udp_socket, with the same words and arguments. Calls that may have to wait are
+// awaited with co_await; the others are called as usual:
+//
+//     task<> echo() {
+//         async_udp socket{{ipv6_address::any(), 7}};
+//         std::array<std::byte, 2048> room;
+//         for (;;) {
+//             const auto got = co_await socket.recv_from(room);
+//             co_await socket.send_to(got.bytes, got.sender);       from the address that the client used
+//         }
+//     }
+//
+//        many clients ── datagrams ──> one socket ── recv_batch() ──> [ d | d | d ]    one system call for all of them
+//                                                 <── send_batch() ── [ d | d | d ]
+//
+// The header udp/socket.hpp explains UDP and each call. coro/datagram.hpp has sockets of any family, with less.
+//
+// On this page:  async_udp
+// The notes:     udp echo 服务器 (a UDP echo server)
+
+#ifndef NETNOTES_CORO_UDP_HPP
+#define NETNOTES_CORO_UDP_HPP
+
+#include <cstddef>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Call>
+class udp_operation;
+struct udp_recv_from;
+struct udp_recv_details;
+struct udp_recv_batch;
+struct udp_send_to;
+struct udp_send;
+struct udp_send_batch;
+struct udp_send_segments;
+}  // namespace detail
+
+/// Owns a UDP socket. Use it only in tasks of its loop. One task may receive while another task sends. A second task in
+/// the same direction, or a task of another loop, gets std::logic_error. It can be moved, also while a task waits.
+///
+/// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
+/// cancelled. On a closed socket every call throws errc::bad_file_descriptor.
+class async_udp {
+  public:
+    /// Creates a closed socket.
+    async_udp() noexcept = default;
+    /// Creates a socket as udp_socket does, for the loop that runs in this thread (std::logic_error if no loop runs).
+    explicit async_udp(address_family family, udp_options options = {}) : async_udp{udp_socket{family, options}} {}
+    explicit async_udp(const endpoint& where, udp_options options = {}) : async_udp{udp_socket{where, options}} {}
+    /// Takes over a socket and makes it non-blocking. The object must not outlive the loop. Throws std::system_error if
+    /// the loop's back end refuses the descriptor.
+    explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
+    async_udp(event_loop& loop, udp_socket made) : state_{new state{loop, std::move(made)}} {}
+
+    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
+    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
+    /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
+    /// stay valid as long as the buffer.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details);
+    /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
+    /// the batch and is valid until its next use.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
+    /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
+    /// until then. To received::sender it leaves from the address that the sender has written to.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
+    /// Sends one datagram to the peer of connect().
+    [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
+    /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_batch> send_batch(
+        std::span<const udp_socket::outgoing> datagrams);
+    /// Sends the bytes as datagrams of `size` bytes each, and returns their number: see udp_socket::send_segments().
+    [[nodiscard]] detail::udp_operation<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to = {});
+
+    /// Do what the calls of udp_socket with the same names do. They do not wait.
+    void bind(const endpoint& where) { opened().socket.bind(where); }
+    void connect(const endpoint& peer) { opened().socket.connect(peer); }
+    void disconnect() { opened().socket.disconnect(); }
+    template <class... Arguments>
+    void join(const ip_address& group, const Arguments&... source_or_interface) {
+        opened().socket.join(group, source_or_interface...);
+    }
+    template <class... Arguments>
+    void leave(const ip_address& group, const Arguments&... source_or_interface) {
+        opened().socket.leave(group, source_or_interface...);
+    }
+    void set_multicast_interface(unsigned interface) { opened().socket.set_multicast_interface(interface); }
+    void set_multicast_loop(bool loop) { opened().socket.set_multicast_loop(loop); }
+    void set_multicast_ttl(int ttl) { opened().socket.set_multicast_ttl(ttl); }
+    [[nodiscard]] bool multicast_loop() const { return opened().socket.multicast_loop(); }
+    [[nodiscard]] int multicast_ttl() const { return opened().socket.multicast_ttl(); }
+    void tell_details() { opened().socket.tell_details(); }
+    bool enable_receive_offload() { return opened().socket.enable_receive_offload(); }
+    [[nodiscard]] endpoint local_endpoint() const { return opened().socket.local_endpoint(); }
+    [[nodiscard]] endpoint peer_endpoint() const { return opened().socket.peer_endpoint(); }
+    template <class Option>
+    void set_option(const Option& option) {
+        opened().socket.set_option(option);
+    }
+    template <class Option>
+    [[nodiscard]] auto get_option() const {
+        return opened().socket.template get_option<Option>();
+    }
+
+    /// Limits how long each later call waits: it then throws errc::timed_out. `never` means no limit.
+    void set_timeout(wait_time timeout) { opened().node->set_timeout(timeout); }
+    /// Returns the limit of each call, or `never`.
+    [[nodiscard]] duration timeout() const { return opened().node->timeout(); }
+    /// Returns true if this object owns a socket.
+    [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(state_); }
+    /// Returns the descriptor, or -1 if the socket is closed.
+    [[nodiscard]] int native_handle() const noexcept { return state_ ? state_->node->descriptor() : -1; }
+    /// Closes the socket at once. A task that is waiting on it fails with errc::bad_file_descriptor.
+    void close() noexcept { state_.reset(); }
+
+  private:
+    template <class Call>
+    friend class detail::udp_operation;
+    struct state {
+        state(event_loop& loop, udp_socket&& made) : socket{std::move(made)} {
+            socket.set_blocking(false);
+            node.reset(new detail::io_node{loop, socket.native_handle()});
+        }
+        udp_socket socket;
+        detail::owner<detail::io_node, detail::io_node::retire> node;  // is retired before the socket is closed
+    };
+    [[nodiscard]] state& opened() const {
+        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+        return *state_;
+    }
+    [[nodiscard]] detail::io_node& node() const noexcept {
+        return state_ ? *state_->node : detail::io_node::closed;
+    }
+    detail::owner<state> state_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would block.
+template <class Call>
+class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>> {
+    using base = io_awaiter<udp_operation<Call>>;
+
+  public:
+    udp_operation(const async_udp& from, Call call)
+        : base{from.node(), Call::receives ? base::direction::read : base::direction::write},
+          socket_{from.state_ ? &from.state_->socket : nullptr},
+          call_{std::move(call)} {}
+    typename Call::value await_resume() {
+        if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
+        return call_.take();
+    }
+    bool attempt() noexcept override {
+        if (!(Call::receives ? this->node_.readable : this->node_.writable)) return false;
+        std::error_code error;
+        call_(*socket_, error);
+        if (error == std::errc::operation_would_block) {
+            (Call::receives ? this->node_.readable : this->node_.writable) = false;
+            return false;
+        }
+        this->error_ = error.value();
+        return true;
+    }
+
+  private:
+    udp_socket* socket_;
+    Call call_;
+};
+
+struct udp_recv_from {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_from";
+    using value = udp_socket::received;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
+    value take() noexcept { return got; }
+    mutable_buffer room;
+    value got{};
+};
+struct udp_recv_details {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_from";
+    using value = udp_socket::received;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        got = socket.recv_from(room, details, error);
+    }
+    value take() noexcept { return got; }
+    mutable_buffer room;
+    datagram_details& details;
+    value got{};
+};
+struct udp_recv_batch {
+    static constexpr bool receives = true;
+    static constexpr const char* name = "recv_batch";
+    using value = std::span<const udp_socket::received>;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_batch(batch, error); }
+    value take() noexcept { return got; }
+    datagram_batch& batch;
+    value got{};
+};
+struct udp_send_to {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_to";
+    using value = void;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send_to(bytes, to, error); }
+    void take() noexcept {}
+    const_buffer bytes;
+    datagram_peer to;
+};
+struct udp_send {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send";
+    using value = void;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send(bytes, error); }
+    void take() noexcept {}
+    const_buffer bytes;
+};
+struct udp_send_batch {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_batch";
+    using value = std::size_t;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        sent += socket.send_batch(datagrams.subspan(sent), error);
+    }
+    value take() noexcept { return std::exchange(sent, 0); }
+    std::span<const udp_socket::outgoing> datagrams;
+    std::size_t sent = 0;
+};
+struct udp_send_segments {
+    static constexpr bool receives = false;
+    static constexpr const char* name = "send_segments";
+    using value = std::size_t;
+    void operator()(udp_socket& socket, std::error_code& error) noexcept {
+        const std::size_t done = sent * size;
+        sent += socket.send_segments(done < bytes.size() ? bytes.subspan(done) : const_buffer{}, size, to, error);
+    }
+    value take() noexcept { return std::exchange(sent, 0); }
+    const_buffer bytes;
+    std::size_t size;
+    datagram_peer to;
+    std::size_t sent = 0;
+};
+
+}  // namespace detail
+
+inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
+    return {*this, {buffer}};
+}
+inline detail::udp_operation<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details) {
+    return {*this, {buffer, details}};
+}
+inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch) {
+    return {*this, {batch}};
+}
+inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
+    return {*this, {bytes, to}};
+}
+inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
+inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
+    std::span<const udp_socket::outgoing> datagrams) {
+    return {*this, {datagrams}};
+}
+inline detail::udp_operation<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
+                                                                                const datagram_peer& to) {
+    return {*this, {bytes, size, to}};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_UDP_HPP
+
+
+namespace netnotes {
+
+/// Connects to a host and returns the first connection that is established, as tcp_stream::connect() does. The attempts
+/// begin one after the other, with the address families in turn. The next attempt begins when one has failed, or after
+/// `attempt_delay` (at least 10 ms). The remaining attempts are cancelled when one has succeeded.
+///
+/// Throws std::system_error if the lookup fails or if every attempt fails. It then reports the most informative error:
+/// refused first, then no answer, then no route. what() names the address.
+///
+/// It has no timeout of its own; the system's is about two minutes. Use with_timeout(). A cancellation ends all
+/// attempts.
+[[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
+                                               wait_time attempt_delay = std::chrono::milliseconds{250});
+/// Connects to the first of these endpoints that answers, and tries them in the given order. Throws
+/// errc::destination_address_required if the list is empty.
+[[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
+                                               wait_time attempt_delay = std::chrono::milliseconds{250});
+/// Connects with the settings that tcp_stream::connect() takes: a timeout for all of it, the local address, and a hook for
+/// options that must be set early. Throws errc::timed_out after options.timeout. options.stop must be nullptr, because a
+/// task is cancelled instead; otherwise it throws std::invalid_argument. The hook's function must live until the task
+/// ends, so give a lambda with captures a name.
+[[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options);
+[[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options);
+/// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach, as
+/// udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect() throws.
+[[nodiscard]] task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options = {});
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+struct connect_race {
+    std::vector<endpoint> endpoints;
+    async_stream winner;
+    attempt_end worst;  ///< the most informative failure so far
+    connect_options options;
+    std::size_t failed = 0;      // attempts that have failed since the race last looked
+    std::size_t connecting = 0;  // attempts that have a socket
+    async_event changed;
+};
+
+inline task<> attempt(connect_race& all, std::size_t which) {
+    std::error_code error;
+    for (bool is_over = false; !is_over;) {
+        is_over = true;
+        ++all.connecting;
+        const endpoint& where = all.endpoints[which];
+        co_await stepping{};  // what follows may fail at once, and the other tasks must run
+        socket made{family_of(where), socket_type::stream, 0, error};
+        if (!error) prepare_to_connect(made, where, all.options, error);
+        try {
+            if (!error) {
+                async_stream stream{std::move(made)};
+                co_await connecting{stream.node(), socket_address{where}};
+                if (!all.winner.is_open()) all.winner = std::move(stream);
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        }
+        --all.connecting;
+        if (lacks_descriptors(error) && all.connecting > 0) {  // another attempt will end and free its descriptor
+            co_await sleep_for(all.options.attempt_delay);
+            error.clear();
+            is_over = false;
+        }
+    }
+    if (error) ++all.failed;
+    if (error && (!all.worst.attempt || meaning(error.value()) > meaning(all.worst.error.value())))
+        all.worst = {which, error};
+    all.changed.set();
+}
+
+inline task<> wait_for(async_event& what) { co_await what.wait(); }
+/// Waits for the event. Returns false if it is not set within the time.
+inline task<bool> has_happened(async_event& what, duration at_most) {
+    try {
+        co_await with_timeout(at_most, wait_for(what));
+        co_return true;
+    } catch (const std::system_error& error) {
+        if (error.code() != std::errc::timed_out) throw;
+    }
+    co_return false;
+}
+
+inline task<> run_race(connect_race& all, task_group& attempts) {
+    const std::size_t count = all.endpoints.size();
+    std::size_t next = 0, to_begin = 1;  // one attempt for each failure, and one more when the delay has passed
+    const auto may_begin = [&] { return next < count; };
+    while (!all.winner.is_open() && (next < count || attempts.size() > 0)) {
+        all.changed.reset();
+        for (; to_begin > 0 && may_begin(); --to_begin) attempts.spawn(attempt(all, next++));
+        const bool has_ended = co_await has_happened(all.changed, may_begin() ? all.options.attempt_delay : never);
+        to_begin += std::exchange(all.failed, 0) + (has_ended ? 0 : 1);
+    }
+    attempts.cancel();
+}
+
+inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints,
+                                                connect_options options) {
+    options.attempt_delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    connect_race all{std::move(endpoints), {}, {}, options, 0, 0, {}};
+    const auto body = [&all](task_group& attempts) { return run_race(all, attempts); };
+    if (all.endpoints.empty()) all.worst.error = std::make_error_code(std::errc::destination_address_required);
+    co_await with_group(body);
+    if (!all.winner.is_open()) throw_connect_error(all.worst.error, where, all.endpoints, all.worst.attempt);
+    co_return std::move(all.winner);
+}
+
+inline task<async_stream> resolve_and_connect(std::string host, std::uint16_t port, connect_options options) {
+    const std::vector<endpoint> found = co_await async_resolve(host, port);
+    std::string where = detail::with_service(host, std::to_string(port));
+    co_return co_await detail::connect_to_first(std::move(where), interleave_families(found), options);
+}
+inline task<async_stream> connect_within(std::string where, task<async_stream> what, connect_options options) {
+    if (options.stop) throw std::invalid_argument{"async_connect: a stop is for threads; cancel the task instead"};
+    const std::string name = "connect " + where;
+    co_return co_await with_timeout(options.timeout, std::move(what), name.c_str());
+}
+
+}  // namespace detail
+
+static_assert(std::is_trivially_destructible_v<connect_options>);  // for g++ 12: see coro/task.hpp
+
+inline task<async_stream> async_connect(std::string host, std::uint16_t port, wait_time attempt_delay) {
+    return detail::resolve_and_connect(std::move(host), port, {.attempt_delay = attempt_delay});
+}
+inline task<async_stream> async_connect(std::vector<endpoint> endpoints, wait_time attempt_delay) {
+    std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
+    return detail::connect_to_first(std::move(where), std::move(endpoints), {.attempt_delay = attempt_delay});
+}
+inline task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options) {
+    std::string where = detail::with_service(host, std::to_string(port));
+    return detail::connect_within(std::move(where), detail::resolve_and_connect(host, port, options), options);
+}
+inline task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options) {
+    std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
+    task<async_stream> all = detail::connect_to_first(where, std::move(endpoints), options);
+    return detail::connect_within(std::move(where), std::move(all), options);
+}
+inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options) {
+    const resolve_hints hints{.type = socket_type::datagram};
+    const std::vector<endpoint> found = co_await async_resolve(host, port, hints);
+    co_return async_udp{detail::connect_to_first_route(found, host, port, options)};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_CONNECT_HPP
+
+
+
+
+
+
+// netnotes/http/link.hpp: a connection, and the bytes of it that came too early
+// SPDX-License-Identifier: MIT
+//
+// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body, or
+// three requests at once. A link keeps the bytes that belong to what comes next:
+//
+//        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
+//                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
+//
+// The memory is freed when all bytes are used, so an idle connection holds none.
+//
+// On this page:  for authors of servers and clients: detail::peer_link, detail::cut_link_guard
+// Below it:      coro/byte_stream.hpp
+// Above it:      http/exchange.hpp (a server's connection), http/client.hpp
+
+#ifndef NETNOTES_HTTP_LINK_HPP
+#define NETNOTES_HTTP_LINK_HPP
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// netnotes/coro/byte_stream.hpp: a stream of your own, and lines over it
+// SPDX-License-Identifier: MIT
+//
+// A protocol such as HTTP needs only four calls of its connection: recv, send, shutdown and close. So it can run over
+// anything that has them: a socket, a connection that TLS encrypts, or a stream in memory for a test. The concept
+// async_byte_stream names these four calls:
+//
+//     class encrypted {
+//       public:
+//         encrypted(async_stream below) : below_{std::move(below)} {}          not explicit, so serve() can make it
+//         task<std::size_t> recv(mutable_buffer buffer);                       at least one byte; 0 at the end
+//         task<std::size_t> send(const_buffer bytes);                          at least one byte
+//         void shutdown(shutdown_direction direction) { below_.shutdown(direction); }
+//         void close() noexcept { below_.close(); }
+//     };
+//     task<> talk(encrypted client) {                                          a handler for serve()
+//         basic_async_buffered_stream lines{std::move(client)};
+//         auto line = co_await lines.recv_line(); ...
+//     }
+//     loop.run(serve(where, talk));
+//
+//        your protocol ──> basic_async_buffered_stream<encrypted> ──> encrypted ──> async_stream ──> kernel
+//
+// On this page:  async_byte_stream · basic_async_buffered_stream
+// Beside it:     coro/buffered.hpp, the same calls for sockets, with less memory and fewer copies
+
+#ifndef NETNOTES_CORO_BYTE_STREAM_HPP
+#define NETNOTES_CORO_BYTE_STREAM_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/tcp/reader.hpp: messages out of a stream
+// SPDX-License-Identifier: MIT
+//
+// A receive is not a message. Bytes that were sent in one piece may arrive in many, and many pieces may arrive as one.
+// So a receiver must know where a message ends. There are two ways to tell it: a mark behind the message that does not
+// occur in it, or its length before it. Either way the receiver keeps the bytes of the next message that have already
+// arrived. This reader does that.
+//
+//        recv ──> "HELO a.exa"                    no end yet: wait for more
+//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
+//
+//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
+//                   recv_line()          next       buffered()    room, up to the limit
+//                   views into the buffer, valid until the next call
+//
+// Bytes that were read ahead are in the reader and no longer in the stream. From the first call on, receive through
+// the reader only, and never through a second reader on the same stream. Lines and lengths may be mixed freely.
+//
+//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
+//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
+//   recv_exact(size)           exactly `size` bytes
+//   recv(buffer)               the bytes that are there; from here on it is a stream again
+//
+// What may happen, and what is then in the buffer:
+//
+//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
+//   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
+//   a message longer than the limit          errc::message_size, for the same messages however they arrive. Nothing
+//                                            is taken out, memory is bounded, and the next call fails again.
+//                                            Hang up, or call skip_until(delimiter) and continue behind it
+//   errc::timed_out, operation_canceled,     nothing is lost: call again to continue. A timeout is for the whole
+//   operation_would_block                    message: a peer that sends a byte a second cannot extend it
+//
+// No byte is searched twice, not even if a peer sends single bytes. The reader copies bytes only if a message does not
+// fit behind its own beginning. Then the beginning moves to the front or, if it is long, into a buffer of twice the
+// size.
+//
+// On this page:  byte_source · message_reader · buffered_reader
+// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
+
+#ifndef NETNOTES_TCP_READER_HPP
+#define NETNOTES_TCP_READER_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
+/// timeout is for whole messages.
+template <class Stream>
+concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
+    { stream.recv(buffer, error) } -> std::convertible_to<std::size_t>;
+};
+
+/// A reader of messages: buffered_reader, and async_buffered_stream for tasks (coro/buffered.hpp). They have the same
+/// calls with the same arguments. The calls that may wait return their result, or an object to co_await for it.
+template <class Reader>
+concept message_reader = requires(Reader& reader, std::string_view delimiter, std::size_t size, mutable_buffer buffer) {
+    reader.recv_until(delimiter);
+    reader.recv_line();
+    reader.recv_exact(size);
+    reader.recv_exact(buffer);
+    reader.recv(buffer);
+    reader.skip_until(delimiter);
+    { reader.take_until(delimiter) } -> std::same_as<std::optional<std::string_view>>;
+    { reader.take_line() } -> std::same_as<std::optional<std::string_view>>;
+    { reader.take_exact(size) } -> std::same_as<std::optional<std::string_view>>;
+    { reader.buffered() } -> std::same_as<std::string_view>;
+    { reader.limit() } -> std::same_as<std::size_t>;
+    { reader.capacity() } -> std::same_as<std::size_t>;
+    reader.shrink_to_fit();
+};
+
+/// Takes messages out of a tcp_stream or a connected socket. The reader does not own the stream, which must outlive it.
+/// The reader cannot be copied or moved, and the stream must stay in place, too. Every call may wait, as the stream
+/// does. Each call has two forms; the form with an error code at its end does not throw.
+template <byte_source Stream>
+class buffered_reader {
+  public:
+    /// Creates a reader on `stream`. A message may have at most `limit` bytes, with its delimiter. Memory grows with
+    /// the messages from 4 KiB to the limit and never beyond. Nothing is allocated before the first call.
+    explicit buffered_reader(Stream& stream, std::size_t limit = 64 * 1024) noexcept : stream_{stream}, limit_{limit} {}
+    buffered_reader(const buffered_reader&) = delete;
+    buffered_reader& operator=(const buffered_reader&) = delete;
+
+    /// Returns the next bytes up to and with the delimiter, or nullopt at an orderly end. Fails with
+    /// errc::invalid_argument if the delimiter is empty.
+    std::optional<std::string_view> recv_until(std::string_view delimiter);
+    std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
+    /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
+    /// line as well. To tell such a line from a complete one, call recv_until("\n").
+    std::optional<std::string_view> recv_line();
+    std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
+    /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
+    /// errc::message_size before anything is read, so the size may come straight from the peer. Size 0
+    /// returns an empty view at once.
+    std::optional<std::string_view> recv_exact(std::size_t size);
+    std::optional<std::string_view> recv_exact(std::size_t size, std::error_code& error) noexcept;
+    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at an orderly end. On an
+    /// error the second form returns the number of bytes already in the buffer; continue behind them.
+    std::size_t recv_exact(mutable_buffer buffer);
+    std::size_t recv_exact(mutable_buffer buffer, std::error_code& error) noexcept;
+    /// Receives at least one byte and at most buffer.size(), first from the bytes that were read ahead, otherwise from
+    /// the stream. Returns their number, or 0 at the end.
+    std::size_t recv(mutable_buffer buffer);
+    std::size_t recv(mutable_buffer buffer, std::error_code& error) noexcept;
+
+    /// Discards everything up to and with the delimiter, whatever its size. Use it after a message that is too long.
+    /// Returns false if the stream ended before the delimiter. After an error, call again to continue.
+    bool skip_until(std::string_view delimiter);
+    bool skip_until(std::string_view delimiter, std::error_code& error) noexcept;
+
+    /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They
+    /// return nullopt if these do not suffice. They do not read the stream and do not wait.
+    std::optional<std::string_view> take_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> take_line() noexcept;
+    std::optional<std::string_view> take_exact(std::size_t size) noexcept;
+
+    /// Returns the bytes that have been received and not yet taken, without reading the stream. They are valid until
+    /// the next call.
+    [[nodiscard]] std::string_view buffered() const noexcept { return {memory_.get() + begin_, end_ - begin_}; }
+    /// Returns the greatest length of a message, with its delimiter, in bytes.
+    [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+    /// Returns the size of the reader's memory, in bytes.
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
+    /// many idle clients calls it before it waits.
+    void shrink_to_fit() noexcept {
+        if (begin_ != end_) return;
+        memory_.reset();
+        capacity_ = begin_ = end_ = 0;
+    }
+    /// Returns the stream that the reader was made for.
+    [[nodiscard]] Stream& stream() const noexcept { return stream_; }
+
+  private:
+    static constexpr std::size_t first_capacity = 4096;
+    // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already.
+    static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
+        stream.recv(buffer, error, MSG_DONTWAIT);
+        stream.wait(POLLIN, time_point{}, error);
+        { stream.timeout() } -> std::convertible_to<duration>;
+        { stream.is_blocking() } -> std::convertible_to<bool>;
+    };
+    /// The time that one call of the reader may take, all its receives together.
+    class time_limit {
+      public:
+        explicit time_limit(const Stream& stream) noexcept {
+            if constexpr (has_timeout)
+                if (stream.timeout() != never) until = detail::end_of(stream.timeout());
+        }
+        time_point until = time_point::max();
+        bool used = false;
+    };
+
+    // A short line costs less than these two would as calls.
+    [[gnu::always_inline]] inline std::errc prepare_search(std::string_view delimiter) noexcept;
+    [[gnu::always_inline]] inline std::optional<std::size_t> find(std::string_view delimiter) noexcept;
+    std::string_view take(std::size_t size) noexcept {
+        const std::string_view taken = buffered().substr(0, size);
+        begin_ += size;
+        searched_ -= std::min(searched_, size);
+        return taken;
+    }
+    [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
+    std::optional<std::string_view> next(std::string_view delimiter, bool& ended, std::error_code& error) noexcept;
+    bool make_room(std::size_t wanted, std::error_code& error) noexcept;
+    std::size_t receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept;
+    std::size_t fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept;
+    [[noreturn]] void fail(const std::error_code& error, const char* call, std::size_t filled) const;
+
+    Stream& stream_;
+    std::size_t limit_;
+    std::unique_ptr<char[]> memory_;
+    std::size_t capacity_ = 0;
+    std::size_t begin_ = 0, end_ = 0;  ///< the bytes that have been received and not yet taken
+    std::size_t searched_ = 0;         ///< how many bytes at their front hold no part of a delimiter ...
+    std::string searched_for_;         ///< ... equal to this text
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+/// Forgets the earlier search if the delimiter is another. Most delimiters are a single byte, and then no call is
+/// needed.
+template <byte_source Stream>
+std::errc buffered_reader<Stream>::prepare_search(std::string_view delimiter) noexcept {
+    if (delimiter.empty()) return std::errc::invalid_argument;
+    if (delimiter.size() == searched_for_.size() && delimiter.front() == searched_for_.front() &&
+        (delimiter.size() == 1 || delimiter == searched_for_))
+        return {};
+    searched_ = 0;
+    try {
+        searched_for_.clear();
+        searched_for_.append(delimiter);  // g++ 12 warns wrongly about assignment here (its bug 105651)
+    } catch (...) {                       // the delimiter is long, and there is no memory for it
+        return std::errc::not_enough_memory;
+    }
+    return {};
+}
+
+/// Returns where the delimiter begins. Of the bytes searched before, it looks again only at the last ones, because a
+/// delimiter that has now arrived may begin there.
+template <byte_source Stream>
+std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimiter) noexcept {
+    const char* const there = memory_.get() + begin_;
+    const std::size_t size = end_ - begin_;
+    if (delimiter.size() == 1) [[likely]] {
+        if (searched_ < size)
+            if (const void* const at = std::memchr(there + searched_, delimiter.front(), size - searched_))
+                return static_cast<std::size_t>(static_cast<const char*>(at) - there);
+    } else {
+        const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
+        if (const std::size_t at = buffered().find(delimiter, from); at != std::string_view::npos) return at;
+    }
+    searched_ = size;
+    return std::nullopt;
+}
+
+/// Short lines come many at once: where nothing was searched before, there is nothing to remember of it either.
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_until(std::string_view delimiter) noexcept {
+    if (delimiter.size() == 1 && searched_ == 0 && begin_ != end_) [[likely]] {
+        const char* const there = memory_.get() + begin_;
+        if (const void* const at = std::memchr(there, delimiter.front(), end_ - begin_)) [[likely]] {
+            const auto size = static_cast<std::size_t>(static_cast<const char*>(at) - there) + 1;
+            if (size <= limit_) [[likely]] {
+                begin_ += size;
+                return std::string_view{there, size};
+            }
+        }
+    }
+    return search_until(delimiter);
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::search_until(std::string_view delimiter) noexcept {
+    if (begin_ == end_ || prepare_search(delimiter) != std::errc{}) return std::nullopt;
+    const auto found = find(delimiter);
+    if (!found || *found + delimiter.size() > limit_) return std::nullopt;
+    return take(*found + delimiter.size());
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_line() noexcept {
+    auto line = take_until("\n");
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::take_exact(std::size_t size) noexcept {
+    if (size > limit_ || buffered().size() < size) return std::nullopt;
+    return take(size);
+}
+
+/// Makes room for `wanted` bytes from begin_ on. `wanted` is more than the bytes received.
+template <byte_source Stream>
+bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& error) noexcept {
+    const std::size_t size = end_ - begin_;
+    if (size == 0) begin_ = end_ = 0;
+    if (wanted <= capacity_ - begin_) return true;
+    if (wanted > capacity_) {
+        // Doubled, so that the bytes copied for a long message are in proportion to its length.
+        const std::size_t most = std::max({first_capacity, limit_, wanted});
+        const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
+        std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
+        if (!memory) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+            return false;
+        }
+        if (size > 0) std::memcpy(memory.get(), memory_.get() + begin_, size);
+        memory_ = std::move(memory);
+        capacity_ = grown;
+    } else {
+        std::memmove(memory_.get(), memory_.get() + begin_, size);
+    }
+    begin_ = 0;
+    end_ = size;
+    return true;
+}
+
+/// Receives once, within the time that is left of the whole call.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::receive(mutable_buffer room, time_limit& time, std::error_code& error) noexcept {
+    if constexpr (has_timeout) {
+        if (time.until != time_point::max()) {
+            // A peer that always has one more byte must not carry us past the limit without a wait.
+            if (std::exchange(time.used, true) && clock::now() >= time.until) {
+                error = std::make_error_code(std::errc::timed_out);
+                return 0;
+            }
+            for (;;) {
+                const std::size_t size = stream_.recv(room, error, MSG_DONTWAIT);
+                if (error != std::errc::operation_would_block || !stream_.is_blocking()) return size;
+                stream_.wait(POLLIN, time.until, error);
+                if (error) return 0;
+            }
+        }
+    }
+    return stream_.recv(room, error);
+}
+
+/// Receives once, behind the bytes that are there. Returns 0 at the end of the stream or with an error.
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::fill(std::size_t wanted, time_limit& time, std::error_code& error) noexcept {
+    if (!make_room(wanted, error)) return 0;
+    const std::size_t size = receive(std::span{memory_.get() + end_, capacity_ - end_}, time, error);
+    if (error) return 0;
+    end_ += size;
+    return size;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::next(std::string_view delimiter, bool& ended,
+                                                              std::error_code& error) noexcept {
+    ended = false;
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return std::nullopt;
+    delimiter = searched_for_;  // it may be a view into this very buffer, which is now overwritten
+    for (time_limit time{stream_};;) {
+        const auto found = find(delimiter);
+        if (found && *found + delimiter.size() <= limit_) return take(*found + delimiter.size());
+        const std::size_t size = buffered().size();
+        if (found || size >= limit_) {
+            error = std::make_error_code(std::errc::message_size);
+            return std::nullopt;
+        }
+        if (fill(size + 1, time, error) == 0) {
+            ended = !error;
+            return std::nullopt;
+        }
+    }
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter,
+                                                                    std::error_code& error) noexcept {
+    bool ended = false;
+    const auto message = next(delimiter, ended, error);
+    if (ended && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+    return message;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line(std::error_code& error) noexcept {
+    bool ended = false;
+    auto line = next("\n", ended, error);
+    if (line) line->remove_suffix(line->ends_with("\r\n") ? 2 : 1);
+    if (ended && !buffered().empty()) return take(buffered().size());
+    return line;
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size, std::error_code& error) noexcept {
+    error.clear();
+    if (size > limit_) {
+        error = std::make_error_code(std::errc::message_size);
+        return std::nullopt;
+    }
+    for (time_limit time{stream_}; buffered().size() < size;) {
+        if (fill(size, time, error) == 0) {
+            if (!error && !buffered().empty()) error = std::make_error_code(std::errc::protocol_error);
+            return std::nullopt;
+        }
+    }
+    return take(size);
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    std::size_t filled = 0;
+    if (!buffer.empty() && !buffered().empty()) filled = recv(buffer, error);
+    for (time_limit time{stream_}; filled < buffer.size();) {
+        const std::size_t size = receive(buffer.subspan(filled), time, error);
+        if (error) break;
+        if (size == 0) {
+            if (filled > 0) error = std::make_error_code(std::errc::protocol_error);
+            break;
+        }
+        filled += size;
+    }
+    return filled;
+}
+
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code& error) noexcept {
+    error.clear();
+    if (buffered().empty()) return stream_.recv(buffer, error);
+    const std::string_view taken = take(std::min(buffer.size(), buffered().size()));
+    std::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
+    return taken.size();
+}
+
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_code& error) noexcept {
+    const std::errc failure = prepare_search(delimiter);
+    error = std::make_error_code(failure);
+    if (error) return false;
+    delimiter = searched_for_;
+    for (time_limit time{stream_};;) {
+        if (const auto found = find(delimiter)) {
+            take(*found + delimiter.size());
+            return true;
+        }
+        // Discards all but the bytes that may begin a delimiter.
+        const std::size_t size = buffered().size();
+        take(size - std::min(size, delimiter.size() - 1));
+        if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
+            if (!error) take(buffered().size());
+            return false;
+        }
+    }
+}
+
+// ---- the forms that throw
+
+/// "recv_line from 192.0.2.1:80 (17 bytes, then the end of the stream): Protocol error"
+template <byte_source Stream>
+void buffered_reader<Stream>::fail(const std::error_code& error, const char* call, std::size_t filled) const {
+    std::string peer;
+    if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
+        try {
+            peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
+        } catch (const std::system_error&) {  // the connection is gone, and with it the peer's name
+        }
+    }
+    if (error == std::errc::message_size)
+        detail::throw_error(error, call, peer, " (the limit is ", std::to_string(limit_), " bytes)");
+    detail::throw_error(error, call, peer, " (", std::to_string(filled), " bytes",
+                        error == std::errc::protocol_error ? ", then the end of the stream)" : " so far)");
+}
+
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_until(std::string_view delimiter) {
+    std::error_code error;
+    const auto message = recv_until(delimiter, error);
+    if (error) fail(error, "recv_until", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_line() {
+    std::error_code error;
+    const auto line = recv_line(error);
+    if (error) fail(error, "recv_line", buffered().size());
+    return line;
+}
+template <byte_source Stream>
+std::optional<std::string_view> buffered_reader<Stream>::recv_exact(std::size_t size) {
+    std::error_code error;
+    const auto message = recv_exact(size, error);
+    if (error) fail(error, "recv_exact", buffered().size());
+    return message;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv_exact(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t filled = recv_exact(buffer, error);
+    if (error) fail(error, "recv_exact", filled);
+    return filled;
+}
+template <byte_source Stream>
+std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer) {
+    std::error_code error;
+    const std::size_t size = recv(buffer, error);
+    if (error) fail(error, "recv", size);
+    return size;
+}
+template <byte_source Stream>
+bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
+    std::error_code error;
+    const bool found = skip_until(delimiter, error);
+    if (error) fail(error, "skip_until", buffered().size());
+    return found;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_READER_HPP
+
+// netnotes/coro/buffered.hpp: lines and frames for tasks, without a system call for each
+// SPDX-License-Identifier: MIT
+//
+// Many protocols consist of lines: the server reads a line, answers it, and reads the next. The program says just that:
+//
+//     for (;;) {
+//         auto line = co_await client.recv_line();
+//         if (!line) break;
+//         co_await client.write(answer(*line));
+//     }
+//
+// Assume that a client sends sixteen lines at once. With one system call for each line and each answer, that would be
+// sixteen receives and sixteen sends. Here one receive fetches all lines. The answers gather in a buffer, which is sent
+// when no line is left to read, that is, just before the task would wait:
+//
+//        recv_line() ──> "one"      from recv(2), which brought   one | two | three
+//        write("1")                                                                        [1]
+//        recv_line() ──> "two"      from the buffer
+//        write("2")                                                                        [1|2]
+//        recv_line() ──> "three"    from the buffer
+//        write("3")                                                                        [1|2|3]
+//        recv_line() ──> the buffer is empty: send [1|2|3], then wait
+//
+// To send to many clients, call try_send(), which never waits. It refuses bytes for a client that does not read:
+//
+//     for (async_buffered_stream* each : everybody)
+//         if (!each->try_send(line)) each->stream().close();       too slow: its task ends with an error
+//
+// So no client waits for an answer that lies in a buffer. Call flush() only where the task pauses without a receive:
+// before it sleeps, before it uses another connection, and before it ends.
+//
+// A silent client costs no buffer: a reading call frees the buffers before it waits, if they are empty.
+//
+// On this page:  async_buffered_stream
+// Beside it:     tcp/reader.hpp (buffered_reader), which has the same reading calls without tasks
+// The notes:     their receivers treat each recv as one message (TCP服务器, gevent版-TCP服务器)
+
+#ifndef NETNOTES_CORO_BUFFERED_HPP
+#define NETNOTES_CORO_BUFFERED_HPP
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
 
 namespace netnotes {
 
@@ -13511,457 +17239,6 @@ inline async_stream& async_buffered_stream::stream() {
 
 
 
-// netnotes/coro/timeout.hpp: an end for each wait, and a cleanup that may wait
-// SPDX-License-Identifier: MIT
-//
-// A peer may never answer. So each wait for it needs a limit, and the limit should hold for the whole conversation:
-//
-//     auto answer = co_await with_timeout(2s, ask(server));             // the result, or errc::timed_out
-//     std::size_t size = co_await with_timeout(2s, stream.recv(room));  // one operation, without a task around it
-//
-//        with_timeout(2s, ask) ── ask() ─────────── answer ──> the result
-//                              └─ 2 s ──> cancel ask(), wait until it has ended, throw errc::timed_out
-//
-// A timeout cancels the task, and each later wait of a cancelled task throws. That is wrong for a cleanup that has to
-// wait, such as a last message to the peer. shield() runs such a cleanup to its end, but not longer than its bound:
-//
-//     std::exception_ptr failure;
-//     try { co_await talk(stream); } catch (...) { failure = std::current_exception(); }     // no co_await inside catch
-//     co_await shield(2s, say_goodbye(stream));
-//     if (failure) std::rethrow_exception(failure);
-//
-//        talk() ── cancelled ──> shield(2s, say_goodbye) ──> its end, or its cancellation after 2 s ──> cancelled
-//
-// On this page:  with_timeout · shield
-// Below it:      coro/parts.hpp
-// The notes:     asyncio, async/await; example 25
-
-#ifndef NETNOTES_CORO_TIMEOUT_HPP
-#define NETNOTES_CORO_TIMEOUT_HPP
-
-#include <chrono>
-#include <coroutine>
-#include <string>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-
-
-
-// netnotes/coro/parts.hpp: one task that waits for several
-// SPDX-License-Identifier: MIT
-//
-// when_all(), when_any(), with_timeout(), shield(), with_group() and serve() do the same: they run tasks beside one
-// another and wait until all have ended. They differ only in what they do when a part ends or the waiting task is
-// cancelled:
-//
-//        joint_wait ──┬── part: task a ───────── ends ──> part_ended(a)
-//                     ├── part: task b ─────────────────────── ends ──> part_ended(b)
-//                     └── part: task c ──── ends ──> part_ended(c)          └── the last one: resume the waiting task
-//
-//        the waiting task is cancelled ──> cancel_parts(), and it still waits until all parts have ended
-//
-// On this page:  for authors of awaitables: joint_wait · part_base, part
-// Above it:      coro/when.hpp, coro/timeout.hpp, coro/group.hpp, coro/serve.hpp
-
-#ifndef NETNOTES_CORO_PARTS_HPP
-#define NETNOTES_CORO_PARTS_HPP
-
-#include <coroutine>
-#include <cstddef>
-#include <exception>
-#include <stdexcept>
-#include <type_traits>
-#include <utility>
-#include <variant>
-
-
-
-
-
-namespace netnotes::detail {
-
-/// What a compiler shows if a task with a name is passed where the task has to be moved.
-template <class... Ts>
-auto advise_to_move() {  // auto: the compiler then reports it before anything else
-    static_assert(sizeof...(Ts) == 0, "a task runs once: write std::move(it) for a task, or a vector of tasks, with a name");
-}
-
-template <class T>
-using value_or_monostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
-class part_base;
-
-/// Waits until several chains, its parts, have ended.
-class joint_wait : public loop_operation {
-  public:
-    bool await_ready() const noexcept { return false; }
-
-  protected:
-    friend class part_base;
-    /// `has_result`: see part_base::end().
-    explicit joint_wait(bool has_result) noexcept : has_result_{has_result} {}
-    ~joint_wait() = default;
-
-    /// Tells the derived class that a part has ended. The last part resumes the waiting task after this call.
-    virtual void part_ended(part_base& which) noexcept = 0;
-
-    /// Calls `begin(later)`, which begins the parts: in place if `later` is false, otherwise at the next turn. `later`
-    /// is true if this chain has kept other tasks waiting for many steps.
-    template <class Begin>
-    bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
-        waits(waiter, whose);
-        running_ = 1;  // counts this call, so that a part that ends at once does not resume the waiting task here
-        const bool later = !whose.loop().take_step();
-        begin(later);
-        if (--running_ > 0) return true;
-        decided();
-        return later && leave_turn(waiter, whose);  // there was no part to run, or the parts failed at once
-    }
-
-    /// Cancels all parts.
-    virtual void cancel_parts() noexcept = 0;
-    /// Cancels all parts. Nested waits are put in a list and cancelled one after another, so that the stack does not
-    /// grow.
-    void cancelled() noexcept final {
-        static constinit thread_local joint_wait* to_be_cancelled = nullptr;
-        static constinit thread_local bool is_at_it = false;
-        if (std::exchange(is_listed_, true)) return;
-        next_ = std::exchange(to_be_cancelled, this);
-        if (std::exchange(is_at_it, true)) return;
-        while (to_be_cancelled) {
-            joint_wait& first = *std::exchange(to_be_cancelled, to_be_cancelled->next_);
-            first.is_listed_ = false;
-            first.cancel_parts();
-        }
-        is_at_it = false;
-    }
-
-  public:
-    [[nodiscard]] std::size_t running() const noexcept { return running_; }
-
-  private:
-    std::size_t running_ = 0;
-    joint_wait* next_ = nullptr;
-    bool has_result_;
-    bool is_listed_ = false;
-};
-
-/// One of the chains that a joint_wait waits for.
-class part_base : public fiber {
-  public:
-    [[nodiscard]] virtual std::exception_ptr exception() const noexcept = 0;
-    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
-    /// Withdraws this part if `whole`, the waiting chain, was withdrawn; cancels it otherwise.
-    void cancel_with(const fiber& whole) noexcept {
-        if (whole.is_withdrawn())
-            withdraw();
-        else
-            cancel();
-    }
-
-  protected:
-    part_base() noexcept = default;
-    virtual ~part_base() = default;
-    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later, bool is_shielded) {
-        whole_ = &whole;
-        belongs_to(whole.chain());
-        if (whole.chain().is_cancelled() && !is_shielded) cancel_with(whole.chain());
-        ++whole.running_;
-        if (!later && !between.is_deep()) return self.resume();
-        goes_on_at(self);
-        postpone();
-    }
-    /// Ends a part that has no task to run.
-    void fail_at_once(joint_wait& whole) noexcept {
-        whole_ = &whole;
-        belongs_to(whole.chain());
-        ++whole.running_;
-        end();
-    }
-    /// Ends this part. The last part to end resumes the waiting task. If there is a result, the waiting task is resumed
-    /// before any other chain. The result may have been taken from a socket or a channel, and must reach the waiting
-    /// task before another task can cancel it.
-    void end() noexcept {
-        has_ended_ = true;
-        joint_wait& whole = *whole_;
-        whole.part_ended(*this);  // this call may destroy the part
-        if (--whole.running_ > 0) return;
-        if (whole.has_result_)
-            whole.go_on_next();
-        else
-            whole.go_on();
-    }
-
-  private:
-    bool postpone() noexcept final {
-        loop().make_ready(*this);
-        return true;
-    }
-    joint_wait* whole_ = nullptr;
-    bool has_ended_ = false;
-};
-
-template <class T>
-class part : public part_base {
-  public:
-    /// Takes a task. An empty task fails when it begins, so that its error comes from the wait.
-    explicit part(task<T>&& what) noexcept : task_{task_access::release(what)} {}
-    ~part() override {
-        if (!task_) return;
-        task_.destroy();
-        leave_awaiter();
-    }
-    [[nodiscard]] std::exception_ptr exception() const noexcept override { return outcome_.exception(); }
-    T take() { return outcome_.take(); }
-    value_or_monostate<T> take_value() {
-        if constexpr (std::is_void_v<T>) {
-            outcome_.take();
-            return {};
-        } else {
-            return outcome_.take();
-        }
-    }
-    /// Begins the task: inside this call, or at the next turn if `later`. It begins as cancelled if the waiting chain
-    /// is cancelled, unless `is_shielded`.
-    void begin(joint_wait& whole, bool later = false, bool is_shielded = false) {
-        if (!task_) return fail(whole);
-        task_.promise().belongs_to(*this);
-        part_base::begin(whole, task_, later, is_shielded);
-    }
-    [[nodiscard]] bool is_empty() const noexcept { return !task_; }
-
-  private:
-    [[gnu::noinline]] void fail(joint_wait& whole) {
-        outcome_.set_exception(std::make_exception_ptr(
-            std::logic_error{"empty task: default-constructed, moved from, or already awaited"}));
-        fail_at_once(whole);
-    }
-    void ended() noexcept override {
-        try {
-            outcome_.take_over(task_.promise().outcome);
-        } catch (...) {
-            outcome_.set_exception(std::current_exception());
-        }
-        std::exchange(task_, nullptr).destroy();
-        end();
-    }
-
-    std::coroutine_handle<task_promise<T>> task_;
-    result<T> outcome_;
-};
-
-}  // namespace netnotes::detail
-
-#endif  // NETNOTES_CORO_PARTS_HPP
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class T>
-class waiting_with_timeout;
-template <class T>
-class waiting_in_shield;
-
-/// Says which wait has timed out: its name, and the function that waits.
-struct wait_name {
-    const char* name;
-    const char* caller;
-};
-
-template <class Awaitable>
-concept has_awaiter = requires(Awaitable&& what) { static_cast<Awaitable&&>(what).operator co_await(); };
-template <class Awaitable>
-concept is_awaiter = requires(Awaitable&& what) {
-    what.await_ready();
-    what.await_resume();
-};
-template <class Awaitable>
-decltype(auto) awaiter_of(Awaitable&& what) {
-    if constexpr (has_awaiter<Awaitable>)
-        return static_cast<Awaitable&&>(what).operator co_await();
-    else
-        return static_cast<Awaitable&&>(what);
-}
-/// What `co_await what` returns.
-template <class Awaitable>
-using await_result = decltype(awaiter_of(std::declval<Awaitable>()).await_resume());
-
-template <class T>
-inline constexpr bool is_task = false;
-template <class T>
-inline constexpr bool is_task<task<T>> = true;
-}  // namespace detail
-
-/// An operation of this library that can be awaited, such as stream.recv(buffer) or handle.join(). Not a task.
-template <class Operation>
-concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awaiter<Operation>)&&
-    !detail::is_task<std::remove_cvref_t<Operation>>;
-
-/// `co_await with_timeout(2s, a())` runs the task, and cancels it when `time` has passed. Returns the task's result or
-/// throws its exception. If the timeout has ended the task, it throws std::system_error with errc::timed_out. what()
-/// then names the wait and the time: `with_timeout in fetch: not done after 2 s`. With a name, it is `ask the server:
-/// not done after 2 s`. The name is not copied.
-///
-/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
-template <class T>
-[[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
-                                const char* caller = __builtin_FUNCTION()) {
-    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
-        time, std::move(what), detail::wait_name{name, caller}};
-}
-/// Runs the task that `what()` returns. The function lives as long as its task.
-template <task_function Function>
-[[nodiscard]] auto with_timeout(wait_time time, Function what, const char* name = nullptr,
-                                const char* caller = __builtin_FUNCTION()) {
-    return with_timeout(time, detail::call_in_frame(std::move(what)), name, caller);
-}
-/// Awaits one operation: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same expression, because the
-/// operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as without a timeout.
-template <awaitable_operation Operation>
-[[nodiscard]] auto with_timeout(wait_time time, Operation&& operation, const char* name = nullptr,
-                                const char* caller = __builtin_FUNCTION());
-
-/// A mistake: the message says what to write.
-template <class What, class Rep, class Period>
-auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
-    static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
-}
-template <class T, class... Name>
-auto with_timeout(wait_time, const task<T>&, Name...) {
-    detail::advise_to_move<T>();
-}
-
-/// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
-/// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no
-/// limit. Returns the task's result or throws its exception. The next wait of a cancelled caller throws
-/// netnotes::cancelled, as always.
-///
-/// If the main task of event_loop::run() awaits the rest of its work in shield(), a stop lets that work finish. Tasks
-/// that do not run inside shield() are cancelled at once.
-template <class T>
-[[nodiscard]] auto shield(wait_time at_most, task<T>&& what) {
-    return detail::awaited_once<detail::waiting_in_shield<T>, duration, task<T>>{at_most, std::move(what)};
-}
-/// Runs the task that `what()` returns. The function lives as long as its task.
-template <task_function Function>
-[[nodiscard]] auto shield(wait_time at_most, Function what) {
-    return shield(at_most, detail::call_in_frame(std::move(what)));
-}
-/// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
-template <awaitable_operation Operation>
-[[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
-/// A mistake: the message says what to write.
-template <class T>
-auto shield(wait_time, const task<T>&) {
-    detail::advise_to_move<T>();
-}
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Returns "2 s", "250 ms", "1500 us" or "7 ns": the largest unit that needs no fraction.
-inline std::string to_text(duration time) {
-    const auto count = std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
-    if (count % 1'000'000'000 == 0) return std::to_string(count / 1'000'000'000) + " s";
-    if (count % 1'000'000 == 0) return std::to_string(count / 1'000'000) + " ms";
-    if (count % 1'000 == 0) return std::to_string(count / 1'000) + " us";
-    return std::to_string(count) + " ns";
-}
-
-[[noreturn, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
-    const std::string where =
-        what.name ? std::string{what.name} : std::string{"with_timeout in "}.append(what.caller);
-    throw std::system_error{std::make_error_code(std::errc::timed_out), where + ": not done after " + to_text(after)};
-}
-
-/// Awaits an operation that lies in the frame of the caller.
-template <class Operation>
-task<await_result<Operation>> await_there(Operation&& operation) {
-    co_return co_await static_cast<Operation&&>(operation);
-}
-
-template <class T>
-class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer {
-  public:
-    waiting_with_timeout(duration time, task<T>&& what, const wait_name& name)
-        : joint_wait{true}, part_{std::move(what)}, time_{time}, name_{name} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        fiber& whose = waiter.promise().chain();
-        return begin_all(waiter, whose, [&](bool aside) {
-            if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
-            part_.begin(*this, aside);
-        });
-    }
-    T await_resume() {
-        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
-            throw_timed_out(name_, time_);
-        return part_.take();
-    }
-
-  private:
-    void part_ended(part_base&) noexcept override { cancel(); }
-    void cancel_parts() noexcept override { part_.cancel_with(chain()); }
-    void expired() noexcept override {
-        has_expired_ = true;
-        part_.cancel();
-    }
-
-    part<T> part_;
-    duration time_;
-    wait_name name_;
-    bool has_expired_ = false;
-};
-
-template <class T>
-class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
-  public:
-    waiting_in_shield(duration at_most, task<T>&& what)
-        : joint_wait{true}, part_{std::move(what)}, at_most_{at_most} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        fiber& whose = waiter.promise().chain();
-        return begin_all(waiter, whose, [&](bool aside) {
-            if (whose.is_cancelled()) cancel_parts();
-            part_.begin(*this, aside, true);
-        });
-    }
-    T await_resume() { return part_.take(); }
-
-  private:
-    void part_ended(part_base&) noexcept override { cancel(); }
-    /// The waiting chain was cancelled: now the time runs. It may be called twice, by cancel() and by withdraw().
-    void cancel_parts() noexcept override {
-        scheduler& loop = chain().loop();
-        if (!std::exchange(is_limited_, true)) loop.arm(*this, later(loop.now(), at_most_));
-    }
-    void expired() noexcept override { part_.cancel(); }
-
-    part<T> part_;
-    duration at_most_;
-    bool is_limited_ = false;
-};
-
-}  // namespace detail
-
-template <awaitable_operation Operation>
-auto with_timeout(wait_time time, Operation&& operation, const char* name, const char* caller) {
-    return with_timeout(time, detail::await_there<Operation>(static_cast<Operation&&>(operation)), name, caller);
-}
-template <awaitable_operation Operation>
-auto shield(wait_time at_most, Operation&& operation) {
-    return shield(at_most, detail::await_there<Operation>(static_cast<Operation&&>(operation)));
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_TIMEOUT_HPP
 
 
 namespace netnotes {
@@ -14128,6 +17405,1202 @@ class basic_async_buffered_stream {
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_BYTE_STREAM_HPP
+
+
+
+
+
+namespace netnotes::http::detail {
+
+template <class Stream>
+concept has_lent_recv = requires(Stream& stream) {
+    { std::declval<netnotes::detail::await_result<decltype(stream.recv())>>() } -> std::convertible_to<std::span<std::byte>>;
+};
+
+/// A stream, the received bytes that were not used yet, and the limit of each wait.
+template <class Stream>
+class peer_link {
+  public:
+    explicit peer_link(Stream&& taken) : stream{std::move(taken)} {}
+
+    /// Limits each of the next waits.
+    void limit(duration time) {
+        if constexpr (requires { stream.set_timeout(time); })
+            stream.set_timeout(time);
+        else
+            limit_ = time;
+    }
+    /// Receives more bytes behind the kept ones, at most `room`. Returns false at the end of the stream.
+    task<bool> receive(std::size_t room) {
+        drop_used();
+        const std::size_t old = kept_.size();
+        kept_.resize(old + room);
+        const mutable_buffer place{std::span{kept_}.subspan(old)};
+        std::size_t size = 0;
+        try {
+            if constexpr (requires { stream.set_timeout(limit_); })
+                size = co_await stream.recv(place);
+            else
+                size = co_await with_timeout(limit_, stream.recv(place));
+        } catch (...) {
+            kept_.resize(old);
+            throw;
+        }
+        kept_.resize(old + size);
+        co_return size > 0;
+    }
+    /// Sends all bytes. The limit holds for each wait, so a client that takes bytes now and then is not cut off.
+    task<> send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            std::size_t size = 0;
+            if constexpr (requires { stream.set_timeout(limit_); })
+                size = co_await stream.send(bytes);
+            else
+                size = co_await with_timeout(limit_, stream.send(bytes));
+            bytes.remove_prefix(size);
+        }
+    }
+    /// Returns the kept bytes that were not used.
+    [[nodiscard]] std::string_view unused() const noexcept { return std::string_view{kept_}.substr(begin_); }
+    /// Marks bytes as used. They stay in their place until the next receive() or drop_used().
+    void use(std::size_t size) noexcept { begin_ += size; }
+    void keep(std::string_view bytes) {
+        drop_used();
+        kept_ += bytes;
+    }
+    /// Removes the used bytes, and frees the memory if no byte is left.
+    void drop_used() {
+        if (begin_ < kept_.size())
+            kept_.erase(0, begin_);
+        else
+            std::string{}.swap(kept_);
+        begin_ = 0;
+    }
+    [[nodiscard]] socket_address peer() const noexcept {
+        if constexpr (requires { stream.peer_endpoint(); }) {
+            try {
+                return stream.peer_endpoint();
+            } catch (const std::system_error&) {  // the client has left
+            }
+        }
+        return {};
+    }
+    /// Stops sending, and discards what the client still sends, for two seconds at most: see the first page.
+    task<> linger() {
+        constexpr duration most_time = std::chrono::seconds{2};
+        constexpr std::size_t room = 16 * 1024;
+        try {
+            stream.shutdown(shutdown_direction::send);
+            const auto end = netnotes::detail::later(event_loop::current().now(), most_time);
+            for (;;) {
+                const duration left = end - event_loop::current().now();
+                if (left <= duration::zero()) break;
+                limit(left);
+                kept_.clear();
+                begin_ = 0;
+                const bool is_more = co_await receive(room);
+                if (!is_more) break;
+            }
+        } catch (const std::system_error&) {  // the client has left, or two seconds have passed
+        }
+    }
+    /// Makes the end of the connection a reset, because an answer is cut.
+    void abort() noexcept {
+        if constexpr (requires { stream.set_option(option::linger{std::chrono::seconds{0}}); }) {
+            try {
+                stream.set_option(option::linger{std::chrono::seconds{0}});
+            } catch (const std::system_error&) {  // it has failed already
+            }
+        }
+        stream.close();
+    }
+
+    Stream stream;
+
+  private:
+    std::string kept_;
+    std::size_t begin_ = 0;
+    duration limit_ = never;
+};
+
+/// Makes the end of a connection a reset, unless it was disarmed.
+template <class Stream>
+class cut_link_guard {
+  public:
+    explicit cut_link_guard(peer_link<Stream>& link) noexcept : link_{&link} {}
+    cut_link_guard(const cut_link_guard&) = delete;
+    cut_link_guard& operator=(const cut_link_guard&) = delete;
+    ~cut_link_guard() {
+        if (link_) link_->abort();
+    }
+    void disarm() noexcept { link_ = nullptr; }
+
+  private:
+    peer_link<Stream>* link_;
+};
+
+}  // namespace netnotes::http::detail
+
+#endif  // NETNOTES_HTTP_LINK_HPP
+
+
+
+// netnotes/http/url.hpp: where a resource is: the host, the port, and the target of the request
+// SPDX-License-Identifier: MIT
+//
+//        http://example.com:8000/notes?page=2#top
+//               └── host ──┘ └┬─┘└── target ─┘└┬─┘
+//                            port              fragment: it stays in the browser, so it is dropped
+//
+// Programs that read the same URL differently are a hole (SSRF): one checks the host, the other connects to another one.
+// So this reader refuses what is ambiguous: `http://good.com@evil.com/`, a backslash, spaces, control characters.
+//
+// A server may answer with another place (Location), and that text may be relative. resolve() puts it together with the
+// URL of the request (RFC 3986 §5.2).
+//
+// On this page:  url
+// Below it:      http/target.hpp
+// Sources:       RFC 3986 §3, §5.2; RFC 9110 §4.2
+
+#ifndef NETNOTES_HTTP_URL_HPP
+#define NETNOTES_HTTP_URL_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+
+
+
+namespace netnotes::http {
+
+/// A URL with the scheme http.
+struct url {
+    std::string host{};  ///< a name, or an address without brackets
+    std::uint16_t port = 80;
+    std::string target = "/";  ///< path and query, as a request has them
+
+    /// Reads a URL. Returns nullopt if the text is not a URL of http; `why` then has the reason and the place. A user
+    /// (`me@host`) is refused, and so is https: this module has no TLS.
+    [[nodiscard]] static std::optional<url> parse(std::string_view text, parse_failure& why);
+    /// Reads a URL. Throws parse_error.
+    [[nodiscard]] static url parse(std::string_view text);
+    /// Returns the URL that `reference` means on a page with this URL: a whole URL, "//host/path", "/path", "?query", or
+    /// a path that is relative to the last '/'. Returns nullopt, and sets `why`, for a text that parse() would refuse.
+    [[nodiscard]] std::optional<url> resolve(std::string_view reference, parse_failure& why) const;
+
+    /// Returns host and port as the field Host has them: "example.com", "example.com:8000", "[2001:db8::1]".
+    [[nodiscard]] std::string authority() const {
+        std::string text = host.find(':') == host.npos ? host : "[" + host + "]";
+        if (port != 80) text += ":" + std::to_string(port);
+        return text;
+    }
+    [[nodiscard]] std::string to_string() const { return "http://" + authority() + target; }
+    friend bool operator==(const url&, const url&) = default;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Removes the pieces "." and ".." from a path, as RFC 3986 §5.2.4 says. A ".." at the root stays there.
+inline std::string without_dots(std::string_view path) {
+    std::vector<std::string_view> pieces;
+    bool ends_with_slash = true;
+    while (!path.empty()) {
+        path.remove_prefix(1);  // the slash
+        const std::string_view piece = path.substr(0, path.find('/'));
+        path.remove_prefix(piece.size());
+        ends_with_slash = false;
+        if (piece == "..") {
+            if (!pieces.empty()) pieces.pop_back();
+            ends_with_slash = true;
+        } else if (piece == ".") {
+            ends_with_slash = true;
+        } else {
+            pieces.push_back(piece);
+        }
+    }
+    std::string result;
+    for (const std::string_view piece : pieces) (result += '/') += piece;
+    if (ends_with_slash || result.empty()) result += '/';
+    return result;
+}
+
+}  // namespace detail
+
+inline std::optional<url> url::parse(std::string_view text, parse_failure& why) {
+    const auto refused = [&](std::string_view reason, std::size_t place) {
+        why = parse_failure{reason, place};
+        return std::nullopt;
+    };
+    constexpr std::string_view scheme = "http://";
+    if (same_name(text.substr(0, 8), "https://"))
+        return refused("https needs TLS, which this client does not have: let nginx speak it (proxy_pass https://...), and "
+                       "send the request to nginx by http",
+                       0);
+    if (!same_name(text.substr(0, scheme.size()), scheme)) return refused("a URL begins with http://", 0);
+    const std::size_t begin = scheme.size(), end = std::min(text.find_first_of("/?#", begin), text.size());
+    const std::string_view authority = text.substr(begin, end - begin);
+    if (authority.empty()) return refused("a host is missing", begin);
+    if (authority.find('@') != authority.npos) return refused("a user before the host is not supported", begin);
+    if (authority.find('%') != authority.npos || !detail::is_authority(authority))
+        return refused("behind http:// comes a host, and perhaps a port", begin);
+    url read;
+    std::string_view host = authority, port;
+    if (host.starts_with('[')) {
+        const std::size_t bracket = host.find(']');
+        port = host.substr(bracket + 1);
+        host = host.substr(1, bracket - 1);
+    } else if (const std::size_t colon = host.find(':'); colon != host.npos) {
+        port = host.substr(colon);
+        host = host.substr(0, colon);
+    }
+    if (host.empty()) return refused("a host is missing", begin);
+    read.host = host;
+    for (char& c : read.host) c = detail::lower(c);
+    if (port.size() > 1) {  // "http://host:/" has the default port (RFC 3986 §6.2.3)
+        const auto number = read_decimal(port.substr(1));
+        if (!number || *number == 0 || *number > 65'535)
+            return refused("a port is a number from 1 to 65535", end - port.size() + 1);
+        read.port = static_cast<std::uint16_t>(*number);
+    }
+    std::string_view rest = text.substr(end);
+    rest = rest.substr(0, rest.find('#'));
+    read.target = rest.starts_with('/') ? "" : "/";
+    read.target += rest;
+    parse_failure in_target;
+    if (!http::target::parse(read.target, in_target)) {
+        why = in_target;
+        why.shift(static_cast<std::ptrdiff_t>(end) - (rest.starts_with('/') ? 0 : 1));
+        return std::nullopt;
+    }
+    return read;
+}
+inline url url::parse(std::string_view text) {
+    parse_failure why;
+    auto read = parse(text, why);
+    if (!read) throw parse_error{"URL of http", text, why};
+    return *std::move(read);
+}
+inline std::optional<url> url::resolve(std::string_view reference, parse_failure& why) const {
+    reference = reference.substr(0, reference.find('#'));
+    const std::size_t colon = reference.find(':');
+    if (colon < reference.find_first_of("/?")) return parse(reference, why);  // it has a scheme of its own
+    if (reference.starts_with("//")) return parse("http:" + std::string{reference}, why);
+    url result = *this;
+    if (reference.empty()) return result;
+    const std::string_view path = std::string_view{target}.substr(0, target.find('?'));
+    const std::size_t question = std::min(reference.find('?'), reference.size());
+    const std::string_view query = reference.substr(question);
+    const std::string_view asked = reference.substr(0, question);
+    std::string whole;
+    if (asked.empty())
+        whole = path;
+    else if (asked.starts_with('/'))
+        whole = detail::without_dots(asked);
+    else
+        whole = detail::without_dots(std::string{path.substr(0, path.rfind('/') + 1)}.append(asked));
+    result.target = whole.append(query);
+    if (!http::target::parse(result.target, why)) return std::nullopt;
+    return result;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_URL_HPP
+
+
+
+namespace netnotes::http {
+
+/// The limits of a client. No member has a destructor, so the struct may be a temporary in a co_await expression; g++ 12
+/// destroys other temporaries twice there.
+struct client_options {
+    /// For all of a request: the wait for a place in the pool, the look-up of the name, the connection, redirects, and
+    /// the body. Must be above zero.
+    wait_time timeout = std::chrono::seconds{30};
+    std::uint64_t max_body = 16 << 20;  ///< bytes of a body that get() and send() collect
+    std::size_t max_connections = 100;  ///< at the same time; a further request waits. Must be above zero
+    std::size_t max_per_host = 10;      ///< of them to one host and port. Must be above zero
+    std::size_t max_idle = 20;          ///< unused connections that the pool keeps
+    wait_time idle_timeout = std::chrono::seconds{15};  ///< the pool uses no connection that was idle for longer
+    int max_redirects = 0;              ///< redirects that a request follows; 0 returns them
+    bool retries = true;                ///< see the first page
+    http::limits limits{};              ///< the bounds of heads. The bound of bodies is max_body
+};
+static_assert(std::is_trivially_destructible_v<client_options>);
+
+namespace detail {
+class client_pool;
+class client_exchange;
+}  // namespace detail
+
+/// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The client
+/// may be destroyed while a task uses it or a body is read.
+class client {
+  public:
+    /// Throws std::invalid_argument if a limit that must be above zero is not.
+    explicit client(client_options options = {});
+
+    /// Sends `GET` and returns the response with its body. Throws parse_error for a text that is no URL of http, and
+    /// std::system_error if no response arrives: the errors of async_connect(), errc::timed_out, errc::protocol_error,
+    /// errc::message_size for a body of more than max_body bytes.
+    [[nodiscard]] task<response> get(std::string where);
+    /// Sends a request with its body() to the host of the URL, and returns the response with its body. The URL's target
+    /// takes the place of the request's, and Host is added. Throws like get().
+    [[nodiscard]] task<response> send(request ask, url where);
+    /// Does the same, but the response has its body as `source`, which is never empty. The connection belongs to it. To
+    /// destroy the response early closes the connection. The deadline holds for the body, too.
+    [[nodiscard]] task<response> open(request ask, url where);
+
+    /// Returns how many connections are in use, and how many are idle.
+    [[nodiscard]] std::size_t busy() const noexcept;
+    [[nodiscard]] std::size_t idle() const noexcept;
+
+  private:
+    std::shared_ptr<detail::client_pool> pool_;
+};
+
+/// Sends `GET` over a connection of its own, and returns the response with its body. Throws like client::get().
+[[nodiscard]] inline task<response> get(std::string where, client_options options = {}) {
+    client once{options};
+    co_return co_await once.get(std::move(where));
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+using client_link = peer_link<async_stream>;
+
+/// The connections of a client: how many are in use, and which are idle.
+class client_pool {
+  public:
+    explicit client_pool(const client_options& chosen) : options{chosen} {
+        if (options.timeout <= duration::zero() || options.max_connections == 0 || options.max_per_host == 0)
+            throw std::invalid_argument{"http::client_options: the timeout and the numbers of connections must be above zero"};
+    }
+    [[nodiscard]] bool has_room(std::string_view host) const noexcept {
+        return busy_.size() < options.max_connections &&
+               static_cast<std::size_t>(std::count(busy_.begin(), busy_.end(), host)) < options.max_per_host;
+    }
+    void enter(const std::string& host) { busy_.push_back(host); }
+    /// Gives a place back, and the connection if it can be used again.
+    void leave(const std::string& host, std::unique_ptr<client_link> link, netnotes::time_point now) noexcept {
+        if (const auto place = std::find(busy_.begin(), busy_.end(), host); place != busy_.end()) busy_.erase(place);
+        try {
+            if (link && options.max_idle > 0) {
+                if (idle_.size() >= options.max_idle) idle_.erase(idle_.begin());
+                idle_.push_back({host, std::move(link), now});
+            }
+        } catch (const std::bad_alloc&) {  // then the connection is closed
+        }
+        changed.set();
+    }
+    /// Returns the idle connection to this host that was used last, or nullptr. A connection on which something has
+    /// arrived is no good: the server has closed it, or has sent bytes that nobody has asked for.
+    std::unique_ptr<client_link> take(std::string_view host, netnotes::time_point now) {
+        std::erase_if(idle_, [&](const idle_link& each) { return now - each.since > options.idle_timeout; });
+        for (std::size_t i = idle_.size(); i-- > 0;) {
+            if (idle_[i].host != host) continue;
+            std::unique_ptr<client_link> link = std::move(idle_[i].link);
+            idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+            char byte = 0;
+            const auto got = ::recv(link->stream.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+            if (got < 0 && netnotes::detail::would_block(errno)) return link;
+        }
+        return nullptr;
+    }
+    [[nodiscard]] std::size_t busy() const noexcept { return busy_.size(); }
+    [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
+
+    const client_options options;
+    async_event changed;  ///< a place may have become free
+
+  private:
+    struct idle_link {
+        std::string host;
+        std::unique_ptr<client_link> link;
+        netnotes::time_point since;
+    };
+    std::vector<std::string> busy_;  // the host of each connection
+    std::vector<idle_link> idle_;    // in the order of their last use
+};
+
+/// One request and its response. As a source it is the body of the response.
+class client_exchange final : public body_source {
+  public:
+    client_exchange(std::shared_ptr<client_pool> pool, const url& where, netnotes::time_point deadline)
+        : pool_{std::move(pool)}, host_{where.authority()}, deadline_{deadline} {}
+    client_exchange(const client_exchange&) = delete;
+    client_exchange& operator=(const client_exchange&) = delete;
+    ~client_exchange() override { end(false); }
+
+    /// Waits for a place in the pool, and for a connection.
+    task<> connect(const url& where, bool may_reuse) {
+        while (!pool_->has_room(host_)) {
+            pool_->changed.reset();
+            co_await with_timeout(left(), pool_->changed.wait());
+        }
+        pool_->enter(host_);
+        is_entered_ = true;
+        if (may_reuse) link_ = pool_->take(host_, now());
+        was_reused = link_ != nullptr;
+        if (was_reused) co_return;
+        async_stream stream = co_await with_timeout(left(), async_connect(where.host, where.port));
+        stream.set_option(option::no_delay{});
+        link_ = std::make_unique<client_link>(std::move(stream));
+    }
+    /// Sends the request, and receives the head of the response.
+    task<response> ask(const request& what) {
+        std::string out;
+        write_head(out, what, what.body().size());
+        out += what.body();
+        link_->limit(left());
+        co_await link_->send(out);
+        const auto head = std::make_unique<response_head>();
+        head_progress seen;
+        for (int interim = 0;;) {
+            const head_result found = parse_head(link_->unused(), seen, *head, pool_->options.limits);
+            if (found.is_refused()) fail(found.refusal.message(link_->unused()));
+            if (found.is_complete()) {
+                if (!head->status.is_interim()) {
+                    response answer = to_response(*head);
+                    link_->use(found.size);
+                    begin_body(*head, what.method());
+                    co_return answer;
+                }
+                if (head->status == status::switching_protocols || ++interim > max_interim)
+                    fail("the server answers with " + head->status.to_string());
+                link_->use(found.size);
+                seen = {};
+                continue;
+            }
+            const bool is_more = co_await receive();
+            if (!is_more) fail("the server has closed the connection without an answer");
+            has_heard = true;
+        }
+    }
+
+    [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override {
+        return framing_.how == framing::kind::length || framing_.how == framing::kind::none
+                   ? std::optional{framing_.length}
+                   : std::nullopt;
+    }
+    task<std::span<const std::byte>> next() override {
+        while (!body_.is_done()) {
+            if (!link_) fail("the body has failed before");
+            if (link_->unused().empty()) {
+                const bool is_more = co_await receive();
+                if (!is_more) body_.end();
+                if (!is_more && body_.is_done()) break;
+            }
+            const body_decoder::piece found = body_.next(link_->unused());
+            link_->use(found.consumed);
+            if (body_.is_refused()) {
+                const std::string sentence = body_.refusal().message();
+                end(false);
+                fail(sentence);
+            }
+            if (!found.data.empty())
+                co_return std::as_bytes(std::span<const char>{found.data.data(), found.data.size()});
+        }
+        end(keeps_ && link_ && link_->unused().empty());
+        co_return std::span<const std::byte>{};
+    }
+
+    bool was_reused = false;  ///< the connection has served a request before
+    bool has_heard = false;   ///< a byte of the answer has come
+
+  private:
+    static constexpr int max_interim = 10;
+    [[nodiscard]] static netnotes::time_point now() { return event_loop::current().now(); }
+    /// Returns how much time is left. Throws errc::timed_out if no time is left.
+    [[nodiscard]] duration left() const {
+        if (deadline_ == netnotes::time_point::max()) return never;
+        const duration time = deadline_ - now();
+        if (time <= duration::zero())
+            throw std::system_error{std::make_error_code(std::errc::timed_out), "no answer in time from http://" + host_};
+        return time;
+    }
+    [[noreturn]] void fail(const std::string& sentence) const {
+        throw std::system_error{std::make_error_code(std::errc::protocol_error), "http://" + host_ + ": " + sentence};
+    }
+    task<bool> receive() {
+        constexpr std::size_t room = 16 * 1024;
+        link_->limit(left());
+        co_return co_await link_->receive(room);
+    }
+    void begin_body(const response_head& head, method asked) {
+        framing_ = head.body(asked);
+        http::limits bounds = pool_->options.limits;
+        bounds.body = std::numeric_limits<std::uint64_t>::max();  // send() has the bound
+        body_ = body_decoder{framing_, bounds};
+        keeps_ = head.keeps_alive && framing_.how != framing::kind::until_close;
+        if (body_.is_done()) end(keeps_ && link_->unused().empty());
+    }
+    /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is closed.
+    void end(bool is_usable) noexcept {
+        std::unique_ptr<client_link> link = std::move(link_);
+        if (!std::exchange(is_entered_, false)) return;
+        if (!is_usable) link.reset();
+        pool_->leave(host_, std::move(link), is_usable ? now() : netnotes::time_point{});
+    }
+
+    std::shared_ptr<client_pool> pool_;
+    std::string host_;
+    netnotes::time_point deadline_;
+    std::unique_ptr<client_link> link_;
+    framing framing_{};
+    body_decoder body_;
+    bool is_entered_ = false, keeps_ = false;
+};
+
+/// Sends one request, perhaps twice, and returns the response with its body as `source`.
+inline task<response> open_once(std::shared_ptr<client_pool> pool, const request& ask, const url& where,
+                                netnotes::time_point deadline) {
+    for (bool may_reuse = true;; may_reuse = false) {
+        auto exchange = std::make_unique<client_exchange>(pool, where, deadline);
+        try {
+            co_await exchange->connect(where, may_reuse);
+            response answer = co_await exchange->ask(ask);
+            answer.source = std::move(exchange);
+            co_return answer;
+        } catch (const std::system_error& error) {
+            const bool again = may_reuse && exchange && exchange->was_reused && !exchange->has_heard && pool->options.retries &&
+                               is_idempotent(ask.method()) && error.code() != std::errc::timed_out;
+            if (!again) throw;
+        }
+    }
+}
+/// Sends a request, and follows redirects as far as the options allow it.
+inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where, netnotes::time_point deadline) {
+    for (int redirects = 0;; ++redirects) {
+        fields list = std::move(ask.fields());
+        std::string body = ask.body();
+        list.set("Host", where.authority());
+        ask = request{ask.method_name(), where.target, std::move(list), std::move(body)};
+        response answer = co_await open_once(pool, ask, where, deadline);
+        const int code = answer.status.code();
+        const bool is_redirect = code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
+        const auto location = answer.fields.find("Location");
+        if (!is_redirect || !location || pool->options.max_redirects == 0) co_return answer;
+        if (redirects == pool->options.max_redirects)
+            throw std::system_error{std::make_error_code(std::errc::too_many_links), "too many redirects, to " + quoted(*location)};
+        parse_failure why;
+        const std::optional<url> next = where.resolve(*location, why);
+        if (!next) throw parse_error{"URL of http in a redirect", *location, why};
+        if (next->authority() != where.authority())  // what was meant for one host is not for another
+            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) ask.fields().erase(secret);
+        // Browsers turn POST into GET for 301 and 302, too (RFC 9110 §15.4.2); 307 and 308 keep the method.
+        const bool becomes_get = (code == 303 && ask.method() != method::head) || (code < 303 && ask.method() == method::post);
+        if (becomes_get) {
+            fields kept = std::move(ask.fields());
+            for (const std::string_view of_body : {"Content-Type", "Content-Encoding", "Content-Language"}) kept.erase(of_body);
+            ask = request{"GET", next->target, std::move(kept)};
+        }
+        where = *next;
+    }
+}
+
+}  // namespace detail
+
+inline client::client(client_options options) : pool_{std::make_shared<detail::client_pool>(options)} {}
+inline std::size_t client::busy() const noexcept { return pool_->busy(); }
+inline std::size_t client::idle() const noexcept { return pool_->idle(); }
+
+inline task<response> client::open(request ask, url where) {
+    const auto deadline = netnotes::detail::later(event_loop::current().now(), pool_->options.timeout);
+    return detail::open_all(pool_, std::move(ask), std::move(where), deadline);
+}
+inline task<response> client::send(request ask, url where) {
+    const std::uint64_t most = pool_->options.max_body;
+    const std::string name = where.to_string();
+    response answer = co_await open(std::move(ask), std::move(where));
+    const std::unique_ptr<body_source> from = std::move(answer.source);
+    if (const auto size = from->size(); size && *size <= most) answer.body.reserve(static_cast<std::size_t>(*size));
+    for (;;) {
+        const auto piece = co_await from->next();
+        if (piece.empty()) break;
+        if (piece.size() > most - answer.body.size())
+            throw std::system_error{std::make_error_code(std::errc::message_size),
+                                    "the body of " + name + " has more than " + std::to_string(most) + " bytes"};
+        answer.body += as_text(piece);
+    }
+    co_return answer;
+}
+inline task<response> client::get(std::string where) {
+    url place = url::parse(where);
+    request ask{"GET", place.target};
+    co_return co_await send(std::move(ask), std::move(place));
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_CLIENT_HPP
+
+// netnotes/http/connection.hpp: the rules of a connection, without a network and without a clock
+// SPDX-License-Identifier: MIT
+//
+// HTTP/1.1 sends one message after the other over one connection. This machine knows what may follow what. Bytes and
+// the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over anything:
+// threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for tasks.)
+//
+//        bytes ──> receive() ──> next(): request, data, data, end           the peer's message
+//        bytes <── output()  <── begin(), write(), write(), finish()        ours
+//
+// A server with threads, as a sketch:
+//
+//        http::connection talk{http::connection::role::server, now()};
+//        for (;;) {
+//            switch (talk.next(now())) {
+//                case event::request: ask = http::to_request(talk.request()); break;
+//                case event::data: body += talk.data(); break;
+//                case event::end: talk.send(handle(ask, body)); break;
+//                case event::need_data: ...                       send all of output(), then receive more
+//                default: ...                                     send all of output(), then see closing()
+//            }
+//        }
+//
+// When may a connection carry one more message, and who must close it? Ask why():
+//
+//        asked_by_peer      it said `Connection: close`, or it is HTTP/1.0 and did not say keep-alive
+//        asked_here         our message says `Connection: close`
+//        until_close        only the end of the connection ends the body
+//        refused            the peer's bytes are no HTTP, so nobody knows where the next message begins
+//        unread_body        an answer was given before the body had come, and too much of it is left
+//        expected_continue  the client waited for a 100 and got an answer: it may send the body now, or not
+//        short_body         our body has fewer bytes than we promised; the peer must notice that
+//        early_answer       the server answered before our request was complete
+//
+// A server that closes should first stop sending and read on for a while (closing::linger). A close with unread bytes
+// becomes a reset, and a reset may destroy the answer before the client has read it (RFC 9112 §9.6).
+//
+// On this page:  ending, text_of · connection_settings · connection
+// Sources:       RFC 9112 §9; RFC 9110 §10.1.1. The shape follows the idea of h11, a Python library without I/O.
+
+#ifndef NETNOTES_HTTP_CONNECTION_HPP
+#define NETNOTES_HTTP_CONNECTION_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+
+
+
+
+
+
+
+namespace netnotes::http {
+
+/// Why a connection carries no further message.
+enum class ending : std::uint8_t {
+    none,  ///< it can go on
+    asked_by_peer,
+    asked_here,
+    until_close,
+    refused,
+    unread_body,
+    expected_continue,
+    short_body,
+    early_answer,
+    upgraded,   ///< 101: from here on the bytes are of another protocol
+    peer_left,  ///< the peer has closed its side between two messages
+    timed_out,
+};
+/// Returns the reason as a sentence, for a log.
+[[nodiscard]] constexpr std::string_view text_of(ending why) noexcept {
+    switch (why) {
+        case ending::none: return "the connection can go on";
+        case ending::asked_by_peer: return "the peer asked for the end, or speaks HTTP/1.0";
+        case ending::asked_here: return "our message says Connection: close";
+        case ending::until_close: return "only the end of the connection ends the body";
+        case ending::refused: return "the bytes of the peer are no HTTP";
+        case ending::unread_body: return "an answer was given before the body was read";
+        case ending::expected_continue: return "the client expected a 100 and got an answer";
+        case ending::short_body: return "the body has fewer bytes than promised";
+        case ending::early_answer: return "the server answered before the request was complete";
+        case ending::upgraded: return "both sides go on with another protocol";
+        case ending::peer_left: return "the peer has closed its side";
+        case ending::timed_out: return "the peer took too long";
+    }
+    return {};
+}
+
+/// The limits of a connection. Times are counted by the caller's clock.
+struct connection_settings {
+    http::limits bounds{};
+    std::chrono::milliseconds head = std::chrono::seconds{10};  ///< for a whole head, from its first byte
+    std::chrono::milliseconds idle = std::chrono::seconds{60};  ///< between two messages
+    std::chrono::milliseconds body =
+        std::chrono::seconds{10};  ///< for a whole body, and a second for each 16 KiB of it
+    std::chrono::milliseconds send = std::chrono::seconds{30};  ///< without any byte of output being sent
+    std::uint64_t max_drain = 64 * 1024;  ///< bytes of an unread body that are skipped to save the connection
+};
+
+/// One end of a connection. It holds received bytes until they are used, bytes to send until they are sent, and the
+/// head of the message at hand. Throws std::logic_error for calls in the wrong order, for example two answers to one
+/// request.
+class connection {
+  public:
+    using time = std::chrono::steady_clock::time_point;
+    enum class role : std::uint8_t { client, server };
+    enum class event : std::uint8_t {
+        need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
+        request,    ///< a head has come: see request()
+        interim,    ///< a response 1xx has come, and the real one will follow: see response()
+        response,   ///< a head has come: see response()
+        data,       ///< bytes of the body have come: see data()
+        end,        ///< the message of the peer is complete: see trailers()
+        paused,     ///< it is our turn: a server must answer, and a client may ask
+        refused,    ///< the peer broke a rule: see refusal(). A server has an answer in output() already
+        closed,     ///< no message follows: see why()
+    };
+    /// What to do with the connection once output() is empty.
+    enum class closing : std::uint8_t {
+        no,      ///< it goes on
+        close,   ///< close it
+        linger,  ///< stop sending, read and discard for some seconds or until the peer closes, then close
+        reset,   ///< close it with a reset, so that the peer can tell that a part is missing
+    };
+
+    connection(role who, time now, const connection_settings& wishes = {});
+
+    // ---- the peer's messages
+
+    /// Takes bytes that have come. Views into earlier bytes become invalid. Call next() until it returns need_data,
+    /// paused, refused or closed before you receive more, or the buffer grows.
+    void receive(std::string_view bytes, time now);
+    /// Takes that the peer will send nothing more.
+    void receive_end() noexcept { at_end_ = true; }
+    /// Returns the next event. A server gets the next request only after finish(), even if its bytes are there: so
+    /// answers leave in the order of the requests (pipelining, RFC 9112 §9.3.2). The rest of an answered request
+    /// makes no events. The first call that waits for a body sends "100 Continue" if the client expects it.
+    [[nodiscard]] event next(time now);
+    /// Returns the head of the last request or response. The views in it are valid until the next receive().
+    [[nodiscard]] const request_head& request() const { return std::get<request_head>(head_); }
+    [[nodiscard]] const response_head& response() const { return std::get<response_head>(head_); }
+    /// Returns the bytes of the last event `data`, valid until the next receive().
+    [[nodiscard]] std::string_view data() const noexcept { return data_; }
+    /// Returns the fields behind a body in chunks, after the event `end`.
+    [[nodiscard]] const fields& trailers() const noexcept { return body_.trailers(); }
+    /// Returns why the peer's bytes were refused, and the sentence that says so.
+    [[nodiscard]] const http::refusal& refusal() const noexcept { return refusal_; }
+    [[nodiscard]] const std::string& refusal_message() const noexcept { return sentence_; }
+    /// Returns the bytes that have come and belong to no message: after 101 they are of the other protocol.
+    [[nodiscard]] std::string_view rest() const noexcept { return std::string_view{in_}.substr(used_); }
+
+    // ---- our messages
+
+    /// Sends a whole response with the text in its body.
+    void send(const http::response& answer) {
+        begin(answer, answer.body.size());
+        write(answer.body);
+        finish();
+    }
+    /// Sends a whole request with the text in its body.
+    void send(const http::request& ask) {
+        begin(ask, ask.body().size());
+        write(ask.body());
+        finish();
+    }
+    /// Sends the head of a response. `size` is the size of the body, or nullopt if it is not known yet: then the body
+    /// is sent in chunks, or up to the end of the connection for a client of HTTP/1.0. `date` is the value of Date, or
+    /// empty.
+    void begin(const http::response& answer, std::optional<std::uint64_t> size, std::string_view date = {});
+    /// Sends the head of a request.
+    void begin(const http::request& ask, std::optional<std::uint64_t> size);
+    /// Sends bytes of the body. They are dropped if there may be no body: after HEAD, and with 204 and 304. Throws
+    /// std::length_error, and sends nothing, if they are more than promised.
+    void write(std::string_view piece);
+    /// Ends our message. If it has fewer bytes than promised, the connection must be reset: see closing().
+    void finish();
+    /// Lets the message at hand be the last one: a server that stops. Call it before begin().
+    void close_after_this() noexcept { closes_here_ = true; }
+
+    /// Returns the bytes to send, in order. They stay until sent() says how many of them the network has taken.
+    [[nodiscard]] std::string_view output() const noexcept { return std::string_view{out_}.substr(sent_); }
+    void sent(std::size_t count, time now) noexcept;
+
+    // ---- the end, and the time
+
+    /// Returns why no message will follow, or ending::none.
+    [[nodiscard]] ending why() const noexcept { return ending_; }
+    /// Returns what to do with the connection as soon as output() is empty.
+    [[nodiscard]] closing how_to_close() const noexcept;
+    /// Returns when to call expired(), asked now. Ask again after each call of another member. The end of time: there
+    /// is nothing to wait for, or only for our own program. A client has no limit for the answer here, because it has
+    /// one for the whole exchange.
+    [[nodiscard]] time deadline(time now) noexcept;
+    /// Takes that the deadline is over. A server has a 408 in output() then, if that helps.
+    void expired(time now);
+
+  private:
+    enum class step : std::uint8_t { head, body, done };  // of the peer's message
+    enum class turn : std::uint8_t { idle, body, done };  // of ours
+
+    [[nodiscard]] bool is_server() const noexcept { return who_ == role::server; }
+    void use(std::size_t count) noexcept { used_ += count; }
+    event on_head(time now);
+    event on_body(time now);
+    event refuse(const http::refusal& why, std::string_view head);
+    void answer_error(http::status code, std::string_view sentence);
+    void end_with(ending why) noexcept {
+        if (ending_ == ending::none) ending_ = why;
+    }
+    bool begin_next(time now) noexcept;
+    [[nodiscard]] bool is_unread() const noexcept { return step_ == step::body && !body_.is_done(); }
+
+    role who_;
+    connection_settings settings_;
+    std::variant<request_head, response_head> head_;
+    std::string in_, out_;
+    std::size_t used_ = 0, sent_ = 0;
+    head_progress progress_;
+    body_decoder body_;
+    framing framing_;
+    std::string_view data_;
+    http::refusal refusal_;
+    std::string sentence_;
+    std::optional<std::uint64_t> promised_;  // bytes of our body that are left
+    method asked_ = method::get;             // a client's request
+    time since_;                             // of the head, the body, or the silence
+    time sent_at_;
+    std::uint64_t drained_ = 0;
+    step step_ = step::head;
+    turn turn_ = turn::idle;
+    body_coding coding_ = body_coding::none;
+    ending ending_ = ending::none;
+    bool at_end_ = false, expects_continue_ = false, closes_here_ = false, has_begun_head_ = false, is_sending_ = false;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline connection::connection(role who, time now, const connection_settings& wishes)
+    : who_{who}, settings_{wishes}, since_{now}, sent_at_{now} {
+    if (who == role::client) head_.emplace<response_head>();
+}
+
+inline void connection::receive(std::string_view bytes, time now) {
+    data_ = {};
+    in_.erase(0, used_);
+    used_ = 0;
+    if (step_ == step::head && in_.empty() && !bytes.empty()) since_ = now;
+    in_.append(bytes);
+}
+
+inline connection::event connection::next(time now) {
+    for (;;) {
+        if (ending_ == ending::refused) return event::refused;
+        if (step_ == step::body) {
+            const event found = on_body(now);
+            if (found == event::data && turn_ == turn::done && is_server()) {  // the answer is given: nobody reads it
+                drained_ += data_.size();
+                if (drained_ <= settings_.max_drain) continue;
+                end_with(ending::unread_body);
+                return event::closed;
+            }
+            if (found == event::end && turn_ == turn::done && is_server()) continue;
+            return found;
+        }
+        if (step_ == step::done) {
+            if (turn_ != turn::done) {
+                if (is_server()) return event::paused;
+                end_with(ending::early_answer);
+            }
+            if (!begin_next(now)) return event::closed;
+            if (!is_server()) return event::paused;
+        }
+        const bool awaits_answer = !is_server() && turn_ != turn::idle && ending_ != ending::timed_out;
+        if (ending_ != ending::none && !awaits_answer) return event::closed;
+        if (!is_server() && turn_ == turn::idle) {
+            if (!rest().empty()) return refuse({reason::bad_version, 1, 0, 0}, rest());  // an answer without a question
+            if (!at_end_) return event::paused;
+        }
+        return on_head(now);
+    }
+}
+
+inline connection::event connection::on_head(time now) {
+    const std::string_view bytes = rest();
+    if (bytes.empty()) {
+        if (!at_end_) return event::need_data;
+        end_with(ending::peer_left);
+        return event::closed;
+    }
+    if (!has_begun_head_) since_ = std::max(since_, now);
+    has_begun_head_ = true;
+    if (at_end_) progress_ = {};  // no more can come, so look for any error, not only for the end of the head
+    const auto result =
+        std::visit([&](auto& head) { return parse_head(bytes, progress_, head, settings_.bounds); }, head_);
+    if (result.is_refused()) return refuse(result.refusal, bytes);
+    if (result.needs_more()) {
+        if (!at_end_) return event::need_data;
+        return refuse({reason::cut_off, 1, bytes.size(), bytes.size()}, bytes);
+    }
+    use(result.size);
+    progress_ = {};
+    has_begun_head_ = false;
+    since_ = now;
+    if (is_server()) {
+        const request_head& ask = request();
+        framing_ = ask.body();
+        expects_continue_ = ask.expects_continue && framing_.how != framing::kind::none;
+    } else {
+        const response_head& answer = response();
+        if (answer.status.is_interim() && answer.status != status::switching_protocols) return event::interim;
+        framing_ = answer.body(asked_);
+        if (answer.status == status::switching_protocols) end_with(ending::upgraded);
+        if (!answer.keeps_alive) end_with(ending::asked_by_peer);
+        if (framing_.how == framing::kind::until_close) end_with(ending::until_close);
+    }
+    body_ = body_decoder{framing_, settings_.bounds};
+    step_ = step::body;
+    // A client may not know yet that its body is too large. It learns it from the answer, not from a 100.
+    if (body_.is_refused()) return refuse(body_.refusal(), {});
+    return is_server() ? event::request : event::response;
+}
+
+inline connection::event connection::on_body(time) {
+    for (;;) {
+        if (body_.is_done()) {
+            step_ = step::done;
+            expects_continue_ = false;
+            return event::end;
+        }
+        const std::string_view bytes = rest();
+        if (bytes.empty()) {
+            if (!at_end_) break;
+            body_.end();
+            if (body_.is_refused()) return refuse(body_.refusal(), {});
+            continue;
+        }
+        expects_continue_ = false;  // it does not wait
+        const auto piece = body_.next(bytes);
+        use(piece.consumed);
+        if (body_.is_refused()) return refuse(body_.refusal(), {});
+        if (piece.data.empty()) continue;
+        data_ = piece.data;
+        return event::data;
+    }
+    if (ending_ == ending::expected_continue || ending_ == ending::unread_body) return event::closed;
+    if (expects_continue_ && turn_ == turn::idle) {
+        expects_continue_ = false;
+        out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+    }
+    return event::need_data;
+}
+
+inline connection::event connection::refuse(const http::refusal& why, std::string_view head) {
+    refusal_ = why;
+    sentence_ = why.message(head);
+    const bool has_left = why.why == reason::cut_off;
+    ending_ = ending::refused;
+    if (is_server() && turn_ == turn::idle && !has_left) answer_error(why.status(), sentence_);
+    return event::refused;
+}
+
+inline void connection::answer_error(http::status code, std::string_view sentence) {
+    head_context context;
+    context.keeps_alive = false;
+    const http::response answer{code, std::string{sentence} + "\n"};
+    write_head(out_, answer, context);
+    out_ += answer.body;
+    turn_ = turn::done;
+}
+
+/// Begins the next exchange if the connection can carry one.
+inline bool connection::begin_next(time now) noexcept {
+    if (ending_ != ending::none) return false;
+    step_ = step::head;
+    turn_ = turn::idle;
+    since_ = now;
+    drained_ = 0;
+    return true;
+}
+
+inline void connection::begin(const http::response& answer, std::optional<std::uint64_t> size, std::string_view date) {
+    if (!is_server() || turn_ != turn::idle || step_ == step::head || ending_ == ending::refused)
+        throw std::logic_error{"an HTTP server answers a request once, after it has come"};
+    const request_head& ask = request();
+    // The size decides about the frame of the body, and write_head() takes it from the response.
+    if (!ask.keeps_alive) end_with(ending::asked_by_peer);
+    if (answer.status == status::switching_protocols) end_with(ending::upgraded);
+    if (closes_here_ || answer.fields.has_element("Connection", "close")) end_with(ending::asked_here);
+    if (is_unread()) {
+        const bool is_large =
+            framing_.how == framing::kind::length && framing_.length - body_.size() > settings_.max_drain;
+        if (expects_continue_) end_with(ending::expected_continue);
+        if (is_large) end_with(ending::unread_body);
+    }
+    head_context context;
+    context.date = date;
+    context.is_head = ask.method == method::head;
+    context.minor_version = ask.minor_version;
+    context.keeps_alive = ending_ == ending::none;
+    coding_ = write_head(out_, answer, size, context);
+    if (coding_ == body_coding::until_close) end_with(ending::until_close);
+    promised_ = coding_ == body_coding::length ? size : std::nullopt;
+    turn_ = turn::body;
+}
+
+inline void connection::begin(const http::request& ask, std::optional<std::uint64_t> size) {
+    if (is_server() || turn_ != turn::idle || step_ != step::head || ending_ != ending::none)
+        throw std::logic_error{"an HTTP client asks when the answer before is complete, on a connection that goes on"};
+    coding_ = write_head(out_, ask, size);
+    promised_ = coding_ == body_coding::length ? size : std::nullopt;
+    asked_ = ask.method();
+    if (ask.fields().has_element("Connection", "close")) closes_here_ = true;
+    turn_ = turn::body;
+}
+
+inline void connection::write(std::string_view piece) {
+    if (turn_ != turn::body) throw std::logic_error{"the body of an HTTP message comes behind its head"};
+    if (piece.empty() || coding_ == body_coding::none) return;
+    if (promised_) {
+        if (piece.size() > *promised_) throw std::length_error{"the body has more bytes than promised"};
+        *promised_ -= piece.size();
+    }
+    if (coding_ == body_coding::chunked) out_ += write_chunk_head(piece.size());
+    out_ += piece;
+    if (coding_ == body_coding::chunked) out_ += "\r\n";
+}
+
+inline void connection::finish() {
+    if (turn_ != turn::body) throw std::logic_error{"an HTTP message ends once, after its head"};
+    if (coding_ == body_coding::chunked) out_ += last_chunk;
+    if (promised_.value_or(0) > 0) ending_ = ending::short_body;
+    if (!is_server() && closes_here_) end_with(ending::asked_here);
+    turn_ = turn::done;
+}
+
+inline void connection::sent(std::size_t count, time now) noexcept {
+    sent_ += std::min(count, out_.size() - sent_);
+    if (count > 0) sent_at_ = now;
+    if (sent_ < out_.size()) return;
+    out_.clear();
+    sent_ = 0;
+    is_sending_ = false;
+}
+
+inline connection::closing connection::how_to_close() const noexcept {
+    switch (ending_) {
+        case ending::none:
+        case ending::upgraded: return closing::no;
+        case ending::short_body: return closing::reset;
+        case ending::timed_out: return output().empty() && turn_ != turn::body ? closing::close : closing::reset;
+        case ending::peer_left: return closing::close;
+        default: break;
+    }
+    if (is_server()) {
+        if (turn_ == turn::body) return ending_ == ending::refused ? closing::reset : closing::no;
+        if (turn_ == turn::idle && ending_ != ending::refused) return closing::no;
+        return at_end_ || ending_ == ending::asked_by_peer ? closing::close : closing::linger;
+    }
+    return ending_ == ending::refused || step_ == step::done ? closing::close : closing::no;
+}
+
+inline connection::time connection::deadline(time now) noexcept {
+    if (!output().empty()) {
+        if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long; the peer has not
+        return sent_at_ + settings_.send;
+    }
+    if (ending_ == ending::refused || ending_ == ending::timed_out || !is_server()) return time::max();
+    if (step_ == step::head) return since_ + (rest().empty() ? settings_.idle : settings_.head);
+    if (!is_unread() || at_end_) return time::max();
+    return since_ + settings_.body + std::chrono::seconds{body_.size() / (16 * 1024)};
+}
+
+inline void connection::expired(time now) {
+    if (now < deadline(now)) return;
+    const bool is_stalled = !output().empty();
+    const bool has_asked = step_ == step::body || !rest().empty();
+    ending_ = ending::timed_out;
+    if (!is_stalled && has_asked && turn_ == turn::idle) {
+        answer_error(status::request_timeout, "408: the request did not arrive in time");
+        ending_ = ending::refused;
+        refusal_ = {reason::cut_off, 0, 0, 0};
+        sentence_ = "408: the request did not arrive in time";
+    }
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_CONNECTION_HPP
+
+
+// netnotes/http/exchange.hpp: one connection of a web server, from its first byte to its last
+// SPDX-License-Identifier: MIT
+//
+// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. All of the trouble is in what may
+// happen between these steps, and each case has an answer here:
+//
+//        recv ──> head whole? ──yes──> handler(request) ──> answer ──> out ──┐   another head is there already:
+//          ^          │no: keep the rest, until the head's deadline          │   do not send yet (pipelining)
+//          │          v                                                      │
+//          └── receive more                     send all answers together <──┘
+//
+//   a head comes in pieces          the rest is kept in memory that is freed when it is used up
+//   a head comes too slowly         408 after head_timeout, counted from the head's first byte
+//   bytes that are no request       400 and a sentence that names the line, and the connection ends
+//   the handler reads no body       up to 64 KiB of it are discarded, and beyond that the connection ends
+//   `Expect: 100-continue`          "100 Continue" when the handler first waits for the body, not before
+//   the handler throws              500 without details; on_error gets them
+//   an answer cannot be finished    a reset, so that the client can tell
+//   the server ends the connection  while the client may still send: it stops sending and reads on for a while. A close
+//                                   at once would become a reset, and a reset may destroy the answer on its way
+//                                   (RFC 9112 §9.6)
+//
+// While a connection is idle it holds neither a buffer nor a request, only the frame of its task.
+//
+// On this page:  server_options · body_error · request_handler · detail::exchange
+// Below it:      http/link.hpp, http/parser.hpp, http/body.hpp, http/answer.hpp, http/file.hpp
+// Above it:      http/server.hpp, which accepts the connections
+// Sources:       RFC 9112 §6, §9; RFC 9110 §10.1.1 (Expect)
+
+#ifndef NETNOTES_HTTP_EXCHANGE_HPP
+#define NETNOTES_HTTP_EXCHANGE_HPP
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
 
 // netnotes/coro/send_file.hpp: files over the connections of tasks
 // SPDX-License-Identifier: MIT
@@ -14803,170 +19276,6 @@ inline task<std::span<const std::byte>> file_body::next() {
 
 #endif  // NETNOTES_HTTP_FILE_HPP
 
-// netnotes/http/link.hpp: a connection, and the bytes of it that came too early
-// SPDX-License-Identifier: MIT
-//
-// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body, or
-// three requests at once. A link keeps the bytes that belong to what comes next:
-//
-//        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
-//                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
-//
-// The memory is freed when all bytes are used, so an idle connection holds none.
-//
-// On this page:  for authors of servers and clients: detail::peer_link, detail::cut_link_guard
-// Below it:      coro/byte_stream.hpp
-// Above it:      http/exchange.hpp (a server's connection), http/client.hpp
-
-#ifndef NETNOTES_HTTP_LINK_HPP
-#define NETNOTES_HTTP_LINK_HPP
-
-#include <chrono>
-#include <concepts>
-#include <cstddef>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-
-
-
-
-
-namespace netnotes::http::detail {
-
-template <class Stream>
-concept has_lent_recv = requires(Stream& stream) {
-    { std::declval<netnotes::detail::await_result<decltype(stream.recv())>>() } -> std::convertible_to<std::span<std::byte>>;
-};
-
-/// A stream, the received bytes that were not used yet, and the limit of each wait.
-template <class Stream>
-class peer_link {
-  public:
-    explicit peer_link(Stream&& taken) : stream{std::move(taken)} {}
-
-    /// Limits each of the next waits.
-    void limit(duration time) {
-        if constexpr (requires { stream.set_timeout(time); })
-            stream.set_timeout(time);
-        else
-            limit_ = time;
-    }
-    /// Receives more bytes behind the kept ones, at most `room`. Returns false at the end of the stream.
-    task<bool> receive(std::size_t room) {
-        drop_used();
-        const std::size_t old = kept_.size();
-        kept_.resize(old + room);
-        const mutable_buffer place{std::span{kept_}.subspan(old)};
-        std::size_t size = 0;
-        try {
-            if constexpr (requires { stream.set_timeout(limit_); })
-                size = co_await stream.recv(place);
-            else
-                size = co_await with_timeout(limit_, stream.recv(place));
-        } catch (...) {
-            kept_.resize(old);
-            throw;
-        }
-        kept_.resize(old + size);
-        co_return size > 0;
-    }
-    /// Sends all bytes. The limit holds for each wait, so a client that takes bytes now and then is not cut off.
-    task<> send(std::string_view bytes) {
-        while (!bytes.empty()) {
-            std::size_t size = 0;
-            if constexpr (requires { stream.set_timeout(limit_); })
-                size = co_await stream.send(bytes);
-            else
-                size = co_await with_timeout(limit_, stream.send(bytes));
-            bytes.remove_prefix(size);
-        }
-    }
-    /// Returns the kept bytes that were not used.
-    [[nodiscard]] std::string_view unused() const noexcept { return std::string_view{kept_}.substr(begin_); }
-    /// Marks bytes as used. They stay in their place until the next receive() or drop_used().
-    void use(std::size_t size) noexcept { begin_ += size; }
-    void keep(std::string_view bytes) {
-        drop_used();
-        kept_ += bytes;
-    }
-    /// Removes the used bytes, and frees the memory if no byte is left.
-    void drop_used() {
-        if (begin_ < kept_.size())
-            kept_.erase(0, begin_);
-        else
-            std::string{}.swap(kept_);
-        begin_ = 0;
-    }
-    [[nodiscard]] socket_address peer() const noexcept {
-        if constexpr (requires { stream.peer_endpoint(); }) {
-            try {
-                return stream.peer_endpoint();
-            } catch (const std::system_error&) {  // the client has left
-            }
-        }
-        return {};
-    }
-    /// Stops sending, and discards what the client still sends, for two seconds at most: see the first page.
-    task<> linger() {
-        constexpr duration most_time = std::chrono::seconds{2};
-        constexpr std::size_t room = 16 * 1024;
-        try {
-            stream.shutdown(shutdown_direction::send);
-            const auto end = netnotes::detail::later(event_loop::current().now(), most_time);
-            for (;;) {
-                const duration left = end - event_loop::current().now();
-                if (left <= duration::zero()) break;
-                limit(left);
-                kept_.clear();
-                begin_ = 0;
-                const bool is_more = co_await receive(room);
-                if (!is_more) break;
-            }
-        } catch (const std::system_error&) {  // the client has left, or two seconds have passed
-        }
-    }
-    /// Makes the end of the connection a reset, because an answer is cut.
-    void abort() noexcept {
-        if constexpr (requires { stream.set_option(option::linger{std::chrono::seconds{0}}); }) {
-            try {
-                stream.set_option(option::linger{std::chrono::seconds{0}});
-            } catch (const std::system_error&) {  // it has failed already
-            }
-        }
-        stream.close();
-    }
-
-    Stream stream;
-
-  private:
-    std::string kept_;
-    std::size_t begin_ = 0;
-    duration limit_ = never;
-};
-
-/// Makes the end of a connection a reset, unless it was disarmed.
-template <class Stream>
-class cut_link_guard {
-  public:
-    explicit cut_link_guard(peer_link<Stream>& link) noexcept : link_{&link} {}
-    cut_link_guard(const cut_link_guard&) = delete;
-    cut_link_guard& operator=(const cut_link_guard&) = delete;
-    ~cut_link_guard() {
-        if (link_) link_->abort();
-    }
-    void disarm() noexcept { link_ = nullptr; }
-
-  private:
-    peer_link<Stream>* link_;
-};
-
-}  // namespace netnotes::http::detail
-
-#endif  // NETNOTES_HTTP_LINK_HPP
 
 
 
@@ -16264,549 +20573,6 @@ inline detail::accepting async_listener::accept() { return detail::accepting{nod
 
 
 
-// netnotes/coro/sync.hpp: tasks that wait for one another
-// SPDX-License-Identifier: MIT
-//
-// The tasks of a loop never run at the same time. A task gives up the thread only at co_await, and in
-// task_group::spawn(), which begins the new task at once. Between two such places, shared variables need no lock. But
-// tasks also need to wait for one another:
-//
-//        event        all wait until it is set                   "the configuration has been read"
-//        semaphore    at most n tasks at a time                  at most 100 connections
-//        mutex        one task at a time, across a co_await      one request at a time on a connection
-//        channel      passes values, and stores at most n        a producer that is too fast waits
-//
-//        try_send() and try_receive() do not wait: a full or empty channel is told by their result
-//
-//        producer ── send(1) send(2) send(3) waits ──> [1][2] ──> receive() ── consumer
-//                                               ^                     │
-//                                               └──── room again ─────┘
-//
-// The task that has waited longest is resumed first. A cancelled wait leaves the queue and takes nothing: no value,
-// permit or lock. If one of these is already reserved for the task, the cancellation comes too late: the task gets it.
-// A task whose result will be dropped is an exception: it lost in when_any(), or another task of its when_all() failed.
-// Then the value, permit or lock passes to the next waiting task. Values keep their order.
-//
-// These objects must outlive the tasks that wait for them; otherwise the wait throws std::logic_error. Use each object
-// only with tasks of one loop, in that loop's thread. Another thread uses event_loop::post().
-//
-// On this page:  async_event · async_semaphore · async_mutex · channel
-
-#ifndef NETNOTES_CORO_SYNC_HPP
-#define NETNOTES_CORO_SYNC_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <deque>
-#include <optional>
-#include <stdexcept>
-#include <utility>
-
-
-
-namespace netnotes {
-
-namespace detail {
-
-/// Links the awaiters that wait for one object, in order of arrival. The awaiters stay in their coroutine frames.
-class wait_queue {
-  public:
-    class waiter;
-    wait_queue() noexcept = default;
-    wait_queue(const wait_queue&) = delete;
-    wait_queue& operator=(const wait_queue&) = delete;
-    ~wait_queue();
-    [[nodiscard]] bool empty() const noexcept { return waiting_.first == nullptr; }
-    [[nodiscard]] waiter* first() const noexcept { return waiting_.first; }
-    /// Returns the first awaiter that has been granted the object but whose task has not been resumed yet.
-    [[nodiscard]] waiter* first_granted() const noexcept { return granted_.first; }
-
-  private:
-    struct list {
-        waiter* first = nullptr;
-        waiter* last = nullptr;
-    };
-    list waiting_, granted_;
-};
-
-/// Waits in a wait_queue. There are two ways to end the wait:
-/// - grant() reserves a permit or value. The task takes it when it is resumed, one turn later. If the task is withdrawn
-///   before that (it lost in when_any(), for example), give_back() passes the permit or value to the next awaiter.
-/// - serve() ends the wait at once. An event's waiter and a channel's sender have nothing to take.
-class wait_queue::waiter : public loop_operation {
-  public:
-    bool await_ready() const noexcept { return false; }
-
-  protected:
-    waiter() noexcept = default;
-    ~waiter() {
-        if (is_waiting()) leave();
-    }
-    /// Gives a grant back if the frame is destroyed while it waits. A class that overrides give_back() calls this in
-    /// its destructor.
-    void is_destroyed() noexcept {
-        if (state_ == state::granted) give_back();
-    }
-    /// Call in await_suspend(), and return its result. Enters the queue until serve() or grant(). `is_there()` returns
-    /// true if it could take the object; then the wait ends at once, or after one turn for the other tasks.
-    template <class Promise, class IsThere>
-    bool stand_in(wait_queue& queue, std::coroutine_handle<Promise> self, IsThere is_there) {
-        fiber& whose = self.promise().chain();
-        state_ = state::none;
-        if (whose.is_cancelled()) {
-            state_ = state::cancelled;
-            return hear_at_once(self, whose);
-        }
-        if (!is_there()) {
-            waits(self, whose);
-            queue_ = &queue;
-            enter(state::queued);
-            return true;
-        }
-        if (whose.loop().take_step()) return false;
-        if (is_final_) return leave_turn(self, whose);
-        waits(self, whose);
-        queue_ = &queue;
-        grant();
-        return true;
-    }
-    /// Call in await_resume(). Throws netnotes::cancelled, or std::logic_error if the queue was destroyed.
-    void finish() {
-        if (state_ == state::granted) {
-            leave();
-            decided();
-        }
-        switch (std::exchange(state_, state::none)) {
-            case state::none:
-            case state::queued:
-            case state::granted: return;
-            case state::cancelled: throw_cancelled();
-            case state::left_alone: throw std::logic_error{"the object that this task waited for was destroyed"};
-        }
-    }
-    /// Passes a grant to the next awaiter.
-    virtual void give_back() noexcept {}
-    bool is_final_ = false;  ///< true: a wait that ends at once cannot be cancelled before the task is resumed
-
-  public:
-    /// Ends the wait: it has succeeded.
-    void serve() noexcept {
-        leave();
-        state_ = state::none;
-        go_on();
-    }
-    /// Reserves what the task waits for. The task takes it when it is resumed.
-    void grant() noexcept {
-        if (state_ == state::queued) leave();
-        enter(state::granted);
-        comes_round();
-    }
-    /// Turns a grant into success, because the queue is being destroyed.
-    void keep() noexcept {
-        leave();
-        state_ = state::none;
-        decided();
-    }
-    /// Ends the wait with std::logic_error, because the queue is being destroyed.
-    void leave_alone() noexcept {
-        const bool stands_in_turn = state_ == state::granted;
-        leave();
-        state_ = state::left_alone;
-        if (stands_in_turn)
-            decided();
-        else
-            go_on();
-    }
-
-  private:
-    enum class state : unsigned char { none, queued, granted, cancelled, left_alone };
-    [[nodiscard]] list& place() const noexcept {
-        return state_ == state::granted ? queue_->granted_ : queue_->waiting_;
-    }
-    void enter(state as) noexcept {
-        state_ = as;
-        list& where = place();
-        behind_ = nullptr;
-        before_ = where.last;
-        (before_ ? before_->behind_ : where.first) = this;
-        where.last = this;
-    }
-    void leave() noexcept {
-        (before_ ? before_->behind_ : place().first) = behind_;
-        (behind_ ? behind_->before_ : place().last) = before_;
-    }
-    void cancelled() noexcept override {
-        if (state_ == state::granted && !chain().is_withdrawn()) return;
-        leave();
-        if (std::exchange(state_, state::cancelled) == state::queued) return go_on();
-        decided();
-        give_back();
-    }
-    wait_queue* queue_ = nullptr;
-    waiter* before_ = nullptr;
-    waiter* behind_ = nullptr;
-    state state_ = state::none;
-};
-
-inline wait_queue::~wait_queue() {
-    while (granted_.first) granted_.first->keep();
-    while (waiting_.first) waiting_.first->leave_alone();
-}
-
-}  // namespace detail
-
-/// A flag that tasks can wait for. It begins as not set. For tasks of one loop; it must outlive every wait.
-class async_event {
-  public:
-    class waiting;
-    /// Returns true from set() until reset().
-    [[nodiscard]] bool is_set() const noexcept { return is_set_; }
-    /// Sets the event and ends the wait of every waiting task. The tasks are resumed at the next turn, in order of
-    /// arrival.
-    void set() noexcept;
-    /// Clears the event, so that later waits suspend. Tasks that set() has released still resume.
-    void reset() noexcept { is_set_ = false; }
-    /// `co_await event.wait()` suspends until set(), and does not wait if the event is set. Throws netnotes::cancelled,
-    /// or std::logic_error if the event is destroyed during the wait.
-    [[nodiscard]] waiting wait() noexcept;
-
-  private:
-    bool is_set_ = false;
-    detail::wait_queue queue_;
-};
-
-/// A fixed number of permits. A permit gives itself back when it is destroyed. For tasks of one loop. The semaphore
-/// must outlive its permits and every wait.
-class async_semaphore {
-  public:
-    class permit;
-    class acquiring;
-    /// Makes a semaphore with this many free permits. With 0, acquire() never succeeds.
-    explicit async_semaphore(std::size_t permits) noexcept : free_{permits} {}
-    async_semaphore(const async_semaphore&) = delete;
-    async_semaphore& operator=(const async_semaphore&) = delete;
-    /// Destroys the semaphore. Every acquire() that has not returned throws std::logic_error. Permits must be gone.
-    ~async_semaphore() {
-        while (queue_.first_granted()) queue_.first_granted()->leave_alone();
-    }
-
-    /// `co_await semaphore.acquire()` suspends until a permit is free, and returns it. Tasks get permits in order of
-    /// arrival. Throws netnotes::cancelled, or std::logic_error if the semaphore is destroyed during the wait.
-    [[nodiscard]] acquiring acquire() noexcept;
-    /// Returns a permit, or an empty permit if no permit is free. Does not suspend.
-    [[nodiscard]] permit try_acquire() noexcept;
-    /// Returns the number of free permits.
-    [[nodiscard]] std::size_t available() const noexcept { return free_; }
-
-  private:
-    bool take() noexcept {
-        if (free_ == 0) return false;
-        --free_;
-        return true;
-    }
-    void give_back() noexcept;
-    std::size_t free_;
-    detail::wait_queue queue_;
-};
-
-/// Holds one permit of a semaphore until it is destroyed. It can be moved, not copied. Must not outlive the semaphore.
-class [[nodiscard]] async_semaphore::permit {
-  public:
-    /// Makes an empty permit.
-    permit() noexcept = default;
-    /// Takes the permit of `other`, which is empty afterwards.
-    permit(permit&& other) noexcept : semaphore_{std::exchange(other.semaphore_, nullptr)} {}
-    /// Gives the own permit back and takes that of `other`, which is empty afterwards.
-    permit& operator=(permit&& other) noexcept {
-        permit{std::move(other)}.swap(*this);
-        return *this;
-    }
-    /// Gives the permit back. If a task waits for it, the task that has waited longest gets it.
-    ~permit() {
-        if (semaphore_) semaphore_->give_back();
-    }
-    /// Exchanges the two permits.
-    void swap(permit& other) noexcept { std::swap(semaphore_, other.semaphore_); }
-    /// Returns true if it holds a permit, false if it is empty.
-    explicit operator bool() const noexcept { return semaphore_ != nullptr; }
-
-  private:
-    friend async_semaphore;
-    explicit permit(async_semaphore& from) noexcept : semaphore_{&from} {}
-    async_semaphore* semaphore_ = nullptr;
-};
-
-/// A semaphore with one permit: `auto guard = co_await mutex.lock();`. You need it only if other tasks must stay out
-/// *across* a co_await. For tasks of one loop; it must outlive its guards and every wait. A task that locks it twice
-/// waits for ever.
-class async_mutex {
-  public:
-    /// Holds the lock until it is destroyed.
-    using guard = async_semaphore::permit;
-    /// `co_await mutex.lock()` suspends until the mutex is free, and returns the guard. Tasks get the lock in order of
-    /// arrival. Throws netnotes::cancelled, or std::logic_error if the mutex is destroyed during the wait.
-    [[nodiscard]] async_semaphore::acquiring lock() noexcept;
-    /// Returns the guard, or an empty guard if the mutex is locked. Does not suspend.
-    [[nodiscard]] guard try_lock() noexcept { return semaphore_.try_acquire(); }
-
-  private:
-    async_semaphore semaphore_{1};
-};
-
-/// Passes values from task to task, in the order in which they were sent. Each value goes to one receiver. For tasks of
-/// one loop; it must outlive every wait.
-template <class T>
-class channel {
-  public:
-    class sending;
-    class receiving;
-    /// Makes a channel that stores at most `capacity` values. With 0, send() waits until a task receives the value.
-    explicit channel(std::size_t capacity) : capacity_{capacity} {}
-    channel(const channel&) = delete;
-    channel& operator=(const channel&) = delete;
-    /// Destroys the channel and the values in it. If a value is already reserved for a receiver, the receiver still
-    /// gets it. Every other waiting task throws std::logic_error.
-    ~channel();
-
-    /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
-    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
-    /// moving a T throws.
-    [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
-    /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
-    /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
-    /// channel is destroyed during the wait. If a move throws, the value stays in the channel.
-    [[nodiscard]] receiving receive() noexcept;
-    /// Passes the value on and returns true, if that needs no wait. Returns false if the channel is full; the value is
-    /// then not moved. Does not suspend. Throws std::logic_error if the channel is closed.
-    template <class Value = T>
-    [[nodiscard]] bool try_send(Value&& value);
-    /// Returns a value, or nullopt if the channel is empty. Does not suspend. See is_closed().
-    [[nodiscard]] std::optional<T> try_receive();
-    /// Closes the channel. Every send() throws from now on, even if it already waits. Stored values can still be
-    /// received. Waiting receivers get nullopt.
-    void close() noexcept;
-    /// Returns true after close().
-    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
-    /// Returns how many stored values can be received, at most `capacity`. A value that a cancelled receiver gave back
-    /// may be stored beyond that and is not counted.
-    [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
-    /// Returns how many values the channel can store.
-    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-
-  private:
-    [[nodiscard]] std::size_t left() const noexcept { return kept_.size() - granted_; }
-    /// Returns true if a value can be passed on now. A sender that has waited longer comes first.
-    [[nodiscard]] bool has_room() const noexcept {
-        return !receivers_.empty() || (senders_.empty() && left() < capacity_);
-    }
-    std::optional<T> take_front();
-    void let_sender_in();
-    void grant_next() noexcept;
-
-    std::size_t capacity_;
-    bool is_closed_ = false;
-    std::size_t granted_ = 0;  // number of stored values that are reserved for receivers that have yet to be resumed
-    std::deque<T> kept_;
-    detail::wait_queue senders_, receivers_;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-class [[nodiscard]] async_event::waiting final : public detail::wait_queue::waiter {
-  public:
-    explicit waiting(async_event& event) noexcept : event_{event} { is_final_ = true; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
-        return stand_in(event_.queue_, self, [this] { return event_.is_set_; });
-    }
-    void await_resume() { finish(); }
-
-  private:
-    async_event& event_;
-};
-inline async_event::waiting async_event::wait() noexcept { return waiting{*this}; }
-inline void async_event::set() noexcept {
-    is_set_ = true;
-    while (!queue_.empty()) queue_.first()->serve();
-}
-
-class [[nodiscard]] async_semaphore::acquiring final : public detail::wait_queue::waiter {
-  public:
-    explicit acquiring(async_semaphore& from) noexcept : semaphore_{from} {}
-    ~acquiring() { is_destroyed(); }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
-        return stand_in(semaphore_.queue_, self, [this] { return semaphore_.take(); });
-    }
-    permit await_resume() {
-        finish();
-        return permit{semaphore_};
-    }
-
-  private:
-    void give_back() noexcept override { semaphore_.give_back(); }
-    async_semaphore& semaphore_;
-};
-inline async_semaphore::acquiring async_semaphore::acquire() noexcept { return acquiring{*this}; }
-inline async_semaphore::permit async_semaphore::try_acquire() noexcept { return take() ? permit{*this} : permit{}; }
-/// Passes the permit straight to the first waiting task, so that no other task can take it first.
-inline void async_semaphore::give_back() noexcept {
-    if (queue_.empty())
-        ++free_;
-    else
-        queue_.first()->grant();
-}
-inline async_semaphore::acquiring async_mutex::lock() noexcept { return semaphore_.acquire(); }
-
-template <class T>
-class [[nodiscard]] channel<T>::receiving final : public detail::wait_queue::waiter {
-  public:
-    explicit receiving(channel& from) noexcept : from_{&from} {}
-    ~receiving() { this->is_destroyed(); }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> self) {
-        has_value_ = false;
-        return this->stand_in(from_->receivers_, self, [this] {
-            if (from_->left() == 0) from_->let_sender_in();
-            has_value_ = from_->left() > 0;
-            if (has_value_) ++from_->granted_;
-            return has_value_ || from_->is_closed_;
-        });
-    }
-    std::optional<T> await_resume() {
-        this->finish();
-        if (!from_) return std::exchange(value_, std::nullopt);
-        if (has_value_) --from_->granted_;
-        if (from_->left() == 0) return std::nullopt;
-        return from_->take_front();
-    }
-
-  private:
-    friend channel;
-    friend sending;
-    void give_back() noexcept override {
-        if (!has_value_) return;
-        --from_->granted_;
-        from_->grant_next();
-    }
-    channel* from_;
-    bool has_value_ = false;  // one of the stored values is reserved for this receiver
-    std::optional<T> value_;  // the reserved value, if the channel was destroyed before this task was resumed
-};
-
-template <class T>
-class channel<T>::sending : public detail::wait_queue::waiter {
-  public:
-    sending(channel* to, T&& value) : to_{*to}, value_{std::move(value)} { this->is_final_ = true; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> self) {
-        return this->stand_in(to_.senders_, self, [this] { return hand_over(); });
-    }
-    void await_resume() {
-        this->finish();
-        if (was_refused_) throw std::logic_error{"this channel is closed"};
-    }
-
-  private:
-    friend channel;
-    friend receiving;
-    bool hand_over() {
-        if ((was_refused_ = to_.is_closed_)) return true;
-        if (!to_.has_room()) return false;
-        to_.kept_.push_back(std::move(value_));
-        to_.grant_next();
-        return true;
-    }
-    channel& to_;
-    T value_;
-    bool was_refused_ = false;
-};
-
-/// Stores the value of the first waiting sender, if there is one, and ends its wait. Call before a value is removed:
-/// one value more than `capacity_` fits until then.
-template <class T>
-void channel<T>::let_sender_in() {
-    if (senders_.empty() || left() > capacity_) return;
-    auto& sender = static_cast<sending&>(*senders_.first());
-    kept_.push_back(std::move(sender.value_));
-    sender.serve();
-}
-/// Removes the first value, and returns it. If a move throws, the value passes to the next receiver.
-template <class T>
-std::optional<T> channel<T>::take_front() {
-    struct keeping {
-        channel* from;
-        ~keeping() {
-            if (from) from->grant_next();
-        }
-    } unless_taken{this};
-    let_sender_in();  // first, because this may throw
-    std::optional<T> value{std::move(kept_.front())};
-    kept_.pop_front();
-    unless_taken.from = nullptr;
-    return value;
-}
-template <class T>
-template <class Value>
-bool channel<T>::try_send(Value&& value) {
-    if (is_closed_) throw std::logic_error{"this channel is closed"};
-    if (!has_room()) return false;
-    kept_.push_back(std::forward<Value>(value));
-    grant_next();
-    return true;
-}
-template <class T>
-std::optional<T> channel<T>::try_receive() {
-    if (left() == 0) let_sender_in();
-    if (left() == 0) return std::nullopt;
-    return take_front();
-}
-template <class T>
-void channel<T>::grant_next() noexcept {
-    if (left() == 0 || receivers_.empty()) return;
-    auto& receiver = static_cast<receiving&>(*receivers_.first());
-    receiver.has_value_ = true;
-    ++granted_;
-    receiver.grant();
-}
-template <class T>
-detail::awaited_once<typename channel<T>::sending, channel<T>*, T> channel<T>::send(T value) {
-    return detail::awaited_once<sending, channel*, T>{this, std::move(value)};
-}
-template <class T>
-typename channel<T>::receiving channel<T>::receive() noexcept {
-    return receiving{*this};
-}
-template <class T>
-void channel<T>::close() noexcept {
-    is_closed_ = true;
-    while (!receivers_.empty()) receivers_.first()->grant();
-    while (!senders_.empty()) {
-        static_cast<sending*>(senders_.first())->was_refused_ = true;
-        senders_.first()->serve();
-    }
-}
-template <class T>
-channel<T>::~channel() {
-    while (receivers_.first_granted()) {
-        auto& receiver = static_cast<receiving&>(*receivers_.first_granted());
-        receiver.from_ = nullptr;
-        if (receiver.has_value_) try {
-                receiver.value_.emplace(std::move(kept_.front()));
-                kept_.pop_front();
-            } catch (...) {
-                receiver.leave_alone();
-                continue;
-            }
-        receiver.keep();
-    }
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_SYNC_HPP
 
 
 namespace netnotes {
@@ -17159,6 +20925,7 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_SERVER_HPP
+
 
 
 

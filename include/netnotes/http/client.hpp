@@ -1,0 +1,406 @@
+// netnotes/http/client.hpp: pages of the web, ten at once
+// SPDX-License-Identifier: MIT
+//
+//     task<> print(std::string where) {
+//         const http::response page = co_await http::get(where);        // the name, the connection, the page: 30 s at most
+//         std::cout << page.status.code() << '\n' << page.body;
+//     }
+//     int main() { event_loop{}.run(print("http://example.com/")); }
+//
+// A program that asks one host more than once keeps a client, which keeps connections:
+//
+//     http::client browser;
+//     const auto ten = [&](task_group& all) -> task<> {
+//         for (int i = 0; i < 10; ++i) all.spawn(fetch(browser, i));     10 pages of 0.1 s each: 0.1 s, not 1.0
+//         co_return;
+//     };
+//     co_await with_group(ten);
+//
+//        get ──> a connection of the pool, or Happy Eyeballs ──> request ──> response ──> body ──> back to the pool
+//                └──────────────────────────── one deadline for all of it ───────────────────────────┘
+//
+// The body comes with the response, up to max_body bytes. A longer one comes piece by piece:
+//
+//     http::response answer = co_await browser.open(http::request{"GET", "/big"}, http::url::parse("http://..."));
+//     for (;;) { auto piece = co_await answer.source->next(); if (piece.empty()) break; use(piece); }
+//
+//   a status of 404 or 500          is a response like any other, no exception
+//   a connection of the pool has    the request is sent again over a new connection: once, only if no byte of an answer
+//     died meanwhile                has come, and only if the method is idempotent. `retries = false` forbids it
+//   the server sends elsewhere      the response is returned (301, 302, ...), unless max_redirects allows to follow
+//   the server sends 1xx            it is skipped
+//   the deadline passes             errc::timed_out, whatever the client waited for
+//   the answer is no HTTP           errc::protocol_error, with the sentence of http/refusal.hpp
+//
+// There is no TLS: a URL with https is refused with a sentence. Let nginx speak it:
+//
+//     server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
+//
+// On this page:  client_options · client, get
+// Below it:      http/url.hpp, http/link.hpp, http/parser.hpp, http/body.hpp, coro/connect.hpp
+// Sources:       RFC 9112 §9.3 (persistent connections), RFC 9110 §9.2.2 (retries), §15.4 (redirects)
+// The notes:     asyncio、async/await、aiohttp; example 40
+
+#ifndef NETNOTES_HTTP_CLIENT_HPP
+#define NETNOTES_HTTP_CLIENT_HPP
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "../coro/connect.hpp"
+#include "../coro/stream.hpp"
+#include "../coro/sync.hpp"
+#include "../coro/task.hpp"
+#include "../coro/timeout.hpp"
+#include "body.hpp"
+#include "link.hpp"
+#include "message.hpp"
+#include "parser.hpp"
+#include "url.hpp"
+#include "write.hpp"
+
+namespace netnotes::http {
+
+/// The limits of a client. No member has a destructor, so the struct may be a temporary in a co_await expression; g++ 12
+/// destroys other temporaries twice there.
+struct client_options {
+    /// For all of a request: the wait for a place in the pool, the look-up of the name, the connection, redirects, and
+    /// the body. Must be above zero.
+    wait_time timeout = std::chrono::seconds{30};
+    std::uint64_t max_body = 16 << 20;  ///< bytes of a body that get() and send() collect
+    std::size_t max_connections = 100;  ///< at the same time; a further request waits. Must be above zero
+    std::size_t max_per_host = 10;      ///< of them to one host and port. Must be above zero
+    std::size_t max_idle = 20;          ///< unused connections that the pool keeps
+    wait_time idle_timeout = std::chrono::seconds{15};  ///< the pool uses no connection that was idle for longer
+    int max_redirects = 0;              ///< redirects that a request follows; 0 returns them
+    bool retries = true;                ///< see the first page
+    http::limits limits{};              ///< the bounds of heads. The bound of bodies is max_body
+};
+static_assert(std::is_trivially_destructible_v<client_options>);
+
+namespace detail {
+class client_pool;
+class client_exchange;
+}  // namespace detail
+
+/// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The client
+/// may be destroyed while a task uses it or a body is read.
+class client {
+  public:
+    /// Throws std::invalid_argument if a limit that must be above zero is not.
+    explicit client(client_options options = {});
+
+    /// Sends `GET` and returns the response with its body. Throws parse_error for a text that is no URL of http, and
+    /// std::system_error if no response arrives: the errors of async_connect(), errc::timed_out, errc::protocol_error,
+    /// errc::message_size for a body of more than max_body bytes.
+    [[nodiscard]] task<response> get(std::string where);
+    /// Sends a request with its body() to the host of the URL, and returns the response with its body. The URL's target
+    /// takes the place of the request's, and Host is added. Throws like get().
+    [[nodiscard]] task<response> send(request ask, url where);
+    /// Does the same, but the response has its body as `source`, which is never empty. The connection belongs to it. To
+    /// destroy the response early closes the connection. The deadline holds for the body, too.
+    [[nodiscard]] task<response> open(request ask, url where);
+
+    /// Returns how many connections are in use, and how many are idle.
+    [[nodiscard]] std::size_t busy() const noexcept;
+    [[nodiscard]] std::size_t idle() const noexcept;
+
+  private:
+    std::shared_ptr<detail::client_pool> pool_;
+};
+
+/// Sends `GET` over a connection of its own, and returns the response with its body. Throws like client::get().
+[[nodiscard]] inline task<response> get(std::string where, client_options options = {}) {
+    client once{options};
+    co_return co_await once.get(std::move(where));
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+using client_link = peer_link<async_stream>;
+
+/// The connections of a client: how many are in use, and which are idle.
+class client_pool {
+  public:
+    explicit client_pool(const client_options& chosen) : options{chosen} {
+        if (options.timeout <= duration::zero() || options.max_connections == 0 || options.max_per_host == 0)
+            throw std::invalid_argument{"http::client_options: the timeout and the numbers of connections must be above zero"};
+    }
+    [[nodiscard]] bool has_room(std::string_view host) const noexcept {
+        return busy_.size() < options.max_connections &&
+               static_cast<std::size_t>(std::count(busy_.begin(), busy_.end(), host)) < options.max_per_host;
+    }
+    void enter(const std::string& host) { busy_.push_back(host); }
+    /// Gives a place back, and the connection if it can be used again.
+    void leave(const std::string& host, std::unique_ptr<client_link> link, netnotes::time_point now) noexcept {
+        if (const auto place = std::find(busy_.begin(), busy_.end(), host); place != busy_.end()) busy_.erase(place);
+        try {
+            if (link && options.max_idle > 0) {
+                if (idle_.size() >= options.max_idle) idle_.erase(idle_.begin());
+                idle_.push_back({host, std::move(link), now});
+            }
+        } catch (const std::bad_alloc&) {  // then the connection is closed
+        }
+        changed.set();
+    }
+    /// Returns the idle connection to this host that was used last, or nullptr. A connection on which something has
+    /// arrived is no good: the server has closed it, or has sent bytes that nobody has asked for.
+    std::unique_ptr<client_link> take(std::string_view host, netnotes::time_point now) {
+        std::erase_if(idle_, [&](const idle_link& each) { return now - each.since > options.idle_timeout; });
+        for (std::size_t i = idle_.size(); i-- > 0;) {
+            if (idle_[i].host != host) continue;
+            std::unique_ptr<client_link> link = std::move(idle_[i].link);
+            idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+            char byte = 0;
+            const auto got = ::recv(link->stream.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+            if (got < 0 && netnotes::detail::would_block(errno)) return link;
+        }
+        return nullptr;
+    }
+    [[nodiscard]] std::size_t busy() const noexcept { return busy_.size(); }
+    [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
+
+    const client_options options;
+    async_event changed;  ///< a place may have become free
+
+  private:
+    struct idle_link {
+        std::string host;
+        std::unique_ptr<client_link> link;
+        netnotes::time_point since;
+    };
+    std::vector<std::string> busy_;  // the host of each connection
+    std::vector<idle_link> idle_;    // in the order of their last use
+};
+
+/// One request and its response. As a source it is the body of the response.
+class client_exchange final : public body_source {
+  public:
+    client_exchange(std::shared_ptr<client_pool> pool, const url& where, netnotes::time_point deadline)
+        : pool_{std::move(pool)}, host_{where.authority()}, deadline_{deadline} {}
+    client_exchange(const client_exchange&) = delete;
+    client_exchange& operator=(const client_exchange&) = delete;
+    ~client_exchange() override { end(false); }
+
+    /// Waits for a place in the pool, and for a connection.
+    task<> connect(const url& where, bool may_reuse) {
+        while (!pool_->has_room(host_)) {
+            pool_->changed.reset();
+            co_await with_timeout(left(), pool_->changed.wait());
+        }
+        pool_->enter(host_);
+        is_entered_ = true;
+        if (may_reuse) link_ = pool_->take(host_, now());
+        was_reused = link_ != nullptr;
+        if (was_reused) co_return;
+        async_stream stream = co_await with_timeout(left(), async_connect(where.host, where.port));
+        stream.set_option(option::no_delay{});
+        link_ = std::make_unique<client_link>(std::move(stream));
+    }
+    /// Sends the request, and receives the head of the response.
+    task<response> ask(const request& what) {
+        std::string out;
+        write_head(out, what, what.body().size());
+        out += what.body();
+        link_->limit(left());
+        co_await link_->send(out);
+        const auto head = std::make_unique<response_head>();
+        head_progress seen;
+        for (int interim = 0;;) {
+            const head_result found = parse_head(link_->unused(), seen, *head, pool_->options.limits);
+            if (found.is_refused()) fail(found.refusal.message(link_->unused()));
+            if (found.is_complete()) {
+                if (!head->status.is_interim()) {
+                    response answer = to_response(*head);
+                    link_->use(found.size);
+                    begin_body(*head, what.method());
+                    co_return answer;
+                }
+                if (head->status == status::switching_protocols || ++interim > max_interim)
+                    fail("the server answers with " + head->status.to_string());
+                link_->use(found.size);
+                seen = {};
+                continue;
+            }
+            const bool is_more = co_await receive();
+            if (!is_more) fail("the server has closed the connection without an answer");
+            has_heard = true;
+        }
+    }
+
+    [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override {
+        return framing_.how == framing::kind::length || framing_.how == framing::kind::none
+                   ? std::optional{framing_.length}
+                   : std::nullopt;
+    }
+    task<std::span<const std::byte>> next() override {
+        while (!body_.is_done()) {
+            if (!link_) fail("the body has failed before");
+            if (link_->unused().empty()) {
+                const bool is_more = co_await receive();
+                if (!is_more) body_.end();
+                if (!is_more && body_.is_done()) break;
+            }
+            const body_decoder::piece found = body_.next(link_->unused());
+            link_->use(found.consumed);
+            if (body_.is_refused()) {
+                const std::string sentence = body_.refusal().message();
+                end(false);
+                fail(sentence);
+            }
+            if (!found.data.empty())
+                co_return std::as_bytes(std::span<const char>{found.data.data(), found.data.size()});
+        }
+        end(keeps_ && link_ && link_->unused().empty());
+        co_return std::span<const std::byte>{};
+    }
+
+    bool was_reused = false;  ///< the connection has served a request before
+    bool has_heard = false;   ///< a byte of the answer has come
+
+  private:
+    static constexpr int max_interim = 10;
+    [[nodiscard]] static netnotes::time_point now() { return event_loop::current().now(); }
+    /// Returns how much time is left. Throws errc::timed_out if no time is left.
+    [[nodiscard]] duration left() const {
+        if (deadline_ == netnotes::time_point::max()) return never;
+        const duration time = deadline_ - now();
+        if (time <= duration::zero())
+            throw std::system_error{std::make_error_code(std::errc::timed_out), "no answer in time from http://" + host_};
+        return time;
+    }
+    [[noreturn]] void fail(const std::string& sentence) const {
+        throw std::system_error{std::make_error_code(std::errc::protocol_error), "http://" + host_ + ": " + sentence};
+    }
+    task<bool> receive() {
+        constexpr std::size_t room = 16 * 1024;
+        link_->limit(left());
+        co_return co_await link_->receive(room);
+    }
+    void begin_body(const response_head& head, method asked) {
+        framing_ = head.body(asked);
+        http::limits bounds = pool_->options.limits;
+        bounds.body = std::numeric_limits<std::uint64_t>::max();  // send() has the bound
+        body_ = body_decoder{framing_, bounds};
+        keeps_ = head.keeps_alive && framing_.how != framing::kind::until_close;
+        if (body_.is_done()) end(keeps_ && link_->unused().empty());
+    }
+    /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is closed.
+    void end(bool is_usable) noexcept {
+        std::unique_ptr<client_link> link = std::move(link_);
+        if (!std::exchange(is_entered_, false)) return;
+        if (!is_usable) link.reset();
+        pool_->leave(host_, std::move(link), is_usable ? now() : netnotes::time_point{});
+    }
+
+    std::shared_ptr<client_pool> pool_;
+    std::string host_;
+    netnotes::time_point deadline_;
+    std::unique_ptr<client_link> link_;
+    framing framing_{};
+    body_decoder body_;
+    bool is_entered_ = false, keeps_ = false;
+};
+
+/// Sends one request, perhaps twice, and returns the response with its body as `source`.
+inline task<response> open_once(std::shared_ptr<client_pool> pool, const request& ask, const url& where,
+                                netnotes::time_point deadline) {
+    for (bool may_reuse = true;; may_reuse = false) {
+        auto exchange = std::make_unique<client_exchange>(pool, where, deadline);
+        try {
+            co_await exchange->connect(where, may_reuse);
+            response answer = co_await exchange->ask(ask);
+            answer.source = std::move(exchange);
+            co_return answer;
+        } catch (const std::system_error& error) {
+            const bool again = may_reuse && exchange && exchange->was_reused && !exchange->has_heard && pool->options.retries &&
+                               is_idempotent(ask.method()) && error.code() != std::errc::timed_out;
+            if (!again) throw;
+        }
+    }
+}
+/// Sends a request, and follows redirects as far as the options allow it.
+inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where, netnotes::time_point deadline) {
+    for (int redirects = 0;; ++redirects) {
+        fields list = std::move(ask.fields());
+        std::string body = ask.body();
+        list.set("Host", where.authority());
+        ask = request{ask.method_name(), where.target, std::move(list), std::move(body)};
+        response answer = co_await open_once(pool, ask, where, deadline);
+        const int code = answer.status.code();
+        const bool is_redirect = code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
+        const auto location = answer.fields.find("Location");
+        if (!is_redirect || !location || pool->options.max_redirects == 0) co_return answer;
+        if (redirects == pool->options.max_redirects)
+            throw std::system_error{std::make_error_code(std::errc::too_many_links), "too many redirects, to " + quoted(*location)};
+        parse_failure why;
+        const std::optional<url> next = where.resolve(*location, why);
+        if (!next) throw parse_error{"URL of http in a redirect", *location, why};
+        if (next->authority() != where.authority())  // what was meant for one host is not for another
+            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) ask.fields().erase(secret);
+        // Browsers turn POST into GET for 301 and 302, too (RFC 9110 §15.4.2); 307 and 308 keep the method.
+        const bool becomes_get = (code == 303 && ask.method() != method::head) || (code < 303 && ask.method() == method::post);
+        if (becomes_get) {
+            fields kept = std::move(ask.fields());
+            for (const std::string_view of_body : {"Content-Type", "Content-Encoding", "Content-Language"}) kept.erase(of_body);
+            ask = request{"GET", next->target, std::move(kept)};
+        }
+        where = *next;
+    }
+}
+
+}  // namespace detail
+
+inline client::client(client_options options) : pool_{std::make_shared<detail::client_pool>(options)} {}
+inline std::size_t client::busy() const noexcept { return pool_->busy(); }
+inline std::size_t client::idle() const noexcept { return pool_->idle(); }
+
+inline task<response> client::open(request ask, url where) {
+    const auto deadline = netnotes::detail::later(event_loop::current().now(), pool_->options.timeout);
+    return detail::open_all(pool_, std::move(ask), std::move(where), deadline);
+}
+inline task<response> client::send(request ask, url where) {
+    const std::uint64_t most = pool_->options.max_body;
+    const std::string name = where.to_string();
+    response answer = co_await open(std::move(ask), std::move(where));
+    const std::unique_ptr<body_source> from = std::move(answer.source);
+    if (const auto size = from->size(); size && *size <= most) answer.body.reserve(static_cast<std::size_t>(*size));
+    for (;;) {
+        const auto piece = co_await from->next();
+        if (piece.empty()) break;
+        if (piece.size() > most - answer.body.size())
+            throw std::system_error{std::make_error_code(std::errc::message_size),
+                                    "the body of " + name + " has more than " + std::to_string(most) + " bytes"};
+        answer.body += as_text(piece);
+    }
+    co_return answer;
+}
+inline task<response> client::get(std::string where) {
+    url place = url::parse(where);
+    request ask{"GET", place.target};
+    co_return co_await send(std::move(ask), std::move(place));
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_CLIENT_HPP
