@@ -7,6 +7,7 @@
 #include "sockets.hpp"
 
 #include <netdb.h>
+#include <sys/wait.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -94,6 +95,30 @@ TEST_CASE("a name is resolved within the time limit and the thread that is left 
     CHECK(failure_of([] { (void)net::resolve_name(web, a_while); }).code == std::errc::timed_out);
     name_server.let_go();
     while (open_descriptors() != before) std::this_thread::yield();  // each thread closes what it had
+}
+
+TEST_CASE("threads that a dead name server holds do not pile up, and a child of fork begins anew") {
+    const auto before = open_descriptors();
+    name_server.hold();
+    std::error_code error;
+    for (int i = 0; i < net::max_resolver_threads; ++i) {
+        (void)net::resolve("web.test", "80", {}, 0s, nullptr, error);
+        REQUIRE(error == std::errc::timed_out);
+    }
+    (void)net::resolve("web.test", "80", {}, 1h, nullptr, error);
+    CHECK(error == std::errc::resource_unavailable_try_again);
+    CHECK(net::resolve("127.0.0.2", "80", {}, 1h).size() == 1);  // needs no thread
+    const pid_t child = ::fork();
+    if (child == 0) {
+        (void)net::resolve("localhost", "80", {}, 1h, nullptr, error);
+        ::_exit(error == std::errc::resource_unavailable_try_again);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    name_server.let_go();
+    while (open_descriptors() != before) std::this_thread::yield();
+    CHECK(net::resolve("web.test", "80", {}, 1h).size() == 1);  // there is room again
 }
 
 TEST_CASE("a stop ends the wait for a name") {
