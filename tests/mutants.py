@@ -82,6 +82,10 @@ TESTS = {
     "tftp/datagrams": "tftp/server", "tftp/client": "tftp/client tftp/faults",
     "tftp/async_client": "tftp/server tftp/faults", "tftp/server": "tftp/server tftp/faults",
     "web/pattern": "web/pattern", "web/pattern_program": "web/pattern",
+    "socket/descriptors": "socket/descriptors coro/descriptors", "socket/resolve": "socket/resolve",
+    "socket/stale": "socket/stale", "socket/file": "socket/file",
+    "packet/frame": "packet/frame packet/fields", "packet/frame_view": "packet/frame packet/fields",
+    "packet/dns_name": "packet/dns", "packet/dns": "packet/dns packet/fields", "packet/dns_build": "packet/dns",
     "coro/serve": "coro/serve", "coro/pump": "coro/pump", "coro/descriptors": "coro/descriptors", "tcp/pump": "tcp/pump", "ip/number": "ip/endpoint",
 }
 

@@ -310,6 +310,31 @@ TEST_CASE("a thousand clients one after another need no more memory than the fir
     running.join();
 }
 
+TEST_CASE("a long timer that a short one replaces again and again takes no more memory") {
+    struct timed {
+        int left = 20'000;
+        void operator()(net::connection& client, bytes_view) {
+            largest_allocation = 64 * 1024;  // 20,000 alarms would take a block of 512 KiB
+            client.set_timer(0ms);
+        }
+        void on_timer(net::connection& client) {
+            if (--left == 0) return client.send("done");
+            client.set_timer(24h);
+            client.set_timer(0ms);
+        }
+    };
+    net::socket listener = loopback_listener();
+    const net::endpoint where = listener.local_endpoint().ip();
+    net::stop_event stop;
+    net::reactor_server server{std::move(listener), timed{}, {}};
+    std::thread running{[&] { server.run(stop); }};
+    net::tcp_stream client{where};
+    client.send_all("begin");
+    CHECK(recv_exactly(client, 4) == "done");
+    stop.request_stop();
+    running.join();
+}
+
 TEST_CASE("a queue for which there is no memory costs its connection and no more") {
     const manner how = every_manner();
     const std::string answer(2 << 20, 'a');

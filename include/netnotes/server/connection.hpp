@@ -135,13 +135,14 @@ class connection {
         reactor_options options;
         connection* changed = nullptr;  ///< a list, linked by next_changed_, of the connections for settle()
         time_point now{};               ///< the time of this turn: the clock is read once for all events
-        std::size_t lost_alarms = 0;    ///< alarms of connections that have ended
+        std::size_t lost_alarms = 0;    ///< alarms that count no more: of ended connections, or an earlier one came
         std::vector<alarm> alarms;      ///< a heap. Of a connection only the alarm at armed_ counts
         [[nodiscard]] time_point soon() const noexcept { return now + duration{1}; }  // not in this turn
-        /// Counts the alarm of a connection that has ended. If half of the heap is lost, it is cleaned.
+        /// Removes the lost alarms if they are half of the heap. Otherwise a client could let it grow: a handler that sets
+        /// a long timer and then a short one for each message loses a long alarm each time.
         template <class Find>
-        void lose_alarm(Find find) noexcept {
-            if (++lost_alarms < 64 || lost_alarms < alarms.size() / 2) return;
+        void remove_lost_alarms(Find find) noexcept {
+            if (lost_alarms < 64 || lost_alarms < alarms.size() / 2) return;
             std::erase_if(alarms, [&](const alarm& each) {
                 const connection* const whose = find(each.id);
                 return !whose || whose->armed_ != each.when;
@@ -161,6 +162,7 @@ class connection {
         try {
             server_.alarms.push_back({when, id_});
             std::push_heap(server_.alarms.begin(), server_.alarms.end());
+            if (armed_ != time_point::max()) ++server_.lost_alarms;
             armed_ = when;
         } catch (const std::bad_alloc&) {
             close(std::make_error_code(std::errc::not_enough_memory));

@@ -495,9 +495,8 @@ void reactor_server<Handler, Poller>::destroy(connection& client) {
     if (client.is_pending_) std::erase(pending_, client.id_);
     const auto index = static_cast<std::uint32_t>(client.id_ & 0xffffffff);
     ++slots_[index].generation;
-    const bool loses_alarm = client.armed_ != time_point::max();
+    if (client.armed_ != time_point::max()) ++shared_.lost_alarms;
     slots_[index].occupant.reset();
-    if (loses_alarm) shared_.lose_alarm([this](std::uint64_t id) { return find(id); });
     free_slots_.push_back(index);
     --count_;
     resume_listener();
@@ -541,12 +540,16 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::run_alarms() {
     auto& alarms = shared_.alarms;
+    shared_.remove_lost_alarms([this](std::uint64_t id) { return find(id); });
     while (!alarms.empty() && alarms.front().when <= shared_.now) {
         const connection::alarm due = alarms.front();
         std::pop_heap(alarms.begin(), alarms.end());
         alarms.pop_back();
         connection* const client = find(due.id);
-        if (!client || client->armed_ != due.when) continue;  // it has ended, or an earlier alarm took this one's place
+        if (!client || client->armed_ != due.when) {  // it has ended, or an earlier alarm took this one's place
+            if (shared_.lost_alarms > 0) --shared_.lost_alarms;
+            continue;
+        }
         client->armed_ = time_point::max();
         if (client->deadline_ <= shared_.now) {
             client->close(std::make_error_code(std::errc::timed_out));
