@@ -48,7 +48,7 @@ namespace netnotes {
 /// The errors of name resolution, with the system's words: "Name or service not known".
 [[nodiscard]] const std::error_category& resolver_category() noexcept;
 
-/// The most threads that calls with a time limit or a stop have at a time, together with those that they left behind.
+/// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
 inline constexpr int max_resolver_threads = 128;
 
 struct resolve_hints {

@@ -6000,6 +6000,9 @@ namespace netnotes {
 /// The errors of name resolution, with the system's words: "Name or service not known".
 [[nodiscard]] const std::error_category& resolver_category() noexcept;
 
+/// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
+inline constexpr int max_resolver_threads = 128;
+
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
@@ -6032,6 +6035,9 @@ template <std::integral Port>
 /// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
 /// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
 /// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
+///
+/// If no name server answers, each call leaves a thread behind for a while. So that they do not pile up, at most
+/// max_resolver_threads run in a process. A further call fails at once with errc::resource_unavailable_try_again.
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                             wait_time timeout, const stop_event* stop = nullptr);
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
@@ -6152,6 +6158,24 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
 // ---- within a time limit
 
 namespace detail {
+/// Counts the threads of the resolver in this process.
+class resolver_threads {
+  public:
+    /// Counts one more, or returns false if there are as many as may be.
+    static bool begin() noexcept {
+        // A child of fork() has none of these threads, because only the thread that calls fork() is copied.
+        static const int forks = ::pthread_atfork(nullptr, nullptr, [] { running_ = 0; });
+        static_cast<void>(forks);
+        if (running_.fetch_add(1) < max_resolver_threads) return true;
+        end();
+        return false;
+    }
+    static void end() noexcept { running_.fetch_sub(1); }
+
+  private:
+    static inline std::atomic<int> running_{0};
+};
+
 /// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
 class resolver_call {
   public:
@@ -6169,6 +6193,10 @@ class resolver_call {
             error = last_error();
             return;
         }
+        if (!resolver_threads::begin()) {
+            error = std::make_error_code(std::errc::resource_unavailable_try_again);
+            return;
+        }
         // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
         sigset_t all, before;
         ::sigfillset(&all);
@@ -6178,6 +6206,7 @@ class resolver_call {
         const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
         if (failure != 0) {
+            resolver_threads::end();
             holders_ = 1;
             error = {failure, std::system_category()};
             return;
@@ -6205,6 +6234,7 @@ class resolver_call {
     static void* work(void* object) noexcept {
         auto* const call = static_cast<resolver_call*>(object);
         call->run();
+        resolver_threads::end();
         call->has_ended_.store(true, std::memory_order_release);
         constexpr std::uint64_t one = 1;
         static_cast<void>(!::write(call->event_, &one, sizeof one));
@@ -7778,13 +7808,14 @@ class connection {
         reactor_options options;
         connection* changed = nullptr;  ///< a list, linked by next_changed_, of the connections for settle()
         time_point now{};               ///< the time of this turn: the clock is read once for all events
-        std::size_t lost_alarms = 0;    ///< alarms of connections that have ended
+        std::size_t lost_alarms = 0;    ///< alarms that count no more: of ended connections, or an earlier one came
         std::vector<alarm> alarms;      ///< a heap. Of a connection only the alarm at armed_ counts
         [[nodiscard]] time_point soon() const noexcept { return now + duration{1}; }  // not in this turn
-        /// Counts the alarm of a connection that has ended. If half of the heap is lost, it is cleaned.
+        /// Removes the lost alarms if they are half of the heap. Otherwise a client could let it grow: a handler that sets
+        /// a long timer and then a short one for each message loses a long alarm each time.
         template <class Find>
-        void lose_alarm(Find find) noexcept {
-            if (++lost_alarms < 64 || lost_alarms < alarms.size() / 2) return;
+        void remove_lost_alarms(Find find) noexcept {
+            if (lost_alarms < 64 || lost_alarms < alarms.size() / 2) return;
             std::erase_if(alarms, [&](const alarm& each) {
                 const connection* const whose = find(each.id);
                 return !whose || whose->armed_ != each.when;
@@ -7804,6 +7835,7 @@ class connection {
         try {
             server_.alarms.push_back({when, id_});
             std::push_heap(server_.alarms.begin(), server_.alarms.end());
+            if (armed_ != time_point::max()) ++server_.lost_alarms;
             armed_ = when;
         } catch (const std::bad_alloc&) {
             close(std::make_error_code(std::errc::not_enough_memory));
@@ -8854,9 +8886,8 @@ void reactor_server<Handler, Poller>::destroy(connection& client) {
     if (client.is_pending_) std::erase(pending_, client.id_);
     const auto index = static_cast<std::uint32_t>(client.id_ & 0xffffffff);
     ++slots_[index].generation;
-    const bool loses_alarm = client.armed_ != time_point::max();
+    if (client.armed_ != time_point::max()) ++shared_.lost_alarms;
     slots_[index].occupant.reset();
-    if (loses_alarm) shared_.lose_alarm([this](std::uint64_t id) { return find(id); });
     free_slots_.push_back(index);
     --count_;
     resume_listener();
@@ -8900,12 +8931,16 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::run_alarms() {
     auto& alarms = shared_.alarms;
+    shared_.remove_lost_alarms([this](std::uint64_t id) { return find(id); });
     while (!alarms.empty() && alarms.front().when <= shared_.now) {
         const connection::alarm due = alarms.front();
         std::pop_heap(alarms.begin(), alarms.end());
         alarms.pop_back();
         connection* const client = find(due.id);
-        if (!client || client->armed_ != due.when) continue;  // it has ended, or an earlier alarm took this one's place
+        if (!client || client->armed_ != due.when) {  // it has ended, or an earlier alarm took this one's place
+            if (shared_.lost_alarms > 0) --shared_.lost_alarms;
+            continue;
+        }
         client->armed_ = time_point::max();
         if (client->deadline_ <= shared_.now) {
             client->close(std::make_error_code(std::errc::timed_out));

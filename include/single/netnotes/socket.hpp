@@ -5277,6 +5277,9 @@ namespace netnotes {
 /// The errors of name resolution, with the system's words: "Name or service not known".
 [[nodiscard]] const std::error_category& resolver_category() noexcept;
 
+/// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
+inline constexpr int max_resolver_threads = 128;
+
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
@@ -5309,6 +5312,9 @@ template <std::integral Port>
 /// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
 /// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
 /// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
+///
+/// If no name server answers, each call leaves a thread behind for a while. So that they do not pile up, at most
+/// max_resolver_threads run in a process. A further call fails at once with errc::resource_unavailable_try_again.
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
                                             wait_time timeout, const stop_event* stop = nullptr);
 [[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
@@ -5429,6 +5435,24 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
 // ---- within a time limit
 
 namespace detail {
+/// Counts the threads of the resolver in this process.
+class resolver_threads {
+  public:
+    /// Counts one more, or returns false if there are as many as may be.
+    static bool begin() noexcept {
+        // A child of fork() has none of these threads, because only the thread that calls fork() is copied.
+        static const int forks = ::pthread_atfork(nullptr, nullptr, [] { running_ = 0; });
+        static_cast<void>(forks);
+        if (running_.fetch_add(1) < max_resolver_threads) return true;
+        end();
+        return false;
+    }
+    static void end() noexcept { running_.fetch_sub(1); }
+
+  private:
+    static inline std::atomic<int> running_{0};
+};
+
 /// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
 class resolver_call {
   public:
@@ -5446,6 +5470,10 @@ class resolver_call {
             error = last_error();
             return;
         }
+        if (!resolver_threads::begin()) {
+            error = std::make_error_code(std::errc::resource_unavailable_try_again);
+            return;
+        }
         // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
         sigset_t all, before;
         ::sigfillset(&all);
@@ -5455,6 +5483,7 @@ class resolver_call {
         const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
         if (failure != 0) {
+            resolver_threads::end();
             holders_ = 1;
             error = {failure, std::system_category()};
             return;
@@ -5482,6 +5511,7 @@ class resolver_call {
     static void* work(void* object) noexcept {
         auto* const call = static_cast<resolver_call*>(object);
         call->run();
+        resolver_threads::end();
         call->has_ended_.store(true, std::memory_order_release);
         constexpr std::uint64_t one = 1;
         static_cast<void>(!::write(call->event_, &one, sizeof one));
