@@ -46,8 +46,10 @@
 //     lan/tcp_cookie.hpp      initial sequence numbers that nobody guesses, and SYN cookies
 //     lan/tcp_listener.hpp    a port at which connections arrive
 //     lan/tcp_stack.hpp       the TCP of a host: connections, listeners, and the table between them
+//     lan/name_service.hpp    name servers and resolvers
+//     lan/attacks.hpp         attacks, inside the simulation only, and a guard against one of them
 //
-// The notes:     Packet Tracer (sections N85 to N87), 子网掩码 (N26)
+// The notes:     Packet Tracer (sections N85 to N87), 子网掩码 (N26), tcp半链接攻击, dns攻击, arp攻击 (N60 to N63)
 
 #ifndef NETNOTES_LAN_HPP
 #define NETNOTES_LAN_HPP
@@ -57,6 +59,7 @@
 #endif
 
 #include "lan/arp.hpp"
+#include "lan/attacks.hpp"
 #include "lan/cable.hpp"
 #include "lan/event.hpp"
 #include "lan/fragment.hpp"
@@ -64,6 +67,7 @@
 #include "lan/ip_node.hpp"
 #include "lan/message.hpp"
 #include "lan/nat.hpp"
+#include "lan/name_service.hpp"
 #include "lan/net_file.hpp"
 #include "lan/network.hpp"
 #include "lan/print.hpp"

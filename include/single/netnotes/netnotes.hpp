@@ -24662,8 +24662,10 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 //     lan/tcp_cookie.hpp      initial sequence numbers that nobody guesses, and SYN cookies
 //     lan/tcp_listener.hpp    a port at which connections arrive
 //     lan/tcp_stack.hpp       the TCP of a host: connections, listeners, and the table between them
+//     lan/name_service.hpp    name servers and resolvers
+//     lan/attacks.hpp         attacks, inside the simulation only, and a guard against one of them
 //
-// The notes:     Packet Tracer (sections N85 to N87), 子网掩码 (N26)
+// The notes:     Packet Tracer (sections N85 to N87), 子网掩码 (N26), tcp半链接攻击, dns攻击, arp攻击 (N60 to N63)
 
 #ifndef NETNOTES_LAN_HPP
 #define NETNOTES_LAN_HPP
@@ -26809,35 +26811,44 @@ inline std::optional<arp_state> arp_cache::state_of(ipv4_address neighbour) cons
 
 #endif  // NETNOTES_LAN_ARP_HPP
 
-
-
-// netnotes/lan/fragment.hpp: cutting a packet that is too long for a link
+// netnotes/lan/attacks.hpp: attacks, inside the simulation only, and a guard against one of them
 // SPDX-License-Identifier: MIT
 //
-// Each link has a largest packet, its MTU. A longer packet is cut into fragments, which travel as packets of their own and are
-// joined by the destination only (RFC 791 §3.2):
+// To understand a defence, one must see the attack. The attackers of this page are nodes of a simulated network. They
+// have no socket and no device, so nothing that they do leaves the program. A test checks that.
 //
-//        4,028 bytes, MTU 1500        20 │ 4,008 bytes of payload
+//        attack             what it uses                              what helps
+//        syn_flooder        a SYN costs the server memory             SYN cookies (lan/tcp_cookie.hpp)
+//        arp_spoofer        ARP believes every answer                 arp_inspection on the switch; static entries
+//        dns_spoofer        the first answer that fits is believed    random id and port, capitals by chance
+//        lying_resolver     a server can say what it wants            other servers, DNSSEC (lan/name_service.hpp)
 //
-//        offset    0, more follow     20 │ 1,480 bytes
-//        offset 1480, more follow     20 │ 1,480 bytes
-//        offset 2960, the last        20 │ 1,048 bytes
+//        A: "who has 10.0.0.1?"                        the cache of A, poisoned:
+//        M: "10.0.0.1 is at M", without being asked        10.0.0.1   M        instead of the gateway's card
+//             A ──── switch ──── gateway
+//                      │                               from then on M sees, and may change, what A and the
+//                      M                               gateway tell each other: the man in the middle
 //
-// An offset counts units of eight bytes, so all fragments but the last have a multiple of eight bytes. A fragment may be cut
-// again. If the sender has set "don't fragment", a router drops the packet instead, and tells the sender the MTU by ICMP
-// (type 3, code 4). TCP uses that to find the largest packet for the whole way (RFC 1191).
-//
-// On this page:  cut_into_fragments
-// The notes:     TCP/IP协议(族), IP; exercise 52
+// On this page:  syn_flooder · arp_spoofer · arp_inspection · dns_spoofer
+// The notes:     tcp半链接攻击, dns攻击, arp攻击; examples 35 to 37
 
-#ifndef NETNOTES_LAN_FRAGMENT_HPP
-#define NETNOTES_LAN_FRAGMENT_HPP
+#ifndef NETNOTES_LAN_ATTACKS_HPP
+#define NETNOTES_LAN_ATTACKS_HPP
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
+
+
 
 // netnotes/packet/build.hpp: frames made of plain values
 // SPDX-License-Identifier: MIT
@@ -29288,45 +29299,1858 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 
 #endif  // NETNOTES_PACKET_BUILD_HPP
 
+// netnotes/packet/dns_build.hpp: writing messages of the Domain Name System
+// SPDX-License-Identifier: MIT
+//
+// The builder writes into the caller's bytes, and allocates nothing. A name whose end was written before ends with a
+// pointer to that place, as in dns_name.hpp:
+//
+//        std::array<std::byte, packet::dns_udp_size> room;
+//        packet::dns_builder response{room, {.id = query.id(), .is_response = true}};
+//        response.question(name, packet::dns_type::a);
+//        response.address(packet::dns_section::answer, name, 300, ipv4_address{"192.0.2.1"});
+//        server.send_to(response.message(), peer);
+//
+// A record that does not fit is left out whole. The header then says that the message is truncated, and the client
+// asks again over TCP (RFC 2181 §9).
+//
+// On this page:  dns_builder
+// Source:        RFC 1035 §4
+// The notes:     DNS (N61, N62); example 36
+
+#ifndef NETNOTES_PACKET_DNS_BUILD_HPP
+#define NETNOTES_PACKET_DNS_BUILD_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string_view>
 
 
-namespace netnotes::lan {
 
-/// Cuts a packet into packets of at most `mtu` bytes. Each result begins with `room` free bytes, for a header in front.
-/// The packet may be a fragment itself. A packet that fits gives one result. Options
-/// without the copy flag stand in the first fragment only (RFC 791 §3.1). Returns nothing if the MTU has no room for eight
-/// bytes of payload.
-[[nodiscard]] inline std::vector<std::vector<std::byte>> cut_into_fragments(const packet::ipv4_view& whole,
-                                                                            std::size_t mtu, std::size_t room) {
-    std::vector<std::vector<std::byte>> pieces;
-    packet::ipv4 header = packet::ipv4::from(whole);
-    header.total_length.reset();
-    header.header_checksum.reset();
-    packet::ipv4_options later;
-    for (const packet::option& each : whole.options())
-        if ((each.kind & 0x80) != 0) later.append(each.kind, each.data);
-    const auto payload = whole.payload();
-    std::size_t at = 0;
-    do {
-        const std::size_t header_size = 20 + header.options.padded_size();
-        if (mtu < header_size + 8) return {};
-        const bool is_last = payload.size() - at <= mtu - header_size;
-        const std::size_t size = is_last ? payload.size() - at : (mtu - header_size) / 8 * 8;
-        header.internet_header_length.reset();
-        header.fragment_offset = whole.fragment_offset() + static_cast<std::uint32_t>(at);
-        header.more_fragments = whole.more_fragments() || !is_last;
-        std::vector<std::byte> piece(room);
-        packet::write(piece, header, payload.subspan(at, size));
-        pieces.push_back(std::move(piece));
-        at += size;
-        header.options = later;
-    } while (at < payload.size());
-    return pieces;
+// netnotes/packet/dns.hpp: messages of the Domain Name System
+// SPDX-License-Identifier: MIT
+//
+// A message is a header, the questions, and three lists of records. A response repeats the question:
+//
+//        ┌────────┬──────────────────┬───────────┬─────────┬───────────┬────────────┐
+//        │   id   │ flags            │ questions │ answers │ authority │ additional │   16 bits each
+//        ├────────┴──────────────────┴───────────┴─────────┴───────────┴────────────┤
+//        │ www.example.com  A  IN                                                   │   question
+//        │ www.example.com  A  IN  300 s  4 bytes: 192.0.2.1                        │   record: name, type, class,
+//        │ …                                                                        │   seconds to live, data
+//        └──────────────────────────────────────────────────────────────────────────┘
+//
+// The view checks the header when it is made. Questions and records are read while you iterate, because a name may have
+// any size. A list ends before a record that cannot be read; check() reads the whole message and says why.
+//
+//        packet::packet_failure why;
+//        if (const auto message = packet::dns_view::parse(datagram, why))
+//            for (const packet::dns_record& record : message->answers())
+//                if (const auto address = record.address()) std::cout << *address;
+//
+// Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
+// read. Nothing here allocates or throws.
+//
+// On this page:  dns_type, dns_class … · dns_header · dns_question · dns_record and its data · dns_view
+// Source:        RFC 1035 §4, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 6891 (OPT)
+// The notes:     DNS (N61, N62); example 36
+
+#ifndef NETNOTES_PACKET_DNS_HPP
+#define NETNOTES_PACKET_DNS_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+// netnotes/packet/dns_name.hpp: names of DNS, as text and as they travel
+// SPDX-License-Identifier: MIT
+//
+// A name is a list of labels. On the wire each label follows its length, and the root, which has no label, ends it:
+//
+//        www.example.com     3 w w w  7 e x a m p l e  3 c o m  0
+//
+// A message names the same things again and again. So a name may end with a *pointer* instead: two bytes whose upper two
+// bits are set, and whose other 14 bits are a place in the message. There the name goes on.
+//
+//        at 12     7 e x a m p l e  3 c o m  0
+//        at 40     3 w w w  c0 0c                      www.example.com once more, in 6 bytes
+//
+// A hostile pointer points to itself, or two point to each other, and a careless reader never ends. Two rules end it. A
+// pointer must point before the labels that led to it. A whole name has at most 255 bytes. A third rule bounds the
+// time: a name has at most 128 pointers. Otherwise 64 KiB could hold thousands of names, each with 8,000 pointers in a
+// row. A lower bound would be too strict: a name may have 127 labels, each behind a pointer.
+//
+// Upper and lower case are equal in comparisons, but a name keeps its letters as they came (RFC 4343). A label may hold
+// any byte. In text a dot within a label is written `\.`, and a byte that is not a visible character `\000` to `\255`.
+//
+// On this page:  dns_name_view · dns_name
+// Source:        RFC 1035 §3.1, §4.1.4, §5.1
+// The notes:     DNS (N61, N62); example 36
+
+#ifndef NETNOTES_PACKET_DNS_NAME_HPP
+#define NETNOTES_PACKET_DNS_NAME_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+
+
+
+
+namespace netnotes::packet {
+
+/// A name within a message, or within a dns_name. It points to the bytes, which must stay and must not change. It was
+/// checked when it was made, so reading it cannot fail. Nothing here allocates but to_string().
+class dns_name_view {
+  public:
+    static constexpr std::size_t max_size = 255;       ///< bytes of a name without pointers, its final 0 included
+    static constexpr std::size_t max_label_size = 63;  ///< bytes
+    static constexpr std::size_t max_pointers = 128;   ///< parse() refuses a name with more
+
+    /// Creates the root, a name without labels.
+    constexpr dns_name_view() noexcept = default;
+    /// Reads the name that begins at byte `at` of the message. On success `at` is the place behind the name. Otherwise
+    /// returns nullopt; `why` then says where the name is cut short or malformed.
+    static constexpr std::optional<dns_name_view> parse(std::span<const std::byte> message, std::size_t& at,
+                                                        packet_failure& why) noexcept;
+
+    /// The labels, from the left. Each is a span of 1 to 63 bytes.
+    class iterator {
+      public:
+        using value_type = std::span<const std::byte>;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr std::span<const std::byte> operator*() const noexcept {
+            return message_.subspan(at_ + 1, detail::load_8(message_.data() + at_));
+        }
+        constexpr iterator& operator++() noexcept {
+            at_ += 1u + detail::load_8(message_.data() + at_);
+            return follow(), *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.at_ == b.at_ && a.message_.data() == b.message_.data();
+        }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
+            return a.message_.empty() || a.message_[a.at_] == std::byte{0};
+        }
+
+      private:
+        friend dns_name_view;
+        constexpr iterator(std::span<const std::byte> message, std::size_t at) noexcept : message_{message}, at_{at} {
+            if (!message.empty()) follow();
+        }
+        constexpr void follow() noexcept {
+            while (detail::load_8(message_.data() + at_) >= 0xc0)
+                at_ = detail::load_16(message_.data() + at_) & 0x3fffu;
+        }
+        std::span<const std::byte> message_;
+        std::size_t at_ = 0;
+    };
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {message_, at_}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+
+    [[nodiscard]] constexpr bool is_root() const noexcept { return begin() == end(); }
+    /// Returns how many bytes the name has without pointers, from 1 to 255.
+    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
+    /// Returns `www.example.com`, without a dot at the end, and `.` for the root. The text is safe for a terminal.
+    [[nodiscard]] std::string to_string() const;
+
+    /// Returns true if the labels are equal; the case of the letters A to Z does not count.
+    friend constexpr bool operator==(const dns_name_view& a, const dns_name_view& b) noexcept {
+        return a.size_ == b.size_ && have_equal_labels(a.begin(), b.begin());
+    }
+    /// Returns a hash; equal names have equal hashes.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        std::uint64_t value = size_;
+        for (const auto label : *this)
+            for (const std::byte byte : label) value = netnotes::detail::mix(value ^ lower(byte)) + label.size();
+        return value;
+    }
+    /// Returns true if the name is `zone` or lies below it: www.example.com is within example.com.
+    [[nodiscard]] constexpr bool is_within(const dns_name_view& zone) const noexcept {
+        std::size_t rest = size_;
+        for (iterator label = begin(); rest >= zone.size_; rest -= 1 + (*label++).size()) {
+            if (rest == zone.size_) return have_equal_labels(label, zone.begin());
+            if (label == end()) break;
+        }
+        return false;
+    }
+
+  private:
+    friend class dns_name;
+    friend class dns_builder;
+    constexpr dns_name_view(std::span<const std::byte> message, std::size_t at, std::size_t size) noexcept
+        : message_{message}, at_{at}, size_{size} {}
+    static constexpr unsigned lower(std::byte byte) noexcept {
+        const auto value = std::to_integer<unsigned>(byte);
+        return value >= 'A' && value <= 'Z' ? value + ('a' - 'A') : value;
+    }
+    static constexpr bool have_equal_labels(iterator a, iterator b) noexcept {
+        for (; a != std::default_sentinel && b != std::default_sentinel; ++a, ++b) {
+            if (a == b) return true;  // the rest is the same memory
+            const auto x = *a, y = *b;
+            if (!std::equal(x.begin(), x.end(), y.begin(), y.end(),
+                            [](std::byte c, std::byte d) { return lower(c) == lower(d); }))
+                return false;
+        }
+        return a == std::default_sentinel && b == std::default_sentinel;
+    }
+
+    std::span<const std::byte> message_;
+    std::size_t at_ = 0;
+    std::size_t size_ = 1;
+};
+
+/// A name that owns its bytes: a regular value of 256 bytes without allocation. It is used to build messages, to compare
+/// with names in messages, and as a key.
+///
+///     constexpr dns_name server{"www.example.com"};
+///     if (record.name == server) …
+class dns_name : public netnotes::detail::printable<dns_name> {
+  public:
+    static constexpr std::size_t text_capacity = 4 * dns_name_view::max_size;  ///< room that any name's text needs
+
+    /// Creates the root.
+    constexpr dns_name() noexcept = default;
+    /// Reads `www.example.com`, with or without a dot at its end; "." is the root. `\.` is a dot within a label, `\\` a
+    /// backslash, and `\032` the byte of that decimal number. Throws parse_error.
+    constexpr explicit dns_name(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"DNS name", text, why};
+        *this = *read;
+    }
+    /// Copies a name out of a message.
+    constexpr explicit dns_name(const dns_name_view& name) noexcept {
+        std::size_t at = 0;
+        for (const auto label : name) {
+            bytes_[at++] = static_cast<std::byte>(label.size());
+            for (const std::byte byte : label) bytes_[at++] = byte;
+        }
+        bytes_[at] = std::byte{0};
+        size_ = static_cast<std::uint8_t>(at + 1);
+    }
+    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
+    static constexpr std::optional<dns_name> parse(std::string_view text, parse_failure& why) noexcept;
+    static constexpr std::optional<dns_name> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns the name as it travels, without pointers. It is valid as long as this object.
+    [[nodiscard]] constexpr std::span<const std::byte> wire() const noexcept { return {bytes_.data(), size_}; }
+    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
+    [[nodiscard]] constexpr bool is_root() const noexcept { return size_ == 1; }
+    /// Every function that takes a name of a message takes this name, too. The view is valid as long as this object.
+    constexpr operator dns_name_view() const noexcept { return {wire(), 0, size_}; }
+
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return dns_name_view{*this}.hash(); }
+    constexpr char* write(char* out) const noexcept;
+    friend constexpr bool operator==(const dns_name& a, const dns_name& b) noexcept {
+        return dns_name_view{a} == dns_name_view{b};
+    }
+    friend constexpr bool operator==(const dns_name& a, const dns_name_view& b) noexcept {
+        return dns_name_view{a} == b;
+    }
+
+  private:
+    std::array<std::byte, dns_name_view::max_size> bytes_{};
+    std::uint8_t size_ = 1;
+};
+
+// ---- Reading and writing -------------------------------------------------------------------------------
+
+constexpr std::optional<dns_name_view> dns_name_view::parse(std::span<const std::byte> message, std::size_t& at,
+                                                            packet_failure& why) noexcept {
+    std::size_t size = 1, place = at;
+    std::size_t end = 0;     // behind the name; 0 until a pointer was followed
+    std::size_t limit = at;  // what a pointer must point before
+    std::size_t pointers = 0;
+    for (;;) {
+        if (place >= message.size()) return why = packet_failure::cut_short(layer::dns, place, 0, 1), std::nullopt;
+        const unsigned length = detail::load_8(message.data() + place);
+        if (length == 0) break;
+        if (length >= 0xc0) {
+            if (message.size() - place < 2)
+                return why = packet_failure::cut_short(layer::dns, place, 1, 2), std::nullopt;
+            const unsigned target = detail::load_16(message.data() + place) & 0x3fffu;
+            if (target >= limit)
+                return why = packet_failure{layer::dns, place, "pointer to byte %, not before byte #", target,
+                                            static_cast<std::uint32_t>(limit)},
+                       std::nullopt;
+            if (++pointers > max_pointers)
+                return why = packet_failure{layer::dns, place, "the name has more than # pointers", 0, max_pointers},
+                       std::nullopt;
+            if (end == 0) end = place + 2;
+            place = limit = target;
+            continue;
+        }
+        if (length > max_label_size)
+            return why = packet_failure{layer::dns, place, "label type is %, which is unknown", length >> 6},
+                   std::nullopt;
+        if (message.size() - place - 1 < length)
+            return why = packet_failure::cut_short(layer::dns, place, message.size() - place, length + 1), std::nullopt;
+        size += length + 1;
+        if (size > max_size)
+            return why = packet_failure{layer::dns, place, "the name has more than # bytes", 0, max_size}, std::nullopt;
+        place += length + 1;
+    }
+    const dns_name_view found{message, at, size};
+    at = end != 0 ? end : place + 1;
+    return found;
 }
 
-}  // namespace netnotes::lan
+constexpr std::optional<dns_name> dns_name::parse(std::string_view text, parse_failure& why) noexcept {
+    dns_name read;
+    if (text == ".") return read;
+    const auto refuse = [&](std::string_view pattern, std::size_t position, std::uint32_t item = 0,
+                            std::uint32_t value = 0) {
+        why = parse_failure{pattern, position, item, value};
+        return std::nullopt;
+    };
+    if (text.empty()) return refuse("the name is empty", 0);
+    std::size_t length_at = 0, at = 1;  // of the label that is being read, and of its next byte
+    std::uint32_t label = 1;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const std::size_t start = i;
+        auto byte = static_cast<unsigned char>(text[i]);
+        if (byte == '.') {
+            if (at == length_at + 1) return refuse("label # is empty", i, label);
+            length_at = at++;
+            ++label;
+            continue;
+        }
+        if (byte == '\\') {
+            if (++i == text.size()) return refuse("nothing follows the backslash", start);
+            byte = static_cast<unsigned char>(text[i]);
+            if (byte >= '0' && byte <= '9') {
+                unsigned value = 0, digits = 0;
+                for (; digits < 3 && i < text.size() && text[i] >= '0' && text[i] <= '9'; ++digits, ++i)
+                    value = value * 10 + static_cast<unsigned>(text[i] - '0');
+                --i;
+                if (digits < 3) return refuse("three digits follow a backslash, or none", start);
+                if (value > 255) return refuse("the byte is %, above 255", start, 0, value);
+                byte = static_cast<unsigned char>(value);
+            }
+        }
+        const std::size_t length = at - length_at;  // with this byte
+        if (length > dns_name_view::max_label_size) return refuse("label # has more than 63 bytes", start, label);
+        if (at >= dns_name_view::max_size - 1) return refuse("the name has more than 255 bytes", start);
+        read.bytes_[at++] = static_cast<std::byte>(byte);
+        read.bytes_[length_at] = static_cast<std::byte>(length);
+    }
+    // Behind the last label, or behind a dot, comes the root.
+    const std::size_t end = at == length_at + 1 ? length_at : at;
+    read.bytes_[end] = std::byte{0};
+    read.size_ = static_cast<std::uint8_t>(end + 1);
+    return read;
+}
 
-#endif  // NETNOTES_LAN_FRAGMENT_HPP
+constexpr char* dns_name::write(char* out) const noexcept {
+    if (is_root()) *out++ = '.';
+    bool is_first = true;
+    for (const auto label : dns_name_view{*this}) {
+        if (!is_first) *out++ = '.';
+        is_first = false;
+        for (const std::byte each : label) {
+            const auto byte = std::to_integer<unsigned>(each);
+            if (byte == '.' || byte == '\\') {
+                *out++ = '\\';
+            } else if (byte <= ' ' || byte > '~') {
+                *out++ = '\\';
+                *out++ = static_cast<char>('0' + byte / 100);
+                *out++ = static_cast<char>('0' + byte / 10 % 10);
+                *out++ = static_cast<char>('0' + byte % 10);
+                continue;
+            }
+            *out++ = static_cast<char>(byte);
+        }
+    }
+    return out;
+}
+
+inline std::string dns_name_view::to_string() const { return dns_name{*this}.to_string(); }
+
+/// Writes to_string() of the name to a stream, with the stream's width and fill.
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const dns_name_view& name) {
+    return out << dns_name{name};
+}
+
+}  // namespace netnotes::packet
+
+template <>
+struct std::hash<netnotes::packet::dns_name> {
+    std::size_t operator()(const netnotes::packet::dns_name& name) const noexcept {
+        return static_cast<std::size_t>(name.hash());
+    }
+};
+
+#endif  // NETNOTES_PACKET_DNS_NAME_HPP
+
+
+
+namespace netnotes::packet {
+
+/// The port of DNS, of UDP and of TCP. Over TCP each message follows its size in two bytes (RFC 1035 §4.2.2).
+inline constexpr std::uint16_t dns_port = 53;
+/// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
+inline constexpr std::size_t dns_udp_size = 512;
+
+/// The type of a record, or what a question asks for (IANA, "Resource Record (RR) TYPEs").
+enum class dns_type : std::uint16_t {
+    a = 1,       ///< an IPv4 address
+    ns = 2,      ///< the name of a server that has authority
+    cname = 5,   ///< this name is an alias of another name
+    soa = 6,     ///< how a zone is maintained
+    ptr = 12,    ///< the name of an address
+    mx = 15,     ///< a host that takes mail for this name
+    txt = 16,    ///< texts
+    aaaa = 28,   ///< an IPv6 address
+    srv = 33,    ///< host and port of a service
+    dname = 39,  ///< an alias of everything below a name
+    opt = 41,    ///< no record, but more header
+    ds = 43,
+    rrsig = 46,
+    nsec = 47,
+    dnskey = 48,
+    svcb = 64,
+    https = 65,
+    ixfr = 251,
+    axfr = 252,
+    any = 255,  ///< in questions: every type
+    caa = 257,
+};
+/// Returns the type's name as zone files have it, such as `AAAA`, or "" for a number that this module does not name.
+[[nodiscard]] constexpr std::string_view to_string(dns_type type) noexcept;
+
+/// Internet, in practice.
+enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
+
+enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
+
+/// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
+enum class dns_response_code : std::uint16_t {
+    no_error = 0,
+    format_error = 1,
+    server_failure = 2,
+    name_error = 3,  ///< the name does not exist: NXDOMAIN
+    not_implemented = 4,
+    refused = 5,
+    bad_version = 16,
+};
+
+/// Which list of a message a record belongs to.
+enum class dns_section : std::uint8_t { answer, authority, additional };
+
+/// The first four bytes of a message, as values. The defaults make a query to a recursive server.
+struct dns_header {
+    std::uint16_t id = 0;
+    bool is_response = false;
+    dns_opcode opcode = dns_opcode::query;  ///< 4 bits
+    bool is_authoritative = false;
+    bool is_truncated = false;  ///< records are missing: ask again over TCP
+    bool is_recursion_desired = true;
+    bool is_recursion_available = false;
+    bool reserved = false;           ///< to be zero
+    bool is_authentic_data = false;  ///< RFC 4035 §3.2.3
+    bool is_checking_disabled = false;
+    dns_response_code response_code = dns_response_code::no_error;  ///< the lower 4 bits
+
+    /// Returns the 16 bits behind the id.
+    [[nodiscard]] constexpr std::uint16_t flags() const noexcept {
+        const auto bit = [](bool value, unsigned place) { return static_cast<unsigned>(value) << place; };
+        return static_cast<std::uint16_t>(
+            bit(is_response, 15) | (static_cast<unsigned>(opcode) & 15) << 11 | bit(is_authoritative, 10) |
+            bit(is_truncated, 9) | bit(is_recursion_desired, 8) | bit(is_recursion_available, 7) | bit(reserved, 6) |
+            bit(is_authentic_data, 5) | bit(is_checking_disabled, 4) | (static_cast<unsigned>(response_code) & 15));
+    }
+    [[nodiscard]] static constexpr dns_header from(std::uint16_t id, std::uint16_t flags) noexcept {
+        const auto bit = [&](unsigned place) { return (flags >> place & 1) != 0; };
+        return {.id = id,
+                .is_response = bit(15),
+                .opcode = static_cast<dns_opcode>(flags >> 11 & 15),
+                .is_authoritative = bit(10),
+                .is_truncated = bit(9),
+                .is_recursion_desired = bit(8),
+                .is_recursion_available = bit(7),
+                .reserved = bit(6),
+                .is_authentic_data = bit(5),
+                .is_checking_disabled = bit(4),
+                .response_code = static_cast<dns_response_code>(flags & 15)};
+    }
+    friend constexpr bool operator==(const dns_header&, const dns_header&) noexcept = default;
+};
+
+struct dns_question {
+    dns_name_view name{};
+    dns_type type{};
+    dns_class query_class{};
+};
+
+// ---- What records hold ---------------------------------------------------------------------------------
+
+/// MX (RFC 1035 §3.3.9): the host with the smallest preference is tried first.
+struct dns_mail_exchange {
+    std::uint16_t preference = 0;
+    dns_name_view exchange{};
+};
+/// SOA (RFC 1035 §3.3.13). All times are seconds.
+struct dns_start_of_authority {
+    dns_name_view primary_server{};
+    dns_name_view mailbox{};    ///< with a dot for the @: hostmaster.example.com
+    std::uint32_t serial = 0;   ///< grows with each change of the zone
+    std::uint32_t refresh = 0;  ///< after which a secondary server looks for a change
+    std::uint32_t retry = 0;
+    std::uint32_t expire = 0;
+    std::uint32_t minimum = 0;  ///< how long "this name does not exist" may be kept (RFC 2308)
+};
+/// SRV (RFC 2782): of equal priority, a host is chosen in proportion to its weight.
+struct dns_service {
+    std::uint16_t priority = 0;
+    std::uint16_t weight = 0;
+    std::uint16_t port = 0;
+    dns_name_view target{};  ///< the root if there is no such service
+};
+
+namespace detail {
+
+/// Items that follow each other in bytes that were checked before. `Item` has size_in() and from().
+template <class Item>
+class packed_list {
+  public:
+    class iterator {
+      public:
+        using value_type = typename Item::value_type;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr explicit iterator(std::span<const std::byte> rest) noexcept : rest_{rest} {}
+        constexpr value_type operator*() const noexcept { return Item::from(rest_); }
+        constexpr iterator& operator++() noexcept { return rest_ = rest_.subspan(Item::size_in(rest_)), *this; }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.rest_.data() == b.rest_.data() && a.rest_.size() == b.rest_.size();
+        }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
+            return a.rest_.empty();
+        }
+
+      private:
+        std::span<const std::byte> rest_;
+    };
+    constexpr packed_list() noexcept = default;
+    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return bytes_.empty(); }
+    /// Returns nullopt if the last item does not end with the bytes.
+    static constexpr std::optional<packed_list> check(std::span<const std::byte> bytes) noexcept {
+        packed_list list;
+        list.bytes_ = bytes;
+        while (!bytes.empty()) {
+            const std::size_t size = Item::size_in(bytes);
+            if (size > bytes.size()) return std::nullopt;
+            bytes = bytes.subspan(size);
+        }
+        return list;
+    }
+
+  private:
+    std::span<const std::byte> bytes_;
+};
+
+struct character_string {
+    using value_type = std::span<const std::byte>;
+    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
+        return 1u + load_8(bytes.data());
+    }
+    static constexpr value_type from(std::span<const std::byte> bytes) noexcept {
+        return bytes.subspan(1, load_8(bytes.data()));
+    }
+};
+
+}  // namespace detail
+
+/// An option of an OPT record (RFC 6891 §6.1.2), for example a cookie (10).
+struct dns_option {
+    std::uint16_t code = 0;
+    std::span<const std::byte> value{};
+
+    using value_type = dns_option;
+    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
+        return bytes.size() < 4 ? 4 : 4u + detail::load_16(bytes.data() + 2);
+    }
+    static constexpr dns_option from(std::span<const std::byte> bytes) noexcept {
+        return {detail::load_16(bytes.data()), bytes.subspan(4, size_in(bytes) - 4)};
+    }
+};
+/// The texts of a TXT record, each of 0 to 255 bytes. They may hold any bytes.
+using dns_texts = detail::packed_list<detail::character_string>;
+using dns_options = detail::packed_list<dns_option>;
+
+/// OPT (RFC 6891): more header, in the place of a record. Type and class have another meaning there.
+struct dns_extension {
+    std::uint16_t udp_payload_size = 1232;  ///< bytes that the sender can receive
+    std::uint8_t response_code_high = 0;    ///< the upper 8 of 12 bits
+    std::uint8_t version = 0;
+    bool is_dnssec_ok = false;  ///< the sender wants signatures (RFC 3225)
+    dns_options options{};
+};
+
+/// A record of a message. It points into the message, which must outlive it.
+class dns_record {
+  public:
+    dns_name_view name{};
+    dns_type type{};
+    dns_class record_class{};
+    std::uint32_t time_to_live = 0;  ///< seconds for which the record may be kept
+    dns_section section{};
+    std::span<const std::byte> data{};  ///< as it stands in the message: names in it may have pointers to elsewhere
+    std::size_t offset = 0;             ///< where the record begins in the message
+
+    /// Returns the address of an A or AAAA record.
+    [[nodiscard]] constexpr std::optional<ip_address> address() const noexcept;
+    /// Returns the name that an NS, CNAME, PTR or DNAME record holds.
+    [[nodiscard]] constexpr std::optional<dns_name_view> target() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_mail_exchange> mail_exchange() const noexcept;
+    /// Returns the texts of a TXT record, and an empty list for another type or if the data cannot be read.
+    [[nodiscard]] constexpr dns_texts texts() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_start_of_authority> start_of_authority() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_service> service() const noexcept;
+    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
+
+    /// Returns why an accessor cannot read the data. The result converts to false if the data are right, and for a type
+    /// without an accessor.
+    [[nodiscard]] constexpr packet_failure check() const noexcept;
+
+  private:
+    friend class dns_view;
+    std::span<const std::byte> message_{};
+    [[nodiscard]] constexpr std::size_t data_at() const noexcept {
+        return static_cast<std::size_t>(data.data() - message_.data());
+    }
+    /// Reads `count` names, the last of which ends `behind` bytes before the data's end.
+    template <std::size_t Count>
+    constexpr std::optional<std::array<dns_name_view, Count>> names(std::size_t front, std::size_t behind,
+                                                                    packet_failure& why) const noexcept;
+    constexpr bool is_named() const noexcept {
+        return type == dns_type::ns || type == dns_type::cname || type == dns_type::ptr || type == dns_type::dname;
+    }
+};
+
+// ---- The view ------------------------------------------------------------------------------------------
+
+/// A message, read from bytes that must outlive it. Over TCP leave the two bytes of the size away.
+class dns_view {
+  public:
+    static constexpr std::size_t header_size = 12;
+
+    /// Checks that the header is there. Otherwise returns nullopt, and `why` is cut short.
+    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message, packet_failure& why) noexcept {
+        if (message.size() < header_size)
+            return why = packet_failure::cut_short(layer::dns, 0, message.size(), header_size), std::nullopt;
+        return dns_view{message};
+    }
+    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message) noexcept {
+        packet_failure why;
+        return parse(message, why);
+    }
+
+    [[nodiscard]] constexpr std::uint16_t id() const noexcept { return word(0); }
+    [[nodiscard]] constexpr std::uint16_t flags() const noexcept { return word(2); }
+    [[nodiscard]] constexpr dns_header header() const noexcept { return dns_header::from(id(), flags()); }
+    // How many items the header announces. A list may have fewer, if the message cannot be read.
+    [[nodiscard]] constexpr std::uint16_t question_count() const noexcept { return word(4); }
+    [[nodiscard]] constexpr std::uint16_t answer_count() const noexcept { return word(6); }
+    [[nodiscard]] constexpr std::uint16_t authority_count() const noexcept { return word(8); }
+    [[nodiscard]] constexpr std::uint16_t additional_count() const noexcept { return word(10); }
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return message_; }
+
+    template <class Item>
+    class list;
+    [[nodiscard]] constexpr list<dns_question> questions() const noexcept;
+    /// Returns the records of all three lists; dns_record::section tells them apart.
+    [[nodiscard]] constexpr list<dns_record> records() const noexcept;
+    [[nodiscard]] constexpr list<dns_record> answers() const noexcept;
+    [[nodiscard]] constexpr list<dns_record> authorities() const noexcept;
+    [[nodiscard]] constexpr list<dns_record> additionals() const noexcept;
+    /// Returns the first OPT record's content, or nullopt.
+    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
+
+    /// Reads every question and record, and the data of each type that has an accessor. Returns the first failure, or
+    /// an object that converts to false. Bytes behind the last record are no failure.
+    [[nodiscard]] constexpr packet_failure check() const noexcept;
+
+  private:
+    constexpr explicit dns_view(std::span<const std::byte> message) noexcept : message_{message} {}
+    [[nodiscard]] constexpr std::uint16_t word(std::size_t at) const noexcept {
+        return detail::load_16(message_.data() + at);
+    }
+    constexpr bool read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept;
+    constexpr bool read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept;
+    [[nodiscard]] constexpr dns_section section_of(std::size_t index) const noexcept {
+        return index < answer_count()                       ? dns_section::answer
+               : index < answer_count() + authority_count() ? dns_section::authority
+                                                            : dns_section::additional;
+    }
+    [[nodiscard]] constexpr std::size_t record_count() const noexcept {
+        return std::size_t{answer_count()} + authority_count() + additional_count();
+    }
+    [[nodiscard]] constexpr list<dns_record> records(std::size_t first, std::size_t count) const noexcept;
+
+    std::span<const std::byte> message_;
+};
+
+/// Questions or records, read one after the other while you iterate. The list ends before an item that cannot be read.
+template <class Item>
+class dns_view::list {
+  public:
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        constexpr iterator() noexcept = default;
+        constexpr const Item& operator*() const noexcept { return now_; }
+        constexpr const Item* operator->() const noexcept { return &now_; }
+        constexpr iterator& operator++() noexcept { return read(), *this; }
+        constexpr void operator++(int) noexcept { read(); }
+        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.ended_; }
+
+      private:
+        friend list;
+        constexpr iterator(const list& whole, std::size_t at) noexcept
+            : message_{whole.message_}, at_{at}, index_{whole.first_}, last_{whole.first_ + whole.count_} {
+            read();
+        }
+        constexpr void read() noexcept {
+            packet_failure why;
+            ended_ = index_ == last_ || !message_.read(now_, at_, why);
+            if constexpr (requires { now_.section; })
+                if (!ended_) now_.section = message_.section_of(index_);
+            ++index_;
+        }
+        dns_view message_{std::span<const std::byte>{}};
+        std::size_t at_ = 0, index_ = 0, last_ = 0;
+        Item now_;
+        bool ended_ = true;
+    };
+    /// Skips what comes before the list, which takes the more time the longer that is.
+    [[nodiscard]] constexpr iterator begin() const noexcept;
+    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+
+  private:
+    friend dns_view;
+    constexpr list(const dns_view& message, std::size_t first, std::size_t count) noexcept
+        : message_{message}, first_{first}, count_{count} {}
+    dns_view message_;
+    std::size_t first_, count_;  // of questions, or of the records of all lists
+};
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+constexpr bool dns_view::read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept {
+    const auto name = dns_name_view::parse(message_, at, why);
+    if (!name) return false;
+    if (message_.size() - at < 4)
+        return why = packet_failure::cut_short(layer::dns, at, message_.size() - at, 4), false;
+    to = {*name, static_cast<dns_type>(word(at)), static_cast<dns_class>(word(at + 2))};
+    at += 4;
+    return true;
+}
+
+constexpr bool dns_view::read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept {
+    const std::size_t start = at;
+    const auto name = dns_name_view::parse(message_, at, why);
+    if (!name) return false;
+    const std::size_t rest = message_.size() - at;
+    if (rest < 10) return why = packet_failure::cut_short(layer::dns, at, rest, 10), false;
+    const std::size_t size = word(at + 8);
+    if (size > rest - 10) return why = packet_failure::cut_short(layer::dns, at + 10, rest - 10, size), false;
+    to.name = *name;
+    to.type = static_cast<dns_type>(word(at));
+    to.record_class = static_cast<dns_class>(word(at + 2));
+    to.time_to_live = detail::load_32(message_.data() + at + 4);
+    to.data = message_.subspan(at + 10, size);
+    to.offset = start;
+    to.message_ = message_;
+    at += 10 + size;
+    return true;
+}
+
+template <class Item>
+constexpr auto dns_view::list<Item>::begin() const noexcept -> iterator {
+    std::size_t at = header_size;
+    packet_failure why;
+    iterator nothing;
+    if constexpr (requires(Item item) { item.section; }) {
+        dns_question question;
+        for (std::size_t i = message_.question_count(); i > 0; --i)
+            if (!message_.read(question, at, why)) return nothing;
+        Item skipped;
+        for (std::size_t i = 0; i < first_; ++i)
+            if (!message_.read(skipped, at, why)) return nothing;
+    }
+    return iterator{*this, at};
+}
+
+constexpr dns_view::list<dns_question> dns_view::questions() const noexcept { return {*this, 0, question_count()}; }
+constexpr dns_view::list<dns_record> dns_view::records() const noexcept { return {*this, 0, record_count()}; }
+constexpr dns_view::list<dns_record> dns_view::answers() const noexcept { return {*this, 0, answer_count()}; }
+constexpr dns_view::list<dns_record> dns_view::authorities() const noexcept {
+    return {*this, answer_count(), authority_count()};
+}
+constexpr dns_view::list<dns_record> dns_view::additionals() const noexcept {
+    return {*this, std::size_t{answer_count()} + authority_count(), additional_count()};
+}
+
+constexpr std::optional<dns_extension> dns_view::extension() const noexcept {
+    for (const dns_record& record : additionals())
+        if (const auto found = record.extension()) return found;
+    return std::nullopt;
+}
+
+constexpr packet_failure dns_view::check() const noexcept {
+    packet_failure why;
+    std::size_t at = header_size;
+    dns_question question;
+    dns_record record;
+    for (std::size_t i = question_count(); i > 0; --i)
+        if (!read(question, at, why)) return why;
+    for (std::size_t i = record_count(); i > 0; --i) {
+        if (!read(record, at, why)) return why;
+        if (const auto found = record.check()) return found;
+    }
+    return why;
+}
+
+template <std::size_t Count>
+constexpr std::optional<std::array<dns_name_view, Count>> dns_record::names(std::size_t front, std::size_t behind,
+                                                                            packet_failure& why) const noexcept {
+    const std::size_t end = data_at() + data.size();
+    std::array<dns_name_view, Count> read;
+    if (data.size() < front + behind + Count)
+        return why = packet_failure{layer::dns, data_at(), "size of the data is %, below #",
+                                    static_cast<std::uint32_t>(data.size()),
+                                    static_cast<std::uint32_t>(front + behind + Count)},
+               std::nullopt;
+    std::size_t at = data_at() + front;
+    for (dns_name_view& each : read) {
+        const auto found = dns_name_view::parse(message_, at, why);
+        if (!found) return std::nullopt;
+        each = *found;
+    }
+    if (at + behind != end)
+        return why = packet_failure{layer::dns, at, "the last name does not end where the data say"}, std::nullopt;
+    return read;
+}
+
+constexpr std::optional<ip_address> dns_record::address() const noexcept {
+    if (type == dns_type::a && data.size() == 4) return ipv4_address{detail::load_32(data.data())};
+    if (type == dns_type::aaaa && data.size() == 16)
+        return ipv6_address{uint128{detail::load_64(data.data()), detail::load_64(data.data() + 8)}};
+    return std::nullopt;
+}
+constexpr std::optional<dns_name_view> dns_record::target() const noexcept {
+    packet_failure why;
+    const auto found = is_named() ? names<1>(0, 0, why) : std::nullopt;
+    return found ? std::optional{(*found)[0]} : std::nullopt;
+}
+constexpr std::optional<dns_mail_exchange> dns_record::mail_exchange() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::mx ? names<1>(2, 0, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    return dns_mail_exchange{detail::load_16(data.data()), (*found)[0]};
+}
+constexpr dns_texts dns_record::texts() const noexcept {
+    const auto found = type == dns_type::txt ? dns_texts::check(data) : std::nullopt;
+    return found.value_or(dns_texts{});
+}
+constexpr std::optional<dns_start_of_authority> dns_record::start_of_authority() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::soa ? names<2>(0, 20, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    const auto number = [&](std::size_t i) { return detail::load_32(data.data() + data.size() - 20 + 4 * i); };
+    return dns_start_of_authority{(*found)[0], (*found)[1], number(0), number(1), number(2), number(3), number(4)};
+}
+constexpr std::optional<dns_service> dns_record::service() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::srv ? names<1>(6, 0, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    const auto number = [&](std::size_t i) { return detail::load_16(data.data() + 2 * i); };
+    return dns_service{number(0), number(1), number(2), (*found)[0]};
+}
+constexpr std::optional<dns_extension> dns_record::extension() const noexcept {
+    const auto options = type == dns_type::opt ? dns_options::check(data) : std::nullopt;
+    if (!options) return std::nullopt;
+    return dns_extension{static_cast<std::uint16_t>(record_class), static_cast<std::uint8_t>(time_to_live >> 24),
+                         static_cast<std::uint8_t>(time_to_live >> 16 & 0xff), (time_to_live & 0x8000) != 0, *options};
+}
+
+constexpr packet_failure dns_record::check() const noexcept {
+    packet_failure why;
+    const auto wrong_size = [&](std::uint32_t size) {
+        return packet_failure{layer::dns, data_at(), "size of the data is %, and it should be #",
+                              static_cast<std::uint32_t>(data.size()), size};
+    };
+    switch (type) {
+        case dns_type::a: return data.size() == 4 ? why : wrong_size(4);
+        case dns_type::aaaa: return data.size() == 16 ? why : wrong_size(16);
+        case dns_type::ns:
+        case dns_type::cname:
+        case dns_type::ptr:
+        case dns_type::dname: names<1>(0, 0, why); break;
+        case dns_type::mx: names<1>(2, 0, why); break;
+        case dns_type::srv: names<1>(6, 0, why); break;
+        case dns_type::soa: names<2>(0, 20, why); break;
+        case dns_type::txt:
+            if (!dns_texts::check(data)) why = {layer::dns, data_at(), "the last text does not end with the data"};
+            break;
+        case dns_type::opt:
+            if (!extension()) why = {layer::dns, data_at(), "the last option does not end with the data"};
+            break;
+        default: break;
+    }
+    return why;
+}
+
+constexpr std::string_view to_string(dns_type type) noexcept {
+    switch (type) {
+        case dns_type::a: return "A";
+        case dns_type::ns: return "NS";
+        case dns_type::cname: return "CNAME";
+        case dns_type::soa: return "SOA";
+        case dns_type::ptr: return "PTR";
+        case dns_type::mx: return "MX";
+        case dns_type::txt: return "TXT";
+        case dns_type::aaaa: return "AAAA";
+        case dns_type::srv: return "SRV";
+        case dns_type::dname: return "DNAME";
+        case dns_type::opt: return "OPT";
+        case dns_type::ds: return "DS";
+        case dns_type::rrsig: return "RRSIG";
+        case dns_type::nsec: return "NSEC";
+        case dns_type::dnskey: return "DNSKEY";
+        case dns_type::svcb: return "SVCB";
+        case dns_type::https: return "HTTPS";
+        case dns_type::ixfr: return "IXFR";
+        case dns_type::axfr: return "AXFR";
+        case dns_type::any: return "ANY";
+        case dns_type::caa: return "CAA";
+    }
+    return "";
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_DNS_HPP
+
+
+
+namespace netnotes::packet {
+
+/// Writes a message into bytes that the caller owns. Questions come first, then answers, authorities and additional
+/// records. Each function returns false if its item did not fit: then the message is as before, but marked as
+/// truncated. Throws std::invalid_argument for an item of an earlier section than the last.
+class dns_builder {
+  public:
+    /// Writes the header. Throws std::length_error if there is no room for its 12 bytes. More room than 65,535 bytes is
+    /// not used.
+    constexpr dns_builder(std::span<std::byte> room, const dns_header& header)
+        : room_{room.first(std::min<std::size_t>(room.size(), 65'535))} {
+        if (room.size() < dns_view::header_size) throw std::length_error{"a DNS message has at least 12 bytes"};
+        std::fill_n(room_.begin(), dns_view::header_size, std::byte{0});
+        detail::store_16(room_.data(), header.id);
+        detail::store_16(room_.data() + 2, header.flags());
+    }
+
+    constexpr bool question(const dns_name_view& name, dns_type type, dns_class query_class = dns_class::internet) {
+        begin(0);
+        put_name(name, true);
+        put_16(static_cast<std::uint16_t>(type));
+        put_16(static_cast<std::uint16_t>(query_class));
+        return finish();
+    }
+
+    /// Writes an A or AAAA record. The zone of an IPv6 address is dropped.
+    constexpr bool address(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                           const ip_address& address) {
+        begin_record(section, name, address.is_v4() ? dns_type::a : dns_type::aaaa, time_to_live);
+        if (address.is_v4()) {
+            put_32(address.v4().to_uint());
+        } else {
+            for (const std::uint8_t octet : address.v6().to_octets()) put(static_cast<std::byte>(octet));
+        }
+        return finish_record();
+    }
+    /// Writes a record whose data are one name: NS, CNAME, PTR, DNAME. Throws std::invalid_argument for another type.
+    constexpr bool target(dns_section section, dns_type type, const dns_name_view& name, std::uint32_t time_to_live,
+                          const dns_name_view& target) {
+        if (type != dns_type::ns && type != dns_type::cname && type != dns_type::ptr && type != dns_type::dname)
+            throw std::invalid_argument{"only NS, CNAME, PTR and DNAME records hold one name"};
+        begin_record(section, name, type, time_to_live);
+        put_name(target, type != dns_type::dname);  // RFC 6672 §2.5
+        return finish_record();
+    }
+    constexpr bool mail_exchange(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                                 const dns_mail_exchange& data) {
+        begin_record(section, name, dns_type::mx, time_to_live);
+        put_16(data.preference);
+        put_name(data.exchange, true);
+        return finish_record();
+    }
+    constexpr bool start_of_authority(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                                      const dns_start_of_authority& data) {
+        begin_record(section, name, dns_type::soa, time_to_live);
+        put_name(data.primary_server, true);
+        put_name(data.mailbox, true);
+        for (const auto number : {data.serial, data.refresh, data.retry, data.expire, data.minimum}) put_32(number);
+        return finish_record();
+    }
+    constexpr bool service(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                           const dns_service& data) {
+        begin_record(section, name, dns_type::srv, time_to_live);
+        put_16(data.priority);
+        put_16(data.weight);
+        put_16(data.port);
+        put_name(data.target, false);  // RFC 2782 forbids pointers here
+        return finish_record();
+    }
+    /// Writes a TXT record. Throws std::length_error for a text above 255 bytes. Without a text it holds one empty text.
+    constexpr bool texts(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
+                         std::initializer_list<std::string_view> texts) {
+        for (const std::string_view text : texts)
+            if (text.size() > 255) throw std::length_error{"a text of a TXT record has at most 255 bytes"};
+        begin_record(section, name, dns_type::txt, time_to_live);
+        if (texts.size() == 0) put(std::byte{0});
+        for (const std::string_view text : texts) {
+            put(static_cast<std::byte>(text.size()));
+            for (const char c : text) put(static_cast<std::byte>(c));
+        }
+        return finish_record();
+    }
+    /// Writes an OPT record, which belongs to the additional records.
+    constexpr bool extension(const dns_extension& data) {
+        begin_record(dns_section::additional, dns_name_view{}, dns_type::opt,
+                     std::uint32_t{data.response_code_high} << 24 | std::uint32_t{data.version} << 16 |
+                         (data.is_dnssec_ok ? 0x8000u : 0u),
+                     static_cast<dns_class>(data.udp_payload_size));
+        for (const dns_option& option : data.options) {
+            put_16(option.code);
+            put_16(static_cast<std::uint16_t>(option.value.size()));
+            put(option.value);
+        }
+        return finish_record();
+    }
+    /// Writes a record of any type. The data must hold no pointers into another message.
+    constexpr bool record(dns_section section, const dns_name_view& name, dns_type type, dns_class record_class,
+                          std::uint32_t time_to_live, std::span<const std::byte> data) {
+        begin_record(section, name, type, time_to_live, record_class);
+        put(data);
+        return finish_record();
+    }
+
+    /// Returns the message as it is now. It lies at the beginning of the caller's bytes.
+    [[nodiscard]] constexpr std::span<const std::byte> message() const noexcept { return room_.first(size_); }
+    /// Returns true if something did not fit.
+    [[nodiscard]] constexpr bool is_truncated() const noexcept { return (detail::load_8(room_.data() + 2) & 2) != 0; }
+
+  private:
+    constexpr void put(std::byte byte) noexcept {
+        if (at_ < room_.size())
+            room_[at_++] = byte;
+        else
+            fits_ = false;
+    }
+    constexpr void put(std::span<const std::byte> bytes) noexcept {
+        for (const std::byte byte : bytes) put(byte);
+    }
+    constexpr void put_16(std::uint16_t value) noexcept {
+        put(static_cast<std::byte>(value >> 8));
+        put(static_cast<std::byte>(value & 0xff));
+    }
+    constexpr void put_32(std::uint32_t value) noexcept {
+        put_16(static_cast<std::uint16_t>(value >> 16));
+        put_16(static_cast<std::uint16_t>(value & 0xffff));
+    }
+    /// Writes the labels up to the first place from which the rest of the name was written before.
+    constexpr void put_name(const dns_name_view& name, bool with_pointer) noexcept {
+        const std::size_t start = at_;
+        std::size_t label_count = 0;
+        auto label = name.begin();
+        for (; label != name.end(); ++label, ++label_count) {
+            const auto known = with_pointer ? find(label) : std::nullopt;
+            if (known) {
+                put_16(static_cast<std::uint16_t>(0xc000u | *known));
+                break;
+            }
+            put(static_cast<std::byte>((*label).size()));
+            put(*label);
+        }
+        if (label == name.end()) put(std::byte{0});
+        // Now that the name is complete, others can point to it.
+        if (!fits_) return;
+        for (std::size_t place = start; label_count > 0; --label_count) {
+            if (new_place_count_ == places_.size() || place >= 0x4000) break;
+            places_[new_place_count_++] = static_cast<std::uint16_t>(place);
+            place += 1u + detail::load_8(room_.data() + place);
+        }
+    }
+    [[nodiscard]] constexpr std::optional<std::uint16_t> find(const dns_name_view::iterator& label) const noexcept {
+        for (std::size_t i = 0; i < new_place_count_; ++i)
+            if (dns_name_view::have_equal_labels(label, dns_name_view{room_.first(at_), places_[i], 0}.begin()))
+                return places_[i];
+        return std::nullopt;
+    }
+    constexpr void begin(unsigned list) {
+        if (list < list_) throw std::invalid_argument{"the sections of a DNS message have an order"};
+        list_ = list;
+        at_ = size_;
+        fits_ = true;
+        new_place_count_ = place_count_;
+    }
+    constexpr bool finish() noexcept {
+        const std::size_t count_at = 4 + 2 * list_;
+        const auto count = detail::load_16(room_.data() + count_at);
+        if (!fits_ || count == 0xffff) {
+            room_[2] |= std::byte{2};
+            return false;
+        }
+        detail::store_16(room_.data() + count_at, static_cast<std::uint16_t>(count + 1));
+        size_ = at_;
+        place_count_ = new_place_count_;
+        return true;
+    }
+    constexpr void begin_record(dns_section section, const dns_name_view& name, dns_type type,
+                                std::uint32_t time_to_live, dns_class record_class = dns_class::internet) {
+        begin(1 + static_cast<unsigned>(section));
+        put_name(name, true);
+        put_16(static_cast<std::uint16_t>(type));
+        put_16(static_cast<std::uint16_t>(record_class));
+        put_32(time_to_live);
+        data_at_ = at_ + 2;
+        put_16(0);
+    }
+    constexpr bool finish_record() noexcept {
+        if (fits_) detail::store_16(room_.data() + data_at_ - 2, static_cast<std::uint16_t>(at_ - data_at_));
+        return finish();
+    }
+
+    std::span<std::byte> room_;
+    std::size_t size_ = dns_view::header_size;  // of the message
+    std::size_t at_ = dns_view::header_size;    // behind what was written of the item at hand
+    std::size_t data_at_ = 0;
+    unsigned list_ = 0;
+    bool fits_ = true;
+    std::array<std::uint16_t, 128> places_{};  // where labels begin; the first place_count_ are of finished items
+    std::size_t place_count_ = 0, new_place_count_ = 0;
+};
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_DNS_BUILD_HPP
+
+
+// netnotes/packet/frame.hpp: a whole frame, layer by layer
+// SPDX-License-Identifier: MIT
+//
+// dissect() finds every header of a frame, from the outside to the inside:
+//
+//        captured: ┌──────────┬────────┬───────┬─────────────────┬─────────┐
+//                  │ Ethernet │  IPv4  │  TCP  │    payload()    │ trailer │
+//                  └──────────┴────────┴───────┴─────────────────┴─────────┘
+//                                                                └ payload_ended_by(): ipv4_total_length
+//
+//        const packet::frame_view frame = packet::dissect(bytes);
+//        if (const auto tcp = frame.tcp())
+//            std::cout << tcp->source_port() << '\n';
+//        if (frame.failure())
+//            std::cerr << frame.failure().message() << '\n';
+//
+// A frame that breaks off in the middle is still useful. The frame_view has the headers in front of the break. Its
+// payload is the rest of the bytes. A packet_failure names layer, reason and place. is_whole() is the strict question.
+//
+// Where a payload ends is not trivial. IPv4, IPv6, UDP and IEEE 802.3 have lengths. A short Ethernet frame is padded. A
+// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names it.
+//
+// Tunnels are not entered. The payload of the outer packet is the inner one, so call dissect() again.
+//
+// On this page:  dissect · transport_payload_size
+// Below it:      packet/frame_view.hpp: length_source, frame_view and the checksums
+// The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
+
+#ifndef NETNOTES_PACKET_FRAME_HPP
+#define NETNOTES_PACKET_FRAME_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+
+// netnotes/packet/frame_view.hpp: what a frame holds, and whether it arrived undamaged
+// SPDX-License-Identifier: MIT
+//
+// A frame_view knows where each header of a frame is. Its accessors make the view of a header when they are asked, so a
+// program pays only for the headers that it reads:
+//
+//        if (const auto tcp = frame.tcp())
+//            std::cout << tcp->source_port() << '\n';
+//        if (frame.checksum_state() == packet::checksum_state::bad)
+//            std::cout << "damaged on its way\n";
+//
+// The checksum of a transport also covers a *pseudo header*: the addresses, the protocol and the length. So a packet
+// that a router delivered to the wrong host is noticed, too (RFC 9293 §3.1, RFC 768, RFC 8200 §8.1).
+//
+//        ┌──────────────┬──────────────┬───┬──────────┬────────┐ ┌───────────┬─────────┐
+//        │ source       │ destination  │ 0 │ protocol │ length │ │ transport │ payload │   the sum is 0xffff
+//        └──────────────┴──────────────┴───┴──────────┴────────┘ └───────────┴─────────┘
+//                    the pseudo header, which is not sent             the segment
+//
+// A capture of the own host shows checksums that look wrong, because the network card writes them after the capture.
+// Such a checksum is *partial*: it holds the sum of the pseudo header only.
+//
+// On this page:  length_source · frame_view, with its checksum
+// Above it:      packet/frame.hpp: dissect(), which makes a frame_view
+// The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
+
+#ifndef NETNOTES_PACKET_FRAME_VIEW_HPP
+#define NETNOTES_PACKET_FRAME_VIEW_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+
+
+
+
+
+
+
+
+namespace netnotes::packet {
+
+/// Says which length ended the payload of a frame.
+enum class length_source : std::uint8_t {
+    frame,                ///< no length: the payload goes to the end of the frame
+    capture,              ///< the capture ends before the payload does
+    ieee_802_3_length,    ///< the third field of an IEEE 802.3 frame
+    arp_address_sizes,    ///< an ARP packet ends behind its addresses
+    ipv4_total_length,    ///< the field of IPv4
+    ipv6_payload_length,  ///< the field of IPv6
+    udp_length,           ///< the field of UDP, which is smaller than IP's
+};
+
+/// Returns the name of the length, for example `IPv4 total length`.
+[[nodiscard]] constexpr std::string_view to_string(length_source which) noexcept {
+    constexpr std::string_view names[]{
+        "frame",     "capture", "IEEE 802.3 length", "ARP address sizes", "IPv4 total length", "IPv6 payload length",
+        "UDP length"};
+    const auto index = static_cast<std::size_t>(which);
+    return index < std::size(names) ? names[index] : "unknown length";
+}
+
+namespace detail {
+class dissector;
+}  // namespace detail
+
+/// A frame with the places of its headers. It is a value of 80 bytes, valid as long as the bytes of the frame. The
+/// function dissect() makes it.
+class frame_view {
+  public:
+    /// Returns the captured bytes.
+    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+    /// Returns how many bytes the frame had when it was captured.
+    [[nodiscard]] constexpr std::size_t size_on_the_wire() const noexcept { return wire_; }
+    /// Returns true if the frame has a readable header of that layer.
+    [[nodiscard]] constexpr bool has(layer which) const noexcept {
+        switch (which) {
+            case layer::ethernet: return has_ethernet_;
+            case layer::vlan: return vlan_count_ > 0;
+            case layer::arp:
+            case layer::ipv4:
+            case layer::ipv6: return network_layer_ == which;
+            case layer::ipv6_extension: return has_extension_;
+            case layer::icmp:
+            case layer::icmpv6:
+            case layer::udp:
+            case layer::tcp: return transport_layer_ == which;
+            default: return false;
+        }
+    }
+
+    [[nodiscard]] constexpr std::optional<ethernet_view> ethernet() const noexcept {
+        if (!has(layer::ethernet)) return std::nullopt;
+        return detail::view_maker::make<ethernet_view>(data_, 14, size_);
+    }
+    /// Returns how many VLAN tags the frame has.
+    [[nodiscard]] constexpr std::size_t vlan_count() const noexcept { return vlan_count_; }
+    /// Returns a VLAN tag; the tag next to the addresses has index 0. Returns nullopt beyond the last tag.
+    [[nodiscard]] constexpr std::optional<vlan_view> vlan(std::size_t index = 0) const noexcept {
+        if (index >= vlan_count_) return std::nullopt;
+        const std::size_t at = 14 + 4 * index;
+        return detail::view_maker::make<vlan_view>(data_ + at, 4, size_ - at);
+    }
+    [[nodiscard]] constexpr std::optional<arp_view> arp() const noexcept {
+        if (!has(layer::arp)) return std::nullopt;
+        return detail::view_maker::make<arp_view>(data_ + network_, network_end_ - network_, network_end_ - network_);
+    }
+    /// Returns the IPv4 header; its payload() ends where the packet ends.
+    [[nodiscard]] constexpr std::optional<ipv4_view> ipv4() const noexcept {
+        if (!has(layer::ipv4)) return std::nullopt;
+        const std::size_t header_size = (detail::load_8(data_ + network_) & 0xfu) * 4;
+        return detail::view_maker::make<ipv4_view>(data_ + network_, header_size, network_end_ - network_);
+    }
+    /// Returns the IPv6 header; its payload() ends where the packet ends.
+    [[nodiscard]] constexpr std::optional<ipv6_view> ipv6() const noexcept {
+        if (!has(layer::ipv6)) return std::nullopt;
+        return detail::view_maker::make<ipv6_view>(data_ + network_, 40, network_end_ - network_);
+    }
+    [[nodiscard]] constexpr std::optional<icmp_view> icmp() const noexcept {
+        if (!has(layer::icmp)) return std::nullopt;
+        return detail::view_maker::make<icmp_view>(data_ + transport_, payload_ - transport_,
+                                                   payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<icmpv6_view> icmpv6() const noexcept {
+        if (!has(layer::icmpv6)) return std::nullopt;
+        return detail::view_maker::make<icmpv6_view>(data_ + transport_, payload_ - transport_,
+                                                     payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<udp_view> udp() const noexcept {
+        if (!has(layer::udp)) return std::nullopt;
+        return detail::view_maker::make<udp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
+    }
+    [[nodiscard]] constexpr std::optional<tcp_view> tcp() const noexcept {
+        if (!has(layer::tcp)) return std::nullopt;
+        return detail::view_maker::make<tcp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
+    }
+
+    /// Returns the protocol behind IP and its extension headers. Without IP it is ip_protocol::no_next_header.
+    [[nodiscard]] constexpr ip_protocol protocol() const noexcept { return protocol_; }
+    /// Returns true for a part of an IP packet. A first part has the header of its transport, a later part has not.
+    [[nodiscard]] constexpr bool is_fragment() const noexcept { return is_fragment_; }
+    /// Returns what follows the last readable header, as far as it was captured and as its length says.
+    [[nodiscard]] constexpr std::span<const std::byte> payload() const noexcept {
+        return {data_ + payload_, payload_end_ - payload_};
+    }
+    /// Returns which length ended the payload.
+    [[nodiscard]] constexpr length_source payload_ended_by() const noexcept { return ended_by_; }
+    /// Returns what follows the network's packet: padding of a short frame, or its CRC.
+    [[nodiscard]] constexpr std::span<const std::byte> trailer() const noexcept {
+        return {data_ + network_end_, size_ - network_end_};
+    }
+
+    /// Returns the first thing that is wrong, or success. Places count from the beginning of the frame.
+    [[nodiscard]] constexpr const packet_failure& failure() const noexcept { return failure_; }
+    /// Returns true if bytes are missing: the capture kept the frame's beginning only.
+    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return size_ < wire_; }
+    /// Returns true if every byte was captured and every header could be read.
+    [[nodiscard]] constexpr bool is_whole() const noexcept { return !failure_ && !is_cut_short(); }
+
+    /// Checks the checksum of the transport: TCP, UDP, ICMP or ICMPv6. Returns absent if the frame has none of these.
+    /// Returns unknown for a fragment, and if bytes are missing. The header of IPv4 has a checksum of its own, see
+    /// ipv4_view::header_checksum_state().
+    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state() const noexcept;
+
+    /// Returns where the header of the network layer begins, in bytes from the beginning of the frame.
+    [[nodiscard]] constexpr std::size_t network_offset() const noexcept { return network_; }
+    /// Returns where the header of the transport begins. Without a transport it is where the payload begins.
+    [[nodiscard]] constexpr std::size_t transport_offset() const noexcept { return transport_; }
+    /// Returns where the payload begins.
+    [[nodiscard]] constexpr std::size_t payload_offset() const noexcept { return payload_; }
+
+  private:
+    friend detail::dissector;
+    constexpr frame_view() noexcept = default;
+
+    [[nodiscard]] constexpr std::uint64_t sum_ipv6_addresses(std::uint64_t sum) const noexcept;
+
+    const std::byte* data_ = nullptr;
+    std::uint32_t size_ = 0;
+    std::uint32_t wire_ = 0;
+    std::uint32_t network_ = 0;
+    std::uint32_t transport_ = 0;
+    std::uint32_t payload_ = 0;
+    std::uint32_t payload_end_ = 0;
+    std::uint32_t network_end_ = 0;
+    layer network_layer_ = layer::payload;    // or ARP, IPv4, IPv6
+    layer transport_layer_ = layer::payload;  // or ICMP, ICMPv6, UDP, TCP
+    ip_protocol protocol_ = ip_protocol::no_next_header;
+    length_source ended_by_ = length_source::frame;
+    bool has_ethernet_ = false;
+    bool has_extension_ = false;
+    std::uint8_t vlan_count_ = 0;
+    bool is_fragment_ = false;
+    bool is_incomplete_ = false;  // a length announces more than is there
+    packet_failure failure_;
+};
+
+// ========================================================================================================
+// The checksum
+// ========================================================================================================
+
+constexpr checksum_state frame_view::checksum_state() const noexcept {
+    using enum netnotes::packet::checksum_state;
+    const std::size_t size = payload_end_ - transport_;
+    const std::byte* const segment = data_ + transport_;
+    std::size_t field = 0;
+    if (has(layer::tcp))
+        field = 16;
+    else if (has(layer::udp))
+        field = 6;
+    else if (has(layer::icmp) || has(layer::icmpv6))
+        field = 2;
+    else
+        return absent;
+    const std::uint64_t value = detail::native<std::uint16_t>(segment + field);
+    if (has(layer::udp) && value == 0 && has(layer::ipv4)) return absent;
+    if (is_fragment_ || is_incomplete_) return unknown;
+
+    // Summed as the bytes stand in memory: the addresses lie one behind the other in both headers.
+    std::uint64_t pseudo = 0;
+    if (!has(layer::icmp)) {
+        pseudo = std::uint64_t{detail::wire_order(static_cast<std::uint16_t>(size))} +
+                 detail::wire_order(static_cast<std::uint16_t>(size >> 16)) +
+                 detail::wire_order(static_cast<std::uint16_t>(protocol_));
+        if (has(layer::ipv4))
+            pseudo = detail::sum_of(data_ + network_ + 12, 8, pseudo);
+        else
+            pseudo = sum_ipv6_addresses(pseudo);
+    }
+    const std::uint64_t sum = detail::sum_of(segment, size, pseudo);
+    if (has(layer::udp) && value == 0) return bad;  // over IPv6 (RFC 8200 §8.1)
+    if (detail::fold(sum) == 0xffff) return good;
+    if (!has(layer::icmp) && detail::fold(pseudo) == value) return partial;
+    return has(layer::ipv4) && ended_by_ == length_source::frame ? unknown : bad;  // segmentation offload
+}
+constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const noexcept {
+    sum = detail::sum_of(data_ + network_ + 8, 16, sum);
+    if (has(layer::ipv6_extension)) {
+        for (const ipv6_extension& each : ipv6()->extensions())
+            if (const auto end = each.final_destination()) {
+                const auto octets = end->to_octets();
+                for (std::size_t i = 0; i < octets.size(); i += 2)
+                    sum += detail::wire_order(static_cast<std::uint16_t>(octets[i] << 8 | octets[i + 1]));
+                return sum;
+            }
+    }
+    return detail::sum_of(data_ + network_ + 24, 16, sum);
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FRAME_VIEW_HPP
+
+
+
+
+
+
+
+
+
+namespace netnotes::packet {
+
+namespace detail {
+
+/// Walks through a frame from header to header. Its functions for rare cases are not inlined.
+class dissector {
+  public:
+    constexpr dissector(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
+        frame_.data_ = captured.data();
+        frame_.size_ = limit_ = static_cast<std::uint32_t>(captured.size());
+        frame_.wire_ = wire_limit_ = static_cast<std::uint32_t>(std::max(on_the_wire, captured.size()));
+    }
+
+    /// Reads the frames that make up nearly all traffic, without a call: Ethernet, IP without fragments and extension
+    /// headers, and a whole TCP, UDP or ICMP behind it. Leaves all other frames, and all broken ones, to run().
+    static constexpr frame_view read(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
+        const std::byte* const data = captured.data();
+        const auto size = static_cast<std::uint32_t>(captured.size());
+        const auto rare = [&] { return run(captured, on_the_wire, link_type::ethernet); };
+        if (size < 14 + 20 + 8) return rare();
+        const std::uint32_t type = load_16(data + 12);
+        std::uint32_t transport = 0, end = 0;
+        ip_protocol protocol{};
+        layer network_layer = layer::ipv4;
+        auto ended_by = length_source::ipv4_total_length;
+        if (type == ipv4) [[likely]] {
+            const std::uint32_t first = load_8(data + 14);
+            transport = 14 + (first & 0xf) * 4;
+            end = 14u + load_16(data + 14 + 2);
+            const bool is_plain = first - 0x45 <= 0x4f - 0x45 && (load_16(data + 14 + 6) & 0x3fff) == 0;
+            if (!is_plain || end > size) return rare();
+            protocol = static_cast<ip_protocol>(load_8(data + 14 + 9));
+        } else {
+            if (type != ipv6 || size < 14 + 40) return rare();
+            transport = 14 + 40;
+            end = transport + load_16(data + 14 + 4);
+            if (load_8(data + 14) >> 4 != 6 || end > size) return rare();
+            protocol = static_cast<ip_protocol>(load_8(data + 14 + 6));
+            network_layer = layer::ipv6;
+            ended_by = length_source::ipv6_payload_length;
+        }
+        // Negative if IPv4's length is smaller than its header.
+        const auto left = static_cast<std::int32_t>(end - transport);
+        const std::byte* const header = data + transport;
+        std::int32_t header_size = 8;
+        layer transport_layer = layer::tcp;
+        if (left < 8) return rare();
+        if (protocol == ip_protocol::tcp) {
+            header_size = left < 20 ? 0 : load_8(header + 12) / 16 * 4;
+            if (header_size < 20 || header_size > left) return rare();
+        } else if (protocol == ip_protocol::udp) {
+            if (load_16(header + 4) != left) return rare();
+            transport_layer = layer::udp;
+        } else if (protocol == (type == ipv4 ? ip_protocol::icmp : ip_protocol::icmpv6)) {
+            transport_layer = type == ipv4 ? layer::icmp : layer::icmpv6;
+        } else {
+            return rare();
+        }
+        frame_view frame;
+        frame.data_ = data;
+        frame.size_ = size;
+        frame.wire_ = std::max(static_cast<std::uint32_t>(on_the_wire), size);
+        frame.network_ = 14;
+        frame.transport_ = transport;
+        frame.payload_ = transport + static_cast<std::uint32_t>(header_size);
+        frame.payload_end_ = end;
+        frame.network_end_ = end;
+        frame.network_layer_ = network_layer;
+        frame.transport_layer_ = transport_layer;
+        frame.protocol_ = protocol;
+        frame.ended_by_ = ended_by;
+        frame.has_ethernet_ = true;
+        return frame;
+    }
+    /// Reads any frame.
+    [[gnu::noinline]] static constexpr frame_view run(std::span<const std::byte> captured, std::size_t on_the_wire,
+                                                      link_type link) noexcept {
+        dissector walker{captured, on_the_wire};
+        walker.walk(link);
+        return walker.frame_;
+    }
+
+  private:
+    constexpr void walk(link_type link) noexcept {
+        std::uint32_t type = 0;
+        if (link == link_type::ethernet && frame_.size_ >= 14) [[likely]] {
+            frame_.has_ethernet_ = true;
+            at_ = 14;
+            type = detail::load_16(frame_.data_ + 12);
+            if (type != ipv4 && type != ipv6) type = unwrap(type);
+        } else {
+            type = link_header(link);
+        }
+        frame_.network_ = frame_.transport_ = at_;
+        if (type == ipv4) [[likely]]
+            read_ipv4();
+        else if (type == ipv6)
+            read_ipv6();
+        else
+            read_other(type);
+        frame_.payload_ = at_;
+        frame_.payload_end_ = limit_;
+    }
+
+    static constexpr std::uint32_t ipv4 = 0x0800, ipv6 = 0x86dd, arp = 0x0806;
+    static constexpr std::uint32_t unknown = 0x10000;  // no protocol that is read here
+
+    constexpr const std::byte* here() const noexcept { return frame_.data_ + at_; }
+    constexpr std::uint32_t left() const noexcept { return limit_ - at_; }
+    constexpr bool capture_ends_here() const noexcept { return limit_ < wire_limit_; }
+
+    /// Keeps the first failure. `why` counts from the header that begins at at_.
+    [[gnu::cold, gnu::noinline]] constexpr void fail(packet_failure why) noexcept {
+        if (frame_.failure_) return;
+        if (why.is_cut_short() && !capture_ends_here())
+            why = why.as_malformed("the header needs # bytes, and % are left");
+        why.shift(at_);
+        frame_.failure_ = why;
+    }
+    /// A length of `announced` bytes from at_ on ends beyond the bytes that are there.
+    [[gnu::cold, gnu::noinline]] constexpr void exceed(layer where, std::size_t field, std::uint32_t announced,
+                                                       const char* pattern) noexcept {
+        frame_.is_incomplete_ = true;
+        if (announced > wire_limit_ - at_)
+            fail({where, field, pattern, announced, wire_limit_ - at_});
+        else
+            wire_limit_ = at_ + announced;
+        frame_.ended_by_ = capture_ends_here() ? length_source::capture : length_source::frame;
+    }
+
+    // ---- The link ----
+
+    [[gnu::noinline]] constexpr std::uint32_t unwrap(std::uint32_t type) noexcept {
+        while (type == 0x8100 || type == 0x88a8 || type == 0x9100) {
+            packet_failure why;
+            if (detail::view_maker::check<vlan_view>(here(), left(), why) == 0) return fail(why), unknown;
+            type = detail::load_16(here() + 2);
+            at_ += 4;
+            if (++frame_.vlan_count_ == 255) return unknown;
+        }
+        if (type > 1500) return type;
+        bound(type, layer::ethernet, length_source::ieee_802_3_length, at_ - 2);
+        // Logical link control with the subnetwork access protocol: ether_type behind eight bytes (RFC 1042).
+        if (left() < 8 || detail::load_48(here()) != 0xaaaa'0300'0000) return unknown;
+        type = detail::load_16(here() + 6);
+        at_ += 8;
+        return type;
+    }
+    /// Ends the frame's contents after `length` bytes.
+    constexpr void bound(std::uint32_t length, layer where, length_source source, std::size_t field) noexcept {
+        // fail() will add at_, but the field stands before it.
+        if (length > left()) return exceed(where, field - at_, length, "length is % bytes, and # are there");
+        limit_ = wire_limit_ = at_ + length;
+        frame_.ended_by_ = source;
+    }
+    [[gnu::noinline]] constexpr std::uint32_t link_header(link_type link) noexcept {
+        const auto need = [&](std::uint32_t bytes) {
+            if (left() >= bytes) return true;
+            fail(packet_failure::cut_short(layer::ethernet, 0, left(), bytes));
+            return false;
+        };
+        switch (link) {
+            case link_type::ethernet: return need(14), unknown;
+            case link_type::raw_ip: {
+                if (!need(1)) return unknown;
+                const unsigned version = detail::load_8(here()) >> 4u;
+                return version == 6 ? ipv6 : version == 4 ? ipv4 : unknown;
+            }
+            case link_type::raw_ipv4: return ipv4;
+            case link_type::raw_ipv6: return ipv6;
+            case link_type::null_loopback:
+            case link_type::loop: {
+                if (!need(4)) return unknown;
+                std::uint32_t family = detail::load_32(here());
+                if (family > 0xffff) family = detail::load_little_32(here());
+                at_ += 4;
+                // AF_INET is 2 everywhere; AF_INET6 is 10, 24, 28 or 30.
+                if (family == 2) return ipv4;
+                return family == 10 || family == 24 || family == 28 || family == 30 ? ipv6 : unknown;
+            }
+            case link_type::linux_cooked: {
+                if (!need(16)) return unknown;
+                at_ += 16;
+                return detail::load_16(here() - 2);
+            }
+            case link_type::linux_cooked_v2: {
+                if (!need(20)) return unknown;
+                at_ += 20;
+                return detail::load_16(here() - 20);
+            }
+        }
+        return unknown;
+    }
+
+    // ---- The network ----
+
+    [[gnu::noinline]] constexpr void read_other(std::uint32_t type) noexcept {
+        frame_.network_end_ = limit_;
+        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
+        if (type != arp) return cut_payload();
+        packet_failure why;
+        const std::size_t size = detail::view_maker::check<arp_view>(here(), left(), why);
+        if (size == 0) return fail(why);
+        frame_.network_layer_ = layer::arp;
+        at_ += static_cast<std::uint32_t>(size);
+        frame_.transport_ = at_;
+        limit_ = frame_.network_end_ = at_;
+        frame_.ended_by_ = length_source::arp_address_sizes;
+    }
+
+    constexpr void read_ipv4() noexcept {
+        packet_failure why;
+        const auto size = static_cast<std::uint32_t>(detail::view_maker::check<ipv4_view>(here(), left(), why));
+        if (size == 0) [[unlikely]]
+            return refuse(why);
+        frame_.network_layer_ = layer::ipv4;
+        const std::byte* const header = here();
+        end_network(detail::load_16(header + 2), layer::ipv4, 2, length_source::ipv4_total_length);
+        at_ += size;
+        frame_.protocol_ = static_cast<ip_protocol>(detail::load_8(header + 9));
+        const std::uint32_t fragment = detail::load_16(header + 6);
+        if ((fragment & 0x3fff) != 0) [[unlikely]] {
+            frame_.is_fragment_ = true;
+            if ((fragment & 0x1fff) != 0) return end_without_transport();
+        }
+        read_transport(frame_.protocol_);
+    }
+
+    constexpr void read_ipv6() noexcept {
+        packet_failure why;
+        if (detail::view_maker::check<ipv6_view>(here(), left(), why) == 0) [[unlikely]]
+            return refuse(why);
+        frame_.network_layer_ = layer::ipv6;
+        const std::byte* const header = here();
+        const auto next = static_cast<ip_protocol>(detail::load_8(header + 6));
+        const std::uint32_t length = detail::load_16(header + 4);
+        end_network(ipv6_view::is_endless(header) ? 0 : length + 40, layer::ipv6, 4,
+                    length_source::ipv6_payload_length);
+        at_ += 40;
+        frame_.protocol_ = next;
+        if (is_ipv6_extension(next)) [[unlikely]]
+            return read_extensions(next);
+        read_transport(next);
+    }
+    [[gnu::noinline]] constexpr void read_extensions(ip_protocol next) noexcept {
+        bool is_later = false;
+        while (!is_later && is_ipv6_extension(next)) {
+            packet_failure why;
+            const auto header = ipv6_extension::parse(next, {here(), left()}, why);
+            frame_.protocol_ = next;
+            if (!header) {
+                fail(why);
+                return end_without_transport();
+            }
+            frame_.has_extension_ = true;
+            next = header->next_header();
+            frame_.is_fragment_ = frame_.is_fragment_ || header->is_part();
+            is_later = header->fragment_offset() != 0;
+            at_ += static_cast<std::uint32_t>(header->bytes().size());
+        }
+        frame_.protocol_ = next;
+        if (is_later) return end_without_transport();
+        read_transport(next);
+    }
+
+    /// Ends the packet after `length` bytes from at_ on; 0 means that it goes to the end.
+    constexpr void end_network(std::uint32_t length, layer where, std::size_t field, length_source source) noexcept {
+        if (length - 1 < left()) [[likely]] {
+            limit_ = wire_limit_ = at_ + length;
+            frame_.ended_by_ = source;
+        } else if (length != 0) {
+            exceed(where, field, length, "length is % bytes, and # are there");
+        } else if (capture_ends_here()) {
+            frame_.ended_by_ = length_source::capture;
+            frame_.is_incomplete_ = true;
+        }
+        frame_.network_end_ = limit_;
+    }
+    [[gnu::cold, gnu::noinline]] constexpr void refuse(const packet_failure& why) noexcept {
+        fail(why);
+        frame_.network_end_ = limit_;
+        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
+    }
+    constexpr void end_without_transport() noexcept {
+        frame_.transport_ = at_;
+        cut_payload();
+    }
+    /// Reports payload bytes that the capture has lost, unless a header has failed before.
+    constexpr void cut_payload() noexcept {
+        if (capture_ends_here()) [[unlikely]]
+            fail(packet_failure::cut_short(layer::payload, 0, left(), wire_limit_ - at_));
+    }
+
+    // ---- The transport ----
+
+    constexpr void read_transport(ip_protocol protocol) noexcept {
+        frame_.transport_ = at_;
+        if (protocol == ip_protocol::tcp) return read_plain<tcp_view>(layer::tcp);
+        if (protocol == ip_protocol::udp) return read_udp();
+        if (protocol == ip_protocol::icmp && frame_.has(layer::ipv4)) return read_plain<icmp_view>(layer::icmp);
+        if (protocol == ip_protocol::icmpv6 && frame_.has(layer::ipv6)) return read_plain<icmpv6_view>(layer::icmpv6);
+        cut_payload();
+    }
+    template <class View>
+    constexpr void read_plain(layer which) noexcept {
+        packet_failure why;
+        const std::size_t size = detail::view_maker::check<View>(here(), left(), why);
+        if (size == 0) [[unlikely]]
+            return fail(why);
+        frame_.transport_layer_ = which;
+        at_ += static_cast<std::uint32_t>(size);
+        cut_payload();
+    }
+    constexpr void read_udp() noexcept {
+        packet_failure why;
+        if (detail::view_maker::check<udp_view>(here(), left(), why) == 0) [[unlikely]]
+            return fail(why);
+        frame_.transport_layer_ = layer::udp;
+        const std::uint32_t length = detail::load_16(here() + 4);
+        if (length != left() && length != 0) [[unlikely]]
+            end_udp(length);
+        at_ += 8;
+        cut_payload();
+    }
+    [[gnu::noinline]] constexpr void end_udp(std::uint32_t length) noexcept {
+        if (length < left()) {
+            limit_ = wire_limit_ = at_ + length;
+            frame_.ended_by_ = length_source::udp_length;
+        } else if (!frame_.is_fragment_) {  // the later fragments have the rest
+            exceed(layer::udp, 4, length, "length is % bytes, and # are there");
+        }
+    }
+
+    frame_view frame_;
+    std::uint32_t at_ = 0;          // where the next header begins
+    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
+    std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
+};
+
+}  // namespace detail
+
+/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes. Never throws; what
+/// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
+[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> captured, std::size_t on_the_wire,
+                                           link_type link = link_type::ethernet) noexcept {
+    return link == link_type::ethernet ? detail::dissector::read(captured, on_the_wire)
+                                       : detail::dissector::run(captured, on_the_wire, link);
+}
+/// Finds the headers of a whole frame.
+[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> frame,
+                                           link_type link = link_type::ethernet) noexcept {
+    return dissect(frame, frame.size(), link);
+}
+
+/// Returns how many bytes of payload the transport had on the wire, as the length of IP says. The capture may have kept
+/// fewer. Without IP, or if IP gives no length, it is the size of payload().
+[[nodiscard]] constexpr std::size_t transport_payload_size(const frame_view& frame) noexcept {
+    const std::size_t front = frame.payload_offset() - frame.network_offset();  // the headers from IP on
+    std::size_t announced = 0;
+    if (const auto packet = frame.ipv4()) announced = packet->total_length();
+    if (const auto packet = frame.ipv6(); packet && packet->payload_length() > 0)
+        announced = packet->payload_length() + packet->header_size();
+    return std::max(frame.payload().size(), announced > front ? announced - front : 0);
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FRAME_HPP
 
 // netnotes/lan/host.hpp: hosts, with ping and traceroute
 // SPDX-License-Identifier: MIT
@@ -29854,6 +31678,74 @@ inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now
 
 
 
+// netnotes/lan/fragment.hpp: cutting a packet that is too long for a link
+// SPDX-License-Identifier: MIT
+//
+// Each link has a largest packet, its MTU. A longer packet is cut into fragments, which travel as packets of their own and are
+// joined by the destination only (RFC 791 §3.2):
+//
+//        4,028 bytes, MTU 1500        20 │ 4,008 bytes of payload
+//
+//        offset    0, more follow     20 │ 1,480 bytes
+//        offset 1480, more follow     20 │ 1,480 bytes
+//        offset 2960, the last        20 │ 1,048 bytes
+//
+// An offset counts units of eight bytes, so all fragments but the last have a multiple of eight bytes. A fragment may be cut
+// again. If the sender has set "don't fragment", a router drops the packet instead, and tells the sender the MTU by ICMP
+// (type 3, code 4). TCP uses that to find the largest packet for the whole way (RFC 1191).
+//
+// On this page:  cut_into_fragments
+// The notes:     TCP/IP协议(族), IP; exercise 52
+
+#ifndef NETNOTES_LAN_FRAGMENT_HPP
+#define NETNOTES_LAN_FRAGMENT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+
+
+
+namespace netnotes::lan {
+
+/// Cuts a packet into packets of at most `mtu` bytes. Each result begins with `room` free bytes, for a header in front.
+/// The packet may be a fragment itself. A packet that fits gives one result. Options
+/// without the copy flag stand in the first fragment only (RFC 791 §3.1). Returns nothing if the MTU has no room for eight
+/// bytes of payload.
+[[nodiscard]] inline std::vector<std::vector<std::byte>> cut_into_fragments(const packet::ipv4_view& whole,
+                                                                            std::size_t mtu, std::size_t room) {
+    std::vector<std::vector<std::byte>> pieces;
+    packet::ipv4 header = packet::ipv4::from(whole);
+    header.total_length.reset();
+    header.header_checksum.reset();
+    packet::ipv4_options later;
+    for (const packet::option& each : whole.options())
+        if ((each.kind & 0x80) != 0) later.append(each.kind, each.data);
+    const auto payload = whole.payload();
+    std::size_t at = 0;
+    do {
+        const std::size_t header_size = 20 + header.options.padded_size();
+        if (mtu < header_size + 8) return {};
+        const bool is_last = payload.size() - at <= mtu - header_size;
+        const std::size_t size = is_last ? payload.size() - at : (mtu - header_size) / 8 * 8;
+        header.internet_header_length.reset();
+        header.fragment_offset = whole.fragment_offset() + static_cast<std::uint32_t>(at);
+        header.more_fragments = whole.more_fragments() || !is_last;
+        std::vector<std::byte> piece(room);
+        packet::write(piece, header, payload.subspan(at, size));
+        pieces.push_back(std::move(piece));
+        at += size;
+        header.options = later;
+    } while (at < payload.size());
+    return pieces;
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_FRAGMENT_HPP
 
 // netnotes/lan/message.hpp: what programs and IP tell each other
 // SPDX-License-Identifier: MIT
@@ -30944,6 +32836,429 @@ inline lan::host& network::host(std::string_view name, std::string_view interfac
 
 #endif  // NETNOTES_LAN_HOST_HPP
 
+// netnotes/lan/name_service.hpp: name servers and resolvers in a simulated network
+// SPDX-License-Identifier: MIT
+//
+// A resolver asks a name server by UDP, and believes the first answer that fits. Nothing proves who sent it. What "fits"
+// means is therefore all that protects the resolver (RFC 5452 §9.1):
+//
+//        query    10.0.0.2:51812 ──> 10.0.0.53:53    id 40312, www.exAMPle.Com ?
+//        answer   10.0.0.53:53 ──> 10.0.0.2:51812    id 40312, www.exAMPle.Com = 192.0.2.80
+//                     │                   │              │           │
+//                     the server          the port that  the id      the question, letter by letter, if the
+//                     that was asked      asked          of the query   resolver mixes capitals ("0x20")
+//
+// An attacker who does not see the query must guess the rest. An id that counts upwards and a port that never changes
+// leave nothing to guess. A random id leaves 65,536 possibilities, a random port multiplies them by 16,384, and each letter
+// of the name by two.
+//
+// All of that is in vain if the server itself lies. A hijacked resolver gives its answers with the right id from the right
+// port: compare answers of several servers, or better, check signatures (DNSSEC, RFC 4033).
+//
+// On this page:  name_server · lying_resolver · resolver_habits · stub_resolver
+// The notes:     dns服务器被劫持, dns欺骗; example 36
+
+#ifndef NETNOTES_LAN_NAME_SERVICE_HPP
+#define NETNOTES_LAN_NAME_SERVICE_HPP
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+
+
+
+namespace netnotes::lan {
+
+/// A host that answers questions about IPv4 addresses of names, at port 53.
+class name_server : public host {
+  public:
+    static constexpr std::uint16_t port = 53;
+
+    name_server(network& net, std::string_view name, std::string_view interface) : host{net, name, interface} {
+        on_udp(port, [this](const datagram& arrived) { answer(arrived); });
+    }
+    [[nodiscard]] std::string_view kind() const noexcept override { return "name server"; }
+
+    /// Adds a name, or changes its address. Throws parse_error for an unreadable name.
+    void add(std::string_view name, ipv4_address address) {
+        const packet::dns_name wanted{name};
+        std::erase_if(names_, [&](const auto& each) { return each.first == wanted; });
+        names_.emplace_back(wanted, address);
+    }
+    /// How long the server thinks before it answers, for example because it has to ask others.
+    virtual_time delay{};
+    [[nodiscard]] std::uint64_t queries() const noexcept { return queries_; }
+
+  protected:
+    /// Returns the address of a name, or nullopt if the name does not exist.
+    [[nodiscard]] virtual std::optional<ipv4_address> look_up(const packet::dns_name_view& name) const {
+        for (const auto& [known, address] : names_)
+            if (packet::dns_name_view{known} == name) return address;
+        return std::nullopt;
+    }
+
+  private:
+    void answer(const datagram& arrived) {
+        const auto query = packet::dns_view::parse(arrived.payload);
+        if (!query || query->header().is_response || query->question_count() != 1) return;
+        const auto questions = query->questions();
+        if (questions.begin() == questions.end()) return;
+        const packet::dns_question question = *questions.begin();
+        ++queries_;
+        std::array<std::byte, packet::dns_udp_size> space;
+        const auto address = question.type == packet::dns_type::a ? look_up(question.name) : std::nullopt;
+        packet::dns_builder response{
+            space,
+            {.id = query->id(),
+             .is_response = true,
+             .is_authoritative = true,
+             .response_code = address ? packet::dns_response_code::no_error : packet::dns_response_code::name_error}};
+        response.question(question.name, question.type);  // the name as it came, with its capitals
+        if (address) response.address(packet::dns_section::answer, question.name, 300, *address);
+        std::vector<std::byte> message(response.message().begin(), response.message().end());
+        net().after(delay, [this, to = arrived.source, message = std::move(message)] { send_udp(port, to, message); });
+    }
+    std::vector<std::pair<packet::dns_name, ipv4_address>> names_;
+    std::uint64_t queries_ = 0;
+};
+
+/// A name server that was hijacked: it answers truly, but for some names (dns服务器被劫持).
+class lying_resolver : public name_server {
+  public:
+    using name_server::name_server;
+    /// Lies about a name from now on. Throws parse_error for an unreadable name.
+    void lie(std::string_view name, ipv4_address address) { lies_.emplace_back(packet::dns_name{name}, address); }
+
+  protected:
+    [[nodiscard]] std::optional<ipv4_address> look_up(const packet::dns_name_view& name) const override {
+        for (const auto& [known, address] : lies_)
+            if (packet::dns_name_view{known} == name) return address;
+        return name_server::look_up(name);
+    }
+
+  private:
+    std::vector<std::pair<packet::dns_name, ipv4_address>> lies_;
+};
+
+/// What a resolver leaves to guess. The defaults follow RFC 5452 §9.2. A lesson may make the numbers smaller.
+struct resolver_habits {
+    bool random_id = true;              ///< false: each query has the next number
+    unsigned id_bits = 16;              ///< 1 to 16
+    bool random_port = true;            ///< false: all queries come from `first_port`
+    std::uint16_t first_port = 49'152;  ///< the first port that is used
+    std::uint16_t port_count = 16'384;  ///< how many ports are used
+    bool mixed_case = false;            ///< capitals by chance, and an answer must repeat them
+    virtual_time timeout = std::chrono::seconds{2};
+
+    /// Returns among how many answers a forger must guess that knows the name and sees no query. If it draws answers by
+    /// chance, it needs as many tries, on average.
+    [[nodiscard]] double possibilities(const packet::dns_name_view& name) const noexcept {
+        double all = random_id ? static_cast<double>(1u << id_bits) : 1;
+        if (random_port) all *= port_count;
+        if (mixed_case)
+            for (const auto label : name)
+                for (const std::byte each : label)
+                    if (is_letter(each)) all *= 2;
+        return all;
+    }
+    [[nodiscard]] static constexpr bool is_letter(std::byte each) noexcept {
+        const auto small = std::to_integer<unsigned>(each) | 0x20u;
+        return small >= 'a' && small <= 'z';
+    }
+};
+
+/// The part of a host that asks for addresses. It must live as long as the network runs.
+class stub_resolver {
+  public:
+    /// A question, and what became of it.
+    struct lookup {
+        packet::dns_name name{};  ///< as it was asked, with its capitals
+        std::uint16_t id = 0;
+        std::uint16_t port = 0;  ///< from which it was asked
+        std::optional<ipv4_address> address{};
+        bool is_done = false;
+        unsigned wrong_sender = 0;  ///< answers that came from elsewhere
+        unsigned wrong_id = 0;
+        unsigned wrong_question = 0;
+        network::timer timer{};
+    };
+
+    stub_resolver(host& owner, ipv4_address server, const resolver_habits& habits = {})
+        : host_{&owner}, server_{server}, habits_{habits} {}
+    stub_resolver(const stub_resolver&) = delete;
+    stub_resolver& operator=(const stub_resolver&) = delete;
+
+    /// Asks for the address of a name. The result changes while the network runs, and stays valid as long as the
+    /// resolver. Throws parse_error for an unreadable name.
+    const lookup& ask(std::string_view name) {
+        random_numbers& random = host_->net().random();
+        lookup& asked = lookups_.emplace_back();
+        std::string text{name};
+        if (habits_.mixed_case)
+            for (char& each : text)
+                if (resolver_habits::is_letter(static_cast<std::byte>(each)) && random.chance(500'000))
+                    each = static_cast<char>(each ^ 0x20);
+        asked.name = packet::dns_name{text};
+        const auto bound = std::uint64_t{1} << std::clamp(habits_.id_bits, 1u, 16u);
+        asked.id = static_cast<std::uint16_t>((habits_.random_id ? random.next() : next_id_++) % bound);
+        asked.port = habits_.first_port;
+        if (habits_.random_port) asked.port = static_cast<std::uint16_t>(asked.port + random.below(habits_.port_count));
+        std::array<std::byte, packet::dns_udp_size> space;
+        packet::dns_builder query{space, {.id = asked.id}};
+        query.question(asked.name, packet::dns_type::a);
+        host_->on_udp(asked.port, [this, &asked](const datagram& arrived) { judge(asked, arrived); });
+        asked.timer = host_->net().after(habits_.timeout, [this, &asked] { finish(asked); });
+        host_->send_udp(asked.port, {server_, name_server::port}, query.message());
+        return asked;
+    }
+    [[nodiscard]] const resolver_habits& habits() const noexcept { return habits_; }
+
+  private:
+    /// The rules of RFC 5452 §9.1. The port needs no rule: an answer to another port does not come here.
+    void judge(lookup& asked, const datagram& arrived) {
+        if (arrived.source != endpoint{server_, name_server::port}) return void(++asked.wrong_sender);
+        const auto answer = packet::dns_view::parse(arrived.payload);
+        if (!answer || !answer->header().is_response) return;
+        if (answer->id() != asked.id) return void(++asked.wrong_id);
+        const auto questions = answer->questions();
+        if (questions.begin() == questions.end() || !is_same((*questions.begin()).name, asked.name))
+            return void(++asked.wrong_question);
+        for (const packet::dns_record& each : answer->answers())
+            if (const auto address = each.address(); address && address->is_v4() && !asked.address)
+                asked.address = address->v4();
+        host_->net().cancel(asked.timer);
+        finish(asked);
+    }
+    [[nodiscard]] bool is_same(const packet::dns_name_view& found, const packet::dns_name& asked) const noexcept {
+        if (!habits_.mixed_case) return found == packet::dns_name_view{asked};
+        const packet::dns_name copy{found};
+        return std::equal(copy.wire().begin(), copy.wire().end(), asked.wire().begin(), asked.wire().end());
+    }
+    void finish(lookup& asked) {
+        if (asked.is_done) return;
+        asked.is_done = true;
+        host_->on_udp(asked.port, {});
+    }
+
+    host* host_;
+    ipv4_address server_;
+    resolver_habits habits_;
+    std::deque<lookup> lookups_;  // a deque keeps its elements in their places
+    std::uint16_t next_id_ = 1;
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_NAME_SERVICE_HPP
+
+
+
+namespace netnotes::lan {
+
+/// A host that sends SYNs in the name of hosts that do not exist. Nobody answers the SYN+ACKs, so each SYN occupies a place
+/// in the server's backlog until the server gives it up.
+class syn_flooder : public host {
+  public:
+    syn_flooder(network& net, std::string_view name, std::string_view interface) : host{net, name, interface} {}
+    [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
+
+    /// Sends `count` SYNs, one after each `interval`. Their sources are the addresses from `first_source` on.
+    void flood(const endpoint& victim, unsigned count, virtual_time interval,
+               ipv4_address first_source = {203, 0, 113, 1}) {
+        if (count == 0) return;
+        send_syn(victim, first_source);
+        const ipv4_address next{first_source.to_uint() + 1};
+        net().after(interval, [this, victim, count, interval, next] { flood(victim, count - 1, interval, next); });
+    }
+    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+
+  private:
+    void send_syn(const endpoint& victim, ipv4_address source) {
+        const auto random = net().random().next();
+        packet::tcp syn{.source_port = static_cast<std::uint16_t>(1024 + random % 60'000),
+                        .destination_port = victim.port(),
+                        .sequence_number = packet::sequence{static_cast<std::uint32_t>(random >> 32)},
+                        .flags = packet::tcp_flag::syn};
+        syn.options.maximum_segment_size(1460);
+        std::vector<std::byte> made;
+        packet::write(made, packet::ipv4{.source = source, .destination = victim.address().v4()}, syn);
+        packet_options how;
+        how.source = source;
+        sent_ += send_packet(victim.address().v4(), packet::ip_protocol::tcp, std::span{made}.subspan(20), how);
+    }
+    std::uint64_t sent_ = 0;
+};
+
+/// A node that makes two hosts send to it what they mean to send to each other. It passes everything on, so they notice
+/// nothing, and it can read and change what it passes on.
+class arp_spoofer : public node {
+  public:
+    /// Looks at a packet that two hosts believe to exchange directly. Returns false to drop it.
+    using reader = std::function<bool(const packet::frame_view& frame)>;
+
+    arp_spoofer(network& net, std::string_view name) : node{net, name} { add_ports(1); }
+    [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
+    [[nodiscard]] packet::mac_address hardware_address() const noexcept { return port_address(0); }
+    reader read;
+
+    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times. Caches
+    /// forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
+    void poison(ipv4_address a, ipv4_address b, virtual_time interval = std::chrono::seconds{10}, unsigned count = 6) {
+        victims_ = {a, b};
+        for (const ipv4_address each : victims_)
+            send_arp({.operation = packet::arp_operation::request,
+                      .sender_hardware_address = hardware_address(),
+                      .target_protocol_address = each},
+                     packet::mac_address::broadcast());
+        net().after(std::chrono::milliseconds{10}, [this, interval, count] { lie(interval, count); });
+    }
+    /// Returns how many packets were passed on.
+    [[nodiscard]] std::uint64_t passed_on() const noexcept { return passed_on_; }
+
+    void receive(unsigned, const frame& arrived) override {
+        const packet::frame_view view = packet::dissect(arrived.bytes());
+        const auto ethernet = view.ethernet();
+        if (!ethernet) return;
+        if (const auto arp = view.arp()) {
+            if (arp->is_ethernet_ipv4() && arp->operation() == packet::arp_operation::reply)
+                cards_.insert_or_assign(arp->sender_protocol_address(), arp->sender_hardware_address());
+            return;
+        }
+        const auto ip = view.ipv4();
+        if (!ip || ethernet->destination() != hardware_address()) return;
+        const auto card = cards_.find(ip->destination());
+        if (card == cards_.end()) return;
+        if (read && !read(view)) return;
+        ++passed_on_;
+        std::vector<std::byte> bytes(arrived.bytes().begin(), arrived.bytes().end());
+        packet::detail::store_48(bytes.data(), card->second.to_uint());
+        packet::detail::store_48(bytes.data() + 6, hardware_address().to_uint());
+        send(0, frame{std::move(bytes)});
+    }
+
+  private:
+    void lie(virtual_time interval, unsigned count) {
+        for (std::size_t i = 0; i < 2; ++i) {
+            const auto card = cards_.find(victims_[i]);
+            if (card == cards_.end()) continue;
+            send_arp({.operation = packet::arp_operation::reply,
+                      .sender_hardware_address = hardware_address(),
+                      .sender_protocol_address = victims_[1 - i],
+                      .target_hardware_address = card->second,
+                      .target_protocol_address = victims_[i]},
+                     card->second);
+        }
+        if (count > 1) net().after(interval, [this, interval, count] { lie(interval, count - 1); });
+    }
+    void send_arp(const packet::arp& what, packet::mac_address to) {
+        std::vector<std::byte> bytes;
+        packet::write(bytes, packet::ethernet{.destination = to, .source = hardware_address()}, what);
+        send(0, frame{std::move(bytes)});
+    }
+    std::array<ipv4_address, 2> victims_{};
+    std::map<ipv4_address, packet::mac_address> cards_;
+    std::uint64_t passed_on_ = 0;
+};
+
+/// Dynamic ARP inspection: a guard for a switch. It knows which card has which address and behind which port the card is. An ARP
+/// packet that says something else is dropped. Real switches learn the table from DHCP.
+///
+///     lan::arp_inspection inspection;
+///     inspection.bind(a.address(), a.hardware_address(), 0);
+///     s.add_guard(inspection.guard());
+class arp_inspection {
+  public:
+    /// Enters a host: its address, its card, and the port of the switch.
+    void bind(ipv4_address address, packet::mac_address card, unsigned port) { table_[address] = {card, port}; }
+    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before it
+    /// has an address (RFC 5227), and claims nothing.
+    [[nodiscard]] bool operator()(unsigned port, const packet::frame_view& frame) const {
+        const auto arp = frame.arp();
+        if (!arp) return true;
+        if (!arp->is_ethernet_ipv4()) return false;
+        const auto ethernet = frame.ethernet();
+        if (!ethernet || ethernet->source() != arp->sender_hardware_address()) return false;
+        if (arp->sender_protocol_address().is_unspecified()) return true;
+        const auto found = table_.find(arp->sender_protocol_address());
+        return found != table_.end() && found->second.card == arp->sender_hardware_address() &&
+               found->second.port == port;
+    }
+    /// Returns a guard for learning_switch::add_guard(). This object must outlive the switch.
+    [[nodiscard]] std::function<bool(unsigned, const packet::frame_view&)> guard() const {
+        return [this](unsigned port, const packet::frame_view& frame) { return (*this)(port, frame); };
+    }
+
+  private:
+    struct binding {
+        packet::mac_address card;
+        unsigned port = 0;
+    };
+    std::map<ipv4_address, binding> table_;
+};
+
+/// A host that sends answers in the name of a name server, and guesses what makes them fit. It does not see the queries.
+class dns_spoofer : public host {
+  public:
+    dns_spoofer(network& net, std::string_view name, std::string_view interface) : host{net, name, interface} {}
+    [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
+
+    /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address `lie`, and
+    /// guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do not leave open, the
+    /// forger knows: `id` is the next id of a resolver that counts.
+    void forge(ipv4_address client, ipv4_address server, std::string_view name, ipv4_address lie,
+               const resolver_habits& habits, std::uint16_t id, unsigned count, virtual_time interval) {
+        for (unsigned i = 0; i < count; ++i)
+            net().after(i * interval, [this, client, server, text = std::string{name}, lie, habits, id] {
+                send_answer(client, server, text, lie, habits, id);
+            });
+    }
+    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+
+  private:
+    void send_answer(ipv4_address client, ipv4_address server, std::string name, ipv4_address lie,
+                     const resolver_habits& habits, std::uint16_t id) {
+        random_numbers& random = net().random();
+        std::uint16_t port = habits.first_port;
+        if (habits.random_id) id = static_cast<std::uint16_t>(random.below(std::uint64_t{1} << habits.id_bits));
+        if (habits.random_port) port = static_cast<std::uint16_t>(port + random.below(habits.port_count));
+        if (habits.mixed_case)
+            for (char& each : name)
+                if (resolver_habits::is_letter(static_cast<std::byte>(each)) && random.chance(500'000))
+                    each = static_cast<char>(each ^ 0x20);
+        const packet::dns_name asked{name};
+        std::array<std::byte, packet::dns_udp_size> space;
+        packet::dns_builder answer{space, {.id = id, .is_response = true, .is_authoritative = true}};
+        answer.question(asked, packet::dns_type::a);
+        answer.address(packet::dns_section::answer, asked, 86'400, lie);
+        packet_options how;
+        how.source = server;
+        sent_ += send_udp(name_server::port, {client, port}, answer.message(), how);
+    }
+    std::uint64_t sent_ = 0;
+};
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_ATTACKS_HPP
+
+
+
+
+
 
 
 // netnotes/lan/nat.hpp: many hosts behind one address
@@ -31147,6 +33462,7 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 }  // namespace netnotes::lan
 
 #endif  // NETNOTES_LAN_NAT_HPP
+
 
 // netnotes/lan/net_file.hpp: networks written as text
 // SPDX-License-Identifier: MIT
@@ -31729,678 +34045,6 @@ inline lan::router& network::router(std::string_view name, std::initializer_list
 #include <vector>
 
 
-// netnotes/packet/frame.hpp: a whole frame, layer by layer
-// SPDX-License-Identifier: MIT
-//
-// dissect() finds every header of a frame, from the outside to the inside:
-//
-//        captured: ┌──────────┬────────┬───────┬─────────────────┬─────────┐
-//                  │ Ethernet │  IPv4  │  TCP  │    payload()    │ trailer │
-//                  └──────────┴────────┴───────┴─────────────────┴─────────┘
-//                                                                └ payload_ended_by(): ipv4_total_length
-//
-//        const packet::frame_view frame = packet::dissect(bytes);
-//        if (const auto tcp = frame.tcp())
-//            std::cout << tcp->source_port() << '\n';
-//        if (frame.failure())
-//            std::cerr << frame.failure().message() << '\n';
-//
-// A frame that breaks off in the middle is still useful. The frame_view has the headers in front of the break. Its
-// payload is the rest of the bytes. A packet_failure names layer, reason and place. is_whole() is the strict question.
-//
-// Where a payload ends is not trivial. IPv4, IPv6, UDP and IEEE 802.3 have lengths. A short Ethernet frame is padded. A
-// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names it.
-//
-// Tunnels are not entered. The payload of the outer packet is the inner one, so call dissect() again.
-//
-// On this page:  dissect · transport_payload_size
-// Below it:      packet/frame_view.hpp: length_source, frame_view and the checksums
-// The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
-
-#ifndef NETNOTES_PACKET_FRAME_HPP
-#define NETNOTES_PACKET_FRAME_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-
-
-// netnotes/packet/frame_view.hpp: what a frame holds, and whether it arrived undamaged
-// SPDX-License-Identifier: MIT
-//
-// A frame_view knows where each header of a frame is. Its accessors make the view of a header when they are asked, so a
-// program pays only for the headers that it reads:
-//
-//        if (const auto tcp = frame.tcp())
-//            std::cout << tcp->source_port() << '\n';
-//        if (frame.checksum_state() == packet::checksum_state::bad)
-//            std::cout << "damaged on its way\n";
-//
-// The checksum of a transport also covers a *pseudo header*: the addresses, the protocol and the length. So a packet
-// that a router delivered to the wrong host is noticed, too (RFC 9293 §3.1, RFC 768, RFC 8200 §8.1).
-//
-//        ┌──────────────┬──────────────┬───┬──────────┬────────┐ ┌───────────┬─────────┐
-//        │ source       │ destination  │ 0 │ protocol │ length │ │ transport │ payload │   the sum is 0xffff
-//        └──────────────┴──────────────┴───┴──────────┴────────┘ └───────────┴─────────┘
-//                    the pseudo header, which is not sent             the segment
-//
-// A capture of the own host shows checksums that look wrong, because the network card writes them after the capture.
-// Such a checksum is *partial*: it holds the sum of the pseudo header only.
-//
-// On this page:  length_source · frame_view, with its checksum
-// Above it:      packet/frame.hpp: dissect(), which makes a frame_view
-// The notes:     TCP/IP协议(族), 各协议之间的关系, 网络分析工具
-
-#ifndef NETNOTES_PACKET_FRAME_VIEW_HPP
-#define NETNOTES_PACKET_FRAME_VIEW_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
-#include <span>
-#include <string_view>
-
-
-
-
-
-
-
-
-
-
-
-namespace netnotes::packet {
-
-/// Says which length ended the payload of a frame.
-enum class length_source : std::uint8_t {
-    frame,                ///< no length: the payload goes to the end of the frame
-    capture,              ///< the capture ends before the payload does
-    ieee_802_3_length,    ///< the third field of an IEEE 802.3 frame
-    arp_address_sizes,    ///< an ARP packet ends behind its addresses
-    ipv4_total_length,    ///< the field of IPv4
-    ipv6_payload_length,  ///< the field of IPv6
-    udp_length,           ///< the field of UDP, which is smaller than IP's
-};
-
-/// Returns the name of the length, for example `IPv4 total length`.
-[[nodiscard]] constexpr std::string_view to_string(length_source which) noexcept {
-    constexpr std::string_view names[]{
-        "frame",     "capture", "IEEE 802.3 length", "ARP address sizes", "IPv4 total length", "IPv6 payload length",
-        "UDP length"};
-    const auto index = static_cast<std::size_t>(which);
-    return index < std::size(names) ? names[index] : "unknown length";
-}
-
-namespace detail {
-class dissector;
-}  // namespace detail
-
-/// A frame with the places of its headers. It is a value of 80 bytes, valid as long as the bytes of the frame. The
-/// function dissect() makes it.
-class frame_view {
-  public:
-    /// Returns the captured bytes.
-    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
-    /// Returns how many bytes the frame had when it was captured.
-    [[nodiscard]] constexpr std::size_t size_on_the_wire() const noexcept { return wire_; }
-    /// Returns true if the frame has a readable header of that layer.
-    [[nodiscard]] constexpr bool has(layer which) const noexcept {
-        switch (which) {
-            case layer::ethernet: return has_ethernet_;
-            case layer::vlan: return vlan_count_ > 0;
-            case layer::arp:
-            case layer::ipv4:
-            case layer::ipv6: return network_layer_ == which;
-            case layer::ipv6_extension: return has_extension_;
-            case layer::icmp:
-            case layer::icmpv6:
-            case layer::udp:
-            case layer::tcp: return transport_layer_ == which;
-            default: return false;
-        }
-    }
-
-    [[nodiscard]] constexpr std::optional<ethernet_view> ethernet() const noexcept {
-        if (!has(layer::ethernet)) return std::nullopt;
-        return detail::view_maker::make<ethernet_view>(data_, 14, size_);
-    }
-    /// Returns how many VLAN tags the frame has.
-    [[nodiscard]] constexpr std::size_t vlan_count() const noexcept { return vlan_count_; }
-    /// Returns a VLAN tag; the tag next to the addresses has index 0. Returns nullopt beyond the last tag.
-    [[nodiscard]] constexpr std::optional<vlan_view> vlan(std::size_t index = 0) const noexcept {
-        if (index >= vlan_count_) return std::nullopt;
-        const std::size_t at = 14 + 4 * index;
-        return detail::view_maker::make<vlan_view>(data_ + at, 4, size_ - at);
-    }
-    [[nodiscard]] constexpr std::optional<arp_view> arp() const noexcept {
-        if (!has(layer::arp)) return std::nullopt;
-        return detail::view_maker::make<arp_view>(data_ + network_, network_end_ - network_, network_end_ - network_);
-    }
-    /// Returns the IPv4 header; its payload() ends where the packet ends.
-    [[nodiscard]] constexpr std::optional<ipv4_view> ipv4() const noexcept {
-        if (!has(layer::ipv4)) return std::nullopt;
-        const std::size_t header_size = (detail::load_8(data_ + network_) & 0xfu) * 4;
-        return detail::view_maker::make<ipv4_view>(data_ + network_, header_size, network_end_ - network_);
-    }
-    /// Returns the IPv6 header; its payload() ends where the packet ends.
-    [[nodiscard]] constexpr std::optional<ipv6_view> ipv6() const noexcept {
-        if (!has(layer::ipv6)) return std::nullopt;
-        return detail::view_maker::make<ipv6_view>(data_ + network_, 40, network_end_ - network_);
-    }
-    [[nodiscard]] constexpr std::optional<icmp_view> icmp() const noexcept {
-        if (!has(layer::icmp)) return std::nullopt;
-        return detail::view_maker::make<icmp_view>(data_ + transport_, payload_ - transport_,
-                                                   payload_end_ - transport_);
-    }
-    [[nodiscard]] constexpr std::optional<icmpv6_view> icmpv6() const noexcept {
-        if (!has(layer::icmpv6)) return std::nullopt;
-        return detail::view_maker::make<icmpv6_view>(data_ + transport_, payload_ - transport_,
-                                                     payload_end_ - transport_);
-    }
-    [[nodiscard]] constexpr std::optional<udp_view> udp() const noexcept {
-        if (!has(layer::udp)) return std::nullopt;
-        return detail::view_maker::make<udp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
-    }
-    [[nodiscard]] constexpr std::optional<tcp_view> tcp() const noexcept {
-        if (!has(layer::tcp)) return std::nullopt;
-        return detail::view_maker::make<tcp_view>(data_ + transport_, payload_ - transport_, payload_end_ - transport_);
-    }
-
-    /// Returns the protocol behind IP and its extension headers. Without IP it is ip_protocol::no_next_header.
-    [[nodiscard]] constexpr ip_protocol protocol() const noexcept { return protocol_; }
-    /// Returns true for a part of an IP packet. A first part has the header of its transport, a later part has not.
-    [[nodiscard]] constexpr bool is_fragment() const noexcept { return is_fragment_; }
-    /// Returns what follows the last readable header, as far as it was captured and as its length says.
-    [[nodiscard]] constexpr std::span<const std::byte> payload() const noexcept {
-        return {data_ + payload_, payload_end_ - payload_};
-    }
-    /// Returns which length ended the payload.
-    [[nodiscard]] constexpr length_source payload_ended_by() const noexcept { return ended_by_; }
-    /// Returns what follows the network's packet: padding of a short frame, or its CRC.
-    [[nodiscard]] constexpr std::span<const std::byte> trailer() const noexcept {
-        return {data_ + network_end_, size_ - network_end_};
-    }
-
-    /// Returns the first thing that is wrong, or success. Places count from the beginning of the frame.
-    [[nodiscard]] constexpr const packet_failure& failure() const noexcept { return failure_; }
-    /// Returns true if bytes are missing: the capture kept the frame's beginning only.
-    [[nodiscard]] constexpr bool is_cut_short() const noexcept { return size_ < wire_; }
-    /// Returns true if every byte was captured and every header could be read.
-    [[nodiscard]] constexpr bool is_whole() const noexcept { return !failure_ && !is_cut_short(); }
-
-    /// Checks the checksum of the transport: TCP, UDP, ICMP or ICMPv6. Returns absent if the frame has none of these.
-    /// Returns unknown for a fragment, and if bytes are missing. The header of IPv4 has a checksum of its own, see
-    /// ipv4_view::header_checksum_state().
-    [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state() const noexcept;
-
-    /// Returns where the header of the network layer begins, in bytes from the beginning of the frame.
-    [[nodiscard]] constexpr std::size_t network_offset() const noexcept { return network_; }
-    /// Returns where the header of the transport begins. Without a transport it is where the payload begins.
-    [[nodiscard]] constexpr std::size_t transport_offset() const noexcept { return transport_; }
-    /// Returns where the payload begins.
-    [[nodiscard]] constexpr std::size_t payload_offset() const noexcept { return payload_; }
-
-  private:
-    friend detail::dissector;
-    constexpr frame_view() noexcept = default;
-
-    [[nodiscard]] constexpr std::uint64_t sum_ipv6_addresses(std::uint64_t sum) const noexcept;
-
-    const std::byte* data_ = nullptr;
-    std::uint32_t size_ = 0;
-    std::uint32_t wire_ = 0;
-    std::uint32_t network_ = 0;
-    std::uint32_t transport_ = 0;
-    std::uint32_t payload_ = 0;
-    std::uint32_t payload_end_ = 0;
-    std::uint32_t network_end_ = 0;
-    layer network_layer_ = layer::payload;    // or ARP, IPv4, IPv6
-    layer transport_layer_ = layer::payload;  // or ICMP, ICMPv6, UDP, TCP
-    ip_protocol protocol_ = ip_protocol::no_next_header;
-    length_source ended_by_ = length_source::frame;
-    bool has_ethernet_ = false;
-    bool has_extension_ = false;
-    std::uint8_t vlan_count_ = 0;
-    bool is_fragment_ = false;
-    bool is_incomplete_ = false;  // a length announces more than is there
-    packet_failure failure_;
-};
-
-// ========================================================================================================
-// The checksum
-// ========================================================================================================
-
-constexpr checksum_state frame_view::checksum_state() const noexcept {
-    using enum netnotes::packet::checksum_state;
-    const std::size_t size = payload_end_ - transport_;
-    const std::byte* const segment = data_ + transport_;
-    std::size_t field = 0;
-    if (has(layer::tcp))
-        field = 16;
-    else if (has(layer::udp))
-        field = 6;
-    else if (has(layer::icmp) || has(layer::icmpv6))
-        field = 2;
-    else
-        return absent;
-    const std::uint64_t value = detail::native<std::uint16_t>(segment + field);
-    if (has(layer::udp) && value == 0 && has(layer::ipv4)) return absent;
-    if (is_fragment_ || is_incomplete_) return unknown;
-
-    // Summed as the bytes stand in memory: the addresses lie one behind the other in both headers.
-    std::uint64_t pseudo = 0;
-    if (!has(layer::icmp)) {
-        pseudo = std::uint64_t{detail::wire_order(static_cast<std::uint16_t>(size))} +
-                 detail::wire_order(static_cast<std::uint16_t>(size >> 16)) +
-                 detail::wire_order(static_cast<std::uint16_t>(protocol_));
-        if (has(layer::ipv4))
-            pseudo = detail::sum_of(data_ + network_ + 12, 8, pseudo);
-        else
-            pseudo = sum_ipv6_addresses(pseudo);
-    }
-    const std::uint64_t sum = detail::sum_of(segment, size, pseudo);
-    if (has(layer::udp) && value == 0) return bad;  // over IPv6 (RFC 8200 §8.1)
-    if (detail::fold(sum) == 0xffff) return good;
-    if (!has(layer::icmp) && detail::fold(pseudo) == value) return partial;
-    return has(layer::ipv4) && ended_by_ == length_source::frame ? unknown : bad;  // segmentation offload
-}
-constexpr std::uint64_t frame_view::sum_ipv6_addresses(std::uint64_t sum) const noexcept {
-    sum = detail::sum_of(data_ + network_ + 8, 16, sum);
-    if (has(layer::ipv6_extension)) {
-        for (const ipv6_extension& each : ipv6()->extensions())
-            if (const auto end = each.final_destination()) {
-                const auto octets = end->to_octets();
-                for (std::size_t i = 0; i < octets.size(); i += 2)
-                    sum += detail::wire_order(static_cast<std::uint16_t>(octets[i] << 8 | octets[i + 1]));
-                return sum;
-            }
-    }
-    return detail::sum_of(data_ + network_ + 24, 16, sum);
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_FRAME_VIEW_HPP
-
-
-
-
-
-
-
-
-
-namespace netnotes::packet {
-
-namespace detail {
-
-/// Walks through a frame from header to header. Its functions for rare cases are not inlined.
-class dissector {
-  public:
-    constexpr dissector(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
-        frame_.data_ = captured.data();
-        frame_.size_ = limit_ = static_cast<std::uint32_t>(captured.size());
-        frame_.wire_ = wire_limit_ = static_cast<std::uint32_t>(std::max(on_the_wire, captured.size()));
-    }
-
-    /// Reads the frames that make up nearly all traffic, without a call: Ethernet, IP without fragments and extension
-    /// headers, and a whole TCP, UDP or ICMP behind it. Leaves all other frames, and all broken ones, to run().
-    static constexpr frame_view read(std::span<const std::byte> captured, std::size_t on_the_wire) noexcept {
-        const std::byte* const data = captured.data();
-        const auto size = static_cast<std::uint32_t>(captured.size());
-        const auto rare = [&] { return run(captured, on_the_wire, link_type::ethernet); };
-        if (size < 14 + 20 + 8) return rare();
-        const std::uint32_t type = load_16(data + 12);
-        std::uint32_t transport = 0, end = 0;
-        ip_protocol protocol{};
-        layer network_layer = layer::ipv4;
-        auto ended_by = length_source::ipv4_total_length;
-        if (type == ipv4) [[likely]] {
-            const std::uint32_t first = load_8(data + 14);
-            transport = 14 + (first & 0xf) * 4;
-            end = 14u + load_16(data + 14 + 2);
-            const bool is_plain = first - 0x45 <= 0x4f - 0x45 && (load_16(data + 14 + 6) & 0x3fff) == 0;
-            if (!is_plain || end > size) return rare();
-            protocol = static_cast<ip_protocol>(load_8(data + 14 + 9));
-        } else {
-            if (type != ipv6 || size < 14 + 40) return rare();
-            transport = 14 + 40;
-            end = transport + load_16(data + 14 + 4);
-            if (load_8(data + 14) >> 4 != 6 || end > size) return rare();
-            protocol = static_cast<ip_protocol>(load_8(data + 14 + 6));
-            network_layer = layer::ipv6;
-            ended_by = length_source::ipv6_payload_length;
-        }
-        // Negative if IPv4's length is smaller than its header.
-        const auto left = static_cast<std::int32_t>(end - transport);
-        const std::byte* const header = data + transport;
-        std::int32_t header_size = 8;
-        layer transport_layer = layer::tcp;
-        if (left < 8) return rare();
-        if (protocol == ip_protocol::tcp) {
-            header_size = left < 20 ? 0 : load_8(header + 12) / 16 * 4;
-            if (header_size < 20 || header_size > left) return rare();
-        } else if (protocol == ip_protocol::udp) {
-            if (load_16(header + 4) != left) return rare();
-            transport_layer = layer::udp;
-        } else if (protocol == (type == ipv4 ? ip_protocol::icmp : ip_protocol::icmpv6)) {
-            transport_layer = type == ipv4 ? layer::icmp : layer::icmpv6;
-        } else {
-            return rare();
-        }
-        frame_view frame;
-        frame.data_ = data;
-        frame.size_ = size;
-        frame.wire_ = std::max(static_cast<std::uint32_t>(on_the_wire), size);
-        frame.network_ = 14;
-        frame.transport_ = transport;
-        frame.payload_ = transport + static_cast<std::uint32_t>(header_size);
-        frame.payload_end_ = end;
-        frame.network_end_ = end;
-        frame.network_layer_ = network_layer;
-        frame.transport_layer_ = transport_layer;
-        frame.protocol_ = protocol;
-        frame.ended_by_ = ended_by;
-        frame.has_ethernet_ = true;
-        return frame;
-    }
-    /// Reads any frame.
-    [[gnu::noinline]] static constexpr frame_view run(std::span<const std::byte> captured, std::size_t on_the_wire,
-                                                      link_type link) noexcept {
-        dissector walker{captured, on_the_wire};
-        walker.walk(link);
-        return walker.frame_;
-    }
-
-  private:
-    constexpr void walk(link_type link) noexcept {
-        std::uint32_t type = 0;
-        if (link == link_type::ethernet && frame_.size_ >= 14) [[likely]] {
-            frame_.has_ethernet_ = true;
-            at_ = 14;
-            type = detail::load_16(frame_.data_ + 12);
-            if (type != ipv4 && type != ipv6) type = unwrap(type);
-        } else {
-            type = link_header(link);
-        }
-        frame_.network_ = frame_.transport_ = at_;
-        if (type == ipv4) [[likely]]
-            read_ipv4();
-        else if (type == ipv6)
-            read_ipv6();
-        else
-            read_other(type);
-        frame_.payload_ = at_;
-        frame_.payload_end_ = limit_;
-    }
-
-    static constexpr std::uint32_t ipv4 = 0x0800, ipv6 = 0x86dd, arp = 0x0806;
-    static constexpr std::uint32_t unknown = 0x10000;  // no protocol that is read here
-
-    constexpr const std::byte* here() const noexcept { return frame_.data_ + at_; }
-    constexpr std::uint32_t left() const noexcept { return limit_ - at_; }
-    constexpr bool capture_ends_here() const noexcept { return limit_ < wire_limit_; }
-
-    /// Keeps the first failure. `why` counts from the header that begins at at_.
-    [[gnu::cold, gnu::noinline]] constexpr void fail(packet_failure why) noexcept {
-        if (frame_.failure_) return;
-        if (why.is_cut_short() && !capture_ends_here())
-            why = why.as_malformed("the header needs # bytes, and % are left");
-        why.shift(at_);
-        frame_.failure_ = why;
-    }
-    /// A length of `announced` bytes from at_ on ends beyond the bytes that are there.
-    [[gnu::cold, gnu::noinline]] constexpr void exceed(layer where, std::size_t field, std::uint32_t announced,
-                                                       const char* pattern) noexcept {
-        frame_.is_incomplete_ = true;
-        if (announced > wire_limit_ - at_)
-            fail({where, field, pattern, announced, wire_limit_ - at_});
-        else
-            wire_limit_ = at_ + announced;
-        frame_.ended_by_ = capture_ends_here() ? length_source::capture : length_source::frame;
-    }
-
-    // ---- The link ----
-
-    [[gnu::noinline]] constexpr std::uint32_t unwrap(std::uint32_t type) noexcept {
-        while (type == 0x8100 || type == 0x88a8 || type == 0x9100) {
-            packet_failure why;
-            if (detail::view_maker::check<vlan_view>(here(), left(), why) == 0) return fail(why), unknown;
-            type = detail::load_16(here() + 2);
-            at_ += 4;
-            if (++frame_.vlan_count_ == 255) return unknown;
-        }
-        if (type > 1500) return type;
-        bound(type, layer::ethernet, length_source::ieee_802_3_length, at_ - 2);
-        // Logical link control with the subnetwork access protocol: ether_type behind eight bytes (RFC 1042).
-        if (left() < 8 || detail::load_48(here()) != 0xaaaa'0300'0000) return unknown;
-        type = detail::load_16(here() + 6);
-        at_ += 8;
-        return type;
-    }
-    /// Ends the frame's contents after `length` bytes.
-    constexpr void bound(std::uint32_t length, layer where, length_source source, std::size_t field) noexcept {
-        // fail() will add at_, but the field stands before it.
-        if (length > left()) return exceed(where, field - at_, length, "length is % bytes, and # are there");
-        limit_ = wire_limit_ = at_ + length;
-        frame_.ended_by_ = source;
-    }
-    [[gnu::noinline]] constexpr std::uint32_t link_header(link_type link) noexcept {
-        const auto need = [&](std::uint32_t bytes) {
-            if (left() >= bytes) return true;
-            fail(packet_failure::cut_short(layer::ethernet, 0, left(), bytes));
-            return false;
-        };
-        switch (link) {
-            case link_type::ethernet: return need(14), unknown;
-            case link_type::raw_ip: {
-                if (!need(1)) return unknown;
-                const unsigned version = detail::load_8(here()) >> 4u;
-                return version == 6 ? ipv6 : version == 4 ? ipv4 : unknown;
-            }
-            case link_type::raw_ipv4: return ipv4;
-            case link_type::raw_ipv6: return ipv6;
-            case link_type::null_loopback:
-            case link_type::loop: {
-                if (!need(4)) return unknown;
-                std::uint32_t family = detail::load_32(here());
-                if (family > 0xffff) family = detail::load_little_32(here());
-                at_ += 4;
-                // AF_INET is 2 everywhere; AF_INET6 is 10, 24, 28 or 30.
-                if (family == 2) return ipv4;
-                return family == 10 || family == 24 || family == 28 || family == 30 ? ipv6 : unknown;
-            }
-            case link_type::linux_cooked: {
-                if (!need(16)) return unknown;
-                at_ += 16;
-                return detail::load_16(here() - 2);
-            }
-            case link_type::linux_cooked_v2: {
-                if (!need(20)) return unknown;
-                at_ += 20;
-                return detail::load_16(here() - 20);
-            }
-        }
-        return unknown;
-    }
-
-    // ---- The network ----
-
-    [[gnu::noinline]] constexpr void read_other(std::uint32_t type) noexcept {
-        frame_.network_end_ = limit_;
-        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
-        if (type != arp) return cut_payload();
-        packet_failure why;
-        const std::size_t size = detail::view_maker::check<arp_view>(here(), left(), why);
-        if (size == 0) return fail(why);
-        frame_.network_layer_ = layer::arp;
-        at_ += static_cast<std::uint32_t>(size);
-        frame_.transport_ = at_;
-        limit_ = frame_.network_end_ = at_;
-        frame_.ended_by_ = length_source::arp_address_sizes;
-    }
-
-    constexpr void read_ipv4() noexcept {
-        packet_failure why;
-        const auto size = static_cast<std::uint32_t>(detail::view_maker::check<ipv4_view>(here(), left(), why));
-        if (size == 0) [[unlikely]]
-            return refuse(why);
-        frame_.network_layer_ = layer::ipv4;
-        const std::byte* const header = here();
-        end_network(detail::load_16(header + 2), layer::ipv4, 2, length_source::ipv4_total_length);
-        at_ += size;
-        frame_.protocol_ = static_cast<ip_protocol>(detail::load_8(header + 9));
-        const std::uint32_t fragment = detail::load_16(header + 6);
-        if ((fragment & 0x3fff) != 0) [[unlikely]] {
-            frame_.is_fragment_ = true;
-            if ((fragment & 0x1fff) != 0) return end_without_transport();
-        }
-        read_transport(frame_.protocol_);
-    }
-
-    constexpr void read_ipv6() noexcept {
-        packet_failure why;
-        if (detail::view_maker::check<ipv6_view>(here(), left(), why) == 0) [[unlikely]]
-            return refuse(why);
-        frame_.network_layer_ = layer::ipv6;
-        const std::byte* const header = here();
-        const auto next = static_cast<ip_protocol>(detail::load_8(header + 6));
-        const std::uint32_t length = detail::load_16(header + 4);
-        end_network(ipv6_view::is_endless(header) ? 0 : length + 40, layer::ipv6, 4,
-                    length_source::ipv6_payload_length);
-        at_ += 40;
-        frame_.protocol_ = next;
-        if (is_ipv6_extension(next)) [[unlikely]]
-            return read_extensions(next);
-        read_transport(next);
-    }
-    [[gnu::noinline]] constexpr void read_extensions(ip_protocol next) noexcept {
-        bool is_later = false;
-        while (!is_later && is_ipv6_extension(next)) {
-            packet_failure why;
-            const auto header = ipv6_extension::parse(next, {here(), left()}, why);
-            frame_.protocol_ = next;
-            if (!header) {
-                fail(why);
-                return end_without_transport();
-            }
-            frame_.has_extension_ = true;
-            next = header->next_header();
-            frame_.is_fragment_ = frame_.is_fragment_ || header->is_part();
-            is_later = header->fragment_offset() != 0;
-            at_ += static_cast<std::uint32_t>(header->bytes().size());
-        }
-        frame_.protocol_ = next;
-        if (is_later) return end_without_transport();
-        read_transport(next);
-    }
-
-    /// Ends the packet after `length` bytes from at_ on; 0 means that it goes to the end.
-    constexpr void end_network(std::uint32_t length, layer where, std::size_t field, length_source source) noexcept {
-        if (length - 1 < left()) [[likely]] {
-            limit_ = wire_limit_ = at_ + length;
-            frame_.ended_by_ = source;
-        } else if (length != 0) {
-            exceed(where, field, length, "length is % bytes, and # are there");
-        } else if (capture_ends_here()) {
-            frame_.ended_by_ = length_source::capture;
-            frame_.is_incomplete_ = true;
-        }
-        frame_.network_end_ = limit_;
-    }
-    [[gnu::cold, gnu::noinline]] constexpr void refuse(const packet_failure& why) noexcept {
-        fail(why);
-        frame_.network_end_ = limit_;
-        if (capture_ends_here()) frame_.ended_by_ = length_source::capture;
-    }
-    constexpr void end_without_transport() noexcept {
-        frame_.transport_ = at_;
-        cut_payload();
-    }
-    /// Reports payload bytes that the capture has lost, unless a header has failed before.
-    constexpr void cut_payload() noexcept {
-        if (capture_ends_here()) [[unlikely]]
-            fail(packet_failure::cut_short(layer::payload, 0, left(), wire_limit_ - at_));
-    }
-
-    // ---- The transport ----
-
-    constexpr void read_transport(ip_protocol protocol) noexcept {
-        frame_.transport_ = at_;
-        if (protocol == ip_protocol::tcp) return read_plain<tcp_view>(layer::tcp);
-        if (protocol == ip_protocol::udp) return read_udp();
-        if (protocol == ip_protocol::icmp && frame_.has(layer::ipv4)) return read_plain<icmp_view>(layer::icmp);
-        if (protocol == ip_protocol::icmpv6 && frame_.has(layer::ipv6)) return read_plain<icmpv6_view>(layer::icmpv6);
-        cut_payload();
-    }
-    template <class View>
-    constexpr void read_plain(layer which) noexcept {
-        packet_failure why;
-        const std::size_t size = detail::view_maker::check<View>(here(), left(), why);
-        if (size == 0) [[unlikely]]
-            return fail(why);
-        frame_.transport_layer_ = which;
-        at_ += static_cast<std::uint32_t>(size);
-        cut_payload();
-    }
-    constexpr void read_udp() noexcept {
-        packet_failure why;
-        if (detail::view_maker::check<udp_view>(here(), left(), why) == 0) [[unlikely]]
-            return fail(why);
-        frame_.transport_layer_ = layer::udp;
-        const std::uint32_t length = detail::load_16(here() + 4);
-        if (length != left() && length != 0) [[unlikely]]
-            end_udp(length);
-        at_ += 8;
-        cut_payload();
-    }
-    [[gnu::noinline]] constexpr void end_udp(std::uint32_t length) noexcept {
-        if (length < left()) {
-            limit_ = wire_limit_ = at_ + length;
-            frame_.ended_by_ = length_source::udp_length;
-        } else if (!frame_.is_fragment_) {  // the later fragments have the rest
-            exceed(layer::udp, 4, length, "length is % bytes, and # are there");
-        }
-    }
-
-    frame_view frame_;
-    std::uint32_t at_ = 0;          // where the next header begins
-    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
-    std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
-};
-
-}  // namespace detail
-
-/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes. Never throws; what
-/// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
-[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> captured, std::size_t on_the_wire,
-                                           link_type link = link_type::ethernet) noexcept {
-    return link == link_type::ethernet ? detail::dissector::read(captured, on_the_wire)
-                                       : detail::dissector::run(captured, on_the_wire, link);
-}
-/// Finds the headers of a whole frame.
-[[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> frame,
-                                           link_type link = link_type::ethernet) noexcept {
-    return dissect(frame, frame.size(), link);
-}
-
-/// Returns how many bytes of payload the transport had on the wire, as the length of IP says. The capture may have kept
-/// fewer. Without IP, or if IP gives no length, it is the size of payload().
-[[nodiscard]] constexpr std::size_t transport_payload_size(const frame_view& frame) noexcept {
-    const std::size_t front = frame.payload_offset() - frame.network_offset();  // the headers from IP on
-    std::size_t announced = 0;
-    if (const auto packet = frame.ipv4()) announced = packet->total_length();
-    if (const auto packet = frame.ipv6(); packet && packet->payload_length() > 0)
-        announced = packet->payload_length() + packet->header_size();
-    return std::max(frame.payload().size(), announced > front ? announced - front : 0);
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_FRAME_HPP
 
 
 
@@ -33081,945 +34725,6 @@ inline std::string scenario::perform(std::size_t index, std::size_t max_events) 
 
 
 
-// netnotes/packet/dns.hpp: messages of the Domain Name System
-// SPDX-License-Identifier: MIT
-//
-// A message is a header, the questions, and three lists of records. A response repeats the question:
-//
-//        ┌────────┬──────────────────┬───────────┬─────────┬───────────┬────────────┐
-//        │   id   │ flags            │ questions │ answers │ authority │ additional │   16 bits each
-//        ├────────┴──────────────────┴───────────┴─────────┴───────────┴────────────┤
-//        │ www.example.com  A  IN                                                   │   question
-//        │ www.example.com  A  IN  300 s  4 bytes: 192.0.2.1                        │   record: name, type, class,
-//        │ …                                                                        │   seconds to live, data
-//        └──────────────────────────────────────────────────────────────────────────┘
-//
-// The view checks the header when it is made. Questions and records are read while you iterate, because a name may have
-// any size. A list ends before a record that cannot be read; check() reads the whole message and says why.
-//
-//        packet::packet_failure why;
-//        if (const auto message = packet::dns_view::parse(datagram, why))
-//            for (const packet::dns_record& record : message->answers())
-//                if (const auto address = record.address()) std::cout << *address;
-//
-// Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
-// read. Nothing here allocates or throws.
-//
-// On this page:  dns_type, dns_class … · dns_header · dns_question · dns_record and its data · dns_view
-// Source:        RFC 1035 §4, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 6891 (OPT)
-// The notes:     DNS (N61, N62); example 36
-
-#ifndef NETNOTES_PACKET_DNS_HPP
-#define NETNOTES_PACKET_DNS_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
-#include <span>
-#include <string_view>
-
-
-
-// netnotes/packet/dns_name.hpp: names of DNS, as text and as they travel
-// SPDX-License-Identifier: MIT
-//
-// A name is a list of labels. On the wire each label follows its length, and the root, which has no label, ends it:
-//
-//        www.example.com     3 w w w  7 e x a m p l e  3 c o m  0
-//
-// A message names the same things again and again. So a name may end with a *pointer* instead: two bytes whose upper two
-// bits are set, and whose other 14 bits are a place in the message. There the name goes on.
-//
-//        at 12     7 e x a m p l e  3 c o m  0
-//        at 40     3 w w w  c0 0c                      www.example.com once more, in 6 bytes
-//
-// A hostile pointer points to itself, or two point to each other, and a careless reader never ends. Two rules end it. A
-// pointer must point before the labels that led to it. A whole name has at most 255 bytes. A third rule bounds the
-// time: a name has at most 128 pointers. Otherwise 64 KiB could hold thousands of names, each with 8,000 pointers in a
-// row. A lower bound would be too strict: a name may have 127 labels, each behind a pointer.
-//
-// Upper and lower case are equal in comparisons, but a name keeps its letters as they came (RFC 4343). A label may hold
-// any byte. In text a dot within a label is written `\.`, and a byte that is not a visible character `\000` to `\255`.
-//
-// On this page:  dns_name_view · dns_name
-// Source:        RFC 1035 §3.1, §4.1.4, §5.1
-// The notes:     DNS (N61, N62); example 36
-
-#ifndef NETNOTES_PACKET_DNS_NAME_HPP
-#define NETNOTES_PACKET_DNS_NAME_HPP
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <iosfwd>
-#include <iterator>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-
-
-
-
-
-namespace netnotes::packet {
-
-/// A name within a message, or within a dns_name. It points to the bytes, which must stay and must not change. It was
-/// checked when it was made, so reading it cannot fail. Nothing here allocates but to_string().
-class dns_name_view {
-  public:
-    static constexpr std::size_t max_size = 255;       ///< bytes of a name without pointers, its final 0 included
-    static constexpr std::size_t max_label_size = 63;  ///< bytes
-    static constexpr std::size_t max_pointers = 128;   ///< parse() refuses a name with more
-
-    /// Creates the root, a name without labels.
-    constexpr dns_name_view() noexcept = default;
-    /// Reads the name that begins at byte `at` of the message. On success `at` is the place behind the name. Otherwise
-    /// returns nullopt; `why` then says where the name is cut short or malformed.
-    static constexpr std::optional<dns_name_view> parse(std::span<const std::byte> message, std::size_t& at,
-                                                        packet_failure& why) noexcept;
-
-    /// The labels, from the left. Each is a span of 1 to 63 bytes.
-    class iterator {
-      public:
-        using value_type = std::span<const std::byte>;
-        using difference_type = std::ptrdiff_t;
-        constexpr iterator() noexcept = default;
-        constexpr std::span<const std::byte> operator*() const noexcept {
-            return message_.subspan(at_ + 1, detail::load_8(message_.data() + at_));
-        }
-        constexpr iterator& operator++() noexcept {
-            at_ += 1u + detail::load_8(message_.data() + at_);
-            return follow(), *this;
-        }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
-            return a.at_ == b.at_ && a.message_.data() == b.message_.data();
-        }
-        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
-            return a.message_.empty() || a.message_[a.at_] == std::byte{0};
-        }
-
-      private:
-        friend dns_name_view;
-        constexpr iterator(std::span<const std::byte> message, std::size_t at) noexcept : message_{message}, at_{at} {
-            if (!message.empty()) follow();
-        }
-        constexpr void follow() noexcept {
-            while (detail::load_8(message_.data() + at_) >= 0xc0)
-                at_ = detail::load_16(message_.data() + at_) & 0x3fffu;
-        }
-        std::span<const std::byte> message_;
-        std::size_t at_ = 0;
-    };
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {message_, at_}; }
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
-
-    [[nodiscard]] constexpr bool is_root() const noexcept { return begin() == end(); }
-    /// Returns how many bytes the name has without pointers, from 1 to 255.
-    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
-    /// Returns `www.example.com`, without a dot at the end, and `.` for the root. The text is safe for a terminal.
-    [[nodiscard]] std::string to_string() const;
-
-    /// Returns true if the labels are equal; the case of the letters A to Z does not count.
-    friend constexpr bool operator==(const dns_name_view& a, const dns_name_view& b) noexcept {
-        return a.size_ == b.size_ && have_equal_labels(a.begin(), b.begin());
-    }
-    /// Returns a hash; equal names have equal hashes.
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
-        std::uint64_t value = size_;
-        for (const auto label : *this)
-            for (const std::byte byte : label) value = netnotes::detail::mix(value ^ lower(byte)) + label.size();
-        return value;
-    }
-    /// Returns true if the name is `zone` or lies below it: www.example.com is within example.com.
-    [[nodiscard]] constexpr bool is_within(const dns_name_view& zone) const noexcept {
-        std::size_t rest = size_;
-        for (iterator label = begin(); rest >= zone.size_; rest -= 1 + (*label++).size()) {
-            if (rest == zone.size_) return have_equal_labels(label, zone.begin());
-            if (label == end()) break;
-        }
-        return false;
-    }
-
-  private:
-    friend class dns_name;
-    friend class dns_builder;
-    constexpr dns_name_view(std::span<const std::byte> message, std::size_t at, std::size_t size) noexcept
-        : message_{message}, at_{at}, size_{size} {}
-    static constexpr unsigned lower(std::byte byte) noexcept {
-        const auto value = std::to_integer<unsigned>(byte);
-        return value >= 'A' && value <= 'Z' ? value + ('a' - 'A') : value;
-    }
-    static constexpr bool have_equal_labels(iterator a, iterator b) noexcept {
-        for (; a != std::default_sentinel && b != std::default_sentinel; ++a, ++b) {
-            if (a == b) return true;  // the rest is the same memory
-            const auto x = *a, y = *b;
-            if (!std::equal(x.begin(), x.end(), y.begin(), y.end(),
-                            [](std::byte c, std::byte d) { return lower(c) == lower(d); }))
-                return false;
-        }
-        return a == std::default_sentinel && b == std::default_sentinel;
-    }
-
-    std::span<const std::byte> message_;
-    std::size_t at_ = 0;
-    std::size_t size_ = 1;
-};
-
-/// A name that owns its bytes: a regular value of 256 bytes without allocation. It is used to build messages, to compare
-/// with names in messages, and as a key.
-///
-///     constexpr dns_name server{"www.example.com"};
-///     if (record.name == server) …
-class dns_name : public netnotes::detail::printable<dns_name> {
-  public:
-    static constexpr std::size_t text_capacity = 4 * dns_name_view::max_size;  ///< room that any name's text needs
-
-    /// Creates the root.
-    constexpr dns_name() noexcept = default;
-    /// Reads `www.example.com`, with or without a dot at its end; "." is the root. `\.` is a dot within a label, `\\` a
-    /// backslash, and `\032` the byte of that decimal number. Throws parse_error.
-    constexpr explicit dns_name(std::string_view text) {
-        parse_failure why;
-        const auto read = parse(text, why);
-        if (!read) throw parse_error{"DNS name", text, why};
-        *this = *read;
-    }
-    /// Copies a name out of a message.
-    constexpr explicit dns_name(const dns_name_view& name) noexcept {
-        std::size_t at = 0;
-        for (const auto label : name) {
-            bytes_[at++] = static_cast<std::byte>(label.size());
-            for (const std::byte byte : label) bytes_[at++] = byte;
-        }
-        bytes_[at] = std::byte{0};
-        size_ = static_cast<std::uint8_t>(at + 1);
-    }
-    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
-    static constexpr std::optional<dns_name> parse(std::string_view text, parse_failure& why) noexcept;
-    static constexpr std::optional<dns_name> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    /// Returns the name as it travels, without pointers. It is valid as long as this object.
-    [[nodiscard]] constexpr std::span<const std::byte> wire() const noexcept { return {bytes_.data(), size_}; }
-    [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
-    [[nodiscard]] constexpr bool is_root() const noexcept { return size_ == 1; }
-    /// Every function that takes a name of a message takes this name, too. The view is valid as long as this object.
-    constexpr operator dns_name_view() const noexcept { return {wire(), 0, size_}; }
-
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return dns_name_view{*this}.hash(); }
-    constexpr char* write(char* out) const noexcept;
-    friend constexpr bool operator==(const dns_name& a, const dns_name& b) noexcept {
-        return dns_name_view{a} == dns_name_view{b};
-    }
-    friend constexpr bool operator==(const dns_name& a, const dns_name_view& b) noexcept {
-        return dns_name_view{a} == b;
-    }
-
-  private:
-    std::array<std::byte, dns_name_view::max_size> bytes_{};
-    std::uint8_t size_ = 1;
-};
-
-// ---- Reading and writing -------------------------------------------------------------------------------
-
-constexpr std::optional<dns_name_view> dns_name_view::parse(std::span<const std::byte> message, std::size_t& at,
-                                                            packet_failure& why) noexcept {
-    std::size_t size = 1, place = at;
-    std::size_t end = 0;     // behind the name; 0 until a pointer was followed
-    std::size_t limit = at;  // what a pointer must point before
-    std::size_t pointers = 0;
-    for (;;) {
-        if (place >= message.size()) return why = packet_failure::cut_short(layer::dns, place, 0, 1), std::nullopt;
-        const unsigned length = detail::load_8(message.data() + place);
-        if (length == 0) break;
-        if (length >= 0xc0) {
-            if (message.size() - place < 2)
-                return why = packet_failure::cut_short(layer::dns, place, 1, 2), std::nullopt;
-            const unsigned target = detail::load_16(message.data() + place) & 0x3fffu;
-            if (target >= limit)
-                return why = packet_failure{layer::dns, place, "pointer to byte %, not before byte #", target,
-                                            static_cast<std::uint32_t>(limit)},
-                       std::nullopt;
-            if (++pointers > max_pointers)
-                return why = packet_failure{layer::dns, place, "the name has more than # pointers", 0, max_pointers},
-                       std::nullopt;
-            if (end == 0) end = place + 2;
-            place = limit = target;
-            continue;
-        }
-        if (length > max_label_size)
-            return why = packet_failure{layer::dns, place, "label type is %, which is unknown", length >> 6},
-                   std::nullopt;
-        if (message.size() - place - 1 < length)
-            return why = packet_failure::cut_short(layer::dns, place, message.size() - place, length + 1), std::nullopt;
-        size += length + 1;
-        if (size > max_size)
-            return why = packet_failure{layer::dns, place, "the name has more than # bytes", 0, max_size}, std::nullopt;
-        place += length + 1;
-    }
-    const dns_name_view found{message, at, size};
-    at = end != 0 ? end : place + 1;
-    return found;
-}
-
-constexpr std::optional<dns_name> dns_name::parse(std::string_view text, parse_failure& why) noexcept {
-    dns_name read;
-    if (text == ".") return read;
-    const auto refuse = [&](std::string_view pattern, std::size_t position, std::uint32_t item = 0,
-                            std::uint32_t value = 0) {
-        why = parse_failure{pattern, position, item, value};
-        return std::nullopt;
-    };
-    if (text.empty()) return refuse("the name is empty", 0);
-    std::size_t length_at = 0, at = 1;  // of the label that is being read, and of its next byte
-    std::uint32_t label = 1;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const std::size_t start = i;
-        auto byte = static_cast<unsigned char>(text[i]);
-        if (byte == '.') {
-            if (at == length_at + 1) return refuse("label # is empty", i, label);
-            length_at = at++;
-            ++label;
-            continue;
-        }
-        if (byte == '\\') {
-            if (++i == text.size()) return refuse("nothing follows the backslash", start);
-            byte = static_cast<unsigned char>(text[i]);
-            if (byte >= '0' && byte <= '9') {
-                unsigned value = 0, digits = 0;
-                for (; digits < 3 && i < text.size() && text[i] >= '0' && text[i] <= '9'; ++digits, ++i)
-                    value = value * 10 + static_cast<unsigned>(text[i] - '0');
-                --i;
-                if (digits < 3) return refuse("three digits follow a backslash, or none", start);
-                if (value > 255) return refuse("the byte is %, above 255", start, 0, value);
-                byte = static_cast<unsigned char>(value);
-            }
-        }
-        const std::size_t length = at - length_at;  // with this byte
-        if (length > dns_name_view::max_label_size) return refuse("label # has more than 63 bytes", start, label);
-        if (at >= dns_name_view::max_size - 1) return refuse("the name has more than 255 bytes", start);
-        read.bytes_[at++] = static_cast<std::byte>(byte);
-        read.bytes_[length_at] = static_cast<std::byte>(length);
-    }
-    // Behind the last label, or behind a dot, comes the root.
-    const std::size_t end = at == length_at + 1 ? length_at : at;
-    read.bytes_[end] = std::byte{0};
-    read.size_ = static_cast<std::uint8_t>(end + 1);
-    return read;
-}
-
-constexpr char* dns_name::write(char* out) const noexcept {
-    if (is_root()) *out++ = '.';
-    bool is_first = true;
-    for (const auto label : dns_name_view{*this}) {
-        if (!is_first) *out++ = '.';
-        is_first = false;
-        for (const std::byte each : label) {
-            const auto byte = std::to_integer<unsigned>(each);
-            if (byte == '.' || byte == '\\') {
-                *out++ = '\\';
-            } else if (byte <= ' ' || byte > '~') {
-                *out++ = '\\';
-                *out++ = static_cast<char>('0' + byte / 100);
-                *out++ = static_cast<char>('0' + byte / 10 % 10);
-                *out++ = static_cast<char>('0' + byte % 10);
-                continue;
-            }
-            *out++ = static_cast<char>(byte);
-        }
-    }
-    return out;
-}
-
-inline std::string dns_name_view::to_string() const { return dns_name{*this}.to_string(); }
-
-/// Writes to_string() of the name to a stream, with the stream's width and fill.
-template <class Traits>
-std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const dns_name_view& name) {
-    return out << dns_name{name};
-}
-
-}  // namespace netnotes::packet
-
-template <>
-struct std::hash<netnotes::packet::dns_name> {
-    std::size_t operator()(const netnotes::packet::dns_name& name) const noexcept {
-        return static_cast<std::size_t>(name.hash());
-    }
-};
-
-#endif  // NETNOTES_PACKET_DNS_NAME_HPP
-
-
-
-namespace netnotes::packet {
-
-/// The port of DNS, of UDP and of TCP. Over TCP each message follows its size in two bytes (RFC 1035 §4.2.2).
-inline constexpr std::uint16_t dns_port = 53;
-/// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
-inline constexpr std::size_t dns_udp_size = 512;
-
-/// The type of a record, or what a question asks for (IANA, "Resource Record (RR) TYPEs").
-enum class dns_type : std::uint16_t {
-    a = 1,       ///< an IPv4 address
-    ns = 2,      ///< the name of a server that has authority
-    cname = 5,   ///< this name is an alias of another name
-    soa = 6,     ///< how a zone is maintained
-    ptr = 12,    ///< the name of an address
-    mx = 15,     ///< a host that takes mail for this name
-    txt = 16,    ///< texts
-    aaaa = 28,   ///< an IPv6 address
-    srv = 33,    ///< host and port of a service
-    dname = 39,  ///< an alias of everything below a name
-    opt = 41,    ///< no record, but more header
-    ds = 43,
-    rrsig = 46,
-    nsec = 47,
-    dnskey = 48,
-    svcb = 64,
-    https = 65,
-    ixfr = 251,
-    axfr = 252,
-    any = 255,  ///< in questions: every type
-    caa = 257,
-};
-/// Returns the type's name as zone files have it, such as `AAAA`, or "" for a number that this module does not name.
-[[nodiscard]] constexpr std::string_view to_string(dns_type type) noexcept;
-
-/// Internet, in practice.
-enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
-
-enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
-
-/// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
-enum class dns_response_code : std::uint16_t {
-    no_error = 0,
-    format_error = 1,
-    server_failure = 2,
-    name_error = 3,  ///< the name does not exist: NXDOMAIN
-    not_implemented = 4,
-    refused = 5,
-    bad_version = 16,
-};
-
-/// Which list of a message a record belongs to.
-enum class dns_section : std::uint8_t { answer, authority, additional };
-
-/// The first four bytes of a message, as values. The defaults make a query to a recursive server.
-struct dns_header {
-    std::uint16_t id = 0;
-    bool is_response = false;
-    dns_opcode opcode = dns_opcode::query;  ///< 4 bits
-    bool is_authoritative = false;
-    bool is_truncated = false;  ///< records are missing: ask again over TCP
-    bool is_recursion_desired = true;
-    bool is_recursion_available = false;
-    bool reserved = false;           ///< to be zero
-    bool is_authentic_data = false;  ///< RFC 4035 §3.2.3
-    bool is_checking_disabled = false;
-    dns_response_code response_code = dns_response_code::no_error;  ///< the lower 4 bits
-
-    /// Returns the 16 bits behind the id.
-    [[nodiscard]] constexpr std::uint16_t flags() const noexcept {
-        const auto bit = [](bool value, unsigned place) { return static_cast<unsigned>(value) << place; };
-        return static_cast<std::uint16_t>(
-            bit(is_response, 15) | (static_cast<unsigned>(opcode) & 15) << 11 | bit(is_authoritative, 10) |
-            bit(is_truncated, 9) | bit(is_recursion_desired, 8) | bit(is_recursion_available, 7) | bit(reserved, 6) |
-            bit(is_authentic_data, 5) | bit(is_checking_disabled, 4) | (static_cast<unsigned>(response_code) & 15));
-    }
-    [[nodiscard]] static constexpr dns_header from(std::uint16_t id, std::uint16_t flags) noexcept {
-        const auto bit = [&](unsigned place) { return (flags >> place & 1) != 0; };
-        return {.id = id,
-                .is_response = bit(15),
-                .opcode = static_cast<dns_opcode>(flags >> 11 & 15),
-                .is_authoritative = bit(10),
-                .is_truncated = bit(9),
-                .is_recursion_desired = bit(8),
-                .is_recursion_available = bit(7),
-                .reserved = bit(6),
-                .is_authentic_data = bit(5),
-                .is_checking_disabled = bit(4),
-                .response_code = static_cast<dns_response_code>(flags & 15)};
-    }
-    friend constexpr bool operator==(const dns_header&, const dns_header&) noexcept = default;
-};
-
-struct dns_question {
-    dns_name_view name{};
-    dns_type type{};
-    dns_class query_class{};
-};
-
-// ---- What records hold ---------------------------------------------------------------------------------
-
-/// MX (RFC 1035 §3.3.9): the host with the smallest preference is tried first.
-struct dns_mail_exchange {
-    std::uint16_t preference = 0;
-    dns_name_view exchange{};
-};
-/// SOA (RFC 1035 §3.3.13). All times are seconds.
-struct dns_start_of_authority {
-    dns_name_view primary_server{};
-    dns_name_view mailbox{};    ///< with a dot for the @: hostmaster.example.com
-    std::uint32_t serial = 0;   ///< grows with each change of the zone
-    std::uint32_t refresh = 0;  ///< after which a secondary server looks for a change
-    std::uint32_t retry = 0;
-    std::uint32_t expire = 0;
-    std::uint32_t minimum = 0;  ///< how long "this name does not exist" may be kept (RFC 2308)
-};
-/// SRV (RFC 2782): of equal priority, a host is chosen in proportion to its weight.
-struct dns_service {
-    std::uint16_t priority = 0;
-    std::uint16_t weight = 0;
-    std::uint16_t port = 0;
-    dns_name_view target{};  ///< the root if there is no such service
-};
-
-namespace detail {
-
-/// Items that follow each other in bytes that were checked before. `Item` has size_in() and from().
-template <class Item>
-class packed_list {
-  public:
-    class iterator {
-      public:
-        using value_type = typename Item::value_type;
-        using difference_type = std::ptrdiff_t;
-        constexpr iterator() noexcept = default;
-        constexpr explicit iterator(std::span<const std::byte> rest) noexcept : rest_{rest} {}
-        constexpr value_type operator*() const noexcept { return Item::from(rest_); }
-        constexpr iterator& operator++() noexcept { return rest_ = rest_.subspan(Item::size_in(rest_)), *this; }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator& a, const iterator& b) noexcept {
-            return a.rest_.data() == b.rest_.data() && a.rest_.size() == b.rest_.size();
-        }
-        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept {
-            return a.rest_.empty();
-        }
-
-      private:
-        std::span<const std::byte> rest_;
-    };
-    constexpr packed_list() noexcept = default;
-    [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
-    [[nodiscard]] constexpr bool empty() const noexcept { return bytes_.empty(); }
-    /// Returns nullopt if the last item does not end with the bytes.
-    static constexpr std::optional<packed_list> check(std::span<const std::byte> bytes) noexcept {
-        packed_list list;
-        list.bytes_ = bytes;
-        while (!bytes.empty()) {
-            const std::size_t size = Item::size_in(bytes);
-            if (size > bytes.size()) return std::nullopt;
-            bytes = bytes.subspan(size);
-        }
-        return list;
-    }
-
-  private:
-    std::span<const std::byte> bytes_;
-};
-
-struct character_string {
-    using value_type = std::span<const std::byte>;
-    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
-        return 1u + load_8(bytes.data());
-    }
-    static constexpr value_type from(std::span<const std::byte> bytes) noexcept {
-        return bytes.subspan(1, load_8(bytes.data()));
-    }
-};
-
-}  // namespace detail
-
-/// An option of an OPT record (RFC 6891 §6.1.2), for example a cookie (10).
-struct dns_option {
-    std::uint16_t code = 0;
-    std::span<const std::byte> value{};
-
-    using value_type = dns_option;
-    static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
-        return bytes.size() < 4 ? 4 : 4u + detail::load_16(bytes.data() + 2);
-    }
-    static constexpr dns_option from(std::span<const std::byte> bytes) noexcept {
-        return {detail::load_16(bytes.data()), bytes.subspan(4, size_in(bytes) - 4)};
-    }
-};
-/// The texts of a TXT record, each of 0 to 255 bytes. They may hold any bytes.
-using dns_texts = detail::packed_list<detail::character_string>;
-using dns_options = detail::packed_list<dns_option>;
-
-/// OPT (RFC 6891): more header, in the place of a record. Type and class have another meaning there.
-struct dns_extension {
-    std::uint16_t udp_payload_size = 1232;  ///< bytes that the sender can receive
-    std::uint8_t response_code_high = 0;    ///< the upper 8 of 12 bits
-    std::uint8_t version = 0;
-    bool is_dnssec_ok = false;  ///< the sender wants signatures (RFC 3225)
-    dns_options options{};
-};
-
-/// A record of a message. It points into the message, which must outlive it.
-class dns_record {
-  public:
-    dns_name_view name{};
-    dns_type type{};
-    dns_class record_class{};
-    std::uint32_t time_to_live = 0;  ///< seconds for which the record may be kept
-    dns_section section{};
-    std::span<const std::byte> data{};  ///< as it stands in the message: names in it may have pointers to elsewhere
-    std::size_t offset = 0;             ///< where the record begins in the message
-
-    /// Returns the address of an A or AAAA record.
-    [[nodiscard]] constexpr std::optional<ip_address> address() const noexcept;
-    /// Returns the name that an NS, CNAME, PTR or DNAME record holds.
-    [[nodiscard]] constexpr std::optional<dns_name_view> target() const noexcept;
-    [[nodiscard]] constexpr std::optional<dns_mail_exchange> mail_exchange() const noexcept;
-    /// Returns the texts of a TXT record, and an empty list for another type or if the data cannot be read.
-    [[nodiscard]] constexpr dns_texts texts() const noexcept;
-    [[nodiscard]] constexpr std::optional<dns_start_of_authority> start_of_authority() const noexcept;
-    [[nodiscard]] constexpr std::optional<dns_service> service() const noexcept;
-    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
-
-    /// Returns why an accessor cannot read the data. The result converts to false if the data are right, and for a type
-    /// without an accessor.
-    [[nodiscard]] constexpr packet_failure check() const noexcept;
-
-  private:
-    friend class dns_view;
-    std::span<const std::byte> message_{};
-    [[nodiscard]] constexpr std::size_t data_at() const noexcept {
-        return static_cast<std::size_t>(data.data() - message_.data());
-    }
-    /// Reads `count` names, the last of which ends `behind` bytes before the data's end.
-    template <std::size_t Count>
-    constexpr std::optional<std::array<dns_name_view, Count>> names(std::size_t front, std::size_t behind,
-                                                                    packet_failure& why) const noexcept;
-    constexpr bool is_named() const noexcept {
-        return type == dns_type::ns || type == dns_type::cname || type == dns_type::ptr || type == dns_type::dname;
-    }
-};
-
-// ---- The view ------------------------------------------------------------------------------------------
-
-/// A message, read from bytes that must outlive it. Over TCP leave the two bytes of the size away.
-class dns_view {
-  public:
-    static constexpr std::size_t header_size = 12;
-
-    /// Checks that the header is there. Otherwise returns nullopt, and `why` is cut short.
-    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message, packet_failure& why) noexcept {
-        if (message.size() < header_size)
-            return why = packet_failure::cut_short(layer::dns, 0, message.size(), header_size), std::nullopt;
-        return dns_view{message};
-    }
-    static constexpr std::optional<dns_view> parse(std::span<const std::byte> message) noexcept {
-        packet_failure why;
-        return parse(message, why);
-    }
-
-    [[nodiscard]] constexpr std::uint16_t id() const noexcept { return word(0); }
-    [[nodiscard]] constexpr std::uint16_t flags() const noexcept { return word(2); }
-    [[nodiscard]] constexpr dns_header header() const noexcept { return dns_header::from(id(), flags()); }
-    // How many items the header announces. A list may have fewer, if the message cannot be read.
-    [[nodiscard]] constexpr std::uint16_t question_count() const noexcept { return word(4); }
-    [[nodiscard]] constexpr std::uint16_t answer_count() const noexcept { return word(6); }
-    [[nodiscard]] constexpr std::uint16_t authority_count() const noexcept { return word(8); }
-    [[nodiscard]] constexpr std::uint16_t additional_count() const noexcept { return word(10); }
-    [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return message_; }
-
-    template <class Item>
-    class list;
-    [[nodiscard]] constexpr list<dns_question> questions() const noexcept;
-    /// Returns the records of all three lists; dns_record::section tells them apart.
-    [[nodiscard]] constexpr list<dns_record> records() const noexcept;
-    [[nodiscard]] constexpr list<dns_record> answers() const noexcept;
-    [[nodiscard]] constexpr list<dns_record> authorities() const noexcept;
-    [[nodiscard]] constexpr list<dns_record> additionals() const noexcept;
-    /// Returns the first OPT record's content, or nullopt.
-    [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
-
-    /// Reads every question and record, and the data of each type that has an accessor. Returns the first failure, or
-    /// an object that converts to false. Bytes behind the last record are no failure.
-    [[nodiscard]] constexpr packet_failure check() const noexcept;
-
-  private:
-    constexpr explicit dns_view(std::span<const std::byte> message) noexcept : message_{message} {}
-    [[nodiscard]] constexpr std::uint16_t word(std::size_t at) const noexcept {
-        return detail::load_16(message_.data() + at);
-    }
-    constexpr bool read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept;
-    constexpr bool read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept;
-    [[nodiscard]] constexpr dns_section section_of(std::size_t index) const noexcept {
-        return index < answer_count()                       ? dns_section::answer
-               : index < answer_count() + authority_count() ? dns_section::authority
-                                                            : dns_section::additional;
-    }
-    [[nodiscard]] constexpr std::size_t record_count() const noexcept {
-        return std::size_t{answer_count()} + authority_count() + additional_count();
-    }
-    [[nodiscard]] constexpr list<dns_record> records(std::size_t first, std::size_t count) const noexcept;
-
-    std::span<const std::byte> message_;
-};
-
-/// Questions or records, read one after the other while you iterate. The list ends before an item that cannot be read.
-template <class Item>
-class dns_view::list {
-  public:
-    class iterator {
-      public:
-        using value_type = Item;
-        using difference_type = std::ptrdiff_t;
-        constexpr iterator() noexcept = default;
-        constexpr const Item& operator*() const noexcept { return now_; }
-        constexpr const Item* operator->() const noexcept { return &now_; }
-        constexpr iterator& operator++() noexcept { return read(), *this; }
-        constexpr void operator++(int) noexcept { read(); }
-        friend constexpr bool operator==(const iterator& a, std::default_sentinel_t) noexcept { return a.ended_; }
-
-      private:
-        friend list;
-        constexpr iterator(const list& whole, std::size_t at) noexcept
-            : message_{whole.message_}, at_{at}, index_{whole.first_}, last_{whole.first_ + whole.count_} {
-            read();
-        }
-        constexpr void read() noexcept {
-            packet_failure why;
-            ended_ = index_ == last_ || !message_.read(now_, at_, why);
-            if constexpr (requires { now_.section; })
-                if (!ended_) now_.section = message_.section_of(index_);
-            ++index_;
-        }
-        dns_view message_{std::span<const std::byte>{}};
-        std::size_t at_ = 0, index_ = 0, last_ = 0;
-        Item now_;
-        bool ended_ = true;
-    };
-    /// Skips what comes before the list, which takes the more time the longer that is.
-    [[nodiscard]] constexpr iterator begin() const noexcept;
-    [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
-
-  private:
-    friend dns_view;
-    constexpr list(const dns_view& message, std::size_t first, std::size_t count) noexcept
-        : message_{message}, first_{first}, count_{count} {}
-    dns_view message_;
-    std::size_t first_, count_;  // of questions, or of the records of all lists
-};
-
-// ---- Reading -------------------------------------------------------------------------------------------
-
-constexpr bool dns_view::read(dns_question& to, std::size_t& at, packet_failure& why) const noexcept {
-    const auto name = dns_name_view::parse(message_, at, why);
-    if (!name) return false;
-    if (message_.size() - at < 4)
-        return why = packet_failure::cut_short(layer::dns, at, message_.size() - at, 4), false;
-    to = {*name, static_cast<dns_type>(word(at)), static_cast<dns_class>(word(at + 2))};
-    at += 4;
-    return true;
-}
-
-constexpr bool dns_view::read(dns_record& to, std::size_t& at, packet_failure& why) const noexcept {
-    const std::size_t start = at;
-    const auto name = dns_name_view::parse(message_, at, why);
-    if (!name) return false;
-    const std::size_t rest = message_.size() - at;
-    if (rest < 10) return why = packet_failure::cut_short(layer::dns, at, rest, 10), false;
-    const std::size_t size = word(at + 8);
-    if (size > rest - 10) return why = packet_failure::cut_short(layer::dns, at + 10, rest - 10, size), false;
-    to.name = *name;
-    to.type = static_cast<dns_type>(word(at));
-    to.record_class = static_cast<dns_class>(word(at + 2));
-    to.time_to_live = detail::load_32(message_.data() + at + 4);
-    to.data = message_.subspan(at + 10, size);
-    to.offset = start;
-    to.message_ = message_;
-    at += 10 + size;
-    return true;
-}
-
-template <class Item>
-constexpr auto dns_view::list<Item>::begin() const noexcept -> iterator {
-    std::size_t at = header_size;
-    packet_failure why;
-    iterator nothing;
-    if constexpr (requires(Item item) { item.section; }) {
-        dns_question question;
-        for (std::size_t i = message_.question_count(); i > 0; --i)
-            if (!message_.read(question, at, why)) return nothing;
-        Item skipped;
-        for (std::size_t i = 0; i < first_; ++i)
-            if (!message_.read(skipped, at, why)) return nothing;
-    }
-    return iterator{*this, at};
-}
-
-constexpr dns_view::list<dns_question> dns_view::questions() const noexcept { return {*this, 0, question_count()}; }
-constexpr dns_view::list<dns_record> dns_view::records() const noexcept { return {*this, 0, record_count()}; }
-constexpr dns_view::list<dns_record> dns_view::answers() const noexcept { return {*this, 0, answer_count()}; }
-constexpr dns_view::list<dns_record> dns_view::authorities() const noexcept {
-    return {*this, answer_count(), authority_count()};
-}
-constexpr dns_view::list<dns_record> dns_view::additionals() const noexcept {
-    return {*this, std::size_t{answer_count()} + authority_count(), additional_count()};
-}
-
-constexpr std::optional<dns_extension> dns_view::extension() const noexcept {
-    for (const dns_record& record : additionals())
-        if (const auto found = record.extension()) return found;
-    return std::nullopt;
-}
-
-constexpr packet_failure dns_view::check() const noexcept {
-    packet_failure why;
-    std::size_t at = header_size;
-    dns_question question;
-    dns_record record;
-    for (std::size_t i = question_count(); i > 0; --i)
-        if (!read(question, at, why)) return why;
-    for (std::size_t i = record_count(); i > 0; --i) {
-        if (!read(record, at, why)) return why;
-        if (const auto found = record.check()) return found;
-    }
-    return why;
-}
-
-template <std::size_t Count>
-constexpr std::optional<std::array<dns_name_view, Count>> dns_record::names(std::size_t front, std::size_t behind,
-                                                                            packet_failure& why) const noexcept {
-    const std::size_t end = data_at() + data.size();
-    std::array<dns_name_view, Count> read;
-    if (data.size() < front + behind + Count)
-        return why = packet_failure{layer::dns, data_at(), "size of the data is %, below #",
-                                    static_cast<std::uint32_t>(data.size()),
-                                    static_cast<std::uint32_t>(front + behind + Count)},
-               std::nullopt;
-    std::size_t at = data_at() + front;
-    for (dns_name_view& each : read) {
-        const auto found = dns_name_view::parse(message_, at, why);
-        if (!found) return std::nullopt;
-        each = *found;
-    }
-    if (at + behind != end)
-        return why = packet_failure{layer::dns, at, "the last name does not end where the data say"}, std::nullopt;
-    return read;
-}
-
-constexpr std::optional<ip_address> dns_record::address() const noexcept {
-    if (type == dns_type::a && data.size() == 4) return ipv4_address{detail::load_32(data.data())};
-    if (type == dns_type::aaaa && data.size() == 16)
-        return ipv6_address{uint128{detail::load_64(data.data()), detail::load_64(data.data() + 8)}};
-    return std::nullopt;
-}
-constexpr std::optional<dns_name_view> dns_record::target() const noexcept {
-    packet_failure why;
-    const auto found = is_named() ? names<1>(0, 0, why) : std::nullopt;
-    return found ? std::optional{(*found)[0]} : std::nullopt;
-}
-constexpr std::optional<dns_mail_exchange> dns_record::mail_exchange() const noexcept {
-    packet_failure why;
-    const auto found = type == dns_type::mx ? names<1>(2, 0, why) : std::nullopt;
-    if (!found) return std::nullopt;
-    return dns_mail_exchange{detail::load_16(data.data()), (*found)[0]};
-}
-constexpr dns_texts dns_record::texts() const noexcept {
-    const auto found = type == dns_type::txt ? dns_texts::check(data) : std::nullopt;
-    return found.value_or(dns_texts{});
-}
-constexpr std::optional<dns_start_of_authority> dns_record::start_of_authority() const noexcept {
-    packet_failure why;
-    const auto found = type == dns_type::soa ? names<2>(0, 20, why) : std::nullopt;
-    if (!found) return std::nullopt;
-    const auto number = [&](std::size_t i) { return detail::load_32(data.data() + data.size() - 20 + 4 * i); };
-    return dns_start_of_authority{(*found)[0], (*found)[1], number(0), number(1), number(2), number(3), number(4)};
-}
-constexpr std::optional<dns_service> dns_record::service() const noexcept {
-    packet_failure why;
-    const auto found = type == dns_type::srv ? names<1>(6, 0, why) : std::nullopt;
-    if (!found) return std::nullopt;
-    const auto number = [&](std::size_t i) { return detail::load_16(data.data() + 2 * i); };
-    return dns_service{number(0), number(1), number(2), (*found)[0]};
-}
-constexpr std::optional<dns_extension> dns_record::extension() const noexcept {
-    const auto options = type == dns_type::opt ? dns_options::check(data) : std::nullopt;
-    if (!options) return std::nullopt;
-    return dns_extension{static_cast<std::uint16_t>(record_class), static_cast<std::uint8_t>(time_to_live >> 24),
-                         static_cast<std::uint8_t>(time_to_live >> 16 & 0xff), (time_to_live & 0x8000) != 0, *options};
-}
-
-constexpr packet_failure dns_record::check() const noexcept {
-    packet_failure why;
-    const auto wrong_size = [&](std::uint32_t size) {
-        return packet_failure{layer::dns, data_at(), "size of the data is %, and it should be #",
-                              static_cast<std::uint32_t>(data.size()), size};
-    };
-    switch (type) {
-        case dns_type::a: return data.size() == 4 ? why : wrong_size(4);
-        case dns_type::aaaa: return data.size() == 16 ? why : wrong_size(16);
-        case dns_type::ns:
-        case dns_type::cname:
-        case dns_type::ptr:
-        case dns_type::dname: names<1>(0, 0, why); break;
-        case dns_type::mx: names<1>(2, 0, why); break;
-        case dns_type::srv: names<1>(6, 0, why); break;
-        case dns_type::soa: names<2>(0, 20, why); break;
-        case dns_type::txt:
-            if (!dns_texts::check(data)) why = {layer::dns, data_at(), "the last text does not end with the data"};
-            break;
-        case dns_type::opt:
-            if (!extension()) why = {layer::dns, data_at(), "the last option does not end with the data"};
-            break;
-        default: break;
-    }
-    return why;
-}
-
-constexpr std::string_view to_string(dns_type type) noexcept {
-    switch (type) {
-        case dns_type::a: return "A";
-        case dns_type::ns: return "NS";
-        case dns_type::cname: return "CNAME";
-        case dns_type::soa: return "SOA";
-        case dns_type::ptr: return "PTR";
-        case dns_type::mx: return "MX";
-        case dns_type::txt: return "TXT";
-        case dns_type::aaaa: return "AAAA";
-        case dns_type::srv: return "SRV";
-        case dns_type::dname: return "DNAME";
-        case dns_type::opt: return "OPT";
-        case dns_type::ds: return "DS";
-        case dns_type::rrsig: return "RRSIG";
-        case dns_type::nsec: return "NSEC";
-        case dns_type::dnskey: return "DNSKEY";
-        case dns_type::svcb: return "SVCB";
-        case dns_type::https: return "HTTPS";
-        case dns_type::ixfr: return "IXFR";
-        case dns_type::axfr: return "AXFR";
-        case dns_type::any: return "ANY";
-        case dns_type::caa: return "CAA";
-    }
-    return "";
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_DNS_HPP
 
 
 
@@ -37474,245 +38179,6 @@ class capture_reader {
 
 
 
-// netnotes/packet/dns_build.hpp: writing messages of the Domain Name System
-// SPDX-License-Identifier: MIT
-//
-// The builder writes into the caller's bytes, and allocates nothing. A name whose end was written before ends with a
-// pointer to that place, as in dns_name.hpp:
-//
-//        std::array<std::byte, packet::dns_udp_size> room;
-//        packet::dns_builder response{room, {.id = query.id(), .is_response = true}};
-//        response.question(name, packet::dns_type::a);
-//        response.address(packet::dns_section::answer, name, 300, ipv4_address{"192.0.2.1"});
-//        server.send_to(response.message(), peer);
-//
-// A record that does not fit is left out whole. The header then says that the message is truncated, and the client
-// asks again over TCP (RFC 2181 §9).
-//
-// On this page:  dns_builder
-// Source:        RFC 1035 §4
-// The notes:     DNS (N61, N62); example 36
-
-#ifndef NETNOTES_PACKET_DNS_BUILD_HPP
-#define NETNOTES_PACKET_DNS_BUILD_HPP
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <initializer_list>
-#include <optional>
-#include <span>
-#include <stdexcept>
-#include <string_view>
-
-
-
-
-
-
-namespace netnotes::packet {
-
-/// Writes a message into bytes that the caller owns. Questions come first, then answers, authorities and additional
-/// records. Each function returns false if its item did not fit: then the message is as before, but marked as
-/// truncated. Throws std::invalid_argument for an item of an earlier section than the last.
-class dns_builder {
-  public:
-    /// Writes the header. Throws std::length_error if there is no room for its 12 bytes. More room than 65,535 bytes is
-    /// not used.
-    constexpr dns_builder(std::span<std::byte> room, const dns_header& header)
-        : room_{room.first(std::min<std::size_t>(room.size(), 65'535))} {
-        if (room.size() < dns_view::header_size) throw std::length_error{"a DNS message has at least 12 bytes"};
-        std::fill_n(room_.begin(), dns_view::header_size, std::byte{0});
-        detail::store_16(room_.data(), header.id);
-        detail::store_16(room_.data() + 2, header.flags());
-    }
-
-    constexpr bool question(const dns_name_view& name, dns_type type, dns_class query_class = dns_class::internet) {
-        begin(0);
-        put_name(name, true);
-        put_16(static_cast<std::uint16_t>(type));
-        put_16(static_cast<std::uint16_t>(query_class));
-        return finish();
-    }
-
-    /// Writes an A or AAAA record. The zone of an IPv6 address is dropped.
-    constexpr bool address(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
-                           const ip_address& address) {
-        begin_record(section, name, address.is_v4() ? dns_type::a : dns_type::aaaa, time_to_live);
-        if (address.is_v4()) {
-            put_32(address.v4().to_uint());
-        } else {
-            for (const std::uint8_t octet : address.v6().to_octets()) put(static_cast<std::byte>(octet));
-        }
-        return finish_record();
-    }
-    /// Writes a record whose data are one name: NS, CNAME, PTR, DNAME. Throws std::invalid_argument for another type.
-    constexpr bool target(dns_section section, dns_type type, const dns_name_view& name, std::uint32_t time_to_live,
-                          const dns_name_view& target) {
-        if (type != dns_type::ns && type != dns_type::cname && type != dns_type::ptr && type != dns_type::dname)
-            throw std::invalid_argument{"only NS, CNAME, PTR and DNAME records hold one name"};
-        begin_record(section, name, type, time_to_live);
-        put_name(target, type != dns_type::dname);  // RFC 6672 §2.5
-        return finish_record();
-    }
-    constexpr bool mail_exchange(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
-                                 const dns_mail_exchange& data) {
-        begin_record(section, name, dns_type::mx, time_to_live);
-        put_16(data.preference);
-        put_name(data.exchange, true);
-        return finish_record();
-    }
-    constexpr bool start_of_authority(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
-                                      const dns_start_of_authority& data) {
-        begin_record(section, name, dns_type::soa, time_to_live);
-        put_name(data.primary_server, true);
-        put_name(data.mailbox, true);
-        for (const auto number : {data.serial, data.refresh, data.retry, data.expire, data.minimum}) put_32(number);
-        return finish_record();
-    }
-    constexpr bool service(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
-                           const dns_service& data) {
-        begin_record(section, name, dns_type::srv, time_to_live);
-        put_16(data.priority);
-        put_16(data.weight);
-        put_16(data.port);
-        put_name(data.target, false);  // RFC 2782 forbids pointers here
-        return finish_record();
-    }
-    /// Writes a TXT record. Throws std::length_error for a text above 255 bytes. Without a text it holds one empty text.
-    constexpr bool texts(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
-                         std::initializer_list<std::string_view> texts) {
-        for (const std::string_view text : texts)
-            if (text.size() > 255) throw std::length_error{"a text of a TXT record has at most 255 bytes"};
-        begin_record(section, name, dns_type::txt, time_to_live);
-        if (texts.size() == 0) put(std::byte{0});
-        for (const std::string_view text : texts) {
-            put(static_cast<std::byte>(text.size()));
-            for (const char c : text) put(static_cast<std::byte>(c));
-        }
-        return finish_record();
-    }
-    /// Writes an OPT record, which belongs to the additional records.
-    constexpr bool extension(const dns_extension& data) {
-        begin_record(dns_section::additional, dns_name_view{}, dns_type::opt,
-                     std::uint32_t{data.response_code_high} << 24 | std::uint32_t{data.version} << 16 |
-                         (data.is_dnssec_ok ? 0x8000u : 0u),
-                     static_cast<dns_class>(data.udp_payload_size));
-        for (const dns_option& option : data.options) {
-            put_16(option.code);
-            put_16(static_cast<std::uint16_t>(option.value.size()));
-            put(option.value);
-        }
-        return finish_record();
-    }
-    /// Writes a record of any type. The data must hold no pointers into another message.
-    constexpr bool record(dns_section section, const dns_name_view& name, dns_type type, dns_class record_class,
-                          std::uint32_t time_to_live, std::span<const std::byte> data) {
-        begin_record(section, name, type, time_to_live, record_class);
-        put(data);
-        return finish_record();
-    }
-
-    /// Returns the message as it is now. It lies at the beginning of the caller's bytes.
-    [[nodiscard]] constexpr std::span<const std::byte> message() const noexcept { return room_.first(size_); }
-    /// Returns true if something did not fit.
-    [[nodiscard]] constexpr bool is_truncated() const noexcept { return (detail::load_8(room_.data() + 2) & 2) != 0; }
-
-  private:
-    constexpr void put(std::byte byte) noexcept {
-        if (at_ < room_.size())
-            room_[at_++] = byte;
-        else
-            fits_ = false;
-    }
-    constexpr void put(std::span<const std::byte> bytes) noexcept {
-        for (const std::byte byte : bytes) put(byte);
-    }
-    constexpr void put_16(std::uint16_t value) noexcept {
-        put(static_cast<std::byte>(value >> 8));
-        put(static_cast<std::byte>(value & 0xff));
-    }
-    constexpr void put_32(std::uint32_t value) noexcept {
-        put_16(static_cast<std::uint16_t>(value >> 16));
-        put_16(static_cast<std::uint16_t>(value & 0xffff));
-    }
-    /// Writes the labels up to the first place from which the rest of the name was written before.
-    constexpr void put_name(const dns_name_view& name, bool with_pointer) noexcept {
-        const std::size_t start = at_;
-        std::size_t label_count = 0;
-        auto label = name.begin();
-        for (; label != name.end(); ++label, ++label_count) {
-            const auto known = with_pointer ? find(label) : std::nullopt;
-            if (known) {
-                put_16(static_cast<std::uint16_t>(0xc000u | *known));
-                break;
-            }
-            put(static_cast<std::byte>((*label).size()));
-            put(*label);
-        }
-        if (label == name.end()) put(std::byte{0});
-        // Now that the name is complete, others can point to it.
-        if (!fits_) return;
-        for (std::size_t place = start; label_count > 0; --label_count) {
-            if (new_place_count_ == places_.size() || place >= 0x4000) break;
-            places_[new_place_count_++] = static_cast<std::uint16_t>(place);
-            place += 1u + detail::load_8(room_.data() + place);
-        }
-    }
-    [[nodiscard]] constexpr std::optional<std::uint16_t> find(const dns_name_view::iterator& label) const noexcept {
-        for (std::size_t i = 0; i < new_place_count_; ++i)
-            if (dns_name_view::have_equal_labels(label, dns_name_view{room_.first(at_), places_[i], 0}.begin()))
-                return places_[i];
-        return std::nullopt;
-    }
-    constexpr void begin(unsigned list) {
-        if (list < list_) throw std::invalid_argument{"the sections of a DNS message have an order"};
-        list_ = list;
-        at_ = size_;
-        fits_ = true;
-        new_place_count_ = place_count_;
-    }
-    constexpr bool finish() noexcept {
-        const std::size_t count_at = 4 + 2 * list_;
-        const auto count = detail::load_16(room_.data() + count_at);
-        if (!fits_ || count == 0xffff) {
-            room_[2] |= std::byte{2};
-            return false;
-        }
-        detail::store_16(room_.data() + count_at, static_cast<std::uint16_t>(count + 1));
-        size_ = at_;
-        place_count_ = new_place_count_;
-        return true;
-    }
-    constexpr void begin_record(dns_section section, const dns_name_view& name, dns_type type,
-                                std::uint32_t time_to_live, dns_class record_class = dns_class::internet) {
-        begin(1 + static_cast<unsigned>(section));
-        put_name(name, true);
-        put_16(static_cast<std::uint16_t>(type));
-        put_16(static_cast<std::uint16_t>(record_class));
-        put_32(time_to_live);
-        data_at_ = at_ + 2;
-        put_16(0);
-    }
-    constexpr bool finish_record() noexcept {
-        if (fits_) detail::store_16(room_.data() + data_at_ - 2, static_cast<std::uint16_t>(at_ - data_at_));
-        return finish();
-    }
-
-    std::span<std::byte> room_;
-    std::size_t size_ = dns_view::header_size;  // of the message
-    std::size_t at_ = dns_view::header_size;    // behind what was written of the item at hand
-    std::size_t data_at_ = 0;
-    unsigned list_ = 0;
-    bool fits_ = true;
-    std::array<std::uint16_t, 128> places_{};  // where labels begin; the first place_count_ are of finished items
-    std::size_t place_count_ = 0, new_place_count_ = 0;
-};
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_DNS_BUILD_HPP
 
 
 
