@@ -33,6 +33,22 @@ net::task<> ask_the_server() {
 
 }  // namespace
 
+TEST_CASE("the loop runs a task within a time limit, with a name that is no constant") {
+    test_loop loop{in_virtual_time};
+    char name[] = "the answer";
+    CHECK(loop.run(net::with_timeout(1s, number_after(10ms, 7), name)) == 7);
+    std::string what;
+    try {
+        loop.run(net::with_timeout(1s, number_after(1h, 7), name));
+    } catch (const std::system_error& error) {
+        what = error.what();
+    }
+    CHECK(what.find("the answer: not done after 1 s") == 0);
+    net::stop_event stop;
+    CHECK(loop.run(net::with_timeout(1s, nothing()), stop));
+    CHECK(std::get<0>(loop.run(net::when_all(number(1), nothing()))) == 1);
+}
+
 TEST_CASE("a timeout says what has timed out and after how long") {
     test_loop loop{in_virtual_time};
     const std::string end = ": " + std::make_error_code(std::errc::timed_out).message();

@@ -147,6 +147,30 @@ TEST_CASE("a wait ends by a timeout, a cancellation, a close, and not by a move"
     CHECK(support::open_descriptors() == before);
 }
 
+TEST_CASE("a client that gets no answer in time is told and asks again") {
+    test_loop loop;
+    const auto main = []() -> net::task<> {
+        net::async_udp server{anywhere}, client{anywhere};
+        client.connect(server.local_endpoint());
+        client.set_timeout(1ms);
+        std::array<std::byte, 8> room{};
+        std::error_code error;
+        auto got = co_await client.recv_from(room, error);
+        CHECK(error == std::errc::timed_out);
+        CHECK(got.bytes.empty());
+        co_await server.send_to("late", client.local_endpoint());
+        client.set_timeout(1h);
+        got = co_await client.recv_from(room, error);
+        CHECK_FALSE(error);
+        CHECK(net::as_text(got.bytes) == "late");
+        server.close();
+        co_await client.send("x");  // its refusal comes with the next call
+        static_cast<void>(co_await client.recv_from(room, error));
+        CHECK(error == std::errc::connection_refused);
+    };
+    loop.run(main());
+}
+
 TEST_CASE("a task learns what the kernel knows of a datagram") {
     test_loop loop;
     const auto main = []() -> net::task<> {

@@ -111,6 +111,16 @@ class event_loop : public detail::scheduler {
         return run(detail::call_in_frame(std::move(main)), stop);
     }
 
+    /// Runs what with_timeout(), when_all() and the like return: `loop.run(with_timeout(10s, get(url)))`.
+    template <class Awaiter, class... Parts>
+    decltype(auto) run(detail::awaited_once<Awaiter, Parts...>&& main) {
+        return run(detail::await_in_frame(std::move(main)));
+    }
+    template <class Awaiter, class... Parts>
+    bool run(detail::awaited_once<Awaiter, Parts...>&& main, const stop_event& stop) {
+        return run(detail::await_in_frame(std::move(main)), stop);
+    }
+
     /// A mistake: the message says what to write.
     template <class T, class... Stop>
     auto run(const task<T>&, const Stop&...) {

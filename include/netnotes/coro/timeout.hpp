@@ -111,8 +111,8 @@ template <class What, class Rep, class Period>
 auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
     static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
 }
-template <class T, class... Name>
-auto with_timeout(wait_time, const task<T>&, Name...) {
+template <class T>
+auto with_timeout(wait_time, const task<T>&, const char* = nullptr, const char* = nullptr) {
     detail::advise_to_move<T>();
 }
 

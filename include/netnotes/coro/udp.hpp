@@ -24,6 +24,7 @@
 #ifndef NETNOTES_CORO_UDP_HPP
 #define NETNOTES_CORO_UDP_HPP
 
+#include <cerrno>
 #include <cstddef>
 #include <span>
 #include <system_error>
@@ -68,6 +69,9 @@ class async_udp {
     /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
     /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
+    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a client
+    /// asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the buffer.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
     /// stay valid as long as the buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
@@ -166,6 +170,13 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
           socket_{from.state_ ? &from.state_->socket : nullptr},
           call_{std::move(call)} {}
     typename Call::value await_resume() {
+        if constexpr (requires { call_.report; }) {
+            if (call_.report) call_.report->clear();
+            if (call_.report && this->error_ > 0 && this->error_ != ECANCELED) {
+                *call_.report = this->take_failure();
+                return {};
+            }
+        }
         if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
         return call_.take();
     }
@@ -193,6 +204,7 @@ struct udp_recv_from {
     void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
     value take() noexcept { return got; }
     mutable_buffer room;
+    std::error_code* report = nullptr;  // for the form that does not throw
     value got{};
 };
 struct udp_recv_details {
@@ -263,6 +275,10 @@ struct udp_send_segments {
 
 inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
     return {*this, {buffer}};
+}
+inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer,
+                                                                         std::error_code& error) {
+    return {*this, {buffer, &error}};
 }
 inline detail::udp_operation<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
                                                                             datagram_details& details) {

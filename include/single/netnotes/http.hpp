@@ -10727,6 +10727,12 @@ task<task_result<Function>> call_in_frame(Function what) {
     co_return co_await what();
 }
 
+/// Does the same for what can be awaited once: see event_loop::run().
+template <class Awaiter, class... Parts>
+task<decltype(std::declval<Awaiter&>().await_resume())> await_in_frame(awaited_once<Awaiter, Parts...> what) {
+    co_return co_await std::move(what);
+}
+
 }  // namespace detail
 }  // namespace netnotes
 
@@ -12951,6 +12957,16 @@ class event_loop : public detail::scheduler {
         return run(detail::call_in_frame(std::move(main)), stop);
     }
 
+    /// Runs what with_timeout(), when_all() and the like return: `loop.run(with_timeout(10s, get(url)))`.
+    template <class Awaiter, class... Parts>
+    decltype(auto) run(detail::awaited_once<Awaiter, Parts...>&& main) {
+        return run(detail::await_in_frame(std::move(main)));
+    }
+    template <class Awaiter, class... Parts>
+    bool run(detail::awaited_once<Awaiter, Parts...>&& main, const stop_event& stop) {
+        return run(detail::await_in_frame(std::move(main)), stop);
+    }
+
     /// A mistake: the message says what to write.
     template <class T, class... Stop>
     auto run(const task<T>&, const Stop&...) {
@@ -13549,8 +13565,8 @@ template <class What, class Rep, class Period>
 auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
     static_assert(std::is_same_v<What, void>, "the time comes first: write with_timeout(2s, what)");
 }
-template <class T, class... Name>
-auto with_timeout(wait_time, const task<T>&, Name...) {
+template <class T>
+auto with_timeout(wait_time, const task<T>&, const char* = nullptr, const char* = nullptr) {
     detail::advise_to_move<T>();
 }
 
@@ -15738,6 +15754,7 @@ channel<T>::~channel() {
 #ifndef NETNOTES_CORO_UDP_HPP
 #define NETNOTES_CORO_UDP_HPP
 
+#include <cerrno>
 #include <cstddef>
 #include <span>
 #include <system_error>
@@ -15782,6 +15799,9 @@ class async_udp {
     /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
     /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
+    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a client
+    /// asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the buffer.
+    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
     /// stay valid as long as the buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
@@ -15880,6 +15900,13 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
           socket_{from.state_ ? &from.state_->socket : nullptr},
           call_{std::move(call)} {}
     typename Call::value await_resume() {
+        if constexpr (requires { call_.report; }) {
+            if (call_.report) call_.report->clear();
+            if (call_.report && this->error_ > 0 && this->error_ != ECANCELED) {
+                *call_.report = this->take_failure();
+                return {};
+            }
+        }
         if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
         return call_.take();
     }
@@ -15907,6 +15934,7 @@ struct udp_recv_from {
     void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
     value take() noexcept { return got; }
     mutable_buffer room;
+    std::error_code* report = nullptr;  // for the form that does not throw
     value got{};
 };
 struct udp_recv_details {
@@ -15977,6 +16005,10 @@ struct udp_send_segments {
 
 inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
     return {*this, {buffer}};
+}
+inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer,
+                                                                         std::error_code& error) {
+    return {*this, {buffer, &error}};
 }
 inline detail::udp_operation<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
                                                                             datagram_details& details) {
