@@ -38,6 +38,8 @@
 //     lan/router.hpp          routers
 //     lan/net_file.hpp        networks written as text
 //     lan/print.hpp           what happened, as text
+//     lan/draw.hpp            maps and sequence diagrams, as text
+//     lan/svg.hpp             maps and sequence diagrams, as pictures
 //     lan/tcp_settings.hpp    the numbers of a TCP, and the wait before it sends again
 //     lan/tcp_queues.hpp      bytes before they are acknowledged, and bytes before they are read
 //     lan/tcp_congestion.hpp  how much may be under way
@@ -61,6 +63,7 @@
 #include "lan/arp.hpp"
 #include "lan/attacks.hpp"
 #include "lan/cable.hpp"
+#include "lan/draw.hpp"
 #include "lan/event.hpp"
 #include "lan/fragment.hpp"
 #include "lan/host.hpp"
@@ -74,6 +77,7 @@
 #include "lan/rip.hpp"
 #include "lan/route.hpp"
 #include "lan/router.hpp"
+#include "lan/svg.hpp"
 #include "lan/switch.hpp"
 #include "lan/tcp_congestion.hpp"
 #include "lan/tcp_cookie.hpp"

@@ -100,7 +100,6 @@ class scenario {
         std::string statement;
         std::size_t line = 0;
         std::function<void(action&)> begin{};
-        virtual_time duration{};  // of wait
         const ping_session* ping = nullptr;
         const trace_session* trace = nullptr;
         const node* shown = nullptr;
@@ -225,13 +224,12 @@ class scenario::reader {
             fail(error.what());
         }
     }
-    action& add(std::function<void(action&)> begin) {
+    void add(std::function<void(action&)> begin) {
         action made;
         made.statement = statement_;
         made.line = number_;
         made.begin = std::move(begin);
         into_->actions_.push_back(std::move(made));
-        return into_->actions_.back();
     }
     void finish() const {
         if (!at_end()) expected("the end of the line");
@@ -442,7 +440,7 @@ inline void scenario::reader::read() {
         read_udp();
     } else if (take("wait")) {
         const virtual_time duration = time("a time");
-        add([](action&) {}).duration = duration;
+        add([duration, net = net_](action&) { net->after(duration, [] {}); });
     } else if (take("cut")) {
         cable& which = cable_between();
         add([&which, net = net_](action&) { which.cut_at(net->now()); });
@@ -493,8 +491,7 @@ inline std::string scenario::result(std::size_t index) const {
 
 inline std::string scenario::perform(std::size_t index, std::size_t max_events) {
     begin(index);
-    const virtual_time duration = actions_[index].duration;
-    const bool is_over = duration > virtual_time{} ? net_->run_for(duration, max_events) : net_->run(max_events);
+    const bool is_over = net_->run(max_events);
     std::string text = result(index);
     if (!is_over)
         text += "still busy after " + std::to_string(max_events) + " events: is there a loop of switches or hubs?\n";

@@ -23,6 +23,7 @@
 
 #include "../packet/frame.hpp"
 #include "../packet/print.hpp"
+#include "ip_node.hpp"
 #include "network.hpp"
 
 namespace netnotes::lan {
@@ -102,7 +103,7 @@ inline std::string contents_of(const frame& which) {
 /// `ignored` for a frame to another host, and `-` if the frame never came. Frames that a device repeats on several cables make
 /// one line. Hubs and switches have no column.
 [[nodiscard]] inline std::string witnesses(const network& net, std::span<const passage> passages) {
-    std::vector<const node*> hosts;
+    std::vector<node*> hosts;
     for (const auto& each : net.nodes())
         if (each->kind() != "hub" && each->kind() != "switch") hosts.push_back(each.get());
     struct line {
@@ -127,9 +128,10 @@ inline std::string contents_of(const frame& which) {
         if (i >= hosts.size() || !arrives(each.fate)) continue;
         packet::packet_failure why;
         const auto header = packet::ethernet_view::parse(each.frame.bytes(), why);
-        const bool is_for_it =
-            header && (header->destination().is_multicast() ||
-                       header->destination() == hosts[i]->port_address(each.wire->port_at(1 - each.from)));
+        const unsigned port = each.wire->port_at(1 - each.from);
+        const ip_node* const known = hosts[i]->as_ip_node();
+        const auto mine = known != nullptr ? known->hardware_address(port) : hosts[i]->port_address(port);
+        const bool is_for_it = header && (header->destination().is_multicast() || header->destination() == mine);
         found->cells[i] = is_for_it ? "for me" : "ignored";
     }
     std::vector<std::vector<std::string>> rows{{}};

@@ -24686,6 +24686,8 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 //     lan/router.hpp          routers
 //     lan/net_file.hpp        networks written as text
 //     lan/print.hpp           what happened, as text
+//     lan/draw.hpp            maps and sequence diagrams, as text
+//     lan/svg.hpp             maps and sequence diagrams, as pictures
 //     lan/tcp_settings.hpp    the numbers of a TCP, and the wait before it sends again
 //     lan/tcp_queues.hpp      bytes before they are acknowledged, and bytes before they are read
 //     lan/tcp_congestion.hpp  how much may be under way
@@ -33288,6 +33290,1194 @@ class dns_spoofer : public host {
 #endif  // NETNOTES_LAN_ATTACKS_HPP
 
 
+// netnotes/lan/draw.hpp: maps and sequence diagrams, as text
+// SPDX-License-Identifier: MIT
+//
+// A map shows how the nodes hang together, as a tree from the first node on. A sequence diagram has a column for each node and a
+// row for each frame; time goes downwards:
+//
+//        A  10.0.1.2/24                        A       S       B
+//        └── S                        0.000000 |------>|       |   ARP: where is 10.0.1.3? tell 10.0.1.2
+//            └── B  10.0.1.3/24       0.000010 |       |------>|   ARP: where is 10.0.1.3? tell 10.0.1.2
+//                                     0.000020 |       |   x---|   ARP: 10.0.1.3 is at …  [lost on the way]
+//
+// On this page:  map_text · sequence_diagram
+// The notes:     Packet Tracer; examples 32 to 34
+
+#ifndef NETNOTES_LAN_DRAW_HPP
+#define NETNOTES_LAN_DRAW_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+// netnotes/lan/print.hpp: what happened, as text
+// SPDX-License-Identifier: MIT
+//
+// Three tables about the frames of a network:
+//
+//        hops       a line for each frame on each cable: time, cable, hardware addresses, and what is inside
+//        witnesses  who saw what: a line for each frame, a column for each host
+//        addresses  hardware pair and IP pair of each hop side by side: what changes on the way, and what does not
+//
+// On this page:  hop_line · hops · witnesses · addresses · all_tables
+// The notes:     Packet Tracer; examples 32 to 34
+
+#ifndef NETNOTES_LAN_PRINT_HPP
+#define NETNOTES_LAN_PRINT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+
+// netnotes/packet/print.hpp: a frame as a line, a tree, a hex dump, and the RFC's box
+// SPDX-License-Identifier: MIT
+//
+// Four printers show the same frame, from far away to very near. All but the first are driven by the table of fields.hpp:
+//
+//        summary      10.0.0.1 → 10.0.0.2 TCP 74 40944 → 6666 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
+//
+//        tree         TCP, 20 bytes from byte 34
+//                         source port: 40944
+//                         …
+//
+//        hex_dump     0020  00 02[9f f0]1a 0a 00 00 00 00 00 00 00 00 50 02  .. .......... P.
+//
+//        box          ┌───────────────────────────────┬───────────────────────────────┐
+//                     │          source port          │       destination port        │
+//                     │             40944             │             6666              │
+//                     ├───────────────────────────────┴───────────────────────────────┤
+//
+// Texts that come from the frame are names of DNS only, and these are safe for a terminal.
+//
+// On this page:  summary · tree · hex_dump · box
+// The notes:     网络分析工具, TCP报文首部; examples 29, 30
+
+#ifndef NETNOTES_PACKET_PRINT_HPP
+#define NETNOTES_PACKET_PRINT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// netnotes/packet/fields.hpp: every field of a frame, by name
+// SPDX-License-Identifier: MIT
+//
+// A header is a row of fields. This page has one table of them, and the table drives every printer of print.hpp. A row
+// has the name that Wireshark's filters use, the name that the RFC uses, and the place in bits:
+//
+//        tcp.srcport        source port         TCP, bit 0, 16 bits       decimal
+//        tcp.hdr_len        data offset         TCP, bit 96, 4 bits       words of four bytes
+//        tcp.flags.syn      SYN                 TCP, bit 110, 1 bit       0 or 1
+//        tcp.len            (no field)          computed                  bytes of the payload
+//
+//        text_of(frame, "tcp.srcport")          "40944", as `tshark -T fields -e tcp.srcport` prints it
+//        place_of(frame, *find_field("ip.ttl")) byte 22 of the frame, 8 bits
+//
+// A filter of Wireshark asks such a field too: `tcp.dstport == 80`.
+//
+// On this page:  field_format, field, field_place · all_fields, find_field · place_of, value_of, text_of
+// The notes:     网络分析工具 (filters), TCP报文首部; example 30
+
+#ifndef NETNOTES_PACKET_FIELDS_HPP
+#define NETNOTES_PACKET_FIELDS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+
+
+
+
+
+
+namespace netnotes::packet {
+
+/// How a field is written.
+enum class field_format : std::uint8_t {
+    decimal,
+    hexadecimal,  ///< 0x and the digits
+    bit,          ///< 0 or 1
+    words,        ///< a number of words of four bytes, written as bytes
+    ipv4,
+    ipv6,
+    mac,
+    computed,  ///< not a field of a header: a text that follows from several
+};
+
+/// A field of a header.
+struct field {
+    std::string_view filter_name;  ///< as in Wireshark's filters and for `tshark -e`
+    std::string_view name;         ///< as in the RFC, short enough for its box
+    layer header{};                ///< in which header it stands
+    std::uint16_t first_bit = 0;   ///< from the beginning of the header
+    std::uint16_t bit_count = 0;   ///< 0 for a computed text
+    field_format format{};
+    std::uint8_t digits = 0;  ///< of the hexadecimal form; 0 means as many as the bits need
+    /// Returns whether this frame has the field. nullptr: whenever it has the header.
+    bool (*applies)(const frame_view&) = nullptr;
+    /// Returns where the field's first byte is, if that is not fixed: an option, an extension header.
+    std::optional<std::size_t> (*locate)(const frame_view&) = nullptr;
+    /// Returns a computed text.
+    std::optional<std::string> (*compute)(const frame_view&) = nullptr;
+};
+
+/// Where a field stands in a frame.
+struct field_place {
+    std::size_t first_bit = 0;  ///< from the beginning of the frame; the most significant bit of a byte comes first
+    std::size_t bit_count = 0;
+
+    [[nodiscard]] constexpr std::size_t first_byte() const noexcept { return first_bit / 8; }
+    /// Returns how many bytes hold a bit of the field.
+    [[nodiscard]] constexpr std::size_t byte_count() const noexcept {
+        return (first_bit + bit_count + 7) / 8 - first_byte();
+    }
+    friend constexpr bool operator==(const field_place&, const field_place&) noexcept = default;
+};
+
+/// Returns where a header begins in the frame, in bytes, or nullopt if the frame does not have it. For VLAN it is the
+/// first tag, for IPv6's extension headers the fragment header. DNS is looked
+/// for at the UDP ports 53, 5353 (multicast DNS, RFC 6762) and 5355 (LLMNR, RFC 4795).
+[[nodiscard]] constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept;
+
+namespace detail::fields {
+
+using text = std::optional<std::string>;
+
+template <class View>
+std::optional<std::size_t> option_at(const View& header, std::size_t header_at, std::uint8_t kind, std::size_t size,
+                                     std::size_t skipped = 0) {
+    const auto found = header.options().find(kind);
+    if (!found || found->data.size() != size) return std::nullopt;
+    return header_at + static_cast<std::size_t>(found->data.data() - header.bytes().data()) + skipped;
+}
+template <tcp_option Kind, std::size_t Size, std::size_t Skipped = 0>
+std::optional<std::size_t> tcp_option_at(const frame_view& frame) {
+    const auto header = frame.tcp();
+    if (!header) return std::nullopt;
+    return option_at(*header, frame.transport_offset(), static_cast<std::uint8_t>(Kind), Size, Skipped);
+}
+inline std::optional<dns_view> dns_of(const frame_view& frame) {
+    packet_failure why;
+    return place_of(frame, layer::dns) ? dns_view::parse(frame.payload(), why) : std::nullopt;
+}
+/// tshark writes 1 for good, 0 for bad, 2 for unknown, and 3 for absent.
+inline std::string state(checksum_state value) {
+    switch (value) {
+        case checksum_state::good: return "1";
+        case checksum_state::absent: return "3";
+        case checksum_state::unknown: return "2";
+        default: return "0";
+    }
+}
+template <layer Header>
+text transport_state(const frame_view& frame) {
+    if (!frame.has(Header)) return std::nullopt;
+    return state(frame.checksum_state());
+}
+/// The texts of all records for which `read` has a text, with commas between them.
+template <class Read>
+text each_record(const frame_view& frame, Read read) {
+    const auto message = dns_of(frame);
+    text all;
+    if (!message) return all;
+    for (const dns_record& record : message->records()) {
+        const text found = read(record);
+        if (found) all = all ? netnotes::detail::joined(*all, ",", *found) : *found;
+    }
+    return all;
+}
+inline std::string dns_text(const dns_name_view& name) { return name.is_root() ? "<Root>" : name.to_string(); }
+inline bool is_ethernet_ii(const frame_view& frame) { return frame.ethernet() && !frame.ethernet()->has_length(); }
+inline bool is_802_3(const frame_view& frame) { return frame.ethernet() && frame.ethernet()->has_length(); }
+inline bool is_usual_arp(const frame_view& frame) { return frame.arp() && frame.arp()->is_ethernet_ipv4(); }
+inline bool is_echo(const frame_view& frame) { return frame.icmp() && frame.icmp()->is_echo(); }
+inline bool is_echo_6(const frame_view& frame) { return frame.icmpv6() && frame.icmpv6()->is_echo(); }
+inline bool has_question(const frame_view& frame) {
+    const auto message = dns_of(frame);
+    return message && message->questions().begin() != message->questions().end();
+}
+/// tshark gives the tags of providers (IEEE 802.1ad) other names.
+inline std::optional<std::size_t> customer_tag(const frame_view& frame) {
+    for (std::size_t i = 0; i < frame.vlan_count(); ++i) {
+        const auto type = i == 0 ? frame.ethernet()->type() : frame.vlan(i - 1)->type();
+        if (type != ether_type::provider_vlan) return 14 + 4 * i;
+    }
+    return std::nullopt;
+}
+constexpr auto derived(std::string_view filter_name, std::string_view name, layer header,
+                       text (*compute)(const frame_view&)) {
+    return field{filter_name, name, header, 0, 0, field_format::computed, 0, nullptr, nullptr, compute};
+}
+
+// clang-format off
+using enum field_format;
+inline constexpr field all[]{
+    derived("frame.len", "frame length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.size_on_the_wire()); }),
+    derived("frame.cap_len", "captured length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.bytes().size()); }),
+    {"eth.dst", "destination", layer::ethernet, 0, 48, mac},
+    {"eth.src", "source", layer::ethernet, 48, 48, mac},
+    {"eth.type", "type", layer::ethernet, 96, 16, hexadecimal, 4, is_ethernet_ii},
+    {"eth.len", "length", layer::ethernet, 96, 16, decimal, 0, is_802_3},
+    {"vlan.priority", "priority", layer::vlan, 0, 3, decimal, 0, nullptr, customer_tag},
+    {"vlan.dei", "DEI", layer::vlan, 3, 1, bit, 0, nullptr, customer_tag},
+    {"vlan.id", "identifier", layer::vlan, 4, 12, decimal, 0, nullptr, customer_tag},
+    {"vlan.etype", "type", layer::vlan, 16, 16, hexadecimal, 4,
+        [](const frame_view& f) { return !f.vlan(f.vlan_count() - 1)->has_length(); }, customer_tag},
+    {"arp.hw.type", "hardware type", layer::arp, 0, 16, decimal},
+    {"arp.proto.type", "protocol type", layer::arp, 16, 16, hexadecimal, 4},
+    {"arp.hw.size", "hw. size", layer::arp, 32, 8, decimal},
+    {"arp.proto.size", "proto. size", layer::arp, 40, 8, decimal},
+    {"arp.opcode", "operation", layer::arp, 48, 16, decimal},
+    {"arp.src.hw_mac", "sender hardware address", layer::arp, 64, 48, mac, 0, is_usual_arp},
+    {"arp.src.proto_ipv4", "sender protocol address", layer::arp, 112, 32, ipv4, 0, is_usual_arp},
+    {"arp.dst.hw_mac", "target hardware address", layer::arp, 144, 48, mac, 0, is_usual_arp},
+    {"arp.dst.proto_ipv4", "target protocol address", layer::arp, 192, 32, ipv4, 0, is_usual_arp},
+    {"ip.version", "version", layer::ipv4, 0, 4, decimal},
+    {"ip.hdr_len", "IHL", layer::ipv4, 4, 4, words},
+    {"ip.dsfield.dscp", "DSCP", layer::ipv4, 8, 6, decimal},
+    {"ip.dsfield.ecn", "ECN", layer::ipv4, 14, 2, decimal},
+    {"ip.len", "total length", layer::ipv4, 16, 16, decimal},
+    {"ip.id", "identification", layer::ipv4, 32, 16, hexadecimal, 4},
+    {"ip.flags.rb", "0", layer::ipv4, 48, 1, bit},
+    {"ip.flags.df", "DF", layer::ipv4, 49, 1, bit},
+    {"ip.flags.mf", "MF", layer::ipv4, 50, 1, bit},
+    {"ip.frag_offset", "fragment offset", layer::ipv4, 51, 13, decimal},
+    {"ip.ttl", "time to live", layer::ipv4, 64, 8, decimal},
+    {"ip.proto", "protocol", layer::ipv4, 72, 8, decimal},
+    {"ip.checksum", "header checksum", layer::ipv4, 80, 16, hexadecimal, 4},
+    {"ip.src", "source address", layer::ipv4, 96, 32, ipv4},
+    {"ip.dst", "destination address", layer::ipv4, 128, 32, ipv4},
+    derived("ip.checksum.status", "header checksum state", layer::ipv4, [](const frame_view& f) -> text {
+        if (!f.ipv4()) return std::nullopt;
+        return state(f.ipv4()->header_checksum_state());
+    }),
+    {"ipv6.version", "version", layer::ipv6, 0, 4, decimal},
+    {"ipv6.tclass", "traffic class", layer::ipv6, 4, 8, hexadecimal, 8},
+    {"ipv6.flow", "flow label", layer::ipv6, 12, 20, hexadecimal, 6},
+    {"ipv6.plen", "payload length", layer::ipv6, 32, 16, decimal},
+    {"ipv6.nxt", "next header", layer::ipv6, 48, 8, decimal},
+    {"ipv6.hlim", "hop limit", layer::ipv6, 56, 8, decimal},
+    {"ipv6.src", "source address", layer::ipv6, 64, 128, ipv6},
+    {"ipv6.dst", "destination address", layer::ipv6, 192, 128, ipv6},
+    {"ipv6.fraghdr.nxt", "next header", layer::ipv6_extension, 0, 8, decimal},
+    {"ipv6.fraghdr.offset", "fragment offset", layer::ipv6_extension, 16, 13, decimal},
+    {"ipv6.fraghdr.more", "M", layer::ipv6_extension, 31, 1, bit},
+    {"ipv6.fraghdr.ident", "identification", layer::ipv6_extension, 32, 32, hexadecimal, 8},
+    {"icmp.type", "type", layer::icmp, 0, 8, decimal},
+    {"icmp.code", "code", layer::icmp, 8, 8, decimal},
+    {"icmp.checksum", "checksum", layer::icmp, 16, 16, hexadecimal, 4},
+    derived("icmp.checksum.status", "checksum state", layer::icmp, transport_state<layer::icmp>),
+    {"icmp.ident", "identifier", layer::icmp, 32, 16, decimal, 0, is_echo},
+    {"icmp.seq", "sequence number", layer::icmp, 48, 16, decimal, 0, is_echo},
+    {"icmpv6.type", "type", layer::icmpv6, 0, 8, decimal},
+    {"icmpv6.code", "code", layer::icmpv6, 8, 8, decimal},
+    {"icmpv6.checksum", "checksum", layer::icmpv6, 16, 16, hexadecimal, 4},
+    derived("icmpv6.checksum.status", "checksum state", layer::icmpv6, transport_state<layer::icmpv6>),
+    {"icmpv6.echo.identifier", "identifier", layer::icmpv6, 32, 16, hexadecimal, 4, is_echo_6},
+    {"icmpv6.echo.sequence_number", "sequence number", layer::icmpv6, 48, 16, decimal, 0, is_echo_6},
+    {"udp.srcport", "source port", layer::udp, 0, 16, decimal},
+    {"udp.dstport", "destination port", layer::udp, 16, 16, decimal},
+    {"udp.length", "length", layer::udp, 32, 16, decimal},
+    {"udp.checksum", "checksum", layer::udp, 48, 16, hexadecimal, 4},
+    derived("udp.checksum.status", "checksum state", layer::udp, transport_state<layer::udp>),
+    {"tcp.srcport", "source port", layer::tcp, 0, 16, decimal},
+    {"tcp.dstport", "destination port", layer::tcp, 16, 16, decimal},
+    {"tcp.seq_raw", "sequence number", layer::tcp, 32, 32, decimal},
+    {"tcp.ack_raw", "acknowledgment number", layer::tcp, 64, 32, decimal},
+    {"tcp.hdr_len", "data offset", layer::tcp, 96, 4, words},
+    {"tcp.flags.cwr", "CWR", layer::tcp, 104, 1, bit},
+    {"tcp.flags.ece", "ECE", layer::tcp, 105, 1, bit},
+    {"tcp.flags.urg", "URG", layer::tcp, 106, 1, bit},
+    {"tcp.flags.ack", "ACK", layer::tcp, 107, 1, bit},
+    {"tcp.flags.push", "PSH", layer::tcp, 108, 1, bit},
+    {"tcp.flags.reset", "RST", layer::tcp, 109, 1, bit},
+    {"tcp.flags.syn", "SYN", layer::tcp, 110, 1, bit},
+    {"tcp.flags.fin", "FIN", layer::tcp, 111, 1, bit},
+    {"tcp.window_size_value", "window", layer::tcp, 112, 16, decimal},
+    {"tcp.checksum", "checksum", layer::tcp, 128, 16, hexadecimal, 4},
+    {"tcp.urgent_pointer", "urgent pointer", layer::tcp, 144, 16, decimal},
+    derived("tcp.flags", "flags", layer::tcp, [](const frame_view& f) -> text {
+        if (!f.tcp()) return std::nullopt;
+        const unsigned bits = (f.tcp()->reserved() & 15) << 8 | f.tcp()->flags().to_uint();
+        std::string digits = "0x";
+        for (unsigned shift = 16; shift > 0; shift -= 4) digits += netnotes::detail::hexadecimal_digits[bits >> (shift - 4) & 15];
+        return digits;
+    }),
+    derived("tcp.checksum.status", "checksum state", layer::tcp, transport_state<layer::tcp>),
+    derived("tcp.len", "payload size", layer::tcp, [](const frame_view& f) -> text {
+        if (!f.tcp()) return std::nullopt;
+        return std::to_string(transport_payload_size(f));
+    }),
+    {"tcp.options.mss_val", "maximum segment size", layer::tcp, 0, 16, decimal, 0, nullptr, tcp_option_at<tcp_option::maximum_segment_size, 2>},
+    {"tcp.options.wscale.shift", "window scale", layer::tcp, 0, 8, decimal, 0, nullptr, tcp_option_at<tcp_option::window_scale, 1>},
+    {"tcp.options.timestamp.tsval", "timestamp value", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8>},
+    {"tcp.options.timestamp.tsecr", "timestamp echo reply", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8, 4>},
+    {"dns.id", "ID", layer::dns, 0, 16, hexadecimal, 4},
+    {"dns.flags.response", "QR", layer::dns, 16, 1, bit},
+    {"dns.flags.opcode", "opcode", layer::dns, 17, 4, decimal},
+    {"dns.flags.authoritative", "AA", layer::dns, 21, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
+    {"dns.flags.truncated", "TC", layer::dns, 22, 1, bit},
+    {"dns.flags.recdesired", "RD", layer::dns, 23, 1, bit},
+    {"dns.flags.recavail", "RA", layer::dns, 24, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
+    {"dns.flags.rcode", "RCODE", layer::dns, 28, 4, decimal, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
+    {"dns.count.queries", "QDCOUNT", layer::dns, 32, 16, decimal},
+    {"dns.count.answers", "ANCOUNT", layer::dns, 48, 16, decimal},
+    {"dns.count.auth_rr", "NSCOUNT", layer::dns, 64, 16, decimal},
+    {"dns.count.add_rr", "ARCOUNT", layer::dns, 80, 16, decimal},
+    derived("dns.qry.name", "question", layer::dns, [](const frame_view& f) -> text {
+        if (!has_question(f)) return std::nullopt;
+        return dns_text(dns_of(f)->questions().begin()->name);
+    }),
+    derived("dns.qry.type", "question type", layer::dns, [](const frame_view& f) -> text {
+        if (!has_question(f)) return std::nullopt;
+        return std::to_string(static_cast<unsigned>(dns_of(f)->questions().begin()->type));
+    }),
+    derived("dns.a", "addresses", layer::dns, [](const frame_view& f) {
+        return each_record(f, [](const dns_record& r) -> text {
+            if (r.type != dns_type::a || !r.address()) return std::nullopt;
+            return r.address()->to_string();
+        });
+    }),
+    derived("dns.aaaa", "IPv6 addresses", layer::dns, [](const frame_view& f) {
+        return each_record(f, [](const dns_record& r) -> text {
+            if (r.type != dns_type::aaaa || !r.address()) return std::nullopt;
+            return r.address()->to_string();
+        });
+    }),
+    derived("dns.cname", "aliases", layer::dns, [](const frame_view& f) {
+        return each_record(f, [](const dns_record& r) -> text {
+            if (r.type != dns_type::cname || !r.target()) return std::nullopt;
+            return dns_text(*r.target());
+        });
+    }),
+};
+// clang-format on
+
+}  // namespace detail::fields
+
+/// Every field that this module knows, header by header, in the order of the headers' bits.
+inline constexpr std::span<const field> all_fields{detail::fields::all};
+
+/// Returns the field with that name of Wireshark's, or nullptr.
+[[nodiscard]] constexpr const field* find_field(std::string_view filter_name) noexcept {
+    for (const field& each : all_fields)
+        if (each.filter_name == filter_name) return &each;
+    return nullptr;
+}
+
+constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept {
+    if (header == layer::payload) return frame.payload_offset();
+    if (header == layer::dns) {
+        const auto udp = frame.udp();
+        const auto is_dns = [](std::uint16_t port) { return port == dns_port || port == 5353 || port == 5355; };
+        if (!udp || (!is_dns(udp->source_port()) && !is_dns(udp->destination_port()))) return std::nullopt;
+        if (frame.payload().size() < dns_view::header_size) return std::nullopt;
+        return frame.payload_offset();
+    }
+    if (!frame.has(header)) return std::nullopt;
+    switch (header) {
+        case layer::ethernet: return 0;
+        case layer::vlan: return 14;
+        case layer::arp:
+        case layer::ipv4:
+        case layer::ipv6: return frame.network_offset();
+        case layer::ipv6_extension: {
+            std::size_t at = frame.network_offset() + 40;
+            for (const ipv6_extension& each : frame.ipv6()->extensions()) {
+                if (each.kind() == ip_protocol::fragment) return at;
+                at += each.bytes().size();
+            }
+            return std::nullopt;
+        }
+        default: return frame.transport_offset();
+    }
+}
+
+/// Returns where the field stands, or nullopt if the frame does not have it, and for a computed text.
+[[nodiscard]] constexpr std::optional<field_place> place_of(const frame_view& frame, const field& which) {
+    if (which.bit_count == 0) return std::nullopt;
+    const auto header = place_of(frame, which.header);
+    if (!header || (which.applies != nullptr && !which.applies(frame))) return std::nullopt;
+    const auto at = which.locate != nullptr ? which.locate(frame) : header;
+    if (!at) return std::nullopt;
+    const field_place place{*at * 8 + which.first_bit, which.bit_count};
+    if ((place.first_bit + place.bit_count + 7) / 8 > frame.bytes().size()) return std::nullopt;
+    return place;
+}
+
+/// Returns the bits of a field as a number. Returns nullopt if the frame does not have the field, and for more than 64
+/// bits.
+[[nodiscard]] constexpr std::optional<std::uint64_t> value_of(const frame_view& frame, const field& which) {
+    const auto place = place_of(frame, which);
+    if (!place || place->bit_count > 64) return std::nullopt;
+    std::uint64_t value = 0;
+    for (std::size_t bit = place->first_bit; bit < place->first_bit + place->bit_count; ++bit)
+        value = value << 1 | (std::to_integer<unsigned>(frame.bytes()[bit / 8]) >> (7 - bit % 8) & 1);
+    return value;
+}
+
+/// Returns the field as `tshark -T fields` prints it, or nullopt if the frame does not have it.
+[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, const field& which) {
+    if (which.compute != nullptr) return which.compute(frame);
+    const auto place = place_of(frame, which);
+    if (!place) return std::nullopt;
+    if (which.format == field_format::ipv6) {
+        const std::byte* const at = frame.bytes().data() + place->first_byte();
+        return ipv6_address{uint128{detail::load_64(at), detail::load_64(at + 8)}}.to_string();
+    }
+    const std::uint64_t value = *value_of(frame, which);
+    switch (which.format) {
+        case field_format::words: return std::to_string(value * 4);
+        case field_format::ipv4: return ipv4_address{static_cast<std::uint32_t>(value)}.to_string();
+        case field_format::mac: return mac_address{value}.to_string();
+        case field_format::hexadecimal: {
+            std::string text = "0x";
+            for (unsigned digit = which.digits != 0 ? which.digits : (which.bit_count + 3u) / 4; digit-- > 0;)
+                text += netnotes::detail::hexadecimal_digits[value >> 4 * digit & 15];
+            return text;
+        }
+        default: return std::to_string(value);
+    }
+}
+/// Returns the field with that name of Wireshark's, or nullopt if the frame does not have it or the name is unknown.
+[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, std::string_view filter_name) {
+    // For tshark the version of IPv6 is a version of IP, too.
+    if (filter_name == "ip.version" && frame.ipv6()) filter_name = "ipv6.version";
+    const field* const which = find_field(filter_name);
+    return which != nullptr ? text_of(frame, *which) : std::nullopt;
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_FIELDS_HPP
+
+
+
+
+namespace netnotes::packet {
+
+/// Returns the frame in one line: addresses, protocol, size on the wire, and what the protocol says. Sequence numbers
+/// stand as the header has them, not relative to the first.
+[[nodiscard]] std::string summary(const frame_view& frame);
+/// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
+[[nodiscard]] std::string tree(const frame_view& frame);
+/// Returns the bytes as lines of sixteen, in hexadecimal digits and as characters. The bytes of `marked` stand in
+/// brackets.
+[[nodiscard]] std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked = std::nullopt);
+/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a row.
+/// Returns an empty text if the frame does not have the header.
+[[nodiscard]] std::string box(const frame_view& frame, layer header);
+
+namespace detail {
+
+/// Appends texts and numbers.
+class line {
+  public:
+    template <class... Parts>
+    line& add(const Parts&... parts) {
+        (append(parts), ...);
+        return *this;
+    }
+    std::string text;
+
+  private:
+    void append(std::string_view part) { text += part; }
+    void append(const char* part) { text += part; }
+    void append(const std::string& part) { text += part; }
+    void append(std::uint64_t number) { text += std::to_string(number); }
+};
+
+inline void add_tcp(line& to, const frame_view& frame, const tcp_view& header) {
+    to.add(header.source_port(), " → ", header.destination_port(), " [");
+    constexpr std::string_view names[]{"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
+    bool is_first = true;
+    for (unsigned bit = 0; bit < 8; ++bit) {
+        if ((header.flags().to_uint() >> bit & 1) == 0) continue;
+        to.add(is_first ? "" : ", ", names[bit]);
+        is_first = false;
+    }
+    to.add(is_first ? "<None>" : "", "] Seq=", header.sequence_number().to_uint());
+    if (header.flags().ack()) to.add(" Ack=", header.acknowledgment_number().to_uint());
+    to.add(" Win=", header.window(), " Len=", transport_payload_size(frame));
+    for (const option& each : header.options()) {
+        const auto* const data = each.data.data();
+        const std::size_t size = each.data.size();
+        switch (static_cast<tcp_option>(each.kind)) {
+            case tcp_option::maximum_segment_size:
+                if (size == 2) to.add(" MSS=", load_16(data));
+                break;
+            case tcp_option::window_scale:
+                if (size == 1) to.add(" WS=", std::uint64_t{1} << std::min<unsigned>(load_8(data), 14));
+                break;
+            case tcp_option::sack_permitted: to.add(" SACK_PERM"); break;
+            case tcp_option::timestamps:
+                if (size == 8) to.add(" TSval=", load_32(data), " TSecr=", load_32(data + 4));
+                break;
+            default: break;
+        }
+    }
+}
+
+inline void add_dns(line& to, const dns_view& message) {
+    const dns_header header = message.header();
+    to.add(header.opcode == dns_opcode::query ? "Standard query" : "Operation");
+    if (header.is_response) to.add(" response");
+    to.add(" 0x");
+    for (unsigned shift = 16; shift > 0; shift -= 4)
+        to.text += netnotes::detail::hexadecimal_digits[message.id() >> (shift - 4) & 15];
+    const auto add_type = [&](dns_type type) {
+        const std::string_view name = to_string(type);
+        if (name.empty())
+            to.add(" TYPE", static_cast<std::uint64_t>(type));
+        else
+            to.add(" ", name);
+    };
+    if (header.is_response) {
+        switch (header.response_code) {
+            case dns_response_code::no_error: break;
+            case dns_response_code::format_error: to.add(" Format error"); break;
+            case dns_response_code::server_failure: to.add(" Server failure"); break;
+            case dns_response_code::name_error: to.add(" No such name"); break;
+            case dns_response_code::not_implemented: to.add(" Not implemented"); break;
+            case dns_response_code::refused: to.add(" Refused"); break;
+            default: to.add(" error ", static_cast<std::uint64_t>(header.response_code));
+        }
+    }
+    for (const dns_question& question : message.questions()) {
+        add_type(question.type);
+        to.add(" ", question.name.to_string());
+    }
+    for (const dns_record& record : message.records()) {
+        add_type(record.type);
+        if (const auto address = record.address()) to.add(" ", address->to_string());
+        if (const auto target = record.target()) to.add(" ", target->to_string());
+        if (const auto mail = record.mail_exchange()) to.add(" ", mail->preference, " ", mail->exchange.to_string());
+        if (const auto service = record.service())
+            to.add(" ", service->priority, " ", service->weight, " ", service->port, " ", service->target.to_string());
+        if (const auto zone = record.start_of_authority()) to.add(" ", zone->primary_server.to_string());
+    }
+}
+
+inline void add_arp(line& to, const arp_view& arp) {
+    const std::string sender = arp.sender_protocol_address().to_string(),
+                      target = arp.target_protocol_address().to_string();
+    if (arp.operation() == arp_operation::request)
+        to.add("Who has ", target, "? Tell ", sender);
+    else
+        to.add(sender, " is at ", arp.sender_hardware_address().to_string());
+}
+
+/// What stands behind the names of both ends: the name of the innermost protocol, the size, and what it says.
+inline void add_protocol(line& to, const frame_view& frame) {
+    const auto start = [&](std::string_view name) { to.add(name, " ", frame.size_on_the_wire(), " "); };
+    if (const auto tcp = frame.tcp()) {
+        start("TCP");
+        add_tcp(to, frame, *tcp);
+    } else if (const auto message = fields::dns_of(frame)) {
+        start("DNS");
+        add_dns(to, *message);
+    } else if (const auto udp = frame.udp()) {
+        start("UDP");
+        // A length of 0 is a jumbogram's, or of segmentation offload.
+        const std::size_t size = udp->length() >= 8 ? udp->length() - 8u : frame.payload().size();
+        to.add(udp->source_port(), " → ", udp->destination_port(), " Len=", size);
+    } else if (const auto icmp = frame.icmp()) {
+        start("ICMP");
+        to.add(to_string(icmp->type()));
+        if (icmp->is_echo()) to.add(" id=", icmp->identifier(), " seq=", icmp->sequence_number());
+    } else if (const auto icmpv6 = frame.icmpv6()) {
+        start("ICMPv6");
+        to.add(to_string(icmpv6->type()));
+        if (icmpv6->is_echo()) to.add(" id=", icmpv6->identifier(), " seq=", icmpv6->sequence_number());
+    } else if (frame.arp()) {
+        start("ARP");
+        if (frame.arp()->is_ethernet_ipv4()) add_arp(to, *frame.arp());
+    } else if (frame.ipv4() || frame.ipv6()) {
+        const std::string_view name = to_string(frame.protocol());
+        start(name.empty() ? "IP" : name);
+        if (frame.is_fragment())
+            to.add("fragment");
+        else
+            to.add("protocol ", static_cast<std::uint64_t>(frame.protocol()));
+    } else {
+        start(frame.ethernet() ? "Ethernet" : "frame");
+        if (frame.ethernet() && !frame.ethernet()->has_length()) to.add(*text_of(frame, "eth.type"));
+    }
+}
+
+/// Returns the size of a header in bytes; the header is in the frame.
+inline std::size_t header_size(const frame_view& frame, layer header) {
+    switch (header) {
+        case layer::ethernet: return 14;
+        case layer::vlan: return 4;
+        case layer::arp: return frame.arp()->header_size();
+        case layer::ipv4: return frame.ipv4()->header_size();
+        case layer::ipv6: return 40;
+        case layer::ipv6_extension: return 8;
+        case layer::udp: return 8;
+        case layer::tcp: return frame.tcp()->header_size();
+        case layer::icmp: return frame.icmp()->header_size();
+        case layer::icmpv6: return frame.icmpv6()->header_size();
+        case layer::dns: return 12;
+        default: return 0;
+    }
+}
+
+/// Returns the field for a reader: with the names that numbers have.
+inline std::string explained(const frame_view& frame, const field& which, const std::string& text) {
+    if (which.filter_name == "ip.checksum.status") return std::string{to_string(frame.ipv4()->header_checksum_state())};
+    if (which.filter_name.ends_with(".checksum.status")) return std::string{to_string(frame.checksum_state())};
+    const std::uint64_t value = value_of(frame, which).value_or(0);
+    std::string_view name;
+    if (which.format == field_format::words)
+        return netnotes::detail::joined(std::to_string(value), " words, ", text, " bytes");
+    if (which.filter_name == "eth.type" || which.filter_name == "vlan.etype" || which.filter_name == "arp.proto.type")
+        name = to_string(static_cast<ether_type>(value));
+    if (which.filter_name == "ip.proto" || which.filter_name == "ipv6.nxt" || which.filter_name == "ipv6.fraghdr.nxt")
+        name = to_string(static_cast<ip_protocol>(value));
+    if (which.filter_name == "arp.opcode") name = to_string(static_cast<arp_operation>(value));
+    if (which.filter_name == "icmp.type") name = to_string(static_cast<icmp_type>(value));
+    if (which.filter_name == "icmpv6.type") name = to_string(static_cast<icmpv6_type>(value));
+    return name.empty() ? text : netnotes::detail::joined(text, " (", name, ")");
+}
+
+/// A cell of a box: some bits in one row, with a name and a value.
+struct box_cell {
+    std::size_t first = 0, count = 0;  // bits of the row
+    std::vector<std::string> lines;
+
+    [[nodiscard]] std::size_t width() const noexcept { return 2 * count - 1; }
+    /// Breaks the name between words, and words that are too long between letters.
+    void put(std::string_view name, const std::string& value) {
+        std::string now;
+        const auto finish = [&] {
+            if (!now.empty()) lines.push_back(now);
+            now.clear();
+        };
+        while (!name.empty()) {
+            const std::string_view word = name.substr(0, name.find(' '));
+            name.remove_prefix(std::min(word.size() + 1, name.size()));
+            if (!now.empty() && now.size() + 1 + word.size() > width()) finish();
+            if (!now.empty()) now += ' ';
+            for (const char c : word) {
+                if (now.size() == width()) finish();
+                now += c;
+            }
+        }
+        finish();
+        if (!value.empty()) lines.push_back(value.substr(0, width()));
+    }
+};
+
+/// Draws rows of cells. Each row has the same number of bits.
+class box_drawing {
+  public:
+    explicit box_drawing(std::size_t row_bits) : row_bits_{row_bits} {
+        std::string tens, ones;
+        for (std::size_t bit = 0; bit < row_bits; ++bit) {
+            tens += bit % 10 == 0 ? static_cast<char>('0' + bit / 10) : ' ';
+            tens += ' ';
+            ones += static_cast<char>('0' + bit % 10);
+            ones += ' ';
+        }
+        tens.erase(tens.find_last_not_of(' ') + 1);
+        ones.pop_back();
+        text_ += ' ' + tens + "\n " + ones + '\n';
+    }
+    void row(const std::vector<box_cell>& cells) {
+        std::vector<bool> edges(row_bits_ + 1);
+        edges[0] = true;
+        for (const box_cell& each : cells) edges[each.first + each.count] = true;
+        rule(edges);
+        std::size_t height = 1;
+        for (const box_cell& each : cells) height = std::max(height, each.lines.size());
+        for (std::size_t i = 0; i < height; ++i) {
+            text_ += "│";
+            for (const box_cell& each : cells) {
+                // The value stands in the last line of each cell of the row, the name from the first line on.
+                std::string part;
+                if (!each.lines.empty() && i + 1 == height)
+                    part = each.lines.back();
+                else if (i + 1 < each.lines.size())
+                    part = each.lines[i];
+                const std::size_t space = each.width() - std::min(part.size(), each.width());
+                text_ += std::string(space / 2, ' ') + part + std::string(space - space / 2, ' ');
+                text_ += "│";
+            }
+            text_ += '\n';
+        }
+        above_ = edges;
+    }
+    std::string finish() {
+        rule(std::vector<bool>(row_bits_ + 1), true);
+        return std::move(text_);
+    }
+
+  private:
+    void rule(const std::vector<bool>& below, bool is_last = false) {
+        const bool is_first = above_.empty();
+        std::size_t last = row_bits_;  // a last row may be shorter
+        while (last > 0 && !below[last] && (is_first || !above_[last])) --last;
+        for (std::size_t bit = 0; bit <= last; ++bit) {
+            const bool up = !is_first && above_[bit], down = !is_last && below[bit];
+            if (bit == 0)
+                text_ += is_first ? "┌" : is_last ? "└" : "├";
+            else if (bit == last)
+                text_ += !up ? "┐" : down ? "┤" : "┘";
+            else
+                text_ += up ? (down ? "┼" : "┴") : down ? "┬" : "─";
+            if (bit < last) text_ += "─";
+        }
+        text_ += '\n';
+    }
+    std::size_t row_bits_;
+    std::string text_;
+    std::vector<bool> above_;
+};
+
+}  // namespace detail
+
+inline std::string summary(const frame_view& frame) {
+    detail::line all;
+    if (const auto ip = frame.ipv4())
+        all.add(ip->source().to_string(), " → ", ip->destination().to_string(), " ");
+    else if (const auto ip6 = frame.ipv6())
+        all.add(ip6->source().to_string(), " → ", ip6->destination().to_string(), " ");
+    else if (const auto ethernet = frame.ethernet())
+        all.add(ethernet->source().to_string(), " → ", ethernet->destination().to_string(), " ");
+    detail::add_protocol(all, frame);
+    if (frame.failure()) all.add(all.text.ends_with(' ') ? "[" : " [", frame.failure().message(), "]");
+    if (all.text.ends_with(' ')) all.text.pop_back();
+    return all.text;
+}
+
+inline std::string tree(const frame_view& frame) {
+    detail::line all;
+    all.add("Frame, ", frame.bytes().size(), " bytes");
+    if (frame.is_cut_short()) all.add(" of ", frame.size_on_the_wire(), " on the wire");
+    all.add("\n");
+    std::optional<layer> header;
+    for (const field& each : all_fields) {
+        if (each.header == layer::payload) continue;
+        const auto text = text_of(frame, each);
+        if (!text) continue;
+        if (each.header != header) {
+            header = each.header;
+            all.add(to_string(*header), ", ", detail::header_size(frame, *header), " bytes from byte ",
+                    *place_of(frame, *header), "\n");
+        }
+        all.add("    ", each.name, ": ", detail::explained(frame, each, *text), "\n");
+    }
+    if (!frame.payload().empty())
+        all.add("Payload, ", frame.payload().size(), " bytes from byte ", frame.payload_offset(), ", ended by ",
+                to_string(frame.payload_ended_by()), "\n");
+    if (!frame.trailer().empty()) all.add("Trailer, ", frame.trailer().size(), " bytes\n");
+    if (frame.failure()) all.add("Failure: ", frame.failure().message(), "\n");
+    return all.text;
+}
+
+inline std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked) {
+    constexpr std::string_view digits = netnotes::detail::hexadecimal_digits;
+    const std::size_t first = marked ? marked->first_byte() : bytes.size();
+    const std::size_t last = marked ? first + marked->byte_count() : bytes.size();  // behind the marked bytes
+    std::string text;
+    for (std::size_t row = 0; row < bytes.size(); row += 16) {
+        for (unsigned shift = 16; shift > 0; shift -= 4) text += digits[row >> (shift - 4) & 15];
+        text += ' ';
+        for (std::size_t at = row; at <= row + 16; ++at) {
+            const bool is_marked = at >= first && at<last, was_marked = at> row && at - 1 >= first && at - 1 < last;
+            const bool is_in_row = at < row + 16 && at < bytes.size();
+            text += is_marked && !was_marked && is_in_row ? '[' : was_marked && !(is_marked && is_in_row) ? ']' : ' ';
+            if (at == row + 16) break;
+            const auto value = at < bytes.size() ? std::to_integer<unsigned>(bytes[at]) : 0u;
+            text += at < bytes.size() ? digits[value >> 4] : ' ';
+            text += at < bytes.size() ? digits[value & 15] : ' ';
+        }
+        text += ' ';
+        for (std::size_t at = row; at < std::min(row + 16, bytes.size()); ++at) {
+            const auto value = std::to_integer<unsigned>(bytes[at]);
+            text += value >= ' ' && value <= '~' ? static_cast<char>(value) : '.';
+        }
+        text += '\n';
+    }
+    return text;
+}
+
+inline std::string box(const frame_view& frame, layer header) {
+    const auto start = place_of(frame, header);
+    if (!start || detail::header_size(frame, header) == 0) return {};
+    const std::size_t row_bits = header == layer::ethernet ? 48 : 32;
+    const std::size_t end = detail::header_size(frame, header) * 8;
+    struct part {
+        std::size_t first, count;
+        std::string_view name;
+        std::string value;
+    };
+    std::vector<part> parts;
+    std::size_t at = 0;
+    const auto fill = [&](std::size_t to) {  // bits without a name: reserved, or options
+        if (to <= at) return;
+        const bool is_option = to == end && to - at >= 32 && (header == layer::tcp || header == layer::ipv4);
+        parts.push_back({at, to - at, is_option ? "options" : "", ""});
+        at = to;
+    };
+    for (const field& each : all_fields) {
+        const auto place = each.header == header ? place_of(frame, each) : std::nullopt;
+        if (!place || place->first_bit < *start * 8 + at || place->first_bit + place->bit_count > *start * 8 + end)
+            continue;
+        if (each.locate != nullptr && header == layer::tcp) continue;  // options have no fixed place
+        fill(place->first_bit - *start * 8);
+        // The box has the number that stands in the header: words, not bytes.
+        parts.push_back(
+            {at, each.bit_count, each.name,
+             each.format == field_format::words ? std::to_string(*value_of(frame, each)) : *text_of(frame, each)});
+        at += each.bit_count;
+    }
+    fill(end);
+    detail::box_drawing drawing{row_bits};
+    std::vector<detail::box_cell> row;
+    for (const part& each : parts) {
+        std::size_t first = each.first, count = each.count;
+        bool is_continued = false;
+        while (count > 0) {
+            const std::size_t in_row = first % row_bits;
+            // Several whole rows become one high cell.
+            const bool is_high = in_row == 0 && count > row_bits;
+            const std::size_t bits = is_high ? row_bits : std::min(count, row_bits - in_row);
+            const std::size_t taken = is_high ? count / row_bits * row_bits : bits;
+            detail::box_cell cell{in_row, bits, {}};
+            if (is_continued)
+                cell.put("...", "");
+            else
+                cell.put(each.name, each.value);
+            row.push_back(cell);
+            if (in_row + bits == row_bits || first + taken == end) {
+                drawing.row(row);
+                row.clear();
+            }
+            first += taken;
+            count -= taken;
+            is_continued = true;
+        }
+    }
+    return drawing.finish();
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_PRINT_HPP
+
+
+
+
+namespace netnotes::lan {
+
+namespace detail {
+/// Appends blanks up to a width, which counts characters of UTF-8, and two more.
+inline void pad(std::string& text, std::size_t begin, std::size_t width) {
+    std::size_t columns = 0;
+    for (std::size_t i = begin; i < text.size(); ++i) columns += (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;
+    if (columns < width) text.append(width - columns, ' ');
+    text += "  ";
+}
+/// Aligns the columns of a table. The last column is not filled up.
+inline std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+    std::vector<std::size_t> widths;
+    const auto width_of = [](std::string_view text) {
+        return static_cast<std::size_t>(std::count_if(
+            text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+    };
+    for (const auto& row : rows)
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            if (i == widths.size()) widths.push_back(0);
+            widths[i] = std::max(widths[i], width_of(row[i]));
+        }
+    std::string text;
+    for (const auto& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            const std::size_t begin = line.size();
+            line += row[i];
+            if (i + 1 < row.size()) pad(line, begin, widths[i]);
+        }
+        while (line.ends_with(' ')) line.pop_back();
+        text += line + "\n";
+    }
+    return text;
+}
+inline std::string way_of(const passage& which) { return which.sender().name() + " \u2192 " + which.receiver().name(); }
+/// Says what is in a frame, in a few words: `ARP: where is 10.0.1.3?`, `ICMP echo request 10.0.1.2 → 10.0.1.3`.
+inline std::string contents_of(const frame& which) {
+    const packet::frame_view view = packet::dissect(which.bytes());
+    if (const auto arp = view.arp()) {
+        if (arp->is_announcement()) return "ARP: I have " + arp->sender_protocol_address().to_string();
+        if (arp->operation() == packet::arp_operation::request)
+            return "ARP: where is " + arp->target_protocol_address().to_string() + "? tell " +
+                   arp->sender_protocol_address().to_string();
+        return "ARP: " + arp->sender_protocol_address().to_string() + " is at " +
+               arp->sender_hardware_address().to_string();
+    }
+    const auto ip = view.ipv4();
+    if (!ip) return packet::summary(view);
+    std::string text = packet::summary(view);
+    text += " ttl=" + std::to_string(ip->time_to_live());
+    return text;
+}
+}  // namespace detail
+
+/// Returns a frame's passage in one line: time, way, contents, and the fate of a frame that did not simply arrive.
+[[nodiscard]] inline std::string hop_line(const passage& which) {
+    std::string text = time_text(which.sent) + "  " + detail::way_of(which) + "  " + detail::contents_of(which.frame);
+    if (which.fate != fate::delivered) text += netnotes::detail::joined("  [", to_string(which.fate), "]");
+    return text;
+}
+
+/// Returns a line for each passage, in columns.
+[[nodiscard]] inline std::string hops(std::span<const passage> passages) {
+    std::vector<std::vector<std::string>> rows;
+    for (const passage& each : passages) {
+        std::string what = detail::contents_of(each.frame);
+        if (each.fate != fate::delivered) what += netnotes::detail::joined("  [", to_string(each.fate), "]");
+        rows.push_back({time_text(each.sent), detail::way_of(each), what});
+    }
+    return detail::aligned(rows);
+}
+
+/// Returns a table of frames and hosts. A cell says `sent`, or `for me` for a frame to this host or to all hosts. It says
+/// `ignored` for a frame to another host, and `-` if the frame never came. Frames that a device repeats on several cables make
+/// one line. Hubs and switches have no column.
+[[nodiscard]] inline std::string witnesses(const network& net, std::span<const passage> passages) {
+    std::vector<node*> hosts;
+    for (const auto& each : net.nodes())
+        if (each->kind() != "hub" && each->kind() != "switch") hosts.push_back(each.get());
+    struct line {
+        const std::byte* bytes;  // copies of a frame share their bytes
+        std::vector<std::string> cells;
+    };
+    std::vector<line> lines;
+    const auto column = [&](const node& which) {
+        return static_cast<std::size_t>(std::find(hosts.begin(), hosts.end(), &which) - hosts.begin());
+    };
+    for (const passage& each : passages) {
+        const std::byte* const bytes = each.frame.bytes().data();
+        auto found =
+            std::find_if(lines.rbegin(), lines.rend(), [&](const line& known) { return known.bytes == bytes; });
+        if (found == lines.rend()) {
+            lines.push_back({bytes, std::vector<std::string>(hosts.size() + 1, "-")});
+            lines.back().cells.back() = detail::contents_of(each.frame);
+            found = lines.rbegin();
+        }
+        if (const auto i = column(each.sender()); i < hosts.size()) found->cells[i] = "sent";
+        const auto i = column(each.receiver());
+        if (i >= hosts.size() || !arrives(each.fate)) continue;
+        packet::packet_failure why;
+        const auto header = packet::ethernet_view::parse(each.frame.bytes(), why);
+        const unsigned port = each.wire->port_at(1 - each.from);
+        const ip_node* const known = hosts[i]->as_ip_node();
+        const auto mine = known != nullptr ? known->hardware_address(port) : hosts[i]->port_address(port);
+        const bool is_for_it = header && (header->destination().is_multicast() || header->destination() == mine);
+        found->cells[i] = is_for_it ? "for me" : "ignored";
+    }
+    std::vector<std::vector<std::string>> rows{{}};
+    for (const node* each : hosts) rows[0].push_back(each->name());
+    rows[0].push_back("frame");
+    for (line& each : lines) rows.push_back(std::move(each.cells));
+    return detail::aligned(rows);
+}
+
+/// Returns a table of the IP packets: the pair of hardware addresses and the pair of IP addresses on each cable, with the time to
+/// live and the header's checksum.
+[[nodiscard]] inline std::string addresses(std::span<const passage> passages) {
+    std::vector<std::vector<std::string>> rows{{"way", "hardware addresses", "IP addresses", "ttl", "checksum", ""}};
+    for (const passage& each : passages) {
+        const packet::frame_view view = packet::dissect(each.frame.bytes());
+        const auto ethernet = view.ethernet();
+        const auto ip = view.ipv4();
+        if (!ethernet || !ip) continue;
+        std::string checksum = "0x";
+        for (unsigned shift = 16; shift > 0; shift -= 4)
+            checksum += netnotes::detail::hexadecimal_digits[ip->header_checksum() >> (shift - 4) & 0xf];
+        checksum += ip->header_checksum_state() == packet::checksum_state::good ? " right" : " wrong";
+        std::string what;
+        if (const auto icmp = view.icmp()) what = std::string{to_string(icmp->type())};
+        if (const auto udp = view.udp())
+            what = "UDP " + std::to_string(udp->source_port()) + " \u2192 " + std::to_string(udp->destination_port());
+        if (const auto tcp = view.tcp())
+            what = "TCP " + std::to_string(tcp->source_port()) + " \u2192 " + std::to_string(tcp->destination_port());
+        rows.push_back({detail::way_of(each),
+                        ethernet->source().to_string() + " \u2192 " + ethernet->destination().to_string(),
+                        ip->source().to_string() + " \u2192 " + ip->destination().to_string(),
+                        std::to_string(ip->time_to_live()), checksum, what});
+    }
+    return detail::aligned(rows);
+}
+
+/// Returns the tables of all nodes that have one, each below the node's name.
+[[nodiscard]] inline std::string all_tables(const network& net) {
+    std::string text;
+    for (const auto& each : net.nodes()) {
+        const std::string table = each->tables();
+        if (!table.empty()) text += netnotes::detail::joined(each->kind(), " ", each->name(), "\n", table, "\n");
+    }
+    return text;
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_PRINT_HPP
+
+
+namespace netnotes::lan {
+
+namespace detail {
+
+/// A node's place in the tree that both drawings share: the first node is the root, and a cable leads to each other node.
+struct tree_place {
+    node* which = nullptr;
+    std::size_t parent = 0;  // index of the place from which it was found; of a root its own index
+    std::size_t depth = 0;
+    const cable* wire = nullptr;  // that leads to the parent
+};
+/// Returns all nodes, in depth-first order. A node without a way to the first node begins a tree of its own.
+inline std::vector<tree_place> tree_of(const network& net) {
+    // The cables of each node, in the order of its ports. Nodes are numbered from 1 in the order of creation.
+    std::vector<tree_place> order;
+    std::vector<bool> is_known(net.nodes().size() + 1);
+    for (const auto& root : net.nodes()) {
+        if (is_known[root->number()]) continue;
+        std::vector<tree_place> waiting{{root.get(), order.size(), 0, nullptr}};
+        while (!waiting.empty()) {
+            const tree_place next = waiting.back();
+            waiting.pop_back();
+            if (is_known[next.which->number()]) continue;
+            is_known[next.which->number()] = true;
+            const std::size_t index = order.size();
+            order.push_back(next);
+            for (unsigned port = next.which->port_count(); port-- > 0;) {
+                const cable* const wire = next.which->cable_at(port);
+                if (wire == nullptr) continue;
+                node& other = &wire->end(0) == next.which ? wire->end(1) : wire->end(0);
+                if (!is_known[other.number()]) waiting.push_back({&other, index, next.depth + 1, wire});
+            }
+        }
+    }
+    return order;
+}
+/// Returns what a cable does beyond the usual, for example ` 10.000 ms, loss 1 %`.
+inline std::string cable_text(const cable& wire) {
+    const cable_settings usual, &how = wire.settings;
+    std::string text;
+    const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+    if (how.delay != usual.delay) add(milliseconds(how.delay));
+    if (how.rate != 0) add(std::to_string(how.rate / 1000) + " kbit/s");
+    if (how.mtu != usual.mtu) add("MTU " + std::to_string(how.mtu));
+    if (how.loss != 0) add("loses " + std::to_string(how.loss) + " of a million");
+    return text;
+}
+inline std::string addresses_of(node& which) {
+    std::string text;
+    if (const ip_node* const known = which.as_ip_node())
+        for (unsigned port = 0; port < known->port_count(); ++port)
+            text += (port == 0 ? "" : "  ") + known->interface(port).to_string();
+    return text;
+}
+
+}  // namespace detail
+
+/// Returns a map of the network as a tree, a line for each node. Cables that would close a circle stand in lines below.
+[[nodiscard]] inline std::string map_text(const network& net) {
+    const auto order = detail::tree_of(net);
+    std::string text;
+    std::set<const cable*> drawn;
+    std::vector<bool> goes_on;  // for each depth: does another child follow?
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const detail::tree_place& each = order[i];
+        // Another child of the same parent follows before the tree leaves that parent.
+        bool has_sibling = false;
+        for (std::size_t j = i + 1; j < order.size() && order[j].depth >= each.depth; ++j)
+            has_sibling = has_sibling || (order[j].depth == each.depth && each.depth > 0);
+        goes_on.resize(each.depth);
+        for (std::size_t depth = 1; depth < each.depth; ++depth) text += goes_on[depth] ? "│   " : "    ";
+        if (each.depth > 0) text += has_sibling ? "├── " : "└── ";
+        goes_on.push_back(has_sibling);
+        text += each.which->name();
+        if (const std::string addresses = detail::addresses_of(*each.which); !addresses.empty())
+            text += "  " + addresses;
+        else
+            text += netnotes::detail::joined("  ", each.which->kind());
+        if (each.wire != nullptr) {
+            drawn.insert(each.wire);
+            if (const std::string how = detail::cable_text(*each.wire); !how.empty()) text += "  (" + how + ")";
+        }
+        text += "\n";
+    }
+    for (const auto& each : net.cables())
+        if (!drawn.contains(each.get())) text += "and a cable " + each->name() + "\n";
+    return text;
+}
+
+/// Returns a sequence diagram: a column for each node, a row for each passage.
+[[nodiscard]] inline std::string sequence_diagram(const network& net, std::span<const passage> passages) {
+    constexpr std::size_t width = 8;
+    const auto order = detail::tree_of(net);
+    std::vector<std::size_t> columns(net.nodes().size() + 1);
+    std::string empty, text(11, ' ');
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        columns[order[i].which->number()] = i * width;
+        empty += "|" + std::string(i + 1 < order.size() ? width - 1 : 0, ' ');
+        std::string name = order[i].which->name().substr(0, width - 1);
+        name.resize(width, ' ');
+        text += name;
+    }
+    while (text.ends_with(' ')) text.pop_back();
+    text += "\n";
+    for (const passage& each : passages) {
+        const std::size_t from = columns[each.sender().number()], to = columns[each.receiver().number()];
+        std::string row = empty;
+        const std::size_t left = std::min(from, to), right = std::max(from, to);
+        const bool is_lost = !arrives(each.fate);
+        for (std::size_t at = left + 1; at < right; ++at) row[at] = '-';
+        if (is_lost) {  // the arrow ends in the middle
+            const std::size_t middle = (left + right) / 2;
+            for (std::size_t at = left + 1; at < right; ++at)
+                if (from < to ? at > middle : at < middle) row[at] = at % width == 0 ? '|' : ' ';
+            row[middle] = 'x';
+        } else {
+            row[from < to ? right - 1 : left + 1] = from < to ? '>' : '<';
+        }
+        text += time_text(each.sent) + "   " + row + "   " + detail::contents_of(each.frame);
+        if (each.fate != fate::delivered) text += netnotes::detail::joined("  [", to_string(each.fate), "]");
+        text += "\n";
+    }
+    return text;
+}
+
+}  // namespace netnotes::lan
+
+#endif  // NETNOTES_LAN_DRAW_HPP
+
 
 
 
@@ -34261,7 +35451,6 @@ class scenario {
         std::string statement;
         std::size_t line = 0;
         std::function<void(action&)> begin{};
-        virtual_time duration{};  // of wait
         const ping_session* ping = nullptr;
         const trace_session* trace = nullptr;
         const node* shown = nullptr;
@@ -34386,13 +35575,12 @@ class scenario::reader {
             fail(error.what());
         }
     }
-    action& add(std::function<void(action&)> begin) {
+    void add(std::function<void(action&)> begin) {
         action made;
         made.statement = statement_;
         made.line = number_;
         made.begin = std::move(begin);
         into_->actions_.push_back(std::move(made));
-        return into_->actions_.back();
     }
     void finish() const {
         if (!at_end()) expected("the end of the line");
@@ -34603,7 +35791,7 @@ inline void scenario::reader::read() {
         read_udp();
     } else if (take("wait")) {
         const virtual_time duration = time("a time");
-        add([](action&) {}).duration = duration;
+        add([duration, net = net_](action&) { net->after(duration, [] {}); });
     } else if (take("cut")) {
         cable& which = cable_between();
         add([&which, net = net_](action&) { which.cut_at(net->now()); });
@@ -34654,8 +35842,7 @@ inline std::string scenario::result(std::size_t index) const {
 
 inline std::string scenario::perform(std::size_t index, std::size_t max_events) {
     begin(index);
-    const virtual_time duration = actions_[index].duration;
-    const bool is_over = duration > virtual_time{} ? net_->run_for(duration, max_events) : net_->run(max_events);
+    const bool is_over = net_->run(max_events);
     std::string text = result(index);
     if (!is_over)
         text += "still busy after " + std::to_string(max_events) + " events: is there a loop of switches or hubs?\n";
@@ -34667,1036 +35854,150 @@ inline std::string scenario::perform(std::size_t index, std::size_t max_events) 
 #endif  // NETNOTES_LAN_NET_FILE_HPP
 
 
-// netnotes/lan/print.hpp: what happened, as text
+
+
+
+
+// netnotes/lan/svg.hpp: maps and sequence diagrams, as pictures
 // SPDX-License-Identifier: MIT
 //
-// Three tables about the frames of a network:
+// Scalable vector graphics are text that every browser draws. The picture has the map of the network above, and the sequence
+// diagram below it:
 //
-//        hops       a line for each frame on each cable: time, cable, hardware addresses, and what is inside
-//        witnesses  who saw what: a line for each frame, a column for each host
-//        addresses  hardware pair and IP pair of each hop side by side: what changes on the way, and what does not
+//        <svg xmlns="http://www.w3.org/2000/svg" width="…" height="…">
+//        <rect …/> <text …>A</text>                   a node
+//        <line … marker-end="url(#tip)"/>             a frame on its way: the arrow slopes, because it needs time
 //
-// On this page:  hop_line · hops · witnesses · addresses · all_tables
+// On this page:  svg
+// Source:        W3C, Scalable Vector Graphics 2
 // The notes:     Packet Tracer; examples 32 to 34
 
-#ifndef NETNOTES_LAN_PRINT_HPP
-#define NETNOTES_LAN_PRINT_HPP
+#ifndef NETNOTES_LAN_SVG_HPP
+#define NETNOTES_LAN_SVG_HPP
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
-
-
-// netnotes/packet/print.hpp: a frame as a line, a tree, a hex dump, and the RFC's box
-// SPDX-License-Identifier: MIT
-//
-// Four printers show the same frame, from far away to very near. All but the first are driven by the table of fields.hpp:
-//
-//        summary      10.0.0.1 → 10.0.0.2 TCP 74 40944 → 6666 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
-//
-//        tree         TCP, 20 bytes from byte 34
-//                         source port: 40944
-//                         …
-//
-//        hex_dump     0020  00 02[9f f0]1a 0a 00 00 00 00 00 00 00 00 50 02  .. .......... P.
-//
-//        box          ┌───────────────────────────────┬───────────────────────────────┐
-//                     │          source port          │       destination port        │
-//                     │             40944             │             6666              │
-//                     ├───────────────────────────────┴───────────────────────────────┤
-//
-// Texts that come from the frame are names of DNS only, and these are safe for a terminal.
-//
-// On this page:  summary · tree · hex_dump · box
-// The notes:     网络分析工具, TCP报文首部; examples 29, 30
-
-#ifndef NETNOTES_PACKET_PRINT_HPP
-#define NETNOTES_PACKET_PRINT_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
-
-// netnotes/packet/fields.hpp: every field of a frame, by name
-// SPDX-License-Identifier: MIT
-//
-// A header is a row of fields. This page has one table of them, and the table drives every printer of print.hpp. A row
-// has the name that Wireshark's filters use, the name that the RFC uses, and the place in bits:
-//
-//        tcp.srcport        source port         TCP, bit 0, 16 bits       decimal
-//        tcp.hdr_len        data offset         TCP, bit 96, 4 bits       words of four bytes
-//        tcp.flags.syn      SYN                 TCP, bit 110, 1 bit       0 or 1
-//        tcp.len            (no field)          computed                  bytes of the payload
-//
-//        text_of(frame, "tcp.srcport")          "40944", as `tshark -T fields -e tcp.srcport` prints it
-//        place_of(frame, *find_field("ip.ttl")) byte 22 of the frame, 8 bits
-//
-// A filter of Wireshark asks such a field too: `tcp.dstport == 80`.
-//
-// On this page:  field_format, field, field_place · all_fields, find_field · place_of, value_of, text_of
-// The notes:     网络分析工具 (filters), TCP报文首部; example 30
-
-#ifndef NETNOTES_PACKET_FIELDS_HPP
-#define NETNOTES_PACKET_FIELDS_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-
-
-
-
-
-
-
-namespace netnotes::packet {
-
-/// How a field is written.
-enum class field_format : std::uint8_t {
-    decimal,
-    hexadecimal,  ///< 0x and the digits
-    bit,          ///< 0 or 1
-    words,        ///< a number of words of four bytes, written as bytes
-    ipv4,
-    ipv6,
-    mac,
-    computed,  ///< not a field of a header: a text that follows from several
-};
-
-/// A field of a header.
-struct field {
-    std::string_view filter_name;  ///< as in Wireshark's filters and for `tshark -e`
-    std::string_view name;         ///< as in the RFC, short enough for its box
-    layer header{};                ///< in which header it stands
-    std::uint16_t first_bit = 0;   ///< from the beginning of the header
-    std::uint16_t bit_count = 0;   ///< 0 for a computed text
-    field_format format{};
-    std::uint8_t digits = 0;  ///< of the hexadecimal form; 0 means as many as the bits need
-    /// Returns whether this frame has the field. nullptr: whenever it has the header.
-    bool (*applies)(const frame_view&) = nullptr;
-    /// Returns where the field's first byte is, if that is not fixed: an option, an extension header.
-    std::optional<std::size_t> (*locate)(const frame_view&) = nullptr;
-    /// Returns a computed text.
-    std::optional<std::string> (*compute)(const frame_view&) = nullptr;
-};
-
-/// Where a field stands in a frame.
-struct field_place {
-    std::size_t first_bit = 0;  ///< from the beginning of the frame; the most significant bit of a byte comes first
-    std::size_t bit_count = 0;
-
-    [[nodiscard]] constexpr std::size_t first_byte() const noexcept { return first_bit / 8; }
-    /// Returns how many bytes hold a bit of the field.
-    [[nodiscard]] constexpr std::size_t byte_count() const noexcept {
-        return (first_bit + bit_count + 7) / 8 - first_byte();
-    }
-    friend constexpr bool operator==(const field_place&, const field_place&) noexcept = default;
-};
-
-/// Returns where a header begins in the frame, in bytes, or nullopt if the frame does not have it. For VLAN it is the
-/// first tag, for IPv6's extension headers the fragment header. DNS is looked
-/// for at the UDP ports 53, 5353 (multicast DNS, RFC 6762) and 5355 (LLMNR, RFC 4795).
-[[nodiscard]] constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept;
-
-namespace detail::fields {
-
-using text = std::optional<std::string>;
-
-template <class View>
-std::optional<std::size_t> option_at(const View& header, std::size_t header_at, std::uint8_t kind, std::size_t size,
-                                     std::size_t skipped = 0) {
-    const auto found = header.options().find(kind);
-    if (!found || found->data.size() != size) return std::nullopt;
-    return header_at + static_cast<std::size_t>(found->data.data() - header.bytes().data()) + skipped;
-}
-template <tcp_option Kind, std::size_t Size, std::size_t Skipped = 0>
-std::optional<std::size_t> tcp_option_at(const frame_view& frame) {
-    const auto header = frame.tcp();
-    if (!header) return std::nullopt;
-    return option_at(*header, frame.transport_offset(), static_cast<std::uint8_t>(Kind), Size, Skipped);
-}
-inline std::optional<dns_view> dns_of(const frame_view& frame) {
-    packet_failure why;
-    return place_of(frame, layer::dns) ? dns_view::parse(frame.payload(), why) : std::nullopt;
-}
-/// tshark writes 1 for good, 0 for bad, 2 for unknown, and 3 for absent.
-inline std::string state(checksum_state value) {
-    switch (value) {
-        case checksum_state::good: return "1";
-        case checksum_state::absent: return "3";
-        case checksum_state::unknown: return "2";
-        default: return "0";
-    }
-}
-template <layer Header>
-text transport_state(const frame_view& frame) {
-    if (!frame.has(Header)) return std::nullopt;
-    return state(frame.checksum_state());
-}
-/// The texts of all records for which `read` has a text, with commas between them.
-template <class Read>
-text each_record(const frame_view& frame, Read read) {
-    const auto message = dns_of(frame);
-    text all;
-    if (!message) return all;
-    for (const dns_record& record : message->records()) {
-        const text found = read(record);
-        if (found) all = all ? netnotes::detail::joined(*all, ",", *found) : *found;
-    }
-    return all;
-}
-inline std::string dns_text(const dns_name_view& name) { return name.is_root() ? "<Root>" : name.to_string(); }
-inline bool is_ethernet_ii(const frame_view& frame) { return frame.ethernet() && !frame.ethernet()->has_length(); }
-inline bool is_802_3(const frame_view& frame) { return frame.ethernet() && frame.ethernet()->has_length(); }
-inline bool is_usual_arp(const frame_view& frame) { return frame.arp() && frame.arp()->is_ethernet_ipv4(); }
-inline bool is_echo(const frame_view& frame) { return frame.icmp() && frame.icmp()->is_echo(); }
-inline bool is_echo_6(const frame_view& frame) { return frame.icmpv6() && frame.icmpv6()->is_echo(); }
-inline bool has_question(const frame_view& frame) {
-    const auto message = dns_of(frame);
-    return message && message->questions().begin() != message->questions().end();
-}
-/// tshark gives the tags of providers (IEEE 802.1ad) other names.
-inline std::optional<std::size_t> customer_tag(const frame_view& frame) {
-    for (std::size_t i = 0; i < frame.vlan_count(); ++i) {
-        const auto type = i == 0 ? frame.ethernet()->type() : frame.vlan(i - 1)->type();
-        if (type != ether_type::provider_vlan) return 14 + 4 * i;
-    }
-    return std::nullopt;
-}
-constexpr auto derived(std::string_view filter_name, std::string_view name, layer header,
-                       text (*compute)(const frame_view&)) {
-    return field{filter_name, name, header, 0, 0, field_format::computed, 0, nullptr, nullptr, compute};
-}
-
-// clang-format off
-using enum field_format;
-inline constexpr field all[]{
-    derived("frame.len", "frame length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.size_on_the_wire()); }),
-    derived("frame.cap_len", "captured length", layer::payload, [](const frame_view& f) -> text { return std::to_string(f.bytes().size()); }),
-    {"eth.dst", "destination", layer::ethernet, 0, 48, mac},
-    {"eth.src", "source", layer::ethernet, 48, 48, mac},
-    {"eth.type", "type", layer::ethernet, 96, 16, hexadecimal, 4, is_ethernet_ii},
-    {"eth.len", "length", layer::ethernet, 96, 16, decimal, 0, is_802_3},
-    {"vlan.priority", "priority", layer::vlan, 0, 3, decimal, 0, nullptr, customer_tag},
-    {"vlan.dei", "DEI", layer::vlan, 3, 1, bit, 0, nullptr, customer_tag},
-    {"vlan.id", "identifier", layer::vlan, 4, 12, decimal, 0, nullptr, customer_tag},
-    {"vlan.etype", "type", layer::vlan, 16, 16, hexadecimal, 4,
-        [](const frame_view& f) { return !f.vlan(f.vlan_count() - 1)->has_length(); }, customer_tag},
-    {"arp.hw.type", "hardware type", layer::arp, 0, 16, decimal},
-    {"arp.proto.type", "protocol type", layer::arp, 16, 16, hexadecimal, 4},
-    {"arp.hw.size", "hw. size", layer::arp, 32, 8, decimal},
-    {"arp.proto.size", "proto. size", layer::arp, 40, 8, decimal},
-    {"arp.opcode", "operation", layer::arp, 48, 16, decimal},
-    {"arp.src.hw_mac", "sender hardware address", layer::arp, 64, 48, mac, 0, is_usual_arp},
-    {"arp.src.proto_ipv4", "sender protocol address", layer::arp, 112, 32, ipv4, 0, is_usual_arp},
-    {"arp.dst.hw_mac", "target hardware address", layer::arp, 144, 48, mac, 0, is_usual_arp},
-    {"arp.dst.proto_ipv4", "target protocol address", layer::arp, 192, 32, ipv4, 0, is_usual_arp},
-    {"ip.version", "version", layer::ipv4, 0, 4, decimal},
-    {"ip.hdr_len", "IHL", layer::ipv4, 4, 4, words},
-    {"ip.dsfield.dscp", "DSCP", layer::ipv4, 8, 6, decimal},
-    {"ip.dsfield.ecn", "ECN", layer::ipv4, 14, 2, decimal},
-    {"ip.len", "total length", layer::ipv4, 16, 16, decimal},
-    {"ip.id", "identification", layer::ipv4, 32, 16, hexadecimal, 4},
-    {"ip.flags.rb", "0", layer::ipv4, 48, 1, bit},
-    {"ip.flags.df", "DF", layer::ipv4, 49, 1, bit},
-    {"ip.flags.mf", "MF", layer::ipv4, 50, 1, bit},
-    {"ip.frag_offset", "fragment offset", layer::ipv4, 51, 13, decimal},
-    {"ip.ttl", "time to live", layer::ipv4, 64, 8, decimal},
-    {"ip.proto", "protocol", layer::ipv4, 72, 8, decimal},
-    {"ip.checksum", "header checksum", layer::ipv4, 80, 16, hexadecimal, 4},
-    {"ip.src", "source address", layer::ipv4, 96, 32, ipv4},
-    {"ip.dst", "destination address", layer::ipv4, 128, 32, ipv4},
-    derived("ip.checksum.status", "header checksum state", layer::ipv4, [](const frame_view& f) -> text {
-        if (!f.ipv4()) return std::nullopt;
-        return state(f.ipv4()->header_checksum_state());
-    }),
-    {"ipv6.version", "version", layer::ipv6, 0, 4, decimal},
-    {"ipv6.tclass", "traffic class", layer::ipv6, 4, 8, hexadecimal, 8},
-    {"ipv6.flow", "flow label", layer::ipv6, 12, 20, hexadecimal, 6},
-    {"ipv6.plen", "payload length", layer::ipv6, 32, 16, decimal},
-    {"ipv6.nxt", "next header", layer::ipv6, 48, 8, decimal},
-    {"ipv6.hlim", "hop limit", layer::ipv6, 56, 8, decimal},
-    {"ipv6.src", "source address", layer::ipv6, 64, 128, ipv6},
-    {"ipv6.dst", "destination address", layer::ipv6, 192, 128, ipv6},
-    {"ipv6.fraghdr.nxt", "next header", layer::ipv6_extension, 0, 8, decimal},
-    {"ipv6.fraghdr.offset", "fragment offset", layer::ipv6_extension, 16, 13, decimal},
-    {"ipv6.fraghdr.more", "M", layer::ipv6_extension, 31, 1, bit},
-    {"ipv6.fraghdr.ident", "identification", layer::ipv6_extension, 32, 32, hexadecimal, 8},
-    {"icmp.type", "type", layer::icmp, 0, 8, decimal},
-    {"icmp.code", "code", layer::icmp, 8, 8, decimal},
-    {"icmp.checksum", "checksum", layer::icmp, 16, 16, hexadecimal, 4},
-    derived("icmp.checksum.status", "checksum state", layer::icmp, transport_state<layer::icmp>),
-    {"icmp.ident", "identifier", layer::icmp, 32, 16, decimal, 0, is_echo},
-    {"icmp.seq", "sequence number", layer::icmp, 48, 16, decimal, 0, is_echo},
-    {"icmpv6.type", "type", layer::icmpv6, 0, 8, decimal},
-    {"icmpv6.code", "code", layer::icmpv6, 8, 8, decimal},
-    {"icmpv6.checksum", "checksum", layer::icmpv6, 16, 16, hexadecimal, 4},
-    derived("icmpv6.checksum.status", "checksum state", layer::icmpv6, transport_state<layer::icmpv6>),
-    {"icmpv6.echo.identifier", "identifier", layer::icmpv6, 32, 16, hexadecimal, 4, is_echo_6},
-    {"icmpv6.echo.sequence_number", "sequence number", layer::icmpv6, 48, 16, decimal, 0, is_echo_6},
-    {"udp.srcport", "source port", layer::udp, 0, 16, decimal},
-    {"udp.dstport", "destination port", layer::udp, 16, 16, decimal},
-    {"udp.length", "length", layer::udp, 32, 16, decimal},
-    {"udp.checksum", "checksum", layer::udp, 48, 16, hexadecimal, 4},
-    derived("udp.checksum.status", "checksum state", layer::udp, transport_state<layer::udp>),
-    {"tcp.srcport", "source port", layer::tcp, 0, 16, decimal},
-    {"tcp.dstport", "destination port", layer::tcp, 16, 16, decimal},
-    {"tcp.seq_raw", "sequence number", layer::tcp, 32, 32, decimal},
-    {"tcp.ack_raw", "acknowledgment number", layer::tcp, 64, 32, decimal},
-    {"tcp.hdr_len", "data offset", layer::tcp, 96, 4, words},
-    {"tcp.flags.cwr", "CWR", layer::tcp, 104, 1, bit},
-    {"tcp.flags.ece", "ECE", layer::tcp, 105, 1, bit},
-    {"tcp.flags.urg", "URG", layer::tcp, 106, 1, bit},
-    {"tcp.flags.ack", "ACK", layer::tcp, 107, 1, bit},
-    {"tcp.flags.push", "PSH", layer::tcp, 108, 1, bit},
-    {"tcp.flags.reset", "RST", layer::tcp, 109, 1, bit},
-    {"tcp.flags.syn", "SYN", layer::tcp, 110, 1, bit},
-    {"tcp.flags.fin", "FIN", layer::tcp, 111, 1, bit},
-    {"tcp.window_size_value", "window", layer::tcp, 112, 16, decimal},
-    {"tcp.checksum", "checksum", layer::tcp, 128, 16, hexadecimal, 4},
-    {"tcp.urgent_pointer", "urgent pointer", layer::tcp, 144, 16, decimal},
-    derived("tcp.flags", "flags", layer::tcp, [](const frame_view& f) -> text {
-        if (!f.tcp()) return std::nullopt;
-        const unsigned bits = (f.tcp()->reserved() & 15) << 8 | f.tcp()->flags().to_uint();
-        std::string digits = "0x";
-        for (unsigned shift = 16; shift > 0; shift -= 4) digits += netnotes::detail::hexadecimal_digits[bits >> (shift - 4) & 15];
-        return digits;
-    }),
-    derived("tcp.checksum.status", "checksum state", layer::tcp, transport_state<layer::tcp>),
-    derived("tcp.len", "payload size", layer::tcp, [](const frame_view& f) -> text {
-        if (!f.tcp()) return std::nullopt;
-        return std::to_string(transport_payload_size(f));
-    }),
-    {"tcp.options.mss_val", "maximum segment size", layer::tcp, 0, 16, decimal, 0, nullptr, tcp_option_at<tcp_option::maximum_segment_size, 2>},
-    {"tcp.options.wscale.shift", "window scale", layer::tcp, 0, 8, decimal, 0, nullptr, tcp_option_at<tcp_option::window_scale, 1>},
-    {"tcp.options.timestamp.tsval", "timestamp value", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8>},
-    {"tcp.options.timestamp.tsecr", "timestamp echo reply", layer::tcp, 0, 32, decimal, 0, nullptr, tcp_option_at<tcp_option::timestamps, 8, 4>},
-    {"dns.id", "ID", layer::dns, 0, 16, hexadecimal, 4},
-    {"dns.flags.response", "QR", layer::dns, 16, 1, bit},
-    {"dns.flags.opcode", "opcode", layer::dns, 17, 4, decimal},
-    {"dns.flags.authoritative", "AA", layer::dns, 21, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
-    {"dns.flags.truncated", "TC", layer::dns, 22, 1, bit},
-    {"dns.flags.recdesired", "RD", layer::dns, 23, 1, bit},
-    {"dns.flags.recavail", "RA", layer::dns, 24, 1, bit, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
-    {"dns.flags.rcode", "RCODE", layer::dns, 28, 4, decimal, 0, [](const frame_view& f) { return dns_of(f)->header().is_response; }},
-    {"dns.count.queries", "QDCOUNT", layer::dns, 32, 16, decimal},
-    {"dns.count.answers", "ANCOUNT", layer::dns, 48, 16, decimal},
-    {"dns.count.auth_rr", "NSCOUNT", layer::dns, 64, 16, decimal},
-    {"dns.count.add_rr", "ARCOUNT", layer::dns, 80, 16, decimal},
-    derived("dns.qry.name", "question", layer::dns, [](const frame_view& f) -> text {
-        if (!has_question(f)) return std::nullopt;
-        return dns_text(dns_of(f)->questions().begin()->name);
-    }),
-    derived("dns.qry.type", "question type", layer::dns, [](const frame_view& f) -> text {
-        if (!has_question(f)) return std::nullopt;
-        return std::to_string(static_cast<unsigned>(dns_of(f)->questions().begin()->type));
-    }),
-    derived("dns.a", "addresses", layer::dns, [](const frame_view& f) {
-        return each_record(f, [](const dns_record& r) -> text {
-            if (r.type != dns_type::a || !r.address()) return std::nullopt;
-            return r.address()->to_string();
-        });
-    }),
-    derived("dns.aaaa", "IPv6 addresses", layer::dns, [](const frame_view& f) {
-        return each_record(f, [](const dns_record& r) -> text {
-            if (r.type != dns_type::aaaa || !r.address()) return std::nullopt;
-            return r.address()->to_string();
-        });
-    }),
-    derived("dns.cname", "aliases", layer::dns, [](const frame_view& f) {
-        return each_record(f, [](const dns_record& r) -> text {
-            if (r.type != dns_type::cname || !r.target()) return std::nullopt;
-            return dns_text(*r.target());
-        });
-    }),
-};
-// clang-format on
-
-}  // namespace detail::fields
-
-/// Every field that this module knows, header by header, in the order of the headers' bits.
-inline constexpr std::span<const field> all_fields{detail::fields::all};
-
-/// Returns the field with that name of Wireshark's, or nullptr.
-[[nodiscard]] constexpr const field* find_field(std::string_view filter_name) noexcept {
-    for (const field& each : all_fields)
-        if (each.filter_name == filter_name) return &each;
-    return nullptr;
-}
-
-constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer header) noexcept {
-    if (header == layer::payload) return frame.payload_offset();
-    if (header == layer::dns) {
-        const auto udp = frame.udp();
-        const auto is_dns = [](std::uint16_t port) { return port == dns_port || port == 5353 || port == 5355; };
-        if (!udp || (!is_dns(udp->source_port()) && !is_dns(udp->destination_port()))) return std::nullopt;
-        if (frame.payload().size() < dns_view::header_size) return std::nullopt;
-        return frame.payload_offset();
-    }
-    if (!frame.has(header)) return std::nullopt;
-    switch (header) {
-        case layer::ethernet: return 0;
-        case layer::vlan: return 14;
-        case layer::arp:
-        case layer::ipv4:
-        case layer::ipv6: return frame.network_offset();
-        case layer::ipv6_extension: {
-            std::size_t at = frame.network_offset() + 40;
-            for (const ipv6_extension& each : frame.ipv6()->extensions()) {
-                if (each.kind() == ip_protocol::fragment) return at;
-                at += each.bytes().size();
-            }
-            return std::nullopt;
-        }
-        default: return frame.transport_offset();
-    }
-}
-
-/// Returns where the field stands, or nullopt if the frame does not have it, and for a computed text.
-[[nodiscard]] constexpr std::optional<field_place> place_of(const frame_view& frame, const field& which) {
-    if (which.bit_count == 0) return std::nullopt;
-    const auto header = place_of(frame, which.header);
-    if (!header || (which.applies != nullptr && !which.applies(frame))) return std::nullopt;
-    const auto at = which.locate != nullptr ? which.locate(frame) : header;
-    if (!at) return std::nullopt;
-    const field_place place{*at * 8 + which.first_bit, which.bit_count};
-    if ((place.first_bit + place.bit_count + 7) / 8 > frame.bytes().size()) return std::nullopt;
-    return place;
-}
-
-/// Returns the bits of a field as a number. Returns nullopt if the frame does not have the field, and for more than 64
-/// bits.
-[[nodiscard]] constexpr std::optional<std::uint64_t> value_of(const frame_view& frame, const field& which) {
-    const auto place = place_of(frame, which);
-    if (!place || place->bit_count > 64) return std::nullopt;
-    std::uint64_t value = 0;
-    for (std::size_t bit = place->first_bit; bit < place->first_bit + place->bit_count; ++bit)
-        value = value << 1 | (std::to_integer<unsigned>(frame.bytes()[bit / 8]) >> (7 - bit % 8) & 1);
-    return value;
-}
-
-/// Returns the field as `tshark -T fields` prints it, or nullopt if the frame does not have it.
-[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, const field& which) {
-    if (which.compute != nullptr) return which.compute(frame);
-    const auto place = place_of(frame, which);
-    if (!place) return std::nullopt;
-    if (which.format == field_format::ipv6) {
-        const std::byte* const at = frame.bytes().data() + place->first_byte();
-        return ipv6_address{uint128{detail::load_64(at), detail::load_64(at + 8)}}.to_string();
-    }
-    const std::uint64_t value = *value_of(frame, which);
-    switch (which.format) {
-        case field_format::words: return std::to_string(value * 4);
-        case field_format::ipv4: return ipv4_address{static_cast<std::uint32_t>(value)}.to_string();
-        case field_format::mac: return mac_address{value}.to_string();
-        case field_format::hexadecimal: {
-            std::string text = "0x";
-            for (unsigned digit = which.digits != 0 ? which.digits : (which.bit_count + 3u) / 4; digit-- > 0;)
-                text += netnotes::detail::hexadecimal_digits[value >> 4 * digit & 15];
-            return text;
-        }
-        default: return std::to_string(value);
-    }
-}
-/// Returns the field with that name of Wireshark's, or nullopt if the frame does not have it or the name is unknown.
-[[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, std::string_view filter_name) {
-    // For tshark the version of IPv6 is a version of IP, too.
-    if (filter_name == "ip.version" && frame.ipv6()) filter_name = "ipv6.version";
-    const field* const which = find_field(filter_name);
-    return which != nullptr ? text_of(frame, *which) : std::nullopt;
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_FIELDS_HPP
-
-
-
-
-namespace netnotes::packet {
-
-/// Returns the frame in one line: addresses, protocol, size on the wire, and what the protocol says. Sequence numbers
-/// stand as the header has them, not relative to the first.
-[[nodiscard]] std::string summary(const frame_view& frame);
-/// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
-[[nodiscard]] std::string tree(const frame_view& frame);
-/// Returns the bytes as lines of sixteen, in hexadecimal digits and as characters. The bytes of `marked` stand in
-/// brackets.
-[[nodiscard]] std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked = std::nullopt);
-/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a row.
-/// Returns an empty text if the frame does not have the header.
-[[nodiscard]] std::string box(const frame_view& frame, layer header);
-
-namespace detail {
-
-/// Appends texts and numbers.
-class line {
-  public:
-    template <class... Parts>
-    line& add(const Parts&... parts) {
-        (append(parts), ...);
-        return *this;
-    }
-    std::string text;
-
-  private:
-    void append(std::string_view part) { text += part; }
-    void append(const char* part) { text += part; }
-    void append(const std::string& part) { text += part; }
-    void append(std::uint64_t number) { text += std::to_string(number); }
-};
-
-inline void add_tcp(line& to, const frame_view& frame, const tcp_view& header) {
-    to.add(header.source_port(), " → ", header.destination_port(), " [");
-    constexpr std::string_view names[]{"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
-    bool is_first = true;
-    for (unsigned bit = 0; bit < 8; ++bit) {
-        if ((header.flags().to_uint() >> bit & 1) == 0) continue;
-        to.add(is_first ? "" : ", ", names[bit]);
-        is_first = false;
-    }
-    to.add(is_first ? "<None>" : "", "] Seq=", header.sequence_number().to_uint());
-    if (header.flags().ack()) to.add(" Ack=", header.acknowledgment_number().to_uint());
-    to.add(" Win=", header.window(), " Len=", transport_payload_size(frame));
-    for (const option& each : header.options()) {
-        const auto* const data = each.data.data();
-        const std::size_t size = each.data.size();
-        switch (static_cast<tcp_option>(each.kind)) {
-            case tcp_option::maximum_segment_size:
-                if (size == 2) to.add(" MSS=", load_16(data));
-                break;
-            case tcp_option::window_scale:
-                if (size == 1) to.add(" WS=", std::uint64_t{1} << std::min<unsigned>(load_8(data), 14));
-                break;
-            case tcp_option::sack_permitted: to.add(" SACK_PERM"); break;
-            case tcp_option::timestamps:
-                if (size == 8) to.add(" TSval=", load_32(data), " TSecr=", load_32(data + 4));
-                break;
-            default: break;
-        }
-    }
-}
-
-inline void add_dns(line& to, const dns_view& message) {
-    const dns_header header = message.header();
-    to.add(header.opcode == dns_opcode::query ? "Standard query" : "Operation");
-    if (header.is_response) to.add(" response");
-    to.add(" 0x");
-    for (unsigned shift = 16; shift > 0; shift -= 4)
-        to.text += netnotes::detail::hexadecimal_digits[message.id() >> (shift - 4) & 15];
-    const auto add_type = [&](dns_type type) {
-        const std::string_view name = to_string(type);
-        if (name.empty())
-            to.add(" TYPE", static_cast<std::uint64_t>(type));
-        else
-            to.add(" ", name);
-    };
-    if (header.is_response) {
-        switch (header.response_code) {
-            case dns_response_code::no_error: break;
-            case dns_response_code::format_error: to.add(" Format error"); break;
-            case dns_response_code::server_failure: to.add(" Server failure"); break;
-            case dns_response_code::name_error: to.add(" No such name"); break;
-            case dns_response_code::not_implemented: to.add(" Not implemented"); break;
-            case dns_response_code::refused: to.add(" Refused"); break;
-            default: to.add(" error ", static_cast<std::uint64_t>(header.response_code));
-        }
-    }
-    for (const dns_question& question : message.questions()) {
-        add_type(question.type);
-        to.add(" ", question.name.to_string());
-    }
-    for (const dns_record& record : message.records()) {
-        add_type(record.type);
-        if (const auto address = record.address()) to.add(" ", address->to_string());
-        if (const auto target = record.target()) to.add(" ", target->to_string());
-        if (const auto mail = record.mail_exchange()) to.add(" ", mail->preference, " ", mail->exchange.to_string());
-        if (const auto service = record.service())
-            to.add(" ", service->priority, " ", service->weight, " ", service->port, " ", service->target.to_string());
-        if (const auto zone = record.start_of_authority()) to.add(" ", zone->primary_server.to_string());
-    }
-}
-
-inline void add_arp(line& to, const arp_view& arp) {
-    const std::string sender = arp.sender_protocol_address().to_string(),
-                      target = arp.target_protocol_address().to_string();
-    if (arp.operation() == arp_operation::request)
-        to.add("Who has ", target, "? Tell ", sender);
-    else
-        to.add(sender, " is at ", arp.sender_hardware_address().to_string());
-}
-
-/// What stands behind the names of both ends: the name of the innermost protocol, the size, and what it says.
-inline void add_protocol(line& to, const frame_view& frame) {
-    const auto start = [&](std::string_view name) { to.add(name, " ", frame.size_on_the_wire(), " "); };
-    if (const auto tcp = frame.tcp()) {
-        start("TCP");
-        add_tcp(to, frame, *tcp);
-    } else if (const auto message = fields::dns_of(frame)) {
-        start("DNS");
-        add_dns(to, *message);
-    } else if (const auto udp = frame.udp()) {
-        start("UDP");
-        // A length of 0 is a jumbogram's, or of segmentation offload.
-        const std::size_t size = udp->length() >= 8 ? udp->length() - 8u : frame.payload().size();
-        to.add(udp->source_port(), " → ", udp->destination_port(), " Len=", size);
-    } else if (const auto icmp = frame.icmp()) {
-        start("ICMP");
-        to.add(to_string(icmp->type()));
-        if (icmp->is_echo()) to.add(" id=", icmp->identifier(), " seq=", icmp->sequence_number());
-    } else if (const auto icmpv6 = frame.icmpv6()) {
-        start("ICMPv6");
-        to.add(to_string(icmpv6->type()));
-        if (icmpv6->is_echo()) to.add(" id=", icmpv6->identifier(), " seq=", icmpv6->sequence_number());
-    } else if (frame.arp()) {
-        start("ARP");
-        if (frame.arp()->is_ethernet_ipv4()) add_arp(to, *frame.arp());
-    } else if (frame.ipv4() || frame.ipv6()) {
-        const std::string_view name = to_string(frame.protocol());
-        start(name.empty() ? "IP" : name);
-        if (frame.is_fragment())
-            to.add("fragment");
-        else
-            to.add("protocol ", static_cast<std::uint64_t>(frame.protocol()));
-    } else {
-        start(frame.ethernet() ? "Ethernet" : "frame");
-        if (frame.ethernet() && !frame.ethernet()->has_length()) to.add(*text_of(frame, "eth.type"));
-    }
-}
-
-/// Returns the size of a header in bytes; the header is in the frame.
-inline std::size_t header_size(const frame_view& frame, layer header) {
-    switch (header) {
-        case layer::ethernet: return 14;
-        case layer::vlan: return 4;
-        case layer::arp: return frame.arp()->header_size();
-        case layer::ipv4: return frame.ipv4()->header_size();
-        case layer::ipv6: return 40;
-        case layer::ipv6_extension: return 8;
-        case layer::udp: return 8;
-        case layer::tcp: return frame.tcp()->header_size();
-        case layer::icmp: return frame.icmp()->header_size();
-        case layer::icmpv6: return frame.icmpv6()->header_size();
-        case layer::dns: return 12;
-        default: return 0;
-    }
-}
-
-/// Returns the field for a reader: with the names that numbers have.
-inline std::string explained(const frame_view& frame, const field& which, const std::string& text) {
-    if (which.filter_name == "ip.checksum.status") return std::string{to_string(frame.ipv4()->header_checksum_state())};
-    if (which.filter_name.ends_with(".checksum.status")) return std::string{to_string(frame.checksum_state())};
-    const std::uint64_t value = value_of(frame, which).value_or(0);
-    std::string_view name;
-    if (which.format == field_format::words)
-        return netnotes::detail::joined(std::to_string(value), " words, ", text, " bytes");
-    if (which.filter_name == "eth.type" || which.filter_name == "vlan.etype" || which.filter_name == "arp.proto.type")
-        name = to_string(static_cast<ether_type>(value));
-    if (which.filter_name == "ip.proto" || which.filter_name == "ipv6.nxt" || which.filter_name == "ipv6.fraghdr.nxt")
-        name = to_string(static_cast<ip_protocol>(value));
-    if (which.filter_name == "arp.opcode") name = to_string(static_cast<arp_operation>(value));
-    if (which.filter_name == "icmp.type") name = to_string(static_cast<icmp_type>(value));
-    if (which.filter_name == "icmpv6.type") name = to_string(static_cast<icmpv6_type>(value));
-    return name.empty() ? text : netnotes::detail::joined(text, " (", name, ")");
-}
-
-/// A cell of a box: some bits in one row, with a name and a value.
-struct box_cell {
-    std::size_t first = 0, count = 0;  // bits of the row
-    std::vector<std::string> lines;
-
-    [[nodiscard]] std::size_t width() const noexcept { return 2 * count - 1; }
-    /// Breaks the name between words, and words that are too long between letters.
-    void put(std::string_view name, const std::string& value) {
-        std::string now;
-        const auto finish = [&] {
-            if (!now.empty()) lines.push_back(now);
-            now.clear();
-        };
-        while (!name.empty()) {
-            const std::string_view word = name.substr(0, name.find(' '));
-            name.remove_prefix(std::min(word.size() + 1, name.size()));
-            if (!now.empty() && now.size() + 1 + word.size() > width()) finish();
-            if (!now.empty()) now += ' ';
-            for (const char c : word) {
-                if (now.size() == width()) finish();
-                now += c;
-            }
-        }
-        finish();
-        if (!value.empty()) lines.push_back(value.substr(0, width()));
-    }
-};
-
-/// Draws rows of cells. Each row has the same number of bits.
-class box_drawing {
-  public:
-    explicit box_drawing(std::size_t row_bits) : row_bits_{row_bits} {
-        std::string tens, ones;
-        for (std::size_t bit = 0; bit < row_bits; ++bit) {
-            tens += bit % 10 == 0 ? static_cast<char>('0' + bit / 10) : ' ';
-            tens += ' ';
-            ones += static_cast<char>('0' + bit % 10);
-            ones += ' ';
-        }
-        tens.erase(tens.find_last_not_of(' ') + 1);
-        ones.pop_back();
-        text_ += ' ' + tens + "\n " + ones + '\n';
-    }
-    void row(const std::vector<box_cell>& cells) {
-        std::vector<bool> edges(row_bits_ + 1);
-        edges[0] = true;
-        for (const box_cell& each : cells) edges[each.first + each.count] = true;
-        rule(edges);
-        std::size_t height = 1;
-        for (const box_cell& each : cells) height = std::max(height, each.lines.size());
-        for (std::size_t i = 0; i < height; ++i) {
-            text_ += "│";
-            for (const box_cell& each : cells) {
-                // The value stands in the last line of each cell of the row, the name from the first line on.
-                std::string part;
-                if (!each.lines.empty() && i + 1 == height)
-                    part = each.lines.back();
-                else if (i + 1 < each.lines.size())
-                    part = each.lines[i];
-                const std::size_t space = each.width() - std::min(part.size(), each.width());
-                text_ += std::string(space / 2, ' ') + part + std::string(space - space / 2, ' ');
-                text_ += "│";
-            }
-            text_ += '\n';
-        }
-        above_ = edges;
-    }
-    std::string finish() {
-        rule(std::vector<bool>(row_bits_ + 1), true);
-        return std::move(text_);
-    }
-
-  private:
-    void rule(const std::vector<bool>& below, bool is_last = false) {
-        const bool is_first = above_.empty();
-        std::size_t last = row_bits_;  // a last row may be shorter
-        while (last > 0 && !below[last] && (is_first || !above_[last])) --last;
-        for (std::size_t bit = 0; bit <= last; ++bit) {
-            const bool up = !is_first && above_[bit], down = !is_last && below[bit];
-            if (bit == 0)
-                text_ += is_first ? "┌" : is_last ? "└" : "├";
-            else if (bit == last)
-                text_ += !up ? "┐" : down ? "┤" : "┘";
-            else
-                text_ += up ? (down ? "┼" : "┴") : down ? "┬" : "─";
-            if (bit < last) text_ += "─";
-        }
-        text_ += '\n';
-    }
-    std::size_t row_bits_;
-    std::string text_;
-    std::vector<bool> above_;
-};
-
-}  // namespace detail
-
-inline std::string summary(const frame_view& frame) {
-    detail::line all;
-    if (const auto ip = frame.ipv4())
-        all.add(ip->source().to_string(), " → ", ip->destination().to_string(), " ");
-    else if (const auto ip6 = frame.ipv6())
-        all.add(ip6->source().to_string(), " → ", ip6->destination().to_string(), " ");
-    else if (const auto ethernet = frame.ethernet())
-        all.add(ethernet->source().to_string(), " → ", ethernet->destination().to_string(), " ");
-    detail::add_protocol(all, frame);
-    if (frame.failure()) all.add(all.text.ends_with(' ') ? "[" : " [", frame.failure().message(), "]");
-    if (all.text.ends_with(' ')) all.text.pop_back();
-    return all.text;
-}
-
-inline std::string tree(const frame_view& frame) {
-    detail::line all;
-    all.add("Frame, ", frame.bytes().size(), " bytes");
-    if (frame.is_cut_short()) all.add(" of ", frame.size_on_the_wire(), " on the wire");
-    all.add("\n");
-    std::optional<layer> header;
-    for (const field& each : all_fields) {
-        if (each.header == layer::payload) continue;
-        const auto text = text_of(frame, each);
-        if (!text) continue;
-        if (each.header != header) {
-            header = each.header;
-            all.add(to_string(*header), ", ", detail::header_size(frame, *header), " bytes from byte ",
-                    *place_of(frame, *header), "\n");
-        }
-        all.add("    ", each.name, ": ", detail::explained(frame, each, *text), "\n");
-    }
-    if (!frame.payload().empty())
-        all.add("Payload, ", frame.payload().size(), " bytes from byte ", frame.payload_offset(), ", ended by ",
-                to_string(frame.payload_ended_by()), "\n");
-    if (!frame.trailer().empty()) all.add("Trailer, ", frame.trailer().size(), " bytes\n");
-    if (frame.failure()) all.add("Failure: ", frame.failure().message(), "\n");
-    return all.text;
-}
-
-inline std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked) {
-    constexpr std::string_view digits = netnotes::detail::hexadecimal_digits;
-    const std::size_t first = marked ? marked->first_byte() : bytes.size();
-    const std::size_t last = marked ? first + marked->byte_count() : bytes.size();  // behind the marked bytes
-    std::string text;
-    for (std::size_t row = 0; row < bytes.size(); row += 16) {
-        for (unsigned shift = 16; shift > 0; shift -= 4) text += digits[row >> (shift - 4) & 15];
-        text += ' ';
-        for (std::size_t at = row; at <= row + 16; ++at) {
-            const bool is_marked = at >= first && at<last, was_marked = at> row && at - 1 >= first && at - 1 < last;
-            const bool is_in_row = at < row + 16 && at < bytes.size();
-            text += is_marked && !was_marked && is_in_row ? '[' : was_marked && !(is_marked && is_in_row) ? ']' : ' ';
-            if (at == row + 16) break;
-            const auto value = at < bytes.size() ? std::to_integer<unsigned>(bytes[at]) : 0u;
-            text += at < bytes.size() ? digits[value >> 4] : ' ';
-            text += at < bytes.size() ? digits[value & 15] : ' ';
-        }
-        text += ' ';
-        for (std::size_t at = row; at < std::min(row + 16, bytes.size()); ++at) {
-            const auto value = std::to_integer<unsigned>(bytes[at]);
-            text += value >= ' ' && value <= '~' ? static_cast<char>(value) : '.';
-        }
-        text += '\n';
-    }
-    return text;
-}
-
-inline std::string box(const frame_view& frame, layer header) {
-    const auto start = place_of(frame, header);
-    if (!start || detail::header_size(frame, header) == 0) return {};
-    const std::size_t row_bits = header == layer::ethernet ? 48 : 32;
-    const std::size_t end = detail::header_size(frame, header) * 8;
-    struct part {
-        std::size_t first, count;
-        std::string_view name;
-        std::string value;
-    };
-    std::vector<part> parts;
-    std::size_t at = 0;
-    const auto fill = [&](std::size_t to) {  // bits without a name: reserved, or options
-        if (to <= at) return;
-        const bool is_option = to == end && to - at >= 32 && (header == layer::tcp || header == layer::ipv4);
-        parts.push_back({at, to - at, is_option ? "options" : "", ""});
-        at = to;
-    };
-    for (const field& each : all_fields) {
-        const auto place = each.header == header ? place_of(frame, each) : std::nullopt;
-        if (!place || place->first_bit < *start * 8 + at || place->first_bit + place->bit_count > *start * 8 + end)
-            continue;
-        if (each.locate != nullptr && header == layer::tcp) continue;  // options have no fixed place
-        fill(place->first_bit - *start * 8);
-        // The box has the number that stands in the header: words, not bytes.
-        parts.push_back(
-            {at, each.bit_count, each.name,
-             each.format == field_format::words ? std::to_string(*value_of(frame, each)) : *text_of(frame, each)});
-        at += each.bit_count;
-    }
-    fill(end);
-    detail::box_drawing drawing{row_bits};
-    std::vector<detail::box_cell> row;
-    for (const part& each : parts) {
-        std::size_t first = each.first, count = each.count;
-        bool is_continued = false;
-        while (count > 0) {
-            const std::size_t in_row = first % row_bits;
-            // Several whole rows become one high cell.
-            const bool is_high = in_row == 0 && count > row_bits;
-            const std::size_t bits = is_high ? row_bits : std::min(count, row_bits - in_row);
-            const std::size_t taken = is_high ? count / row_bits * row_bits : bits;
-            detail::box_cell cell{in_row, bits, {}};
-            if (is_continued)
-                cell.put("...", "");
-            else
-                cell.put(each.name, each.value);
-            row.push_back(cell);
-            if (in_row + bits == row_bits || first + taken == end) {
-                drawing.row(row);
-                row.clear();
-            }
-            first += taken;
-            count -= taken;
-            is_continued = true;
-        }
-    }
-    return drawing.finish();
-}
-
-}  // namespace netnotes::packet
-
-#endif  // NETNOTES_PACKET_PRINT_HPP
 
 
 
 namespace netnotes::lan {
 
 namespace detail {
-/// Appends blanks up to a width, which counts characters of UTF-8, and two more.
-inline void pad(std::string& text, std::size_t begin, std::size_t width) {
-    std::size_t columns = 0;
-    for (std::size_t i = begin; i < text.size(); ++i) columns += (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;
-    if (columns < width) text.append(width - columns, ' ');
-    text += "  ";
-}
-/// Aligns the columns of a table. The last column is not filled up.
-inline std::string aligned(const std::vector<std::vector<std::string>>& rows) {
-    std::vector<std::size_t> widths;
-    const auto width_of = [](std::string_view text) {
-        return static_cast<std::size_t>(std::count_if(
-            text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-    };
-    for (const auto& row : rows)
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            if (i == widths.size()) widths.push_back(0);
-            widths[i] = std::max(widths[i], width_of(row[i]));
-        }
-    std::string text;
-    for (const auto& row : rows) {
-        std::string line;
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            const std::size_t begin = line.size();
-            line += row[i];
-            if (i + 1 < row.size()) pad(line, begin, widths[i]);
-        }
-        while (line.ends_with(' ')) line.pop_back();
-        text += line + "\n";
+
+/// Writes elements of SVG. All numbers are whole pixels, so the text is equal on every machine.
+class svg_writer {
+  public:
+    void line(std::size_t x1, std::size_t y1, std::size_t x2, std::size_t y2, std::string_view more) {
+        text_ += "<line x1=\"" + std::to_string(x1) + "\" y1=\"" + std::to_string(y1) + "\" x2=\"" +
+                 std::to_string(x2) + "\" y2=\"" + std::to_string(y2) + "\" ";
+        text_.append(more).append("/>\n");
     }
-    return text;
-}
-inline std::string way_of(const passage& which) { return which.sender().name() + " \u2192 " + which.receiver().name(); }
-/// Says what is in a frame, in a few words: `ARP: where is 10.0.1.3?`, `ICMP echo request 10.0.1.2 → 10.0.1.3`.
-inline std::string contents_of(const frame& which) {
-    const packet::frame_view view = packet::dissect(which.bytes());
-    if (const auto arp = view.arp()) {
-        if (arp->is_announcement()) return "ARP: I have " + arp->sender_protocol_address().to_string();
-        if (arp->operation() == packet::arp_operation::request)
-            return "ARP: where is " + arp->target_protocol_address().to_string() + "? tell " +
-                   arp->sender_protocol_address().to_string();
-        return "ARP: " + arp->sender_protocol_address().to_string() + " is at " +
-               arp->sender_hardware_address().to_string();
+    void box(std::size_t x, std::size_t y, std::size_t width, std::size_t height, std::string_view more) {
+        text_ += "<rect x=\"" + std::to_string(x) + "\" y=\"" + std::to_string(y) + "\" width=\"" +
+                 std::to_string(width) + "\" height=\"" + std::to_string(height) + "\" ";
+        text_.append(more).append("/>\n");
     }
-    const auto ip = view.ipv4();
-    if (!ip) return packet::summary(view);
-    std::string text = packet::summary(view);
-    text += " ttl=" + std::to_string(ip->time_to_live());
-    return text;
-}
+    void write(std::size_t x, std::size_t y, std::string_view what, std::string_view more = {}) {
+        text_ += "<text x=\"" + std::to_string(x) + "\" y=\"" + std::to_string(y) + "\" ";
+        text_.append(more).append(">");
+        for (const char c : what) {
+            if (c == '<')
+                text_ += "&lt;";
+            else if (c == '>')
+                text_ += "&gt;";
+            else if (c == '&')
+                text_ += "&amp;";
+            else
+                text_ += c;
+        }
+        text_ += "</text>\n";
+    }
+    std::string finish(std::size_t width, std::size_t height) {
+        std::string all = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + std::to_string(width);
+        all += "\" height=\"" + std::to_string(height) + "\" ";
+        all += "font-family=\"sans-serif\" font-size=\"12\" text-anchor=\"middle\">\n";
+        all += "<defs><marker id=\"tip\" markerWidth=\"10\" markerHeight=\"8\" refX=\"9\" refY=\"4\" orient=\"auto\">";
+        all += "<path d=\"M0,0 L10,4 L0,8 z\"/></marker></defs>\n";
+        all += "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
+        return all += text_ + "</svg>\n";
+    }
+
+  private:
+    std::string text_;
+};
+
 }  // namespace detail
 
-/// Returns a frame's passage in one line: time, way, contents, and the fate of a frame that did not simply arrive.
-[[nodiscard]] inline std::string hop_line(const passage& which) {
-    std::string text = time_text(which.sent) + "  " + detail::way_of(which) + "  " + detail::contents_of(which.frame);
-    if (which.fate != fate::delivered) text += netnotes::detail::joined("  [", to_string(which.fate), "]");
-    return text;
-}
+/// Returns a picture of the network: the map, and below it the sequence diagram of the passages, at most `max_frames` of them.
+[[nodiscard]] inline std::string svg(const network& net, std::span<const passage> passages,
+                                     std::size_t max_frames = 500) {
+    constexpr std::size_t step_x = 150, step_y = 70, margin = 80, column = 110, row = 26;
+    const auto order = detail::tree_of(net);
+    detail::svg_writer out;
 
-/// Returns a line for each passage, in columns.
-[[nodiscard]] inline std::string hops(std::span<const passage> passages) {
-    std::vector<std::vector<std::string>> rows;
-    for (const passage& each : passages) {
-        std::string what = detail::contents_of(each.frame);
-        if (each.fate != fate::delivered) what += netnotes::detail::joined("  [", to_string(each.fate), "]");
-        rows.push_back({time_text(each.sent), detail::way_of(each), what});
+    // The map: depth goes to the right, and each leaf has a line of its own.
+    std::vector<std::pair<std::size_t, std::size_t>> places(net.nodes().size() + 1);
+    std::size_t line = 0, most_depth = 0;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        if (i > 0 && order[i].depth <= order[i - 1].depth) ++line;
+        places[order[i].which->number()] = {margin + order[i].depth * step_x, 40 + line * step_y};
+        most_depth = std::max(most_depth, order[i].depth);
     }
-    return detail::aligned(rows);
-}
+    for (const auto& each : net.cables()) {
+        const auto [x1, y1] = places[each->end(0).number()];
+        const auto [x2, y2] = places[each->end(1).number()];
+        out.line(x1, y1, x2, y2, "stroke=\"gray\" stroke-width=\"2\"");
+        if (const std::string how = detail::cable_text(*each); !how.empty())
+            out.write((x1 + x2) / 2, (y1 + y2) / 2 - 6, how, "font-size=\"10\"");
+    }
+    for (const detail::tree_place& each : order) {
+        const auto [x, y] = places[each.which->number()];
+        const bool is_router = each.which->kind() == "router", is_host = each.which->kind() == "host";
+        out.box(x - 32, y - 14, 64, 28,
+                is_host     ? "rx=\"2\" fill=\"#e8f0ff\" stroke=\"black\""
+                : is_router ? "rx=\"14\" fill=\"#ffe8d0\" stroke=\"black\""
+                            : "rx=\"2\" fill=\"#e8ffe8\" stroke=\"black\"");
+        out.write(x, y + 4, each.which->name());
+        out.write(x, y + 28, detail::addresses_of(*each.which), "font-size=\"9\"");
+    }
+    const std::size_t top = 40 + (line + 1) * step_y;
 
-/// Returns a table of frames and hosts. A cell says `sent`, or `for me` for a frame to this host or to all hosts. It says
-/// `ignored` for a frame to another host, and `-` if the frame never came. Frames that a device repeats on several cables make
-/// one line. Hubs and switches have no column.
-[[nodiscard]] inline std::string witnesses(const network& net, std::span<const passage> passages) {
-    std::vector<const node*> hosts;
-    for (const auto& each : net.nodes())
-        if (each->kind() != "hub" && each->kind() != "switch") hosts.push_back(each.get());
-    struct line {
-        const std::byte* bytes;  // copies of a frame share their bytes
-        std::vector<std::string> cells;
-    };
-    std::vector<line> lines;
-    const auto column = [&](const node& which) {
-        return static_cast<std::size_t>(std::find(hosts.begin(), hosts.end(), &which) - hosts.begin());
-    };
-    for (const passage& each : passages) {
-        const std::byte* const bytes = each.frame.bytes().data();
-        auto found =
-            std::find_if(lines.rbegin(), lines.rend(), [&](const line& known) { return known.bytes == bytes; });
-        if (found == lines.rend()) {
-            lines.push_back({bytes, std::vector<std::string>(hosts.size() + 1, "-")});
-            lines.back().cells.back() = detail::contents_of(each.frame);
-            found = lines.rbegin();
+    // The sequence diagram.
+    passages = passages.first(std::min(passages.size(), max_frames));
+    std::vector<std::size_t> columns(net.nodes().size() + 1);
+    for (std::size_t i = 0; i < order.size(); ++i) columns[order[i].which->number()] = margin + i * column;
+    const std::size_t bottom = top + 20 + passages.size() * row, right = margin + order.size() * column;
+    for (const detail::tree_place& each : order) {
+        const std::size_t x = columns[each.which->number()];
+        out.write(x, top, each.which->name());
+        out.line(x, top + 8, x, bottom, "stroke=\"lightgray\"");
+    }
+    for (std::size_t i = 0; i < passages.size(); ++i) {
+        const passage& each = passages[i];
+        const std::size_t y = top + 20 + i * row, from = columns[each.sender().number()];
+        const std::size_t to = columns[each.receiver().number()], middle = (from + to) / 2;
+        out.write(4, y + 8, time_text(each.sent), "font-size=\"9\" text-anchor=\"start\"");
+        if (arrives(each.fate)) {
+            out.line(from, y, to, y + 12, "stroke=\"black\" marker-end=\"url(#tip)\"");
+        } else {
+            out.line(from, y, middle, y + 6, "stroke=\"red\"");
+            out.write(middle, y + 10, "x", "fill=\"red\"");
         }
-        if (const auto i = column(each.sender()); i < hosts.size()) found->cells[i] = "sent";
-        const auto i = column(each.receiver());
-        if (i >= hosts.size() || !arrives(each.fate)) continue;
-        packet::packet_failure why;
-        const auto header = packet::ethernet_view::parse(each.frame.bytes(), why);
-        const bool is_for_it =
-            header && (header->destination().is_multicast() ||
-                       header->destination() == hosts[i]->port_address(each.wire->port_at(1 - each.from)));
-        found->cells[i] = is_for_it ? "for me" : "ignored";
+        std::string what = detail::contents_of(each.frame);
+        if (each.fate != fate::delivered) what += netnotes::detail::joined(" [", to_string(each.fate), "]");
+        out.write(right, y + 10, what, "font-size=\"11\" text-anchor=\"start\"");
     }
-    std::vector<std::vector<std::string>> rows{{}};
-    for (const node* each : hosts) rows[0].push_back(each->name());
-    rows[0].push_back("frame");
-    for (line& each : lines) rows.push_back(std::move(each.cells));
-    return detail::aligned(rows);
-}
-
-/// Returns a table of the IP packets: the pair of hardware addresses and the pair of IP addresses on each cable, with the time to
-/// live and the header's checksum.
-[[nodiscard]] inline std::string addresses(std::span<const passage> passages) {
-    std::vector<std::vector<std::string>> rows{{"way", "hardware addresses", "IP addresses", "ttl", "checksum", ""}};
-    for (const passage& each : passages) {
-        const packet::frame_view view = packet::dissect(each.frame.bytes());
-        const auto ethernet = view.ethernet();
-        const auto ip = view.ipv4();
-        if (!ethernet || !ip) continue;
-        std::string checksum = "0x";
-        for (unsigned shift = 16; shift > 0; shift -= 4)
-            checksum += netnotes::detail::hexadecimal_digits[ip->header_checksum() >> (shift - 4) & 0xf];
-        checksum += ip->header_checksum_state() == packet::checksum_state::good ? " right" : " wrong";
-        std::string what;
-        if (const auto icmp = view.icmp()) what = std::string{to_string(icmp->type())};
-        if (const auto udp = view.udp())
-            what = "UDP " + std::to_string(udp->source_port()) + " \u2192 " + std::to_string(udp->destination_port());
-        if (const auto tcp = view.tcp())
-            what = "TCP " + std::to_string(tcp->source_port()) + " \u2192 " + std::to_string(tcp->destination_port());
-        rows.push_back({detail::way_of(each),
-                        ethernet->source().to_string() + " \u2192 " + ethernet->destination().to_string(),
-                        ip->source().to_string() + " \u2192 " + ip->destination().to_string(),
-                        std::to_string(ip->time_to_live()), checksum, what});
-    }
-    return detail::aligned(rows);
-}
-
-/// Returns the tables of all nodes that have one, each below the node's name.
-[[nodiscard]] inline std::string all_tables(const network& net) {
-    std::string text;
-    for (const auto& each : net.nodes()) {
-        const std::string table = each->tables();
-        if (!table.empty()) text += netnotes::detail::joined(each->kind(), " ", each->name(), "\n", table, "\n");
-    }
-    return text;
+    return out.finish(std::max(right + 460, 2 * margin + most_depth * step_x), bottom + 20);
 }
 
 }  // namespace netnotes::lan
 
-#endif  // NETNOTES_LAN_PRINT_HPP
-
-
-
+#endif  // NETNOTES_LAN_SVG_HPP
 
 
 // netnotes/lan/tcp_congestion.hpp: how much may be under way
