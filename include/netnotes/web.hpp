@@ -9,8 +9,9 @@
 // This module has the parts of Django that the notes name, under Django's names, and does what Django does. Tests ask
 // Django itself. Django 3.2 is the version that Debian 12 has.
 //
-//        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
-//        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];
+//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
+//        const web::templates pages{texts};
+//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
 //
 // What of Django is not here:
 //     ORM, migrations    A database is a library of its own. A migration is a numbered script. It changes the tables of
@@ -22,6 +23,14 @@
 // Chapters, lowest first:
 //     web/pattern_program.hpp  from the text of a regular expression to a program
 //     web/pattern.hpp          regular expressions that cannot be made slow
+//     web/value.hpp            what a template can print
+//     web/template_lexer.hpp   from the text of a template to its tags
+//     web/template_date.hpp    a point in time, written as a format says
+//     web/template_filters.hpp what stands behind the | in a template
+//     web/template_expression.hpp  names, literals and conditions of a template
+//     web/template_parser.hpp  from the tags of a template to a program
+//     web/template_loader.hpp  where the texts of templates come from
+//     web/template.hpp         pages with gaps, and what fills them
 //
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
 
@@ -34,5 +43,13 @@
 
 #include "web/pattern.hpp"
 #include "web/pattern_program.hpp"
+#include "web/template.hpp"
+#include "web/template_date.hpp"
+#include "web/template_expression.hpp"
+#include "web/template_filters.hpp"
+#include "web/template_lexer.hpp"
+#include "web/template_loader.hpp"
+#include "web/template_parser.hpp"
+#include "web/value.hpp"
 
 #endif  // NETNOTES_WEB_HPP

@@ -1,12 +1,19 @@
-// tests/interop/web_oracle.cpp: answers questions about patterns, for web_django.py
+// tests/interop/web_oracle.cpp: answers questions about patterns and templates, for web_django.py
 // SPDX-License-Identifier: MIT
 //
 // A question is a row of texts, each written as SIZE:BYTES. Questions and answers end with a line feed.
 //
 //     pattern METHOD PATTERN TEXT     METHOD is search, match or fullmatch. The answer is "refused", "no",
 //                                     or "yes" and behind it BEGIN-END of each group, - for a group that took no part
+//     template COUNT NAME TEXT... VALUE...
+//                                     COUNT templates, of which the first is rendered, and the context, a value.
+//                                     The answer is "page" and the bytes, or "error", KIND and the text, in hex digits
+//
+// A value is N, T, F, iNUMBER, dNUMBER, sTEXT, STEXT (safe), tSECONDS, lCOUNT and its items, or mCOUNT and its names and
+// values.
 
 #include <netnotes/web/pattern.hpp>
+#include <netnotes/web/template.hpp>
 
 #include <iostream>
 #include <string>
@@ -49,6 +56,53 @@ std::string match(const std::vector<std::string>& row) {
     return answer;
 }
 
+web::value read_value(const std::vector<std::string>& row, std::size_t& at) {
+    const std::string& word = row.at(at++);
+    const std::string rest = word.substr(1);
+    switch (word.at(0)) {
+        case 'N': return nullptr;
+        case 'T': return true;
+        case 'F': return false;
+        case 'i': return std::stoll(rest);
+        case 'd': return std::stod(rest);
+        case 's': return rest;
+        case 'S': return web::safe_string{rest};
+        case 't': return web::time_value{std::chrono::seconds{std::stoll(rest)}};
+        case 'l': {
+            web::list items;
+            for (std::size_t count = std::stoul(rest); count > 0; --count) items.push_back(read_value(row, at));
+            return items;
+        }
+        default: {
+            web::map entries;
+            for (std::size_t count = std::stoul(rest); count > 0; --count) {
+                const std::string& name = row.at(at++);
+                entries.set(name, read_value(row, at));
+            }
+            return entries;
+        }
+    }
+}
+std::string hex(std::string_view text) {
+    std::string made;
+    for (const char c : text)
+        made += {netnotes::detail::hexadecimal_digits[static_cast<unsigned char>(c) >> 4],
+                 netnotes::detail::hexadecimal_digits[c & 15]};
+    return made;
+}
+std::string render(const std::vector<std::string>& row) {
+    web::template_map texts;
+    std::size_t at = 2;
+    for (std::size_t count = std::stoul(row.at(1)); count > 0; --count, at += 2) texts.set(row.at(at), row.at(at + 1));
+    const std::string first = row.at(2);
+    try {
+        const web::value context = read_value(row, at);
+        return "page " + hex(web::templates{texts}.render(first, *context.as_map()));
+    } catch (const web::template_error& error) {
+        return "error " + error.kind() + " " + hex(error.message());
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -57,6 +111,8 @@ int main() {
     for (std::vector<std::string> row; read_row(std::cin, row);)
         if (row.at(0) == "pattern")
             std::cout << match(row) << '\n';
+        else if (row.at(0) == "template")
+            std::cout << render(row) << '\n';
         else
             return 2;
 }

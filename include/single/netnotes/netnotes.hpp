@@ -46648,8 +46648,9 @@ inline uri uri::parse(std::string_view text) {
 // This module has the parts of Django that the notes name, under Django's names, and does what Django does. Tests ask
 // Django itself. Django 3.2 is the version that Debian 12 has.
 //
-//        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
-//        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];
+//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
+//        const web::templates pages{texts};
+//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
 //
 // What of Django is not here:
 //     ORM, migrations    A database is a library of its own. A migration is a numbered script. It changes the tables of
@@ -46661,6 +46662,14 @@ inline uri uri::parse(std::string_view text) {
 // Chapters, lowest first:
 //     web/pattern_program.hpp  from the text of a regular expression to a program
 //     web/pattern.hpp          regular expressions that cannot be made slow
+//     web/value.hpp            what a template can print
+//     web/template_lexer.hpp   from the text of a template to its tags
+//     web/template_date.hpp    a point in time, written as a format says
+//     web/template_filters.hpp what stands behind the | in a template
+//     web/template_expression.hpp  names, literals and conditions of a template
+//     web/template_parser.hpp  from the tags of a template to a program
+//     web/template_loader.hpp  where the texts of templates come from
+//     web/template.hpp         pages with gaps, and what fills them
 //
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
 
@@ -47459,6 +47468,2637 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 }  // namespace netnotes::web
 
 #endif  // NETNOTES_WEB_PATTERN_HPP
+
+
+// netnotes/web/template.hpp: pages with gaps, and what fills them
+// SPDX-License-Identifier: MIT
+//
+// A view should compute, and a page should look nice. So the page is a file of its own, a template. The view gives it
+// names and values, and the template says where they stand:
+//
+//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
+//        const web::templates pages{texts};
+//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
+//
+// This prints <ul><li>a</li><li>&lt;b&gt;</li></ul>: what a stranger has typed cannot become a tag.
+//
+// The language is Django's. A page can extend another page, and fills the blocks of that page:
+//
+//        base.html    <title>{% block title %}Shop{% endblock %}</title>
+//        list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
+//
+//        <title>List, Shop</title>
+//
+// Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
+//
+// Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
+// template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
+//
+// On this page:  templates, template_settings
+// The notes:     django模板处理, DTL语言, 模板的继承, html转义; examples 44 to 46
+
+#ifndef NETNOTES_WEB_TEMPLATE_HPP
+#define NETNOTES_WEB_TEMPLATE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// netnotes/web/template_expression.hpp: names, literals and conditions of a template
+// SPDX-License-Identifier: MIT
+//
+// A variable tag holds one expression: a name or a literal, and filters behind it. A dot asks the value on its left:
+// for the entry of a map, or for the item of a list.
+//
+//        {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
+//        {{ "now"|default:title }}           an argument is a name or a literal, too
+//        {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
+//
+// A name that is not known is no error: it prints nothing, and is None in a condition. Only a misspelt *filter* is one.
+//
+// On this page:  (what template.hpp uses: expression, condition, scope)
+// The notes:     DTL语言 (变量); example 44
+
+#ifndef NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+#define NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+// netnotes/web/template_filters.hpp: what stands behind the | in a template
+// SPDX-License-Identifier: MIT
+//
+// A filter takes a value and returns another value. It may have one argument:
+//
+//        {{ name|title }}                       ada lovelace -> Ada Lovelace
+//        {{ names|join:", " }}                  ["a", "b"]   -> a, b
+//        {{ text|truncatechars:10 }}            -> 9 characters and an ellipsis
+//        {{ when|date:"Y-m-d" }}                -> 2026-11-29
+//        {{ count }} item{{ count|pluralize }}  -> 1 item, 2 items
+//
+// Each filter says whether it keeps HTML intact. If it does, and its value was safe, the result is safe. `upper` does
+// not: &lt; would become &LT;.
+//
+// The letters of other alphabets than ASCII keep their case. Python changes them, too.
+//
+// On this page:  (what template.hpp uses: the table of filters)
+// The notes:     DTL语言 (过滤器); example 44
+
+#ifndef NETNOTES_WEB_TEMPLATE_FILTERS_HPP
+#define NETNOTES_WEB_TEMPLATE_FILTERS_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// netnotes/web/template_date.hpp: a point in time, written as a format says
+// SPDX-License-Identifier: MIT
+//
+// Each letter of the format stands for a part of the time, and a letter behind a backslash stands for itself:
+//
+//        Y-m-d H:i:s        2026-11-29 17:09:21
+//        N j, Y             Nov. 29, 2026
+//        l \t\h\e jS        Sunday the 29th
+//
+// These are the letters of PHP's date(), and Django's. Times are in UTC.
+//
+// On this page:  (what template_filters.hpp uses: format_date)
+// The notes:     DTL语言 (过滤器)
+
+#ifndef NETNOTES_WEB_TEMPLATE_DATE_HPP
+#define NETNOTES_WEB_TEMPLATE_DATE_HPP
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+// netnotes/web/value.hpp: what a template can print
+// SPDX-License-Identifier: MIT
+//
+// A template knows names, and a name has a value. C++ knows types, and a template asks at run time. Between both stands
+// this class: one type for everything that a template can print, compare or walk through.
+//
+//        web::map page{{"title", "Lists"}, {"count", 3}, {"items", web::list{"a", "b"}}};
+//        page.set("intro", web::safe_string{"<b>first</b>"});   // HTML already: it is not escaped
+//        std::cout << page["items"].text();                     // ['a', 'b'], as Python writes it
+//
+// A class of yours becomes a map by a function beside it. The function `describe` is found by its argument:
+//
+//        struct article { int id; std::string title; };
+//        web::map describe(const article& a) { return {{"id", a.id}, {"title", a.title}}; }
+//
+// Values print, compare and count as Python's do, because templates of Django say it so: 1 == 1.0 == True. An empty
+// list is false. A missing value is written None. Lists and maps are shared when a value is copied, and they cannot be
+// changed after.
+//
+// On this page:  value, value_kind · list, map · safe_string, time_value · escape
+// The notes:     DTL语言, html转义; examples 44, 46
+
+#ifndef NETNOTES_WEB_VALUE_HPP
+#define NETNOTES_WEB_VALUE_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+
+
+namespace netnotes::web {
+
+class value;
+
+/// Values in their order.
+using list = std::vector<value>;
+
+/// Names and their values, in the order in which they were set. A look-up compares one name after the other, because
+/// the maps of pages are small.
+class map {
+  public:
+    using entry = std::pair<std::string, value>;
+    map() noexcept;
+    map(std::initializer_list<entry> entries);
+    map(const map&);
+    map(map&&) noexcept;
+    map& operator=(const map&);
+    map& operator=(map&&) noexcept;
+    ~map();
+
+    /// Sets a name's value; replaces an earlier value in its place.
+    map& set(std::string_view name, value what);
+    /// Returns the name's value, or nullptr if the map does not have the name.
+    [[nodiscard]] const value* find(std::string_view name) const noexcept;
+    /// Returns the name's value, or an empty value if the map does not have the name.
+    [[nodiscard]] const value& operator[](std::string_view name) const noexcept;
+    [[nodiscard]] std::size_t size() const noexcept;
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    [[nodiscard]] const entry* begin() const noexcept;
+    [[nodiscard]] const entry* end() const noexcept;
+
+  private:
+    std::vector<entry> entries_;
+};
+
+/// Text that is HTML already. Templates print it as it is. Never make it out of what a stranger has typed.
+struct safe_string {
+    std::string text;
+};
+/// A point in time, in UTC, in whole seconds.
+using time_value = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
+
+/// What a value is.
+enum class value_kind : std::uint8_t { none, boolean, integer, real, string, safe, time, sequence, mapping, function };
+
+namespace detail {
+template <class T>
+concept describable = requires(const T& object) {
+    { describe(object) } -> std::convertible_to<map>;
+};
+}  // namespace detail
+
+/// A value. A regular value; copies of lists, maps and functions share them.
+class value {
+  public:
+    /// None.
+    value() noexcept = default;
+    value(std::nullptr_t) noexcept {}
+    template <std::same_as<bool> T>
+    value(T what) noexcept : held_{what} {}
+    /// A whole number of 64 bits. Larger ones are refused by the compiler's own conversion.
+    template <std::integral T>
+    requires(!std::same_as<T, bool> && !std::same_as<T, char>) value(T what)
+    noexcept : held_{static_cast<std::int64_t>(what)} {}
+    template <std::floating_point T>
+    value(T what) noexcept : held_{static_cast<double>(what)} {}
+    value(const char* text) : held_{std::string{text}} {}
+    value(std::string_view text) : held_{std::string{text}} {}
+    value(std::string text) noexcept : held_{std::move(text)} {}
+    value(safe_string text) noexcept : held_{std::move(text)} {}
+    value(time_value when) noexcept : held_{when} {}
+    value(list items) : held_{std::make_shared<const list>(std::move(items))} {}
+    value(map entries) : held_{std::make_shared<const map>(std::move(entries))} {}
+    /// Called each time a template asks for the value; it may throw, and the template then throws this.
+    template <class F>
+    requires(std::is_invocable_r_v<value, const F&> && !std::is_convertible_v<F, std::string_view>) value(F function)
+        : held_{std::make_shared<const std::function<value()>>(std::move(function))} {}
+    /// An object for which there is a function describe().
+    template <detail::describable T>
+    value(const T& object) : value(map{describe(object)}) {}
+    /// The values of a vector.
+    template <class T>
+    requires(!std::same_as<T, value> && std::constructible_from<value, const T&>) value(const std::vector<T>& items)
+        : value(list(items.begin(), items.end())) {}
+
+    [[nodiscard]] value_kind kind() const noexcept { return static_cast<value_kind>(held_.index()); }
+    [[nodiscard]] bool is_none() const noexcept { return kind() == value_kind::none; }
+    /// Returns true for a string and for a safe string.
+    [[nodiscard]] bool is_text() const noexcept { return kind() == value_kind::string || is_safe(); }
+    [[nodiscard]] bool is_safe() const noexcept { return kind() == value_kind::safe; }
+    /// Returns true for a boolean, an integer and a real number.
+    [[nodiscard]] bool is_number() const noexcept {
+        return kind() >= value_kind::boolean && kind() <= value_kind::real;
+    }
+
+    /// Returns the characters of a string, empty for every other kind.
+    [[nodiscard]] std::string_view string() const noexcept {
+        if (const auto* text = std::get_if<std::string>(&held_)) return *text;
+        if (const auto* safe = std::get_if<safe_string>(&held_)) return safe->text;
+        return {};
+    }
+    /// Returns the number, or 0 for every other kind.
+    [[nodiscard]] double number() const noexcept {
+        if (const auto* real = std::get_if<double>(&held_)) return *real;
+        return static_cast<double>(integer());
+    }
+    /// Returns the integer, 1 for true, 0 for every other kind.
+    [[nodiscard]] std::int64_t integer() const noexcept {
+        if (const auto* whole = std::get_if<std::int64_t>(&held_)) return *whole;
+        const auto* truth = std::get_if<bool>(&held_);
+        return truth != nullptr && *truth ? 1 : 0;
+    }
+    [[nodiscard]] std::optional<time_value> time() const noexcept {
+        const auto* when = std::get_if<time_value>(&held_);
+        return when != nullptr ? std::optional{*when} : std::nullopt;
+    }
+    /// Returns the list, or nullptr for every other kind.
+    [[nodiscard]] const list* as_list() const noexcept {
+        const auto* items = std::get_if<std::shared_ptr<const list>>(&held_);
+        return items != nullptr ? items->get() : nullptr;
+    }
+    /// Returns the map, or nullptr for every other kind.
+    [[nodiscard]] const map* as_map() const noexcept {
+        const auto* entries = std::get_if<std::shared_ptr<const map>>(&held_);
+        return entries != nullptr ? entries->get() : nullptr;
+    }
+    /// Returns what the function returns, or nullopt for every other kind.
+    [[nodiscard]] std::optional<value> call() const {
+        const auto* function = std::get_if<std::shared_ptr<const std::function<value()>>>(&held_);
+        return function != nullptr ? std::optional{(**function)()} : std::nullopt;
+    }
+
+    /// Returns false for none, false, 0, and what is empty.
+    [[nodiscard]] bool is_true() const noexcept;
+    /// Returns how many characters, items or entries there are, or nullopt for kinds that have none.
+    [[nodiscard]] std::optional<std::size_t> size() const noexcept;
+    /// Returns the text that Python's str() makes: 1.0, True, None, ['a', 1].
+    [[nodiscard]] std::string text() const;
+    /// Returns the text that Python's repr() makes: as text(), and a string stands in quotes.
+    [[nodiscard]] std::string repr() const;
+    /// Returns the name of Python's type: NoneType, bool, int, float, str, SafeString, datetime.datetime, list, dict,
+    /// function.
+    [[nodiscard]] std::string_view type_name() const noexcept;
+
+    /// Compares as Python does: numbers by their values, safe strings as strings. Functions are never equal.
+    friend bool operator==(const value& a, const value& b) noexcept;
+    /// Returns -1, 0 or 1, or nullopt if Python refuses to compare: none, maps, different kinds.
+    [[nodiscard]] static std::optional<int> compare(const value& a, const value& b) noexcept;
+    /// Returns whether the container has the item: a text a part, a list an item, a map a key. nullopt: no container.
+    [[nodiscard]] static std::optional<bool> contains(const value& container, const value& item) noexcept;
+
+  private:
+    std::variant<std::monostate, bool, std::int64_t, double, std::string, safe_string, time_value,
+                 std::shared_ptr<const list>, std::shared_ptr<const map>, std::shared_ptr<const std::function<value()>>>
+        held_;
+};
+
+/// Appends the text to `to` with the five characters replaced that mean something in HTML: & < > " ' become &amp; &lt;
+/// &gt; &quot; &#x27;. The result may stand between tags, and in an attribute that has quotes. It may stand neither in
+/// a script nor in an attribute without quotes.
+inline void escape_to(std::string& to, std::string_view text) {
+    constexpr std::string_view special = "&<>\"'";
+    for (std::size_t begin = 0;;) {
+        const std::size_t at = std::min(text.find_first_of(special, begin), text.size());
+        to.append(text, begin, at - begin);
+        if (at == text.size()) return;
+        switch (text[at]) {
+            case '&': to += "&amp;"; break;
+            case '<': to += "&lt;"; break;
+            case '>': to += "&gt;"; break;
+            case '"': to += "&quot;"; break;
+            default: to += "&#x27;";
+        }
+        begin = at + 1;
+    }
+}
+/// Returns the text escaped for HTML, see escape_to().
+[[nodiscard]] inline std::string escape(std::string_view text) {
+    std::string made;
+    made.reserve(text.size() + text.size() / 8);
+    escape_to(made, text);
+    return made;
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline map::map() noexcept = default;
+inline map::map(const map&) = default;
+inline map::map(map&&) noexcept = default;
+inline map& map::operator=(const map&) = default;
+inline map& map::operator=(map&&) noexcept = default;
+inline map::~map() = default;
+inline map::map(std::initializer_list<entry> entries) {
+    for (const entry& each : entries) set(each.first, each.second);
+}
+inline map& map::set(std::string_view name, value what) {
+    for (entry& each : entries_)
+        if (each.first == name) return each.second = std::move(what), *this;
+    entries_.emplace_back(name, std::move(what));
+    return *this;
+}
+inline const value* map::find(std::string_view name) const noexcept {
+    for (const entry& each : entries_)
+        if (each.first == name) return &each.second;
+    return nullptr;
+}
+inline const value& map::operator[](std::string_view name) const noexcept {
+    static const value none;
+    const value* found = find(name);
+    return found != nullptr ? *found : none;
+}
+inline std::size_t map::size() const noexcept { return entries_.size(); }
+inline const map::entry* map::begin() const noexcept { return entries_.data(); }
+inline const map::entry* map::end() const noexcept { return entries_.data() + entries_.size(); }
+
+namespace detail {
+
+/// How deep lists and maps are written and compared; deeper ones are written as [...].
+inline constexpr unsigned max_value_depth = 100;
+
+/// The size of the character at which the text begins; a byte that is no UTF-8 is a character of its own.
+inline std::size_t character_size(std::string_view text) noexcept {
+    char32_t point = 0;
+    return std::max<std::size_t>(netnotes::detail::read_utf8(text, point), 1);
+}
+inline std::size_t count_characters(std::string_view text) noexcept {
+    std::size_t count = 0;
+    for (; !text.empty(); text.remove_prefix(character_size(text))) ++count;
+    return count;
+}
+/// The character with this number, or nullopt.
+inline std::optional<std::string_view> character_at(std::string_view text, std::size_t index) noexcept {
+    for (; !text.empty(); text.remove_prefix(character_size(text)))
+        if (index-- == 0) return text.substr(0, character_size(text));
+    return std::nullopt;
+}
+
+/// A number as Python writes it: the shortest text that reads as the same number, with an exponent where it is below -4
+/// or above 15.
+inline std::string real_text(double number) {
+    if (std::isnan(number)) return "nan";
+    if (std::isinf(number)) return number < 0 ? "-inf" : "inf";
+    char digits[40];
+    for (int precision = 0; precision < 18; ++precision) {
+        std::snprintf(digits, sizeof digits, "%.*e", precision, number);
+        if (std::strtod(digits, nullptr) == number) break;
+    }
+    std::string mantissa{digits};
+    const std::size_t at = mantissa.find('e');
+    const int exponent = std::atoi(mantissa.c_str() + at + 1);
+    mantissa.resize(at);
+    std::string sign = mantissa[0] == '-' ? "-" : "";
+    std::erase_if(mantissa, [](char c) { return c < '0' || c > '9'; });
+    const auto size = static_cast<int>(mantissa.size());
+    if (exponent < -4 || exponent > 15) {
+        if (size > 1) mantissa.insert(1, ".");
+        const std::string power = std::to_string(std::abs(exponent));
+        return sign + mantissa + (exponent < 0 ? "e-" : "e+") + (power.size() < 2 ? "0" : "") + power;
+    }
+    if (exponent < 0) return sign + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + mantissa;
+    if (size <= exponent + 1)
+        return sign + mantissa + std::string(static_cast<std::size_t>(exponent + 1 - size), '0') + ".0";
+    mantissa.insert(static_cast<std::size_t>(exponent + 1), ".");
+    return sign + mantissa;
+}
+/// A text as Python's repr() writes it.
+inline std::string repr_of(std::string_view text) {
+    const char quote = text.find('\'') != text.npos && text.find('"') == text.npos ? '"' : '\'';
+    std::string made{quote};
+    for (const char c : text) {
+        if (c == quote || c == '\\')
+            made += {'\\', c};
+        else if (c == '\n')
+            made += "\\n";
+        else if (c == '\r')
+            made += "\\r";
+        else if (c == '\t')
+            made += "\\t";
+        else if (static_cast<unsigned char>(c) < 32 || c == 127)
+            made += {'\\', 'x', netnotes::detail::hexadecimal_digits[static_cast<unsigned char>(c) >> 4],
+                     netnotes::detail::hexadecimal_digits[c & 15]};
+        else
+            made += c;
+    }
+    return made + quote;
+}
+
+void write_value(std::string& to, const value& what, bool in_quotes, unsigned depth);
+bool are_equal(const value& a, const value& b, unsigned depth) noexcept;
+std::optional<int> compare_values(const value& a, const value& b, unsigned depth) noexcept;
+std::string plain_time(time_value when);
+
+}  // namespace detail
+
+inline bool value::is_true() const noexcept {
+    if (const auto count = size()) return *count != 0;
+    return is_number() ? number() != 0 : !is_none();
+}
+inline std::optional<std::size_t> value::size() const noexcept {
+    if (is_text()) return detail::count_characters(string());
+    if (const list* items = as_list()) return items->size();
+    if (const map* entries = as_map()) return entries->size();
+    return std::nullopt;
+}
+inline std::string value::text() const {
+    std::string made;
+    detail::write_value(made, *this, false, 0);
+    return made;
+}
+inline std::string value::repr() const {
+    std::string made;
+    detail::write_value(made, *this, true, 0);
+    return made;
+}
+inline std::string_view value::type_name() const noexcept {
+    constexpr std::string_view names[] = {"NoneType",          "bool", "int",  "float",   "str", "SafeString",
+                                          "datetime.datetime", "list", "dict", "function"};
+    return names[held_.index()];
+}
+inline bool operator==(const value& a, const value& b) noexcept { return detail::are_equal(a, b, 0); }
+inline std::optional<int> value::compare(const value& a, const value& b) noexcept {
+    return detail::compare_values(a, b, 0);
+}
+inline std::optional<bool> value::contains(const value& container, const value& item) noexcept {
+    if (container.is_text()) {
+        if (!item.is_text()) return std::nullopt;
+        return container.string().find(item.string()) != std::string_view::npos;
+    }
+    if (const list* items = container.as_list()) return std::find(items->begin(), items->end(), item) != items->end();
+    if (const map* entries = container.as_map()) {
+        if (item.as_list() != nullptr || item.as_map() != nullptr) return std::nullopt;  // not hashable
+        return item.is_text() && entries->find(item.string()) != nullptr;
+    }
+    return std::nullopt;
+}
+
+namespace detail {
+
+inline void write_value(std::string& to, const value& what, bool in_quotes, unsigned depth) {
+    switch (what.kind()) {
+        case value_kind::none: to += "None"; return;
+        case value_kind::boolean: to += what.integer() != 0 ? "True" : "False"; return;
+        case value_kind::integer: to += std::to_string(what.integer()); return;
+        case value_kind::real: to += real_text(what.number()); return;
+        case value_kind::string:
+        case value_kind::safe: in_quotes ? to += repr_of(what.string()) : to.append(what.string()); return;
+        case value_kind::time: to += plain_time(*what.time()); return;
+        case value_kind::function: to += "<function>"; return;
+        case value_kind::sequence: {
+            if (depth == max_value_depth) return void(to += "[...]");
+            to += '[';
+            for (const value& each : *what.as_list()) {
+                if (&each != what.as_list()->data()) to += ", ";
+                write_value(to, each, true, depth + 1);
+            }
+            to += ']';
+            return;
+        }
+        case value_kind::mapping: {
+            if (depth == max_value_depth) return void(to += "{...}");
+            to += '{';
+            for (const auto& each : *what.as_map()) {
+                if (&each != what.as_map()->begin()) to += ", ";
+                to += repr_of(each.first) + ": ";
+                write_value(to, each.second, true, depth + 1);
+            }
+            to += '}';
+        }
+    }
+}
+inline bool are_equal(const value& a, const value& b, unsigned depth) noexcept {
+    if (a.is_number() && b.is_number()) return compare_values(a, b, depth) == 0;
+    if (a.is_text() && b.is_text()) return a.string() == b.string();
+    if (a.kind() != b.kind() || depth == max_value_depth) return false;
+    if (a.is_none()) return true;
+    if (a.time()) return a.time() == b.time();
+    if (const list* x = a.as_list(), *y = b.as_list(); x != nullptr)
+        return std::equal(x->begin(), x->end(), y->begin(), y->end(),
+                          [&](const value& c, const value& d) { return are_equal(c, d, depth + 1); });
+    if (const map* x = a.as_map(), *y = b.as_map(); x != nullptr)
+        return x->size() == y->size() && std::all_of(x->begin(), x->end(), [&](const map::entry& each) {
+                   const value* other = y->find(each.first);
+                   return other != nullptr && are_equal(each.second, *other, depth + 1);
+               });
+    return false;
+}
+inline std::optional<int> compare_values(const value& a, const value& b, unsigned depth) noexcept {
+    const auto order = [](const auto& x, const auto& y) { return x < y ? -1 : y < x ? 1 : 0; };
+    if (a.is_number() && b.is_number()) {
+        if (a.kind() == value_kind::real || b.kind() == value_kind::real) {
+            if (std::isnan(a.number()) || std::isnan(b.number())) return std::nullopt;
+            return order(a.number(), b.number());
+        }
+        return order(a.integer(), b.integer());
+    }
+    if (a.is_text() && b.is_text()) return order(a.string(), b.string());
+    if (a.time() && b.time()) return order(*a.time(), *b.time());
+    const list *x = a.as_list(), *y = b.as_list();
+    if (x == nullptr || y == nullptr || depth == max_value_depth) return std::nullopt;
+    for (std::size_t i = 0; i < x->size() && i < y->size(); ++i)
+        if (!are_equal((*x)[i], (*y)[i], depth + 1)) return compare_values((*x)[i], (*y)[i], depth + 1);
+    return order(x->size(), y->size());
+}
+/// The date and the time of day: 2026-11-29 17:09:21.
+inline std::string plain_time(time_value when) {
+    const auto day = std::chrono::floor<std::chrono::days>(when);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss clock{when - day};
+    char made[64];
+    std::snprintf(made, sizeof made, "%04d-%02u-%02u %02d:%02d:%02d", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                  static_cast<int>(clock.seconds().count()));
+    return made;
+}
+
+}  // namespace detail
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_VALUE_HPP
+
+
+namespace netnotes::web::detail::templates {
+
+inline std::string two_digits(unsigned number) { return (number < 10 ? "0" : "") + std::to_string(number); }
+
+/// Returns the time in a format of Django's filter `date`: d j D l S w z, m n M b N F, y Y L t, g G h H i s a A f P, c
+/// U. Other letters stand for themselves.
+inline std::string format_date(time_value when, std::string_view format) {
+    using namespace std::chrono;
+    constexpr std::string_view months[] = {"January", "February", "March",     "April",   "May",      "June",
+                                           "July",    "August",   "September", "October", "November", "December"};
+    constexpr std::string_view short_months[] = {"Jan.", "Feb.", "March", "April", "May",  "June",
+                                                 "July", "Aug.", "Sept.", "Oct.",  "Nov.", "Dec."};
+    constexpr std::string_view days_of_week[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                 "Thursday", "Friday", "Saturday"};
+    const auto midnight = floor<days>(when);
+    const year_month_day date{midnight};
+    const hh_mm_ss clock{when - midnight};
+    const auto hour = static_cast<unsigned>(clock.hours().count());
+    const auto minute = static_cast<unsigned>(clock.minutes().count());
+    const auto second = static_cast<unsigned>(clock.seconds().count());
+    const auto day = static_cast<unsigned>(date.day()), month = static_cast<unsigned>(date.month());
+    const int year = static_cast<int>(date.year());
+    const unsigned week_day = weekday{midnight}.c_encoding();
+    const unsigned hour_12 = hour % 12 == 0 ? 12 : hour % 12;
+    const std::string_view half = hour < 12 ? "a.m." : "p.m.";
+    const std::string short_time = std::to_string(hour_12) + (minute == 0 ? "" : ":" + two_digits(minute));
+    std::string made;
+    for (std::size_t i = 0; i < format.size(); ++i) {
+        switch (format[i]) {
+            case '\\':
+                if (++i < format.size()) made += format[i];
+                break;
+            case 'd': made += two_digits(day); break;
+            case 'j': made += std::to_string(day); break;
+            case 'D': made += days_of_week[week_day].substr(0, 3); break;
+            case 'l': made += days_of_week[week_day]; break;
+            case 'S':
+                made += day / 10 == 1   ? "th"
+                        : day % 10 == 1 ? "st"
+                        : day % 10 == 2 ? "nd"
+                        : day % 10 == 3 ? "rd"
+                                        : "th";
+                break;
+            case 'w': made += std::to_string(week_day); break;
+            case 'z': made += std::to_string((midnight - sys_days{date.year() / January / 1}).count() + 1); break;
+            case 'm': made += two_digits(month); break;
+            case 'n': made += std::to_string(month); break;
+            case 'M': made += months[month - 1].substr(0, 3); break;
+            case 'b':
+                made += static_cast<char>(months[month - 1][0] | 0x20);
+                made += months[month - 1].substr(1, 2);
+                break;
+            case 'N': made += short_months[month - 1]; break;
+            case 'F':
+            case 'E': made += months[month - 1]; break;
+            case 'y': made += two_digits(static_cast<unsigned>(year % 100)); break;
+            case 'Y': made += std::to_string(year); break;
+            case 'L': made += date.year().is_leap() ? "True" : "False"; break;
+            case 't': made += two_digits(static_cast<unsigned>((date.year() / date.month() / last).day())); break;
+            case 'g': made += std::to_string(hour_12); break;
+            case 'G': made += std::to_string(hour); break;
+            case 'h': made += two_digits(hour_12); break;
+            case 'H': made += two_digits(hour); break;
+            case 'i': made += two_digits(minute); break;
+            case 's': made += two_digits(second); break;
+            case 'u': made += "000000"; break;
+            case 'a': made += half; break;
+            case 'A': made += hour < 12 ? "AM" : "PM"; break;
+            case 'f': made += short_time; break;
+            case 'P':
+                made += minute == 0 && hour == 0    ? "midnight"
+                        : minute == 0 && hour == 12 ? "noon"
+                                                    : short_time + " " + std::string{half};
+                break;
+            case 'c':
+                made += plain_time(when);
+                made[made.size() - 9] = 'T';
+                break;
+            case 'U': made += std::to_string(when.time_since_epoch().count()); break;
+            default: made += format[i];
+        }
+    }
+    return made;
+}
+
+}  // namespace netnotes::web::detail::templates
+
+#endif  // NETNOTES_WEB_TEMPLATE_DATE_HPP
+
+// netnotes/web/template_lexer.hpp: from the text of a template to its tags
+// SPDX-License-Identifier: MIT
+//
+// A template is text with tags in it. A tag stands on one line and has one of three kinds of braces:
+//
+//        Hello, {{ name|title }}!{% if is_new %} Welcome.{% endif %}{# a comment #}
+//        text   a variable        a block tag   text     a block tag a comment: nothing
+//
+// Braces that are not closed on their line are text, as in Django. The words of a block tag are separated by blanks,
+// and a string in quotes may contain blanks.
+//
+// On this page:  template_error · (what template.hpp uses: tokens and words)
+// The notes:     DTL语言; example 44
+
+#ifndef NETNOTES_WEB_TEMPLATE_LEXER_HPP
+#define NETNOTES_WEB_TEMPLATE_LEXER_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes::web {
+
+/// Thrown for a template that cannot be read or rendered. It has the name and the text of Django's exception, and the
+/// place, which Django shows on its yellow page only. what() has all: `page.html, line 3: TemplateSyntaxError: ...`.
+class template_error : public std::runtime_error {
+  public:
+    template_error(std::string_view kind, std::string_view message, std::string_view file = {}, std::size_t line = 0)
+        : std::runtime_error{line == 0 ? netnotes::detail::joined(kind, ": ", message)
+                                       : netnotes::detail::joined(file, ", line ", std::to_string(line), ": ", kind,
+                                                                  ": ", message)},
+          kind_{kind},
+          message_{message},
+          file_{file},
+          line_{line} {}
+
+    /// Returns the name of Django's exception, for example TemplateSyntaxError or TemplateDoesNotExist.
+    [[nodiscard]] const std::string& kind() const noexcept { return kind_; }
+    /// Returns the text of Django's exception.
+    [[nodiscard]] const std::string& message() const noexcept { return message_; }
+    /// Returns the name of the template.
+    [[nodiscard]] const std::string& file() const noexcept { return file_; }
+    /// Returns the line on which the tag stands, counted from 1, or 0 if it is unknown.
+    [[nodiscard]] std::size_t line() const noexcept { return line_; }
+
+  private:
+    std::string kind_, message_, file_;
+    std::size_t line_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail::templates {
+
+[[noreturn]] inline void refuse(std::string_view message) { throw template_error{"TemplateSyntaxError", message}; }
+
+enum class token_kind : std::uint8_t { text, variable, block, comment };
+
+struct token {
+    token_kind kind{};
+    std::string_view contents;  // of a tag: what stands between the braces, without blanks around it
+    std::size_t line = 0;
+};
+
+constexpr bool is_blank(char c) noexcept {
+    return c == ' ' || (c >= '\t' && c <= '\r') || (c >= '\x1c' && c <= '\x1f');
+}
+/// A letter, a digit or an underscore. A byte of a longer character counts as a letter.
+constexpr bool is_word(char c) noexcept {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0;
+}
+constexpr std::string_view stripped(std::string_view text) noexcept {
+    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+/// Cuts a template into texts and tags.
+inline std::vector<token> tokens_of(std::string_view text) {
+    std::vector<token> all;
+    std::string end_of_verbatim;
+    std::size_t begin = 0, line = 1, counted = 0, line_end = 0;
+    std::size_t unclosed[3] = {0, 0, 0};  // up to there no closing brace of this kind comes: so the whole stays linear
+    const auto add = [&](token_kind kind, std::string_view contents, std::size_t at) {
+        line += static_cast<std::size_t>(std::count(text.begin() + static_cast<std::ptrdiff_t>(counted),
+                                                    text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+        counted = at;
+        all.push_back({kind, contents, line});
+    };
+    const auto add_text = [&](std::size_t end) {
+        if (end > begin) add(token_kind::text, text.substr(begin, end - begin), begin);
+    };
+    for (std::size_t at = text.find('{'); at != text.npos; at = text.find('{', at)) {
+        const char kind = at + 1 < text.size() ? text[at + 1] : '\0';
+        const std::size_t which = kind == '{' ? 0 : kind == '%' ? 1 : 2;
+        if ((kind != '{' && kind != '%' && kind != '#') || at < unclosed[which]) {
+            ++at;
+            continue;
+        }
+        if (at >= line_end) line_end = std::min(text.find('\n', at), text.size());
+        const char closing[] = {kind == '{' ? '}' : kind, '}'};
+        const std::size_t close = text.substr(0, line_end).find(std::string_view{closing, 2}, at + 2);
+        if (close == text.npos) {
+            unclosed[which] = line_end;
+            ++at;
+            continue;
+        }
+        const std::string_view contents = stripped(text.substr(at + 2, close - at - 2));
+        if (!end_of_verbatim.empty() && kind == '%' && contents == end_of_verbatim) end_of_verbatim.clear();
+        if (!end_of_verbatim.empty()) {
+            add_text(at);
+            add(token_kind::text, text.substr(at, close + 2 - at), at);
+        } else {
+            add_text(at);
+            add(which == 0 ? token_kind::variable : which == 1 ? token_kind::block : token_kind::comment, contents, at);
+            if (kind == '%' && (contents == "verbatim" || contents.starts_with("verbatim ")))
+                end_of_verbatim = netnotes::detail::joined("end", contents);
+        }
+        begin = at = close + 2;
+    }
+    add_text(text.size());
+    return all;
+}
+
+/// The first word of a tag, or an empty text.
+constexpr std::string_view first_word(std::string_view contents) noexcept {
+    contents = stripped(contents);
+    return contents.substr(
+        0, static_cast<std::size_t>(std::find_if(contents.begin(), contents.end(), is_blank) - contents.begin()));
+}
+/// The words between blanks, as Python's split().
+inline std::vector<std::string_view> plain_words(std::string_view text) {
+    std::vector<std::string_view> words;
+    for (text = stripped(text); !text.empty(); text = stripped(text)) {
+        words.push_back(first_word(text));
+        text.remove_prefix(words.back().size());
+    }
+    return words;
+}
+/// Returns the place behind the string in quotes that begins at `at`, or npos if the string does not end.
+constexpr std::size_t behind_string(std::string_view text, std::size_t at) noexcept {
+    for (std::size_t i = at + 1; i < text.size(); ++i) {
+        if (text[i] == '\\')
+            ++i;
+        else if (text[i] == text[at])
+            return i + 1;
+    }
+    return text.npos;
+}
+/// The words of a tag. A string in quotes is a part of its word, with its blanks.
+inline std::vector<std::string_view> words_of(std::string_view text) {
+    std::vector<std::string_view> words;
+    std::size_t at = 0;
+    std::size_t open[2] = {text.npos, text.npos};  // from there on a quote of this kind is known not to end
+    while (true) {
+        while (at < text.size() && is_blank(text[at])) ++at;
+        if (at == text.size()) return words;
+        const std::size_t begin = at;
+        bool has_string = false;
+        while (at < text.size() && !is_blank(text[at])) {
+            if (text[at] != '"' && text[at] != '\'') {
+                ++at;
+                continue;
+            }
+            std::size_t& known = open[text[at] == '"' ? 0 : 1];
+            const std::size_t behind = at >= known ? text.npos : behind_string(text, at);
+            if (behind == text.npos) {
+                known = std::min(known, at);
+                if (has_string) break;  // the next word begins with this quote
+                while (at < text.size() && !is_blank(text[at])) ++at;
+                break;
+            }
+            has_string = true;
+            at = behind;
+        }
+        words.push_back(text.substr(begin, at - begin));
+    }
+}
+
+}  // namespace detail::templates
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_TEMPLATE_LEXER_HPP
+
+
+
+namespace netnotes::web::detail::templates {
+
+[[noreturn]] inline void type_error(const std::string& message) { throw template_error{"TypeError", message}; }
+
+/// What Python's int() makes of a value; nullopt for a text that is no whole number, and for other kinds.
+inline std::optional<std::int64_t> whole_number(const value& what) {
+    if (what.kind() == value_kind::real) {
+        const double number = std::trunc(what.number());
+        if (!(std::abs(number) < 9.2e18)) return std::nullopt;
+        return static_cast<std::int64_t>(number);
+    }
+    if (what.is_number()) return what.integer();
+    std::string_view text = stripped(what.string());
+    const bool is_negative = text.starts_with('-');
+    if (is_negative || text.starts_with('+')) text.remove_prefix(1);
+    std::int64_t number = 0;
+    char before = '_';
+    for (const char c : text) {
+        if (c == '_' ? before == '_' : c < '0' || c > '9') return std::nullopt;
+        before = c;
+        if (c == '_') continue;
+        if (number > (INT64_MAX - 9) / 10) return std::nullopt;
+        number = number * 10 + (c - '0');
+    }
+    if (before == '_') return std::nullopt;
+    return is_negative ? -number : number;
+}
+/// What Python's float() makes of a text.
+inline std::optional<double> real_number(std::string_view text) {
+    std::string digits{stripped(text)};
+    const bool is_plain = !digits.empty() && digits.find_first_not_of("0123456789+-.eE") == digits.npos;
+    if (!is_plain) return std::nullopt;
+    char* end = nullptr;
+    const double number = std::strtod(digits.c_str(), &end);
+    return *end == '\0' && end != digits.c_str() ? std::optional{number} : std::nullopt;
+}
+inline std::string lower(std::string_view text) {
+    std::string made{text};
+    for (char& c : made)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+    return made;
+}
+inline std::string upper(std::string_view text) {
+    std::string made{text};
+    for (char& c : made)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c & ~0x20);
+    return made;
+}
+constexpr bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
+constexpr bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
+constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+/// Each word with a capital; not behind an apostrophe ("it's") and not behind a digit ("1st").
+inline std::string title(std::string_view text) {
+    std::string made{text};
+    char before = ' ';
+    for (char& c : made) {
+        const bool is_inside = is_lower(before) || is_upper(before);
+        if (is_inside && is_upper(c)) c = static_cast<char>(c | 0x20);
+        if (!is_inside && is_lower(c)) c = static_cast<char>(c & ~0x20);
+        before = c;
+    }
+    for (std::size_t i = 0; i + 2 < made.size(); ++i)
+        if (is_lower(made[i]) && made[i + 1] == '\'' && is_upper(made[i + 2])) {
+            made[i + 2] = static_cast<char>(made[i + 2] | 0x20);
+            i += 2;
+        }
+    for (std::size_t i = 0; i + 1 < made.size(); ++i)
+        if (is_digit(made[i]) && is_upper(made[i + 1])) made[i + 1] = static_cast<char>(made[i + 1] | 0x20);
+    return made;
+}
+inline std::string without(std::string_view text, std::string_view part) {
+    if (part.empty()) return std::string{text};
+    std::string made;
+    for (std::size_t begin = 0;;) {
+        const std::size_t at = std::min(text.find(part, begin), text.size());
+        made.append(text, begin, at - begin);
+        if (at == text.size()) return made;
+        begin = at + part.size();
+    }
+}
+inline std::string truncated(std::string_view text, std::int64_t length) {
+    const auto size = static_cast<std::int64_t>(count_characters(text));
+    if (size <= length) return std::string{text};
+    std::size_t end = 0;
+    for (std::int64_t i = 1; i < length; ++i) end += character_size(text.substr(end));
+    return std::string{text.substr(0, end)} + "…";
+}
+/// Percent-encodes as Python's quote(): letters, digits, _ . - ~ and the characters in `kept` stay.
+inline std::string quote(std::string_view text, std::string_view kept) {
+    std::string made;
+    for (const char c : text) {
+        const bool is_ascii = (c & 0x80) == 0;
+        if (is_ascii && (is_word(c) || c == '.' || c == '-' || c == '~' || kept.find(c) != kept.npos)) {
+            made += c;
+        } else {
+            constexpr std::string_view digits = "0123456789ABCDEF";
+            const auto byte = static_cast<unsigned char>(c);
+            made += {'%', digits[byte >> 4], digits[byte & 15]};
+        }
+    }
+    return made;
+}
+inline std::string with_breaks(std::string_view text) {
+    std::string made;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') ++i;
+        text[i] == '\n' || text[i] == '\r' ? made += "<br>" : made += text[i];
+    }
+    return made;
+}
+/// The value as text, escaped unless it is safe.
+inline std::string escaped(const value& what) {
+    return what.is_safe() ? std::string{what.string()} : what.is_text() ? escape(what.string()) : escape(what.text());
+}
+inline std::vector<std::string_view> parts_of(std::string_view text, char separator) {
+    std::vector<std::string_view> parts;
+    for (std::size_t begin = 0;;) {
+        const std::size_t at = std::min(text.find(separator, begin), text.size());
+        parts.push_back(text.substr(begin, at - begin));
+        if (at == text.size()) return parts;
+        begin = at + 1;
+    }
+}
+/// The items of what can be walked through: items, characters or keys. nullopt: nothing of that kind.
+inline std::optional<list> items_of(const value& what) {
+    if (const list* items = what.as_list()) return *items;
+    list made;
+    if (const map* entries = what.as_map()) {
+        for (const auto& each : *entries) made.emplace_back(each.first);
+        return made;
+    }
+    if (!what.is_text()) return std::nullopt;
+    for (std::string_view text = what.string(); !text.empty(); text.remove_prefix(character_size(text)))
+        made.emplace_back(text.substr(0, character_size(text)));
+    return made;
+}
+
+inline value at_end(const value& what, bool is_last) {
+    if (const auto* items = what.as_list())
+        return items->empty() ? value{""} : is_last ? items->back() : items->front();
+    if (what.is_text()) {
+        const std::size_t size = count_characters(what.string());
+        return std::string{character_at(what.string(), is_last && size > 0 ? size - 1 : 0).value_or("")};
+    }
+    if (what.as_map() != nullptr) throw template_error{"KeyError", is_last ? "-1" : "0"};
+    type_error(netnotes::detail::joined("'", what.type_name(), "' object is not subscriptable"));
+}
+/// Python's value[begin:end:step]; `texts` are its numbers.
+inline value slice(const value& what, const std::vector<std::string_view>& texts) {
+    const auto size_or_none = what.as_map() != nullptr ? std::nullopt : what.size();
+    if (!size_or_none || texts.size() > 3) return what;
+    std::optional<std::int64_t> numbers[3];
+    for (std::size_t i = 0; i < texts.size(); ++i)
+        if (!texts[i].empty() && !(numbers[i] = whole_number(texts[i]))) return what;
+    if (texts.size() == 1) std::swap(numbers[0], numbers[1]);
+    const auto size = static_cast<std::int64_t>(*size_or_none);
+    const std::int64_t step = std::clamp<std::int64_t>(numbers[2].value_or(1), -size - 1, size + 1);
+    if (step == 0) return what;
+    const std::int64_t least = step > 0 ? 0 : -1, most = step > 0 ? size : size - 1;
+    const auto place = [&](std::optional<std::int64_t> number, std::int64_t otherwise) {
+        return number ? std::clamp(*number < 0 ? *number + size : *number, least, most) : otherwise;
+    };
+    const std::int64_t begin = place(numbers[0], step > 0 ? 0 : size - 1),
+                       end = place(numbers[1], step > 0 ? size : -1);
+    const list all = *items_of(what);
+    list made;
+    for (std::int64_t i = begin; step > 0 ? i < end : i > end; i += step)
+        made.push_back(all[static_cast<std::size_t>(i)]);
+    if (what.as_list() != nullptr) return made;
+    std::string text;
+    for (const value& each : made) text += each.string();
+    return text;
+}
+inline value add(const value& what, const value& more) {
+    if (const auto a = whole_number(what), b = whole_number(more); a && b)
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(*a) + static_cast<std::uint64_t>(*b));
+    if (what.is_text() && more.is_text()) {
+        std::string made{what.string()};
+        made += more.string();
+        return what.is_safe() && more.is_safe() ? value{safe_string{std::move(made)}} : value{std::move(made)};
+    }
+    if (what.as_list() != nullptr && more.as_list() != nullptr) {
+        list made = *what.as_list();
+        made.insert(made.end(), more.as_list()->begin(), more.as_list()->end());
+        return made;
+    }
+    return "";
+}
+inline value join(const value& what, const value& glue, bool autoescape) {
+    const auto items = items_of(what);
+    if (!items) return what;
+    const std::string between = escaped(glue);
+    std::string made;
+    for (std::size_t i = 0; i < items->size(); ++i) {
+        if (!autoescape && !(*items)[i].is_text()) return what;
+        if (i > 0) made += between;
+        made += autoescape ? escaped((*items)[i]) : std::string{(*items)[i].string()};
+    }
+    return safe_string{std::move(made)};
+}
+inline value yes_no(const value& what, const value* words) {
+    if (words != nullptr && !words->is_text())
+        throw template_error{"AttributeError",
+                             netnotes::detail::joined("'", words->type_name(), "' object has no attribute 'split'")};
+    const auto parts = parts_of(words != nullptr ? words->string() : "yes,no,maybe", ',');
+    if (parts.size() < 2) return what;
+    return std::string{what.is_none() ? parts[parts.size() == 3 ? 2 : 1] : parts[what.is_true() ? 0 : 1]};
+}
+inline value pluralize(const value& what, const value* endings) {
+    if (endings != nullptr && !endings->is_text())
+        type_error(netnotes::detail::joined("argument of type '", endings->type_name(), "' is not iterable"));
+    std::string both{endings != nullptr ? endings->string() : "s"};
+    if (both.find(',') == both.npos) both.insert(0, ",");
+    const auto parts = parts_of(both, ',');
+    if (parts.size() > 2) return "";
+    std::optional<double> count;
+    if (what.is_number())
+        count = what.number();
+    else if (what.is_text())
+        count = real_number(what.string());
+    else if (const auto size = what.size())
+        count = static_cast<double>(*size);
+    return count ? std::string{parts[*count == 1 ? 0 : 1]} : std::string{};
+}
+
+/// What a filter is given. `argument` may be nullptr.
+struct filter_input {
+    const value& what;
+    const value* argument;
+    bool autoescape;
+
+    [[nodiscard]] std::string text() const { return what.is_text() ? std::string{what.string()} : what.text(); }
+};
+
+struct filter {
+    std::string_view name;
+    unsigned min_arguments, max_arguments;  // with the value itself, as Django counts them
+    bool is_safe;                           // keeps HTML intact
+    value (*apply)(const filter_input&);
+};
+
+inline std::string_view text_argument(const filter_input& in, const char* complaint) {
+    if (!in.argument->is_text()) type_error(netnotes::detail::joined(complaint, in.argument->type_name()));
+    return in.argument->string();
+}
+
+// clang-format off
+inline constexpr filter filters[]{
+    {"add", 2, 2, false, [](const filter_input& in) { return add(in.what, *in.argument); }},
+    {"capfirst", 1, 1, true, [](const filter_input& in) -> value {
+        std::string text = in.text();
+        if (!text.empty() && is_lower(text[0])) text[0] = static_cast<char>(text[0] & ~0x20);
+        return text;
+    }},
+    {"cut", 2, 2, false, [](const filter_input& in) -> value {
+        const std::string_view part = text_argument(in, "replace() argument 1 must be str, not ");
+        std::string made = without(in.text(), part);
+        return in.what.is_safe() && part != ";" ? value{safe_string{std::move(made)}} : value{std::move(made)};
+    }},
+    {"date", 1, 2, false, [](const filter_input& in) -> value {
+        const auto when = in.what.time();
+        if (!when) return "";
+        const bool is_default = in.argument == nullptr || !in.argument->is_true();
+        return format_date(*when, is_default ? "N j, Y" : in.argument->text());
+    }},
+    {"default", 2, 2, false, [](const filter_input& in) { return in.what.is_true() ? in.what : *in.argument; }},
+    {"default_if_none", 2, 2, false, [](const filter_input& in) { return in.what.is_none() ? *in.argument : in.what; }},
+    {"escape", 1, 1, true, [](const filter_input& in) -> value { return safe_string{escaped(in.what)}; }},
+    {"first", 1, 1, false, [](const filter_input& in) { return at_end(in.what, false); }},
+    {"force_escape", 1, 1, true, [](const filter_input& in) -> value { return safe_string{escape(in.text())}; }},
+    {"join", 2, 3, true, [](const filter_input& in) { return join(in.what, *in.argument, in.autoescape); }},
+    {"last", 1, 1, true, [](const filter_input& in) { return at_end(in.what, true); }},
+    {"length", 1, 1, false, [](const filter_input& in) -> value { return in.what.size().value_or(0); }},
+    {"linebreaksbr", 1, 2, true, [](const filter_input& in) -> value {
+        if (in.argument != nullptr) type_error("linebreaksbr() got multiple values for argument 'autoescape'");
+        std::string text = in.text();
+        if (in.autoescape && !in.what.is_safe()) text = escape(text);
+        return safe_string{with_breaks(text)};
+    }},
+    {"lower", 1, 1, true, [](const filter_input& in) -> value { return lower(in.text()); }},
+    {"pluralize", 1, 2, false, [](const filter_input& in) { return pluralize(in.what, in.argument); }},
+    {"safe", 1, 1, true, [](const filter_input& in) -> value { return safe_string{in.text()}; }},
+    {"slice", 2, 2, true, [](const filter_input& in) {
+        const std::string numbers = in.argument->text();
+        return slice(in.what, parts_of(numbers, ':'));
+    }},
+    {"title", 1, 1, true, [](const filter_input& in) -> value { return title(in.text()); }},
+    {"truncatechars", 2, 2, true, [](const filter_input& in) -> value {
+        if (!in.argument->is_text() && !in.argument->is_number())
+            type_error(netnotes::detail::joined("int() argument must be a string, a bytes-like object or a real number, not '",
+                                                in.argument->type_name(), "'"));
+        const auto length = whole_number(*in.argument);
+        return length ? truncated(in.text(), *length) : in.text();
+    }},
+    {"upper", 1, 1, false, [](const filter_input& in) -> value { return upper(in.text()); }},
+    {"urlencode", 1, 2, false, [](const filter_input& in) -> value {
+        const bool is_default = in.argument == nullptr || in.argument->is_none();
+        return quote(in.text(), is_default ? std::string_view{"/"} : in.argument->string());
+    }},
+    {"yesno", 1, 2, false, [](const filter_input& in) { return yes_no(in.what, in.argument); }},
+};
+// clang-format on
+
+inline const filter* find_filter(std::string_view name) noexcept {
+    for (const filter& each : filters)
+        if (each.name == name) return &each;
+    return nullptr;
+}
+/// Applies a filter. If the filter keeps HTML intact and the value was safe, the result is safe.
+inline value apply(const filter& which, const value& what, const value* argument, bool autoescape) {
+    value made = which.apply({what, argument, autoescape});
+    if (!which.is_safe || !what.is_safe() || made.is_safe()) return made;
+    return safe_string{made.text()};
+}
+
+}  // namespace netnotes::web::detail::templates
+
+#endif  // NETNOTES_WEB_TEMPLATE_FILTERS_HPP
+
+
+
+
+namespace netnotes::web::detail::templates {
+
+/// A literal, or a name with what is asked of it.
+struct operand {
+    std::optional<value> literal;
+    std::vector<std::string_view> parts;
+    std::string_view text;
+};
+struct filter_call {
+    const filter* which;
+    std::optional<operand> argument;
+};
+struct expression {
+    operand what;
+    std::vector<filter_call> calls;
+    std::string_view text;
+};
+
+// ---- Reading
+
+/// A string without its quotes, or nullopt if the text is no string.
+inline std::optional<std::string> unquoted(std::string_view text) {
+    if (text.empty() || (text[0] != '"' && text[0] != '\'') || text.back() != text[0]) return std::nullopt;
+    const char quote_mark = text[0];
+    text = text.size() < 2 ? std::string_view{} : text.substr(1, text.size() - 2);
+    std::string once, made;  // as Python: first \" becomes ", then \\ becomes a backslash
+    for (std::size_t i = 0; i < text.size(); ++i)
+        if (text[i] != '\\' || i + 1 == text.size() || text[i + 1] != quote_mark) once += text[i];
+    for (std::size_t i = 0; i < once.size(); ++i) {
+        made += once[i];
+        if (once[i] == '\\' && i + 1 < once.size() && once[i + 1] == '\\') ++i;
+    }
+    return made;
+}
+
+inline operand read_operand(std::string_view text) {
+    operand made;
+    made.text = text;
+    if (text.find_first_of(".eE") != text.npos) {
+        if (!text.ends_with('.')) {
+            if (const auto number = real_number(text)) return made.literal = *number, made;
+        }
+    } else if (const auto number = whole_number(value{text})) {
+        return made.literal = *number, made;
+    }
+    if (auto literal = unquoted(text)) return made.literal = safe_string{*std::move(literal)}, made;
+    if (text[0] == '_' || text.find("._") != text.npos)
+        refuse(netnotes::detail::joined("Variables and attributes may not begin with underscores: '", text, "'"));
+    made.parts = parts_of(text, '.');
+    return made;
+}
+
+/// Returns the place behind the literal or the name that begins at `at`, or `at` if nothing of the kind begins there.
+inline std::size_t behind_operand(std::string_view text, std::size_t at) noexcept {
+    if (at == text.size()) return at;
+    if (text[at] == '"' || text[at] == '\'') {
+        const std::size_t behind = behind_string(text, at);
+        return behind == text.npos ? at : behind;
+    }
+    std::size_t end = at;
+    while (end < text.size() && (is_word(text[end]) || text[end] == '.')) ++end;
+    if (end > at) return end;
+    if ((text[at] != '-' && text[at] != '+') || at + 1 == text.size() || !is_digit(text[at + 1])) return at;
+    for (++end; end < text.size() && (is_digit(text[end]) || text[end] == '.' || text[end] == 'e');) ++end;
+    return end;
+}
+
+/// Reads an expression. Throws TemplateSyntaxError with Django's text.
+inline expression read_expression(std::string_view text) {
+    using netnotes::detail::joined;
+    expression made;
+    made.text = text;
+    std::size_t at = behind_operand(text, 0);
+    const bool has_operand = at > 0;
+    if (has_operand) made.what = read_operand(text.substr(0, at));
+    for (bool is_first = !has_operand;; is_first = false) {
+        // Where does the next filter begin? Django looks for it anywhere behind, and complains about what is between.
+        std::size_t begin = at, bar = text.npos, name = 0;
+        for (std::size_t from = at; (bar = text.find('|', from)) != text.npos; from = bar + 1) {
+            name = bar + 1;
+            while (name < text.size() && is_blank(text[name])) ++name;
+            if (name < text.size() && is_word(text[name])) break;
+        }
+        if (bar == text.npos) break;
+        begin = bar;
+        while (begin > at && is_blank(text[begin - 1])) --begin;
+        if (begin != at)
+            refuse(joined("Could not parse some characters: ", text.substr(0, at), "|", text.substr(at, begin - at),
+                          "|", text.substr(begin)));
+        if (is_first) refuse(joined("Could not find variable at start of ", text, "."));
+        at = name;
+        while (at < text.size() && is_word(text[at])) ++at;
+        const std::string_view filter_name = text.substr(name, at - name);
+        filter_call call{};
+        if (at < text.size() && text[at] == ':') {
+            const std::size_t end = behind_operand(text, at + 1);
+            if (end > at + 1) {
+                call.argument = read_operand(text.substr(at + 1, end - at - 1));
+                at = end;
+            }
+        }
+        call.which = find_filter(filter_name);
+        if (call.which == nullptr) refuse(joined("Invalid filter: '", filter_name, "'"));
+        const unsigned given = call.argument ? 2 : 1;
+        if (given < call.which->min_arguments || given > call.which->max_arguments)
+            refuse(joined(filter_name, " requires ", std::to_string(call.which->min_arguments), " arguments, ",
+                          std::to_string(given), " provided"));
+        made.calls.push_back(std::move(call));
+    }
+    if (at != text.size() || text.empty())
+        refuse(joined("Could not parse the remainder: '", text.substr(at), "' from '", text, "'"));
+    return made;
+}
+
+// ---- Names and their values
+
+/// A loop that is running. {{ forloop.counter }} asks it.
+struct loop_state {
+    std::size_t index = 0, count = 0;
+    const loop_state* parent = nullptr;
+
+    [[nodiscard]] std::optional<value> find(std::string_view name) const {
+        if (name == "counter") return index + 1;
+        if (name == "counter0") return index;
+        if (name == "revcounter") return count - index;
+        if (name == "revcounter0") return count - index - 1;
+        if (name == "first") return index == 0;
+        if (name == "last") return index + 1 == count;
+        if (name == "parentloop") return parent == nullptr ? value{map{}} : parent->all();
+        return std::nullopt;
+    }
+    [[nodiscard]] value all() const {
+        map made;
+        for (const auto* name : {"parentloop", "counter0", "counter", "revcounter", "revcounter0", "first", "last"})
+            made.set(name, *find(name));
+        return made;
+    }
+};
+
+/// A name in the scope. `loop` and `block` are set for the names forloop and block.
+struct binding {
+    std::string_view name;
+    value what;
+    const loop_state* loop = nullptr;
+    bool is_block = false;
+};
+
+/// The names that a template knows at this moment. The last binding of a name counts.
+class scope {
+  public:
+    explicit scope(const map& context) noexcept : context_{&context} {}
+
+    std::vector<binding> bindings;
+    bool autoescape = true;
+    std::function<value(std::string_view)> super_of;  // renders the parent's block
+
+    /// Hides all names; returns what show() needs.
+    std::pair<std::size_t, const map*> hide() noexcept {
+        return {std::exchange(floor_, bindings.size()), std::exchange(context_, &nothing())};
+    }
+    void show(std::pair<std::size_t, const map*> hidden) noexcept { std::tie(floor_, context_) = hidden; }
+
+    [[nodiscard]] const binding* find(std::string_view name) const noexcept {
+        for (std::size_t i = bindings.size(); i > floor_; --i)
+            if (bindings[i - 1].name == name) return &bindings[i - 1];
+        return nullptr;
+    }
+    /// Returns the value of an operand, or nullptr if its name is not known. `holder` keeps what was made for the
+    /// answer.
+    const value* resolve(const operand& which, value& holder, std::string_view* missing = nullptr) const {
+        if (which.literal) return &*which.literal;
+        const value* current = nullptr;
+        std::size_t next = 1;
+        const std::string_view name = which.parts[0];
+        const auto hold = [&](value made) { return holder = std::move(made), &holder; };
+        const auto is_missing = [&](std::string_view part) -> const value* {
+            if (missing != nullptr) *missing = part;
+            return nullptr;
+        };
+        if (const binding* found = find(name); found == nullptr) {
+            current = context_->find(name);
+            if (current == nullptr) current = constant(name);
+            if (current == nullptr) return is_missing(name);
+        } else if (found->loop != nullptr) {
+            if (which.parts.size() == 1) return hold(found->loop->all());
+            const loop_state* loop = found->loop;
+            for (; next + 1 < which.parts.size() && which.parts[next] == "parentloop" && loop->parent != nullptr;
+                 ++next)
+                loop = loop->parent;
+            auto answer = loop->find(which.parts[next]);
+            if (!answer) return is_missing(which.parts[next]);
+            ++next;
+            current = hold(*std::move(answer));
+        } else if (found->is_block && which.parts.size() > 1) {
+            const std::string_view part = which.parts[next++];
+            if (part == "super")
+                current = hold(super_of(found->what.string()));
+            else if (part == "name")
+                current = &found->what;
+            else
+                return is_missing(part);
+        } else {
+            current = &found->what;
+        }
+        for (;; ++next) {
+            if (auto answer = current->call()) current = hold(*std::move(answer));
+            if (next == which.parts.size()) return current;
+            auto answer = part_of(*current, which.parts[next]);
+            if (!answer.first && !answer.second) return is_missing(which.parts[next]);
+            if (answer.second != nullptr && current != &holder)
+                current = answer.second;
+            else
+                current = hold(answer.second != nullptr ? value{*answer.second} : *std::move(answer.first));
+        }
+    }
+    /// Returns the value of an expression; `holder` keeps it if it was made. A name that is not known is the empty
+    /// text, or None for a condition.
+    const value& evaluate(const expression& which, value& holder, bool missing_is_none = false) const {
+        static const value none, empty{""};
+        const value* current = resolve(which.what, holder);
+        if (current == nullptr) current = missing_is_none ? &none : &empty;
+        for (const filter_call& call : which.calls) {
+            value argument_holder;
+            const value* argument = nullptr;
+            if (call.argument) {
+                std::string_view missing;
+                argument = resolve(*call.argument, argument_holder, &missing);
+                if (argument == nullptr)
+                    throw template_error{"VariableDoesNotExist",
+                                         netnotes::detail::joined("Failed lookup for key [", missing, "]")};
+            }
+            value made = apply(*call.which, *current, argument, autoescape);
+            holder = std::move(made);
+            current = &holder;
+        }
+        return *current;
+    }
+
+  private:
+    static const map& nothing() noexcept {
+        static const map none;
+        return none;
+    }
+    static const value* constant(std::string_view name) noexcept {
+        static const value yes{true}, no{false}, none;
+        return name == "True" ? &yes : name == "False" ? &no : name == "None" ? &none : nullptr;
+    }
+    /// An entry, an item or a character: as a value of its own, or as a pointer into `what`.
+    static std::pair<std::optional<value>, const value*> part_of(const value& what, std::string_view part) {
+        if (const map* entries = what.as_map()) {
+            if (const value* found = entries->find(part)) return {std::nullopt, found};
+            if (part != "items" && part != "keys" && part != "values") return {};
+            list made;
+            for (const auto& [key, each] : *entries)
+                made.push_back(part == "items" ? value{list{key, each}} : part == "keys" ? value{key} : each);
+            return {value{std::move(made)}, nullptr};
+        }
+        const auto index = whole_number(value{part});
+        const auto size = what.size();
+        if (!index || !size) return {};
+        const auto place = *index < 0 ? *index + static_cast<std::int64_t>(*size) : *index;
+        if (place < 0 || place >= static_cast<std::int64_t>(*size)) return {};
+        if (const list* items = what.as_list()) return {std::nullopt, &(*items)[static_cast<std::size_t>(place)]};
+        return {value{std::string{*character_at(what.string(), static_cast<std::size_t>(place))}}, nullptr};
+    }
+
+    const map* context_;
+    std::size_t floor_ = 0;
+};
+
+// ---- Conditions
+
+enum class operation : std::uint8_t {
+    leaf,
+    logical_or,
+    logical_and,
+    logical_not,
+    in,
+    not_in,
+    is,
+    is_not,
+    equal,
+    unequal,
+    greater,
+    at_least,
+    less,
+    at_most
+};
+struct condition {
+    operation what{};
+    std::uint32_t left = 0, right = 0;
+    expression leaf{};
+};
+
+/// Reads the words of an `if` with the precedence of Python (a top-down operator parser).
+class condition_reader {
+  public:
+    condition_reader(std::vector<std::string_view> words, std::vector<condition>& to) : to_{to} {
+        if (words.size() > max_words) refuse("This condition has more than 200 words.");
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            const bool has_next = i + 1 < words.size();
+            if (words[i] == "is" && has_next && words[i + 1] == "not")
+                ++i, items_.push_back({"is not", find("is not"), 0});
+            else if (words[i] == "not" && has_next && words[i + 1] == "in")
+                ++i, items_.push_back({"not in", find("not in"), 0});
+            else if (const auto* found = find(words[i]))
+                items_.push_back({words[i], found, 0});
+            else
+                items_.push_back({words[i], nullptr, add({operation::leaf, 0, 0, read_expression(words[i])})});
+        }
+    }
+    std::uint32_t read() {
+        const std::uint32_t whole = read(0);
+        if (at_ < items_.size())
+            refuse(netnotes::detail::joined("Unused '", items_[at_].text, "' at end of if expression."));
+        return whole;
+    }
+
+  private:
+    static constexpr std::size_t max_words = 200;
+    struct symbol {
+        std::string_view text;
+        operation what;
+        unsigned power;
+    };
+    struct item {
+        std::string_view text;
+        const symbol* found;  // nullptr: an operand
+        std::uint32_t leaf;
+    };
+    static constexpr symbol symbols[] = {
+        {"or", operation::logical_or, 6},  {"and", operation::logical_and, 7}, {"not", operation::logical_not, 8},
+        {"in", operation::in, 9},          {"not in", operation::not_in, 9},   {"is", operation::is, 10},
+        {"is not", operation::is_not, 10}, {"==", operation::equal, 10},       {"!=", operation::unequal, 10},
+        {">", operation::greater, 10},     {">=", operation::at_least, 10},    {"<", operation::less, 10},
+        {"<=", operation::at_most, 10},
+    };
+    static const symbol* find(std::string_view text) noexcept {
+        for (const symbol& each : symbols)
+            if (each.text == text) return &each;
+        return nullptr;
+    }
+    std::uint32_t add(condition made) {
+        to_.push_back(std::move(made));
+        return static_cast<std::uint32_t>(to_.size() - 1);
+    }
+    std::uint32_t read(unsigned power) {
+        using netnotes::detail::joined;
+        if (at_ == items_.size()) refuse("Unexpected end of expression in if tag.");
+        const item& begin = items_[at_++];
+        std::uint32_t left = begin.leaf;
+        if (begin.found != nullptr) {
+            if (begin.found->what != operation::logical_not)
+                refuse(joined("Not expecting '", begin.text, "' in this position in if tag."));
+            const std::uint32_t inner = read(begin.found->power);
+            left = add({operation::logical_not, inner, 0, {}});
+        }
+        while (at_ < items_.size() && items_[at_].found != nullptr && power < items_[at_].found->power) {
+            const symbol& infix = *items_[at_++].found;
+            if (infix.what == operation::logical_not) refuse("Not expecting 'not' as infix operator in if tag.");
+            const std::uint32_t right = read(infix.power);
+            left = add({infix.what, left, right, {}});
+        }
+        return left;
+    }
+
+    std::vector<condition>& to_;
+    std::vector<item> items_;
+    std::size_t at_ = 0;
+};
+
+/// Returns what a condition is. An operator whose operands cannot be compared is false, as in Django.
+inline value evaluate(const std::vector<condition>& all, std::uint32_t which, const scope& names) {
+    const condition& what = all[which];
+    if (what.what == operation::leaf) {
+        value holder;
+        return names.evaluate(what.leaf, holder, true);
+    }
+    try {
+        const value left = evaluate(all, what.left, names);
+        if (what.what == operation::logical_not) return !left.is_true();
+        if (what.what == operation::logical_or && left.is_true()) return left;
+        if (what.what == operation::logical_and && !left.is_true()) return left;
+        const value right = evaluate(all, what.right, names);
+        const auto is_same = [&] { return left.kind() == right.kind() && left == right; };
+        const auto order = [&] { return value::compare(left, right); };
+        switch (what.what) {
+            case operation::in: return value::contains(right, left).value_or(false);
+            case operation::not_in: return !value::contains(right, left).value_or(true);
+            case operation::is: return is_same();
+            case operation::is_not: return !is_same();
+            case operation::equal: return left == right;
+            case operation::unequal: return !(left == right);
+            case operation::greater: return order().value_or(0) > 0;
+            case operation::less: return order().value_or(0) < 0;
+            case operation::at_least: return order().value_or(-1) >= 0;
+            case operation::at_most: return order().value_or(1) <= 0;
+            default: return right;
+        }
+    } catch (const template_error&) {
+        return false;
+    }
+}
+
+}  // namespace netnotes::web::detail::templates
+
+#endif  // NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+
+// netnotes/web/template_loader.hpp: where the texts of templates come from
+// SPDX-License-Identifier: MIT
+//
+// A template has a name, for example shop/list.html. A loader finds its text. Django looks in two kinds of places:
+// first in the folders of the project (DIRS), then in the folder templates/ of each application (APP_DIRS):
+//
+//        web::template_folders pages;
+//        pages.add("templates");           // DIRS
+//        pages.add_app("shop");            // APP_DIRS: shop/templates
+//
+// The notes put the folder of APP_DIRS into the project's root. Django looks for it in each application.
+//
+// A name cannot leave its folder: `..`, an absolute path, and a symbolic link that points out of the folder are
+// refused.
+//
+// On this page:  template_text, template_loader · template_folders, template_map
+// The notes:     配置 DIRS, APP_DIRS; example 45
+
+#ifndef NETNOTES_WEB_TEMPLATE_LOADER_HPP
+#define NETNOTES_WEB_TEMPLATE_LOADER_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace netnotes::web {
+
+/// The text of a template, and where it was found.
+struct template_text {
+    std::string text;
+    std::string origin;  ///< a path, or another word that tells two sources apart
+};
+
+/// Finds the texts of templates. Both functions may be called by several threads at once.
+class template_loader {
+  public:
+    virtual ~template_loader() = default;
+    /// Returns the text of a template, or nullopt if it is not found. `skip` templates of this name are passed over.
+    [[nodiscard]] virtual std::optional<template_text> load(std::string_view name, std::size_t skip) const = 0;
+    /// Returns a number that changes when load(name, 0) would return another text. It is asked only if templates are
+    /// read again when they have changed.
+    [[nodiscard]] virtual std::uint64_t version(std::string_view name) const = 0;
+};
+
+/// Templates in memory, for tests and for short programs.
+class template_map final : public template_loader {
+  public:
+    template_map() = default;
+    template_map(std::initializer_list<std::pair<const std::string, std::string>> texts) : texts_{texts} {}
+    /// Sets the text of a template.
+    void set(std::string name, std::string text) {
+        texts_[std::move(name)] = std::move(text);
+        ++version_;
+    }
+    [[nodiscard]] std::optional<template_text> load(std::string_view name, std::size_t skip) const override {
+        const auto found = texts_.find(name);
+        if (found == texts_.end() || skip > 0) return std::nullopt;
+        return template_text{found->second, found->first};
+    }
+    [[nodiscard]] std::uint64_t version(std::string_view) const override { return version_; }
+
+  private:
+    std::map<std::string, std::string, std::less<>> texts_;
+    std::uint64_t version_ = 0;
+};
+
+/// Templates in folders, which are asked in the order in which they were added.
+class template_folders final : public template_loader {
+  public:
+    template_folders() = default;
+    explicit template_folders(std::filesystem::path folder) { add(std::move(folder)); }
+
+    /// Adds a folder. It need not exist.
+    void add(std::filesystem::path folder) { folders_.push_back(std::move(folder)); }
+    /// Adds the folder templates/ of an application, whose folder is given.
+    void add_app(const std::filesystem::path& app) { add(app / "templates"); }
+
+    /// How large a template may be, in bytes.
+    static constexpr std::size_t max_size = std::size_t{1} << 20;
+
+    [[nodiscard]] std::optional<template_text> load(std::string_view name, std::size_t skip) const override {
+        const auto path = find(name, skip);
+        if (!path) return std::nullopt;
+        std::ifstream in{*path, std::ios::binary};
+        std::string text(max_size + 1, '\0');
+        in.read(text.data(), static_cast<std::streamsize>(text.size()));
+        text.resize(static_cast<std::size_t>(in.gcount()));
+        if (in.bad() || text.size() > max_size) return std::nullopt;
+        return template_text{std::move(text), path->string()};
+    }
+    [[nodiscard]] std::uint64_t version(std::string_view name) const override {
+        const auto path = find(name, 0);
+        if (!path) return 0;
+        std::error_code ignored;
+        const auto time = std::filesystem::last_write_time(*path, ignored).time_since_epoch().count();
+        return static_cast<std::uint64_t>(time) * 31 + std::filesystem::file_size(*path, ignored) + 1;
+    }
+
+  private:
+    [[nodiscard]] std::optional<std::filesystem::path> find(std::string_view name, std::size_t skip) const {
+        if (!is_inside(name)) return std::nullopt;
+        for (const auto& folder : folders_) {
+            std::error_code error;
+            const auto root = std::filesystem::canonical(folder, error);
+            if (error) continue;
+            const auto path = std::filesystem::canonical(root / name, error);
+            if (error || !std::filesystem::is_regular_file(path, error)) continue;
+            const auto [end, unused] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
+            if (end != root.end()) continue;  // a symbolic link led out of the folder
+            if (skip-- == 0) return path;
+        }
+        return std::nullopt;
+    }
+    static bool is_inside(std::string_view name) {
+        if (name.empty() || name.find('\0') != name.npos) return false;
+        const std::filesystem::path path{name};
+        for (const auto& part : path)
+            if (part == "..") return false;
+        return path.is_relative();
+    }
+
+    std::vector<std::filesystem::path> folders_;
+};
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_TEMPLATE_LOADER_HPP
+
+// netnotes/web/template_parser.hpp: from the tags of a template to a program
+// SPDX-License-Identifier: MIT
+//
+// A template is read once. It becomes a list of nodes, and a node that has a body knows where the body ends:
+//
+//        <ul>{% for x in all %}<li>{{ x }}{% empty %}none{% endfor %}</ul>
+//
+//        0 text <ul>     1 loop x in all: body 2 to 4, empty 4 to 5     5 text </ul>
+//                          2 text <li>   3 variable x   4 text none
+//
+// A faulty tag is reported when the template is read, with the line and in Django's words. It need not stand where
+// something is printed.
+//
+// On this page:  (what template.hpp uses: program, parser)
+// The notes:     DTL语言 (标签), 模板的继承; examples 44, 45
+
+#ifndef NETNOTES_WEB_TEMPLATE_PARSER_HPP
+#define NETNOTES_WEB_TEMPLATE_PARSER_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+
+namespace netnotes::web::detail::templates {
+
+enum class node_kind : std::uint8_t {
+    text,
+    variable,
+    loop,
+    choice,
+    branch,
+    with,
+    autoescape,
+    block,
+    extends,
+    include,
+    url,
+    csrf_token,
+    static_file
+};
+
+inline constexpr std::uint32_t no_index = static_cast<std::uint32_t>(-1);
+
+struct node {
+    node_kind what{};
+    bool flag = false;  // loop: reversed; autoescape: on; include: only
+    std::uint32_t line = 0;
+    std::uint32_t first = 0;                  // an expression; of a branch a condition, or no_index for else
+    std::uint32_t middle = 0;                 // loop: where the nodes behind {% empty %} begin
+    std::uint32_t end = 0;                    // behind the body
+    std::uint32_t names = 0, name_count = 0;  // loop: its variables; with, include, url: assignments
+    std::string_view text;                    // text; the name of a block, or behind `as`
+};
+struct assignment {
+    std::string_view name;  // empty: an argument of {% url %} without a name
+    std::uint32_t what = 0;
+};
+
+/// A template, read. The views inside refer to `source`, so it is neither copied nor moved.
+struct program {
+    program(std::string_view text, std::string_view file) : source{text}, name{file} {}
+    program(const program&) = delete;
+    program& operator=(const program&) = delete;
+
+    std::string source, name;
+    std::vector<node> nodes;
+    std::vector<expression> expressions;
+    std::vector<condition> conditions;
+    std::vector<assignment> assignments;
+    std::vector<std::string_view> names;
+    std::vector<std::pair<std::string_view, std::uint32_t>> blocks;
+    bool has_extends = false;
+};
+
+class parser {
+  public:
+    explicit parser(program& to) : to_{to}, tokens_{tokens_of(to.source)} {}
+
+    /// Throws template_error with the place of the innermost tag that is at fault.
+    void parse() {
+        try {
+            parse({}, 0);
+        } catch (const template_error& error) {
+            if (error.line() != 0) throw;
+            throw template_error{error.kind(), error.message(), to_.name, line_};
+        }
+    }
+
+  private:
+    using words = std::vector<std::string_view>;
+    static constexpr unsigned max_depth = 100;
+
+    template <class... Parts>
+    [[noreturn]] void refuse_at(std::size_t line, const Parts&... parts) const {
+        throw template_error{"TemplateSyntaxError", netnotes::detail::joined(parts...), to_.name, line};
+    }
+    /// Runs something, and gives an error that has no place the place of this tag.
+    template <class F>
+    void placed(std::size_t line, const F& run) {
+        try {
+            run();
+        } catch (const template_error& error) {
+            if (error.line() != 0) throw;
+            throw template_error{error.kind(), error.message(), to_.name, line};
+        }
+    }
+
+    std::uint32_t here() const noexcept { return static_cast<std::uint32_t>(to_.nodes.size()); }
+    std::uint32_t add(node_kind what, std::size_t line) {
+        node made;
+        made.what = what;
+        made.line = static_cast<std::uint32_t>(line);
+        to_.nodes.push_back(made);
+        return here() - 1;
+    }
+    std::uint32_t add_expression(std::string_view text) {
+        to_.expressions.push_back(read_expression(text));
+        return static_cast<std::uint32_t>(to_.expressions.size() - 1);
+    }
+
+    /// Reads nodes up to one of these tags, and leaves that tag. Without any of them it reads to the end.
+    void parse(const words& until, unsigned depth) {
+        if (depth == max_depth) refuse("Tags are nested more than 100 deep.");
+        bool has_tags = false;
+        for (; at_ < tokens_.size(); ++at_) {
+            const token& next = tokens_[at_];
+            line_ = next.line;
+            if (next.kind == token_kind::text) {
+                to_.nodes[add(node_kind::text, next.line)].text = next.contents;
+            } else if (next.kind == token_kind::variable) {
+                if (next.contents.empty())
+                    refuse_at(next.line, "Empty variable tag on line ", std::to_string(next.line));
+                placed(next.line, [&] {
+                    const std::uint32_t what = add_expression(next.contents);
+                    to_.nodes[add(node_kind::variable, next.line)].first = what;
+                });
+                has_tags = true;
+            } else if (next.kind == token_kind::block) {
+                const std::string_view name = first_word(next.contents);
+                if (name.empty()) refuse_at(next.line, "Empty block tag on line ", std::to_string(next.line));
+                if (std::find(until.begin(), until.end(), name) != until.end()) return;
+                open_.push_back(&next);
+                placed(next.line, [&] { tag(name, next, until, depth, has_tags); });
+                has_tags = true;
+                open_.pop_back();
+                if (at_ == tokens_.size()) break;  // {% extends %} has read everything
+            }
+        }
+        if (!until.empty()) unclosed(until);
+    }
+    [[noreturn]] void unclosed(const words& until) const {
+        std::string expected;
+        for (const auto word : until) expected.append(expected.empty() ? "" : ", ").append(word);
+        const token& open = *open_.back();
+        refuse_at(open.line, "Unclosed tag on line ", std::to_string(open.line), ": '", first_word(open.contents),
+                  "'. Looking for one of: ", expected, ".");
+    }
+    [[noreturn]] void invalid(const token& which, std::string_view name, const words& expected) const {
+        std::string list;
+        for (std::size_t i = 0; i < expected.size(); ++i)
+            list += netnotes::detail::joined(i == 0                     ? ", expected '"
+                                             : i + 1 == expected.size() ? " or '"
+                                                                        : ", '",
+                                             expected[i], "'");
+        refuse_at(which.line, "Invalid block tag on line ", std::to_string(which.line), ": '", name, "'", list,
+                  ". Did you forget to register or load this tag?");
+    }
+
+    void tag(std::string_view name, const token& here_is, const words& until, unsigned depth, bool has_tags) {
+        if (name == "for") return loop(here_is, depth);
+        if (name == "if") return choice(here_is, depth);
+        if (name == "block") return block(here_is, depth);
+        if (name == "extends") return extends(here_is, depth, has_tags);
+        if (name == "include") return include(here_is);
+        if (name == "with") return with(here_is, depth);
+        if (name == "autoescape") return autoescape(here_is, depth);
+        if (name == "comment") return comment();
+        if (name == "verbatim") return body({"endverbatim"}, depth);
+        if (name == "url") return url(here_is);
+        if (name == "csrf_token") return void(add(node_kind::csrf_token, here_is.line));
+        if (name == "load") return load(here_is);
+        if (name == "static" && has_static_) return static_file(here_is);
+        invalid(here_is, name, until);
+    }
+    /// Reads a body up to its end tag; at_ is then at that tag.
+    void body(const words& until, unsigned depth) {
+        ++at_;
+        parse(until, depth + 1);
+    }
+
+    void loop(const token& tag_token, unsigned depth) {
+        using netnotes::detail::joined;
+        const words bits = words_of(tag_token.contents);
+        if (bits.size() < 4) refuse(joined("'for' statements should have at least four words: ", tag_token.contents));
+        const bool is_reversed = bits.back() == "reversed";
+        const std::size_t in = bits.size() - (is_reversed ? 3 : 2);
+        if (bits[in] != "in")
+            refuse(joined("'for' statements should use the format 'for x in y': ", tag_token.contents));
+        // The variables are separated by commas, with blanks around or not.
+        const auto names = static_cast<std::uint32_t>(to_.names.size());
+        const auto wrong = [&] { refuse(joined("'for' tag received an invalid argument: ", tag_token.contents)); };
+        bool has_comma = true;
+        for (std::size_t i = 1; i < in; ++i) {
+            const auto parts = parts_of(bits[i], ',');
+            for (std::size_t k = 0; k < parts.size(); ++k) {
+                if (k > 0) {
+                    if (has_comma) wrong();
+                    has_comma = true;
+                }
+                if (parts[k].empty()) continue;
+                if (!has_comma || parts[k].find_first_of("\"'| ") != std::string_view::npos) wrong();
+                to_.names.push_back(parts[k]);
+                has_comma = false;
+            }
+        }
+        if (has_comma) wrong();
+        const auto count = static_cast<std::uint32_t>(to_.names.size()) - names;
+        const std::uint32_t what = add_expression(bits[in + 1]);
+        const std::uint32_t whole = add(node_kind::loop, tag_token.line);
+        body({"empty", "endfor"}, depth);
+        const std::uint32_t middle = here();
+        if (tokens_[at_].contents == "empty") body({"endfor"}, depth);
+        node& made = to_.nodes[whole];
+        made.flag = is_reversed;
+        made.first = what;
+        made.names = names;
+        made.name_count = count;
+        made.middle = middle;
+        made.end = here();
+    }
+    std::uint32_t read_condition(const token& tag_token) {
+        words bits = words_of(tag_token.contents);
+        bits.erase(bits.begin());
+        return condition_reader{std::move(bits), to_.conditions}.read();
+    }
+    void choice(const token& tag_token, unsigned depth) {
+        const std::uint32_t whole = add(node_kind::choice, tag_token.line);
+        const auto branch = [&](std::uint32_t what, const words& until) {
+            const std::uint32_t made = add(node_kind::branch, tokens_[at_].line);
+            to_.nodes[made].first = what;
+            body(until, depth);
+            to_.nodes[made].end = here();
+        };
+        branch(read_condition(tag_token), {"elif", "else", "endif"});
+        while (tokens_[at_].contents.starts_with("elif"))
+            branch(read_condition(tokens_[at_]), {"elif", "else", "endif"});
+        if (tokens_[at_].contents == "else") branch(no_index, {"endif"});
+        if (tokens_[at_].contents != "endif")
+            refuse(netnotes::detail::joined("Malformed template tag at line ", std::to_string(tokens_[at_].line),
+                                            ": \"", tokens_[at_].contents, "\""));
+        to_.nodes[whole].end = here();
+    }
+    void block(const token& tag_token, unsigned depth) {
+        using netnotes::detail::joined;
+        const words bits = plain_words(tag_token.contents);
+        if (bits.size() != 2) refuse("'block' tag takes only one argument");
+        for (const auto& [name, index] : to_.blocks)
+            if (name == bits[1]) refuse(joined("'block' tag with name '", name, "' appears more than once"));
+        const std::uint32_t whole = add(node_kind::block, tag_token.line);
+        to_.nodes[whole].text = bits[1];
+        to_.blocks.emplace_back(bits[1], whole);
+        body({"endblock"}, depth);
+        const std::string full = joined("endblock ", bits[1]);
+        if (tokens_[at_].contents != "endblock" && tokens_[at_].contents != full)
+            invalid(tokens_[at_], "endblock", {"endblock", full});
+        to_.nodes[whole].end = here();
+    }
+    void extends(const token& tag_token, unsigned depth, bool has_tags) {
+        const words bits = words_of(tag_token.contents);
+        if (bits.size() != 2) refuse("'extends' takes one argument");
+        const std::uint32_t what = add_expression(bits[1]);
+        const std::uint32_t whole = add(node_kind::extends, tag_token.line);
+        to_.nodes[whole].first = what;
+        body({}, depth);
+        if (to_.has_extends) refuse("'extends' cannot appear more than once in the same template");
+        to_.has_extends = true;
+        to_.nodes[whole].end = here();
+        if (has_tags)
+            refuse(netnotes::detail::joined("<ExtendsNode: extends ", bits[1],
+                                            "> must be the first tag in the template."));
+    }
+    /// Reads words like name=value from `at` on, and returns how many there are; with `is_legacy` also `value as name`.
+    std::uint32_t read_assignments(const words& bits, std::size_t& at, bool is_legacy) {
+        const std::size_t begin = to_.assignments.size();
+        std::vector<assignment> made;
+        bool is_plain = true;
+        if (at < bits.size() && name_before_equals(bits[at]).empty()) is_plain = false;
+        if (!is_plain && !is_legacy) return 0;
+        while (at < bits.size()) {
+            std::string_view name, what;
+            if (is_plain) {
+                name = name_before_equals(bits[at]);
+                if (name.empty()) break;
+                what = bits[at].substr(name.size() + 1);
+                ++at;
+            } else {
+                if (bits.size() - at < 3 || bits[at + 1] != "as") break;
+                name = bits[at + 2];
+                what = bits[at];
+                at += 3;
+            }
+            const std::uint32_t index = add_expression(what);
+            const auto same =
+                std::find_if(made.begin(), made.end(), [&](const auto& each) { return each.name == name; });
+            if (same != made.end())
+                same->what = index;
+            else
+                made.push_back({name, index});
+        }
+        to_.assignments.insert(to_.assignments.end(), made.begin(), made.end());
+        return static_cast<std::uint32_t>(to_.assignments.size() - begin);
+    }
+    /// The name of name=value; empty if the word has another form.
+    static std::string_view name_before_equals(std::string_view word) noexcept {
+        const auto end = std::find_if_not(word.begin(), word.end(), is_word);
+        const auto size = static_cast<std::size_t>(end - word.begin());
+        return size > 0 && size + 1 < word.size() && *end == '=' ? word.substr(0, size) : std::string_view{};
+    }
+    void with(const token& tag_token, unsigned depth) {
+        using netnotes::detail::joined;
+        const words bits = words_of(tag_token.contents);
+        const std::uint32_t whole = add(node_kind::with, tag_token.line);
+        std::size_t at = 1;
+        const auto names = static_cast<std::uint32_t>(to_.assignments.size());
+        const std::uint32_t count = read_assignments(bits, at, true);
+        if (count == 0) refuse("'with' expected at least one variable assignment");
+        if (at < bits.size()) refuse(joined("'with' received an invalid token: ", repr_of(bits[at])));
+        to_.nodes[whole].names = names;
+        to_.nodes[whole].name_count = count;
+        body({"endwith"}, depth);
+        to_.nodes[whole].end = here();
+    }
+    void include(const token& tag_token) {
+        using netnotes::detail::joined;
+        const words bits = words_of(tag_token.contents);
+        if (bits.size() < 2)
+            refuse("'include' tag takes at least one argument: the name of the template to be included.");
+        const std::uint32_t whole = add(node_kind::include, tag_token.line);
+        const auto names = static_cast<std::uint32_t>(to_.assignments.size());
+        std::uint32_t count = 0;
+        bool has_with = false, has_only = false;
+        for (std::size_t at = 2; at < bits.size();) {
+            const std::string_view option = bits[at++];
+            if ((option == "with" && has_with) || (option == "only" && has_only))
+                refuse(joined("The ", repr_of(option), " option was specified more than once."));
+            if (option == "with") {
+                has_with = true;
+                count = read_assignments(bits, at, false);
+                if (count == 0) refuse("\"with\" in 'include' tag needs at least one keyword argument.");
+            } else if (option == "only") {
+                has_only = true;
+            } else {
+                refuse(joined("Unknown argument for 'include' tag: ", repr_of(option), "."));
+            }
+        }
+        const std::uint32_t what = add_expression(bits[1]);
+        node& made = to_.nodes[whole];
+        made.first = what;
+        made.names = names;
+        made.name_count = count;
+        made.flag = has_only;
+    }
+    void autoescape(const token& tag_token, unsigned depth) {
+        const words bits = plain_words(tag_token.contents);
+        if (bits.size() != 2) refuse("'autoescape' tag requires exactly one argument.");
+        if (bits[1] != "on" && bits[1] != "off") refuse("'autoescape' argument should be 'on' or 'off'");
+        const std::uint32_t whole = add(node_kind::autoescape, tag_token.line);
+        body({"endautoescape"}, depth);
+        to_.nodes[whole].flag = bits[1] == "on";
+        to_.nodes[whole].end = here();
+    }
+    void comment() {
+        for (++at_; at_ < tokens_.size(); ++at_)
+            if (tokens_[at_].kind == token_kind::block && tokens_[at_].contents == "endcomment") return;
+        unclosed({"endcomment"});
+    }
+    void url(const token& tag_token) {
+        words bits = words_of(tag_token.contents);
+        if (bits.size() < 2) refuse("'url' takes at least one argument, a URL pattern name.");
+        const std::uint32_t whole = add(node_kind::url, tag_token.line);
+        const std::uint32_t what = add_expression(bits[1]);
+        std::string_view as;
+        if (bits.size() >= 4 && bits[bits.size() - 2] == "as") {
+            as = bits.back();
+            bits.resize(bits.size() - 2);
+        }
+        const auto names = static_cast<std::uint32_t>(to_.assignments.size());
+        for (std::size_t i = 2; i < bits.size(); ++i) {
+            const std::string_view name = name_before_equals(bits[i]);
+            const std::uint32_t index = add_expression(name.empty() ? bits[i] : bits[i].substr(name.size() + 1));
+            to_.assignments.push_back({name, index});
+        }
+        node& made = to_.nodes[whole];
+        made.first = what;
+        made.text = as;
+        made.names = names;
+        made.name_count = static_cast<std::uint32_t>(to_.assignments.size()) - names;
+    }
+    void load(const token& tag_token) {
+        using netnotes::detail::joined;
+        const words bits = plain_words(tag_token.contents);
+        const auto check = [](std::string_view library) {
+            if (library == "static") return;
+            refuse(joined("'", library, "' is not a registered tag library. Must be one of:\nstatic"));
+        };
+        if (bits.size() >= 4 && bits[bits.size() - 2] == "from") {
+            check(bits.back());
+            for (std::size_t i = 1; i + 2 < bits.size(); ++i)
+                if (bits[i] != "static")
+                    refuse(joined("'", bits[i], "' is not a valid tag or filter in tag library 'static'"));
+            has_static_ = true;
+            return;
+        }
+        for (std::size_t i = 1; i < bits.size(); ++i) {
+            check(bits[i]);
+            has_static_ = true;
+        }
+    }
+    void static_file(const token& tag_token) {
+        const words bits = words_of(tag_token.contents);
+        if (bits.size() < 2) refuse("'static' takes at least one argument (path to file)");
+        const std::uint32_t what = add_expression(bits[1]);
+        const std::uint32_t whole = add(node_kind::static_file, tag_token.line);
+        to_.nodes[whole].first = what;
+        if (bits.size() >= 4 && bits[bits.size() - 2] == "as") to_.nodes[whole].text = bits[3];
+    }
+
+    program& to_;
+    std::vector<token> tokens_;
+    std::vector<const token*> open_;  // tags whose end has not come
+    std::size_t at_ = 0;
+    std::size_t line_ = 1;
+    bool has_static_ = false;
+};
+
+}  // namespace netnotes::web::detail::templates
+
+#endif  // NETNOTES_WEB_TEMPLATE_PARSER_HPP
+
+
+
+namespace netnotes::web {
+
+/// What may be chosen for templates.
+struct template_settings {
+    /// Whether {{ }} escapes HTML. Only for text that is no HTML.
+    bool autoescape = true;
+    /// Whether each use looks if the template has changed. For development: it costs system calls.
+    bool reload = false;
+    /// What {% static %} puts in front of a path.
+    std::string static_url = "/static/";
+    /// What {% url %} calls: the name of a route, its arguments, and its named arguments. To refuse it throws a
+    /// template_error of the kind NoReverseMatch. Without a function each {% url %} is refused so.
+    std::function<std::string(std::string_view name, const list& arguments, const map& named)> reverse{};
+    /// How many bytes a page may have.
+    std::size_t max_output = std::size_t{16} << 20;
+};
+
+namespace detail::templates {
+class renderer;
+}
+
+/// Reads templates, keeps what it has read, and renders. Rendering is safe in several threads at once.
+class templates {
+  public:
+    /// The loader must live as long as the templates.
+    explicit templates(const template_loader& loader, template_settings settings = {})
+        : loader_{&loader}, settings_{std::move(settings)} {}
+
+    /// Returns the page that the template and the values make. Throws template_error if the template is not found or
+    /// has a fault, and whatever a function among the values throws.
+    [[nodiscard]] std::string render(std::string_view name, const map& context = {}) const;
+    /// Returns the page that a text makes, which may extend and include templates of the loader.
+    [[nodiscard]] std::string render_text(std::string_view text, const map& context = {}) const;
+    /// Reads a template, and throws template_error if it has a fault or is not there. Call it at the start of a program
+    /// to find faults early.
+    void check(std::string_view name) const { static_cast<void>(find(name, 0)); }
+
+    [[nodiscard]] const template_settings& settings() const noexcept { return settings_; }
+
+  private:
+    friend class detail::templates::renderer;
+    using program_pointer = std::shared_ptr<const detail::templates::program>;
+    program_pointer find(std::string_view name, std::size_t skip) const;
+    static program_pointer read(std::string_view text, std::string_view name);
+
+    struct kept {
+        program_pointer program;
+        std::uint64_t version;
+    };
+    const template_loader* loader_;
+    template_settings settings_;
+    mutable std::mutex mutex_;
+    mutable std::map<std::pair<std::string, std::size_t>, kept> kept_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail::templates {
+
+class renderer {
+  public:
+    renderer(const web::templates& of, const map& context) : of_{of}, names_{context} {
+        names_.autoescape = of.settings().autoescape;
+        names_.super_of = [this](std::string_view name) { return super(name); };
+    }
+
+    std::string run(const std::shared_ptr<const program>& what) {
+        alive_.push_back(what);
+        try {
+            render(*what);
+        } catch (const template_error& error) {
+            if (error.line() != 0 || now_ == nullptr) throw;
+            throw template_error{error.kind(), error.message(), now_->name, line_};
+        }
+        return std::move(out_);
+    }
+
+  private:
+    static constexpr unsigned max_depth = 100;
+    using block_place = std::pair<const program*, std::uint32_t>;
+    /// The blocks of each name: the parent's first, the child's last.
+    using block_chains = std::map<std::string_view, std::vector<block_place>>;
+
+    void append(std::string_view text) {
+        if (out_.size() + text.size() > of_.settings().max_output)
+            throw template_error{"MemoryError", "the page becomes too large"};
+        out_ += text;
+    }
+    void print(const value& what) {
+        if (!what.is_text()) {
+            // Numbers, truth values and None have no character that is escaped.
+            if (what.kind() < value_kind::string) return append(what.text());
+            const std::string text = what.time() ? format_date(*what.time(), "N j, Y, P") : what.text();
+            return append(names_.autoescape ? escape(text) : text);
+        }
+        if (!names_.autoescape || what.is_safe()) return append(what.string());
+        escape_to(out_, what.string());
+        append(std::string_view{});
+    }
+    const value& evaluate(std::uint32_t which, value& holder, bool missing_is_none = false) const {
+        return names_.evaluate(now_->expressions[which], holder, missing_is_none);
+    }
+    void bind(std::string_view name, value what) { names_.bindings.push_back({name, std::move(what)}); }
+    /// Drops the names from `count` on.
+    void drop_to(std::size_t count) { names_.bindings.resize(count); }
+
+    void render(const program& what) {
+        const program* const before = std::exchange(now_, &what);
+        range(0, static_cast<std::uint32_t>(what.nodes.size()));
+        now_ = before;
+    }
+    void range(std::uint32_t first, std::uint32_t last) {
+        for (std::uint32_t i = first; i < last;) {
+            const node& what = now_->nodes[i];
+            line_ = what.line;
+            switch (what.what) {
+                case node_kind::text: append(what.text), ++i; break;
+                case node_kind::variable: {
+                    value holder;
+                    print(evaluate(what.first, holder));
+                    ++i;
+                    break;
+                }
+                case node_kind::loop: loop(i), i = what.end; break;
+                case node_kind::choice: choice(i), i = what.end; break;
+                case node_kind::with: {
+                    const std::size_t count = names_.bindings.size();
+                    assign(what);
+                    range(i + 1, what.end);
+                    drop_to(count);
+                    i = what.end;
+                    break;
+                }
+                case node_kind::autoescape: {
+                    const bool before = std::exchange(names_.autoescape, what.flag);
+                    range(i + 1, what.end);
+                    names_.autoescape = before;
+                    i = what.end;
+                    break;
+                }
+                case node_kind::block: block(i), i = what.end; break;
+                case node_kind::extends: extends(what), i = what.end; break;
+                case node_kind::include: include(what), ++i; break;
+                case node_kind::url: url(what), ++i; break;
+                case node_kind::csrf_token: csrf_token(), ++i; break;
+                case node_kind::static_file: static_file(what), ++i; break;
+                case node_kind::branch: i = what.end; break;
+            }
+        }
+    }
+
+    void loop(std::uint32_t which) {
+        const node what = now_->nodes[which];
+        value holder;
+        const value sequence = evaluate(what.first, holder, true);
+        const std::size_t count = names_.bindings.size();
+        std::optional<list> made;
+        const list* items = sequence.as_list();
+        if (items == nullptr) {
+            made = sequence.is_none() ? list{} : items_of(sequence);
+            if (!made) type_error(netnotes::detail::joined("'", sequence.type_name(), "' object is not iterable"));
+            items = &*made;
+        }
+        if (items->empty()) return range(what.middle, what.end);
+        loop_state state;
+        state.count = items->size();
+        if (const binding* outer = names_.find("forloop"); outer != nullptr) state.parent = outer->loop;
+        names_.bindings.push_back({"forloop", {}, &state});
+        for (std::size_t i = 0; i < items->size(); ++i) {
+            state.index = i;
+            const value& item = (*items)[what.flag ? items->size() - 1 - i : i];
+            if (what.name_count == 1) {
+                bind(now_->names[what.names], item);
+            } else {
+                const std::size_t size = item.size().value_or(1);
+                if (size != what.name_count)
+                    throw template_error{
+                        "ValueError",
+                        netnotes::detail::joined("Need ", std::to_string(what.name_count),
+                                                 " values to unpack in for loop; got ", std::to_string(size), ". ")};
+                list parts = *items_of(item);
+                for (std::uint32_t k = 0; k < what.name_count; ++k)
+                    bind(now_->names[what.names + k], std::move(parts[k]));
+            }
+            range(which + 1, what.middle);
+            drop_to(count + 1);
+            line_ = what.line;
+        }
+        drop_to(count);
+    }
+    void choice(std::uint32_t which) {
+        const std::uint32_t end = now_->nodes[which].end;
+        for (std::uint32_t i = which + 1; i < end; i = now_->nodes[i].end) {
+            const node& branch = now_->nodes[i];
+            line_ = branch.line;
+            if (branch.first != no_index && !holds(branch.first)) continue;
+            return range(i + 1, branch.end);
+        }
+    }
+    bool holds(std::uint32_t which) const {
+        try {
+            return templates::evaluate(now_->conditions, which, names_).is_true();
+        } catch (const template_error& error) {
+            if (error.kind() == "VariableDoesNotExist") return false;
+            throw;
+        }
+    }
+    /// Evaluates all before it binds any of them.
+    void assign(const node& what) {
+        std::vector<value> made;
+        for (std::uint32_t i = 0; i < what.name_count; ++i) {
+            value holder;
+            made.push_back(evaluate(now_->assignments[what.names + i].what, holder));
+        }
+        for (std::uint32_t i = 0; i < what.name_count; ++i)
+            bind(now_->assignments[what.names + i].name, std::move(made[i]));
+    }
+
+    // ---- Inheritance
+
+    void block(std::uint32_t which) {
+        const std::string_view name = now_->nodes[which].text;
+        const std::size_t count = names_.bindings.size();
+        const program* const before = now_;
+        block_place place{now_, which};
+        bool was_popped = false;
+        if (blocks_ != nullptr) {
+            auto& chain = (*blocks_)[name];
+            if (!chain.empty()) {
+                place = chain.back();
+                chain.pop_back();
+                was_popped = true;
+            }
+        }
+        names_.bindings.push_back({"block", value{name}, nullptr, true});
+        now_ = place.first;
+        range(place.second + 1, now_->nodes[place.second].end);
+        now_ = before;
+        if (was_popped) (*blocks_)[name].push_back(place);
+        drop_to(count);
+    }
+    /// {{ block.super }}: the block of this name that is next in the chain.
+    value super(std::string_view name) {
+        if (blocks_ == nullptr)
+            refuse("'BlockNode' object has no attribute 'context'. Did you use {{ block.super }} in a base template?");
+        const auto found = blocks_->find(name);
+        if (found == blocks_->end() || found->second.empty()) return "";
+        std::string before = std::exchange(out_, {});
+        const program* const here = now_;
+        const std::size_t line = line_, count = names_.bindings.size();
+        const auto [in, index] = found->second.back();
+        try {
+            now_ = in;
+            block(index);
+        } catch (...) {  // a condition goes on after an error
+            out_ = std::move(before);
+            now_ = here;
+            drop_to(count);
+            throw;
+        }
+        now_ = here;
+        line_ = line;
+        return safe_string{std::exchange(out_, std::move(before))};
+    }
+    void add_blocks(const program& of) {
+        for (const auto& [name, index] : of.blocks) {
+            auto& chain = (*blocks_)[name];
+            chain.insert(chain.begin(), block_place{&of, index});
+        }
+    }
+    void extends(const node& what) {
+        value holder;
+        const value name = evaluate(what.first, holder);
+        const expression& written = now_->expressions[what.first];
+        if (!name.is_true()) {
+            std::string message =
+                netnotes::detail::joined("Invalid template name in 'extends' tag: ", name.repr(), ".");
+            if (!written.calls.empty() || !written.what.literal)
+                message += netnotes::detail::joined(" Got this from the '", written.text, "' variable.");
+            refuse(message);
+        }
+        block_chains own;
+        const bool is_first = blocks_ == nullptr;
+        if (is_first) blocks_ = &own;
+        add_blocks(*now_);
+        // A template does not extend itself: of several with its name it extends the next.
+        const std::string text = name.text();
+        extended_.push_back(now_->name);
+        const auto skip = static_cast<std::size_t>(std::count(extended_.begin(), extended_.end(), text));
+        const auto parent = enter(text, skip);
+        if (!parent->has_extends) add_blocks(*parent);
+        render(*parent);
+        --depth_;
+        extended_.pop_back();
+        if (is_first) blocks_ = nullptr;
+    }
+    std::shared_ptr<const program> enter(std::string_view name, std::size_t skip) {
+        if (depth_ == max_depth)
+            throw template_error{"RecursionError", netnotes::detail::joined(
+                                                       "templates are nested more than 100 deep; the last is ", name)};
+        auto found = of_.find(name, skip);
+        if (!found) throw template_error{"TemplateDoesNotExist", name};
+        ++depth_;
+        alive_.push_back(found);
+        return found;
+    }
+    void include(const node& what) {
+        value holder;
+        const value name = evaluate(what.first, holder);
+        if (!name.is_true()) throw template_error{"TemplateDoesNotExist", "No template names provided"};
+        const std::size_t count = names_.bindings.size();
+        const program* const before = now_;
+        assign(what);
+        std::pair<std::size_t, const map*> hidden{};
+        std::vector<binding> given;
+        if (what.flag) {
+            given.assign(names_.bindings.begin() + static_cast<std::ptrdiff_t>(count), names_.bindings.end());
+            drop_to(count);
+            hidden = names_.hide();
+            names_.bindings.insert(names_.bindings.end(), given.begin(), given.end());
+        }
+        block_chains* const blocks = std::exchange(blocks_, nullptr);
+        const std::vector<std::string> extended = std::exchange(extended_, {});
+        const auto found = enter(name.text(), 0);
+        render(*found);
+        --depth_;
+        alive_.pop_back();
+        extended_ = extended;
+        blocks_ = blocks;
+        if (what.flag) names_.show(hidden);
+        now_ = before;
+        drop_to(count);
+    }
+
+    // ---- Addresses
+
+    void url(const node& what) {
+        value holder;
+        const value view = evaluate(what.first, holder);
+        list arguments;
+        map named;
+        for (std::uint32_t i = 0; i < what.name_count; ++i) {
+            const assignment& each = now_->assignments[what.names + i];
+            value argument_holder;
+            const value& argument = evaluate(each.what, argument_holder);
+            if (each.name.empty())
+                arguments.push_back(argument);
+            else
+                named.set(each.name, argument);
+        }
+        std::string made;
+        try {
+            if (!of_.settings().reverse)
+                throw template_error{"NoReverseMatch", netnotes::detail::joined("Reverse for '", view.text(),
+                                                                                "' not found: there are no routes.")};
+            made = of_.settings().reverse(view.text(), arguments, named);
+        } catch (const template_error& error) {
+            if (error.kind() != "NoReverseMatch" || what.text.empty()) throw;
+        }
+        if (what.text.empty()) return print(value{std::move(made)});
+        bind(what.text, std::move(made));
+    }
+    void static_file(const node& what) {
+        value holder;
+        const value& path = evaluate(what.first, holder);
+        if (!path.is_text()) type_error("quote_from_bytes() expected bytes");
+        const std::string quoted_path = quote(path.string(), "/");
+        std::string made = quoted_path.starts_with('/') ? quoted_path : of_.settings().static_url + quoted_path;
+        if (what.text.empty()) return print(value{std::move(made)});
+        bind(what.text, names_.autoescape ? value{safe_string{escape(made)}} : value{std::move(made)});
+    }
+    void csrf_token() {
+        static const operand name{std::nullopt, {"csrf_token"}, "csrf_token"};
+        value holder;
+        const value* token = names_.resolve(name, holder);
+        if (token == nullptr || !token->is_true()) return;
+        append("<input type=\"hidden\" name=\"csrfmiddlewaretoken\" value=\"");
+        append(escaped(*token));
+        append("\">");
+    }
+
+    const web::templates& of_;
+    scope names_;
+    std::string out_;
+    const program* now_ = nullptr;
+    std::size_t line_ = 0;
+    unsigned depth_ = 0;
+    block_chains* blocks_ = nullptr;
+    std::vector<std::string> extended_;
+    std::vector<std::shared_ptr<const program>> alive_;
+};
+
+}  // namespace detail::templates
+
+inline templates::program_pointer templates::read(std::string_view text, std::string_view name) {
+    auto made = std::make_shared<detail::templates::program>(text, name);
+    detail::templates::parser{*made}.parse();
+    return made;
+}
+inline templates::program_pointer templates::find(std::string_view name, std::size_t skip) const {
+    const std::lock_guard lock{mutex_};
+    const std::pair key{std::string{name}, skip};
+    const std::uint64_t version = settings_.reload ? loader_->version(name) : 0;
+    const auto found = kept_.find(key);
+    if (found != kept_.end() && found->second.version == version) return found->second.program;
+    const auto text = loader_->load(name, skip);
+    if (!text) throw template_error{"TemplateDoesNotExist", name};
+    auto made = read(text->text, name);
+    kept_.insert_or_assign(key, kept{made, version});
+    return made;
+}
+inline std::string templates::render(std::string_view name, const map& context) const {
+    const auto found = find(name, 0);
+    return detail::templates::renderer{*this, context}.run(found);
+}
+inline std::string templates::render_text(std::string_view text, const map& context) const {
+    const auto made = read(text, "<unknown source>");
+    return detail::templates::renderer{*this, context}.run(made);
+}
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_TEMPLATE_HPP
+
+
+
+
+
+
 
 
 

@@ -1,0 +1,471 @@
+// netnotes/web/template.hpp: pages with gaps, and what fills them
+// SPDX-License-Identifier: MIT
+//
+// A view should compute, and a page should look nice. So the page is a file of its own, a template. The view gives it
+// names and values, and the template says where they stand:
+//
+//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
+//        const web::templates pages{texts};
+//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
+//
+// This prints <ul><li>a</li><li>&lt;b&gt;</li></ul>: what a stranger has typed cannot become a tag.
+//
+// The language is Django's. A page can extend another page, and fills the blocks of that page:
+//
+//        base.html    <title>{% block title %}Shop{% endblock %}</title>
+//        list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
+//
+//        <title>List, Shop</title>
+//
+// Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
+//
+// Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
+// template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
+//
+// On this page:  templates, template_settings
+// The notes:     django模板处理, DTL语言, 模板的继承, html转义; examples 44 to 46
+
+#ifndef NETNOTES_WEB_TEMPLATE_HPP
+#define NETNOTES_WEB_TEMPLATE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "template_expression.hpp"
+#include "template_loader.hpp"
+#include "template_parser.hpp"
+#include "value.hpp"
+
+namespace netnotes::web {
+
+/// What may be chosen for templates.
+struct template_settings {
+    /// Whether {{ }} escapes HTML. Only for text that is no HTML.
+    bool autoescape = true;
+    /// Whether each use looks if the template has changed. For development: it costs system calls.
+    bool reload = false;
+    /// What {% static %} puts in front of a path.
+    std::string static_url = "/static/";
+    /// What {% url %} calls: the name of a route, its arguments, and its named arguments. To refuse it throws a
+    /// template_error of the kind NoReverseMatch. Without a function each {% url %} is refused so.
+    std::function<std::string(std::string_view name, const list& arguments, const map& named)> reverse{};
+    /// How many bytes a page may have.
+    std::size_t max_output = std::size_t{16} << 20;
+};
+
+namespace detail::templates {
+class renderer;
+}
+
+/// Reads templates, keeps what it has read, and renders. Rendering is safe in several threads at once.
+class templates {
+  public:
+    /// The loader must live as long as the templates.
+    explicit templates(const template_loader& loader, template_settings settings = {})
+        : loader_{&loader}, settings_{std::move(settings)} {}
+
+    /// Returns the page that the template and the values make. Throws template_error if the template is not found or
+    /// has a fault, and whatever a function among the values throws.
+    [[nodiscard]] std::string render(std::string_view name, const map& context = {}) const;
+    /// Returns the page that a text makes, which may extend and include templates of the loader.
+    [[nodiscard]] std::string render_text(std::string_view text, const map& context = {}) const;
+    /// Reads a template, and throws template_error if it has a fault or is not there. Call it at the start of a program
+    /// to find faults early.
+    void check(std::string_view name) const { static_cast<void>(find(name, 0)); }
+
+    [[nodiscard]] const template_settings& settings() const noexcept { return settings_; }
+
+  private:
+    friend class detail::templates::renderer;
+    using program_pointer = std::shared_ptr<const detail::templates::program>;
+    program_pointer find(std::string_view name, std::size_t skip) const;
+    static program_pointer read(std::string_view text, std::string_view name);
+
+    struct kept {
+        program_pointer program;
+        std::uint64_t version;
+    };
+    const template_loader* loader_;
+    template_settings settings_;
+    mutable std::mutex mutex_;
+    mutable std::map<std::pair<std::string, std::size_t>, kept> kept_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail::templates {
+
+class renderer {
+  public:
+    renderer(const web::templates& of, const map& context) : of_{of}, names_{context} {
+        names_.autoescape = of.settings().autoescape;
+        names_.super_of = [this](std::string_view name) { return super(name); };
+    }
+
+    std::string run(const std::shared_ptr<const program>& what) {
+        alive_.push_back(what);
+        try {
+            render(*what);
+        } catch (const template_error& error) {
+            if (error.line() != 0 || now_ == nullptr) throw;
+            throw template_error{error.kind(), error.message(), now_->name, line_};
+        }
+        return std::move(out_);
+    }
+
+  private:
+    static constexpr unsigned max_depth = 100;
+    using block_place = std::pair<const program*, std::uint32_t>;
+    /// The blocks of each name: the parent's first, the child's last.
+    using block_chains = std::map<std::string_view, std::vector<block_place>>;
+
+    void append(std::string_view text) {
+        if (out_.size() + text.size() > of_.settings().max_output)
+            throw template_error{"MemoryError", "the page becomes too large"};
+        out_ += text;
+    }
+    void print(const value& what) {
+        if (!what.is_text()) {
+            // Numbers, truth values and None have no character that is escaped.
+            if (what.kind() < value_kind::string) return append(what.text());
+            const std::string text = what.time() ? format_date(*what.time(), "N j, Y, P") : what.text();
+            return append(names_.autoescape ? escape(text) : text);
+        }
+        if (!names_.autoescape || what.is_safe()) return append(what.string());
+        escape_to(out_, what.string());
+        append(std::string_view{});
+    }
+    const value& evaluate(std::uint32_t which, value& holder, bool missing_is_none = false) const {
+        return names_.evaluate(now_->expressions[which], holder, missing_is_none);
+    }
+    void bind(std::string_view name, value what) { names_.bindings.push_back({name, std::move(what)}); }
+    /// Drops the names from `count` on.
+    void drop_to(std::size_t count) { names_.bindings.resize(count); }
+
+    void render(const program& what) {
+        const program* const before = std::exchange(now_, &what);
+        range(0, static_cast<std::uint32_t>(what.nodes.size()));
+        now_ = before;
+    }
+    void range(std::uint32_t first, std::uint32_t last) {
+        for (std::uint32_t i = first; i < last;) {
+            const node& what = now_->nodes[i];
+            line_ = what.line;
+            switch (what.what) {
+                case node_kind::text: append(what.text), ++i; break;
+                case node_kind::variable: {
+                    value holder;
+                    print(evaluate(what.first, holder));
+                    ++i;
+                    break;
+                }
+                case node_kind::loop: loop(i), i = what.end; break;
+                case node_kind::choice: choice(i), i = what.end; break;
+                case node_kind::with: {
+                    const std::size_t count = names_.bindings.size();
+                    assign(what);
+                    range(i + 1, what.end);
+                    drop_to(count);
+                    i = what.end;
+                    break;
+                }
+                case node_kind::autoescape: {
+                    const bool before = std::exchange(names_.autoescape, what.flag);
+                    range(i + 1, what.end);
+                    names_.autoescape = before;
+                    i = what.end;
+                    break;
+                }
+                case node_kind::block: block(i), i = what.end; break;
+                case node_kind::extends: extends(what), i = what.end; break;
+                case node_kind::include: include(what), ++i; break;
+                case node_kind::url: url(what), ++i; break;
+                case node_kind::csrf_token: csrf_token(), ++i; break;
+                case node_kind::static_file: static_file(what), ++i; break;
+                case node_kind::branch: i = what.end; break;
+            }
+        }
+    }
+
+    void loop(std::uint32_t which) {
+        const node what = now_->nodes[which];
+        value holder;
+        const value sequence = evaluate(what.first, holder, true);
+        const std::size_t count = names_.bindings.size();
+        std::optional<list> made;
+        const list* items = sequence.as_list();
+        if (items == nullptr) {
+            made = sequence.is_none() ? list{} : items_of(sequence);
+            if (!made) type_error(netnotes::detail::joined("'", sequence.type_name(), "' object is not iterable"));
+            items = &*made;
+        }
+        if (items->empty()) return range(what.middle, what.end);
+        loop_state state;
+        state.count = items->size();
+        if (const binding* outer = names_.find("forloop"); outer != nullptr) state.parent = outer->loop;
+        names_.bindings.push_back({"forloop", {}, &state});
+        for (std::size_t i = 0; i < items->size(); ++i) {
+            state.index = i;
+            const value& item = (*items)[what.flag ? items->size() - 1 - i : i];
+            if (what.name_count == 1) {
+                bind(now_->names[what.names], item);
+            } else {
+                const std::size_t size = item.size().value_or(1);
+                if (size != what.name_count)
+                    throw template_error{
+                        "ValueError",
+                        netnotes::detail::joined("Need ", std::to_string(what.name_count),
+                                                 " values to unpack in for loop; got ", std::to_string(size), ". ")};
+                list parts = *items_of(item);
+                for (std::uint32_t k = 0; k < what.name_count; ++k)
+                    bind(now_->names[what.names + k], std::move(parts[k]));
+            }
+            range(which + 1, what.middle);
+            drop_to(count + 1);
+            line_ = what.line;
+        }
+        drop_to(count);
+    }
+    void choice(std::uint32_t which) {
+        const std::uint32_t end = now_->nodes[which].end;
+        for (std::uint32_t i = which + 1; i < end; i = now_->nodes[i].end) {
+            const node& branch = now_->nodes[i];
+            line_ = branch.line;
+            if (branch.first != no_index && !holds(branch.first)) continue;
+            return range(i + 1, branch.end);
+        }
+    }
+    bool holds(std::uint32_t which) const {
+        try {
+            return templates::evaluate(now_->conditions, which, names_).is_true();
+        } catch (const template_error& error) {
+            if (error.kind() == "VariableDoesNotExist") return false;
+            throw;
+        }
+    }
+    /// Evaluates all before it binds any of them.
+    void assign(const node& what) {
+        std::vector<value> made;
+        for (std::uint32_t i = 0; i < what.name_count; ++i) {
+            value holder;
+            made.push_back(evaluate(now_->assignments[what.names + i].what, holder));
+        }
+        for (std::uint32_t i = 0; i < what.name_count; ++i)
+            bind(now_->assignments[what.names + i].name, std::move(made[i]));
+    }
+
+    // ---- Inheritance
+
+    void block(std::uint32_t which) {
+        const std::string_view name = now_->nodes[which].text;
+        const std::size_t count = names_.bindings.size();
+        const program* const before = now_;
+        block_place place{now_, which};
+        bool was_popped = false;
+        if (blocks_ != nullptr) {
+            auto& chain = (*blocks_)[name];
+            if (!chain.empty()) {
+                place = chain.back();
+                chain.pop_back();
+                was_popped = true;
+            }
+        }
+        names_.bindings.push_back({"block", value{name}, nullptr, true});
+        now_ = place.first;
+        range(place.second + 1, now_->nodes[place.second].end);
+        now_ = before;
+        if (was_popped) (*blocks_)[name].push_back(place);
+        drop_to(count);
+    }
+    /// {{ block.super }}: the block of this name that is next in the chain.
+    value super(std::string_view name) {
+        if (blocks_ == nullptr)
+            refuse("'BlockNode' object has no attribute 'context'. Did you use {{ block.super }} in a base template?");
+        const auto found = blocks_->find(name);
+        if (found == blocks_->end() || found->second.empty()) return "";
+        std::string before = std::exchange(out_, {});
+        const program* const here = now_;
+        const std::size_t line = line_, count = names_.bindings.size();
+        const auto [in, index] = found->second.back();
+        try {
+            now_ = in;
+            block(index);
+        } catch (...) {  // a condition goes on after an error
+            out_ = std::move(before);
+            now_ = here;
+            drop_to(count);
+            throw;
+        }
+        now_ = here;
+        line_ = line;
+        return safe_string{std::exchange(out_, std::move(before))};
+    }
+    void add_blocks(const program& of) {
+        for (const auto& [name, index] : of.blocks) {
+            auto& chain = (*blocks_)[name];
+            chain.insert(chain.begin(), block_place{&of, index});
+        }
+    }
+    void extends(const node& what) {
+        value holder;
+        const value name = evaluate(what.first, holder);
+        const expression& written = now_->expressions[what.first];
+        if (!name.is_true()) {
+            std::string message =
+                netnotes::detail::joined("Invalid template name in 'extends' tag: ", name.repr(), ".");
+            if (!written.calls.empty() || !written.what.literal)
+                message += netnotes::detail::joined(" Got this from the '", written.text, "' variable.");
+            refuse(message);
+        }
+        block_chains own;
+        const bool is_first = blocks_ == nullptr;
+        if (is_first) blocks_ = &own;
+        add_blocks(*now_);
+        // A template does not extend itself: of several with its name it extends the next.
+        const std::string text = name.text();
+        extended_.push_back(now_->name);
+        const auto skip = static_cast<std::size_t>(std::count(extended_.begin(), extended_.end(), text));
+        const auto parent = enter(text, skip);
+        if (!parent->has_extends) add_blocks(*parent);
+        render(*parent);
+        --depth_;
+        extended_.pop_back();
+        if (is_first) blocks_ = nullptr;
+    }
+    std::shared_ptr<const program> enter(std::string_view name, std::size_t skip) {
+        if (depth_ == max_depth)
+            throw template_error{"RecursionError", netnotes::detail::joined(
+                                                       "templates are nested more than 100 deep; the last is ", name)};
+        auto found = of_.find(name, skip);
+        if (!found) throw template_error{"TemplateDoesNotExist", name};
+        ++depth_;
+        alive_.push_back(found);
+        return found;
+    }
+    void include(const node& what) {
+        value holder;
+        const value name = evaluate(what.first, holder);
+        if (!name.is_true()) throw template_error{"TemplateDoesNotExist", "No template names provided"};
+        const std::size_t count = names_.bindings.size();
+        const program* const before = now_;
+        assign(what);
+        std::pair<std::size_t, const map*> hidden{};
+        std::vector<binding> given;
+        if (what.flag) {
+            given.assign(names_.bindings.begin() + static_cast<std::ptrdiff_t>(count), names_.bindings.end());
+            drop_to(count);
+            hidden = names_.hide();
+            names_.bindings.insert(names_.bindings.end(), given.begin(), given.end());
+        }
+        block_chains* const blocks = std::exchange(blocks_, nullptr);
+        const std::vector<std::string> extended = std::exchange(extended_, {});
+        const auto found = enter(name.text(), 0);
+        render(*found);
+        --depth_;
+        alive_.pop_back();
+        extended_ = extended;
+        blocks_ = blocks;
+        if (what.flag) names_.show(hidden);
+        now_ = before;
+        drop_to(count);
+    }
+
+    // ---- Addresses
+
+    void url(const node& what) {
+        value holder;
+        const value view = evaluate(what.first, holder);
+        list arguments;
+        map named;
+        for (std::uint32_t i = 0; i < what.name_count; ++i) {
+            const assignment& each = now_->assignments[what.names + i];
+            value argument_holder;
+            const value& argument = evaluate(each.what, argument_holder);
+            if (each.name.empty())
+                arguments.push_back(argument);
+            else
+                named.set(each.name, argument);
+        }
+        std::string made;
+        try {
+            if (!of_.settings().reverse)
+                throw template_error{"NoReverseMatch", netnotes::detail::joined("Reverse for '", view.text(),
+                                                                                "' not found: there are no routes.")};
+            made = of_.settings().reverse(view.text(), arguments, named);
+        } catch (const template_error& error) {
+            if (error.kind() != "NoReverseMatch" || what.text.empty()) throw;
+        }
+        if (what.text.empty()) return print(value{std::move(made)});
+        bind(what.text, std::move(made));
+    }
+    void static_file(const node& what) {
+        value holder;
+        const value& path = evaluate(what.first, holder);
+        if (!path.is_text()) type_error("quote_from_bytes() expected bytes");
+        const std::string quoted_path = quote(path.string(), "/");
+        std::string made = quoted_path.starts_with('/') ? quoted_path : of_.settings().static_url + quoted_path;
+        if (what.text.empty()) return print(value{std::move(made)});
+        bind(what.text, names_.autoescape ? value{safe_string{escape(made)}} : value{std::move(made)});
+    }
+    void csrf_token() {
+        static const operand name{std::nullopt, {"csrf_token"}, "csrf_token"};
+        value holder;
+        const value* token = names_.resolve(name, holder);
+        if (token == nullptr || !token->is_true()) return;
+        append("<input type=\"hidden\" name=\"csrfmiddlewaretoken\" value=\"");
+        append(escaped(*token));
+        append("\">");
+    }
+
+    const web::templates& of_;
+    scope names_;
+    std::string out_;
+    const program* now_ = nullptr;
+    std::size_t line_ = 0;
+    unsigned depth_ = 0;
+    block_chains* blocks_ = nullptr;
+    std::vector<std::string> extended_;
+    std::vector<std::shared_ptr<const program>> alive_;
+};
+
+}  // namespace detail::templates
+
+inline templates::program_pointer templates::read(std::string_view text, std::string_view name) {
+    auto made = std::make_shared<detail::templates::program>(text, name);
+    detail::templates::parser{*made}.parse();
+    return made;
+}
+inline templates::program_pointer templates::find(std::string_view name, std::size_t skip) const {
+    const std::lock_guard lock{mutex_};
+    const std::pair key{std::string{name}, skip};
+    const std::uint64_t version = settings_.reload ? loader_->version(name) : 0;
+    const auto found = kept_.find(key);
+    if (found != kept_.end() && found->second.version == version) return found->second.program;
+    const auto text = loader_->load(name, skip);
+    if (!text) throw template_error{"TemplateDoesNotExist", name};
+    auto made = read(text->text, name);
+    kept_.insert_or_assign(key, kept{made, version});
+    return made;
+}
+inline std::string templates::render(std::string_view name, const map& context) const {
+    const auto found = find(name, 0);
+    return detail::templates::renderer{*this, context}.run(found);
+}
+inline std::string templates::render_text(std::string_view text, const map& context) const {
+    const auto made = read(text, "<unknown source>");
+    return detail::templates::renderer{*this, context}.run(made);
+}
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_TEMPLATE_HPP
