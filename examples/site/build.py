@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""build.py [--check] [--output FOLDER]: writes the site of netnotes, in English and Chinese.
+"""build.py [--check | --texts] [--output FOLDER]: writes the site of netnotes, in English and Chinese.
 
 The reference comes from Doxygen: the /// comments by way of doxygen_filter.py, and the first page of each header as the
 page of its file. All other pages are made here of the repository's own texts: lessons, exercises, errata, glossary,
 measurements, architecture. Nothing is listed: a new module, lesson or exercise is found by its name.
 
 --check also checks every link, the translations (words.py) and the questions of learners (questions.tsv).
+--texts writes nothing and needs no Doxygen: it checks that links lead somewhere, and that the errata are proved where they say.
 """
 
 import concurrent.futures
@@ -348,24 +349,14 @@ class Site:
 
     def diagram(self, name):
         """The modules, or the chapters of a module, as tests/floors.py finds them in the #include lines."""
-        arguments = ["--dot"] if name == "modules" else ["--dot", name]
+        caption = self.ui("Drawn from the #include lines by tests/floors.py.")
         if self.output is None:
-            self.ui("Drawn from the #include lines by tests/floors.py.")
             return ""
-        done = subprocess.run([sys.executable, ROOT / "tests/floors.py", *arguments], capture_output=True, text=True)
-        if not done.stdout.startswith("digraph"):
-            self.fault(f"tests/floors.py {' '.join(arguments)}: {done.stderr or done.stdout}")
+        dot, error, svg, dot_error = self.drawings[name]
+        if not dot.startswith("digraph") or "<svg" not in svg:
+            self.fault(f"tests/floors.py --dot {name}: {error} {dot_error}")
             return ""
-        return self.drawn(done.stdout, self.ui("Drawn from the #include lines by tests/floors.py."))
-
-    def drawn(self, dot, caption):
-        if self.output is None:  # only the words are wanted
-            return ""
-        dot = dot.replace("{\n", '{\n    bgcolor="transparent"; node [fontname="sans-serif", fontsize=12, color=black, style=rounded]\n', 1)
-        done = subprocess.run(["dot", "-Tsvg"], input=dot, capture_output=True, text=True)
-        if done.returncode:
-            self.fault("dot: " + done.stderr)
-        svg = done.stdout[done.stdout.find("<svg"):]
+        svg = svg[svg.find("<svg"):]
         svg = re.sub(r'<svg width="([\d.]+)pt" height="[\d.]+pt"', r'<svg style="width:\1pt"', svg)
         svg = re.sub(r"<title>.*?</title>|<!--.*?-->", "", svg, flags=re.S)
         svg = re.sub(r' id="[^"]*"', "", svg)
@@ -424,6 +415,8 @@ class Site:
     # ---- files that pages link to
 
     def file_pages(self):
+        if self.output is None:
+            return
         done = set()
         while self.files - done:
             path = sorted(self.files - done)[0]
@@ -663,8 +656,22 @@ location.replace((navigator.language || "").startsWith("zh") ? "zh/index.html" :
 '''
 
 
-def build(language, output):
+def drawings():
+    """{name: what tests/floors.py prints for Graphviz}"""
+    names = ["modules"] + sorted(module for module in Site.floors() if (ROOT / "include/netnotes" / module).is_dir())
+    running = {name: subprocess.Popen([sys.executable, ROOT / "tests/floors.py", "--dot", *([] if name == "modules" else [name])],
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for name in names}
+    dots = {name: process.communicate() for name, process in running.items()}
+    running = {name: subprocess.Popen(["dot", "-Tsvg"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+               for name in names}
+    return {name: (*dots[name], *process.communicate(dots[name][0].replace(
+        "{\n", '{\n    bgcolor="transparent"; node [fontname="sans-serif", fontsize=12, color=black, style=rounded]\n', 1)))
+        for name, process in running.items()}
+
+
+def build(language, output, drawn):
     site = Site(language, output)
+    site.drawings = drawn
     site.make_pages()
     site.run_doxygen(output / "work" / language)
     site.write()
@@ -677,6 +684,13 @@ def build(language, output):
 def main(arguments):
     began = time.monotonic()
     output = ROOT / "build" / "site"
+    if arguments == ["--texts"]:
+        site = Site("en")
+        site.make_pages()
+        for fault in sorted(set(site.faults)):
+            print(fault, file=sys.stderr)
+        print(f"{len(site.pages)} pages, {site.errata_count} errata, {len(set(site.faults))} faults")
+        return 1 if site.faults else 0
     check = "--check" in arguments
     rest = [argument for argument in arguments if argument != "--check"]
     if rest[:1] == ["--output"] and len(rest) == 2:
@@ -687,9 +701,9 @@ def main(arguments):
     for language in LANGUAGES:
         shutil.rmtree(output / language, ignore_errors=True)
         (output / language).mkdir(parents=True)
-    status = 0
+    status, drawn = 0, drawings()
     with concurrent.futures.ProcessPoolExecutor() as pool:
-        for done in [pool.submit(build, language, output) for language in LANGUAGES]:
+        for done in [pool.submit(build, language, output, drawn) for language in LANGUAGES]:
             try:
                 print(done.result())
             except Fault as fault:

@@ -39,5 +39,6 @@ fi
 
 python3 examples/site/build.py "$@"
 if [ "${1-}" = --check ]; then
+    python3 examples/site/pictures.py --check
     python3 examples/site/look.py
 fi

@@ -23,10 +23,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 PO = HERE / "zh.po"
 LIMITS = HERE / "zh_allowed.txt"
 KINDS = "ui", "module", "lesson", "page", "chapter", "comment"
-TERMS = {"链接器": "", "链接层": "", "超链接": "", "符号链接": "", "链接": "连接 (a connection)", "套接口": "套接字", "字节顺序": "字节序", "协同程序": "协程",
+TERMS = {"链接器": "", "链接层": "", "超链接": "", "符号链接": "", "半链接攻击": "", "链接": "连接 (a connection)", "套接口": "套接字", "字节顺序": "字节序", "协同程序": "协程",
          "缺省": "默认", "端口号码": "端口号", "报文头": "首部", "线程池子": "线程池"}
 # Not translated: code, addresses, names of lessons and headers, manual pages.
-NAMES = re.compile(r"\[[\w/.]+\]\([^)]*\)|`[^`]*`|https?:\S+|\b\d\d_\w+|\b[\w/]+\.hpp\b|\b\w+\(\d\)|\b[a-z]+_[a-z_]+\b|\b[A-Z]+\b")
+NAMES = re.compile(r"\[[\w/.]+\]\([^)]*\)|`[^`]*`|https?:\S+|\b\d\d_\w+|\b[\w/]+\.hpp\b|\b\w+\(\d\)|\b[a-z]+_[a-z_]+\b|\b[A-Z]+\b|\{\{.*?\}\}|(?<=[\d.] )(?:ns|ms|MiB|to|libuv|atftp, \S+)\b|\[dcl\S+")
 CHINESE = re.compile("[\u4e00-\u9fff]")
 HEADER = r'''msgid ""
 msgstr ""
