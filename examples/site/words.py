@@ -151,11 +151,12 @@ def update(words):
     with tempfile.TemporaryDirectory() as folder:
         template = pathlib.Path(folder) / "site.pot"
         template.write_text(pot(words), encoding="utf-8")
-        if not PO.exists():
-            PO.write_text(HEADER, encoding="utf-8")
+        # Entries that were added by hand may stand twice. msgmerge then gives the file the order and the places of today.
+        PO.write_text(HEADER + "".join(f"\nmsgid {quote(text)}\nmsgstr {quote(translation)}\n"
+                                       for text, translation in read_po(PO).items()), encoding="utf-8")
         subprocess.run(["msgmerge", "--quiet", "--update", "--backup=none", "--no-wrap", "--no-fuzzy-matching", PO, template],
                        check=True)
-        subprocess.run(["msgattrib", "--no-obsolete", "--no-wrap", "-o", PO, PO], check=True)
+        subprocess.run(["msgattrib", "--translated", "--no-obsolete", "--no-wrap", "-o", PO, PO], check=True)
     words.known = read_po(PO)
     limits, now = read_limits() if LIMITS.exists() else {}, counts(words)
     LIMITS.write_text("# How many paragraphs of each kind may lack a Chinese text (words.py). The numbers only shrink:\n"
