@@ -1,8 +1,8 @@
 // tests/http/corpus.hpp: requests that are right, and requests that somebody's server once took wrongly
 // SPDX-License-Identifier: MIT
 //
-// Each entry is the bytes of a connection, up to the end of what the client sends. parser_test.cpp feeds them whole, cut at
-// every place, and byte by byte. interop/http_peers.py sends them to other servers.
+// Each entry is the bytes of a connection, up to the end of what the client sends. parser_test.cpp feeds them whole,
+// cut at every place, and byte by byte. interop/http_peers.py sends them to other servers.
 
 #pragma once
 

@@ -142,7 +142,8 @@ TEST_CASE("the corpus: the same events at every cut, and byte by byte") {
 }
 
 TEST_CASE("the limits are the same whatever the cuts") {
-    // A head that breaks several rules near a limit: the first broken rule or the limit, but never depending on the cuts.
+    // A head that breaks several rules near a limit: the first broken rule or the limit, but never depending on the
+    // cuts.
     http::limits bounds;
     bounds.start_line = 20;
     bounds.fields = 30;

@@ -1,7 +1,8 @@
 // tests/interop/http_parser_peer.cpp: what http-parser says about requests, for http_peers.py
 // SPDX-License-Identifier: MIT
 //
-// Reads lines of hexadecimal digits. For each it prints a line with the requests that were seen, each as METHOD,TARGET,BODY.
+// Reads lines of hexadecimal digits. For each it prints a line with the requests that were seen, each as
+// METHOD,TARGET,BODY.
 
 #include <http_parser.h>
 

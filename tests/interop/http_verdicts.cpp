@@ -5,9 +5,9 @@
 //     http_verdicts mutate N SEED     N requests that are made by chance out of them
 //     http_verdicts serve             prints its port, and answers each request with "[[METHOD TARGET BODY]]"
 //
-// A line is: name, bytes, verdict, and the requests that were seen, each as METHOD,TARGET,BODY. Bytes, targets and bodies are
-// in hexadecimal digits. Behind the bytes of an entry stands one more request, `GET /sentinel`, which asks for the end of
-// the connection. A parser that finds another end of a body does not see it.
+// A line is: name, bytes, verdict, and the requests that were seen, each as METHOD,TARGET,BODY. Bytes, targets and
+// bodies are in hexadecimal digits. Behind the bytes of an entry stands one more request, `GET /sentinel`, which asks
+// for the end of the connection. A parser that finds another end of a body does not see it.
 
 #include <netnotes/http/connection.hpp>
 #include <netnotes/tcp/stream.hpp>
