@@ -148,7 +148,9 @@ class Site:
         self.pages[name] = title, body, source
 
     def markdown_page(self, path, name, kind, before="", after=""):
-        title, body = markup.markdown(self, read(path), os.path.dirname(path), self.say(kind, path))
+        # A paragraph in Chinese is for readers of the file. The site has a page in each language.
+        text = re.sub(r"(?m)^[\u4e00-\u9fff].*\n", "", read(path))
+        title, body = markup.markdown(self, text, os.path.dirname(path), self.say(kind, path))
         self.add(name, title, before + body + after, path)
 
     def make_pages(self):

@@ -171,7 +171,8 @@ def markdown(site, text, folder, say, level=0):
                 anchor += "-1"
             used.add(anchor)
             size = min(len(found[1]) + level, 6)
-            out.append(f'<h{size} id="{anchor}">{words(found[2])}<a class="here" href="#{anchor}">§</a></h{size}>')
+            heading = re.sub(r"<a [^>]*>(.*?)</a>", r"\1", words(found[2]))
+            out.append(f'<h{size} id="{anchor}">{heading}<a class="here" href="#{anchor}">§</a></h{size}>')
         elif line.startswith("|"):
             end = at
             while end < len(lines) and lines[end].startswith("|"):
