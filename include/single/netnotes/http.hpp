@@ -2531,6 +2531,7 @@ class target {
     friend bool operator==(const target& a, const target& b) noexcept { return a.text_ == b.text_; }
 
   private:
+    target(std::string_view text, form which) : text_{text}, form_{which} {}
     [[nodiscard]] std::string_view part(std::size_t at, std::size_t size) const noexcept {
         return at >= text_.size() ? std::string_view{} : std::string_view{text_}.substr(at, size);
     }
@@ -2573,17 +2574,16 @@ constexpr std::size_t wrong_percent(std::string_view path, bool& is_nul) noexcep
 inline std::string decoded(std::string_view text, bool keeps_slash) {
     std::string result;
     result.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            result += text[i];
-            continue;
-        }
-        const auto byte = static_cast<char>(percent_byte(text, i));
+    for (;;) {
+        const std::size_t plain = std::min(text.find('%'), text.size());
+        result.append(text.data(), plain);
+        if (plain == text.size()) break;
+        const auto byte = static_cast<char>(percent_byte(text, plain));
         if (byte == '/' && keeps_slash)
-            result += "%2F";
+            result.append("%2F", 3);
         else
             result += byte;
-        i += 2;
+        text.remove_prefix(plain + 3);
     }
     return result;
 }
@@ -2646,11 +2646,10 @@ inline std::optional<target> target::parse(std::string_view text, parse_failure&
     if (text.empty()) return refused("the target is empty", 0);
     if (const std::size_t wrong = detail::span_of(detail::target_character, text); wrong != text.size())
         return refused("a character that no target has; it is written as a percent sign and two digits", wrong);
-    target read;
-    read.text_ = text;
+    target read{text, form::origin};
     if (text == "*") {
         read.form_ = form::asterisk;
-        read.path_ = text;
+        read.path_ += '*';
         read.raw_path_size_ = 1;
         return read;
     }
@@ -2676,7 +2675,7 @@ inline std::optional<target> target::parse(std::string_view text, parse_failure&
                        path + wrong);
     read.raw_path_at_ = path;
     read.raw_path_size_ = raw.size();
-    read.path_ = raw.empty() ? "/" : detail::decoded(raw, true);
+    read.path_ = detail::decoded(raw.empty() ? std::string_view{"/"} : raw, true);
     read.has_query_ = question < text.size();
     if (read.has_query_) read.query_at_ = question + 1;
     return read;
