@@ -31,7 +31,9 @@
 //     web/template_parser.hpp  from the tags of a template to a program
 //     web/template_loader.hpp  where the texts of templates come from
 //     web/template.hpp         pages with gaps, and what fills them
+//     web/routes.hpp           which view answers which path
 //
+// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
 
 #ifndef NETNOTES_WEB_HPP
@@ -43,6 +45,7 @@
 
 #include "web/pattern.hpp"
 #include "web/pattern_program.hpp"
+#include "web/routes.hpp"
 #include "web/template.hpp"
 #include "web/template_date.hpp"
 #include "web/template_expression.hpp"
