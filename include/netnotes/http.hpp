@@ -33,6 +33,7 @@
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/write.hpp        the bytes of a head, and how the body must follow
 //     http/connection.hpp   the rules of a connection, without a network and without a clock
+//     http/websocket.hpp    messages in both directions, over a connection that began as HTTP
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
 //     http/answer.hpp       generators as bodies, the line of the log
@@ -74,6 +75,7 @@
 #include "http/syntax.hpp"
 #include "http/target.hpp"
 #include "http/url.hpp"
+#include "http/websocket.hpp"
 #include "http/write.hpp"
 
 #endif  // NETNOTES_HTTP_HPP
