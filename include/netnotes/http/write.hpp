@@ -95,24 +95,28 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
     // A HEAD request is answered with the fields that GET would have, so the connection does not end with this body.
     if (how == body_coding::until_close && !context.is_head) context.keeps_alive = false;
 
-    to += "HTTP/1.1 ";
+    // (A literal as a view has its length at compile time. std::string::operator+= would count it.)
+    const auto put = [&to](std::string_view text) { to.append(text.data(), text.size()); };
+    put("HTTP/1.1 ");
     detail::append_number(to, static_cast<std::uint64_t>(answer.status.code()));
-    to += ' ';
-    to += answer.status.reason();
-    to += "\r\n";
+    put(" ");
+    put(answer.status.reason());
     if (!context.date.empty()) {
-        to += "Date: ";
-        to += context.date;
-        to += "\r\n";
+        put("\r\nDate: ");
+        put(context.date);
     }
+    put("\r\n");
     for (const auto& [name, value] : answer.fields) {
         switch (name.size()) {
             case 4:
                 if (!context.date.empty() && same_name(name, "date")) continue;
                 break;
             case 10:
-                if (same_name(name, "connection")) continue;
-                break;
+                if (!same_name(name, "connection")) break;
+                detail::for_each_element(value, [&context](std::string_view word) {
+                    if (same_name(word, "close")) context.keeps_alive = false;
+                });
+                continue;
             case 14:
                 if (same_name(name, "content-length")) continue;
                 break;
@@ -121,24 +125,23 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
                 break;
             default: break;
         }
-        to += name;
-        to += ": ";
-        to += value;
-        to += "\r\n";
+        put(name);
+        put(": ");
+        put(value);
+        put("\r\n");
     }
-    if (context.keeps_alive && answer.fields.has_element("connection", "close")) context.keeps_alive = false;
     if (!context.keeps_alive)
-        to += "Connection: close\r\n";
+        put("Connection: close\r\n");
     else if (context.minor_version == 0)
-        to += "Connection: keep-alive\r\n";  // in HTTP/1.0 it is the exception
+        put("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
     if (how == body_coding::length) {
-        to += "Content-Length: ";
+        put("Content-Length: ");
         detail::append_number(to, size.value_or(0));
-        to += "\r\n";
+        put("\r\n");
     } else if (how == body_coding::chunked) {
-        to += "Transfer-Encoding: chunked\r\n";
+        put("Transfer-Encoding: chunked\r\n");
     }
-    to += "\r\n";
+    put("\r\n");
     return context.is_head ? body_coding::none : how;
 }
 

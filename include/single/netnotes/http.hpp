@@ -2992,24 +2992,28 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
     // A HEAD request is answered with the fields that GET would have, so the connection does not end with this body.
     if (how == body_coding::until_close && !context.is_head) context.keeps_alive = false;
 
-    to += "HTTP/1.1 ";
+    // (A literal as a view has its length at compile time. std::string::operator+= would count it.)
+    const auto put = [&to](std::string_view text) { to.append(text.data(), text.size()); };
+    put("HTTP/1.1 ");
     detail::append_number(to, static_cast<std::uint64_t>(answer.status.code()));
-    to += ' ';
-    to += answer.status.reason();
-    to += "\r\n";
+    put(" ");
+    put(answer.status.reason());
     if (!context.date.empty()) {
-        to += "Date: ";
-        to += context.date;
-        to += "\r\n";
+        put("\r\nDate: ");
+        put(context.date);
     }
+    put("\r\n");
     for (const auto& [name, value] : answer.fields) {
         switch (name.size()) {
             case 4:
                 if (!context.date.empty() && same_name(name, "date")) continue;
                 break;
             case 10:
-                if (same_name(name, "connection")) continue;
-                break;
+                if (!same_name(name, "connection")) break;
+                detail::for_each_element(value, [&context](std::string_view word) {
+                    if (same_name(word, "close")) context.keeps_alive = false;
+                });
+                continue;
             case 14:
                 if (same_name(name, "content-length")) continue;
                 break;
@@ -3018,24 +3022,23 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
                 break;
             default: break;
         }
-        to += name;
-        to += ": ";
-        to += value;
-        to += "\r\n";
+        put(name);
+        put(": ");
+        put(value);
+        put("\r\n");
     }
-    if (context.keeps_alive && answer.fields.has_element("connection", "close")) context.keeps_alive = false;
     if (!context.keeps_alive)
-        to += "Connection: close\r\n";
+        put("Connection: close\r\n");
     else if (context.minor_version == 0)
-        to += "Connection: keep-alive\r\n";  // in HTTP/1.0 it is the exception
+        put("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
     if (how == body_coding::length) {
-        to += "Content-Length: ";
+        put("Content-Length: ");
         detail::append_number(to, size.value_or(0));
-        to += "\r\n";
+        put("\r\n");
     } else if (how == body_coding::chunked) {
-        to += "Transfer-Encoding: chunked\r\n";
+        put("Transfer-Encoding: chunked\r\n");
     }
-    to += "\r\n";
+    put("\r\n");
     return context.is_head ? body_coding::none : how;
 }
 
@@ -19440,6 +19443,10 @@ class own_chain {
 template <class Stream, class Handler>
 class exchange final : public body_source {
   public:
+    static void* operator new(std::size_t size) { return netnotes::detail::frames.take(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept {
+        netnotes::detail::frames.give_back(memory, size);
+    }
     exchange(peer_link<Stream>& link, server_state& server, Handler& handler)
         : link_{link}, server_{server}, handler_{handler} {}
 
@@ -19455,6 +19462,13 @@ class exchange final : public body_source {
     task<bool> run() {
         for (;;) {
             if (step_ == step::more) {
+                if constexpr (requires { link_.stream.set_timeout(duration{}); }) {  // mostly one send is enough
+                    if (!out_.empty()) {
+                        link_.limit(server_.options.send_timeout);
+                        const std::size_t done = co_await link_.stream.send(out_);
+                        out_.erase(0, done);
+                    }
+                }
                 if (!out_.empty()) co_await flush();
                 if (link_.unused().empty()) {
                     link_.drop_used();
@@ -19494,7 +19508,9 @@ class exchange final : public body_source {
                 }
                 forget_body_if_large();
             }
-            const std::uint64_t sent = co_await send(answer);
+            const body_coding how = append_head(answer);
+            std::uint64_t sent = 0;
+            if (how != body_coding::none && !append_body(answer, sent)) sent = co_await send_body(answer, how);
             if (server_.options.on_access) log(answer, sent);
             if (!keeps_) {
                 co_await flush();
@@ -19688,9 +19704,8 @@ class exchange final : public body_source {
         co_await link_.send(out_);
         out_.clear();
     }
-    /// Appends the answer to the others. Sends if there are too many, and if a body is too long to be gathered. Returns
-    /// the number of bytes of the body.
-    task<std::uint64_t> send(response& answer) {
+    /// Appends the head of the answer to the answers that have gathered. Decides whether the connection can go on.
+    body_coding append_head(const response& answer) {
         const bool is_request = step_ == step::head;
         head_context context;
         context.date = server_.date();
@@ -19701,16 +19716,21 @@ class exchange final : public body_source {
         const body_coding how = write_head(out_, answer, context);
         if (keeps_ && !context.keeps_alive) lingers_ = true;  // the client does not expect the end
         keeps_ = context.keeps_alive;
-        if (how == body_coding::none) co_return 0;
+        return how;
+    }
+    /// Appends the body if it is a text that is short enough, and sets `size`. Returns false otherwise.
+    bool append_body(const response& answer, std::uint64_t& size) {
+        if (answer.source || answer.body.size() + out_.size() > most_gathered) return false;
+        out_ += answer.body;
+        size = answer.body.size();
+        return true;
+    }
+    /// Sends what has gathered, and then the body. Returns the number of its bytes.
+    task<std::uint64_t> send_body(response& answer, body_coding how) {
         if (answer.source) co_return co_await send_source(*answer.source, how);
-        const std::string_view body = answer.body;
-        const std::size_t gathered = body.size() <= most_gathered - std::min(most_gathered, out_.size()) ? body.size() : 0;
-        out_ += body.substr(0, gathered);
-        if (gathered < body.size() || out_.size() >= most_gathered) {
-            co_await flush();
-            if (gathered < body.size()) co_await link_.send(body);
-        }
-        co_return body.size();
+        co_await flush();
+        co_await link_.send(answer.body);
+        co_return answer.body.size();
     }
     task<std::uint64_t> send_source(body_source& from, body_coding how) {
         if constexpr (std::is_same_v<Stream, async_stream>)
