@@ -35488,6 +35488,10 @@ inline void router::forward(unsigned port, const packet::ipv4_view& packet) {
         return send_error(packet::icmp_type::destination_unreachable, 0, packet);
     }
     if (packet.time_to_live() <= 1) return send_error(packet::icmp_type::time_exceeded, 0, packet);
+    // Before anything is changed, so that the error quotes the packet as it came.
+    if (packet.dont_fragment() && packet.bytes().size() > mtu(next->port))
+        return send_error(packet::icmp_type::destination_unreachable, 4, packet,
+                          static_cast<std::uint32_t>(mtu(next->port)));
     const bool is_translated = outside_ && next->port == *outside_ && port != *outside_;
     if (is_translated && packet.is_fragment())
         return join_fragments(packet, [this, port](const packet::ipv4_view& whole) { forward(port, whole); });
