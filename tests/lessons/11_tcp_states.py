@@ -12,6 +12,14 @@ with Lesson(__file__) as lesson:
     assert pairs == [["ESTABLISHED", "ESTABLISHED"], ["FIN-WAIT-2", "CLOSE-WAIT"], ["FIN-WAIT-2", "CLOSE-WAIT"],
                      ["TIME-WAIT", "CLOSED"], ["TIME-WAIT", "CLOSED"]], pairs
 
+    # virtual_states: all eleven states, and 2 MSL after the last segment.
+    shown = lesson.start("virtual_states").ends(0)
+    begun = [line.split()[:3] for line in shown.splitlines() if line[:3].strip().isdigit() or line.startswith("    0.")]
+    assert {state for each in begun for state in each[1:]} == {
+        "CLOSED", "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
+        "LAST-ACK", "TIME-WAIT"}, shown
+    assert ["240.060000", "CLOSED", "CLOSED"] in begun and ["0.070000", "TIME-WAIT", "CLOSED"] in begun, shown
+
     # keep_alive: Linux's own numbers, this machine's, and a new connection, which has it switched off.
     numbers = [int(pathlib.Path(f"/proc/sys/net/ipv4/tcp_keepalive_{name}").read_text(encoding="ascii"))
                for name in ("time", "probes", "intvl")]

@@ -51,6 +51,16 @@ with Lesson(__file__) as lesson:
     else:
         short.ends(1)
 
+    heard = output(lesson.folder / "virtual_close")
+    close, late = heard.split("a late SYN")
+    expect("FINs and ACKs with a lost ACK", re.findall(r"(\|[-<>x ]{7}\|) .*\[([A-Z, ]+)\] Seq", close), [
+        ("|------>|", "FIN, ACK"), ("|<------|", "FIN, ACK"), ("|---x   |", "ACK"), ("|<------|", "FIN, ACK"),
+        ("|------>|", "ACK")])
+    expect("2 MSL after the last FIN", "at 242.060000 s the client is CLOSED" in close, True)
+    expect("the late SYN", re.findall(r"(\|[-<>]{7}\|) .*\[([A-Z, ]+)\] Seq", late), [
+        ("|------>|", "SYN"), ("|<------|", "SYN, ACK"), ("|------>|", "RST")])
+    expect("what is left of it", "half-open connections of the server: 0" in late, True)
+
     heard = output(demo, "capture")
     if heard.startswith("not here: "):
         print(f"no live capture: {heard}")
