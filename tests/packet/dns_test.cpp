@@ -537,3 +537,19 @@ TEST_CASE("a name of a message is printed, and a message is read without a failu
     for (const auto& question : view->questions()) out << std::setw(14) << question.name << dns_name_view{};
     CHECK(out.str() == "  a\\.b.example.");
 }
+
+TEST_CASE("only records whose data is one name have a target") {
+    for (unsigned type = 0; type < 300; ++type) {
+        std::array<std::byte, 100> room;
+        dns_builder builder{room, {}};
+        const std::byte root[1]{};  // the name of the root, which is data of any type
+        REQUIRE(builder.record(dns_section::answer, dns_name{"a"}, static_cast<dns_type>(type), packet::dns_class::internet, 1,
+                               root));
+        const auto view = parsed(builder.message());
+        const bool is_name = type == 2 || type == 5 || type == 12 || type == 39;
+        CHECK(view.answers().begin()->target().has_value() == is_name);
+    }
+    CHECK(dns_record{}.offset == 0);
+    const packet::dns_start_of_authority empty;
+    CHECK((empty.serial | empty.refresh | empty.retry | empty.expire | empty.minimum) == 0);
+}

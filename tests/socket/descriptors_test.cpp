@@ -117,6 +117,27 @@ TEST_CASE("descriptors arrive beside the credentials that the program has asked 
         }
 }
 
+TEST_CASE("a datagram without bytes brings its descriptors, too") {
+    const auto before = open_descriptors();
+    for (const socket_type type : {socket_type::datagram, socket_type::sequenced_packet}) {
+        auto [first, second] = net::socket_pair(type);
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+        msghdr message{};
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        cmsghdr* const part = CMSG_FIRSTHDR(&message);
+        part->cmsg_level = SOL_SOCKET;
+        part->cmsg_type = SCM_RIGHTS;
+        part->cmsg_len = CMSG_LEN(sizeof(int));  // the data is 0, standard input
+        REQUIRE(::sendmsg(first.native_handle(), &message, 0) == 0);
+        char buffer[8];
+        const auto got = net::recv_descriptors(second, buffer);
+        CHECK(got.bytes.empty());
+        CHECK(got.descriptors.size() == 1);
+    }
+    CHECK(open_descriptors() == before);
+}
+
 TEST_CASE("descriptors need a byte and have a largest number") {
     auto [first, second] = net::socket_pair();
     std::error_code error;
