@@ -33,7 +33,7 @@ from words import Words  # noqa: E402
 
 # What Doxygen 1.9.4 says about C++ that it cannot parse. It says nothing about our text.
 DOXYGEN_LIMITS = re.compile(r"Internal inconsistency: scope for class|no (?:uniquely )?matching class member found"
-                            r"|no matching file member found|Possible candidates|^\s|^$|^'")
+                            r"|no matching file member found|Detected potential recursive class relation|Possible candidates|^\s|^$|^'")
 MANUALS = set("""epoll.7 epoll_ctl.2 epoll_wait.2 select.2 poll.2 recv.2 send.2 tcp.7 udp.7 ip.7 ipv6.7 socket.7 socket.2 listen.2
     accept.2 connect.2 bind.2 wait.2 fork.2 signal.7 proc.5 unix.7 hosts.5 services.5 capabilities.7 sendfile.2 getrlimit.2 close.2
     shutdown.2 getaddrinfo.3 eventfd.2 signalfd.2 io_uring.7 packet.7 raw.7 icmp.7 arp.7 netdevice.7 resolv.conf.5 nsswitch.conf.5
