@@ -9,7 +9,7 @@ three spaces is a note in the margin, and is cut off. A line with the comment "/
 
 What is done with it, by one rule for all:
   - Every sample has the prelude before it: netnotes.hpp, the standard headers, `namespace net`, and say().
-  - A program (it has a main) is compiled as it stands, and run. 6666 becomes a free port. If it says `listen` or `serve`
+  - A program (it has a main) is compiled as it stands, and run. 6666 (8000 of a web server) becomes a free port. If it says `listen` or `serve`
     it is a server: it is attacked. Else it must end, with status 0.
   - Anything else is a fragment. Definitions become members of a class template, statements become the body of a member
     function (a task, if they co_await), and a name that the fragment does not declare becomes a parameter of the
@@ -159,7 +159,8 @@ def fragment(sample, names):
         current.append(line)
         text = "\n".join(current)
         if text.count("{") == text.count("}") and text.count("(") == text.count(")") and text.rstrip().endswith((";", "}")):
-            is_definition = re.match(r"\s*(static_assert|(template|struct|class|task<[^=;]*> \w+\(|void \w+\(|int \w+\())", text)
+            is_definition = re.match(r"\s*(static_assert|(template|struct|class)\b|(?!else|return|co_|throw|new)[\w:]+(<[^=;]*>)? \w+\([^;]*\) \{)",
+                                     text)
             (definitions if is_definition and not text.rstrip().endswith(");") or "static_assert" in text
              else statements).append(text)
             current = []
@@ -197,14 +198,16 @@ def reset(client):
     client.close()
 
 
-def must_be_served(port, process, when):
+def must_be_served(port, process, when, speaks_http=False):
     text = b"a fresh client\n"
+    asked = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" if speaks_http else text
+    text = b"HTTP/1.1 200 OK\r\n" if speaks_http else text
     try:
         with connect(port) as client:
-            client.sendall(text)
+            client.sendall(asked)
             heard = b""
             while len(heard) < len(text):
-                if not (piece := client.recv(100)):
+                if not (piece := client.recv(len(text) - len(heard))):
                     break
                 heard += piece
     except OSError as error:
@@ -248,7 +251,7 @@ class Running:
             raise Failure(f"after SIGTERM its status is {status}")
 
 
-def attack(command, port, log, hears_signals):
+def attack(command, port, log, hears_signals, speaks_http=False):
     with Running(command, port, log) as server:
         for number in range(300):
             client = connect(port)
@@ -258,10 +261,10 @@ def attack(command, port, log, hears_signals):
         # Answered, and then reset with the answer unread; and closed with it unread.
         for number in range(50):
             client = connect(port)
-            client.sendall(b"answer me\n")
+            client.sendall(b"answer me\n")  # which a web server refuses, with an answer
             client.recv(1)
             (reset if number % 2 else socket.socket.close)(client)
-        must_be_served(port, server.process, "after the resets")
+        must_be_served(port, server.process, "after the resets", speaks_http)
         if hears_signals:
             server.must_stop()
     with Running(command, port, log, descriptors=24) as server:
@@ -273,7 +276,7 @@ def attack(command, port, log, hears_signals):
             raise Failure(f"without descriptors its status is {server.process.poll()}")
         for number, client in enumerate(crowd):
             (reset if number % 2 else socket.socket.close)(client)
-        must_be_served(port, server.process, "after the lack of descriptors")
+        must_be_served(port, server.process, "after the lack of descriptors", speaks_http)
         if hears_signals:
             server.must_stop()
 
@@ -281,12 +284,12 @@ def attack(command, port, log, hears_signals):
 def check(workshop, sample, log):
     """Builds and runs a program. Returns what was done."""
     port = free_port()
-    text = re.sub(r"\b6666\b", str(port), sample)
+    text = re.sub(r"\b(6666|8000)\b", str(port), sample)
     program, complaint = workshop.build(text if "net::" in text else USING + text)
     if not program:
         raise Failure("does not compile:\n" + complaint)
     if re.search(r"listen|serve", sample):
-        attack([program], port, log, "stop_on_signals" in sample)
+        attack([program], port, log, "stop_on_signals" in sample, "http::serve" in sample)
         return "a server, attacked"
     done = subprocess.run([program], stdout=subprocess.DEVNULL, timeout=60, check=False)
     if done.returncode != 0:

@@ -20,8 +20,12 @@
 // A long answer need not be in memory. A generator makes it piece by piece, and the server sends what it has, about 16
 // KiB at once, before it asks for more:
 //
-//     generator<std::string> numbers() { for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n"; }
-//     co_return http::response{200, http::pieces(numbers()), "text/plain"};
+//     generator<std::string> numbers() {
+//         for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n";
+//     }
+//     http::response all(http::request&) {
+//         return http::response{200, http::pieces(numbers()), "text/plain"};
+//     }
 //
 // On this page:  pieces · access_entry, access_line
 // Below it:      http/write.hpp (the head), http/message.hpp, coro/generator.hpp

@@ -19,7 +19,7 @@
 //        http::body_decoder body{head.body(), bounds};
 //        while (!body.is_done() && !bytes.empty()) {
 //            const auto piece = body.next(bytes);
-//            if (body.is_refused()) throw bad_body{body.refusal().message()};
+//            if (body.is_refused()) throw std::runtime_error{body.refusal().message()};
 //            use(piece.data);                                  // perhaps empty: these bytes were the frame of a chunk
 //            bytes.remove_prefix(piece.consumed);
 //        }

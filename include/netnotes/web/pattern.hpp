@@ -21,10 +21,10 @@
 //
 // It reads what Python's `re` reads, as far as one walk can do it, and finds the same groups:
 //
-//        a  .  \d \D \w \W \s \S  [a-z]  [^/]        a character; \d \w \s know ASCII only, as with re.ASCII
-//        x*  x+  x?  x{2}  x{2,}  x{,5}  x{2,5}      repeated; with ? behind it as few times as possible
-//        (x)  (?P<name>x)  (?:x)  x|y                groups, alternatives; the first alternative is preferred
-//        ^  $  \A  \Z  \b  \B                        places; $ is the end, or before a line feed at the end
+//   a  .  \d \D \w \W \s \S  [a-z]  [^/]        a character; \d \w \s know ASCII only, as with re.ASCII
+//   x*  x+  x?  x{2}  x{2,}  x{,5}  x{2,5}      repeated; with ? behind it as few times as possible
+//   (x)  (?P<name>x)  (?:x)  x|y                groups, alternatives; the first alternative is preferred
+//   ^  $  \A  \Z  \b  \B                        places; $ is the end, or before a line feed at the end
 //
 // Backreferences and lookaround are refused, with their place: one walk cannot do them.
 //
