@@ -5,7 +5,8 @@
 //         const http::response page = co_await http::get(where);        // the name, the connection, the page: 30 s at most
 //         std::cout << page.status.code() << '\n' << page.body;
 //     }
-//     int main() { event_loop{}.run(print("http://example.com/")); }
+//     event_loop loop;
+//     loop.run(print("http://example.com/"));
 //
 // A program that asks one host more than once keeps a client, which keeps connections:
 //
@@ -34,7 +35,7 @@
 //
 // There is no TLS: a URL with https is refused with a sentence. Let nginx speak it:
 //
-//     server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
+//   server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
 //
 // On this page:  client_options · client, get
 // Below it:      http/url.hpp, http/link.hpp, http/parser.hpp, http/body.hpp, coro/connect.hpp

@@ -14,9 +14,10 @@
 //     sees two names, and a check made before no longer holds. `%252e` is the text `%2e` and not a dot.
 //   - A path with %00 is refused. For C the name of the file ends there, so /secret%00.html would pass for HTML.
 //
-//   "/a%2Fb/c%20d?x=1"    path()      "/a%2Fb/c d"              all is decoded but the slash
-//                         segments()  { "a/b", "c d" }          split, then decoded
-//                         query()     "x=1"                     as it came: http/form.hpp reads it
+//   Of "/a%2Fb/c%20d?x=1":
+//   path()        "/a%2Fb/c d"        all is decoded but the slash
+//   segments()    "a/b", "c d"        split, then decoded
+//   query()       "x=1"               as it came: http/form.hpp reads it
 //
 // On this page:  percent_decode, percent_encode · target
 // Sources:       RFC 9112 §3.2; RFC 3986 §2, §3.3

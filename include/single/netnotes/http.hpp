@@ -96,8 +96,12 @@
 // A long answer need not be in memory. A generator makes it piece by piece, and the server sends what it has, about 16
 // KiB at once, before it asks for more:
 //
-//     generator<std::string> numbers() { for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n"; }
-//     co_return http::response{200, http::pieces(numbers()), "text/plain"};
+//     generator<std::string> numbers() {
+//         for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n";
+//     }
+//     http::response all(http::request&) {
+//         return http::response{200, http::pieces(numbers()), "text/plain"};
+//     }
 //
 // On this page:  pieces · access_entry, access_line
 // Below it:      http/write.hpp (the head), http/message.hpp, coro/generator.hpp
@@ -2459,9 +2463,10 @@ constexpr std::string_view status::reason() const noexcept {
 //     sees two names, and a check made before no longer holds. `%252e` is the text `%2e` and not a dot.
 //   - A path with %00 is refused. For C the name of the file ends there, so /secret%00.html would pass for HTML.
 //
-//        "/a%2Fb/c%20d?x=1"    path()      "/a%2Fb/c d"              all is decoded but the slash
-//                              segments()  { "a/b", "c d" }          split, then decoded
-//                              query()     "x=1"                     as it came: http/form.hpp reads it
+//   Of "/a%2Fb/c%20d?x=1":
+//   path()        "/a%2Fb/c d"        all is decoded but the slash
+//   segments()    "a/b", "c d"        split, then decoded
+//   query()       "x=1"               as it came: http/form.hpp reads it
 //
 // On this page:  percent_decode, percent_encode · target
 // Sources:       RFC 9112 §3.2; RFC 3986 §2, §3.3
@@ -3182,7 +3187,7 @@ inline std::string access_line(const access_entry& entry) {
 //        http::body_decoder body{head.body(), bounds};
 //        while (!body.is_done() && !bytes.empty()) {
 //            const auto piece = body.next(bytes);
-//            if (body.is_refused()) throw bad_body{body.refusal().message()};
+//            if (body.is_refused()) throw std::runtime_error{body.refusal().message()};
 //            use(piece.data);                                  // perhaps empty: these bytes were the frame of a chunk
 //            bytes.remove_prefix(piece.consumed);
 //        }
@@ -4389,7 +4394,8 @@ inline void body_decoder::parse_trailers() {
 //         const http::response page = co_await http::get(where);        // the name, the connection, the page: 30 s at most
 //         std::cout << page.status.code() << '\n' << page.body;
 //     }
-//     int main() { event_loop{}.run(print("http://example.com/")); }
+//     event_loop loop;
+//     loop.run(print("http://example.com/"));
 //
 // A program that asks one host more than once keeps a client, which keeps connections:
 //
@@ -4418,7 +4424,7 @@ inline void body_decoder::parse_trailers() {
 //
 // There is no TLS: a URL with https is refused with a sentence. Let nginx speak it:
 //
-//     server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
+//   server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
 //
 // On this page:  client_options · client, get
 // Below it:      http/url.hpp, http/link.hpp, http/parser.hpp, http/body.hpp, coro/connect.hpp

@@ -11898,6 +11898,9 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 // So the pair of hardware addresses is new on each link, and the IP addresses stay. Without step 2 a packet in a loop of routes
 // would circle for ever.
 //
+//        lan::network net{1};
+//        auto& a = net.host("A", "10.0.1.2/24");
+//        auto& b = net.host("B", "10.0.2.2/24");
 //        auto& r = net.router("R", {"10.0.1.1/24", "10.0.2.1/24"});
 //        net.connect(a, r[0]);
 //        net.connect(r[1], b);

@@ -14627,7 +14627,7 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 //             auto got = co_await manager.recv_descriptors(room);
 //             if (got.bytes.empty()) co_return;                                   // the manager has ended
 //             for (owned_descriptor& each : got.descriptors)
-//                 spawn(serve_one(async_stream{socket{each.release()}}));
+//                 spawn(serve_one(async_stream{netnotes::socket{each.release()}}));
 //         }
 //     }
 //
@@ -18836,8 +18836,12 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 // A long answer need not be in memory. A generator makes it piece by piece, and the server sends what it has, about 16
 // KiB at once, before it asks for more:
 //
-//     generator<std::string> numbers() { for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n"; }
-//     co_return http::response{200, http::pieces(numbers()), "text/plain"};
+//     generator<std::string> numbers() {
+//         for (int i = 0; i < 1'000'000; ++i) co_yield std::to_string(i) + "\n";
+//     }
+//     http::response all(http::request&) {
+//         return http::response{200, http::pieces(numbers()), "text/plain"};
+//     }
 //
 // On this page:  pieces · access_entry, access_line
 // Below it:      http/write.hpp (the head), http/message.hpp, coro/generator.hpp
@@ -19744,9 +19748,10 @@ constexpr std::string_view status::reason() const noexcept {
 //     sees two names, and a check made before no longer holds. `%252e` is the text `%2e` and not a dot.
 //   - A path with %00 is refused. For C the name of the file ends there, so /secret%00.html would pass for HTML.
 //
-//        "/a%2Fb/c%20d?x=1"    path()      "/a%2Fb/c d"              all is decoded but the slash
-//                              segments()  { "a/b", "c d" }          split, then decoded
-//                              query()     "x=1"                     as it came: http/form.hpp reads it
+//   Of "/a%2Fb/c%20d?x=1":
+//   path()        "/a%2Fb/c d"        all is decoded but the slash
+//   segments()    "a/b", "c d"        split, then decoded
+//   query()       "x=1"               as it came: http/form.hpp reads it
 //
 // On this page:  percent_decode, percent_encode · target
 // Sources:       RFC 9112 §3.2; RFC 3986 §2, §3.3
@@ -20467,7 +20472,7 @@ inline std::string access_line(const access_entry& entry) {
 //        http::body_decoder body{head.body(), bounds};
 //        while (!body.is_done() && !bytes.empty()) {
 //            const auto piece = body.next(bytes);
-//            if (body.is_refused()) throw bad_body{body.refusal().message()};
+//            if (body.is_refused()) throw std::runtime_error{body.refusal().message()};
 //            use(piece.data);                                  // perhaps empty: these bytes were the frame of a chunk
 //            bytes.remove_prefix(piece.consumed);
 //        }
@@ -21674,7 +21679,8 @@ inline void body_decoder::parse_trailers() {
 //         const http::response page = co_await http::get(where);        // the name, the connection, the page: 30 s at most
 //         std::cout << page.status.code() << '\n' << page.body;
 //     }
-//     int main() { event_loop{}.run(print("http://example.com/")); }
+//     event_loop loop;
+//     loop.run(print("http://example.com/"));
 //
 // A program that asks one host more than once keeps a client, which keeps connections:
 //
@@ -21703,7 +21709,7 @@ inline void body_decoder::parse_trailers() {
 //
 // There is no TLS: a URL with https is refused with a sentence. Let nginx speak it:
 //
-//     server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
+//   server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
 //
 // On this page:  client_options · client, get
 // Below it:      http/url.hpp, http/link.hpp, http/parser.hpp, http/body.hpp, coro/connect.hpp
@@ -35122,6 +35128,9 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 // So the pair of hardware addresses is new on each link, and the IP addresses stay. Without step 2 a packet in a loop of routes
 // would circle for ever.
 //
+//        lan::network net{1};
+//        auto& a = net.host("A", "10.0.1.2/24");
+//        auto& b = net.host("B", "10.0.2.2/24");
 //        auto& r = net.router("R", {"10.0.1.1/24", "10.0.2.1/24"});
 //        net.connect(a, r[0]);
 //        net.connect(r[1], b);
@@ -47070,10 +47079,10 @@ inline uri uri::parse(std::string_view text) {
 //
 // It reads what Python's `re` reads, as far as one walk can do it, and finds the same groups:
 //
-//        a  .  \d \D \w \W \s \S  [a-z]  [^/]        a character; \d \w \s know ASCII only, as with re.ASCII
-//        x*  x+  x?  x{2}  x{2,}  x{,5}  x{2,5}      repeated; with ? behind it as few times as possible
-//        (x)  (?P<name>x)  (?:x)  x|y                groups, alternatives; the first alternative is preferred
-//        ^  $  \A  \Z  \b  \B                        places; $ is the end, or before a line feed at the end
+//   a  .  \d \D \w \W \s \S  [a-z]  [^/]        a character; \d \w \s know ASCII only, as with re.ASCII
+//   x*  x+  x?  x{2}  x{2,}  x{,5}  x{2,5}      repeated; with ? behind it as few times as possible
+//   (x)  (?P<name>x)  (?:x)  x|y                groups, alternatives; the first alternative is preferred
+//   ^  $  \A  \Z  \b  \B                        places; $ is the end, or before a line feed at the end
 //
 // Backreferences and lookaround are refused, with their place: one walk cannot do them.
 //

@@ -14664,7 +14664,7 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 //             auto got = co_await manager.recv_descriptors(room);
 //             if (got.bytes.empty()) co_return;                                   // the manager has ended
 //             for (owned_descriptor& each : got.descriptors)
-//                 spawn(serve_one(async_stream{socket{each.release()}}));
+//                 spawn(serve_one(async_stream{netnotes::socket{each.release()}}));
 //         }
 //     }
 //

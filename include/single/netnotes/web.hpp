@@ -85,10 +85,10 @@
 //
 // It reads what Python's `re` reads, as far as one walk can do it, and finds the same groups:
 //
-//        a  .  \d \D \w \W \s \S  [a-z]  [^/]        a character; \d \w \s know ASCII only, as with re.ASCII
-//        x*  x+  x?  x{2}  x{2,}  x{,5}  x{2,5}      repeated; with ? behind it as few times as possible
-//        (x)  (?P<name>x)  (?:x)  x|y                groups, alternatives; the first alternative is preferred
-//        ^  $  \A  \Z  \b  \B                        places; $ is the end, or before a line feed at the end
+//   a  .  \d \D \w \W \s \S  [a-z]  [^/]        a character; \d \w \s know ASCII only, as with re.ASCII
+//   x*  x+  x?  x{2}  x{2,}  x{,5}  x{2,5}      repeated; with ? behind it as few times as possible
+//   (x)  (?P<name>x)  (?:x)  x|y                groups, alternatives; the first alternative is preferred
+//   ^  $  \A  \Z  \b  \B                        places; $ is the end, or before a line feed at the end
 //
 // Backreferences and lookaround are refused, with their place: one walk cannot do them.
 //
@@ -2344,9 +2344,10 @@ constexpr std::string_view status::reason() const noexcept {
 //     sees two names, and a check made before no longer holds. `%252e` is the text `%2e` and not a dot.
 //   - A path with %00 is refused. For C the name of the file ends there, so /secret%00.html would pass for HTML.
 //
-//        "/a%2Fb/c%20d?x=1"    path()      "/a%2Fb/c d"              all is decoded but the slash
-//                              segments()  { "a/b", "c d" }          split, then decoded
-//                              query()     "x=1"                     as it came: http/form.hpp reads it
+//   Of "/a%2Fb/c%20d?x=1":
+//   path()        "/a%2Fb/c d"        all is decoded but the slash
+//   segments()    "a/b", "c d"        split, then decoded
+//   query()       "x=1"               as it came: http/form.hpp reads it
 //
 // On this page:  percent_decode, percent_encode · target
 // Sources:       RFC 9112 §3.2; RFC 3986 §2, §3.3
