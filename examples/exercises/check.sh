@@ -99,47 +99,81 @@ compiler=${CXX-}
 for each in g++ clang++; do
     if [ -z "$compiler" ] && command -v $each >/dev/null; then compiler=$each; fi
 done
-common="-std=c++20 -O0 -g -Wall -Wextra -pthread"
+plain="-std=c++20 -O0 -g -Wall -Wextra -pthread"
+sanitized="$plain -fsanitize=address,undefined -fno-sanitize-recover=all"
+# The flags of an answer: the sanitizers find many of its faults. They double the time of coroutines, a sheet is no program
+# of the learner, and a test is built many times.
 flags() {
-    case $headers in
-        coro*) echo "$common" ;;
-        *) echo "$common -fsanitize=address,undefined -fno-sanitize-recover=all" ;;
+    case $headers:$kind in
+        coro:* | *:[PCK]) echo "$plain" ;;
+        *) echo "$sanitized" ;;
     esac
 }
-# compile SOURCE OBJECT INCLUDES...
-compile() {
-    from=$1 to=$2
-    shift 2
-    # shellcheck disable=SC2046 # a list of words
-    $compiler $(flags) "$@" -I"$folder" -I"$here" -c "$from" -o "$to"
-}
-# A precompiled header halves the time of the exercises with coroutines.
-precompiled() {
-    pch=$built/pch/netnotes
-    if [ ! -e "$pch/coro.hpp.gch" ] || [ "$include/netnotes/coro.hpp" -nt "$pch/coro.hpp.gch" ]; then
-        mkdir -p "$pch"
-        echo "#include \"$include/netnotes/coro.hpp\"" >"$pch/coro.hpp"
-        # shellcheck disable=SC2046
-        $compiler $(flags) -x c++-header "$pch/coro.hpp" -o "$pch/coro.hpp.gch"
+# The precompiled header of a check. A check that contains the library takes long, so the headers of a module are
+# precompiled, once for all its exercises. The code of the check needs no sanitizer then.
+module() {
+    if [ "$kind" = K ]; then
+        echo standard
+    elif [ "${headers#coro}" != "$headers" ]; then
+        echo coro
+    elif grep -q '^#include <netnotes/packet' "$folder/check.cpp"; then
+        echo packet
+    elif grep -qE '^#include ("serving|<netnotes/(tcp|udp|poll))' "$folder/check.cpp"; then
+        echo sockets
     fi
-    echo "-I$built/pch"
 }
-# build ANSWER PROGRAM: links the answer with the check; says in words what is missing
+# compile FLAGS SOURCE OBJECT INCLUDES...
+compile() {
+    with=$1 from=$2 to=$3
+    shift 3
+    # shellcheck disable=SC2086 # a list of words
+    $compiler $with "$@" -I"$folder" -I"$here" -c "$from" -o "$to"
+}
+# precompile MODULE: builds the header of this module if it is missing or old, and sets `prefix` to its name
+precompile() {
+    prefix=${NETNOTES_PCH:-$built/pch}/$({ echo "$plain" && $compiler --version; } | cksum | cut -d' ' -f1)
+    mkdir -p "$prefix"
+    prefix=$prefix/$1.hpp
+    [ -e "$prefix.gch" ] &&
+        [ -z "$(find "$here/grader.hpp" "$include/netnotes" -newer "$prefix.gch" -name '*.hpp')" ] && return
+    case $1 in
+        coro) echo '#include <netnotes/coro.hpp>' ;;
+        packet) printf '#include "grader.hpp"\n#include <netnotes/packet.hpp>\n' ;;
+        sockets) printf '#include "grader.hpp"\n#include <netnotes/%s.hpp>\n' tcp udp poll ;;
+        standard) # for the mutants of a header: they differ, and what they include does not
+            printf '#include <%s>\n' algorithm array atomic bit charconv chrono condition_variable cstring deque exception \
+                fstream functional iostream iterator limits list map memory mutex optional random set span sstream stdexcept \
+                string string_view system_error thread unordered_map utility variant vector
+            ;;
+    esac >"$prefix"
+    # shellcheck disable=SC2086
+    $compiler $plain -I"$here" -I"$include" -x c++-header "$prefix" -o "$prefix.$$" && mv "$prefix.$$" "$prefix.gch"
+}
+# compile_check OBJECT [OPTION]...
+compile_check() {
+    object=$1 module=$(module)
+    shift
+    if [ -n "$module" ]; then
+        precompile "$module"
+        compile "$plain" "$folder/check.cpp" "$object" -include "$prefix" -I"$include" "$@"
+    else
+        compile "$(flags)" "$folder/check.cpp" "$object" -I"$include" "$@"
+    fi
+}
+# build ANSWER PROGRAM [INCLUDE]: links the answer with the check; says in words what is missing
 build() {
     mkdir -p "$built"
     check=$built/${number}_check.o
-    more=
-    case $headers in coro*) more=$(precompiled) ;; esac
-    if [ ! -e "$check" ] || [ -n "$(find "$folder" "$here/grader.hpp" "$here/serving.hpp" "$include/netnotes" -newer "$check" -name '*.[ch]pp')" ]; then
-        # shellcheck disable=SC2086
-        compile "$folder/check.cpp" "$check" $more -I"$include" || stop "check.cpp does not compile" "check.cpp 编译失败"
+    if [ ! -e "$check" ] || [ -n "$(find "$folder" "$here"/*.hpp "$include/netnotes" -newer "$check" -name '*.[ch]pp')" ]; then
+        compile_check "$check" || stop "check.cpp does not compile" "check.cpp 编译失败"
     fi
     # The answer sees the library only where the task allows it: otherwise the library would be the answer.
-    # shellcheck disable=SC2086
-    case $headers in
-        -) compile "$1" "$2.o" 2>"$2.log" ;;
-        *) compile "$1" "$2.o" $more -I"${3:-$include}" 2>"$2.log" ;;
-    esac || {
+    case $headers:$kind in
+        *:K) precompile standard && compile "$(flags)" "$1" "$2.o" -include "$prefix" -I"$3" ;;
+        -:*) compile "$(flags)" "$1" "$2.o" ;;
+        coro:*) precompile coro && compile "$(flags)" "$1" "$2.o" -include "$prefix" -I"$include" ;;
+        *) compile "$(flags)" "$1" "$2.o" -I"$include" ;;
+    esac 2>"$2.log" || {
         cat "$2.log"
         say "Your file does not compile. The first error is the one to mend." "你的文件没有编译通过。请从第一个错误改起。"
         return 1
@@ -209,7 +243,7 @@ seed() {
 sheet() {
     program=$built/${number}_sheet
     if [ ! -e "$program" ] || [ -n "$(find "$folder" "$here/grader.hpp" -newer "$program" -name '*.[ch]pp')" ]; then
-        compile "$folder/check.cpp" "$program.o" -I"$include" || return 1
+        compile_check "$program.o" ${NETNOTES_PROVE:+-DNETNOTES_PROVE} || return 1
         # shellcheck disable=SC2046
         $compiler $(flags) "$program.o" -o "$program"
     fi
@@ -293,13 +327,14 @@ case $command in
         pick "$2"
         grade "$3"
         ;;
-    --answers) # --answers NAME: the sheet with the right answers (prove.py)
+    --answers) # --answers NAME: the sheet with the right answers (prove.py, which sets NETNOTES_PROVE)
         pick "$2"
         mkdir -p "$built"
-        compile "$folder/check.cpp" "$built/${number}_answers.o" -I"$include" -DNETNOTES_PROVE
-        # shellcheck disable=SC2046
-        $compiler $(flags) "$built/${number}_answers.o" -o "$built/${number}_answers"
-        "$built/${number}_answers" answers "$(seed)"
+        sheet
+        "$built/${number}_sheet" answers "$(seed)"
+        ;;
+    --precompile) # --precompile MODULE (prove.py)
+        precompile "$2"
         ;;
     "")
         first_open || {

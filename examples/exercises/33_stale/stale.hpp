@@ -9,7 +9,8 @@
 
 #pragma once
 
-#include <netnotes/server.hpp>
+#include <netnotes/server/reactor.hpp>
+#include <netnotes/tcp.hpp>
 
 #include <functional>
 #include <map>

@@ -1,6 +1,6 @@
 #include "kill.hpp"
 
-#include <netnotes/tcp.hpp>
+#include <netnotes/tcp/reader.hpp>
 
 #include <algorithm>
 #include <string>
