@@ -11,7 +11,8 @@ struct write_queue {
 };
 
 /// Sends the bytes behind the bytes of the queue. What the socket does not take now stays in the queue. Returns false
-/// if the client is to be closed: it has gone, or more than `limit` bytes would be in the queue. Raises no signal.
+/// if the client is to be closed: it has gone, or more than `limit` bytes would be in the queue. Bytes above the limit are
+/// not put into the queue. Raises no signal.
 bool put(int socket, write_queue& queue, std::string_view bytes);
 
 /// Sends from the queue what the socket takes now. A server calls it when the socket is writable. Returns false if the client

@@ -36,10 +36,14 @@ string words(const string& datagram) {
                                                                : (static_cast<unsigned char>(datagram[2]) << 8) +
                                                                      static_cast<unsigned char>(datagram[3]);
     const string block = " " + std::to_string(second);
-    if (code == 3) return "data" + block + " with " + std::to_string(datagram.size() - 4) + " bytes";
-    if (code == 4) return "acknowledgment" + block;
-    if (code == 5) return "error" + block + " " + grader::shown(std::string_view{datagram}.substr(4));
-    if (code == 6) return "option acknowledgment " + grader::shown(std::string_view{datagram}.substr(2));
+    const auto text = [&](std::size_t begin) { return " " + grader::shown(std::string_view{datagram}.substr(begin)); };
+    if (code == 3) {
+        const string size = std::to_string(datagram.size() - std::min<std::size_t>(datagram.size(), 4));
+        return grader::either("data", "数据") + block + grader::either(" with ", "，") + size + grader::either(" bytes", " 个字节");
+    }
+    if (code == 4) return grader::either("acknowledgment", "确认") + block;
+    if (code == 5) return grader::either("error", "错误") + block + text(std::min<std::size_t>(datagram.size(), 4));
+    if (code == 6) return grader::either("option acknowledgment", "选项确认") + text(2);
     return grader::shown(datagram);
 }
 
@@ -264,7 +268,7 @@ int main(int argc, char** argv) {
                 grader::either("a request for a file that is not there", "对不存在的文件的请求"));
         for (const char* name :
              {"../secret", "/etc/passwd", "..", ".", "below", "", "hello.txt/x", "below/../../secret"})
-            refused(ask_for(1, name), "210", grader::either("a request for ", "请求 ") + grader::shown(name));
+            refused(ask_for(1, name), *name ? "210" : "2104", grader::either("a request for ", "请求 ") + grader::shown(name));
         refused(number(1) + "hello.txt" + zero + "mail" + zero, "40",
                 grader::either("a request with the mode mail", "模式为 mail 的请求"));
         refused(number(9) + "hello.txt" + zero + "octet" + zero, "40",
