@@ -17,6 +17,8 @@
 
 #pragma once
 
+#include "chinese.hpp"
+
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +44,45 @@ inline const bool in_chinese = [] {
     return language && std::string_view{language}.substr(0, 2) == "zh";
 }();
 inline const char* either(const char* english, const char* chinese) { return in_chinese ? chinese : english; }
+
+namespace detail {
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+/// Puts a `#` in place of each number, such as 20 or 20,000, and appends the numbers to `numbers`.
+inline std::string without_numbers(std::string_view text, std::vector<std::string>& numbers) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (!is_digit(text[i])) {
+            out += text[i];
+            continue;
+        }
+        const std::size_t begin = i;
+        while (i + 1 < text.size() &&
+               (is_digit(text[i + 1]) || (text[i + 1] == ',' && i + 2 < text.size() && is_digit(text[i + 2]))))
+            ++i;
+        numbers.emplace_back(text.substr(begin, i + 1 - begin));
+        out += '#';
+    }
+    return out;
+}
+}  // namespace detail
+
+/// Returns the Chinese of a text of chinese.hpp if the verdict is in Chinese, and otherwise the text itself.
+inline std::string translated(const std::string& english) {
+    if (!in_chinese) return english;
+    std::vector<std::string> numbers;
+    const std::string pattern = detail::without_numbers(english, numbers);
+    for (const detail::phrase& each : detail::phrases) {
+        if (each.english == english) return std::string{each.chinese};
+        if (each.english != pattern) continue;
+        std::string out;
+        auto next = numbers.begin();
+        for (const char c : each.chinese)
+            if (c == '#' && next != numbers.end()) out += *next++;
+            else out += c;
+        return out;
+    }
+    return english;
+}
 
 /// Turns a value into text. Text is put in quotation marks, with its control characters visible.
 inline std::string shown(std::string_view text) {
@@ -126,8 +167,8 @@ class sheet {
     /// Ends the step unless `holds`. `should` and `but` complete "WHAT should have SHOULD, but BUT".
     void expect(bool holds, const std::string& what, const std::string& should, const std::string& but) {
         if (holds) return;
-        std::cout << "\n    " << what << either(" should have ", " 应当") << should << either(", but ", "，但是") << but
-                  << std::endl;
+        std::cout << "\n    " << translated(what) << either(" should have ", " 应当") << translated(should)
+                  << either(", but ", "，但是") << translated(but) << std::endl;
         throw failed{};
     }
     template <class Got, class Wanted>
@@ -224,8 +265,8 @@ int run_sheet(int argc, char** argv, Make make) {
             if (!given) std::cout << "\n    " << either("this line is missing in your file", "你的文件里缺少这一行");
             else if (answer.empty()) std::cout << "\n    " << either("no answer yet", "还没有回答");
             else {
-                std::cout << "\n    " << shown(answer) << either(" is not what the program prints.", " 不是程序打印的结果。");
-                if (!each.why.empty()) std::cout << ' ' << each.why;
+                std::cout << "\n    " << shown(answer) << either(" is not the answer.", " 不是正确答案。");
+                if (!each.why.empty()) std::cout << ' ' << translated(each.why);
             }
             std::cout << std::endl;
             throw failed{};

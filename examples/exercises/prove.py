@@ -183,9 +183,11 @@ def main():
         precompiled = folder
         if len(chosen) > 4:  # otherwise two exercises would build the same header at once
             list(pool.map(lambda module: check(folder, ["--precompile", module]), ["coro", "packet", "sockets", "standard"]))
+        told = 0
         chosen.sort(key=lambda each: each.kind != "K")  # the longest first
         for exercise, seconds in zip(chosen, pool.map(lambda each: prove(each, sample), chosen)):
-            print(f"{exercise}: {seconds:.1f} s", flush=True)
+            print(f"{exercise}: {seconds:.1f} s", *problems[told:], sep="\n", flush=True)
+            told = len(problems)
     for what, count in sorted(counts.items()):
         print(f"{count:5} {what}")
     for each in survivors:
@@ -193,9 +195,9 @@ def main():
     total, alive = counts.get("generic faults", 0), counts.get("generic faults alive", 0)
     if total and alive > total / 10:
         problems.append(f"{alive} of {total} generic faults are not noticed; at most a tenth may be")
-    print(f"{len(chosen)} exercises in {time.monotonic() - begin:.0f} s, {len(problems)} problems")
-    for each in problems:
+    for each in problems[told:]:
         print(each)
+    print(f"{len(chosen)} exercises in {time.monotonic() - begin:.0f} s, {len(problems)} problems")
     return 1 if problems else 0
 
 
