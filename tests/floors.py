@@ -5,7 +5,8 @@ Without an argument it checks include/netnotes, and exits with status 1 and the 
 
     - a module includes a module of its own floor or of a floor below it only, and no circle of modules exists
     - no circle of headers exists
-    - packet and lan have no socket, no descriptor, no thread and no clock: they include no header of the system
+    - packet, lan and the chapters PURE_HTTP have no socket, no descriptor, no thread and no clock: they include no header of
+      the system
     - a chapter has at most 620 lines; EXCEPTIONS below names those that are longer, and a name that is not needed is a fault
 
 --text prints the floors as a picture of text, --dot for Graphviz: python3 tests/floors.py --dot | dot -Tsvg. With the name
@@ -28,6 +29,10 @@ EXCEPTIONS = {"tftp/transfer.hpp"}  # this list only shrinks
 
 # These modules take bytes and time, and give bytes.
 WITHOUT_SYSTEM = {"packet", "lan"}
+# So do these chapters of http: the server and the client stand above them.
+PURE_HTTP = {f"http/{chapter}.hpp" for chapter in (
+    "syntax", "status", "fields", "target", "media", "message", "refusal", "head", "parser", "body", "write", "connection",
+    "websocket")}
 SYSTEM = re.compile(r"^\s*#include <(.*\.h|thread|mutex|condition_variable|atomic|future|fstream|iostream|filesystem)>|_clock::now",
                     re.M)
 
@@ -99,8 +104,11 @@ def main():
             faults.append(f"{name}: {lines} lines, at most {MAX_LINES}: two ideas, which want two chapters")
         if lines <= MAX_LINES and name in EXCEPTIONS:
             faults.append(f"{name}: {lines} lines: take it out of EXCEPTIONS in tests/floors.py")
-        for found in SYSTEM.finditer(text) if module in WITHOUT_SYSTEM else ():
+        for found in SYSTEM.finditer(text) if module in WITHOUT_SYSTEM or name in PURE_HTTP else ():
             faults.append(f"{name}: {found.group().strip()}, but {module} asks the system nothing")
+        for included in INCLUDE.findall(text) if name in PURE_HTTP else ():
+            if not included.startswith("../ip/") and included.startswith("../"):
+                faults.append(f"{name}: includes {included}, but this chapter of http needs only ip")
         headers[name] = set()
         modules.setdefault(module, set())
         for included in INCLUDE.findall(text):

@@ -142,6 +142,24 @@ TEST_CASE("a connection says why it ends, and how to close it") {
                  "11000\r\n" + std::string(0x11000, 'x')) == answer_of("early"));
 }
 
+TEST_CASE("bytes that cannot begin a message are refused at once") {
+    // A peer that speaks another protocol may wait for our answer, and would never send the end of a head.
+    for (const auto& bytes :
+         {"\0"s, " "s, "\x16\x03\x01\x00\xa5"s, "\x7f"s, "("s, "\n"s, "\r\n("s, "GET / HTTP/1.1\n"s}) {
+        echo server;
+        server.feed(bytes);
+        CHECK(server.last == event::refused);
+        CHECK(server.out.starts_with("HTTP/1.1 400 Bad Request\r\n"));
+        CHECK(server.out.find("Connection: close\r\n") != std::string::npos);
+    }
+    for (const auto& bytes : {"\0"s, " "s, "SSH-2.0"s, "HTTX"s, "HTTP/2"s, "\r\n"s}) {
+        connection client{connection::role::client, start};
+        client.send(get("/"));
+        client.receive(bytes, start);
+        CHECK(client.next(start) == (bytes == "HTTP/2" ? event::need_data : event::refused));
+    }
+}
+
 TEST_CASE("100 Continue is sent by the first wait for the body, and once") {
     connection server{connection::role::server, start};
     server.receive(corpus::post("Expect: 100-continue\r\nContent-Length: 4\r\n"), start);

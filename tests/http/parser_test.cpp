@@ -260,15 +260,15 @@ TEST_CASE("the head of a response") {
     const auto parse = [&](std::string_view bytes) {
         http::head_progress whole;
         const auto result = http::parse_head(bytes, whole, head);
-        http::head_progress seen;
         http::response_head other;
-        for (std::size_t size = 1; size <= bytes.size(); ++size) {
-            const auto part = http::parse_head(bytes.substr(0, size), seen, other);
-            if (part.needs_more()) continue;
-            CHECK(part.what == result.what);
+        for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+            http::head_progress seen;
+            auto part = http::parse_head(bytes.substr(0, cut), seen, other);
+            if (part.needs_more()) part = http::parse_head(bytes, seen, other);
+            if (part.what == result.what && part.size == result.size && part.refusal == result.refusal) continue;
+            CAPTURE(cut);
             CHECK(show(part.refusal) == show(result.refusal));
             CHECK(part.size == result.size);
-            break;
         }
         return result.is_refused() ? result.refusal.why : result.needs_more() ? reason::cut_off : reason::none;
     };
