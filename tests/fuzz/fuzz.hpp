@@ -7,7 +7,7 @@
 //     bytes are the input          what is parsed: ip_text, tftp_packet, tftp_uri, packet_capture, packet_dns, packet_print,
 //                                  http_head
 //     bytes are *decisions*        what happens next, of all that may happen: buffered_reader, event_loop,
-//                                  tftp_conversation, packet_follow, http_connection. See `choices`.
+//                                  tftp_conversation, packet_follow, http_connection, lan_tcp. See `choices`.
 //
 // "It does not crash" finds little. What finds much is a second opinion: print what was parsed and parse it again; ask the
 // C library; keep a simple model beside the real thing and compare after each step.

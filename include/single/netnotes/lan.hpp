@@ -13766,7 +13766,7 @@ class receive_queue {
             take(bytes);
             early_.remove_before(place_);
         } else if (early_.cost_of(place_ + offset, bytes.size()) + early_.memory() <=
-                   4 * std::size_t{capacity_} + 4096) {
+                   4 * std::uint64_t{capacity_} + 4096) {
             early_.insert(place_ + offset, bytes);  // a flood of one-byte pieces ends at the limit above
         }
         while (!early_.empty() && early_.first() == place_) take(early_.take_first());
