@@ -32,8 +32,9 @@
 //     web/template_loader.hpp  where the texts of templates come from
 //     web/template.hpp         pages with gaps, and what fills them
 //     web/routes.hpp           which view answers which path
+//     web/middleware.hpp       what happens before and after every view
 //
-// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping
+// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 48_middleware
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
 
 #ifndef NETNOTES_WEB_HPP
@@ -43,6 +44,7 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/web.hpp"
 #endif
 
+#include "web/middleware.hpp"
 #include "web/pattern.hpp"
 #include "web/pattern_program.hpp"
 #include "web/routes.hpp"

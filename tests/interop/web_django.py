@@ -3,10 +3,13 @@
 
     patterns     random regular expressions with random texts: the same match and the same groups as Python's `re`
     templates    random templates, many of them with faults: Django's output, or Django's exception with its text
+    middleware   three layers around a view, with a fault in one hook or in two hooks: Django's trace and answer
 
 ORACLE is the program web_oracle. Without --all a part of the questions is asked. Exit status 77 if a peer is missing.
 """
 import argparse
+import itertools
+import logging
 import os
 import random
 import re
@@ -290,16 +293,25 @@ def readable(line):
     return " ".join([*words[:-1], repr(bytes.fromhex(words[-1]).decode(errors="replace"))])
 
 
+def set_up():
+    """Configures Django, once."""
+    from django.conf import settings
+    if settings.configured:
+        return
+    logging.disable(logging.CRITICAL)
+    settings.configure(STATIC_URL="/static/", USE_L10N=False, USE_TZ=False, ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"],
+                       MIDDLEWARE=[f"{__name__}.{name}" for name in "ABC"])
+    django.setup()
+
+
 def templates(oracle, rng, everything):
     if django is None:
         print("templates: SKIPPED: Django is not installed")
         return None
     import datetime
-    from django.conf import settings
     from django.template import Engine
     from django.utils.safestring import mark_safe
-    settings.configure(STATIC_URL="/static/", USE_L10N=False, USE_TZ=False)
-    django.setup()
+    set_up()
     context = {}
     for name, what in CONTEXT.items():
         if isinstance(what, str) and what.startswith("time:"):
@@ -323,7 +335,84 @@ def templates(oracle, rng, everything):
                    wanted, got, wanted.count(None))
 
 
-PARTS = {"patterns": patterns, "templates": templates}
+# ---- middleware
+
+PLAN, TRACE = {"view": "ok", "faults": ()}, []
+urlpatterns = []
+
+
+def layer(name):
+    """Returns a class of middleware that writes its hooks into TRACE, and has the faults of PLAN."""
+    from django.http import HttpResponse
+    from django.utils.deprecation import MiddlewareMixin
+
+    def hook(which, otherwise):
+        TRACE.append(f"{name}.{which}")
+        if f"{name}.{which}=throw" in PLAN["faults"]:
+            raise RuntimeError(which)
+        return HttpResponse(f"{name}.{which}") if f"{name}.{which}=answer" in PLAN["faults"] else otherwise
+
+    class Layer(MiddlewareMixin):
+        def process_request(self, request):
+            return hook("request", None)
+
+        def process_view(self, request, view, args, kwargs):
+            return hook("view", None)
+
+        def process_template_response(self, request, response):
+            hook("template", None)
+            return response
+
+        def process_exception(self, request, exception):
+            return hook("exception", None)
+
+        def process_response(self, request, response):
+            return hook("response", response)
+    return Layer
+
+
+def middleware(oracle, rng, everything):
+    if django is None:
+        print("middleware: SKIPPED: Django is not installed")
+        return None
+    set_up()
+    from django.core.handlers.base import BaseHandler
+    from django.http import HttpResponse
+    from django.test import RequestFactory
+    from django.urls import path
+
+    class Page(HttpResponse):
+        def render(self):
+            if PLAN["view"] == "bad_page":
+                raise RuntimeError("page")
+            return self
+
+    def view(request):
+        TRACE.append("view")
+        if PLAN["view"] == "throws":
+            raise RuntimeError("view")
+        return HttpResponse("ok") if PLAN["view"] == "ok" else Page("page")
+    urlpatterns[:] = [path("", view)]
+    globals().update({name: layer(name) for name in "ABC"})
+    handler = BaseHandler()
+    handler.load_middleware()
+    faults = [f"{name}.{hook}={what}" for name in "ABC" for hook in ("request", "view", "template", "exception", "response")
+              for what in ("answer", "throw") if (hook, what) != ("template", "answer")]
+    pairs = [(), *itertools.combinations(faults, 1),
+             *(pair for pair in itertools.combinations(faults, 2) if pair[0].split("=")[0] != pair[1].split("=")[0])]
+    cases = [(kind, *some) for kind in ("ok", "page", "bad_page", "throws") for some in pairs]
+    if not everything:
+        cases = rng.sample(cases, 400)
+    wanted = []
+    for kind, *some in cases:
+        PLAN.update(view=kind, faults=some)
+        TRACE.clear()
+        response = handler.get_response(RequestFactory().get("/"))
+        wanted.append(" ".join([*TRACE, str(response.status_code)]) + (f" {response.content.decode()}" if response.status_code == 200 else ""))
+    return compare("middleware", cases, wanted, ask(oracle, [row("middleware", *case) for case in cases]))
+
+
+PARTS = {"patterns": patterns, "templates": templates, "middleware": middleware}
 
 
 def main():

@@ -1,4 +1,4 @@
-// tests/interop/web_oracle.cpp: answers questions about patterns and templates, for web_django.py
+// tests/interop/web_oracle.cpp: answers questions about patterns, templates and middleware, for web_django.py
 // SPDX-License-Identifier: MIT
 //
 // A question is a row of texts, each written as SIZE:BYTES. Questions and answers end with a line feed.
@@ -8,10 +8,14 @@
 //     template COUNT NAME TEXT... VALUE...
 //                                     COUNT templates, of which the first is rendered, and the context, a value.
 //                                     The answer is "page" and the bytes, or "error", KIND and the text, in hex digits
+//     middleware VIEW FAULT...        three layers A, B, C around a view. VIEW is ok, page, bad_page or throws; a FAULT
+//                                     is A.request=answer or A.request=throw, and so on for view, template, exception and
+//                                     response. The answer is the trace, the status, and the body of a 200
 //
 // A value is N, T, F, iNUMBER, dNUMBER, sTEXT, STEXT (safe), tSECONDS, lCOUNT and its items, or mCOUNT and its names and
 // values.
 
+#include <netnotes/web/middleware.hpp>
 #include <netnotes/web/pattern.hpp>
 #include <netnotes/web/template.hpp>
 
@@ -19,6 +23,7 @@
 #include <string>
 #include <vector>
 
+namespace http = netnotes::http;
 namespace web = netnotes::web;
 
 namespace {
@@ -103,6 +108,53 @@ std::string render(const std::vector<std::string>& row) {
     }
 }
 
+class traced : public web::middleware {
+  public:
+    traced(std::string name, const std::vector<std::string>& row, std::string& trace)
+        : name_{std::move(name)}, row_{row}, trace_{trace} {}
+    std::optional<http::response> process_request(http::request&) override { return hook("request"); }
+    std::optional<http::response> process_view(http::request&) override { return hook("view"); }
+    void process_template_response(http::request&, web::template_response&) override { hook("template"); }
+    std::optional<http::response> process_exception(http::request&, const std::exception&) override {
+        return hook("exception");
+    }
+    http::response process_response(http::request&, http::response made) override {
+        if (auto other = hook("response")) return *std::move(other);
+        return made;
+    }
+
+  private:
+    std::optional<http::response> hook(const std::string& which) {
+        const std::string word = name_ + "." + which;
+        trace_ += word + " ";
+        for (const std::string& each : row_)
+            if (each == word + "=throw")
+                throw std::runtime_error{word};
+            else if (each == word + "=answer")
+                return http::response{200, word};
+        return std::nullopt;
+    }
+    std::string name_;
+    const std::vector<std::string>& row_;
+    std::string& trace_;
+};
+std::string trace(const std::vector<std::string>& row) {
+    std::string made;
+    const web::template_map texts{{"page", "page"}, {"bad_page", "{{ 5|first }}"}};
+    const web::templates pages{texts};
+    web::routes table;
+    table.path("", [&](const http::request&) -> web::view_answer {
+        made += "view ";
+        if (row[1] == "throws") throw std::runtime_error{"view"};
+        if (row[1] == "ok") return http::response{200, "ok"};
+        return web::template_response{&pages, row[1], {}, {}};
+    });
+    web::site site{table};
+    for (const auto* name : {"A", "B", "C"}) site.add(std::make_shared<traced>(name, row, made));
+    const http::response answer = site.answer(http::request{"GET", "/"});
+    return made + std::to_string(answer.status.code()) + (answer.status.code() == 200 ? " " + answer.body : "");
+}
+
 }  // namespace
 
 int main() {
@@ -113,6 +165,8 @@ int main() {
             std::cout << match(row) << '\n';
         else if (row.at(0) == "template")
             std::cout << render(row) << '\n';
+        else if (row.at(0) == "middleware")
+            std::cout << trace(row) << '\n';
         else
             return 2;
 }

@@ -1,6 +1,8 @@
-// Routes: which view answers, what it is given, what is refused, and the way back from a name to a path.
+// Routes: which view answers, what it is given, what is refused, and the way back from a name to a path. Layers around
+// them: tests/interop/web_django.py compares their order with Django's for every pair of faults.
 // SPDX-License-Identifier: MIT
 
+#include <netnotes/web/middleware.hpp>
 #include <netnotes/web/routes.hpp>
 
 #include "web.hpp"
@@ -131,4 +133,64 @@ TEST_CASE("a regular expression whose groups do not fit the view is refused at t
     web::routes all;
     CHECK_THROWS_AS(all.re_path(R"(^(\d+)/(\d+)/$)", detail), std::invalid_argument);
     CHECK_THROWS_AS(all.re_path("(", start), net::parse_error);
+}
+
+namespace {
+
+class traced : public web::middleware {
+  public:
+    traced(std::string name, std::string fault, std::string& trace)
+        : name_{std::move(name)}, fault_{std::move(fault)}, trace_{trace} {}
+    std::optional<http::response> process_request(http::request&) override { return hook("request"); }
+    std::optional<http::response> process_view(http::request&) override { return hook("view"); }
+    std::optional<http::response> process_exception(http::request&, const std::exception&) override {
+        return hook("exception");
+    }
+    http::response process_response(http::request&, http::response made) override {
+        return hook("response"), std::move(made);
+    }
+
+  private:
+    std::optional<http::response> hook(const std::string& which) {
+        trace_ += name_ + "." + which + " ";
+        if (fault_ == which + "=throw") throw std::runtime_error{"secret"};
+        if (fault_ == which + "=answer") return http::response{200, name_};
+        return std::nullopt;
+    }
+    std::string name_, fault_;
+    std::string& trace_;
+};
+std::string trace(const std::string& a, const std::string& b, bool view_throws = false, bool debug = false) {
+    std::string made;
+    web::routes all;
+    all.path("", [&](const http::request&) {
+        made += "view ";
+        if (view_throws) throw std::runtime_error{"secret"};
+        return http::response{200, "view"};
+    });
+    web::site site{all, {.debug = debug}};
+    site.add(traced{"A", a, made}).add(traced{"B", b, made});
+    const http::response answer = site.answer(http::request{"GET", "/"});
+    return made + std::to_string(answer.status.code()) + " " + answer.body;
+}
+
+}  // namespace
+
+TEST_CASE("layers are called in Django's order") {
+    CHECK(trace("", "") == "A.request B.request A.view B.view view B.response A.response 200 view");
+    CHECK(trace("", "request=answer") == "A.request B.request B.response A.response 200 B");
+    CHECK(trace("view=answer", "") == "A.request B.request A.view B.response A.response 200 A");
+    CHECK(trace("exception=answer", "", true) ==
+          "A.request B.request A.view B.view view B.exception A.exception B.response A.response 200 A");
+    CHECK(trace("", "exception=answer", true) ==
+          "A.request B.request A.view B.view view B.exception B.response A.response 200 B");
+}
+
+TEST_CASE("an exception is a 500 at its layer and tells strangers nothing") {
+    CHECK(trace("", "request=throw") == "A.request B.request A.response 500 500: the server has failed\n");
+    CHECK(
+        trace("", "", true) ==
+        "A.request B.request A.view B.view view B.exception A.exception B.response A.response 500 500: the server has "
+        "failed\n");
+    CHECK_THAT(trace("", "", true, true), Catch::Matchers::EndsWith("500: secret\n"));
 }

@@ -38,15 +38,30 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "../http/message.hpp"
 #include "pattern.hpp"
-#include "template_filters.hpp"
-#include "template_lexer.hpp"
+#include "template.hpp"
 #include "value.hpp"
 
 namespace netnotes::web {
+
+/// A page that is rendered later, so that middleware can still change its context. A view may return it in place of an
+/// http::response.
+struct template_response {
+    const templates* pages = nullptr;  ///< must live until the page is rendered
+    std::string name{};                ///< of the template
+    map context{};
+    http::status status{};
+    /// Renders the page. Throws as templates::render() does.
+    [[nodiscard]] http::response render() const {
+        return {status, pages->render(name, context), "text/html; charset=utf-8"};
+    }
+};
+/// What a view returns.
+using view_answer = std::variant<http::response, template_response>;
 
 namespace detail::routing {
 
@@ -128,18 +143,26 @@ bool read_argument(std::string_view text, Argument& to) {
 }
 
 /// Views with their types hidden. Returns nullopt if an argument cannot be read.
-using any_view = std::function<std::optional<http::response>(http::request&, const std::vector<std::string>&)>;
+using any_view = std::function<std::optional<view_answer>(http::request&, const std::vector<std::string>&)>;
 
+template <class Arguments>
+bool read_arguments(const std::vector<std::string>& texts, Arguments& to) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return (read_argument(texts[I], std::get<I>(to)) && ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<Arguments>>{});
+}
+template <class View>
+bool can_read(const std::vector<std::string>& texts) {
+    arguments_of<View> unused;
+    return read_arguments(texts, unused);
+}
 template <class View>
 any_view hide(View view) {
     return [view = std::move(view)](http::request& ask, const std::vector<std::string>& texts) {
         arguments_of<View> arguments;
-        const auto read = [&]<std::size_t... I>(std::index_sequence<I...>) {
-            return (read_argument(texts[I], std::get<I>(arguments)) && ...);
-        };
-        if (!read(std::make_index_sequence<std::tuple_size_v<decltype(arguments)>>{}))
-            return std::optional<http::response>{};
-        return std::apply([&](auto&... each) { return std::optional<http::response>{view(ask, each...)}; }, arguments);
+        if (!read_arguments(texts, arguments)) return std::optional<view_answer>{};
+        return std::apply([&](auto&... each) { return std::optional<view_answer>{view(ask, each...)}; }, arguments);
     };
 }
 
@@ -154,6 +177,7 @@ struct route {
     std::vector<std::string> spaces;  // namespaces, from the outside
     std::string name;
     any_view view;
+    bool (*can_read)(const std::vector<std::string>& arguments);
     std::vector<http::method> methods;  // empty: all
 };
 
@@ -163,7 +187,7 @@ inline std::string kind_pattern(std::string_view kind) {
     if (kind == "slug") return "[-a-zA-Z0-9_]+";
     if (kind == "path") return ".+";
     if (kind == "uuid") return "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-    throw std::invalid_argument{netnotes::detail::joined("a path has no parts of the kind ", quoted(kind))};
+    throw std::invalid_argument{netnotes::detail::joined("a path has no parts of the kind ", netnotes::quoted(kind))};
 }
 inline std::string escaped_for_pattern(std::string_view text) {
     std::string made;
@@ -257,7 +281,7 @@ class routes {
             made.compiled.names().empty() ? made.compiled.group_count() : made.compiled.names().size();
         constexpr std::size_t wanted = std::tuple_size_v<detail::routing::arguments_of<View>>;
         if (groups != wanted)
-            throw std::invalid_argument{netnotes::detail::joined("the pattern ", quoted(text), " has ",
+            throw std::invalid_argument{netnotes::detail::joined("the pattern ", netnotes::quoted(text), " has ",
                                                                  std::to_string(groups), " groups, and its view has ",
                                                                  std::to_string(wanted), " arguments")};
         return add(std::move(made), std::move(view), std::move(name), std::move(methods));
@@ -272,29 +296,39 @@ class routes {
         return *this;
     }
 
-    /// Returns what the view returns. Returns 404 if no route fits, 405 with the field Allow if routes fit that take
-    /// other methods only, and 301 to the path with a slash behind it. A HEAD request gets the answer to GET; the
-    /// server leaves the body away.
-    [[nodiscard]] http::response answer(http::request& ask, const route_settings& settings = {}) const {
+    /// A view that was found, with its arguments.
+    using ready_view = std::function<view_answer(http::request&)>;
+    /// Returns the view for a request, or an answer in its place: 405 with the field Allow if routes fit that take
+    /// other methods only, 301 to the path with a slash behind it, 404 if no route fits. A HEAD request gets the view
+    /// of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route try.
+    [[nodiscard]] std::variant<ready_view, http::response> find(const http::request& ask,
+                                                                const route_settings& settings = {}) const {
         std::vector<http::method> allowed;
         std::vector<std::string> arguments;
         for (const auto& each : routes_) {
             if (!fits(each, path_of(ask), arguments)) continue;
-            if (!takes(each, ask.method())) {
+            if (!takes(each, ask.method()))
                 allowed.insert(allowed.end(), each.methods.begin(), each.methods.end());
-                continue;
-            }
-            if (auto made = each.view(ask, arguments)) return *std::move(made);
+            else if (each.can_read(arguments))
+                return ready_view{[&each, arguments](http::request& now) { return *each.view(now, arguments); }};
         }
         if (!allowed.empty()) return not_allowed(allowed);
         if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
             // Two slashes at the beginning would name another host (Django CVE-2018-14574).
             std::string target = "/" + http::percent_encode(path_of(ask) + "/", "/");
-            if (target.starts_with("//")) target.insert(1, "%2F"), target.erase(4, 1);
+            if (target.starts_with("//")) target.replace(1, 1, "%2F");
             if (!ask.query().empty()) target.append("?").append(ask.query());
             return http::redirect(target, http::status::moved_permanently);
         }
         return missing(ask, settings);
+    }
+    /// Returns what the view for this request returns, rendered, or what find() has in its place.
+    [[nodiscard]] http::response answer(http::request& ask, const route_settings& settings = {}) const {
+        auto found = find(ask, settings);
+        if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
+        view_answer made = std::get<ready_view>(found)(ask);
+        if (const auto* page = std::get_if<template_response>(&made)) return page->render();
+        return std::get<http::response>(std::move(made));
     }
     [[nodiscard]] http::response answer(http::request&& ask, const route_settings& settings = {}) const {
         return answer(ask, settings);
@@ -325,6 +359,7 @@ class routes {
         route made;
         made.pieces.push_back(std::move(what));
         made.name = std::move(name);
+        made.can_read = &detail::routing::can_read<View>;
         made.view = detail::routing::hide(std::move(view));
         made.methods = std::move(methods);
         routes_.push_back(std::move(made));
@@ -375,7 +410,7 @@ class routes {
     [[nodiscard]] http::response missing(const http::request& ask, const route_settings& settings) const {
         if (!settings.debug) return http::not_found(ask);
         return {http::status::not_found, "Page not found (404)\n\nThese routes were tried, in this order:\n" + text() +
-                                             "\nThe path " + quoted(path_of(ask).substr(0, 200)) +
+                                             "\nThe path " + netnotes::quoted(path_of(ask).substr(0, 200)) +
                                              " matched none of them.\n"};
     }
 

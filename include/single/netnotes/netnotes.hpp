@@ -47048,12 +47048,99 @@ inline uri uri::parse(std::string_view text) {
 //     web/template_loader.hpp  where the texts of templates come from
 //     web/template.hpp         pages with gaps, and what fills them
 //     web/routes.hpp           which view answers which path
+//     web/middleware.hpp       what happens before and after every view
 //
-// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping
+// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 48_middleware
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
 
 #ifndef NETNOTES_WEB_HPP
 #define NETNOTES_WEB_HPP
+
+
+// netnotes/web/middleware.hpp: what happens before and after every view
+// SPDX-License-Identifier: MIT
+//
+// A layer stands around all views. It sees each request on its way in, and each response on its way out. Layers are
+// nested as they are listed:
+//
+//        request ──> A.process_request ──> B.process_request ──> A.process_view ──> B.process_view ──> view
+//                                                                                                        │
+//        response <── A.process_response <── B.process_response <── A, B.process_template_response <─────┘
+//
+//        class timer : public web::middleware {
+//          public:
+//            http::response process_response(http::request&, http::response made) override {
+//                return std::move(made).with("Server-Timing", "total");
+//            }
+//        };
+//
+// The order is Django's, whatever throws and wherever. The rules that surprise:
+//
+//     process_request answers    The view and the inner layers do not run. This layer's process_response does.
+//     process_request throws     This layer's process_response does not run. The layers around it see a 500.
+//     the view throws            process_exception of the *inner* layers is asked first. The first answer counts.
+//     a hook throws              It becomes a 500 at that layer, and the layers around it see a response.
+//     process_template_response  Only for a template_response, from the inside to the outside, before it is rendered.
+//
+// On this page:  middleware, site
+// The notes:     中间件; example 48
+
+#ifndef NETNOTES_WEB_MIDDLEWARE_HPP
+#define NETNOTES_WEB_MIDDLEWARE_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+
+// netnotes/web/routes.hpp: which view answers which path
+// SPDX-License-Identifier: MIT
+//
+// A table of routes is asked from the top to the bottom, and the first route that fits answers. A part in angle
+// brackets is given to the view, as the type that the view wants:
+//
+//        articles/<int:id>/        /articles/42/   ──>  detail(request, 42)
+//        articles/<slug:name>/     /articles/a-b/  ──>  by_name(request, "a-b")
+//
+//        http::response detail(const http::request&, int id) { return {200, std::to_string(id)}; }
+//
+//        web::routes table;
+//        table.path("articles/<int:id>/", detail, "detail");
+//        std::cout << table.reverse("detail", {42});                       // /articles/42/
+//        const http::response page = table.answer(http::request{"GET", "/articles/42/"});
+//
+// A path whose parts do not fit the view's arguments does not compile. The notes write tables of regular expressions;
+// these are re_path(), and a mismatch throws when the table is made.
+//
+// The parts: <str:x> or <x> is all but a slash, <int:x> digits, <slug:x> letters, digits, - and _, <path:x> is
+// everything, <uuid:x> a UUID in lower case. A path begins without its slash, as Django's do.
+//
+// On this page:  routes, route_settings · path_text
+// The notes:     视图view, 配置url; example 43
+
+#ifndef NETNOTES_WEB_ROUTES_HPP
+#define NETNOTES_WEB_ROUTES_HPP
+
+#include <algorithm>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
 
 
 // netnotes/web/pattern.hpp: regular expressions that cannot be made slow
@@ -47848,50 +47935,74 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 
 #endif  // NETNOTES_WEB_PATTERN_HPP
 
-
-// netnotes/web/routes.hpp: which view answers which path
+// netnotes/web/template.hpp: pages with gaps, and what fills them
 // SPDX-License-Identifier: MIT
 //
-// A table of routes is asked from the top to the bottom, and the first route that fits answers. A part in angle
-// brackets is given to the view, as the type that the view wants:
+// A view should compute, and a page should look nice. So the page is a file of its own, a template. The view gives it
+// names and values, and the template says where they stand:
 //
-//        articles/<int:id>/        /articles/42/   ──>  detail(request, 42)
-//        articles/<slug:name>/     /articles/a-b/  ──>  by_name(request, "a-b")
+//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
+//        const web::templates pages{texts};
+//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
 //
-//        http::response detail(const http::request&, int id) { return {200, std::to_string(id)}; }
+// This prints <ul><li>a</li><li>&lt;b&gt;</li></ul>: what a stranger has typed cannot become a tag.
 //
-//        web::routes table;
-//        table.path("articles/<int:id>/", detail, "detail");
-//        std::cout << table.reverse("detail", {42});                       // /articles/42/
-//        const http::response page = table.answer(http::request{"GET", "/articles/42/"});
+// The language is Django's. A page can extend another page, and fills the blocks of that page:
 //
-// A path whose parts do not fit the view's arguments does not compile. The notes write tables of regular expressions;
-// these are re_path(), and a mismatch throws when the table is made.
+//        base.html    <title>{% block title %}Shop{% endblock %}</title>
+//        list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
 //
-// The parts: <str:x> or <x> is all but a slash, <int:x> digits, <slug:x> letters, digits, - and _, <path:x> is
-// everything, <uuid:x> a UUID in lower case. A path begins without its slash, as Django's do.
+//        <title>List, Shop</title>
 //
-// On this page:  routes, route_settings · path_text
-// The notes:     视图view, 配置url; example 43
+// Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
+//
+// Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
+// template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
+//
+// On this page:  templates, template_settings
+// The notes:     django模板处理, DTL语言, 模板的继承, html转义; examples 44 to 46
 
-#ifndef NETNOTES_WEB_ROUTES_HPP
-#define NETNOTES_WEB_ROUTES_HPP
+#ifndef NETNOTES_WEB_TEMPLATE_HPP
+#define NETNOTES_WEB_TEMPLATE_HPP
 
-#include <algorithm>
-#include <charconv>
-#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
-#include <optional>
-#include <stdexcept>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
-#include <tuple>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+// netnotes/web/template_expression.hpp: names, literals and conditions of a template
+// SPDX-License-Identifier: MIT
+//
+// A variable tag holds one expression: a name or a literal, and filters behind it. A dot asks the value on its left:
+// for the entry of a map, or for the item of a list.
+//
+//        {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
+//        {{ "now"|default:title }}           an argument is a name or a literal, too
+//        {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
+//
+// A name that is not known is no error: it prints nothing, and is None in a condition. Only a misspelt *filter* is one.
+//
+// On this page:  (what template.hpp uses: expression, condition, scope)
+// The notes:     DTL语言 (变量); example 44
 
+#ifndef NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+#define NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 // netnotes/web/template_filters.hpp: what stands behind the | in a template
 // SPDX-License-Identifier: MIT
@@ -49021,486 +49132,6 @@ inline value apply(const filter& which, const value& what, const value* argument
 }  // namespace netnotes::web::detail::templates
 
 #endif  // NETNOTES_WEB_TEMPLATE_FILTERS_HPP
-
-
-
-
-namespace netnotes::web {
-
-namespace detail::routing {
-
-template <class F>
-struct signature : signature<decltype(&F::operator())> {};
-template <class R, class Q, class... Arguments>
-struct signature<R (*)(Q, Arguments...)> {
-    using arguments = std::tuple<std::decay_t<Arguments>...>;
-};
-template <class C, class R, class Q, class... Arguments>
-struct signature<R (C::*)(Q, Arguments...) const> : signature<R (*)(Q, Arguments...)> {};
-template <class C, class R, class Q, class... Arguments>
-struct signature<R (C::*)(Q, Arguments...)> : signature<R (*)(Q, Arguments...)> {};
-
-template <class View>
-using arguments_of = typename signature<std::decay_t<View>>::arguments;
-
-inline void argument_does_not_fit_the_path() {}  // not constexpr: a call of it does not compile
-inline void number_of_arguments_differs_from_path() {}
-
-/// The next part in angle brackets, from `at` on: its kind and its name. `at` is then behind it.
-struct part {
-    std::string_view before, kind, name;
-};
-constexpr std::optional<part> next_part(std::string_view text, std::size_t& at) {
-    const std::size_t open = text.find('<', at);
-    if (open == text.npos) return std::nullopt;
-    const std::size_t close = text.find('>', open);
-    if (close == text.npos) return std::nullopt;
-    const std::string_view inside = text.substr(open + 1, close - open - 1);
-    const std::size_t colon = inside.find(':');
-    part found{text.substr(at, open - at), colon == inside.npos ? std::string_view{"str"} : inside.substr(0, colon),
-               colon == inside.npos ? inside : inside.substr(colon + 1)};
-    at = close + 1;
-    return found;
-}
-
-template <class Argument>
-constexpr bool fits(std::string_view kind) {
-    if constexpr (std::integral<Argument>)
-        return kind == "int";
-    else
-        return std::constructible_from<Argument, std::string_view> || std::constructible_from<Argument, std::string>;
-}
-
-template <class Arguments>
-class path_text;
-template <class... Arguments>
-class path_text<std::tuple<Arguments...>> {
-  public:
-    template <std::convertible_to<std::string_view> Text>
-    consteval path_text(const Text& text) : text_{text} {  // NOLINT: like a format string
-        std::string_view kinds[sizeof...(Arguments) + 1];
-        std::size_t count = 0, at = 0;
-        while (const auto found = next_part(text_, at)) {
-            if (count == sizeof...(Arguments)) number_of_arguments_differs_from_path();
-            kinds[count++] = found->kind;
-        }
-        if (count != sizeof...(Arguments)) number_of_arguments_differs_from_path();
-        std::size_t i = 0;
-        if (!(fits<Arguments>(kinds[i++]) && ...)) argument_does_not_fit_the_path();
-    }
-    [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
-
-  private:
-    std::string_view text_;
-};
-
-/// Reads an argument; false if the text is no number of this type.
-template <class Argument>
-bool read_argument(std::string_view text, Argument& to) {
-    if constexpr (std::integral<Argument>) {
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
-        return error == std::errc{} && end == text.data() + text.size();
-    } else {
-        to = Argument{text};
-        return true;
-    }
-}
-
-/// Views with their types hidden. Returns nullopt if an argument cannot be read.
-using any_view = std::function<std::optional<http::response>(http::request&, const std::vector<std::string>&)>;
-
-template <class View>
-any_view hide(View view) {
-    return [view = std::move(view)](http::request& ask, const std::vector<std::string>& texts) {
-        arguments_of<View> arguments;
-        const auto read = [&]<std::size_t... I>(std::index_sequence<I...>) {
-            return (read_argument(texts[I], std::get<I>(arguments)) && ...);
-        };
-        if (!read(std::make_index_sequence<std::tuple_size_v<decltype(arguments)>>{}))
-            return std::optional<http::response>{};
-        return std::apply([&](auto&... each) { return std::optional<http::response>{view(ask, each...)}; }, arguments);
-    };
-}
-
-/// One piece of a route: a path of its own, or that of a table which was included.
-struct piece {
-    std::string text;  // as it was written
-    web::pattern compiled;
-    bool is_path;
-};
-struct route {
-    std::vector<piece> pieces;
-    std::vector<std::string> spaces;  // namespaces, from the outside
-    std::string name;
-    any_view view;
-    std::vector<http::method> methods;  // empty: all
-};
-
-inline std::string kind_pattern(std::string_view kind) {
-    if (kind == "int") return "[0-9]+";
-    if (kind == "str") return "[^/]+";
-    if (kind == "slug") return "[-a-zA-Z0-9_]+";
-    if (kind == "path") return ".+";
-    if (kind == "uuid") return "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-    throw std::invalid_argument{netnotes::detail::joined("a path has no parts of the kind ", quoted(kind))};
-}
-inline std::string escaped_for_pattern(std::string_view text) {
-    std::string made;
-    for (const char c : text) {
-        if (std::string_view{"\\^$.|?*+()[]{}"}.find(c) != std::string_view::npos) made += '\\';
-        made += c;
-    }
-    return made;
-}
-/// The regular expression of a path. `is_whole`: it ends where the path ends.
-inline piece read_path(std::string_view text, bool is_whole) {
-    std::string made = "^";
-    std::size_t at = 0;
-    while (const auto found = next_part(text, at))
-        made += escaped_for_pattern(found->before) +
-                netnotes::detail::joined("(?P<", found->name, ">", kind_pattern(found->kind), ")");
-    made += escaped_for_pattern(text.substr(at)) + (is_whole ? "\\Z" : "");
-    return {std::string{text}, web::pattern{made}, true};
-}
-
-/// The text that a regular expression of a URL table stands for, with `next` called for each group; nullopt if it has
-/// repetitions or alternatives outside of its groups.
-template <class Next>
-std::optional<std::string> fill(std::string_view text, const Next& next) {
-    std::string made;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '^' || text[i] == '$') continue;
-        if (text[i] == '\\') {
-            if (++i == text.size()) return std::nullopt;
-            if (text[i] == 'Z' || text[i] == 'A') continue;
-            if (templates::is_word(text[i])) return std::nullopt;
-            made += text[i];
-        } else if (text[i] == '(') {
-            std::size_t depth = 0, end = i;
-            bool in_set = false;
-            for (; end < text.size(); ++end) {
-                if (text[end] == '\\')
-                    ++end;
-                else if (in_set)
-                    in_set = text[end] != ']';
-                else if (text[end] == '[')
-                    in_set = true;
-                else if (text[end] == '(')
-                    ++depth;
-                else if (text[end] == ')' && --depth == 0)
-                    break;
-            }
-            std::string_view name;
-            if (text.substr(i).starts_with("(?P<")) name = text.substr(i + 4, text.find('>', i) - i - 4);
-            const std::optional<std::string> value = next(name);
-            if (!value) return std::nullopt;
-            made += *value;
-            i = end;
-        } else if (std::string_view{".|?*+[]{}"}.find(text[i]) != std::string_view::npos) {
-            return std::nullopt;
-        } else {
-            made += text[i];
-        }
-    }
-    return made;
-}
-
-}  // namespace detail::routing
-
-/// How a table answers a path that no route takes.
-struct route_settings {
-    /// For development: a 404 lists the table. Never for strangers, who would learn about pages that are not linked.
-    bool debug = false;
-    /// Whether "/articles" is redirected to "/articles/" if only the second is a route.
-    bool append_slash = true;
-};
-
-/// A table of routes. Make it at the start of a program; afterwards several threads may ask it.
-class routes {
-  public:
-    /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
-    /// returns an http::response. It takes these `methods`, or all if the list is empty. A route that takes GET also
-    /// takes HEAD. Throws std::invalid_argument if a part has an unknown kind.
-    template <class View>
-    routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
-                 std::string name = {}, std::vector<http::method> methods = {}) {
-        return add(detail::routing::read_path(text.text(), true), std::move(view), std::move(name), std::move(methods));
-    }
-    /// Adds a route for a regular expression, which is searched in the path: begin it with ^ and end it with $. The
-    /// view gets the groups; if some of them have names, only these. Throws std::invalid_argument if their number
-    /// differs from that of the view's arguments, and parse_error if the text is no regular expression.
-    template <class View>
-    routes& re_path(std::string_view text, View view, std::string name = {}, std::vector<http::method> methods = {}) {
-        detail::routing::piece made{std::string{text}, pattern{text}, false};
-        const std::size_t groups =
-            made.compiled.names().empty() ? made.compiled.group_count() : made.compiled.names().size();
-        constexpr std::size_t wanted = std::tuple_size_v<detail::routing::arguments_of<View>>;
-        if (groups != wanted)
-            throw std::invalid_argument{netnotes::detail::joined("the pattern ", quoted(text), " has ",
-                                                                 std::to_string(groups), " groups, and its view has ",
-                                                                 std::to_string(wanted), " arguments")};
-        return add(std::move(made), std::move(view), std::move(name), std::move(methods));
-    }
-    /// Adds all routes of a table behind a prefix without parts. Their names get the namespace in front: shop:list.
-    routes& include(std::string_view prefix, const routes& table, std::string_view space = {}) {
-        for (detail::routing::route each : table.routes_) {
-            each.pieces.insert(each.pieces.begin(), detail::routing::read_path(prefix, false));
-            if (!space.empty()) each.spaces.insert(each.spaces.begin(), std::string{space});
-            routes_.push_back(std::move(each));
-        }
-        return *this;
-    }
-
-    /// Returns what the view returns. Returns 404 if no route fits, 405 with the field Allow if routes fit that take
-    /// other methods only, and 301 to the path with a slash behind it. A HEAD request gets the answer to GET; the
-    /// server leaves the body away.
-    [[nodiscard]] http::response answer(http::request& ask, const route_settings& settings = {}) const {
-        std::vector<http::method> allowed;
-        std::vector<std::string> arguments;
-        for (const auto& each : routes_) {
-            if (!fits(each, path_of(ask), arguments)) continue;
-            if (!takes(each, ask.method())) {
-                allowed.insert(allowed.end(), each.methods.begin(), each.methods.end());
-                continue;
-            }
-            if (auto made = each.view(ask, arguments)) return *std::move(made);
-        }
-        if (!allowed.empty()) return not_allowed(allowed);
-        if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
-            // Two slashes at the beginning would name another host (Django CVE-2018-14574).
-            std::string target = "/" + http::percent_encode(path_of(ask) + "/", "/");
-            if (target.starts_with("//")) target.insert(1, "%2F"), target.erase(4, 1);
-            if (!ask.query().empty()) target.append("?").append(ask.query());
-            return http::redirect(target, http::status::moved_permanently);
-        }
-        return missing(ask, settings);
-    }
-    [[nodiscard]] http::response answer(http::request&& ask, const route_settings& settings = {}) const {
-        return answer(ask, settings);
-    }
-
-    /// Returns the path of the first route with this name that takes the arguments, or the named arguments:
-    /// "shop:detail", {3}. The same table takes the path again. Throws a template_error of the kind NoReverseMatch with
-    /// Django's text.
-    [[nodiscard]] std::string reverse(std::string_view name, const list& arguments = {}, const map& named = {}) const;
-
-    /// Returns the table, one route a line.
-    [[nodiscard]] std::string text() const {
-        std::string made;
-        for (const auto& each : routes_) {
-            made += "    ";
-            for (const auto& piece : each.pieces) made += piece.text + (&piece == &each.pieces.back() ? "" : " ");
-            if (!each.name.empty()) made += " [name='" + each.name + "']";
-            made += '\n';
-        }
-        return made;
-    }
-
-  private:
-    using route = detail::routing::route;
-
-    template <class View>
-    routes& add(detail::routing::piece what, View view, std::string name, std::vector<http::method> methods) {
-        route made;
-        made.pieces.push_back(std::move(what));
-        made.name = std::move(name);
-        made.view = detail::routing::hide(std::move(view));
-        made.methods = std::move(methods);
-        routes_.push_back(std::move(made));
-        return *this;
-    }
-    static std::string path_of(const http::request& ask) {
-        return ask.path().starts_with('/') ? ask.path().substr(1) : ask.path();
-    }
-    static bool takes(const route& which, http::method method) {
-        if (which.methods.empty()) return true;
-        if (method == http::method::head) method = http::method::get;
-        return std::find(which.methods.begin(), which.methods.end(), method) != which.methods.end();
-    }
-    static bool fits(const route& which, std::string_view path, std::vector<std::string>& arguments) {
-        arguments.clear();
-        for (const auto& piece : which.pieces) {
-            const auto found = piece.compiled.search(path);
-            if (!found) return false;
-            if (piece.compiled.names().empty()) {
-                for (std::size_t i = 1; i < found->size(); ++i) arguments.emplace_back((*found)[i].value_or(""));
-            } else {
-                for (const auto& [name, group] : piece.compiled.names())
-                    arguments.emplace_back((*found)[group].value_or(""));
-            }
-            path.remove_prefix(found->end());
-        }
-        return true;
-    }
-    [[nodiscard]] bool has(std::string_view path) const {
-        std::vector<std::string> unused;
-        return std::any_of(routes_.begin(), routes_.end(), [&](const route& each) { return fits(each, path, unused); });
-    }
-    static http::response not_allowed(const std::vector<http::method>& allowed) {
-        std::vector<std::string_view> names;
-        const auto add = [&](http::method which) {
-            const std::string_view name = http::name_of(which);
-            if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-        };
-        for (const http::method each : allowed) {
-            add(each);
-            if (each == http::method::get) add(http::method::head);
-        }
-        std::string all;
-        for (const std::string_view name : names) all.append(all.empty() ? "" : ", ").append(name);
-        return http::response{http::status::method_not_allowed, "405: this page takes " + all + "\n"}.with("Allow",
-                                                                                                           all);
-    }
-    [[nodiscard]] http::response missing(const http::request& ask, const route_settings& settings) const {
-        if (!settings.debug) return http::not_found(ask);
-        return {http::status::not_found, "Page not found (404)\n\nThese routes were tried, in this order:\n" + text() +
-                                             "\nThe path " + quoted(path_of(ask).substr(0, 200)) +
-                                             " matched none of them.\n"};
-    }
-
-    std::vector<route> routes_;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline std::string routes::reverse(std::string_view name, const list& arguments, const map& named) const {
-    using netnotes::detail::joined;
-    const auto refuse = [](const std::string& message) { throw template_error{"NoReverseMatch", message}; };
-    auto words = detail::templates::parts_of(name, ':');
-    const std::string_view last = words.back();
-    words.pop_back();
-    const auto is_in = [&](const route& which) {
-        return std::equal(words.begin(), words.end(), which.spaces.begin(), which.spaces.end());
-    };
-    std::string tried;
-    std::size_t count = 0;
-    for (const route& each : routes_) {
-        if (each.name != last || !is_in(each)) continue;
-        std::size_t used = 0;
-        std::optional<std::string> whole{""};
-        for (const auto& piece : each.pieces) {
-            const auto made = detail::routing::fill(piece.compiled.text(), [&](std::string_view group) {
-                if (named.empty())
-                    return used < arguments.size() ? std::optional{arguments[used++].text()} : std::nullopt;
-                const value* found = named.find(group);
-                used += found != nullptr ? 1u : 0u;
-                return found != nullptr ? std::optional{found->text()} : std::nullopt;
-            });
-            if (whole && made)
-                *whole += *made;
-            else
-                whole.reset();
-        }
-        std::vector<std::string> again;
-        if (whole && used == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
-            again.size() == used)
-            return "/" + http::percent_encode(*whole, "/:@!$&'()*+,;=~");
-        ++count;
-        std::string text;
-        for (const auto& piece : each.pieces)
-            text +=
-                piece.compiled.text().substr(&piece != &each.pieces.front() && piece.compiled.text()[0] == '^' ? 1 : 0);
-        tried += joined(count > 1 ? ", " : "", value{text.substr(text.starts_with('^') ? 1 : 0)}.repr());
-    }
-    if (count == 0) {
-        for (std::size_t i = 0; i < words.size(); ++i) {
-            const bool is_known = std::any_of(routes_.begin(), routes_.end(), [&](const route& each) {
-                return each.spaces.size() > i &&
-                       std::equal(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                                  each.spaces.begin());
-            });
-            if (!is_known) refuse(joined("'", words[i], "' is not a registered namespace"));
-        }
-        refuse(
-            joined("Reverse for '", last, "' not found. '", last, "' is not a valid view function or pattern name."));
-    }
-    std::string given = "no arguments";
-    if (!arguments.empty()) {
-        given = value{arguments}.repr();
-        given = joined("arguments '(", given.substr(1, given.size() - 2), arguments.size() == 1 ? ",)'" : ")'");
-    } else if (!named.empty()) {
-        given = joined("keyword arguments '", value{named}.repr(), "'");
-    }
-    refuse(joined("Reverse for '", last, "' with ", given, " not found. ", std::to_string(count),
-                  " pattern(s) tried: [", tried, "]"));
-    return {};
-}
-
-}  // namespace netnotes::web
-
-#endif  // NETNOTES_WEB_ROUTES_HPP
-
-// netnotes/web/template.hpp: pages with gaps, and what fills them
-// SPDX-License-Identifier: MIT
-//
-// A view should compute, and a page should look nice. So the page is a file of its own, a template. The view gives it
-// names and values, and the template says where they stand:
-//
-//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
-//        const web::templates pages{texts};
-//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
-//
-// This prints <ul><li>a</li><li>&lt;b&gt;</li></ul>: what a stranger has typed cannot become a tag.
-//
-// The language is Django's. A page can extend another page, and fills the blocks of that page:
-//
-//        base.html    <title>{% block title %}Shop{% endblock %}</title>
-//        list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
-//
-//        <title>List, Shop</title>
-//
-// Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
-//
-// Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
-// template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
-//
-// On this page:  templates, template_settings
-// The notes:     django模板处理, DTL语言, 模板的继承, html转义; examples 44 to 46
-
-#ifndef NETNOTES_WEB_TEMPLATE_HPP
-#define NETNOTES_WEB_TEMPLATE_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-// netnotes/web/template_expression.hpp: names, literals and conditions of a template
-// SPDX-License-Identifier: MIT
-//
-// A variable tag holds one expression: a name or a literal, and filters behind it. A dot asks the value on its left:
-// for the entry of a map, or for the item of a list.
-//
-//        {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
-//        {{ "now"|default:title }}           an argument is a name or a literal, too
-//        {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
-//
-// A name that is not known is no error: it prints nothing, and is None in a condition. Only a misspelt *filter* is one.
-//
-// On this page:  (what template.hpp uses: expression, condition, scope)
-// The notes:     DTL语言 (变量); example 44
-
-#ifndef NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
-#define NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <tuple>
-#include <utility>
-#include <vector>
-
 
 
 
@@ -50927,6 +50558,551 @@ inline std::string templates::render_text(std::string_view text, const map& cont
 }  // namespace netnotes::web
 
 #endif  // NETNOTES_WEB_TEMPLATE_HPP
+
+
+
+namespace netnotes::web {
+
+/// A page that is rendered later, so that middleware can still change its context. A view may return it in place of an
+/// http::response.
+struct template_response {
+    const templates* pages = nullptr;  ///< must live until the page is rendered
+    std::string name{};                ///< of the template
+    map context{};
+    http::status status{};
+    /// Renders the page. Throws as templates::render() does.
+    [[nodiscard]] http::response render() const {
+        return {status, pages->render(name, context), "text/html; charset=utf-8"};
+    }
+};
+/// What a view returns.
+using view_answer = std::variant<http::response, template_response>;
+
+namespace detail::routing {
+
+template <class F>
+struct signature : signature<decltype(&F::operator())> {};
+template <class R, class Q, class... Arguments>
+struct signature<R (*)(Q, Arguments...)> {
+    using arguments = std::tuple<std::decay_t<Arguments>...>;
+};
+template <class C, class R, class Q, class... Arguments>
+struct signature<R (C::*)(Q, Arguments...) const> : signature<R (*)(Q, Arguments...)> {};
+template <class C, class R, class Q, class... Arguments>
+struct signature<R (C::*)(Q, Arguments...)> : signature<R (*)(Q, Arguments...)> {};
+
+template <class View>
+using arguments_of = typename signature<std::decay_t<View>>::arguments;
+
+inline void argument_does_not_fit_the_path() {}  // not constexpr: a call of it does not compile
+inline void number_of_arguments_differs_from_path() {}
+
+/// The next part in angle brackets, from `at` on: its kind and its name. `at` is then behind it.
+struct part {
+    std::string_view before, kind, name;
+};
+constexpr std::optional<part> next_part(std::string_view text, std::size_t& at) {
+    const std::size_t open = text.find('<', at);
+    if (open == text.npos) return std::nullopt;
+    const std::size_t close = text.find('>', open);
+    if (close == text.npos) return std::nullopt;
+    const std::string_view inside = text.substr(open + 1, close - open - 1);
+    const std::size_t colon = inside.find(':');
+    part found{text.substr(at, open - at), colon == inside.npos ? std::string_view{"str"} : inside.substr(0, colon),
+               colon == inside.npos ? inside : inside.substr(colon + 1)};
+    at = close + 1;
+    return found;
+}
+
+template <class Argument>
+constexpr bool fits(std::string_view kind) {
+    if constexpr (std::integral<Argument>)
+        return kind == "int";
+    else
+        return std::constructible_from<Argument, std::string_view> || std::constructible_from<Argument, std::string>;
+}
+
+template <class Arguments>
+class path_text;
+template <class... Arguments>
+class path_text<std::tuple<Arguments...>> {
+  public:
+    template <std::convertible_to<std::string_view> Text>
+    consteval path_text(const Text& text) : text_{text} {  // NOLINT: like a format string
+        std::string_view kinds[sizeof...(Arguments) + 1];
+        std::size_t count = 0, at = 0;
+        while (const auto found = next_part(text_, at)) {
+            if (count == sizeof...(Arguments)) number_of_arguments_differs_from_path();
+            kinds[count++] = found->kind;
+        }
+        if (count != sizeof...(Arguments)) number_of_arguments_differs_from_path();
+        std::size_t i = 0;
+        if (!(fits<Arguments>(kinds[i++]) && ...)) argument_does_not_fit_the_path();
+    }
+    [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
+
+  private:
+    std::string_view text_;
+};
+
+/// Reads an argument; false if the text is no number of this type.
+template <class Argument>
+bool read_argument(std::string_view text, Argument& to) {
+    if constexpr (std::integral<Argument>) {
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
+        return error == std::errc{} && end == text.data() + text.size();
+    } else {
+        to = Argument{text};
+        return true;
+    }
+}
+
+/// Views with their types hidden. Returns nullopt if an argument cannot be read.
+using any_view = std::function<std::optional<view_answer>(http::request&, const std::vector<std::string>&)>;
+
+template <class Arguments>
+bool read_arguments(const std::vector<std::string>& texts, Arguments& to) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return (read_argument(texts[I], std::get<I>(to)) && ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<Arguments>>{});
+}
+template <class View>
+bool can_read(const std::vector<std::string>& texts) {
+    arguments_of<View> unused;
+    return read_arguments(texts, unused);
+}
+template <class View>
+any_view hide(View view) {
+    return [view = std::move(view)](http::request& ask, const std::vector<std::string>& texts) {
+        arguments_of<View> arguments;
+        if (!read_arguments(texts, arguments)) return std::optional<view_answer>{};
+        return std::apply([&](auto&... each) { return std::optional<view_answer>{view(ask, each...)}; }, arguments);
+    };
+}
+
+/// One piece of a route: a path of its own, or that of a table which was included.
+struct piece {
+    std::string text;  // as it was written
+    web::pattern compiled;
+    bool is_path;
+};
+struct route {
+    std::vector<piece> pieces;
+    std::vector<std::string> spaces;  // namespaces, from the outside
+    std::string name;
+    any_view view;
+    bool (*can_read)(const std::vector<std::string>& arguments);
+    std::vector<http::method> methods;  // empty: all
+};
+
+inline std::string kind_pattern(std::string_view kind) {
+    if (kind == "int") return "[0-9]+";
+    if (kind == "str") return "[^/]+";
+    if (kind == "slug") return "[-a-zA-Z0-9_]+";
+    if (kind == "path") return ".+";
+    if (kind == "uuid") return "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+    throw std::invalid_argument{netnotes::detail::joined("a path has no parts of the kind ", netnotes::quoted(kind))};
+}
+inline std::string escaped_for_pattern(std::string_view text) {
+    std::string made;
+    for (const char c : text) {
+        if (std::string_view{"\\^$.|?*+()[]{}"}.find(c) != std::string_view::npos) made += '\\';
+        made += c;
+    }
+    return made;
+}
+/// The regular expression of a path. `is_whole`: it ends where the path ends.
+inline piece read_path(std::string_view text, bool is_whole) {
+    std::string made = "^";
+    std::size_t at = 0;
+    while (const auto found = next_part(text, at))
+        made += escaped_for_pattern(found->before) +
+                netnotes::detail::joined("(?P<", found->name, ">", kind_pattern(found->kind), ")");
+    made += escaped_for_pattern(text.substr(at)) + (is_whole ? "\\Z" : "");
+    return {std::string{text}, web::pattern{made}, true};
+}
+
+/// The text that a regular expression of a URL table stands for, with `next` called for each group; nullopt if it has
+/// repetitions or alternatives outside of its groups.
+template <class Next>
+std::optional<std::string> fill(std::string_view text, const Next& next) {
+    std::string made;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '^' || text[i] == '$') continue;
+        if (text[i] == '\\') {
+            if (++i == text.size()) return std::nullopt;
+            if (text[i] == 'Z' || text[i] == 'A') continue;
+            if (templates::is_word(text[i])) return std::nullopt;
+            made += text[i];
+        } else if (text[i] == '(') {
+            std::size_t depth = 0, end = i;
+            bool in_set = false;
+            for (; end < text.size(); ++end) {
+                if (text[end] == '\\')
+                    ++end;
+                else if (in_set)
+                    in_set = text[end] != ']';
+                else if (text[end] == '[')
+                    in_set = true;
+                else if (text[end] == '(')
+                    ++depth;
+                else if (text[end] == ')' && --depth == 0)
+                    break;
+            }
+            std::string_view name;
+            if (text.substr(i).starts_with("(?P<")) name = text.substr(i + 4, text.find('>', i) - i - 4);
+            const std::optional<std::string> value = next(name);
+            if (!value) return std::nullopt;
+            made += *value;
+            i = end;
+        } else if (std::string_view{".|?*+[]{}"}.find(text[i]) != std::string_view::npos) {
+            return std::nullopt;
+        } else {
+            made += text[i];
+        }
+    }
+    return made;
+}
+
+}  // namespace detail::routing
+
+/// How a table answers a path that no route takes.
+struct route_settings {
+    /// For development: a 404 lists the table. Never for strangers, who would learn about pages that are not linked.
+    bool debug = false;
+    /// Whether "/articles" is redirected to "/articles/" if only the second is a route.
+    bool append_slash = true;
+};
+
+/// A table of routes. Make it at the start of a program; afterwards several threads may ask it.
+class routes {
+  public:
+    /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
+    /// returns an http::response. It takes these `methods`, or all if the list is empty. A route that takes GET also
+    /// takes HEAD. Throws std::invalid_argument if a part has an unknown kind.
+    template <class View>
+    routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
+                 std::string name = {}, std::vector<http::method> methods = {}) {
+        return add(detail::routing::read_path(text.text(), true), std::move(view), std::move(name), std::move(methods));
+    }
+    /// Adds a route for a regular expression, which is searched in the path: begin it with ^ and end it with $. The
+    /// view gets the groups; if some of them have names, only these. Throws std::invalid_argument if their number
+    /// differs from that of the view's arguments, and parse_error if the text is no regular expression.
+    template <class View>
+    routes& re_path(std::string_view text, View view, std::string name = {}, std::vector<http::method> methods = {}) {
+        detail::routing::piece made{std::string{text}, pattern{text}, false};
+        const std::size_t groups =
+            made.compiled.names().empty() ? made.compiled.group_count() : made.compiled.names().size();
+        constexpr std::size_t wanted = std::tuple_size_v<detail::routing::arguments_of<View>>;
+        if (groups != wanted)
+            throw std::invalid_argument{netnotes::detail::joined("the pattern ", netnotes::quoted(text), " has ",
+                                                                 std::to_string(groups), " groups, and its view has ",
+                                                                 std::to_string(wanted), " arguments")};
+        return add(std::move(made), std::move(view), std::move(name), std::move(methods));
+    }
+    /// Adds all routes of a table behind a prefix without parts. Their names get the namespace in front: shop:list.
+    routes& include(std::string_view prefix, const routes& table, std::string_view space = {}) {
+        for (detail::routing::route each : table.routes_) {
+            each.pieces.insert(each.pieces.begin(), detail::routing::read_path(prefix, false));
+            if (!space.empty()) each.spaces.insert(each.spaces.begin(), std::string{space});
+            routes_.push_back(std::move(each));
+        }
+        return *this;
+    }
+
+    /// A view that was found, with its arguments.
+    using ready_view = std::function<view_answer(http::request&)>;
+    /// Returns the view for a request, or an answer in its place: 405 with the field Allow if routes fit that take
+    /// other methods only, 301 to the path with a slash behind it, 404 if no route fits. A HEAD request gets the view
+    /// of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route try.
+    [[nodiscard]] std::variant<ready_view, http::response> find(const http::request& ask,
+                                                                const route_settings& settings = {}) const {
+        std::vector<http::method> allowed;
+        std::vector<std::string> arguments;
+        for (const auto& each : routes_) {
+            if (!fits(each, path_of(ask), arguments)) continue;
+            if (!takes(each, ask.method()))
+                allowed.insert(allowed.end(), each.methods.begin(), each.methods.end());
+            else if (each.can_read(arguments))
+                return ready_view{[&each, arguments](http::request& now) { return *each.view(now, arguments); }};
+        }
+        if (!allowed.empty()) return not_allowed(allowed);
+        if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
+            // Two slashes at the beginning would name another host (Django CVE-2018-14574).
+            std::string target = "/" + http::percent_encode(path_of(ask) + "/", "/");
+            if (target.starts_with("//")) target.replace(1, 1, "%2F");
+            if (!ask.query().empty()) target.append("?").append(ask.query());
+            return http::redirect(target, http::status::moved_permanently);
+        }
+        return missing(ask, settings);
+    }
+    /// Returns what the view for this request returns, rendered, or what find() has in its place.
+    [[nodiscard]] http::response answer(http::request& ask, const route_settings& settings = {}) const {
+        auto found = find(ask, settings);
+        if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
+        view_answer made = std::get<ready_view>(found)(ask);
+        if (const auto* page = std::get_if<template_response>(&made)) return page->render();
+        return std::get<http::response>(std::move(made));
+    }
+    [[nodiscard]] http::response answer(http::request&& ask, const route_settings& settings = {}) const {
+        return answer(ask, settings);
+    }
+
+    /// Returns the path of the first route with this name that takes the arguments, or the named arguments:
+    /// "shop:detail", {3}. The same table takes the path again. Throws a template_error of the kind NoReverseMatch with
+    /// Django's text.
+    [[nodiscard]] std::string reverse(std::string_view name, const list& arguments = {}, const map& named = {}) const;
+
+    /// Returns the table, one route a line.
+    [[nodiscard]] std::string text() const {
+        std::string made;
+        for (const auto& each : routes_) {
+            made += "    ";
+            for (const auto& piece : each.pieces) made += piece.text + (&piece == &each.pieces.back() ? "" : " ");
+            if (!each.name.empty()) made += " [name='" + each.name + "']";
+            made += '\n';
+        }
+        return made;
+    }
+
+  private:
+    using route = detail::routing::route;
+
+    template <class View>
+    routes& add(detail::routing::piece what, View view, std::string name, std::vector<http::method> methods) {
+        route made;
+        made.pieces.push_back(std::move(what));
+        made.name = std::move(name);
+        made.can_read = &detail::routing::can_read<View>;
+        made.view = detail::routing::hide(std::move(view));
+        made.methods = std::move(methods);
+        routes_.push_back(std::move(made));
+        return *this;
+    }
+    static std::string path_of(const http::request& ask) {
+        return ask.path().starts_with('/') ? ask.path().substr(1) : ask.path();
+    }
+    static bool takes(const route& which, http::method method) {
+        if (which.methods.empty()) return true;
+        if (method == http::method::head) method = http::method::get;
+        return std::find(which.methods.begin(), which.methods.end(), method) != which.methods.end();
+    }
+    static bool fits(const route& which, std::string_view path, std::vector<std::string>& arguments) {
+        arguments.clear();
+        for (const auto& piece : which.pieces) {
+            const auto found = piece.compiled.search(path);
+            if (!found) return false;
+            if (piece.compiled.names().empty()) {
+                for (std::size_t i = 1; i < found->size(); ++i) arguments.emplace_back((*found)[i].value_or(""));
+            } else {
+                for (const auto& [name, group] : piece.compiled.names())
+                    arguments.emplace_back((*found)[group].value_or(""));
+            }
+            path.remove_prefix(found->end());
+        }
+        return true;
+    }
+    [[nodiscard]] bool has(std::string_view path) const {
+        std::vector<std::string> unused;
+        return std::any_of(routes_.begin(), routes_.end(), [&](const route& each) { return fits(each, path, unused); });
+    }
+    static http::response not_allowed(const std::vector<http::method>& allowed) {
+        std::vector<std::string_view> names;
+        const auto add = [&](http::method which) {
+            const std::string_view name = http::name_of(which);
+            if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+        };
+        for (const http::method each : allowed) {
+            add(each);
+            if (each == http::method::get) add(http::method::head);
+        }
+        std::string all;
+        for (const std::string_view name : names) all.append(all.empty() ? "" : ", ").append(name);
+        return http::response{http::status::method_not_allowed, "405: this page takes " + all + "\n"}.with("Allow",
+                                                                                                           all);
+    }
+    [[nodiscard]] http::response missing(const http::request& ask, const route_settings& settings) const {
+        if (!settings.debug) return http::not_found(ask);
+        return {http::status::not_found, "Page not found (404)\n\nThese routes were tried, in this order:\n" + text() +
+                                             "\nThe path " + netnotes::quoted(path_of(ask).substr(0, 200)) +
+                                             " matched none of them.\n"};
+    }
+
+    std::vector<route> routes_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline std::string routes::reverse(std::string_view name, const list& arguments, const map& named) const {
+    using netnotes::detail::joined;
+    const auto refuse = [](const std::string& message) { throw template_error{"NoReverseMatch", message}; };
+    auto words = detail::templates::parts_of(name, ':');
+    const std::string_view last = words.back();
+    words.pop_back();
+    const auto is_in = [&](const route& which) {
+        return std::equal(words.begin(), words.end(), which.spaces.begin(), which.spaces.end());
+    };
+    std::string tried;
+    std::size_t count = 0;
+    for (const route& each : routes_) {
+        if (each.name != last || !is_in(each)) continue;
+        std::size_t used = 0;
+        std::optional<std::string> whole{""};
+        for (const auto& piece : each.pieces) {
+            const auto made = detail::routing::fill(piece.compiled.text(), [&](std::string_view group) {
+                if (named.empty())
+                    return used < arguments.size() ? std::optional{arguments[used++].text()} : std::nullopt;
+                const value* found = named.find(group);
+                used += found != nullptr ? 1u : 0u;
+                return found != nullptr ? std::optional{found->text()} : std::nullopt;
+            });
+            if (whole && made)
+                *whole += *made;
+            else
+                whole.reset();
+        }
+        std::vector<std::string> again;
+        if (whole && used == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
+            again.size() == used)
+            return "/" + http::percent_encode(*whole, "/:@!$&'()*+,;=~");
+        ++count;
+        std::string text;
+        for (const auto& piece : each.pieces)
+            text +=
+                piece.compiled.text().substr(&piece != &each.pieces.front() && piece.compiled.text()[0] == '^' ? 1 : 0);
+        tried += joined(count > 1 ? ", " : "", value{text.substr(text.starts_with('^') ? 1 : 0)}.repr());
+    }
+    if (count == 0) {
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            const bool is_known = std::any_of(routes_.begin(), routes_.end(), [&](const route& each) {
+                return each.spaces.size() > i &&
+                       std::equal(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                  each.spaces.begin());
+            });
+            if (!is_known) refuse(joined("'", words[i], "' is not a registered namespace"));
+        }
+        refuse(
+            joined("Reverse for '", last, "' not found. '", last, "' is not a valid view function or pattern name."));
+    }
+    std::string given = "no arguments";
+    if (!arguments.empty()) {
+        given = value{arguments}.repr();
+        given = joined("arguments '(", given.substr(1, given.size() - 2), arguments.size() == 1 ? ",)'" : ")'");
+    } else if (!named.empty()) {
+        given = joined("keyword arguments '", value{named}.repr(), "'");
+    }
+    refuse(joined("Reverse for '", last, "' with ", given, " not found. ", std::to_string(count),
+                  " pattern(s) tried: [", tried, "]"));
+    return {};
+}
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_ROUTES_HPP
+
+
+namespace netnotes::web {
+
+/// A layer. Override the hooks that you need; the others do nothing. A hook may throw any std::exception. One object
+/// serves all requests.
+class middleware {
+  public:
+    virtual ~middleware() = default;
+    /// Called before the route is looked up. To answer in the view's place it returns a response.
+    virtual std::optional<http::response> process_request(http::request&) { return std::nullopt; }
+    /// Called when the view is known, before it runs. To answer in the view's place it returns a response.
+    virtual std::optional<http::response> process_view(http::request&) { return std::nullopt; }
+    /// Called when the view has returned a page that is not rendered yet. It may change the page.
+    virtual void process_template_response(http::request&, template_response&) {}
+    /// Called when the view has thrown, or the page could not be rendered. To answer it returns a response.
+    virtual std::optional<http::response> process_exception(http::request&, const std::exception&) {
+        return std::nullopt;
+    }
+    /// Called with the response, which it returns, changed or not.
+    virtual http::response process_response(http::request&, http::response made) { return made; }
+};
+
+/// Routes with layers around them. Make it at the start of a program.
+class site {
+  public:
+    /// The table must live as long as the site.
+    explicit site(const routes& table, route_settings settings = {}) : table_{&table}, settings_{settings} {}
+
+    /// Adds a layer. It stands inside of the earlier layers.
+    site& add(std::shared_ptr<middleware> layer) {
+        layers_.push_back(std::move(layer));
+        return *this;
+    }
+    template <std::derived_from<middleware> Layer>
+    site& add(Layer layer) {
+        return add(std::make_shared<Layer>(std::move(layer)));
+    }
+
+    /// Returns the response. An exception becomes a 500, whose text says what was thrown only in development. Only what
+    /// is no std::exception passes, such as netnotes::cancelled.
+    [[nodiscard]] http::response answer(http::request& ask) const { return layer(0, ask); }
+    [[nodiscard]] http::response answer(http::request&& ask) const { return answer(ask); }
+    /// For http::serve(), which takes it as the handler. It does not wait for the body of a request.
+    [[nodiscard]] http::response operator()(http::request& ask) const { return answer(ask); }
+
+  private:
+    [[nodiscard]] http::response failed(const std::exception& error) const {
+        return {http::status::internal_server_error,
+                settings_.debug ? "500: " + visible(error.what()) + "\n" : "500: the server has failed\n"};
+    }
+    http::response layer(std::size_t which, http::request& ask) const {
+        try {
+            if (which == layers_.size()) return innermost(ask);
+            std::optional<http::response> made = layers_[which]->process_request(ask);
+            if (!made) made = layer(which + 1, ask);
+            return layers_[which]->process_response(ask, *std::move(made));
+        } catch (const std::exception& error) {
+            return failed(error);
+        }
+    }
+    http::response innermost(http::request& ask) const {
+        auto found = table_->find(ask, settings_);
+        if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
+        for (const auto& each : layers_)
+            if (auto made = each->process_view(ask)) return *std::move(made);
+        std::optional<view_answer> made;
+        try {
+            made = std::get<routes::ready_view>(found)(ask);
+        } catch (const std::exception& error) {
+            if (auto answered = rescued(ask, error)) return *std::move(answered);
+            throw;
+        }
+        auto* const page = std::get_if<template_response>(&*made);
+        if (page == nullptr) return std::get<http::response>(*std::move(made));
+        for (std::size_t i = layers_.size(); i > 0; --i) layers_[i - 1]->process_template_response(ask, *page);
+        try {
+            return page->render();
+        } catch (const std::exception& error) {
+            if (auto answered = rescued(ask, error)) return *std::move(answered);
+            throw;
+        }
+    }
+    std::optional<http::response> rescued(http::request& ask, const std::exception& error) const {
+        for (std::size_t i = layers_.size(); i > 0; --i)
+            if (auto made = layers_[i - 1]->process_exception(ask, error)) return made;
+        return std::nullopt;
+    }
+
+    const routes* table_;
+    route_settings settings_;
+    std::vector<std::shared_ptr<middleware>> layers_;
+};
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_MIDDLEWARE_HPP
+
+
+
+
 
 
 

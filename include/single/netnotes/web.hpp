@@ -54,58 +54,130 @@
 //     web/template_loader.hpp  where the texts of templates come from
 //     web/template.hpp         pages with gaps, and what fills them
 //     web/routes.hpp           which view answers which path
+//     web/middleware.hpp       what happens before and after every view
 //
-// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping
+// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 48_middleware
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
 
 #ifndef NETNOTES_WEB_HPP
 #define NETNOTES_WEB_HPP
 
 
-// netnotes/web/pattern.hpp: regular expressions that cannot be made slow
+// netnotes/web/middleware.hpp: what happens before and after every view
 // SPDX-License-Identifier: MIT
 //
-// A URL table says with a regular expression which paths it takes. The path is a stranger's text. Many matchers try one
-// way through the pattern after the other, and go back when a way fails. For `(a+)+$` and forty times the letter a with
-// a b behind them they try 2^40 ways. std::regex also calls itself for each character, so a long text ends the program.
+// A layer stands around all views. It sees each request on its way in, and each response on its way out. Layers are
+// nested as they are listed:
 //
-// This matcher walks all ways at the same time (Thompson, 1968). Each way is a small record: where it is in the
-// program, and which groups it has found. Two ways at the same place have the same future, so the one of lower priority
-// is dropped:
+//        request ──> A.process_request ──> B.process_request ──> A.process_view ──> B.process_view ──> view
+//                                                                                                        │
+//        response <── A.process_response <── B.process_response <── A, B.process_template_response <─────┘
 //
-//        pattern  (a|ab)(c|bcd)        text  a b c d
-//        behind a:    way 1 before (c|bcd)    way 2 before the b of ab
-//        behind ab:   way 1 inside bcd        way 2 before (c|bcd)
-//        behind abcd: way 1 has matched       way 2 is gone
+//        class timer : public web::middleware {
+//          public:
+//            http::response process_response(http::request&, http::response made) override {
+//                return std::move(made).with("Server-Timing", "total");
+//            }
+//        };
 //
-// The number of ways is at most the size of the program. So the time is at most that size times the length of the text.
+// The order is Django's, whatever throws and wherever. The rules that surprise:
 //
-//        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
-//        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];
+//     process_request answers    The view and the inner layers do not run. This layer's process_response does.
+//     process_request throws     This layer's process_response does not run. The layers around it see a 500.
+//     the view throws            process_exception of the *inner* layers is asked first. The first answer counts.
+//     a hook throws              It becomes a 500 at that layer, and the layers around it see a response.
+//     process_template_response  Only for a template_response, from the inside to the outside, before it is rendered.
 //
-// It reads what Python's `re` reads, as far as one walk can do it, and finds the same groups:
-//
-//   a  .  \d \D \w \W \s \S  [a-z]  [^/]        a character; \d \w \s know ASCII only, as with re.ASCII
-//   x*  x+  x?  x{2}  x{2,}  x{,5}  x{2,5}      repeated; with ? behind it as few times as possible
-//   (x)  (?P<name>x)  (?:x)  x|y                groups, alternatives; the first alternative is preferred
-//   ^  $  \A  \Z  \b  \B                        places; $ is the end, or before a line feed at the end
-//
-// Backreferences and lookaround are refused, with their place: one walk cannot do them.
-//
-// On this page:  pattern, pattern_match
-// The notes:     配置url; example 43
+// On this page:  middleware, site
+// The notes:     中间件; example 48
 
-#ifndef NETNOTES_WEB_PATTERN_HPP
-#define NETNOTES_WEB_PATTERN_HPP
+#ifndef NETNOTES_WEB_MIDDLEWARE_HPP
+#define NETNOTES_WEB_MIDDLEWARE_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// netnotes/http/message.hpp: a request and a response, as values
+// SPDX-License-Identifier: MIT
+//
+// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
+//
+//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
+//        Host: example.com                 Content-Type: text/plain; charset=utf-8
+//                                          Content-Length: 6
+//
+//                                          hello
+//
+// Here both are values: they can be made by hand, changed, compared and tested without a network.
+//
+//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
+//        std::cout << ask.path();                                      // /notes
+//        std::cout << ask.query("page").value_or("1");                 // 2
+//
+//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
+//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
+//        http::redirect("/login/");
+//        http::not_found(ask);
+//
+// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
+// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
+// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
+// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
+//
+// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
+// chapters above this one derive from body_source, and this page only carries it.
+//
+// On this page:  body_source · request · response, not_found, redirect
+// Sources:       RFC 9112 §2; RFC 9110 §6
+// The notes:     Python Internet 模块
+
+#ifndef NETNOTES_HTTP_MESSAGE_HPP
+#define NETNOTES_HTTP_MESSAGE_HPP
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// netnotes/http/date.hpp: points in time as HTTP writes them
+// SPDX-License-Identifier: MIT
+//
+//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
+//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
+//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
+//
+// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
+// the locale is German. Here names of days and months are always English.
+//
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
+// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+//
+// On this page:  time_point, write_date, read_date
+// Sources:       RFC 9110 §5.6.7
+
+#ifndef NETNOTES_HTTP_DATE_HPP
+#define NETNOTES_HTTP_DATE_HPP
+
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 // netnotes/ip/text.hpp: how addresses are read and written
 // SPDX-License-Identifier: MIT
@@ -671,871 +743,6 @@ struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
 #endif
 
 #endif  // NETNOTES_IP_TEXT_HPP
-
-// netnotes/web/pattern_program.hpp: from the text of a regular expression to a program
-// SPDX-License-Identifier: MIT
-//
-// The machinery under pattern.hpp. A regular expression becomes a list of instructions, in two steps. The first step
-// reads the text into a tree. The second step writes the tree down, and writes what is counted as often as it is
-// counted:
-//
-//        (?P<id>\d+)/        0  save 2            the group begins
-//                            1  set \d
-//                            2  split 1, 3        once more, else on
-//                            3  save 3            the group ends
-//                            4  literal /
-//
-// A pattern is the program's own text, but the reader bounds it all the same: how deep groups are nested, how many
-// groups there are, and how long the program becomes. A reader without bounds calls itself for each parenthesis until
-// the stack is used up, and `((a{1000}){1000}){1000}` fills the memory.
-//
-// On this page:  (what pattern.hpp uses)
-// The notes:     配置url
-
-#ifndef NETNOTES_WEB_PATTERN_PROGRAM_HPP
-#define NETNOTES_WEB_PATTERN_PROGRAM_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-
-
-namespace netnotes::web::detail::patterns {
-
-inline constexpr std::size_t max_program_size = 4'000;
-inline constexpr std::size_t max_depth = 50;
-inline constexpr std::size_t max_groups = 100;
-inline constexpr std::size_t max_count = 1'000;
-
-enum class operation : std::uint8_t {
-    literal,  // value: the code point
-    any,      // any character but a line feed
-    set,      // value: the number of the character set
-    jump,     // to `first`
-    split,    // to `first`, and with lower priority to `second`
-    enter,    // a split before the first repetition of something that may be empty
-    again,    // a split behind a repetition of something that may be empty, see `walk`
-    save,     // value: the number in the list of places
-    place,    // value: the letter of the assertion
-    matched,
-};
-
-struct instruction {
-    operation op{};
-    std::uint8_t depth = 0;  // how many repetitions of something that may be empty are around it
-    std::uint32_t value = 0;
-    std::uint32_t first = 0;
-    std::uint32_t second = 0;
-    bool prefers_exit = false;  // of `again`: the exit is `first`
-};
-
-struct character_range {
-    char32_t first, last;
-};
-struct character_set {
-    std::vector<character_range> ranges;
-    bool is_negated = false;
-
-    [[nodiscard]] bool contains(char32_t point) const noexcept {
-        return is_negated != std::any_of(ranges.begin(), ranges.end(), [&](const character_range& range) {
-                   return range.first <= point && point <= range.last;
-               });
-    }
-};
-
-constexpr bool is_word(char32_t c) noexcept {
-    return (c >= U'0' && c <= U'9') || (c >= U'a' && c <= U'z') || (c >= U'A' && c <= U'Z') || c == U'_';
-}
-
-struct program {
-    std::vector<instruction> code;
-    std::vector<character_set> sets;
-    std::vector<std::pair<std::string, std::size_t>> names;  // of groups
-    std::size_t groups = 1;
-    std::size_t depth = 0;  // the greatest of all instructions
-};
-
-inline constexpr std::size_t endless = static_cast<std::size_t>(-1);
-
-/// Reads the character at which the text begins. A byte that is no UTF-8 is a character of its own, above all others.
-constexpr std::size_t read_character(std::string_view text, char32_t& point) noexcept {
-    if (const std::size_t size = netnotes::detail::read_utf8(text, point); size != 0) return size;
-    point = 0x110000 + static_cast<unsigned char>(text[0]);
-    return 1;
-}
-
-/// A piece of the pattern. Lists of children are chains: `child` is the first of them, and `next` its neighbour.
-struct node {
-    enum class kind : std::uint8_t { literal, any, set, place, group, sequence, choice, repeat } what{};
-    std::uint32_t value =
-        0;  // a code point, the number of a set, the letter of a place, the number of a group (0: none)
-    std::size_t min = 0, max = 0;
-    bool is_lazy = false;
-    bool may_be_empty = false;
-    std::uint32_t child = 0, next = 0;  // 0: no node
-};
-
-class compiler {
-  public:
-    compiler(std::string_view text, parse_failure& why) : text_{text}, why_{why} { nodes_.emplace_back(); }
-
-    bool compile(program& to) {
-        program_ = &to;
-        const std::uint32_t root = read_choice(0);
-        if (!failed_ && at_ < text_.size()) refuse("')' has no '('", at_);
-        if (failed_) return false;
-        emit({operation::save, 0, 0});
-        write(root, 0);
-        emit({operation::save, 0, 1});
-        emit({operation::matched});
-        return !failed_;
-    }
-
-  private:
-    using kind = node::kind;
-
-    // ---- Reading: text to nodes. It calls itself for a group only, so max_depth bounds it.
-
-    void refuse(std::string_view reason, std::size_t place) noexcept {
-        if (!failed_) why_ = parse_failure{reason, place};
-        failed_ = true;
-        at_ = text_.size();
-    }
-    [[nodiscard]] bool sees(std::string_view word) const noexcept { return text_.substr(at_).starts_with(word); }
-    bool take(std::string_view word) noexcept {
-        if (!sees(word)) return false;
-        at_ += word.size();
-        return true;
-    }
-    char32_t take_character() noexcept {
-        char32_t point = 0;
-        at_ += read_character(text_.substr(at_), point);
-        return point;
-    }
-    std::uint32_t make(const node& what) {
-        nodes_.push_back(what);
-        return static_cast<std::uint32_t>(nodes_.size() - 1);
-    }
-    std::uint32_t make_set(character_set set) {
-        program_->sets.push_back(std::move(set));
-        return make({kind::set, static_cast<std::uint32_t>(program_->sets.size() - 1)});
-    }
-
-    std::uint32_t read_choice(std::size_t depth) {
-        const std::uint32_t first = read_sequence(depth);
-        if (!sees("|")) return first;
-        const std::uint32_t whole = make({kind::choice});
-        nodes_[whole].child = first;
-        nodes_[whole].may_be_empty = nodes_[first].may_be_empty;
-        for (std::uint32_t last = first; take("|");) {
-            const std::uint32_t more = read_sequence(depth);
-            nodes_[last].next = more;
-            last = more;
-            if (nodes_[more].may_be_empty) nodes_[whole].may_be_empty = true;
-        }
-        return whole;
-    }
-    std::uint32_t read_sequence(std::size_t depth) {
-        const std::uint32_t whole = make({kind::sequence});
-        nodes_[whole].may_be_empty = true;
-        std::uint32_t last = 0;
-        while (!failed_ && at_ < text_.size() && !sees("|") && !sees(")")) {
-            const std::size_t begin = at_;
-            std::uint32_t item = read_item(depth);
-            if (failed_) break;
-            item = read_repeat(item, begin);
-            if (failed_) break;
-            (last == 0 ? nodes_[whole].child : nodes_[last].next) = item;
-            last = item;
-            if (!nodes_[item].may_be_empty) nodes_[whole].may_be_empty = false;
-        }
-        return whole;
-    }
-    std::uint32_t read_item(std::size_t depth) {
-        const std::size_t begin = at_;
-        if (take("(")) return read_group(depth, begin);
-        if (take("[")) return read_set(begin);
-        if (take("\\")) return read_escape(begin);
-        if (take(".")) return make({kind::any});
-        if (take("^")) return place('A');
-        if (take("$")) return place('$');
-        if (sees("*") || sees("+") || sees("?")) return refuse("there is nothing to repeat", begin), 0;
-        return make({kind::literal, take_character()});
-    }
-    std::uint32_t place(char letter) {
-        const std::uint32_t made = make({kind::place, static_cast<unsigned char>(letter)});
-        nodes_[made].may_be_empty = true;
-        return made;
-    }
-    std::uint32_t read_group(std::size_t depth, std::size_t begin) {
-        if (depth == max_depth) return refuse("groups are nested too deep", begin), 0;
-        std::uint32_t number = 0;
-        if (sees("?=") || sees("?!") || sees("?<=") || sees("?<!"))
-            return refuse("lookaround is refused: one walk through the text cannot do it", begin), 0;
-        if (sees("?P=") || sees("?("))
-            return refuse("a backreference is refused: one walk through the text cannot do it", begin), 0;
-        if (sees("?") && !sees("?:") && !sees("?P<"))
-            return refuse("behind an opening parenthesis and a question mark comes ':' or 'P<'", begin), 0;
-        if (!take("?:")) {
-            if (program_->groups > max_groups) return refuse("too many groups", begin), 0;
-            number = static_cast<std::uint32_t>(program_->groups++);
-            if (take("?P<") && !read_name(number)) return 0;
-        }
-        const std::uint32_t inner = read_choice(depth + 1);
-        if (failed_) return 0;
-        if (!take(")")) return refuse("this '(' has no ')'", begin), 0;
-        const std::uint32_t whole = make({kind::group, number});
-        nodes_[whole].child = inner;
-        nodes_[whole].may_be_empty = nodes_[inner].may_be_empty;
-        return whole;
-    }
-    bool read_name(std::uint32_t number) {
-        const std::size_t begin = at_, end = text_.find('>', at_);
-        if (end == text_.npos) return refuse("the name of a group has no '>'", begin), false;
-        const std::string_view name = text_.substr(begin, end - begin);
-        const auto is_part = [](char c) { return is_word(static_cast<unsigned char>(c)); };
-        if (name.empty() || (name[0] >= '0' && name[0] <= '9') || !std::all_of(name.begin(), name.end(), is_part))
-            return refuse("the name of a group has letters, digits and _, and begins with no digit", begin), false;
-        for (const auto& [other, index] : program_->names)
-            if (other == name) return refuse("two groups have this name", begin), false;
-        program_->names.emplace_back(name, number);
-        at_ = end + 1;
-        return true;
-    }
-
-    /// The sets of \d, \w and \s, and their opposites with capital letters.
-    static std::optional<character_set> named_set(char letter) {
-        character_set set;
-        switch (letter | 0x20) {
-            case 'd': set.ranges = {{U'0', U'9'}}; break;
-            case 'w': set.ranges = {{U'0', U'9'}, {U'A', U'Z'}, {U'_', U'_'}, {U'a', U'z'}}; break;
-            case 's': set.ranges = {{U'\t', U'\r'}, {U' ', U' '}}; break;
-            default: return std::nullopt;
-        }
-        set.is_negated = letter < 'a';
-        return set;
-    }
-    /// A character that is written behind a backslash; `at_` is behind the backslash. Letters and digits without a
-    /// meaning are refused, because a later version may give them one.
-    std::optional<char32_t> escaped_character(std::size_t begin) {
-        if (at_ == text_.size()) return refuse("a backslash has nothing behind it", begin), std::nullopt;
-        const char letter = text_[at_];
-        constexpr std::string_view letters = "ntrfva", meanings = "\n\t\r\f\v\a";
-        if (const auto found = letters.find(letter); found != letters.npos) return ++at_, meanings[found];
-        if (letter == 'x' || letter == 'u') {
-            const std::size_t digits = letter == 'x' ? 2 : 4;
-            char32_t value = 0;
-            for (std::size_t i = 1; i <= digits; ++i) {
-                const unsigned digit =
-                    at_ + i < text_.size()
-                        ? netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text_[at_ + i])]
-                        : 16u;
-                if (digit > 15) return refuse("hexadecimal digits are missing", begin), std::nullopt;
-                value = value << 4 | digit;
-            }
-            at_ += digits + 1;
-            return value;
-        }
-        if (letter >= '1' && letter <= '9')
-            return refuse("a backreference is refused: one walk through the text cannot do it", begin), std::nullopt;
-        if (letter != '_' && is_word(static_cast<unsigned char>(letter)))
-            return refuse("this escape sequence has no meaning", begin), std::nullopt;
-        return take_character();
-    }
-    std::uint32_t read_escape(std::size_t begin) {
-        const char letter = at_ < text_.size() ? text_[at_] : '\0';
-        if (auto set = named_set(letter)) return ++at_, make_set(*std::move(set));
-        if (letter == 'A' || letter == 'Z' || letter == 'b' || letter == 'B') return ++at_, place(letter);
-        const auto point = escaped_character(begin);
-        return point ? make({kind::literal, *point}) : 0;
-    }
-    std::uint32_t read_set(std::size_t begin) {
-        character_set set;
-        set.is_negated = take("^");
-        for (bool is_first = true; is_first || !sees("]"); is_first = false) {
-            if (at_ == text_.size()) return refuse("this '[' has no ']'", begin), 0;
-            const std::size_t item = at_;
-            const auto low = read_set_item(set);
-            if (failed_) return 0;
-            if (!sees("-") || at_ + 1 == text_.size() || text_[at_ + 1] == ']') {
-                if (low) set.ranges.push_back({*low, *low});
-                continue;
-            }
-            ++at_;
-            const auto high = read_set_item(set);
-            if (failed_) return 0;
-            if (!low || !high || *high < *low)
-                return refuse("this range of characters is empty or has no end", item), 0;
-            set.ranges.push_back({*low, *high});
-        }
-        ++at_;
-        return make_set(std::move(set));
-    }
-    /// Returns a character, or puts a whole set like \d into `set` and returns nullopt.
-    std::optional<char32_t> read_set_item(character_set& set) {
-        const std::size_t begin = at_;
-        if (!take("\\")) return take_character();
-        const char letter = at_ < text_.size() ? text_[at_] : '\0';
-        if (letter == 'b') return ++at_, U'\b';
-        const auto named = named_set(letter);
-        if (!named) return escaped_character(begin);
-        ++at_;
-        char32_t next = 0;
-        for (const auto& range : named->ranges) {
-            if (!named->is_negated) {
-                set.ranges.push_back(range);
-            } else if (range.first > next) {
-                set.ranges.push_back({next, range.first - 1});
-            }
-            next = range.last + 1;
-        }
-        if (named->is_negated) set.ranges.push_back({next, 0x1100ff});
-        return std::nullopt;
-    }
-
-    std::uint32_t read_repeat(std::uint32_t item, std::size_t begin) {
-        std::size_t min = 0, max = endless;
-        if (!read_counts(min, max)) return item;
-        if (failed_) return 0;
-        if (nodes_[item].what == kind::place) return refuse("there is nothing to repeat", begin), 0;
-        node whole{kind::repeat};
-        whole.min = min;
-        whole.max = max;
-        whole.is_lazy = take("?");
-        whole.child = item;
-        whole.may_be_empty = min == 0 || nodes_[item].may_be_empty;
-        const std::size_t behind = at_;
-        if (sees("+"))
-            return refuse("a possessive repetition is refused: one walk through the text cannot do it", behind), 0;
-        if (read_counts(min, max)) return refuse("a repetition stands behind a repetition", behind), 0;
-        return make(whole);
-    }
-    /// Reads * + ? or {m,n}. A brace that is no count is a character.
-    bool read_counts(std::size_t& min, std::size_t& max) {
-        min = 0;
-        max = endless;
-        if (take("*")) return true;
-        if (take("+")) return min = 1, true;
-        if (take("?")) return max = 1, true;
-        const std::size_t begin = at_;
-        if (!take("{") || sees("}")) return at_ = begin, false;
-        const auto number = [&](std::size_t otherwise) {
-            if (at_ == text_.size() || text_[at_] < '0' || text_[at_] > '9') return otherwise;
-            std::size_t value = 0;
-            for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_)
-                value = std::min(value * 10 + static_cast<std::size_t>(text_[at_] - '0'), max_count + 1);
-            return value;
-        };
-        const std::size_t digits = at_;
-        min = number(0);
-        const bool has_min = at_ > digits;
-        if (take(","))
-            max = number(endless);
-        else
-            max = has_min ? min : endless;
-        if (!take("}")) return at_ = begin, false;
-        if (min > max_count || (max != endless && max > max_count))
-            refuse("a count is above 1000", begin);
-        else if (max < min)
-            refuse("the least count is above the greatest", begin);
-        return true;
-    }
-
-    // ---- Writing: nodes to instructions.
-
-    std::uint32_t here() const noexcept { return static_cast<std::uint32_t>(program_->code.size()); }
-    std::uint32_t emit(const instruction& what) {
-        if (program_->code.size() == max_program_size) refuse("the pattern becomes too large", text_.size());
-        if (failed_) return 0;
-        program_->depth = std::max<std::size_t>(program_->depth, what.depth);
-        program_->code.push_back(what);
-        return here() - 1;
-    }
-    void write(std::uint32_t which, std::uint8_t depth) {
-        if (++written_ > 10 * max_program_size) refuse("the pattern becomes too large", text_.size());
-        if (failed_) return;
-        const node what = nodes_[which];
-        switch (what.what) {
-            case kind::literal: emit({operation::literal, depth, what.value}); break;
-            case kind::any: emit({operation::any, depth}); break;
-            case kind::set: emit({operation::set, depth, what.value}); break;
-            case kind::place: emit({operation::place, depth, what.value}); break;
-            case kind::sequence:
-                for (std::uint32_t item = what.child; item != 0; item = nodes_[item].next) write(item, depth);
-                break;
-            case kind::group:
-                if (what.value != 0) emit({operation::save, depth, 2 * what.value});
-                write(what.child, depth);
-                if (what.value != 0) emit({operation::save, depth, 2 * what.value + 1});
-                break;
-            case kind::choice: write_choice(what, depth); break;
-            case kind::repeat: write_repeat(what, depth); break;
-        }
-    }
-    void write_choice(const node& what, std::uint8_t depth) {
-        std::vector<std::uint32_t> exits;
-        for (std::uint32_t item = what.child; item != 0; item = nodes_[item].next) {
-            if (nodes_[item].next == 0) {
-                write(item, depth);
-                break;
-            }
-            const std::uint32_t split = emit({operation::split, depth});
-            write(item, depth);
-            exits.push_back(emit({operation::jump, depth}));
-            if (failed_) return;
-            program_->code[split].first = split + 1;
-            program_->code[split].second = here();
-        }
-        for (const std::uint32_t exit : exits) program_->code[exit].first = here();
-    }
-    void write_repeat(const node& what, std::uint8_t depth) {
-        for (std::size_t i = 0; i < what.min && !failed_; ++i) write(what.child, depth);
-        const bool may_be_empty = nodes_[what.child].may_be_empty;
-        const auto inside = static_cast<std::uint8_t>(may_be_empty ? depth + 1 : depth);
-        std::vector<std::uint32_t> branches;  // each with a way into the next repetition and a way out
-        const std::size_t count = what.max == endless ? 1 : what.max - what.min;
-        for (std::size_t i = 0; i < count && !failed_; ++i) {
-            branches.push_back(emit({!may_be_empty ? operation::split
-                                     : i == 0      ? operation::enter
-                                                   : operation::again,
-                                     depth}));
-            program_->code[branches.back()].first = here();
-            write(what.child, inside);
-        }
-        if (what.max == endless && may_be_empty) {
-            branches.push_back(emit({operation::again, depth}));
-            program_->code[branches.back()].first = branches.front() + 1;
-        } else if (what.max == endless) {
-            emit({operation::jump, depth, 0, branches.front()});
-        }
-        if (failed_) return;
-        for (const std::uint32_t each : branches) {
-            instruction& split = program_->code[each];
-            split.second = here();
-            split.prefers_exit = what.is_lazy;
-            if (what.is_lazy) std::swap(split.first, split.second);
-        }
-    }
-
-    std::string_view text_;
-    parse_failure& why_;
-    program* program_ = nullptr;
-    std::vector<node> nodes_;
-    std::size_t at_ = 0;
-    std::size_t written_ = 0;
-    bool failed_ = false;
-};
-
-}  // namespace netnotes::web::detail::patterns
-
-#endif  // NETNOTES_WEB_PATTERN_PROGRAM_HPP
-
-
-namespace netnotes::web {
-
-class pattern;
-
-/// What a pattern found in a text. It refers to both: neither the pattern nor the text may end before it.
-class pattern_match {
-  public:
-    /// Returns how many groups there are, with group 0, which is the whole.
-    [[nodiscard]] std::size_t size() const noexcept { return places_.size() / 2; }
-    /// Returns the text of a group: 0 is what the whole pattern matched. Returns nullopt if the group took no part, or
-    /// if no group has this number. A group that is repeated has the text of its last repetition.
-    [[nodiscard]] std::optional<std::string_view> operator[](std::size_t group) const noexcept {
-        if (group >= size() || places_[2 * group + 1] == missing) return std::nullopt;
-        return text_.substr(places_[2 * group], places_[2 * group + 1] - places_[2 * group]);
-    }
-    [[nodiscard]] std::optional<std::string_view> operator[](int group) const noexcept {
-        return (*this)[static_cast<std::size_t>(group)];
-    }
-    /// Returns the text of a named group, or nullopt if it took no part or no group has this name.
-    [[nodiscard]] std::optional<std::string_view> operator[](std::string_view name) const noexcept;
-    [[nodiscard]] std::optional<std::string_view> operator[](const char* name) const noexcept {
-        return (*this)[std::string_view{name}];
-    }
-    /// Returns the byte of the text at which the match begins.
-    [[nodiscard]] std::size_t begin() const noexcept { return places_[0]; }
-    /// Returns the byte of the text behind the match.
-    [[nodiscard]] std::size_t end() const noexcept { return places_[1]; }
-
-  private:
-    friend class pattern;
-    static constexpr std::size_t missing = static_cast<std::size_t>(-1);
-    pattern_match(const pattern& of, std::string_view text, std::vector<std::size_t> places) noexcept
-        : pattern_{&of}, text_{text}, places_{std::move(places)} {}
-
-    const pattern* pattern_;
-    std::string_view text_;
-    std::vector<std::size_t> places_;  // begin and end of each group
-};
-
-/// A regular expression. A regular value; a constant one may be used by several threads at once.
-class pattern {
-  public:
-    /// How large a program may become. `x{20}` counts as twenty times x.
-    static constexpr std::size_t max_program_size = detail::patterns::max_program_size;
-    /// How deep groups may be nested.
-    static constexpr std::size_t max_depth = detail::patterns::max_depth;
-    /// How many groups may be captured.
-    static constexpr std::size_t max_groups = detail::patterns::max_groups;
-    /// How often a counted repetition may be asked for.
-    static constexpr std::size_t max_count = detail::patterns::max_count;
-
-    /// Reads a regular expression. Throws parse_error, which quotes the text and names the place of the fault.
-    explicit pattern(std::string_view text);
-    /// Reads a regular expression. Returns nullopt if it is not one, or asks for what this matcher refuses; `why` then
-    /// has the reason and its place.
-    [[nodiscard]] static std::optional<pattern> parse(std::string_view text, parse_failure& why);
-
-    /// Returns the first match anywhere in the text, as Python's re.search(). `steps`, if it is not null, is raised by
-    /// the number of instructions that were executed. That number is at most a constant times program_size() times the
-    /// number of characters. Throws std::bad_alloc only.
-    [[nodiscard]] std::optional<pattern_match> search(std::string_view text, std::size_t* steps = nullptr) const {
-        return run(text, false, false, steps);
-    }
-    /// Returns the match at the beginning of the text, as Python's re.match().
-    [[nodiscard]] std::optional<pattern_match> match(std::string_view text, std::size_t* steps = nullptr) const {
-        return run(text, true, false, steps);
-    }
-    /// Returns the match of the whole text, as Python's re.fullmatch().
-    [[nodiscard]] std::optional<pattern_match> full_match(std::string_view text, std::size_t* steps = nullptr) const {
-        return run(text, true, true, steps);
-    }
-
-    /// Returns the text that was read.
-    [[nodiscard]] const std::string& text() const noexcept { return text_; }
-    /// Returns how many groups it captures, without group 0.
-    [[nodiscard]] std::size_t group_count() const noexcept { return program_.groups - 1; }
-    /// Returns the names of groups and their numbers, in the order of the text.
-    [[nodiscard]] const std::vector<std::pair<std::string, std::size_t>>& names() const noexcept {
-        return program_.names;
-    }
-    /// Returns the number of instructions.
-    [[nodiscard]] std::size_t program_size() const noexcept { return program_.code.size(); }
-
-    /// Equal texts are equal patterns.
-    friend bool operator==(const pattern& a, const pattern& b) noexcept { return a.text_ == b.text_; }
-
-  private:
-    pattern() = default;
-    std::optional<pattern_match> run(std::string_view text, bool at_begin, bool to_end, std::size_t* steps) const;
-
-    std::string text_;
-    detail::patterns::program program_;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline std::optional<std::string_view> pattern_match::operator[](std::string_view name) const noexcept {
-    for (const auto& [each, group] : pattern_->names())
-        if (each == name) return (*this)[group];
-    return std::nullopt;
-}
-
-namespace detail::patterns {
-
-/// One walk through a text. Python repeats what may be empty once more after it has found nothing, and then stops. So a
-/// way must know, for each repetition around it, whether the repetition has moved since it began. Inner repetitions
-/// began later: if an outer one has not moved, none inside it has. One number is therefore enough: how many of the
-/// outermost repetitions have moved. A way that takes a character has moved in all of them.
-class walk {
-  public:
-    walk(const program& of, std::string_view text, std::size_t* steps)
-        : program_{of},
-          text_{text},
-          places_(2 * of.groups, missing),
-          seen_(of.code.size() * (of.depth + 1), missing),
-          waiting_(of.code.size(), missing) {
-        steps_ = steps;
-    }
-
-    bool run(bool at_begin, bool to_end, std::vector<std::size_t>& found) {
-        const std::size_t width = places_.size();
-        bool is_found = false;
-        std::size_t steps = 0;
-        for (std::size_t at = 0;; ++at_count_) {
-            char32_t point = 0;
-            const std::size_t size = at < text_.size() ? read_character(text_.substr(at), point) : 0;
-            next_.clear();
-            next_places_.clear();
-            // Ways that wait for a character, in the order of their priority; behind them a new way that begins here.
-            for (std::size_t i = 0; i < now_.size(); ++i) {
-                std::copy_n(now_places_.begin() + static_cast<std::ptrdiff_t>(i * width), width, places_.begin());
-                if (follow(now_[i], program_.code[now_[i] - 1].depth, at, to_end, steps)) {
-                    found = places_;
-                    is_found = true;
-                    break;
-                }
-            }
-            if (!is_found && (at == 0 || !at_begin)) {
-                std::fill(places_.begin(), places_.end(), missing);
-                if (follow(0, 0, at, to_end, steps)) {
-                    found = places_;
-                    is_found = true;
-                }
-            }
-            if (size == 0) break;
-            now_.clear();
-            now_places_.clear();
-            for (std::size_t i = 0; i < next_.size(); ++i) {
-                ++steps;
-                if (!takes(program_.code[next_[i]], point)) continue;
-                now_.push_back(next_[i] + 1);
-                const auto begin = next_places_.begin() + static_cast<std::ptrdiff_t>(i * width);
-                now_places_.insert(now_places_.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
-            }
-            at += size;
-            previous_ = point;
-            if (now_.empty() && (is_found || at_begin)) break;
-        }
-        if (steps_ != nullptr) *steps_ += steps;
-        return is_found;
-    }
-
-  private:
-    static constexpr std::size_t missing = static_cast<std::size_t>(-1);
-    struct visit {
-        std::uint32_t code;
-        std::uint32_t moved;  // or `restores`
-        std::size_t value;    // what places_[code] is to be again
-    };
-    static constexpr std::uint32_t restores = static_cast<std::uint32_t>(-1);
-
-    [[nodiscard]] bool takes(const instruction& what, char32_t point) const noexcept {
-        if (what.op == operation::literal) return what.value == point;
-        return what.op == operation::any ? point != U'\n' : program_.sets[what.value].contains(point);
-    }
-    [[nodiscard]] bool holds(std::uint32_t letter, std::size_t at) const noexcept {
-        const std::size_t rest = text_.size() - at;
-        if (letter == 'A') return at == 0;
-        if (letter == 'Z') return rest == 0;
-        if (letter == '$') return rest == 0 || (rest == 1 && text_.back() == '\n');
-        if (letter == 'B' && text_.empty()) return false;  // so does Python before 3.14
-        char32_t next = 0;
-        if (rest > 0) read_character(text_.substr(at), next);
-        return (is_word(at > 0 ? previous_ : 0) != is_word(next)) == (letter == 'b');
-    }
-
-    /// Follows a way until it waits for a character, and all ways that branch off. Returns true if one of them matches:
-    /// places_ then has its groups, and ways of lower priority were not followed.
-    bool follow(std::uint32_t start, std::uint32_t start_moved, std::size_t at, bool to_end, std::size_t& steps) {
-        stack_.clear();
-        stack_.push_back({start, start_moved, 0});
-        while (!stack_.empty()) {
-            const visit top = stack_.back();
-            stack_.pop_back();
-            if (top.moved == restores) {
-                places_[top.code] = top.value;
-                continue;
-            }
-            ++steps;
-            const instruction& what = program_.code[top.code];
-            const std::uint32_t moved = top.moved;
-            if (auto& mark = seen_[top.code * (program_.depth + 1) + moved]; mark == at_count_)
-                continue;
-            else
-                mark = at_count_;
-            switch (what.op) {
-                case operation::jump: stack_.push_back({what.first, moved, 0}); break;
-                case operation::split:
-                    stack_.push_back({what.second, moved, 0});
-                    stack_.push_back({what.first, moved, 0});
-                    break;
-                case operation::enter:
-                case operation::again: {
-                    const auto less = std::min<std::uint32_t>(moved, what.depth);
-                    const bool may_enter = what.op == operation::enter || moved > what.depth;
-                    if (may_enter || !what.prefers_exit) stack_.push_back({what.second, less, 0});
-                    if (may_enter || what.prefers_exit) stack_.push_back({what.first, less, 0});
-                    break;
-                }
-                case operation::save:
-                    stack_.push_back({what.value, restores, places_[what.value]});
-                    places_[what.value] = at;
-                    stack_.push_back({top.code + 1, moved, 0});
-                    break;
-                case operation::place:
-                    if (holds(what.value, at)) stack_.push_back({top.code + 1, moved, 0});
-                    break;
-                case operation::matched:
-                    if (!to_end || at == text_.size()) return true;
-                    break;
-                default:
-                    if (waiting_[top.code] == at_count_) break;
-                    waiting_[top.code] = at_count_;
-                    next_.push_back(top.code);
-                    next_places_.insert(next_places_.end(), places_.begin(), places_.end());
-            }
-        }
-        return false;
-    }
-
-    const program& program_;
-    std::string_view text_;
-    std::size_t* steps_;
-    std::vector<std::size_t> places_;
-    std::vector<std::size_t>
-        seen_;  // at which character an instruction was last followed, for each number of moved repetitions
-    std::vector<std::size_t> waiting_;  // at which character an instruction began to wait
-    std::size_t at_count_ = 0;
-    char32_t previous_ = 0;
-    std::vector<std::uint32_t> now_, next_;
-    std::vector<std::size_t> now_places_, next_places_;
-    std::vector<visit> stack_;
-};
-
-}  // namespace detail::patterns
-
-inline std::optional<pattern> pattern::parse(std::string_view text, parse_failure& why) {
-    pattern made;
-    if (!detail::patterns::compiler{text, why}.compile(made.program_)) return std::nullopt;
-    made.text_ = text;
-    return made;
-}
-inline pattern::pattern(std::string_view text) {
-    parse_failure why;
-    auto made = parse(text, why);
-    if (!made) throw parse_error{"pattern", text, why};
-    *this = *std::move(made);
-}
-inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_begin, bool to_end,
-                                                 std::size_t* steps) const {
-    std::vector<std::size_t> places;
-    if (!detail::patterns::walk{program_, text, steps}.run(at_begin, to_end, places)) return std::nullopt;
-    return pattern_match{*this, text, std::move(places)};
-}
-
-}  // namespace netnotes::web
-
-#endif  // NETNOTES_WEB_PATTERN_HPP
-
-
-// netnotes/web/routes.hpp: which view answers which path
-// SPDX-License-Identifier: MIT
-//
-// A table of routes is asked from the top to the bottom, and the first route that fits answers. A part in angle
-// brackets is given to the view, as the type that the view wants:
-//
-//        articles/<int:id>/        /articles/42/   ──>  detail(request, 42)
-//        articles/<slug:name>/     /articles/a-b/  ──>  by_name(request, "a-b")
-//
-//        http::response detail(const http::request&, int id) { return {200, std::to_string(id)}; }
-//
-//        web::routes table;
-//        table.path("articles/<int:id>/", detail, "detail");
-//        std::cout << table.reverse("detail", {42});                       // /articles/42/
-//        const http::response page = table.answer(http::request{"GET", "/articles/42/"});
-//
-// A path whose parts do not fit the view's arguments does not compile. The notes write tables of regular expressions;
-// these are re_path(), and a mismatch throws when the table is made.
-//
-// The parts: <str:x> or <x> is all but a slash, <int:x> digits, <slug:x> letters, digits, - and _, <path:x> is
-// everything, <uuid:x> a UUID in lower case. A path begins without its slash, as Django's do.
-//
-// On this page:  routes, route_settings · path_text
-// The notes:     视图view, 配置url; example 43
-
-#ifndef NETNOTES_WEB_ROUTES_HPP
-#define NETNOTES_WEB_ROUTES_HPP
-
-#include <algorithm>
-#include <charconv>
-#include <concepts>
-#include <cstddef>
-#include <functional>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-// netnotes/http/message.hpp: a request and a response, as values
-// SPDX-License-Identifier: MIT
-//
-// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
-//
-//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
-//        Host: example.com                 Content-Type: text/plain; charset=utf-8
-//                                          Content-Length: 6
-//
-//                                          hello
-//
-// Here both are values: they can be made by hand, changed, compared and tested without a network.
-//
-//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
-//        std::cout << ask.path();                                      // /notes
-//        std::cout << ask.query("page").value_or("1");                 // 2
-//
-//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
-//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
-//        http::redirect("/login/");
-//        http::not_found(ask);
-//
-// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
-// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
-// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
-// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
-//
-// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
-//
-// On this page:  body_source · request · response, not_found, redirect
-// Sources:       RFC 9112 §2; RFC 9110 §6
-// The notes:     Python Internet 模块
-
-#ifndef NETNOTES_HTTP_MESSAGE_HPP
-#define NETNOTES_HTTP_MESSAGE_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-
-// netnotes/http/date.hpp: points in time as HTTP writes them
-// SPDX-License-Identifier: MIT
-//
-//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
-//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
-//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
-//
-// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
-// the locale is German. Here names of days and months are always English.
-//
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
-//
-// On this page:  time_point, write_date, read_date
-// Sources:       RFC 9110 §5.6.7
-
-#ifndef NETNOTES_HTTP_DATE_HPP
-#define NETNOTES_HTTP_DATE_HPP
-
-#include <array>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
 
 
 namespace netnotes::http {
@@ -2781,6 +1988,910 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 
 #endif  // NETNOTES_HTTP_MESSAGE_HPP
 
+// netnotes/web/routes.hpp: which view answers which path
+// SPDX-License-Identifier: MIT
+//
+// A table of routes is asked from the top to the bottom, and the first route that fits answers. A part in angle
+// brackets is given to the view, as the type that the view wants:
+//
+//        articles/<int:id>/        /articles/42/   ──>  detail(request, 42)
+//        articles/<slug:name>/     /articles/a-b/  ──>  by_name(request, "a-b")
+//
+//        http::response detail(const http::request&, int id) { return {200, std::to_string(id)}; }
+//
+//        web::routes table;
+//        table.path("articles/<int:id>/", detail, "detail");
+//        std::cout << table.reverse("detail", {42});                       // /articles/42/
+//        const http::response page = table.answer(http::request{"GET", "/articles/42/"});
+//
+// A path whose parts do not fit the view's arguments does not compile. The notes write tables of regular expressions;
+// these are re_path(), and a mismatch throws when the table is made.
+//
+// The parts: <str:x> or <x> is all but a slash, <int:x> digits, <slug:x> letters, digits, - and _, <path:x> is
+// everything, <uuid:x> a UUID in lower case. A path begins without its slash, as Django's do.
+//
+// On this page:  routes, route_settings · path_text
+// The notes:     视图view, 配置url; example 43
+
+#ifndef NETNOTES_WEB_ROUTES_HPP
+#define NETNOTES_WEB_ROUTES_HPP
+
+#include <algorithm>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+
+// netnotes/web/pattern.hpp: regular expressions that cannot be made slow
+// SPDX-License-Identifier: MIT
+//
+// A URL table says with a regular expression which paths it takes. The path is a stranger's text. Many matchers try one
+// way through the pattern after the other, and go back when a way fails. For `(a+)+$` and forty times the letter a with
+// a b behind them they try 2^40 ways. std::regex also calls itself for each character, so a long text ends the program.
+//
+// This matcher walks all ways at the same time (Thompson, 1968). Each way is a small record: where it is in the
+// program, and which groups it has found. Two ways at the same place have the same future, so the one of lower priority
+// is dropped:
+//
+//        pattern  (a|ab)(c|bcd)        text  a b c d
+//        behind a:    way 1 before (c|bcd)    way 2 before the b of ab
+//        behind ab:   way 1 inside bcd        way 2 before (c|bcd)
+//        behind abcd: way 1 has matched       way 2 is gone
+//
+// The number of ways is at most the size of the program. So the time is at most that size times the length of the text.
+//
+//        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
+//        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];
+//
+// It reads what Python's `re` reads, as far as one walk can do it, and finds the same groups:
+//
+//   a  .  \d \D \w \W \s \S  [a-z]  [^/]        a character; \d \w \s know ASCII only, as with re.ASCII
+//   x*  x+  x?  x{2}  x{2,}  x{,5}  x{2,5}      repeated; with ? behind it as few times as possible
+//   (x)  (?P<name>x)  (?:x)  x|y                groups, alternatives; the first alternative is preferred
+//   ^  $  \A  \Z  \b  \B                        places; $ is the end, or before a line feed at the end
+//
+// Backreferences and lookaround are refused, with their place: one walk cannot do them.
+//
+// On this page:  pattern, pattern_match
+// The notes:     配置url; example 43
+
+#ifndef NETNOTES_WEB_PATTERN_HPP
+#define NETNOTES_WEB_PATTERN_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+// netnotes/web/pattern_program.hpp: from the text of a regular expression to a program
+// SPDX-License-Identifier: MIT
+//
+// The machinery under pattern.hpp. A regular expression becomes a list of instructions, in two steps. The first step
+// reads the text into a tree. The second step writes the tree down, and writes what is counted as often as it is
+// counted:
+//
+//        (?P<id>\d+)/        0  save 2            the group begins
+//                            1  set \d
+//                            2  split 1, 3        once more, else on
+//                            3  save 3            the group ends
+//                            4  literal /
+//
+// A pattern is the program's own text, but the reader bounds it all the same: how deep groups are nested, how many
+// groups there are, and how long the program becomes. A reader without bounds calls itself for each parenthesis until
+// the stack is used up, and `((a{1000}){1000}){1000}` fills the memory.
+//
+// On this page:  (what pattern.hpp uses)
+// The notes:     配置url
+
+#ifndef NETNOTES_WEB_PATTERN_PROGRAM_HPP
+#define NETNOTES_WEB_PATTERN_PROGRAM_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes::web::detail::patterns {
+
+inline constexpr std::size_t max_program_size = 4'000;
+inline constexpr std::size_t max_depth = 50;
+inline constexpr std::size_t max_groups = 100;
+inline constexpr std::size_t max_count = 1'000;
+
+enum class operation : std::uint8_t {
+    literal,  // value: the code point
+    any,      // any character but a line feed
+    set,      // value: the number of the character set
+    jump,     // to `first`
+    split,    // to `first`, and with lower priority to `second`
+    enter,    // a split before the first repetition of something that may be empty
+    again,    // a split behind a repetition of something that may be empty, see `walk`
+    save,     // value: the number in the list of places
+    place,    // value: the letter of the assertion
+    matched,
+};
+
+struct instruction {
+    operation op{};
+    std::uint8_t depth = 0;  // how many repetitions of something that may be empty are around it
+    std::uint32_t value = 0;
+    std::uint32_t first = 0;
+    std::uint32_t second = 0;
+    bool prefers_exit = false;  // of `again`: the exit is `first`
+};
+
+struct character_range {
+    char32_t first, last;
+};
+struct character_set {
+    std::vector<character_range> ranges;
+    bool is_negated = false;
+
+    [[nodiscard]] bool contains(char32_t point) const noexcept {
+        return is_negated != std::any_of(ranges.begin(), ranges.end(), [&](const character_range& range) {
+                   return range.first <= point && point <= range.last;
+               });
+    }
+};
+
+constexpr bool is_word(char32_t c) noexcept {
+    return (c >= U'0' && c <= U'9') || (c >= U'a' && c <= U'z') || (c >= U'A' && c <= U'Z') || c == U'_';
+}
+
+struct program {
+    std::vector<instruction> code;
+    std::vector<character_set> sets;
+    std::vector<std::pair<std::string, std::size_t>> names;  // of groups
+    std::size_t groups = 1;
+    std::size_t depth = 0;  // the greatest of all instructions
+};
+
+inline constexpr std::size_t endless = static_cast<std::size_t>(-1);
+
+/// Reads the character at which the text begins. A byte that is no UTF-8 is a character of its own, above all others.
+constexpr std::size_t read_character(std::string_view text, char32_t& point) noexcept {
+    if (const std::size_t size = netnotes::detail::read_utf8(text, point); size != 0) return size;
+    point = 0x110000 + static_cast<unsigned char>(text[0]);
+    return 1;
+}
+
+/// A piece of the pattern. Lists of children are chains: `child` is the first of them, and `next` its neighbour.
+struct node {
+    enum class kind : std::uint8_t { literal, any, set, place, group, sequence, choice, repeat } what{};
+    std::uint32_t value =
+        0;  // a code point, the number of a set, the letter of a place, the number of a group (0: none)
+    std::size_t min = 0, max = 0;
+    bool is_lazy = false;
+    bool may_be_empty = false;
+    std::uint32_t child = 0, next = 0;  // 0: no node
+};
+
+class compiler {
+  public:
+    compiler(std::string_view text, parse_failure& why) : text_{text}, why_{why} { nodes_.emplace_back(); }
+
+    bool compile(program& to) {
+        program_ = &to;
+        const std::uint32_t root = read_choice(0);
+        if (!failed_ && at_ < text_.size()) refuse("')' has no '('", at_);
+        if (failed_) return false;
+        emit({operation::save, 0, 0});
+        write(root, 0);
+        emit({operation::save, 0, 1});
+        emit({operation::matched});
+        return !failed_;
+    }
+
+  private:
+    using kind = node::kind;
+
+    // ---- Reading: text to nodes. It calls itself for a group only, so max_depth bounds it.
+
+    void refuse(std::string_view reason, std::size_t place) noexcept {
+        if (!failed_) why_ = parse_failure{reason, place};
+        failed_ = true;
+        at_ = text_.size();
+    }
+    [[nodiscard]] bool sees(std::string_view word) const noexcept { return text_.substr(at_).starts_with(word); }
+    bool take(std::string_view word) noexcept {
+        if (!sees(word)) return false;
+        at_ += word.size();
+        return true;
+    }
+    char32_t take_character() noexcept {
+        char32_t point = 0;
+        at_ += read_character(text_.substr(at_), point);
+        return point;
+    }
+    std::uint32_t make(const node& what) {
+        nodes_.push_back(what);
+        return static_cast<std::uint32_t>(nodes_.size() - 1);
+    }
+    std::uint32_t make_set(character_set set) {
+        program_->sets.push_back(std::move(set));
+        return make({kind::set, static_cast<std::uint32_t>(program_->sets.size() - 1)});
+    }
+
+    std::uint32_t read_choice(std::size_t depth) {
+        const std::uint32_t first = read_sequence(depth);
+        if (!sees("|")) return first;
+        const std::uint32_t whole = make({kind::choice});
+        nodes_[whole].child = first;
+        nodes_[whole].may_be_empty = nodes_[first].may_be_empty;
+        for (std::uint32_t last = first; take("|");) {
+            const std::uint32_t more = read_sequence(depth);
+            nodes_[last].next = more;
+            last = more;
+            if (nodes_[more].may_be_empty) nodes_[whole].may_be_empty = true;
+        }
+        return whole;
+    }
+    std::uint32_t read_sequence(std::size_t depth) {
+        const std::uint32_t whole = make({kind::sequence});
+        nodes_[whole].may_be_empty = true;
+        std::uint32_t last = 0;
+        while (!failed_ && at_ < text_.size() && !sees("|") && !sees(")")) {
+            const std::size_t begin = at_;
+            std::uint32_t item = read_item(depth);
+            if (failed_) break;
+            item = read_repeat(item, begin);
+            if (failed_) break;
+            (last == 0 ? nodes_[whole].child : nodes_[last].next) = item;
+            last = item;
+            if (!nodes_[item].may_be_empty) nodes_[whole].may_be_empty = false;
+        }
+        return whole;
+    }
+    std::uint32_t read_item(std::size_t depth) {
+        const std::size_t begin = at_;
+        if (take("(")) return read_group(depth, begin);
+        if (take("[")) return read_set(begin);
+        if (take("\\")) return read_escape(begin);
+        if (take(".")) return make({kind::any});
+        if (take("^")) return place('A');
+        if (take("$")) return place('$');
+        if (sees("*") || sees("+") || sees("?")) return refuse("there is nothing to repeat", begin), 0;
+        return make({kind::literal, take_character()});
+    }
+    std::uint32_t place(char letter) {
+        const std::uint32_t made = make({kind::place, static_cast<unsigned char>(letter)});
+        nodes_[made].may_be_empty = true;
+        return made;
+    }
+    std::uint32_t read_group(std::size_t depth, std::size_t begin) {
+        if (depth == max_depth) return refuse("groups are nested too deep", begin), 0;
+        std::uint32_t number = 0;
+        if (sees("?=") || sees("?!") || sees("?<=") || sees("?<!"))
+            return refuse("lookaround is refused: one walk through the text cannot do it", begin), 0;
+        if (sees("?P=") || sees("?("))
+            return refuse("a backreference is refused: one walk through the text cannot do it", begin), 0;
+        if (sees("?") && !sees("?:") && !sees("?P<"))
+            return refuse("behind an opening parenthesis and a question mark comes ':' or 'P<'", begin), 0;
+        if (!take("?:")) {
+            if (program_->groups > max_groups) return refuse("too many groups", begin), 0;
+            number = static_cast<std::uint32_t>(program_->groups++);
+            if (take("?P<") && !read_name(number)) return 0;
+        }
+        const std::uint32_t inner = read_choice(depth + 1);
+        if (failed_) return 0;
+        if (!take(")")) return refuse("this '(' has no ')'", begin), 0;
+        const std::uint32_t whole = make({kind::group, number});
+        nodes_[whole].child = inner;
+        nodes_[whole].may_be_empty = nodes_[inner].may_be_empty;
+        return whole;
+    }
+    bool read_name(std::uint32_t number) {
+        const std::size_t begin = at_, end = text_.find('>', at_);
+        if (end == text_.npos) return refuse("the name of a group has no '>'", begin), false;
+        const std::string_view name = text_.substr(begin, end - begin);
+        const auto is_part = [](char c) { return is_word(static_cast<unsigned char>(c)); };
+        if (name.empty() || (name[0] >= '0' && name[0] <= '9') || !std::all_of(name.begin(), name.end(), is_part))
+            return refuse("the name of a group has letters, digits and _, and begins with no digit", begin), false;
+        for (const auto& [other, index] : program_->names)
+            if (other == name) return refuse("two groups have this name", begin), false;
+        program_->names.emplace_back(name, number);
+        at_ = end + 1;
+        return true;
+    }
+
+    /// The sets of \d, \w and \s, and their opposites with capital letters.
+    static std::optional<character_set> named_set(char letter) {
+        character_set set;
+        switch (letter | 0x20) {
+            case 'd': set.ranges = {{U'0', U'9'}}; break;
+            case 'w': set.ranges = {{U'0', U'9'}, {U'A', U'Z'}, {U'_', U'_'}, {U'a', U'z'}}; break;
+            case 's': set.ranges = {{U'\t', U'\r'}, {U' ', U' '}}; break;
+            default: return std::nullopt;
+        }
+        set.is_negated = letter < 'a';
+        return set;
+    }
+    /// A character that is written behind a backslash; `at_` is behind the backslash. Letters and digits without a
+    /// meaning are refused, because a later version may give them one.
+    std::optional<char32_t> escaped_character(std::size_t begin) {
+        if (at_ == text_.size()) return refuse("a backslash has nothing behind it", begin), std::nullopt;
+        const char letter = text_[at_];
+        constexpr std::string_view letters = "ntrfva", meanings = "\n\t\r\f\v\a";
+        if (const auto found = letters.find(letter); found != letters.npos) return ++at_, meanings[found];
+        if (letter == 'x' || letter == 'u') {
+            const std::size_t digits = letter == 'x' ? 2 : 4;
+            char32_t value = 0;
+            for (std::size_t i = 1; i <= digits; ++i) {
+                const unsigned digit =
+                    at_ + i < text_.size()
+                        ? netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text_[at_ + i])]
+                        : 16u;
+                if (digit > 15) return refuse("hexadecimal digits are missing", begin), std::nullopt;
+                value = value << 4 | digit;
+            }
+            at_ += digits + 1;
+            return value;
+        }
+        if (letter >= '1' && letter <= '9')
+            return refuse("a backreference is refused: one walk through the text cannot do it", begin), std::nullopt;
+        if (letter != '_' && is_word(static_cast<unsigned char>(letter)))
+            return refuse("this escape sequence has no meaning", begin), std::nullopt;
+        return take_character();
+    }
+    std::uint32_t read_escape(std::size_t begin) {
+        const char letter = at_ < text_.size() ? text_[at_] : '\0';
+        if (auto set = named_set(letter)) return ++at_, make_set(*std::move(set));
+        if (letter == 'A' || letter == 'Z' || letter == 'b' || letter == 'B') return ++at_, place(letter);
+        const auto point = escaped_character(begin);
+        return point ? make({kind::literal, *point}) : 0;
+    }
+    std::uint32_t read_set(std::size_t begin) {
+        character_set set;
+        set.is_negated = take("^");
+        for (bool is_first = true; is_first || !sees("]"); is_first = false) {
+            if (at_ == text_.size()) return refuse("this '[' has no ']'", begin), 0;
+            const std::size_t item = at_;
+            const auto low = read_set_item(set);
+            if (failed_) return 0;
+            if (!sees("-") || at_ + 1 == text_.size() || text_[at_ + 1] == ']') {
+                if (low) set.ranges.push_back({*low, *low});
+                continue;
+            }
+            ++at_;
+            const auto high = read_set_item(set);
+            if (failed_) return 0;
+            if (!low || !high || *high < *low)
+                return refuse("this range of characters is empty or has no end", item), 0;
+            set.ranges.push_back({*low, *high});
+        }
+        ++at_;
+        return make_set(std::move(set));
+    }
+    /// Returns a character, or puts a whole set like \d into `set` and returns nullopt.
+    std::optional<char32_t> read_set_item(character_set& set) {
+        const std::size_t begin = at_;
+        if (!take("\\")) return take_character();
+        const char letter = at_ < text_.size() ? text_[at_] : '\0';
+        if (letter == 'b') return ++at_, U'\b';
+        const auto named = named_set(letter);
+        if (!named) return escaped_character(begin);
+        ++at_;
+        char32_t next = 0;
+        for (const auto& range : named->ranges) {
+            if (!named->is_negated) {
+                set.ranges.push_back(range);
+            } else if (range.first > next) {
+                set.ranges.push_back({next, range.first - 1});
+            }
+            next = range.last + 1;
+        }
+        if (named->is_negated) set.ranges.push_back({next, 0x1100ff});
+        return std::nullopt;
+    }
+
+    std::uint32_t read_repeat(std::uint32_t item, std::size_t begin) {
+        std::size_t min = 0, max = endless;
+        if (!read_counts(min, max)) return item;
+        if (failed_) return 0;
+        if (nodes_[item].what == kind::place) return refuse("there is nothing to repeat", begin), 0;
+        node whole{kind::repeat};
+        whole.min = min;
+        whole.max = max;
+        whole.is_lazy = take("?");
+        whole.child = item;
+        whole.may_be_empty = min == 0 || nodes_[item].may_be_empty;
+        const std::size_t behind = at_;
+        if (sees("+"))
+            return refuse("a possessive repetition is refused: one walk through the text cannot do it", behind), 0;
+        if (read_counts(min, max)) return refuse("a repetition stands behind a repetition", behind), 0;
+        return make(whole);
+    }
+    /// Reads * + ? or {m,n}. A brace that is no count is a character.
+    bool read_counts(std::size_t& min, std::size_t& max) {
+        min = 0;
+        max = endless;
+        if (take("*")) return true;
+        if (take("+")) return min = 1, true;
+        if (take("?")) return max = 1, true;
+        const std::size_t begin = at_;
+        if (!take("{") || sees("}")) return at_ = begin, false;
+        const auto number = [&](std::size_t otherwise) {
+            if (at_ == text_.size() || text_[at_] < '0' || text_[at_] > '9') return otherwise;
+            std::size_t value = 0;
+            for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_)
+                value = std::min(value * 10 + static_cast<std::size_t>(text_[at_] - '0'), max_count + 1);
+            return value;
+        };
+        const std::size_t digits = at_;
+        min = number(0);
+        const bool has_min = at_ > digits;
+        if (take(","))
+            max = number(endless);
+        else
+            max = has_min ? min : endless;
+        if (!take("}")) return at_ = begin, false;
+        if (min > max_count || (max != endless && max > max_count))
+            refuse("a count is above 1000", begin);
+        else if (max < min)
+            refuse("the least count is above the greatest", begin);
+        return true;
+    }
+
+    // ---- Writing: nodes to instructions.
+
+    std::uint32_t here() const noexcept { return static_cast<std::uint32_t>(program_->code.size()); }
+    std::uint32_t emit(const instruction& what) {
+        if (program_->code.size() == max_program_size) refuse("the pattern becomes too large", text_.size());
+        if (failed_) return 0;
+        program_->depth = std::max<std::size_t>(program_->depth, what.depth);
+        program_->code.push_back(what);
+        return here() - 1;
+    }
+    void write(std::uint32_t which, std::uint8_t depth) {
+        if (++written_ > 10 * max_program_size) refuse("the pattern becomes too large", text_.size());
+        if (failed_) return;
+        const node what = nodes_[which];
+        switch (what.what) {
+            case kind::literal: emit({operation::literal, depth, what.value}); break;
+            case kind::any: emit({operation::any, depth}); break;
+            case kind::set: emit({operation::set, depth, what.value}); break;
+            case kind::place: emit({operation::place, depth, what.value}); break;
+            case kind::sequence:
+                for (std::uint32_t item = what.child; item != 0; item = nodes_[item].next) write(item, depth);
+                break;
+            case kind::group:
+                if (what.value != 0) emit({operation::save, depth, 2 * what.value});
+                write(what.child, depth);
+                if (what.value != 0) emit({operation::save, depth, 2 * what.value + 1});
+                break;
+            case kind::choice: write_choice(what, depth); break;
+            case kind::repeat: write_repeat(what, depth); break;
+        }
+    }
+    void write_choice(const node& what, std::uint8_t depth) {
+        std::vector<std::uint32_t> exits;
+        for (std::uint32_t item = what.child; item != 0; item = nodes_[item].next) {
+            if (nodes_[item].next == 0) {
+                write(item, depth);
+                break;
+            }
+            const std::uint32_t split = emit({operation::split, depth});
+            write(item, depth);
+            exits.push_back(emit({operation::jump, depth}));
+            if (failed_) return;
+            program_->code[split].first = split + 1;
+            program_->code[split].second = here();
+        }
+        for (const std::uint32_t exit : exits) program_->code[exit].first = here();
+    }
+    void write_repeat(const node& what, std::uint8_t depth) {
+        for (std::size_t i = 0; i < what.min && !failed_; ++i) write(what.child, depth);
+        const bool may_be_empty = nodes_[what.child].may_be_empty;
+        const auto inside = static_cast<std::uint8_t>(may_be_empty ? depth + 1 : depth);
+        std::vector<std::uint32_t> branches;  // each with a way into the next repetition and a way out
+        const std::size_t count = what.max == endless ? 1 : what.max - what.min;
+        for (std::size_t i = 0; i < count && !failed_; ++i) {
+            branches.push_back(emit({!may_be_empty ? operation::split
+                                     : i == 0      ? operation::enter
+                                                   : operation::again,
+                                     depth}));
+            program_->code[branches.back()].first = here();
+            write(what.child, inside);
+        }
+        if (what.max == endless && may_be_empty) {
+            branches.push_back(emit({operation::again, depth}));
+            program_->code[branches.back()].first = branches.front() + 1;
+        } else if (what.max == endless) {
+            emit({operation::jump, depth, 0, branches.front()});
+        }
+        if (failed_) return;
+        for (const std::uint32_t each : branches) {
+            instruction& split = program_->code[each];
+            split.second = here();
+            split.prefers_exit = what.is_lazy;
+            if (what.is_lazy) std::swap(split.first, split.second);
+        }
+    }
+
+    std::string_view text_;
+    parse_failure& why_;
+    program* program_ = nullptr;
+    std::vector<node> nodes_;
+    std::size_t at_ = 0;
+    std::size_t written_ = 0;
+    bool failed_ = false;
+};
+
+}  // namespace netnotes::web::detail::patterns
+
+#endif  // NETNOTES_WEB_PATTERN_PROGRAM_HPP
+
+
+namespace netnotes::web {
+
+class pattern;
+
+/// What a pattern found in a text. It refers to both: neither the pattern nor the text may end before it.
+class pattern_match {
+  public:
+    /// Returns how many groups there are, with group 0, which is the whole.
+    [[nodiscard]] std::size_t size() const noexcept { return places_.size() / 2; }
+    /// Returns the text of a group: 0 is what the whole pattern matched. Returns nullopt if the group took no part, or
+    /// if no group has this number. A group that is repeated has the text of its last repetition.
+    [[nodiscard]] std::optional<std::string_view> operator[](std::size_t group) const noexcept {
+        if (group >= size() || places_[2 * group + 1] == missing) return std::nullopt;
+        return text_.substr(places_[2 * group], places_[2 * group + 1] - places_[2 * group]);
+    }
+    [[nodiscard]] std::optional<std::string_view> operator[](int group) const noexcept {
+        return (*this)[static_cast<std::size_t>(group)];
+    }
+    /// Returns the text of a named group, or nullopt if it took no part or no group has this name.
+    [[nodiscard]] std::optional<std::string_view> operator[](std::string_view name) const noexcept;
+    [[nodiscard]] std::optional<std::string_view> operator[](const char* name) const noexcept {
+        return (*this)[std::string_view{name}];
+    }
+    /// Returns the byte of the text at which the match begins.
+    [[nodiscard]] std::size_t begin() const noexcept { return places_[0]; }
+    /// Returns the byte of the text behind the match.
+    [[nodiscard]] std::size_t end() const noexcept { return places_[1]; }
+
+  private:
+    friend class pattern;
+    static constexpr std::size_t missing = static_cast<std::size_t>(-1);
+    pattern_match(const pattern& of, std::string_view text, std::vector<std::size_t> places) noexcept
+        : pattern_{&of}, text_{text}, places_{std::move(places)} {}
+
+    const pattern* pattern_;
+    std::string_view text_;
+    std::vector<std::size_t> places_;  // begin and end of each group
+};
+
+/// A regular expression. A regular value; a constant one may be used by several threads at once.
+class pattern {
+  public:
+    /// How large a program may become. `x{20}` counts as twenty times x.
+    static constexpr std::size_t max_program_size = detail::patterns::max_program_size;
+    /// How deep groups may be nested.
+    static constexpr std::size_t max_depth = detail::patterns::max_depth;
+    /// How many groups may be captured.
+    static constexpr std::size_t max_groups = detail::patterns::max_groups;
+    /// How often a counted repetition may be asked for.
+    static constexpr std::size_t max_count = detail::patterns::max_count;
+
+    /// Reads a regular expression. Throws parse_error, which quotes the text and names the place of the fault.
+    explicit pattern(std::string_view text);
+    /// Reads a regular expression. Returns nullopt if it is not one, or asks for what this matcher refuses; `why` then
+    /// has the reason and its place.
+    [[nodiscard]] static std::optional<pattern> parse(std::string_view text, parse_failure& why);
+
+    /// Returns the first match anywhere in the text, as Python's re.search(). `steps`, if it is not null, is raised by
+    /// the number of instructions that were executed. That number is at most a constant times program_size() times the
+    /// number of characters. Throws std::bad_alloc only.
+    [[nodiscard]] std::optional<pattern_match> search(std::string_view text, std::size_t* steps = nullptr) const {
+        return run(text, false, false, steps);
+    }
+    /// Returns the match at the beginning of the text, as Python's re.match().
+    [[nodiscard]] std::optional<pattern_match> match(std::string_view text, std::size_t* steps = nullptr) const {
+        return run(text, true, false, steps);
+    }
+    /// Returns the match of the whole text, as Python's re.fullmatch().
+    [[nodiscard]] std::optional<pattern_match> full_match(std::string_view text, std::size_t* steps = nullptr) const {
+        return run(text, true, true, steps);
+    }
+
+    /// Returns the text that was read.
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+    /// Returns how many groups it captures, without group 0.
+    [[nodiscard]] std::size_t group_count() const noexcept { return program_.groups - 1; }
+    /// Returns the names of groups and their numbers, in the order of the text.
+    [[nodiscard]] const std::vector<std::pair<std::string, std::size_t>>& names() const noexcept {
+        return program_.names;
+    }
+    /// Returns the number of instructions.
+    [[nodiscard]] std::size_t program_size() const noexcept { return program_.code.size(); }
+
+    /// Equal texts are equal patterns.
+    friend bool operator==(const pattern& a, const pattern& b) noexcept { return a.text_ == b.text_; }
+
+  private:
+    pattern() = default;
+    std::optional<pattern_match> run(std::string_view text, bool at_begin, bool to_end, std::size_t* steps) const;
+
+    std::string text_;
+    detail::patterns::program program_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline std::optional<std::string_view> pattern_match::operator[](std::string_view name) const noexcept {
+    for (const auto& [each, group] : pattern_->names())
+        if (each == name) return (*this)[group];
+    return std::nullopt;
+}
+
+namespace detail::patterns {
+
+/// One walk through a text. Python repeats what may be empty once more after it has found nothing, and then stops. So a
+/// way must know, for each repetition around it, whether the repetition has moved since it began. Inner repetitions
+/// began later: if an outer one has not moved, none inside it has. One number is therefore enough: how many of the
+/// outermost repetitions have moved. A way that takes a character has moved in all of them.
+class walk {
+  public:
+    walk(const program& of, std::string_view text, std::size_t* steps)
+        : program_{of},
+          text_{text},
+          places_(2 * of.groups, missing),
+          seen_(of.code.size() * (of.depth + 1), missing),
+          waiting_(of.code.size(), missing) {
+        steps_ = steps;
+    }
+
+    bool run(bool at_begin, bool to_end, std::vector<std::size_t>& found) {
+        const std::size_t width = places_.size();
+        bool is_found = false;
+        std::size_t steps = 0;
+        for (std::size_t at = 0;; ++at_count_) {
+            char32_t point = 0;
+            const std::size_t size = at < text_.size() ? read_character(text_.substr(at), point) : 0;
+            next_.clear();
+            next_places_.clear();
+            // Ways that wait for a character, in the order of their priority; behind them a new way that begins here.
+            for (std::size_t i = 0; i < now_.size(); ++i) {
+                std::copy_n(now_places_.begin() + static_cast<std::ptrdiff_t>(i * width), width, places_.begin());
+                if (follow(now_[i], program_.code[now_[i] - 1].depth, at, to_end, steps)) {
+                    found = places_;
+                    is_found = true;
+                    break;
+                }
+            }
+            if (!is_found && (at == 0 || !at_begin)) {
+                std::fill(places_.begin(), places_.end(), missing);
+                if (follow(0, 0, at, to_end, steps)) {
+                    found = places_;
+                    is_found = true;
+                }
+            }
+            if (size == 0) break;
+            now_.clear();
+            now_places_.clear();
+            for (std::size_t i = 0; i < next_.size(); ++i) {
+                ++steps;
+                if (!takes(program_.code[next_[i]], point)) continue;
+                now_.push_back(next_[i] + 1);
+                const auto begin = next_places_.begin() + static_cast<std::ptrdiff_t>(i * width);
+                now_places_.insert(now_places_.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
+            }
+            at += size;
+            previous_ = point;
+            if (now_.empty() && (is_found || at_begin)) break;
+        }
+        if (steps_ != nullptr) *steps_ += steps;
+        return is_found;
+    }
+
+  private:
+    static constexpr std::size_t missing = static_cast<std::size_t>(-1);
+    struct visit {
+        std::uint32_t code;
+        std::uint32_t moved;  // or `restores`
+        std::size_t value;    // what places_[code] is to be again
+    };
+    static constexpr std::uint32_t restores = static_cast<std::uint32_t>(-1);
+
+    [[nodiscard]] bool takes(const instruction& what, char32_t point) const noexcept {
+        if (what.op == operation::literal) return what.value == point;
+        return what.op == operation::any ? point != U'\n' : program_.sets[what.value].contains(point);
+    }
+    [[nodiscard]] bool holds(std::uint32_t letter, std::size_t at) const noexcept {
+        const std::size_t rest = text_.size() - at;
+        if (letter == 'A') return at == 0;
+        if (letter == 'Z') return rest == 0;
+        if (letter == '$') return rest == 0 || (rest == 1 && text_.back() == '\n');
+        if (letter == 'B' && text_.empty()) return false;  // so does Python before 3.14
+        char32_t next = 0;
+        if (rest > 0) read_character(text_.substr(at), next);
+        return (is_word(at > 0 ? previous_ : 0) != is_word(next)) == (letter == 'b');
+    }
+
+    /// Follows a way until it waits for a character, and all ways that branch off. Returns true if one of them matches:
+    /// places_ then has its groups, and ways of lower priority were not followed.
+    bool follow(std::uint32_t start, std::uint32_t start_moved, std::size_t at, bool to_end, std::size_t& steps) {
+        stack_.clear();
+        stack_.push_back({start, start_moved, 0});
+        while (!stack_.empty()) {
+            const visit top = stack_.back();
+            stack_.pop_back();
+            if (top.moved == restores) {
+                places_[top.code] = top.value;
+                continue;
+            }
+            ++steps;
+            const instruction& what = program_.code[top.code];
+            const std::uint32_t moved = top.moved;
+            if (auto& mark = seen_[top.code * (program_.depth + 1) + moved]; mark == at_count_)
+                continue;
+            else
+                mark = at_count_;
+            switch (what.op) {
+                case operation::jump: stack_.push_back({what.first, moved, 0}); break;
+                case operation::split:
+                    stack_.push_back({what.second, moved, 0});
+                    stack_.push_back({what.first, moved, 0});
+                    break;
+                case operation::enter:
+                case operation::again: {
+                    const auto less = std::min<std::uint32_t>(moved, what.depth);
+                    const bool may_enter = what.op == operation::enter || moved > what.depth;
+                    if (may_enter || !what.prefers_exit) stack_.push_back({what.second, less, 0});
+                    if (may_enter || what.prefers_exit) stack_.push_back({what.first, less, 0});
+                    break;
+                }
+                case operation::save:
+                    stack_.push_back({what.value, restores, places_[what.value]});
+                    places_[what.value] = at;
+                    stack_.push_back({top.code + 1, moved, 0});
+                    break;
+                case operation::place:
+                    if (holds(what.value, at)) stack_.push_back({top.code + 1, moved, 0});
+                    break;
+                case operation::matched:
+                    if (!to_end || at == text_.size()) return true;
+                    break;
+                default:
+                    if (waiting_[top.code] == at_count_) break;
+                    waiting_[top.code] = at_count_;
+                    next_.push_back(top.code);
+                    next_places_.insert(next_places_.end(), places_.begin(), places_.end());
+            }
+        }
+        return false;
+    }
+
+    const program& program_;
+    std::string_view text_;
+    std::size_t* steps_;
+    std::vector<std::size_t> places_;
+    std::vector<std::size_t>
+        seen_;  // at which character an instruction was last followed, for each number of moved repetitions
+    std::vector<std::size_t> waiting_;  // at which character an instruction began to wait
+    std::size_t at_count_ = 0;
+    char32_t previous_ = 0;
+    std::vector<std::uint32_t> now_, next_;
+    std::vector<std::size_t> now_places_, next_places_;
+    std::vector<visit> stack_;
+};
+
+}  // namespace detail::patterns
+
+inline std::optional<pattern> pattern::parse(std::string_view text, parse_failure& why) {
+    pattern made;
+    if (!detail::patterns::compiler{text, why}.compile(made.program_)) return std::nullopt;
+    made.text_ = text;
+    return made;
+}
+inline pattern::pattern(std::string_view text) {
+    parse_failure why;
+    auto made = parse(text, why);
+    if (!made) throw parse_error{"pattern", text, why};
+    *this = *std::move(made);
+}
+inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_begin, bool to_end,
+                                                 std::size_t* steps) const {
+    std::vector<std::size_t> places;
+    if (!detail::patterns::walk{program_, text, steps}.run(at_begin, to_end, places)) return std::nullopt;
+    return pattern_match{*this, text, std::move(places)};
+}
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_PATTERN_HPP
+
+// netnotes/web/template.hpp: pages with gaps, and what fills them
+// SPDX-License-Identifier: MIT
+//
+// A view should compute, and a page should look nice. So the page is a file of its own, a template. The view gives it
+// names and values, and the template says where they stand:
+//
+//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
+//        const web::templates pages{texts};
+//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
+//
+// This prints <ul><li>a</li><li>&lt;b&gt;</li></ul>: what a stranger has typed cannot become a tag.
+//
+// The language is Django's. A page can extend another page, and fills the blocks of that page:
+//
+//        base.html    <title>{% block title %}Shop{% endblock %}</title>
+//        list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
+//
+//        <title>List, Shop</title>
+//
+// Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
+//
+// Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
+// template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
+//
+// On this page:  templates, template_settings
+// The notes:     django模板处理, DTL语言, 模板的继承, html转义; examples 44 to 46
+
+#ifndef NETNOTES_WEB_TEMPLATE_HPP
+#define NETNOTES_WEB_TEMPLATE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// netnotes/web/template_expression.hpp: names, literals and conditions of a template
+// SPDX-License-Identifier: MIT
+//
+// A variable tag holds one expression: a name or a literal, and filters behind it. A dot asks the value on its left:
+// for the entry of a map, or for the item of a list.
+//
+//        {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
+//        {{ "now"|default:title }}           an argument is a name or a literal, too
+//        {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
+//
+// A name that is not known is no error: it prints nothing, and is None in a condition. Only a misspelt *filter* is one.
+//
+// On this page:  (what template.hpp uses: expression, condition, scope)
+// The notes:     DTL语言 (变量); example 44
+
+#ifndef NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+#define NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 // netnotes/web/template_filters.hpp: what stands behind the | in a template
 // SPDX-License-Identifier: MIT
@@ -3910,486 +4021,6 @@ inline value apply(const filter& which, const value& what, const value* argument
 }  // namespace netnotes::web::detail::templates
 
 #endif  // NETNOTES_WEB_TEMPLATE_FILTERS_HPP
-
-
-
-
-namespace netnotes::web {
-
-namespace detail::routing {
-
-template <class F>
-struct signature : signature<decltype(&F::operator())> {};
-template <class R, class Q, class... Arguments>
-struct signature<R (*)(Q, Arguments...)> {
-    using arguments = std::tuple<std::decay_t<Arguments>...>;
-};
-template <class C, class R, class Q, class... Arguments>
-struct signature<R (C::*)(Q, Arguments...) const> : signature<R (*)(Q, Arguments...)> {};
-template <class C, class R, class Q, class... Arguments>
-struct signature<R (C::*)(Q, Arguments...)> : signature<R (*)(Q, Arguments...)> {};
-
-template <class View>
-using arguments_of = typename signature<std::decay_t<View>>::arguments;
-
-inline void argument_does_not_fit_the_path() {}  // not constexpr: a call of it does not compile
-inline void number_of_arguments_differs_from_path() {}
-
-/// The next part in angle brackets, from `at` on: its kind and its name. `at` is then behind it.
-struct part {
-    std::string_view before, kind, name;
-};
-constexpr std::optional<part> next_part(std::string_view text, std::size_t& at) {
-    const std::size_t open = text.find('<', at);
-    if (open == text.npos) return std::nullopt;
-    const std::size_t close = text.find('>', open);
-    if (close == text.npos) return std::nullopt;
-    const std::string_view inside = text.substr(open + 1, close - open - 1);
-    const std::size_t colon = inside.find(':');
-    part found{text.substr(at, open - at), colon == inside.npos ? std::string_view{"str"} : inside.substr(0, colon),
-               colon == inside.npos ? inside : inside.substr(colon + 1)};
-    at = close + 1;
-    return found;
-}
-
-template <class Argument>
-constexpr bool fits(std::string_view kind) {
-    if constexpr (std::integral<Argument>)
-        return kind == "int";
-    else
-        return std::constructible_from<Argument, std::string_view> || std::constructible_from<Argument, std::string>;
-}
-
-template <class Arguments>
-class path_text;
-template <class... Arguments>
-class path_text<std::tuple<Arguments...>> {
-  public:
-    template <std::convertible_to<std::string_view> Text>
-    consteval path_text(const Text& text) : text_{text} {  // NOLINT: like a format string
-        std::string_view kinds[sizeof...(Arguments) + 1];
-        std::size_t count = 0, at = 0;
-        while (const auto found = next_part(text_, at)) {
-            if (count == sizeof...(Arguments)) number_of_arguments_differs_from_path();
-            kinds[count++] = found->kind;
-        }
-        if (count != sizeof...(Arguments)) number_of_arguments_differs_from_path();
-        std::size_t i = 0;
-        if (!(fits<Arguments>(kinds[i++]) && ...)) argument_does_not_fit_the_path();
-    }
-    [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
-
-  private:
-    std::string_view text_;
-};
-
-/// Reads an argument; false if the text is no number of this type.
-template <class Argument>
-bool read_argument(std::string_view text, Argument& to) {
-    if constexpr (std::integral<Argument>) {
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
-        return error == std::errc{} && end == text.data() + text.size();
-    } else {
-        to = Argument{text};
-        return true;
-    }
-}
-
-/// Views with their types hidden. Returns nullopt if an argument cannot be read.
-using any_view = std::function<std::optional<http::response>(http::request&, const std::vector<std::string>&)>;
-
-template <class View>
-any_view hide(View view) {
-    return [view = std::move(view)](http::request& ask, const std::vector<std::string>& texts) {
-        arguments_of<View> arguments;
-        const auto read = [&]<std::size_t... I>(std::index_sequence<I...>) {
-            return (read_argument(texts[I], std::get<I>(arguments)) && ...);
-        };
-        if (!read(std::make_index_sequence<std::tuple_size_v<decltype(arguments)>>{}))
-            return std::optional<http::response>{};
-        return std::apply([&](auto&... each) { return std::optional<http::response>{view(ask, each...)}; }, arguments);
-    };
-}
-
-/// One piece of a route: a path of its own, or that of a table which was included.
-struct piece {
-    std::string text;  // as it was written
-    web::pattern compiled;
-    bool is_path;
-};
-struct route {
-    std::vector<piece> pieces;
-    std::vector<std::string> spaces;  // namespaces, from the outside
-    std::string name;
-    any_view view;
-    std::vector<http::method> methods;  // empty: all
-};
-
-inline std::string kind_pattern(std::string_view kind) {
-    if (kind == "int") return "[0-9]+";
-    if (kind == "str") return "[^/]+";
-    if (kind == "slug") return "[-a-zA-Z0-9_]+";
-    if (kind == "path") return ".+";
-    if (kind == "uuid") return "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-    throw std::invalid_argument{netnotes::detail::joined("a path has no parts of the kind ", quoted(kind))};
-}
-inline std::string escaped_for_pattern(std::string_view text) {
-    std::string made;
-    for (const char c : text) {
-        if (std::string_view{"\\^$.|?*+()[]{}"}.find(c) != std::string_view::npos) made += '\\';
-        made += c;
-    }
-    return made;
-}
-/// The regular expression of a path. `is_whole`: it ends where the path ends.
-inline piece read_path(std::string_view text, bool is_whole) {
-    std::string made = "^";
-    std::size_t at = 0;
-    while (const auto found = next_part(text, at))
-        made += escaped_for_pattern(found->before) +
-                netnotes::detail::joined("(?P<", found->name, ">", kind_pattern(found->kind), ")");
-    made += escaped_for_pattern(text.substr(at)) + (is_whole ? "\\Z" : "");
-    return {std::string{text}, web::pattern{made}, true};
-}
-
-/// The text that a regular expression of a URL table stands for, with `next` called for each group; nullopt if it has
-/// repetitions or alternatives outside of its groups.
-template <class Next>
-std::optional<std::string> fill(std::string_view text, const Next& next) {
-    std::string made;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '^' || text[i] == '$') continue;
-        if (text[i] == '\\') {
-            if (++i == text.size()) return std::nullopt;
-            if (text[i] == 'Z' || text[i] == 'A') continue;
-            if (templates::is_word(text[i])) return std::nullopt;
-            made += text[i];
-        } else if (text[i] == '(') {
-            std::size_t depth = 0, end = i;
-            bool in_set = false;
-            for (; end < text.size(); ++end) {
-                if (text[end] == '\\')
-                    ++end;
-                else if (in_set)
-                    in_set = text[end] != ']';
-                else if (text[end] == '[')
-                    in_set = true;
-                else if (text[end] == '(')
-                    ++depth;
-                else if (text[end] == ')' && --depth == 0)
-                    break;
-            }
-            std::string_view name;
-            if (text.substr(i).starts_with("(?P<")) name = text.substr(i + 4, text.find('>', i) - i - 4);
-            const std::optional<std::string> value = next(name);
-            if (!value) return std::nullopt;
-            made += *value;
-            i = end;
-        } else if (std::string_view{".|?*+[]{}"}.find(text[i]) != std::string_view::npos) {
-            return std::nullopt;
-        } else {
-            made += text[i];
-        }
-    }
-    return made;
-}
-
-}  // namespace detail::routing
-
-/// How a table answers a path that no route takes.
-struct route_settings {
-    /// For development: a 404 lists the table. Never for strangers, who would learn about pages that are not linked.
-    bool debug = false;
-    /// Whether "/articles" is redirected to "/articles/" if only the second is a route.
-    bool append_slash = true;
-};
-
-/// A table of routes. Make it at the start of a program; afterwards several threads may ask it.
-class routes {
-  public:
-    /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
-    /// returns an http::response. It takes these `methods`, or all if the list is empty. A route that takes GET also
-    /// takes HEAD. Throws std::invalid_argument if a part has an unknown kind.
-    template <class View>
-    routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
-                 std::string name = {}, std::vector<http::method> methods = {}) {
-        return add(detail::routing::read_path(text.text(), true), std::move(view), std::move(name), std::move(methods));
-    }
-    /// Adds a route for a regular expression, which is searched in the path: begin it with ^ and end it with $. The
-    /// view gets the groups; if some of them have names, only these. Throws std::invalid_argument if their number
-    /// differs from that of the view's arguments, and parse_error if the text is no regular expression.
-    template <class View>
-    routes& re_path(std::string_view text, View view, std::string name = {}, std::vector<http::method> methods = {}) {
-        detail::routing::piece made{std::string{text}, pattern{text}, false};
-        const std::size_t groups =
-            made.compiled.names().empty() ? made.compiled.group_count() : made.compiled.names().size();
-        constexpr std::size_t wanted = std::tuple_size_v<detail::routing::arguments_of<View>>;
-        if (groups != wanted)
-            throw std::invalid_argument{netnotes::detail::joined("the pattern ", quoted(text), " has ",
-                                                                 std::to_string(groups), " groups, and its view has ",
-                                                                 std::to_string(wanted), " arguments")};
-        return add(std::move(made), std::move(view), std::move(name), std::move(methods));
-    }
-    /// Adds all routes of a table behind a prefix without parts. Their names get the namespace in front: shop:list.
-    routes& include(std::string_view prefix, const routes& table, std::string_view space = {}) {
-        for (detail::routing::route each : table.routes_) {
-            each.pieces.insert(each.pieces.begin(), detail::routing::read_path(prefix, false));
-            if (!space.empty()) each.spaces.insert(each.spaces.begin(), std::string{space});
-            routes_.push_back(std::move(each));
-        }
-        return *this;
-    }
-
-    /// Returns what the view returns. Returns 404 if no route fits, 405 with the field Allow if routes fit that take
-    /// other methods only, and 301 to the path with a slash behind it. A HEAD request gets the answer to GET; the
-    /// server leaves the body away.
-    [[nodiscard]] http::response answer(http::request& ask, const route_settings& settings = {}) const {
-        std::vector<http::method> allowed;
-        std::vector<std::string> arguments;
-        for (const auto& each : routes_) {
-            if (!fits(each, path_of(ask), arguments)) continue;
-            if (!takes(each, ask.method())) {
-                allowed.insert(allowed.end(), each.methods.begin(), each.methods.end());
-                continue;
-            }
-            if (auto made = each.view(ask, arguments)) return *std::move(made);
-        }
-        if (!allowed.empty()) return not_allowed(allowed);
-        if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
-            // Two slashes at the beginning would name another host (Django CVE-2018-14574).
-            std::string target = "/" + http::percent_encode(path_of(ask) + "/", "/");
-            if (target.starts_with("//")) target.insert(1, "%2F"), target.erase(4, 1);
-            if (!ask.query().empty()) target.append("?").append(ask.query());
-            return http::redirect(target, http::status::moved_permanently);
-        }
-        return missing(ask, settings);
-    }
-    [[nodiscard]] http::response answer(http::request&& ask, const route_settings& settings = {}) const {
-        return answer(ask, settings);
-    }
-
-    /// Returns the path of the first route with this name that takes the arguments, or the named arguments:
-    /// "shop:detail", {3}. The same table takes the path again. Throws a template_error of the kind NoReverseMatch with
-    /// Django's text.
-    [[nodiscard]] std::string reverse(std::string_view name, const list& arguments = {}, const map& named = {}) const;
-
-    /// Returns the table, one route a line.
-    [[nodiscard]] std::string text() const {
-        std::string made;
-        for (const auto& each : routes_) {
-            made += "    ";
-            for (const auto& piece : each.pieces) made += piece.text + (&piece == &each.pieces.back() ? "" : " ");
-            if (!each.name.empty()) made += " [name='" + each.name + "']";
-            made += '\n';
-        }
-        return made;
-    }
-
-  private:
-    using route = detail::routing::route;
-
-    template <class View>
-    routes& add(detail::routing::piece what, View view, std::string name, std::vector<http::method> methods) {
-        route made;
-        made.pieces.push_back(std::move(what));
-        made.name = std::move(name);
-        made.view = detail::routing::hide(std::move(view));
-        made.methods = std::move(methods);
-        routes_.push_back(std::move(made));
-        return *this;
-    }
-    static std::string path_of(const http::request& ask) {
-        return ask.path().starts_with('/') ? ask.path().substr(1) : ask.path();
-    }
-    static bool takes(const route& which, http::method method) {
-        if (which.methods.empty()) return true;
-        if (method == http::method::head) method = http::method::get;
-        return std::find(which.methods.begin(), which.methods.end(), method) != which.methods.end();
-    }
-    static bool fits(const route& which, std::string_view path, std::vector<std::string>& arguments) {
-        arguments.clear();
-        for (const auto& piece : which.pieces) {
-            const auto found = piece.compiled.search(path);
-            if (!found) return false;
-            if (piece.compiled.names().empty()) {
-                for (std::size_t i = 1; i < found->size(); ++i) arguments.emplace_back((*found)[i].value_or(""));
-            } else {
-                for (const auto& [name, group] : piece.compiled.names())
-                    arguments.emplace_back((*found)[group].value_or(""));
-            }
-            path.remove_prefix(found->end());
-        }
-        return true;
-    }
-    [[nodiscard]] bool has(std::string_view path) const {
-        std::vector<std::string> unused;
-        return std::any_of(routes_.begin(), routes_.end(), [&](const route& each) { return fits(each, path, unused); });
-    }
-    static http::response not_allowed(const std::vector<http::method>& allowed) {
-        std::vector<std::string_view> names;
-        const auto add = [&](http::method which) {
-            const std::string_view name = http::name_of(which);
-            if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-        };
-        for (const http::method each : allowed) {
-            add(each);
-            if (each == http::method::get) add(http::method::head);
-        }
-        std::string all;
-        for (const std::string_view name : names) all.append(all.empty() ? "" : ", ").append(name);
-        return http::response{http::status::method_not_allowed, "405: this page takes " + all + "\n"}.with("Allow",
-                                                                                                           all);
-    }
-    [[nodiscard]] http::response missing(const http::request& ask, const route_settings& settings) const {
-        if (!settings.debug) return http::not_found(ask);
-        return {http::status::not_found, "Page not found (404)\n\nThese routes were tried, in this order:\n" + text() +
-                                             "\nThe path " + quoted(path_of(ask).substr(0, 200)) +
-                                             " matched none of them.\n"};
-    }
-
-    std::vector<route> routes_;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline std::string routes::reverse(std::string_view name, const list& arguments, const map& named) const {
-    using netnotes::detail::joined;
-    const auto refuse = [](const std::string& message) { throw template_error{"NoReverseMatch", message}; };
-    auto words = detail::templates::parts_of(name, ':');
-    const std::string_view last = words.back();
-    words.pop_back();
-    const auto is_in = [&](const route& which) {
-        return std::equal(words.begin(), words.end(), which.spaces.begin(), which.spaces.end());
-    };
-    std::string tried;
-    std::size_t count = 0;
-    for (const route& each : routes_) {
-        if (each.name != last || !is_in(each)) continue;
-        std::size_t used = 0;
-        std::optional<std::string> whole{""};
-        for (const auto& piece : each.pieces) {
-            const auto made = detail::routing::fill(piece.compiled.text(), [&](std::string_view group) {
-                if (named.empty())
-                    return used < arguments.size() ? std::optional{arguments[used++].text()} : std::nullopt;
-                const value* found = named.find(group);
-                used += found != nullptr ? 1u : 0u;
-                return found != nullptr ? std::optional{found->text()} : std::nullopt;
-            });
-            if (whole && made)
-                *whole += *made;
-            else
-                whole.reset();
-        }
-        std::vector<std::string> again;
-        if (whole && used == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
-            again.size() == used)
-            return "/" + http::percent_encode(*whole, "/:@!$&'()*+,;=~");
-        ++count;
-        std::string text;
-        for (const auto& piece : each.pieces)
-            text +=
-                piece.compiled.text().substr(&piece != &each.pieces.front() && piece.compiled.text()[0] == '^' ? 1 : 0);
-        tried += joined(count > 1 ? ", " : "", value{text.substr(text.starts_with('^') ? 1 : 0)}.repr());
-    }
-    if (count == 0) {
-        for (std::size_t i = 0; i < words.size(); ++i) {
-            const bool is_known = std::any_of(routes_.begin(), routes_.end(), [&](const route& each) {
-                return each.spaces.size() > i &&
-                       std::equal(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                                  each.spaces.begin());
-            });
-            if (!is_known) refuse(joined("'", words[i], "' is not a registered namespace"));
-        }
-        refuse(
-            joined("Reverse for '", last, "' not found. '", last, "' is not a valid view function or pattern name."));
-    }
-    std::string given = "no arguments";
-    if (!arguments.empty()) {
-        given = value{arguments}.repr();
-        given = joined("arguments '(", given.substr(1, given.size() - 2), arguments.size() == 1 ? ",)'" : ")'");
-    } else if (!named.empty()) {
-        given = joined("keyword arguments '", value{named}.repr(), "'");
-    }
-    refuse(joined("Reverse for '", last, "' with ", given, " not found. ", std::to_string(count),
-                  " pattern(s) tried: [", tried, "]"));
-    return {};
-}
-
-}  // namespace netnotes::web
-
-#endif  // NETNOTES_WEB_ROUTES_HPP
-
-// netnotes/web/template.hpp: pages with gaps, and what fills them
-// SPDX-License-Identifier: MIT
-//
-// A view should compute, and a page should look nice. So the page is a file of its own, a template. The view gives it
-// names and values, and the template says where they stand:
-//
-//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
-//        const web::templates pages{texts};
-//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
-//
-// This prints <ul><li>a</li><li>&lt;b&gt;</li></ul>: what a stranger has typed cannot become a tag.
-//
-// The language is Django's. A page can extend another page, and fills the blocks of that page:
-//
-//        base.html    <title>{% block title %}Shop{% endblock %}</title>
-//        list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
-//
-//        <title>List, Shop</title>
-//
-// Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
-//
-// Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
-// template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
-//
-// On this page:  templates, template_settings
-// The notes:     django模板处理, DTL语言, 模板的继承, html转义; examples 44 to 46
-
-#ifndef NETNOTES_WEB_TEMPLATE_HPP
-#define NETNOTES_WEB_TEMPLATE_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-// netnotes/web/template_expression.hpp: names, literals and conditions of a template
-// SPDX-License-Identifier: MIT
-//
-// A variable tag holds one expression: a name or a literal, and filters behind it. A dot asks the value on its left:
-// for the entry of a map, or for the item of a list.
-//
-//        {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
-//        {{ "now"|default:title }}           an argument is a name or a literal, too
-//        {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
-//
-// A name that is not known is no error: it prints nothing, and is None in a condition. Only a misspelt *filter* is one.
-//
-// On this page:  (what template.hpp uses: expression, condition, scope)
-// The notes:     DTL语言 (变量); example 44
-
-#ifndef NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
-#define NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <tuple>
-#include <utility>
-#include <vector>
-
 
 
 
@@ -5816,6 +5447,551 @@ inline std::string templates::render_text(std::string_view text, const map& cont
 }  // namespace netnotes::web
 
 #endif  // NETNOTES_WEB_TEMPLATE_HPP
+
+
+
+namespace netnotes::web {
+
+/// A page that is rendered later, so that middleware can still change its context. A view may return it in place of an
+/// http::response.
+struct template_response {
+    const templates* pages = nullptr;  ///< must live until the page is rendered
+    std::string name{};                ///< of the template
+    map context{};
+    http::status status{};
+    /// Renders the page. Throws as templates::render() does.
+    [[nodiscard]] http::response render() const {
+        return {status, pages->render(name, context), "text/html; charset=utf-8"};
+    }
+};
+/// What a view returns.
+using view_answer = std::variant<http::response, template_response>;
+
+namespace detail::routing {
+
+template <class F>
+struct signature : signature<decltype(&F::operator())> {};
+template <class R, class Q, class... Arguments>
+struct signature<R (*)(Q, Arguments...)> {
+    using arguments = std::tuple<std::decay_t<Arguments>...>;
+};
+template <class C, class R, class Q, class... Arguments>
+struct signature<R (C::*)(Q, Arguments...) const> : signature<R (*)(Q, Arguments...)> {};
+template <class C, class R, class Q, class... Arguments>
+struct signature<R (C::*)(Q, Arguments...)> : signature<R (*)(Q, Arguments...)> {};
+
+template <class View>
+using arguments_of = typename signature<std::decay_t<View>>::arguments;
+
+inline void argument_does_not_fit_the_path() {}  // not constexpr: a call of it does not compile
+inline void number_of_arguments_differs_from_path() {}
+
+/// The next part in angle brackets, from `at` on: its kind and its name. `at` is then behind it.
+struct part {
+    std::string_view before, kind, name;
+};
+constexpr std::optional<part> next_part(std::string_view text, std::size_t& at) {
+    const std::size_t open = text.find('<', at);
+    if (open == text.npos) return std::nullopt;
+    const std::size_t close = text.find('>', open);
+    if (close == text.npos) return std::nullopt;
+    const std::string_view inside = text.substr(open + 1, close - open - 1);
+    const std::size_t colon = inside.find(':');
+    part found{text.substr(at, open - at), colon == inside.npos ? std::string_view{"str"} : inside.substr(0, colon),
+               colon == inside.npos ? inside : inside.substr(colon + 1)};
+    at = close + 1;
+    return found;
+}
+
+template <class Argument>
+constexpr bool fits(std::string_view kind) {
+    if constexpr (std::integral<Argument>)
+        return kind == "int";
+    else
+        return std::constructible_from<Argument, std::string_view> || std::constructible_from<Argument, std::string>;
+}
+
+template <class Arguments>
+class path_text;
+template <class... Arguments>
+class path_text<std::tuple<Arguments...>> {
+  public:
+    template <std::convertible_to<std::string_view> Text>
+    consteval path_text(const Text& text) : text_{text} {  // NOLINT: like a format string
+        std::string_view kinds[sizeof...(Arguments) + 1];
+        std::size_t count = 0, at = 0;
+        while (const auto found = next_part(text_, at)) {
+            if (count == sizeof...(Arguments)) number_of_arguments_differs_from_path();
+            kinds[count++] = found->kind;
+        }
+        if (count != sizeof...(Arguments)) number_of_arguments_differs_from_path();
+        std::size_t i = 0;
+        if (!(fits<Arguments>(kinds[i++]) && ...)) argument_does_not_fit_the_path();
+    }
+    [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
+
+  private:
+    std::string_view text_;
+};
+
+/// Reads an argument; false if the text is no number of this type.
+template <class Argument>
+bool read_argument(std::string_view text, Argument& to) {
+    if constexpr (std::integral<Argument>) {
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
+        return error == std::errc{} && end == text.data() + text.size();
+    } else {
+        to = Argument{text};
+        return true;
+    }
+}
+
+/// Views with their types hidden. Returns nullopt if an argument cannot be read.
+using any_view = std::function<std::optional<view_answer>(http::request&, const std::vector<std::string>&)>;
+
+template <class Arguments>
+bool read_arguments(const std::vector<std::string>& texts, Arguments& to) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return (read_argument(texts[I], std::get<I>(to)) && ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<Arguments>>{});
+}
+template <class View>
+bool can_read(const std::vector<std::string>& texts) {
+    arguments_of<View> unused;
+    return read_arguments(texts, unused);
+}
+template <class View>
+any_view hide(View view) {
+    return [view = std::move(view)](http::request& ask, const std::vector<std::string>& texts) {
+        arguments_of<View> arguments;
+        if (!read_arguments(texts, arguments)) return std::optional<view_answer>{};
+        return std::apply([&](auto&... each) { return std::optional<view_answer>{view(ask, each...)}; }, arguments);
+    };
+}
+
+/// One piece of a route: a path of its own, or that of a table which was included.
+struct piece {
+    std::string text;  // as it was written
+    web::pattern compiled;
+    bool is_path;
+};
+struct route {
+    std::vector<piece> pieces;
+    std::vector<std::string> spaces;  // namespaces, from the outside
+    std::string name;
+    any_view view;
+    bool (*can_read)(const std::vector<std::string>& arguments);
+    std::vector<http::method> methods;  // empty: all
+};
+
+inline std::string kind_pattern(std::string_view kind) {
+    if (kind == "int") return "[0-9]+";
+    if (kind == "str") return "[^/]+";
+    if (kind == "slug") return "[-a-zA-Z0-9_]+";
+    if (kind == "path") return ".+";
+    if (kind == "uuid") return "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+    throw std::invalid_argument{netnotes::detail::joined("a path has no parts of the kind ", netnotes::quoted(kind))};
+}
+inline std::string escaped_for_pattern(std::string_view text) {
+    std::string made;
+    for (const char c : text) {
+        if (std::string_view{"\\^$.|?*+()[]{}"}.find(c) != std::string_view::npos) made += '\\';
+        made += c;
+    }
+    return made;
+}
+/// The regular expression of a path. `is_whole`: it ends where the path ends.
+inline piece read_path(std::string_view text, bool is_whole) {
+    std::string made = "^";
+    std::size_t at = 0;
+    while (const auto found = next_part(text, at))
+        made += escaped_for_pattern(found->before) +
+                netnotes::detail::joined("(?P<", found->name, ">", kind_pattern(found->kind), ")");
+    made += escaped_for_pattern(text.substr(at)) + (is_whole ? "\\Z" : "");
+    return {std::string{text}, web::pattern{made}, true};
+}
+
+/// The text that a regular expression of a URL table stands for, with `next` called for each group; nullopt if it has
+/// repetitions or alternatives outside of its groups.
+template <class Next>
+std::optional<std::string> fill(std::string_view text, const Next& next) {
+    std::string made;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '^' || text[i] == '$') continue;
+        if (text[i] == '\\') {
+            if (++i == text.size()) return std::nullopt;
+            if (text[i] == 'Z' || text[i] == 'A') continue;
+            if (templates::is_word(text[i])) return std::nullopt;
+            made += text[i];
+        } else if (text[i] == '(') {
+            std::size_t depth = 0, end = i;
+            bool in_set = false;
+            for (; end < text.size(); ++end) {
+                if (text[end] == '\\')
+                    ++end;
+                else if (in_set)
+                    in_set = text[end] != ']';
+                else if (text[end] == '[')
+                    in_set = true;
+                else if (text[end] == '(')
+                    ++depth;
+                else if (text[end] == ')' && --depth == 0)
+                    break;
+            }
+            std::string_view name;
+            if (text.substr(i).starts_with("(?P<")) name = text.substr(i + 4, text.find('>', i) - i - 4);
+            const std::optional<std::string> value = next(name);
+            if (!value) return std::nullopt;
+            made += *value;
+            i = end;
+        } else if (std::string_view{".|?*+[]{}"}.find(text[i]) != std::string_view::npos) {
+            return std::nullopt;
+        } else {
+            made += text[i];
+        }
+    }
+    return made;
+}
+
+}  // namespace detail::routing
+
+/// How a table answers a path that no route takes.
+struct route_settings {
+    /// For development: a 404 lists the table. Never for strangers, who would learn about pages that are not linked.
+    bool debug = false;
+    /// Whether "/articles" is redirected to "/articles/" if only the second is a route.
+    bool append_slash = true;
+};
+
+/// A table of routes. Make it at the start of a program; afterwards several threads may ask it.
+class routes {
+  public:
+    /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
+    /// returns an http::response. It takes these `methods`, or all if the list is empty. A route that takes GET also
+    /// takes HEAD. Throws std::invalid_argument if a part has an unknown kind.
+    template <class View>
+    routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
+                 std::string name = {}, std::vector<http::method> methods = {}) {
+        return add(detail::routing::read_path(text.text(), true), std::move(view), std::move(name), std::move(methods));
+    }
+    /// Adds a route for a regular expression, which is searched in the path: begin it with ^ and end it with $. The
+    /// view gets the groups; if some of them have names, only these. Throws std::invalid_argument if their number
+    /// differs from that of the view's arguments, and parse_error if the text is no regular expression.
+    template <class View>
+    routes& re_path(std::string_view text, View view, std::string name = {}, std::vector<http::method> methods = {}) {
+        detail::routing::piece made{std::string{text}, pattern{text}, false};
+        const std::size_t groups =
+            made.compiled.names().empty() ? made.compiled.group_count() : made.compiled.names().size();
+        constexpr std::size_t wanted = std::tuple_size_v<detail::routing::arguments_of<View>>;
+        if (groups != wanted)
+            throw std::invalid_argument{netnotes::detail::joined("the pattern ", netnotes::quoted(text), " has ",
+                                                                 std::to_string(groups), " groups, and its view has ",
+                                                                 std::to_string(wanted), " arguments")};
+        return add(std::move(made), std::move(view), std::move(name), std::move(methods));
+    }
+    /// Adds all routes of a table behind a prefix without parts. Their names get the namespace in front: shop:list.
+    routes& include(std::string_view prefix, const routes& table, std::string_view space = {}) {
+        for (detail::routing::route each : table.routes_) {
+            each.pieces.insert(each.pieces.begin(), detail::routing::read_path(prefix, false));
+            if (!space.empty()) each.spaces.insert(each.spaces.begin(), std::string{space});
+            routes_.push_back(std::move(each));
+        }
+        return *this;
+    }
+
+    /// A view that was found, with its arguments.
+    using ready_view = std::function<view_answer(http::request&)>;
+    /// Returns the view for a request, or an answer in its place: 405 with the field Allow if routes fit that take
+    /// other methods only, 301 to the path with a slash behind it, 404 if no route fits. A HEAD request gets the view
+    /// of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route try.
+    [[nodiscard]] std::variant<ready_view, http::response> find(const http::request& ask,
+                                                                const route_settings& settings = {}) const {
+        std::vector<http::method> allowed;
+        std::vector<std::string> arguments;
+        for (const auto& each : routes_) {
+            if (!fits(each, path_of(ask), arguments)) continue;
+            if (!takes(each, ask.method()))
+                allowed.insert(allowed.end(), each.methods.begin(), each.methods.end());
+            else if (each.can_read(arguments))
+                return ready_view{[&each, arguments](http::request& now) { return *each.view(now, arguments); }};
+        }
+        if (!allowed.empty()) return not_allowed(allowed);
+        if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
+            // Two slashes at the beginning would name another host (Django CVE-2018-14574).
+            std::string target = "/" + http::percent_encode(path_of(ask) + "/", "/");
+            if (target.starts_with("//")) target.replace(1, 1, "%2F");
+            if (!ask.query().empty()) target.append("?").append(ask.query());
+            return http::redirect(target, http::status::moved_permanently);
+        }
+        return missing(ask, settings);
+    }
+    /// Returns what the view for this request returns, rendered, or what find() has in its place.
+    [[nodiscard]] http::response answer(http::request& ask, const route_settings& settings = {}) const {
+        auto found = find(ask, settings);
+        if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
+        view_answer made = std::get<ready_view>(found)(ask);
+        if (const auto* page = std::get_if<template_response>(&made)) return page->render();
+        return std::get<http::response>(std::move(made));
+    }
+    [[nodiscard]] http::response answer(http::request&& ask, const route_settings& settings = {}) const {
+        return answer(ask, settings);
+    }
+
+    /// Returns the path of the first route with this name that takes the arguments, or the named arguments:
+    /// "shop:detail", {3}. The same table takes the path again. Throws a template_error of the kind NoReverseMatch with
+    /// Django's text.
+    [[nodiscard]] std::string reverse(std::string_view name, const list& arguments = {}, const map& named = {}) const;
+
+    /// Returns the table, one route a line.
+    [[nodiscard]] std::string text() const {
+        std::string made;
+        for (const auto& each : routes_) {
+            made += "    ";
+            for (const auto& piece : each.pieces) made += piece.text + (&piece == &each.pieces.back() ? "" : " ");
+            if (!each.name.empty()) made += " [name='" + each.name + "']";
+            made += '\n';
+        }
+        return made;
+    }
+
+  private:
+    using route = detail::routing::route;
+
+    template <class View>
+    routes& add(detail::routing::piece what, View view, std::string name, std::vector<http::method> methods) {
+        route made;
+        made.pieces.push_back(std::move(what));
+        made.name = std::move(name);
+        made.can_read = &detail::routing::can_read<View>;
+        made.view = detail::routing::hide(std::move(view));
+        made.methods = std::move(methods);
+        routes_.push_back(std::move(made));
+        return *this;
+    }
+    static std::string path_of(const http::request& ask) {
+        return ask.path().starts_with('/') ? ask.path().substr(1) : ask.path();
+    }
+    static bool takes(const route& which, http::method method) {
+        if (which.methods.empty()) return true;
+        if (method == http::method::head) method = http::method::get;
+        return std::find(which.methods.begin(), which.methods.end(), method) != which.methods.end();
+    }
+    static bool fits(const route& which, std::string_view path, std::vector<std::string>& arguments) {
+        arguments.clear();
+        for (const auto& piece : which.pieces) {
+            const auto found = piece.compiled.search(path);
+            if (!found) return false;
+            if (piece.compiled.names().empty()) {
+                for (std::size_t i = 1; i < found->size(); ++i) arguments.emplace_back((*found)[i].value_or(""));
+            } else {
+                for (const auto& [name, group] : piece.compiled.names())
+                    arguments.emplace_back((*found)[group].value_or(""));
+            }
+            path.remove_prefix(found->end());
+        }
+        return true;
+    }
+    [[nodiscard]] bool has(std::string_view path) const {
+        std::vector<std::string> unused;
+        return std::any_of(routes_.begin(), routes_.end(), [&](const route& each) { return fits(each, path, unused); });
+    }
+    static http::response not_allowed(const std::vector<http::method>& allowed) {
+        std::vector<std::string_view> names;
+        const auto add = [&](http::method which) {
+            const std::string_view name = http::name_of(which);
+            if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+        };
+        for (const http::method each : allowed) {
+            add(each);
+            if (each == http::method::get) add(http::method::head);
+        }
+        std::string all;
+        for (const std::string_view name : names) all.append(all.empty() ? "" : ", ").append(name);
+        return http::response{http::status::method_not_allowed, "405: this page takes " + all + "\n"}.with("Allow",
+                                                                                                           all);
+    }
+    [[nodiscard]] http::response missing(const http::request& ask, const route_settings& settings) const {
+        if (!settings.debug) return http::not_found(ask);
+        return {http::status::not_found, "Page not found (404)\n\nThese routes were tried, in this order:\n" + text() +
+                                             "\nThe path " + netnotes::quoted(path_of(ask).substr(0, 200)) +
+                                             " matched none of them.\n"};
+    }
+
+    std::vector<route> routes_;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline std::string routes::reverse(std::string_view name, const list& arguments, const map& named) const {
+    using netnotes::detail::joined;
+    const auto refuse = [](const std::string& message) { throw template_error{"NoReverseMatch", message}; };
+    auto words = detail::templates::parts_of(name, ':');
+    const std::string_view last = words.back();
+    words.pop_back();
+    const auto is_in = [&](const route& which) {
+        return std::equal(words.begin(), words.end(), which.spaces.begin(), which.spaces.end());
+    };
+    std::string tried;
+    std::size_t count = 0;
+    for (const route& each : routes_) {
+        if (each.name != last || !is_in(each)) continue;
+        std::size_t used = 0;
+        std::optional<std::string> whole{""};
+        for (const auto& piece : each.pieces) {
+            const auto made = detail::routing::fill(piece.compiled.text(), [&](std::string_view group) {
+                if (named.empty())
+                    return used < arguments.size() ? std::optional{arguments[used++].text()} : std::nullopt;
+                const value* found = named.find(group);
+                used += found != nullptr ? 1u : 0u;
+                return found != nullptr ? std::optional{found->text()} : std::nullopt;
+            });
+            if (whole && made)
+                *whole += *made;
+            else
+                whole.reset();
+        }
+        std::vector<std::string> again;
+        if (whole && used == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
+            again.size() == used)
+            return "/" + http::percent_encode(*whole, "/:@!$&'()*+,;=~");
+        ++count;
+        std::string text;
+        for (const auto& piece : each.pieces)
+            text +=
+                piece.compiled.text().substr(&piece != &each.pieces.front() && piece.compiled.text()[0] == '^' ? 1 : 0);
+        tried += joined(count > 1 ? ", " : "", value{text.substr(text.starts_with('^') ? 1 : 0)}.repr());
+    }
+    if (count == 0) {
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            const bool is_known = std::any_of(routes_.begin(), routes_.end(), [&](const route& each) {
+                return each.spaces.size() > i &&
+                       std::equal(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                  each.spaces.begin());
+            });
+            if (!is_known) refuse(joined("'", words[i], "' is not a registered namespace"));
+        }
+        refuse(
+            joined("Reverse for '", last, "' not found. '", last, "' is not a valid view function or pattern name."));
+    }
+    std::string given = "no arguments";
+    if (!arguments.empty()) {
+        given = value{arguments}.repr();
+        given = joined("arguments '(", given.substr(1, given.size() - 2), arguments.size() == 1 ? ",)'" : ")'");
+    } else if (!named.empty()) {
+        given = joined("keyword arguments '", value{named}.repr(), "'");
+    }
+    refuse(joined("Reverse for '", last, "' with ", given, " not found. ", std::to_string(count),
+                  " pattern(s) tried: [", tried, "]"));
+    return {};
+}
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_ROUTES_HPP
+
+
+namespace netnotes::web {
+
+/// A layer. Override the hooks that you need; the others do nothing. A hook may throw any std::exception. One object
+/// serves all requests.
+class middleware {
+  public:
+    virtual ~middleware() = default;
+    /// Called before the route is looked up. To answer in the view's place it returns a response.
+    virtual std::optional<http::response> process_request(http::request&) { return std::nullopt; }
+    /// Called when the view is known, before it runs. To answer in the view's place it returns a response.
+    virtual std::optional<http::response> process_view(http::request&) { return std::nullopt; }
+    /// Called when the view has returned a page that is not rendered yet. It may change the page.
+    virtual void process_template_response(http::request&, template_response&) {}
+    /// Called when the view has thrown, or the page could not be rendered. To answer it returns a response.
+    virtual std::optional<http::response> process_exception(http::request&, const std::exception&) {
+        return std::nullopt;
+    }
+    /// Called with the response, which it returns, changed or not.
+    virtual http::response process_response(http::request&, http::response made) { return made; }
+};
+
+/// Routes with layers around them. Make it at the start of a program.
+class site {
+  public:
+    /// The table must live as long as the site.
+    explicit site(const routes& table, route_settings settings = {}) : table_{&table}, settings_{settings} {}
+
+    /// Adds a layer. It stands inside of the earlier layers.
+    site& add(std::shared_ptr<middleware> layer) {
+        layers_.push_back(std::move(layer));
+        return *this;
+    }
+    template <std::derived_from<middleware> Layer>
+    site& add(Layer layer) {
+        return add(std::make_shared<Layer>(std::move(layer)));
+    }
+
+    /// Returns the response. An exception becomes a 500, whose text says what was thrown only in development. Only what
+    /// is no std::exception passes, such as netnotes::cancelled.
+    [[nodiscard]] http::response answer(http::request& ask) const { return layer(0, ask); }
+    [[nodiscard]] http::response answer(http::request&& ask) const { return answer(ask); }
+    /// For http::serve(), which takes it as the handler. It does not wait for the body of a request.
+    [[nodiscard]] http::response operator()(http::request& ask) const { return answer(ask); }
+
+  private:
+    [[nodiscard]] http::response failed(const std::exception& error) const {
+        return {http::status::internal_server_error,
+                settings_.debug ? "500: " + visible(error.what()) + "\n" : "500: the server has failed\n"};
+    }
+    http::response layer(std::size_t which, http::request& ask) const {
+        try {
+            if (which == layers_.size()) return innermost(ask);
+            std::optional<http::response> made = layers_[which]->process_request(ask);
+            if (!made) made = layer(which + 1, ask);
+            return layers_[which]->process_response(ask, *std::move(made));
+        } catch (const std::exception& error) {
+            return failed(error);
+        }
+    }
+    http::response innermost(http::request& ask) const {
+        auto found = table_->find(ask, settings_);
+        if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
+        for (const auto& each : layers_)
+            if (auto made = each->process_view(ask)) return *std::move(made);
+        std::optional<view_answer> made;
+        try {
+            made = std::get<routes::ready_view>(found)(ask);
+        } catch (const std::exception& error) {
+            if (auto answered = rescued(ask, error)) return *std::move(answered);
+            throw;
+        }
+        auto* const page = std::get_if<template_response>(&*made);
+        if (page == nullptr) return std::get<http::response>(*std::move(made));
+        for (std::size_t i = layers_.size(); i > 0; --i) layers_[i - 1]->process_template_response(ask, *page);
+        try {
+            return page->render();
+        } catch (const std::exception& error) {
+            if (auto answered = rescued(ask, error)) return *std::move(answered);
+            throw;
+        }
+    }
+    std::optional<http::response> rescued(http::request& ask, const std::exception& error) const {
+        for (std::size_t i = layers_.size(); i > 0; --i)
+            if (auto made = layers_[i - 1]->process_exception(ask, error)) return made;
+        return std::nullopt;
+    }
+
+    const routes* table_;
+    route_settings settings_;
+    std::vector<std::shared_ptr<middleware>> layers_;
+};
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_MIDDLEWARE_HPP
+
+
+
+
 
 
 
