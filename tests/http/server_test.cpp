@@ -26,13 +26,16 @@ struct script {
     ending end = ending::leaves;
     std::size_t most_sent = std::string::npos;  // the number of bytes that the client takes
     std::string heard{};
-    std::size_t sends = 0;
+    std::size_t sends = 0, calls = 0;
+    std::size_t fails_at = std::string::npos;  // the number of the call that fails: of recv() and send() together
+    std::size_t most_at_once = std::string::npos;  // the bytes that one call of send() takes
     bool has_shut_down = false, is_closed = false;
 };
 class scripted_stream {
   public:
     explicit scripted_stream(script& all) : all_{&all} {}
     net::task<std::size_t> recv(net::mutable_buffer buffer) {
+        fail_in_turn();
         if (next_ == all_->pieces.size()) {
             if (all_->end == ending::fails) throw std::system_error{ECONNRESET, std::system_category(), "scripted"};
             if (all_->end == ending::is_silent) co_await net::sleep_for(24h);
@@ -46,9 +49,10 @@ class scripted_stream {
         co_return size;
     }
     net::task<std::size_t> send(net::const_buffer bytes) {
+        fail_in_turn();
         if (all_->heard.size() >= all_->most_sent) co_await net::sleep_for(24h);
         ++all_->sends;
-        const std::size_t size = std::min(bytes.size(), all_->most_sent - all_->heard.size());
+        const std::size_t size = std::min({bytes.size(), all_->most_sent - all_->heard.size(), all_->most_at_once});
         all_->heard += net::as_text(bytes.first(size));
         co_return size;
     }
@@ -56,6 +60,9 @@ class scripted_stream {
     void close() noexcept { all_->is_closed = true; }
 
   private:
+    void fail_in_turn() const {
+        if (all_->calls++ == all_->fails_at) throw std::system_error{ECONNRESET, std::system_category(), "scripted"};
+    }
     script* all_;
     std::size_t next_ = 0;
 };
@@ -424,6 +431,41 @@ TEST_CASE("a client that is silent or slow is not waited for") {
     play(reset, echo_path);
     CHECK(reset.heard.starts_with("HTTP/1.1 200 "));
     CHECK(told.size() == 1);
+}
+
+TEST_CASE("whichever call fails, the connection ends, and what was sent is a beginning of the answers") {
+    const auto handler = [](http::request& ask) -> net::task<http::response> {
+        if (ask.path() == "/pieces") co_return http::response{200, http::pieces(numbers(3)), "text/plain"};
+        if (ask.path() == "/sized") co_return http::response{200, std::make_unique<sized_body>(10, 10), "text/plain"};
+        co_return co_await echo_body(ask);
+    };
+    const std::string post_head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    const auto talk = [&] {
+        script client{{get("/a"), "GET /b HTTP/1.1\r\n", "Host: a\r\n\r\n" + get("/pieces"), post_head,
+                       "hel", "lo", get("/sized") + post(std::string(30'000, 'x')), "no request\r\n\r\n"}};
+        client.most_at_once = 1000;
+        return client;
+    };
+    script whole = talk();
+    play(whole, handler);
+    const std::string wanted = heard(whole);
+    CHECK(told.empty());
+    CHECK(wanted.find("HTTP/1.1 400 ") != std::string::npos);  // the conversation came to its end
+    CHECK(whole.calls > 20);
+    for (std::size_t i = 0; i < whole.calls; ++i) {
+        script client = talk();
+        client.fails_at = i;
+        play(client, handler);
+        CAPTURE(i);
+        CHECK(wanted.starts_with(heard(client)));
+        CHECK(told.size() <= 1);
+        CHECK(client.calls <= i + 3);  // at most the two calls of a lingering close follow
+    }
+    script bytewise{{get("/a") + post("hello")}};
+    bytewise.most_at_once = 1;
+    play(bytewise, echo_body);
+    CHECK(heard(bytewise) == ok("GET ") + ok("POST hello"));
+    CHECK(bytewise.sends == bytewise.heard.size());
 }
 
 TEST_CASE("the log has a line for each answer, which no client can forge") {
