@@ -23818,6 +23818,7 @@ class exchange final : public body_source {
     /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the client
     /// waits for it.
     task<> receive_body() {
+        is_broken_ = true;  // unless all that follows succeeds: the error is then the connection's, and not the handler's
         if (std::exchange(expects_continue_, false)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
         if (!out_.empty()) co_await flush();
         if (!std::exchange(has_body_deadline_, true)) deadline_ = netnotes::detail::later(now(), server_.options.body_timeout);
@@ -23829,7 +23830,6 @@ class exchange final : public body_source {
             try {
                 is_more = co_await link_.receive(room_for_body);
             } catch (const std::system_error& error) {
-                is_broken_ = true;
                 if (error.code() != std::errc::timed_out) throw;
                 is_late = true;
             }
@@ -23839,6 +23839,7 @@ class exchange final : public body_source {
             body_.end();
             fail_body(body_.refusal().status(), body_.refusal().message());
         }
+        is_broken_ = false;
         body_received_ += link_.unused().size();
     }
     /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also does

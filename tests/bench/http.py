@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Measures the web server of this library beside others, in slices that alternate.
+
+    ninja hello_server hello_epoll
+    http.py --programs DIR [--rounds N]
+
+Needs wrk. Each round gives each server one second with 64 keep-alive connections, one after the other, so a busy machine
+disturbs all of them alike. A figure is the processor time of the server for a request (/proc/PID/stat); a ratio is the median
+of the ratios of each round. Peers: a C loop that looks only for the blank line, nginx and aiohttp where they are installed.
+Then system calls for a request (strace), and files of 1 MiB and 2 MB beside nginx with sendfile.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TEMPORARY = "client_body", "proxy", "fastcgi", "uwsgi", "scgi"  # nginx wants a folder for each
+NGINX = "\n".join(["worker_processes 1;", "daemon off;", "pid {folder}/pid;", "error_log {folder}/errors;", "user root;",
+                   "events {{ worker_connections 1024; }}", "http {{", "access_log off;", "keepalive_requests 100000000;", "sendfile on;",
+                   *(f"{each}_temp_path {{folder}}/{each};" for each in TEMPORARY), "server {{", "listen 127.0.0.1:{port};",
+                   "location = / {{", "default_type text/plain;", "return 200 'Hello, world\\n';", "}}",
+                   "location / {{ root {folder}/www; }}", "}}", "}}", ""])
+AIOHTTP = """
+import sys
+from aiohttp import web
+async def hello(_): return web.Response(text="Hello, world\\n")
+app = web.Application(); app.router.add_get("/", hello)
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
+"""
+PIPELINED = """init = function() local all = {} for i = 1, 16 do all[i] = wrk.format("GET", "/") end request16 = table.concat(all) end
+request = function() return request16 end
+"""
+
+
+def processor_time(pid):
+    total = 0
+    for task in [pid] + [int(word) for word in subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()]:
+        words = pathlib.Path(f"/proc/{task}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(words[11]) + int(words[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def requests(port, path, *words):
+    said = subprocess.run(["wrk", "-t1", "-c64", "-d1s", *words, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True).stdout
+    return int(re.search(r"(\d+) requests in", said).group(1))
+
+
+def compare(title, servers, rounds, path, *words):
+    """The first server is ours. Prints microseconds for a request, and how many times ours another one needs."""
+    cost = {name: [] for name in servers}
+    for _ in range(rounds):
+        for name, (pid, port) in servers.items():
+            before = processor_time(pid)
+            count = requests(port, path, *words)
+            cost[name].append((processor_time(pid) - before) / count * 1e6)
+    ours = cost[next(iter(servers))]
+    for name, all_rounds in cost.items():
+        ratio = statistics.median(other / own for other, own in zip(all_rounds, ours))
+        print(f"| {title} | {name} | {statistics.median(all_rounds):.2f} us | {ratio:.2f} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", required=True, type=pathlib.Path)
+    parser.add_argument("--rounds", default=9, type=int)
+    options = parser.parse_args()
+    if not shutil.which("wrk"):
+        print("SKIPPED: wrk is not installed")
+        sys.exit(77)
+    running = []
+    with tempfile.TemporaryDirectory() as folder:
+        www = pathlib.Path(folder, "www")
+        www.mkdir()
+        (www / "1MiB").write_bytes(os.urandom(1 << 20))
+        (www / "2MB").write_bytes(os.urandom(2_000_000))
+        try:
+            def start(port, *command):
+                running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+                return running[-1].pid, port
+
+            servers = {"netnotes": start(8123, options.programs / "hello_server", "8123", www)}
+            if (options.programs / "hello_epoll").exists():
+                servers["C loop"] = start(8124, options.programs / "hello_epoll", "8124")
+            if shutil.which("nginx"):
+                pathlib.Path(folder, "conf").write_text(NGINX.format(folder=folder, port=8125))
+                servers["nginx"] = start(8125, "nginx", "-p", folder, "-c", f"{folder}/conf")
+            else:
+                print("without nginx: it is not installed")
+            if subprocess.run([sys.executable, "-c", "import aiohttp"], capture_output=True).returncode == 0:
+                servers["aiohttp"] = start(8126, sys.executable, "-c", AIOHTTP, "8126")
+            else:
+                print("without aiohttp: it is not installed")
+            time.sleep(2)
+            print("| what | server | processor time | beside ours |\n|---|---|---|---|")
+            compare("hello", servers, options.rounds, "/")
+            script = pathlib.Path(folder, "pipelined.lua")
+            script.write_text(PIPELINED)
+            compare("16 pipelined", {name: servers[name] for name in servers if name != "aiohttp"}, options.rounds, "/", "-s", str(script))
+            for name in "1MiB", "2MB":
+                compare(name, {each: servers[each] for each in servers if each in ("netnotes", "nginx")}, options.rounds, f"/{name}")
+            if strace := shutil.which("strace"):
+                counts = pathlib.Path(folder, "calls")
+                watcher = subprocess.Popen([strace, "-c", "-f", "-p", str(servers["netnotes"][0]), "-o", counts],
+                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(1)
+                requests(8123, "/")
+                watcher.terminate()
+                watcher.wait()
+                calls = {words[-1]: int(words[3]) for words in map(str.split, counts.read_text().splitlines())
+                         if len(words) >= 5 and words[3].isdigit()}
+                sends = calls.get("sendto", 1)
+                spent = 2 * sends + calls.get("epoll_wait", 0)  # the receives that found the end of a connection do not count
+                print(f"system calls for a keep-alive request: {spent / sends:.2f}")
+        finally:
+            for each in running:
+                each.terminate()
+            for each in running:
+                each.wait()
+
+
+if __name__ == "__main__":
+    main()
