@@ -206,3 +206,38 @@ TEST_CASE("a group tells all its failures, and throws the first") {
     CHECK(loop.run(third) == 3);
     CHECK(seen.empty());
 }
+
+namespace {
+template <class Wait>
+net::task<> again_and_again(Wait& wait, long& rounds) {
+    while (++rounds < 10'000'000) co_await wait();
+}
+/// Cancels a loop over this wait, whose tasks end at once.
+template <class Wait>
+void is_cancelled_in_a_loop(Wait wait) {
+    test_loop loop;
+    long rounds = 0;
+    std::error_code code;
+    try {
+        loop.run(net::with_timeout(1ms, again_and_again(wait, rounds)));
+    } catch (const std::system_error& error) {
+        code = error.code();
+    }
+    CHECK(code == std::errc::timed_out);
+}
+}  // namespace
+
+TEST_CASE("a loop over tasks that end at once is cancelled all the same") {
+    is_cancelled_in_a_loop([] { return net::when_all(nothing(), number(1)); });
+    is_cancelled_in_a_loop([] { return net::when_any(nothing(), number(1)); });
+    is_cancelled_in_a_loop([] { return net::first_success(nothing(), number(1)); });
+    is_cancelled_in_a_loop([] { return net::when_all(std::vector<net::task<int>>(0)); });
+    const auto one = [] {
+        std::vector<net::task<int>> all;
+        all.push_back(number(1));
+        return all;
+    };
+    is_cancelled_in_a_loop([&] { return net::when_all(one()); });
+    is_cancelled_in_a_loop([&] { return net::when_any(one()); });
+    is_cancelled_in_a_loop([&] { return net::first_success(one()); });
+}

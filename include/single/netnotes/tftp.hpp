@@ -12602,18 +12602,40 @@ inline void keep_failure(std::vector<std::exception_ptr>& failures, const std::e
     }
 }
 
+/// A wait for results. If the waiting task is cancelled already, the parts begin as cancelled, and the wait throws, even
+/// if they end without a wait. Otherwise a loop over such waits could not be cancelled.
+class wait_for_results : public joint_wait {
+  protected:
+    wait_for_results() noexcept : joint_wait{true} {}
+    ~wait_for_results() = default;
+    template <class Begin>
+    bool begin_parts(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
+        return begin_all(waiter, whose, [&](bool later) {
+            if ((was_cancelled_ = whose.is_cancelled())) cancelled();
+            begin(later);
+        });
+    }
+    void throw_if_it_was_cancelled() const {
+        if (was_cancelled_) throw_cancelled();
+    }
+
+  private:
+    bool was_cancelled_ = false;
+};
+
 template <class... Ts>
-class [[nodiscard]] waiting_for_all : public joint_wait {
+class [[nodiscard]] waiting_for_all : public wait_for_results {
   public:
-    explicit waiting_for_all(task<Ts>&&... tasks) : joint_wait{true}, parts_{std::move(tasks)...} {}
+    explicit waiting_for_all(task<Ts>&&... tasks) : parts_{std::move(tasks)...} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(),
+        return begin_parts(waiter, waiter.promise().chain(),
                          [this](bool later) {
                              std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
                          });
     }
     std::tuple<value_or_monostate<Ts>...> await_resume() {
+        throw_if_it_was_cancelled();
         if (failure_) std::rethrow_exception(failure_);
         return std::apply([](auto&... parts) { return std::tuple<value_or_monostate<Ts>...>{parts.take_value()...}; },
                           parts_);
@@ -12633,13 +12655,14 @@ class [[nodiscard]] waiting_for_all : public joint_wait {
 };
 
 /// The contest of when_any() and first_success(): remembers the winner, or the failures if every part fails.
-class contest : public joint_wait {
+class contest : public wait_for_results {
   protected:
     contest(winner_is what, std::vector<std::exception_ptr>* failures) noexcept
-        : joint_wait{true}, needs_success_{what == winner_is::first_success}, failures_{failures} {}
+        : needs_success_{what == winner_is::first_success}, failures_{failures} {}
     ~contest() = default;
     /// Returns the winner. If there is no winner, throws the first failure, or netnotes::cancelled.
     const part_base& winner() const {
+        throw_if_it_was_cancelled();
         if (!first_ && chain().is_cancelled()) throw_cancelled();
         if (!first_) std::rethrow_exception(failure_);
         return *first_;
@@ -12669,7 +12692,7 @@ class [[nodiscard]] waiting_for_any : public contest {
     explicit waiting_for_any(winner_is what, task<Ts>&&... tasks) : contest{what, nullptr}, parts_{std::move(tasks)...} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(),
+        return begin_parts(waiter, waiter.promise().chain(),
                          [this](bool later) {
                              std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
                          });
@@ -12721,16 +12744,17 @@ class part_list {
 };
 
 template <class T>
-class [[nodiscard]] waiting_for_all_of : public joint_wait {
+class [[nodiscard]] waiting_for_all_of : public wait_for_results {
   public:
-    explicit waiting_for_all_of(std::vector<task<T>>&& tasks) : joint_wait{true}, parts_{std::move(tasks)} {}
+    explicit waiting_for_all_of(std::vector<task<T>>&& tasks) : parts_{std::move(tasks)} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(), [this](bool later) {
+        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
             for (part<T>& each : parts_) each.begin(*this, later);
         });
     }
     all_results<T> await_resume() {
+        throw_if_it_was_cancelled();
         if (failure_) std::rethrow_exception(failure_);
         if constexpr (!std::is_void_v<T>) {
             std::vector<T> results;
@@ -12758,7 +12782,7 @@ class [[nodiscard]] waiting_for_any_of : public contest {
         : contest{what, failures}, parts_{std::move(tasks)} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(), [this](bool later) {
+        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
             for (part<T>& each : parts_) each.begin(*this, later);
         });
     }
