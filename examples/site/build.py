@@ -29,6 +29,7 @@ if str(HERE) not in sys.path:
 import doxygen_filter  # noqa: E402
 import links  # noqa: E402
 import markup  # noqa: E402
+import pictures  # noqa: E402
 from words import Words  # noqa: E402
 
 # What Doxygen 1.9.4 says about C++ that it cannot parse. It says nothing about our text.
@@ -573,6 +574,7 @@ class Site:
                 path.write_text(self.settle(text, path.name), encoding="utf-8")
         for name, path in self.pictures.items():
             shutil.copyfile(ROOT / path, target / name)
+        (target / "road.svg").write_text(pictures.road(), encoding="utf-8")  # with the lessons of today
         for name in ("site.css", "site.js", "search.js"):
             shutil.copyfile(HERE / name, target / name)
         shutil.copyfile(AWESOME / "doxygen-awesome.css", target / "doxygen-awesome.css")

@@ -42,7 +42,7 @@ def road():
     each = list(lessons())
     a_row, step, top, high = 6, 172, 84, 104
     rows = -(-len(each) // a_row)
-    width, height = 60 + a_row * step, top + rows * high + 24
+    width, height = 60 + a_row * step, top + (rows - 1) * high + 66
     places = []
     for number in range(len(each)):
         row, column = divmod(number, a_row)
