@@ -5,7 +5,7 @@
 // stranger's, and ends the program when something is not as it was promised. Two kinds are here:
 //
 //     bytes are the input          what is parsed: ip_text, tftp_packet, tftp_uri, packet_capture, packet_dns, packet_print,
-//                                  http_head
+//                                  http_head, lan_net_file
 //     bytes are *decisions*        what happens next, of all that may happen: buffered_reader, event_loop,
 //                                  tftp_conversation, packet_follow, http_connection, lan_tcp. See `choices`.
 //

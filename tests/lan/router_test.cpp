@@ -3,6 +3,9 @@
 
 #include "lan.hpp"
 
+#include <algorithm>
+#include <ctime>
+
 namespace {
 
 /// A network from a text, with the results of its actions.
@@ -381,4 +384,47 @@ TEST_CASE("the tables of what happened") {
               .find("A \u2192 H  02:00:00:02:00:00 \u2192 02:00:00:03:00:00  10.0.1.2 \u2192 10.0.1.3  64   0x") !=
           std::string::npos);
     CHECK(lan::all_tables(net).find("host A\n10.0.1.0/24") == 0);
+}
+
+TEST_CASE("a hundred routers and a thousand hosts run") {
+    std::string text = "switch backbone\n";
+    for (unsigned i = 1; i <= 100; ++i) {
+        const std::string n = std::to_string(i);
+        text += "router R" + n + " 10.1." + n + ".1/24 10.0.0." + n + "/24\nswitch S" + n + "\nlink R" + n + ".0 S" +
+                n + "\nlink R" + n + ".1 backbone\n";
+        for (unsigned h = 1; h <= 10; ++h) {
+            const std::string host = "H" + n + "-" + std::to_string(h);
+            text += "host " + host + " 10.1." + n + "." + std::to_string(h + 1) + "/24 via 10.1." + n + ".1\n";
+            text += "link " + host + " S" + n + "\n";
+        }
+        for (unsigned other = 1; other <= 100; ++other)
+            if (other != i)
+                text += "route R" + n + " 10.1." + std::to_string(other) + ".0/24 via 10.0.0." + std::to_string(other) +
+                        "\n";
+    }
+    lan::network net;
+    const lan::scenario script{net, text};
+    std::vector<const lan::ping_session*> pings;
+    for (const auto& each : net.nodes()) {
+        lan::host* const host = each->as_host();
+        if (host == nullptr || host->as_router() != nullptr) continue;
+        const auto number = static_cast<unsigned>(pings.size());
+        pings.push_back(&host->ping(net::ipv4_address{10, 1, static_cast<std::uint8_t>(number * 7 % 100 + 1),
+                                                      static_cast<std::uint8_t>(number % 10 + 2)}));
+    }
+    CHECK(net.run());
+    CHECK(std::all_of(pings.begin(), pings.end(), [](const auto* each) { return each->answered() == 1; }));
+    CHECK(pings.size() == 1000);
+    CHECK(broken_frames(net) == 0);
+}
+
+TEST_CASE("how long a hop takes", "[.speed]") {
+    play net{chain(5, "rip") + "wait 30s\nping A B"};
+    net.net.keep_passages(0);
+    auto& from = *net.net.find("A")->as_host();
+    const std::clock_t begin = std::clock();  // of the processor, because the machine may be busy
+    from.ping(ip("10.0.2.2"), {.count = 60'000, .size = 1000, .interval = 1ms});
+    net.net.run(10'000'000);
+    const auto taken = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC * 1e9;
+    WARN(taken / (60'000 * 12) << " ns for each frame and cable, " << from.counters().delivered << " answers");
 }
