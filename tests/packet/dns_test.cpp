@@ -553,3 +553,17 @@ TEST_CASE("only records whose data is one name have a target") {
     const packet::dns_start_of_authority empty;
     CHECK((empty.serial | empty.refresh | empty.retry | empty.expire | empty.minimum) == 0);
 }
+
+TEST_CASE("iterators of texts are equal at the same place only") {
+    std::array<std::byte, 100> room;
+    dns_builder builder{room, {}};
+    CHECK(builder.texts(dns_section::answer, dns_name{"a"}, 1, {"one", "two"}));
+    const auto view = parsed(builder.message());
+    const auto texts = view.answers().begin()->texts();
+    auto at = texts.begin();
+    CHECK(at == texts.begin());
+    CHECK(text_of(*at++) == "one");
+    CHECK_FALSE(at == texts.begin());
+    CHECK(text_of(*at++) == "two");
+    CHECK(at == texts.end());
+}
