@@ -4,13 +4,15 @@
 // A table of routes is asked from the top to the bottom, and the first route that fits answers. A part in angle
 // brackets is given to the view, as the type that the view wants:
 //
-//        articles/<int:id>/        /articles/42/   ──>  detail(request, 42)
+//        articles/<int:id>/        /articles/42/   ──>  show(request, 42)
 //        articles/<slug:name>/     /articles/a-b/  ──>  by_name(request, "a-b")
 //
-//        http::response detail(const http::request&, int id) { return {200, std::to_string(id)}; }
+//        http::response show(const http::request&, int id) {
+//            return {200, std::to_string(id)};
+//        }
 //
 //        web::routes table;
-//        table.path("articles/<int:id>/", detail, "detail");
+//        table.path("articles/<int:id>/", show, "detail");
 //        std::cout << table.reverse("detail", {42});                       // /articles/42/
 //        const http::response page = table.answer(http::request{"GET", "/articles/42/"});
 //

@@ -12,10 +12,9 @@
 //
 // The language is Django's. A page can extend another page, and fills the blocks of that page:
 //
-//        base.html    <title>{% block title %}Shop{% endblock %}</title>
-//        list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
-//
-//        <title>List, Shop</title>
+//   base.html    <title>{% block title %}Shop{% endblock %}</title>
+//   list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
+//   prints       <title>List, Shop</title>
 //
 // Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
 //

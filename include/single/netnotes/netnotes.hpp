@@ -47130,13 +47130,15 @@ inline uri uri::parse(std::string_view text) {
 // A table of routes is asked from the top to the bottom, and the first route that fits answers. A part in angle
 // brackets is given to the view, as the type that the view wants:
 //
-//        articles/<int:id>/        /articles/42/   ──>  detail(request, 42)
+//        articles/<int:id>/        /articles/42/   ──>  show(request, 42)
 //        articles/<slug:name>/     /articles/a-b/  ──>  by_name(request, "a-b")
 //
-//        http::response detail(const http::request&, int id) { return {200, std::to_string(id)}; }
+//        http::response show(const http::request&, int id) {
+//            return {200, std::to_string(id)};
+//        }
 //
 //        web::routes table;
-//        table.path("articles/<int:id>/", detail, "detail");
+//        table.path("articles/<int:id>/", show, "detail");
 //        std::cout << table.reverse("detail", {42});                       // /articles/42/
 //        const http::response page = table.answer(http::request{"GET", "/articles/42/"});
 //
@@ -47974,10 +47976,9 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 //
 // The language is Django's. A page can extend another page, and fills the blocks of that page:
 //
-//        base.html    <title>{% block title %}Shop{% endblock %}</title>
-//        list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
-//
-//        <title>List, Shop</title>
+//   base.html    <title>{% block title %}Shop{% endblock %}</title>
+//   list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
+//   prints       <title>List, Shop</title>
 //
 // Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
 //
