@@ -10,13 +10,9 @@
 //        if (result.is_complete())
 //            use(head.target, bytes.substr(result.size));           // the body begins there
 //        else if (result.is_refused())
-//            answer(result.refusal.message(bytes));                 // 400: line 3 "Host : a": a space before ...
+//            answer(result.refusal.message(bytes));                 // a sentence with line, place and rule
 //        else
 //            read_more();                                           // and ask again with all bytes, old and new
-//
-//        bytes   G E T   / n o t e s   H T T P / 1 . 1 \r\n H o s t : a \r\n \r\n
-//                └─┬─┘   └───┬─────┘                        └─┬──┘ │
-//        head    method    target                          fields()[0].name, .value      views: nothing is copied
 //
 // If a head arrives byte by byte, parsing it from the start each time would take time in the square of its size. So
 // after a first attempt only the end of the head is looked for, in the bytes that are new, and `seen` remembers how
