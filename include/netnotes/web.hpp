@@ -33,6 +33,7 @@
 //     web/template.hpp         pages with gaps, and what fills them
 //     web/routes.hpp           which view answers which path
 //     web/middleware.hpp       what happens before and after every view
+//     web/csrf.hpp             forms that only our own pages can send
 //
 // Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 48_middleware
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
@@ -44,6 +45,7 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/web.hpp"
 #endif
 
+#include "web/csrf.hpp"
 #include "web/middleware.hpp"
 #include "web/pattern.hpp"
 #include "web/pattern_program.hpp"

@@ -47070,12 +47070,55 @@ inline uri uri::parse(std::string_view text) {
 //     web/template.hpp         pages with gaps, and what fills them
 //     web/routes.hpp           which view answers which path
 //     web/middleware.hpp       what happens before and after every view
+//     web/csrf.hpp             forms that only our own pages can send
 //
 // Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 48_middleware
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
 
 #ifndef NETNOTES_WEB_HPP
 #define NETNOTES_WEB_HPP
+
+
+// netnotes/web/csrf.hpp: forms that only our own pages can send
+// SPDX-License-Identifier: MIT
+//
+// A browser sends the cookies of a site with every request to it, also with a form that another site has made. This is
+// cross-site request forgery: a foreign page lets a person's browser do something in the person's name.
+//
+//        our page                       cookie  csrftoken = SECRET          form  csrfmiddlewaretoken = TOKEN(SECRET)
+//        a foreign page                 cookie  csrftoken = SECRET          form  a guess: the page cannot read the cookie
+//
+// So a form carries a second copy of a secret. The layer compares both copies, and answers 403 if they differ:
+//
+//        web::site site{table};
+//        site.add(web::csrf{});
+//
+// A page that is a template_response gets the name csrf_token, which {% csrf_token %} prints as a hidden field. The
+// token is another one in each page, although the secret stays: an attacker who sees the sizes of compressed pages
+// cannot guess it character by character (the attack BREACH).
+//
+// The layer reads the form in the body of the request. In a server, wait for the body first:
+//
+//        auto handler = [&site](http::request& ask) -> task<http::response> {
+//            ask.set_body(co_await ask.text());
+//            co_return site.answer(ask);
+//        };
+//
+// On this page:  csrf
+// The notes:     DTL语言 (csrf_token)
+
+#ifndef NETNOTES_WEB_CSRF_HPP
+#define NETNOTES_WEB_CSRF_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 
 
 // netnotes/web/middleware.hpp: what happens before and after every view
@@ -51121,6 +51164,139 @@ class site {
 }  // namespace netnotes::web
 
 #endif  // NETNOTES_WEB_MIDDLEWARE_HPP
+
+
+namespace netnotes::web {
+
+/// A layer that refuses unsafe requests of foreign pages. GET, HEAD, OPTIONS and TRACE pass: they must not change
+/// anything.
+class csrf : public middleware {
+  public:
+    static constexpr std::string_view cookie_name = "csrftoken";
+    static constexpr std::string_view field_name = "csrfmiddlewaretoken";
+    static constexpr std::size_t secret_size = 32;
+
+    /// `trusted` are origins besides the site's own, for example "https://shop.example". `secure` is for a site that is
+    /// reached by https:// only.
+    explicit csrf(std::vector<std::string> trusted = {}, bool secure = false)
+        : trusted_{std::move(trusted)}, secure_{secure} {}
+
+    /// Returns a new token for this request's secret. Each call returns another text of 64 characters. The response to
+    /// this request then sets the cookie.
+    static std::string token(http::request& ask) {
+        ask.fields().set(used, "1");
+        return masked(ask.field(secret).value_or(""), random_text());
+    }
+    /// Replaces the secret. Call it when somebody logs in: a token that was seen before is then worth nothing.
+    static void rotate(http::request& ask) {
+        ask.fields().set(secret, random_text());
+        ask.fields().set(used, "1");
+    }
+
+    std::optional<http::response> process_request(http::request& ask) override {
+        const std::string_view sent = cookie(ask);
+        ask.fields().set(secret, is_secret(sent) ? std::string{sent} : random_text());  // whatever a client has sent
+        ask.fields().erase(used);
+        return std::nullopt;
+    }
+    std::optional<http::response> process_view(http::request& ask) override {
+        const std::string fault = fault_of(ask);
+        if (fault.empty()) return std::nullopt;
+        return http::response{http::status::forbidden, "403: CSRF verification failed: " + fault + "\n"};
+    }
+    void process_template_response(http::request& ask, template_response& page) override {
+        http::request* const asked = &ask;
+        page.context.set("csrf_token", value{[asked] { return value{token(*asked)}; }});
+    }
+    http::response process_response(http::request& ask, http::response made) override {
+        if (!ask.field(used)) return made;
+        http::set_cookie set{.name = std::string{cookie_name}, .value = std::string{ask.field(secret).value_or("")}};
+        set.max_age = std::chrono::hours{24 * 7 * 52};
+        set.secure = secure_;
+        made.fields.add("Set-Cookie", set.to_string());
+        made.fields.add("Vary", "Cookie");
+        return made;
+    }
+
+    /// Returns which check an unsafe request fails, or an empty text.
+    [[nodiscard]] std::string fault_of(const http::request& ask) const {
+        switch (ask.method()) {
+            case http::method::get:
+            case http::method::head:
+            case http::method::options:
+            case http::method::trace: return {};
+            default: break;
+        }
+        if (const auto origin = ask.field("Origin"); origin && !is_trusted(*origin, ask.host()))
+            return "Origin checking failed - " + netnotes::visible(origin->substr(0, 200)) +
+                   " does not match any trusted origins.";
+        const std::string_view kept = cookie(ask);
+        if (!is_secret(kept)) return "CSRF cookie not set.";
+        std::string given;
+        parse_failure unused;
+        if (const auto form = http::form::parse(ask.body(), unused)) given = form->get(field_name).value_or("");
+        if (given.empty()) given = ask.field("X-CSRFToken").value_or("");
+        if (given.empty()) return "CSRF token missing.";
+        return is_same(unmasked(given), kept) ? std::string{} : "CSRF token incorrect.";
+    }
+
+  private:
+    // Notes to ourselves in the request, as Django has them in request.META. A client cannot set them: process_request
+    // writes over them.
+    static constexpr std::string_view secret = "X-Netnotes-CSRF-Secret", used = "X-Netnotes-CSRF-Used";
+    static constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+    static std::string_view cookie(const http::request& ask) {
+        const auto field = ask.field("Cookie");
+        return field ? http::cookies::parse(*field).get(cookie_name).value_or("") : std::string_view{};
+    }
+    static bool is_secret(std::string_view text) noexcept {
+        return text.size() == secret_size && text.find_first_not_of(letters) == text.npos;
+    }
+    static std::string random_text() {
+        std::random_device source;
+        std::uniform_int_distribution<std::size_t> any{0, letters.size() - 1};
+        std::string made;
+        for (std::size_t i = 0; i < secret_size; ++i) made += letters[any(source)];
+        return made;
+    }
+    /// The mask, and behind it the secret, each letter moved on by the number of the mask's letter.
+    static std::string masked(std::string_view what, std::string mask) {
+        std::string made = std::move(mask);
+        for (std::size_t i = 0; i < secret_size; ++i)
+            made += letters[(letters.find(what[i]) + letters.find(made[i])) % letters.size()];
+        return made;
+    }
+    static std::string unmasked(std::string_view token) {
+        if (token.size() != 2 * secret_size || token.find_first_not_of(letters) != token.npos) return {};
+        std::string made;
+        for (std::size_t i = 0; i < secret_size; ++i)
+            made += letters[(letters.find(token[secret_size + i]) + letters.size() - letters.find(token[i])) %
+                            letters.size()];
+        return made;
+    }
+    /// Takes the same time wherever the texts differ, so an attacker cannot measure how far a guess is right.
+    static bool is_same(std::string_view a, std::string_view b) noexcept {
+        if (a.size() != b.size()) return false;
+        unsigned differ = 0;
+        for (std::size_t i = 0; i < a.size(); ++i) differ |= static_cast<unsigned char>(a[i] ^ b[i]);
+        return differ == 0;
+    }
+    [[nodiscard]] bool is_trusted(std::string_view origin, std::string_view host) const {
+        for (const std::string& each : trusted_)
+            if (each == origin) return true;
+        const std::string_view scheme = secure_ ? "https://" : "http://";
+        return origin.starts_with(scheme) && !host.empty() && origin.substr(scheme.size()) == host;
+    }
+
+    std::vector<std::string> trusted_;
+    bool secure_;
+};
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_CSRF_HPP
+
 
 
 

@@ -55,6 +55,7 @@
 //     web/template.hpp         pages with gaps, and what fills them
 //     web/routes.hpp           which view answers which path
 //     web/middleware.hpp       what happens before and after every view
+//     web/csrf.hpp             forms that only our own pages can send
 //
 // Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 48_middleware
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
@@ -63,121 +64,92 @@
 #define NETNOTES_WEB_HPP
 
 
-// netnotes/web/middleware.hpp: what happens before and after every view
+// netnotes/web/csrf.hpp: forms that only our own pages can send
 // SPDX-License-Identifier: MIT
 //
-// A layer stands around all views. It sees each request on its way in, and each response on its way out. Layers are
-// nested as they are listed:
+// A browser sends the cookies of a site with every request to it, also with a form that another site has made. This is
+// cross-site request forgery: a foreign page lets a person's browser do something in the person's name.
 //
-//        request ──> A.process_request ──> B.process_request ──> A.process_view ──> B.process_view ──> view
-//                                                                                                        │
-//        response <── A.process_response <── B.process_response <── A, B.process_template_response <─────┘
+//        our page                       cookie  csrftoken = SECRET          form  csrfmiddlewaretoken = TOKEN(SECRET)
+//        a foreign page                 cookie  csrftoken = SECRET          form  a guess: the page cannot read the cookie
 //
-//        class timer : public web::middleware {
-//          public:
-//            http::response process_response(http::request&, http::response made) override {
-//                return std::move(made).with("Server-Timing", "total");
-//            }
+// So a form carries a second copy of a secret. The layer compares both copies, and answers 403 if they differ:
+//
+//        web::site site{table};
+//        site.add(web::csrf{});
+//
+// A page that is a template_response gets the name csrf_token, which {% csrf_token %} prints as a hidden field. The
+// token is another one in each page, although the secret stays: an attacker who sees the sizes of compressed pages
+// cannot guess it character by character (the attack BREACH).
+//
+// The layer reads the form in the body of the request. In a server, wait for the body first:
+//
+//        auto handler = [&site](http::request& ask) -> task<http::response> {
+//            ask.set_body(co_await ask.text());
+//            co_return site.answer(ask);
 //        };
 //
-// The order is Django's, whatever throws and wherever. The rules that surprise:
-//
-//     process_request answers    The view and the inner layers do not run. This layer's process_response does.
-//     process_request throws     This layer's process_response does not run. The layers around it see a 500.
-//     the view throws            process_exception of the *inner* layers is asked first. The first answer counts.
-//     a hook throws              It becomes a 500 at that layer, and the layers around it see a response.
-//     process_template_response  Only for a template_response, from the inside to the outside, before it is rendered.
-//
-// On this page:  middleware, site
-// The notes:     中间件; example 48
+// On this page:  csrf
+// The notes:     DTL语言 (csrf_token)
 
-#ifndef NETNOTES_WEB_MIDDLEWARE_HPP
-#define NETNOTES_WEB_MIDDLEWARE_HPP
+#ifndef NETNOTES_WEB_CSRF_HPP
+#define NETNOTES_WEB_CSRF_HPP
 
-#include <concepts>
+#include <chrono>
 #include <cstddef>
-#include <exception>
-#include <memory>
 #include <optional>
-#include <string>
-#include <utility>
-#include <variant>
-#include <vector>
-
-// netnotes/http/message.hpp: a request and a response, as values
-// SPDX-License-Identifier: MIT
-//
-// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
-//
-//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
-//        Host: example.com                 Content-Type: text/plain; charset=utf-8
-//                                          Content-Length: 6
-//
-//                                          hello
-//
-// Here both are values: they can be made by hand, changed, compared and tested without a network.
-//
-//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
-//        std::cout << ask.path();                                      // /notes
-//        std::cout << ask.query("page").value_or("1");                 // 2
-//
-//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
-//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
-//        http::redirect("/login/");
-//        http::not_found(ask);
-//
-// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
-// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
-// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
-// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
-//
-// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
-//
-// On this page:  body_source · request · response, not_found, redirect
-// Sources:       RFC 9112 §2; RFC 9110 §6
-// The notes:     Python Internet 模块
-
-#ifndef NETNOTES_HTTP_MESSAGE_HPP
-#define NETNOTES_HTTP_MESSAGE_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
-#include <stdexcept>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-// netnotes/http/date.hpp: points in time as HTTP writes them
+// netnotes/http/form.hpp: what a browser sends when a person presses a button: queries, forms, files and cookies
 // SPDX-License-Identifier: MIT
 //
-//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
-//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
-//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
+// A form has names and values. A browser writes them in one of three ways, and the server must read all of them:
 //
-// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
-// the locale is German. Here names of days and months are always English.
+//        GET /search?city=New+York&day=3            the query of a target: percent encoding, and '+' for a space
+//        Content-Type: application/x-www-form-urlencoded    the same text as the body of a POST
+//        Content-Type: multipart/form-data; boundary=XyZ    parts between lines of dashes, for files
 //
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+//        --XyZ                                               the boundary: a line that no part contains
+//        Content-Disposition: form-data; name="photo"; filename="cat.png"
+//        Content-Type: image/png
+//                                                            an empty line, then the bytes as they are
+//        (bytes)
+//        --XyZ--                                             two more dashes: the end
 //
-// On this page:  time_point, write_date, read_date
-// Sources:       RFC 9110 §5.6.7
+//     parse_failure why;
+//     if (auto form = http::form::parse("city=New+York&day=3", why))
+//         std::cout << form->get("city").value_or("nowhere");             // New York
+//     else
+//         std::cout << why.message();
+//
+// A cookie is a name and a value, too. The server sets it with the field Set-Cookie, and the browser sends it back with
+// each later request, in the field Cookie.
+//
+// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to be:
+// the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
+//
+// On this page:  form_limits · form, encode_form · form_part, parse_multipart, multipart_boundary · cookies, set_cookie
+// Below it:      ip/text.hpp (parse_failure), http/target.hpp (percent coding)
+// Sources:       WHATWG URL §5 (urlencoded), RFC 7578 (multipart/form-data), RFC 2046 §5.1, RFC 6265 (cookies)
 
-#ifndef NETNOTES_HTTP_DATE_HPP
-#define NETNOTES_HTTP_DATE_HPP
+#ifndef NETNOTES_HTTP_FORM_HPP
+#define NETNOTES_HTTP_FORM_HPP
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 // netnotes/ip/text.hpp: how addresses are read and written
 // SPDX-License-Identifier: MIT
@@ -744,6 +716,931 @@ struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
 
 #endif  // NETNOTES_IP_TEXT_HPP
 
+// netnotes/http/syntax.hpp: which characters HTTP allows where
+// SPDX-License-Identifier: MIT
+//
+// HTTP is text, and most of its security is in one question: which character may stand where? Two programs that answer
+// it differently see two different messages in the same bytes. This page answers it once, in a table, for all chapters.
+//
+//        GET /notes HTTP/1.1      GET is a token        tokens: methods, names of fields, some values
+//        Host: example.com        Host is a token; the value is text without control characters
+//
+// A token is one character or more of letters, digits and ! # $ % & ' * + - . ^ _ ` | ~ (RFC 9110 §5.6.2). The value of
+// a field may hold spaces, tabs, visible characters, and bytes above 0x7f, which mean nothing (RFC 9110 §5.5).
+//
+// HTTP ignores the case of names of fields, but only for the letters of ASCII. The functions of <cctype> would ask the
+// locale, and in a Turkish locale `HOST` and `host` are two names.
+//
+// On this page:  is_token, is_field_value, same_name · trimmed · read_decimal
+// Sources:       RFC 9110 §5.5, §5.6.2, §5.6.3; RFC 5234 §B.1
+
+#ifndef NETNOTES_HTTP_SYNTAX_HPP
+#define NETNOTES_HTTP_SYNTAX_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+
+
+namespace netnotes::http {
+
+namespace detail {
+
+enum character : std::uint8_t {
+    token_character = 1,   // may stand in a token
+    value_character = 2,   // may stand in the value of a field: no control character but the tab
+    target_character = 4,  // may stand in the target of a request: visible, in ASCII, and no '#'
+    host_character = 16,   // may stand in a host with its port; not in it: `@`, `/`, `,`
+    plain_character = 8,   // stands in a URI as it is: RFC 3986 §2.3 calls it unreserved
+};
+
+inline constexpr auto characters = [] {
+    std::array<std::uint8_t, 256> kinds{};
+    for (unsigned c = 0; c < 256; ++c) {
+        const bool is_alphanumeric = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+        unsigned kind = 0;
+        if (is_alphanumeric ||
+            (c != 0 && c < 128 &&
+             std::string_view{"!#$%&'*+-.^_`|~"}.find(static_cast<char>(c)) != std::string_view::npos))
+            kind |= token_character;
+        if (c == '\t' || (c >= ' ' && c != 0x7f)) kind |= value_character;
+        if (c > ' ' && c < 0x7f && c != '#') kind |= target_character;
+        if (is_alphanumeric || c == '-' || c == '.' || c == '_' || c == '~') kind |= plain_character | host_character;
+        if (c != 0 && c < 128 &&
+            std::string_view{"%!$&'()*+;=:[]"}.find(static_cast<char>(c)) != std::string_view::npos)
+            kind |= host_character;
+        kinds[c] = static_cast<std::uint8_t>(kind);
+    }
+    return kinds;
+}();
+
+constexpr bool is(character kind, char c) noexcept { return (characters[static_cast<unsigned char>(c)] & kind) != 0; }
+/// Returns the place of the first character that is not of this kind, or the text's size.
+constexpr std::size_t span_of(character kind, std::string_view text, std::size_t from = 0) noexcept {
+    while (from < text.size() && is(kind, text[from])) ++from;
+    return from;
+}
+
+constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
+
+}  // namespace detail
+
+/// Returns true if the text is a token: a method, the name of a field (RFC 9110 §5.6.2). An empty text is no token.
+[[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
+    return !text.empty() && detail::span_of(detail::token_character, text) == text.size();
+}
+/// Returns true if the text may be the value of a field: it holds no control character except tabs (RFC 9110 §5.5).
+[[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
+    return detail::span_of(detail::value_character, text) == text.size();
+}
+/// Returns true if two names are equal, where the case of ASCII letters does not count (RFC 9110 §5.1).
+[[nodiscard]] constexpr bool same_name(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i)
+        if (a[i] != b[i] && detail::lower(a[i]) != detail::lower(b[i])) return false;
+    return true;
+}
+
+/// Returns the text without spaces and tabs at its ends (RFC 9110 §5.6.3).
+[[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
+    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+/// Reads a number of decimal digits and nothing else: no sign, no space, no empty text. Returns nullopt for any other
+/// text and for a number above 2^64-1. The functions of the C library take `+5`, ` 5` and `0x5`, and wrap or saturate
+/// silently. A length that two programs read differently ends a message at two places.
+[[nodiscard]] constexpr std::optional<std::uint64_t> read_decimal(std::string_view text) noexcept {
+    if (text.empty()) return std::nullopt;
+    std::uint64_t number = 0;
+    for (const char c : text) {
+        const std::uint64_t digit = netnotes::detail::digit_value(c);
+        if (digit > 9) return std::nullopt;
+        if (number > (~std::uint64_t{0} - digit) / 10) return std::nullopt;
+        number = number * 10 + digit;
+    }
+    return number;
+}
+
+namespace detail {
+
+/// Calls visit(part) for each element of a list with commas, for example `keep-alive, Upgrade`; empty elements count
+/// for nothing (RFC 9110 §5.6.1). Do not use it for lists that may hold quoted commas.
+template <class Visit>
+constexpr void for_each_element(std::string_view list, Visit visit) {
+    while (!list.empty()) {
+        const std::size_t comma = list.find(',');
+        const std::string_view part = trimmed(list.substr(0, comma));
+        if (!part.empty()) visit(part);
+        list = comma == list.npos ? std::string_view{} : list.substr(comma + 1);
+    }
+}
+
+}  // namespace detail
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_SYNTAX_HPP
+
+// netnotes/http/target.hpp: what a request is about
+// SPDX-License-Identifier: MIT
+//
+// The second word of a request is its target. It has four forms (RFC 9112 §3.2):
+//
+//        GET /notes/a%20b?page=2 HTTP/1.1              origin form: path and query
+//        GET http://example.com/notes HTTP/1.1         absolute form, to a proxy; a server must take it, too
+//        OPTIONS * HTTP/1.1                            asterisk form: the whole server
+//        CONNECT example.com:443 HTTP/1.1              authority form: a tunnel, which a server refuses
+//
+// A character that no URI may hold is written as a percent sign and two hexadecimal digits. When to decode them is
+// the source of many holes, so this page keeps two rules:
+//   - Split first, then decode, and decode once. In /a%2Fb the slash is a part of a name. A program that decodes first
+//     sees two names, and a check made before no longer holds. `%252e` is the text `%2e` and not a dot.
+//   - A path with %00 is refused. For C the name of the file ends there, so /secret%00.html would pass for HTML.
+//
+//   Of "/a%2Fb/c%20d?x=1":
+//   path()        "/a%2Fb/c d"        all is decoded but the slash
+//   segments()    "a/b", "c d"        split, then decoded
+//   query()       "x=1"               as it came: http/form.hpp reads it
+//
+// On this page:  percent_decode, percent_encode · target
+// Sources:       RFC 9112 §3.2; RFC 3986 §2, §3.3
+
+#ifndef NETNOTES_HTTP_TARGET_HPP
+#define NETNOTES_HTTP_TARGET_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+
+namespace netnotes::http {
+
+/// Replaces each percent sign and its two hexadecimal digits by their byte. Returns nullopt if two digits are missing
+/// behind a percent sign. The result may hold any byte, NUL too.
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
+/// Returns the text with every byte as %XX except letters, digits, `-` `.` `_` `~` (RFC 3986 §2.3) and the characters
+/// in `also_plain`. For a path with slashes pass "/".
+[[nodiscard]] std::string percent_encode(std::string_view text, std::string_view also_plain = {});
+
+/// The target of a request, read into its parts. It owns its text.
+class target {
+  public:
+    enum class form : std::uint8_t {
+        origin,    ///< "/notes?page=2"
+        absolute,  ///< "http://example.com/notes?page=2"
+        asterisk,  ///< "*"
+    };
+
+    /// Makes the target "/".
+    target() : text_{"/"}, path_{"/"}, raw_path_size_{1} {}
+    /// Reads a target. Throws parse_error, whose message has the reason and the place.
+    explicit target(std::string_view text);
+    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form, and for a character that no
+    /// URI has, for a wrong percent coding in the path, and for %00 there. `why` then has the reason and its place. A
+    /// query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
+    [[nodiscard]] static std::optional<target> parse(std::string_view text, parse_failure& why);
+
+    /// Returns which form the text has.
+    [[nodiscard]] form which() const noexcept { return form_; }
+    /// Returns the whole text as it came.
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+    /// Returns host and port of the absolute form, for example "example.com:8000", and "" for the other forms.
+    [[nodiscard]] std::string_view authority() const noexcept { return part(authority_at_, authority_size_); }
+    /// Returns the path, decoded, except that an encoded slash stays `%2F`. It begins with '/'; for "*" it is "*". Use
+    /// it to compare with a path that the program knows. To look up names of files take segments().
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    /// Returns the path as it came.
+    [[nodiscard]] std::string_view raw_path() const noexcept {
+        return raw_path_size_ == 0 ? std::string_view{"/"} : part(raw_path_at_, raw_path_size_);
+    }
+    /// Returns the parts of the path between slashes, split first and decoded then: "/a%2Fb/c" has "a/b" and "c", and
+    /// "/a/" has "a" and "". Dots are parts like others: whoever maps them to files must refuse "..", and any "/".
+    [[nodiscard]] std::vector<std::string> segments() const;
+    /// Returns the text behind the first '?', as it came, and "" without a '?'.
+    [[nodiscard]] std::string_view query() const noexcept { return part(query_at_, text_.size() - query_at_); }
+    /// Returns true if there is a '?', even one with nothing behind it.
+    [[nodiscard]] bool has_query() const noexcept { return has_query_; }
+
+    friend bool operator==(const target& a, const target& b) noexcept { return a.text_ == b.text_; }
+
+  private:
+    target(std::string_view text, form which) : text_{text}, form_{which} {}
+    [[nodiscard]] std::string_view part(std::size_t at, std::size_t size) const noexcept {
+        return at >= text_.size() ? std::string_view{} : std::string_view{text_}.substr(at, size);
+    }
+
+    std::string text_;
+    std::string path_;
+    std::size_t authority_at_ = 0, authority_size_ = 0;
+    std::size_t raw_path_at_ = 0, raw_path_size_ = 0;
+    std::size_t query_at_ = static_cast<std::size_t>(-1);
+    form form_ = form::origin;
+    bool has_query_ = false;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Returns the byte of the two hexadecimal digits behind the percent sign at `at`, or -1.
+constexpr int percent_byte(std::string_view text, std::size_t at) noexcept {
+    if (text.size() - at < 3) return -1;
+    const unsigned high = netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at + 1])];
+    const unsigned low = netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at + 2])];
+    return high > 15 || low > 15 ? -1 : static_cast<int>(high << 4 | low);
+}
+
+/// Finds what is wrong with the percent coding of a path. Returns its place, or npos. `is_nul` tells the two apart.
+constexpr std::size_t wrong_percent(std::string_view path, bool& is_nul) noexcept {
+    is_nul = false;
+    for (std::size_t at = path.find('%'); at != path.npos; at = path.find('%', at + 3)) {
+        const int byte = percent_byte(path, at);
+        is_nul = byte == 0;
+        if (byte <= 0) return at;
+    }
+    return std::string_view::npos;
+}
+
+/// Decodes what is known to be right.
+inline std::string decoded(std::string_view text, bool keeps_slash) {
+    std::string result;
+    result.reserve(text.size());
+    for (;;) {
+        const std::size_t plain = std::min(text.find('%'), text.size());
+        result.append(text.data(), plain);
+        if (plain == text.size()) break;
+        const auto byte = static_cast<char>(percent_byte(text, plain));
+        if (byte == '/' && keeps_slash)
+            result.append("%2F", 3);
+        else
+            result += byte;
+        text.remove_prefix(plain + 3);
+    }
+    return result;
+}
+
+/// Returns true if the text is a host, or a host with a port: "example.com", "192.0.2.1:80", "[2001:db8::1]:80". The
+/// host may be empty only if all is. It is no full check of the syntax: it keeps out what would mean two things to two
+/// programs, like `a@b`, `a/b` and `a,b`.
+constexpr bool is_authority(std::string_view text) noexcept {
+    std::size_t colon = text.size();  // before the port
+    if (text.starts_with('[')) {
+        std::size_t at = 1;
+        while (at < text.size() && (netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at])] < 16 ||
+                                    text[at] == ':' || text[at] == '.'))
+            ++at;
+        if (at == text.size() || text[at] != ']' || at == 1) return false;
+        colon = at + 1;
+        if (colon < text.size() && text[colon] != ':') return false;
+    } else {
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            if (!is(host_character, text[at]) || text[at] == '[' || text[at] == ']') return false;
+            if (text[at] != ':') continue;
+            colon = at;
+            break;
+        }
+        if (colon == 0) return text.empty();
+    }
+    for (std::size_t at = colon + 1; at < text.size(); ++at)
+        if (netnotes::detail::digit_value(text[at]) > 9) return false;
+    return true;
+}
+
+}  // namespace detail
+
+inline std::optional<std::string> percent_decode(std::string_view text) {
+    for (std::size_t at = text.find('%'); at != text.npos; at = text.find('%', at + 3))
+        if (detail::percent_byte(text, at) < 0) return std::nullopt;
+    return detail::decoded(text, false);
+}
+
+inline std::string percent_encode(std::string_view text, std::string_view also_plain) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string result;
+    result.reserve(text.size());
+    for (const char c : text) {
+        if (detail::is(detail::plain_character, c) || also_plain.find(c) != also_plain.npos) {
+            result += c;
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(c);
+        ((result += '%') += digits[byte >> 4]) += digits[byte & 15];
+    }
+    return result;
+}
+
+inline std::optional<target> target::parse(std::string_view text, parse_failure& why) {
+    const auto refused = [&](std::string_view reason, std::size_t place) {
+        why = parse_failure{reason, place};
+        return std::nullopt;
+    };
+    if (text.empty()) return refused("the target is empty", 0);
+    if (const std::size_t wrong = detail::span_of(detail::target_character, text); wrong != text.size())
+        return refused("a character that no target has; it is written as a percent sign and two digits", wrong);
+    target read{text, form::origin};
+    if (text == "*") {
+        read.form_ = form::asterisk;
+        read.path_ += '*';
+        read.raw_path_size_ = 1;
+        return read;
+    }
+    std::size_t path = 0;
+    if (text[0] != '/') {
+        constexpr std::string_view schemes[] = {"http://", "https://"};
+        for (const std::string_view scheme : schemes)
+            if (same_name(text.substr(0, scheme.size()), scheme)) path = scheme.size();
+        if (path == 0) return refused("a target begins with '/', or with http:// and a host", 0);
+        read.form_ = form::absolute;
+        read.authority_at_ = path;
+        path = std::min(text.find_first_of("/?", path), text.size());
+        read.authority_size_ = path - read.authority_at_;
+        const std::string_view authority = text.substr(read.authority_at_, read.authority_size_);
+        if (authority.empty() || !detail::is_authority(authority))
+            return refused("behind http:// comes a host, and perhaps a port", read.authority_at_);
+    }
+    const std::size_t question = std::min(text.find('?', path), text.size());
+    const std::string_view raw = text.substr(path, question - path);
+    bool is_nul = false;
+    if (const std::size_t wrong = detail::wrong_percent(raw, is_nul); wrong != raw.npos)
+        return refused(is_nul ? "a path holds no NUL" : "behind a percent sign come two hexadecimal digits",
+                       path + wrong);
+    read.raw_path_at_ = path;
+    read.raw_path_size_ = raw.size();
+    read.path_ = detail::decoded(raw.empty() ? std::string_view{"/"} : raw, true);
+    read.has_query_ = question < text.size();
+    if (read.has_query_) read.query_at_ = question + 1;
+    return read;
+}
+
+inline target::target(std::string_view text) {
+    parse_failure why;
+    auto read = parse(text, why);
+    if (!read) throw parse_error{"HTTP request target", text, why};
+    *this = *std::move(read);
+}
+
+inline std::vector<std::string> target::segments() const {
+    std::vector<std::string> parts;
+    std::string_view rest = raw_path();
+    if (form_ == form::asterisk) return parts;
+    while (!rest.empty()) {
+        rest.remove_prefix(1);  // the slash
+        const std::size_t slash = std::min(rest.find('/'), rest.size());
+        parts.push_back(detail::decoded(rest.substr(0, slash), false));
+        rest.remove_prefix(slash);
+    }
+    return parts;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_TARGET_HPP
+
+
+namespace netnotes::http {
+
+/// The bounds of the readers on this page. The number of bytes is bounded by the message that holds the text.
+struct form_limits {
+    std::size_t max_fields = 1000;       ///< names with values, parts of a multipart body, or cookies
+    std::size_t max_part_head = 4 * 1024;  ///< bytes of the fields of one part
+};
+
+/// The names and values of a query or a form, in the order of the text. A name may occur more than once.
+class form {
+  public:
+    /// A name with its value, decoded. Both may hold any bytes.
+    struct field {
+        std::string name;
+        std::string value;
+    };
+
+    /// Creates a form without fields.
+    form() = default;
+    /// Reads `name=value&name=value`, the text of a query behind its '?', or a urlencoded body. A '+' is a space, and
+    /// %xx is a byte. Empty pieces (`a=1&&b=2`) are skipped. A piece without '=' is a name with an empty value.
+    ///
+    /// Returns nullopt if a '%' is not followed by two hexadecimal digits, or if there are more than max_fields fields;
+    /// `why` then has the reason and the place. A ';' separates nothing: if a proxy and a server disagree about it, a
+    /// cache can be poisoned (CVE-2021-23336).
+    [[nodiscard]] static std::optional<form> parse(std::string_view text, parse_failure& why, form_limits limits = {});
+
+    /// Returns the first value with this name, or nullopt. The view is valid until the form is changed or destroyed.
+    [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept {
+        for (const field& each : fields_)
+            if (each.name == name) return each.value;
+        return std::nullopt;
+    }
+    /// Returns all values with this name, in their order. The views are valid as long as the view of get().
+    [[nodiscard]] std::vector<std::string_view> get_all(std::string_view name) const {
+        std::vector<std::string_view> found;
+        for (const field& each : fields_)
+            if (each.name == name) found.push_back(each.value);
+        return found;
+    }
+    /// Adds a field behind the others.
+    void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+    [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
+    [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return fields_.end(); }
+
+  private:
+    std::vector<field> fields_;
+};
+
+/// Returns the fields as `name=value&name=value`, for a query or a urlencoded body. form::parse() returns them again.
+[[nodiscard]] std::string encode_form(const form& fields);
+
+// ---- multipart/form-data -------------------------------------------------------------------------------
+
+/// One part of a multipart body.
+struct form_part {
+    std::string name{};  ///< the name of the field in the form
+    /// The name of the file on the sender's machine, without its folders; nullopt if the part is no file. It is a
+    /// stranger's word: do not use it as a path (RFC 7578 §4.2).
+    std::optional<std::string> file_name{};
+    std::string content_type = "text/plain";  ///< as the sender says, not checked
+    std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
+};
+
+/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data` with
+/// one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+[[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
+
+/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason and
+/// the place in `why`, for
+///   - a body without its first or its last boundary: the last one shows that the body has not been cut,
+///   - a part without `Content-Disposition: form-data; name="..."`, or with two of these fields or names,
+///   - a line of a part's head that does not end in CR LF, is folded or holds a control character,
+///   - more than max_fields parts, or a part's head of more than max_part_head bytes.
+/// Bytes before the first and behind the last boundary are skipped (RFC 2046 §5.1.1). Takes time in proportion to the
+/// size of the body.
+[[nodiscard]] std::optional<std::vector<form_part>> parse_multipart(std::string_view body, std::string_view boundary,
+                                                                    parse_failure& why, form_limits limits = {});
+
+// ---- cookies -------------------------------------------------------------------------------------------
+
+/// The cookies of a request. The views lie in the text that was parsed.
+class cookies {
+  public:
+    struct cookie {
+        std::string_view name;
+        std::string_view value;
+    };
+    /// Reads the value of a Cookie field: `a=1; b=2`. Quotation marks around a value are removed. A pair that is not
+    /// valid is skipped, and so are pairs behind the first max_fields: another program of the same site may have set
+    /// them, and a refusal would lock the person out until the cookie expires.
+    [[nodiscard]] static cookies parse(std::string_view text, form_limits limits = {});
+
+    /// Returns the first value with this name, or nullopt. A browser sends the cookie with the longest path first
+    /// (RFC 6265 §5.4). Names are case-sensitive.
+    [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const noexcept {
+        for (const cookie& each : cookies_)
+            if (each.name == name) return each.value;
+        return std::nullopt;
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return cookies_.size(); }
+    [[nodiscard]] auto begin() const noexcept { return cookies_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return cookies_.end(); }
+
+  private:
+    std::vector<cookie> cookies_;
+};
+
+/// Says whether a browser sends a cookie with a request that another site has caused.
+enum class same_site : std::uint8_t {
+    strict,  ///< never
+    lax,     ///< only when the person follows a link
+    none,    ///< always; needs `secure`
+};
+
+/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites cannot
+/// make the browser send it with a form.
+struct set_cookie {
+    std::string name{};
+    std::string value{};  ///< printable ASCII without space, quotation mark, comma, semicolon and backslash
+    std::string path = "/";
+    std::string domain{};  ///< empty: only the host that has set it
+    /// How long the browser keeps it; zero or less deletes it. nullopt: until the browser ends.
+    std::optional<std::chrono::seconds> max_age{};
+    bool secure = false;    ///< only over TLS
+    bool http_only = true;  ///< hidden from scripts
+    http::same_site same_site = http::same_site::lax;
+
+    /// Returns the value of a Set-Cookie field. Throws std::invalid_argument if a member holds a character that would
+    /// change the meaning of the field, or if browsers would ignore the cookie: same_site::none without `secure`, or a
+    /// name with the prefix `__Secure-` or `__Host-` without what that prefix promises.
+    [[nodiscard]] std::string to_string() const;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Decodes a piece of a form. Returns the place of a '%' without two digits, or npos.
+inline std::size_t decode_form_piece(std::string_view text, std::string& into) {
+    into.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            into += text[i] == '+' ? ' ' : text[i];
+            continue;
+        }
+        const int byte = percent_byte(text, i);
+        if (byte < 0) return i;
+        into += static_cast<char>(byte);
+        i += 2;
+    }
+    return std::string_view::npos;
+}
+inline void append_form_piece(std::string& to, std::string_view text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((is(plain_character, c) && c != '~') || c == '*') {  // the characters of WHATWG URL section 5.2
+            to += c;
+        } else if (c == ' ') {
+            to += '+';
+        } else {
+            to += '%';
+            to += digits[byte >> 4];
+            to += digits[byte & 15];
+        }
+    }
+}
+/// cookie-octet of RFC 6265 §4.1.1
+constexpr bool is_cookie_octet(char c) noexcept {
+    return c > ' ' && c < '\x7f' && c != '"' && c != ',' && c != ';' && c != '\\';
+}
+constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+/// Walks through the parameters of a field's value: `; name=token; name="quoted"`.
+class parameter_reader {
+  public:
+    explicit parameter_reader(std::string_view rest) noexcept : rest_{rest} {}
+    /// Reads the next parameter. Returns false at the end, or if the text is not valid; is_valid() then tells which.
+    bool next() {
+        rest_ = trimmed(rest_);
+        if (rest_.empty()) return false;
+        if (rest_.front() != ';') return refuse();
+        rest_ = trimmed(rest_.substr(1));
+        const std::size_t equals = rest_.find('=');
+        if (equals == rest_.npos) return refuse();
+        name = rest_.substr(0, equals);
+        if (!is_token(name)) return refuse();
+        rest_.remove_prefix(equals + 1);
+        if (!rest_.starts_with('"')) {
+            const std::size_t end = std::min(rest_.find_first_of("; \t"), rest_.size());
+            value = rest_.substr(0, end);
+            rest_.remove_prefix(end);
+            return is_token(value) || refuse();
+        }
+        // Browsers write %22 for a quotation mark inside (HTML, "multipart form data"), and leave a backslash as it is.
+        // Other programs write \" for it. Both are read: a backslash before anything else is a backslash.
+        std::size_t end = 1;
+        while (end < rest_.size() && rest_[end] != '"') end += rest_.substr(end, 2) == "\\\"" ? 2 : 1;
+        if (end >= rest_.size()) return refuse();
+        value = rest_.substr(1, end - 1);
+        rest_.remove_prefix(end + 1);
+        return true;
+    }
+    [[nodiscard]] bool is_valid() const noexcept { return is_valid_; }
+    std::string_view name, value;
+
+  private:
+    bool refuse() noexcept { return is_valid_ = false; }
+    std::string_view rest_;
+    bool is_valid_ = true;
+};
+/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because a
+/// browser encodes only these: "100%25" is the name 100%25.
+inline std::string part_name(std::string_view text) {
+    std::string name;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const std::string_view code = text.substr(i, 3);
+        const char meant = code == "%22" ? '"' : same_name(code, "%0d") ? '\r' : same_name(code, "%0a") ? '\n' : '\0';
+        if (meant != '\0') {
+            name += meant;
+            i += 2;
+        } else if (text.substr(i, 2) == "\\\"") {
+            name += '"';
+            ++i;
+        } else {
+            name += text[i];
+        }
+    }
+    return name;
+}
+
+class multipart_reader {
+  public:
+    multipart_reader(std::string_view body, std::string_view boundary, parse_failure& why, const form_limits& limits)
+        : body_{body}, delimiter_{"\r\n--"}, why_{why}, limits_{limits} {
+        delimiter_ += boundary;
+    }
+    std::optional<std::vector<form_part>> read() {
+        // The first boundary may stand at the very beginning, without the CR LF in front.
+        std::size_t at = 0;
+        if (const std::string_view first = std::string_view{delimiter_}.substr(2); body_.starts_with(first)) {
+            at = first.size();
+        } else {
+            const std::size_t found = body_.find(delimiter_);
+            if (found == body_.npos) return refused("the first boundary is missing", body_.size());
+            at = found + delimiter_.size();
+        }
+        std::vector<form_part> parts;
+        for (;;) {
+            if (body_.substr(at, 2) == "--") return parts;
+            while (at < body_.size() && is_blank(body_[at])) ++at;  // transport padding
+            if (body_.substr(at, 2) != "\r\n") return refused("behind a boundary comes the end of the line", at);
+            at += 2;
+            if (parts.size() == limits_.max_fields) return refused("there are too many parts", at);
+            if (!read_head(at, parts.emplace_back())) return std::nullopt;
+            // The empty line's CR LF is also the one of the delimiter if the part is empty.
+            const std::size_t end = body_.find(delimiter_, at - 2);
+            if (end == body_.npos) return refused("the last boundary is missing, so the body was cut", body_.size());
+            parts.back().body = end < at ? std::string_view{} : body_.substr(at, end - at);
+            at = end + delimiter_.size();
+        }
+    }
+
+  private:
+    std::nullopt_t refused(std::string_view reason, std::size_t place) noexcept {
+        why_ = parse_failure{reason, place};
+        return std::nullopt;
+    }
+    bool read_head(std::size_t& at, form_part& part) {
+        const std::size_t begin = at;
+        bool has_disposition = false, has_type = false;
+        for (;;) {
+            const std::string_view room = body_.substr(at, limits_.max_part_head - (at - begin));
+            const std::size_t size = room.find("\r\n");
+            if (size == room.npos) {
+                const bool is_cut = body_.size() - at == room.size();
+                refused(is_cut ? "the head of a part is cut" : "the head of a part is too long", at + room.size());
+                return false;
+            }
+            const std::string_view line = room.substr(0, size);
+            if (size == 0) break;
+            const std::size_t bad = static_cast<std::size_t>(
+                std::find_if(line.begin(), line.end(),
+                             [](char c) { return (c >= '\0' && c < ' ' && c != '\t') || c == '\x7f'; }) -
+                line.begin());
+            if (bad < size) return refused("a control character in the head of a part", at + bad), false;
+            const std::size_t colon = std::min(line.find(':'), size);
+            const std::string_view name = line.substr(0, colon);
+            if (colon == size || !is_token(name))
+                return refused("a line of a part's head is a name, a colon and a value", at), false;
+            const std::string_view value = trimmed(line.substr(colon + 1));
+            if (same_name(name, "content-disposition")) {
+                if (std::exchange(has_disposition, true))
+                    return refused("a part has one Content-Disposition", at), false;
+                if (!read_disposition(value, part))
+                    return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
+            } else if (same_name(name, "content-type")) {
+                if (std::exchange(has_type, true)) return refused("a part has one Content-Type", at), false;
+                part.content_type = value;
+            } else if (same_name(name, "content-transfer-encoding") && !same_name(value, "binary") &&
+                       !same_name(value, "8bit") && !same_name(value, "7bit")) {
+                // RFC 7578 §4.7 has done away with the encodings. To take base64 for the file would be wrong bytes.
+                return refused("an encoded part: only bytes as they are can be read", at), false;
+            }
+            at += size + 2;
+            if (at - begin >= limits_.max_part_head) return refused("the head of a part is too long", at), false;
+        }
+        if (!has_disposition)
+            return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
+        at += 2;
+        return true;
+    }
+    static bool read_disposition(std::string_view value, form_part& part) {
+        const std::size_t kind = std::min(value.find(';'), value.size());
+        if (!same_name(trimmed(value.substr(0, kind)), "form-data")) return false;
+        parameter_reader each{value.substr(kind)};
+        bool has_name = false;
+        while (each.next()) {
+            if (same_name(each.name, "name")) {
+                if (std::exchange(has_name, true)) return false;
+                part.name = part_name(each.value);
+            } else if (same_name(each.name, "filename")) {
+                if (part.file_name) return false;
+                std::string name = part_name(each.value);
+                if (const std::size_t folder = name.find_last_of("/\\"); folder != name.npos) name.erase(0, folder + 1);
+                part.file_name = std::move(name);
+            }
+        }
+        return each.is_valid() && has_name;
+    }
+
+    std::string_view body_;
+    std::string delimiter_;
+    parse_failure& why_;
+    const form_limits& limits_;
+};
+
+}  // namespace detail
+
+inline std::optional<form> form::parse(std::string_view text, parse_failure& why, form_limits limits) {
+    form all;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = std::min(text.find('&', begin), text.size());
+        const std::string_view piece = text.substr(begin, end - begin);
+        if (!piece.empty()) {
+            if (all.fields_.size() == limits.max_fields) {
+                why = parse_failure{"the form has too many fields", begin};
+                return std::nullopt;
+            }
+            field& next = all.fields_.emplace_back();
+            const std::size_t equals = std::min(piece.find('='), piece.size());
+            std::size_t bad = detail::decode_form_piece(piece.substr(0, equals), next.name);
+            if (bad == piece.npos && equals < piece.size()) {
+                bad = detail::decode_form_piece(piece.substr(equals + 1), next.value);
+                if (bad != piece.npos) bad += equals + 1;
+            }
+            if (bad != piece.npos) {
+                why = parse_failure{"behind a percent sign come two hexadecimal digits", begin + bad};
+                return std::nullopt;
+            }
+        }
+        begin = end + 1;
+    }
+    return all;
+}
+inline std::string encode_form(const form& fields) {
+    std::string text;
+    for (const form::field& each : fields) {
+        if (!text.empty()) text += '&';
+        detail::append_form_piece(text, each.name);
+        text += '=';
+        detail::append_form_piece(text, each.value);
+    }
+    return text;
+}
+
+inline std::optional<std::string_view> multipart_boundary(std::string_view content_type) {
+    const std::size_t kind = std::min(content_type.find(';'), content_type.size());
+    if (!same_name(trimmed(content_type.substr(0, kind)), "multipart/form-data")) return std::nullopt;
+    detail::parameter_reader each{content_type.substr(kind)};
+    std::optional<std::string_view> boundary;
+    while (each.next()) {
+        if (!same_name(each.name, "boundary")) continue;
+        if (boundary) return std::nullopt;
+        boundary = each.value;
+    }
+    if (!each.is_valid() || !boundary || boundary->empty() || boundary->size() > 70) return std::nullopt;
+    const bool is_valid = std::all_of(boundary->begin(), boundary->end(), [](char c) {
+        const bool is_letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        return is_letter || (c != '\0' && std::string_view{"'()+_,-./:=? "}.find(c) != std::string_view::npos);
+    });
+    if (!is_valid || boundary->back() == ' ') return std::nullopt;
+    return boundary;
+}
+inline std::optional<std::vector<form_part>> parse_multipart(std::string_view body, std::string_view boundary,
+                                                             parse_failure& why, form_limits limits) {
+    return detail::multipart_reader{body, boundary, why, limits}.read();
+}
+
+inline cookies cookies::parse(std::string_view text, form_limits limits) {
+    cookies all;
+    while (!text.empty() && all.cookies_.size() < limits.max_fields) {
+        const std::size_t end = std::min(text.find(';'), text.size());
+        const std::string_view pair = trimmed(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+        const std::size_t equals = pair.find('=');
+        if (equals == pair.npos) continue;
+        const std::string_view name = pair.substr(0, equals);
+        std::string_view value = pair.substr(equals + 1);
+        if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+        const bool is_valid = std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); });
+        if (is_valid && is_token(name)) all.cookies_.push_back({name, value});
+    }
+    return all;
+}
+inline std::string set_cookie::to_string() const {
+    const auto is_attribute = [](const std::string& text) {
+        return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
+    };
+    if (!is_token(name))
+        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
+    if (!std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); }))
+        throw std::invalid_argument{"set_cookie: the value " + quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
+    if (!is_attribute(path) || !is_attribute(domain))
+        throw std::invalid_argument{"set_cookie: the path or the domain has a character that no attribute may have"};
+    if (same_site == http::same_site::none && !secure)
+        throw std::invalid_argument{"set_cookie: same_site::none needs secure, or browsers ignore the cookie"};
+    const auto begins = [&](std::string_view prefix) {
+        return same_name(std::string_view{name}.substr(0, prefix.size()), prefix);
+    };
+    if ((begins("__secure-") || begins("__host-")) && !secure)
+        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises secure"};
+    if (begins("__host-") && (path != "/" || !domain.empty()))
+        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises the path / and no domain"};
+    std::string text = name + "=" + value;
+    if (!path.empty()) text += "; Path=" + path;
+    if (!domain.empty()) text += "; Domain=" + domain;
+    if (max_age) text += "; Max-Age=" + std::to_string(max_age->count());
+    if (secure) text += "; Secure";
+    if (http_only) text += "; HttpOnly";
+    constexpr std::array<std::string_view, 3> policies{"Strict", "Lax", "None"};
+    text += "; SameSite=";
+    return text += policies[static_cast<std::size_t>(same_site)];
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_FORM_HPP
+
+// netnotes/http/message.hpp: a request and a response, as values
+// SPDX-License-Identifier: MIT
+//
+// A message of HTTP is a first line, fields, an empty line, and perhaps a body:
+//
+//        GET /notes?page=2 HTTP/1.1        HTTP/1.1 200 OK
+//        Host: example.com                 Content-Type: text/plain; charset=utf-8
+//                                          Content-Length: 6
+//
+//                                          hello
+//
+// Here both are values: they can be made by hand, changed, compared and tested without a network.
+//
+//        http::request ask{"GET", "/notes?page=2", {{"Host", "example.com"}}};
+//        std::cout << ask.path();                                      // /notes
+//        std::cout << ask.query("page").value_or("1");                 // 2
+//
+//        http::response{200, "hello\n"};                               // text/plain; charset=utf-8
+//        http::response{200, "<p>hello", "text/html; charset=utf-8"};
+//        http::redirect("/login/");
+//        http::not_found(ask);
+//
+// A server gives a request to its handler when the head is there, while the body may still be on its way. So a request
+// has two ways to its body. body() returns the text that the request holds, for example from a test. text() and recv()
+// are tasks that wait for the bytes of a connection. This page only declares them, and http/server.hpp has their code.
+// Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
+//
+// A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
+// chapters above this one derive from body_source, and this page only carries it.
+//
+// On this page:  body_source · request · response, not_found, redirect
+// Sources:       RFC 9112 §2; RFC 9110 §6
+// The notes:     Python Internet 模块
+
+#ifndef NETNOTES_HTTP_MESSAGE_HPP
+#define NETNOTES_HTTP_MESSAGE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// netnotes/http/date.hpp: points in time as HTTP writes them
+// SPDX-License-Identifier: MIT
+//
+//        Sun, 06 Nov 1994 08:49:37 GMT       the form to write: always GMT, always 29 characters
+//        Sunday, 06-Nov-94 08:49:37 GMT      an old form, which a recipient must still read (RFC 850)
+//        Sun Nov  6 08:49:37 1994            an older form: what asctime() of C prints
+//
+// Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
+// the locale is German. Here names of days and months are always English.
+//
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
+// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+//
+// On this page:  time_point, write_date, read_date
+// Sources:       RFC 9110 §5.6.7
+
+#ifndef NETNOTES_HTTP_DATE_HPP
+#define NETNOTES_HTTP_DATE_HPP
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+
 
 namespace netnotes::http {
 
@@ -923,136 +1820,6 @@ inline std::optional<time_point> read_date(std::string_view text, time_point now
 #include <vector>
 
 
-// netnotes/http/syntax.hpp: which characters HTTP allows where
-// SPDX-License-Identifier: MIT
-//
-// HTTP is text, and most of its security is in one question: which character may stand where? Two programs that answer
-// it differently see two different messages in the same bytes. This page answers it once, in a table, for all chapters.
-//
-//        GET /notes HTTP/1.1      GET is a token        tokens: methods, names of fields, some values
-//        Host: example.com        Host is a token; the value is text without control characters
-//
-// A token is one character or more of letters, digits and ! # $ % & ' * + - . ^ _ ` | ~ (RFC 9110 §5.6.2). The value of
-// a field may hold spaces, tabs, visible characters, and bytes above 0x7f, which mean nothing (RFC 9110 §5.5).
-//
-// HTTP ignores the case of names of fields, but only for the letters of ASCII. The functions of <cctype> would ask the
-// locale, and in a Turkish locale `HOST` and `host` are two names.
-//
-// On this page:  is_token, is_field_value, same_name · trimmed · read_decimal
-// Sources:       RFC 9110 §5.5, §5.6.2, §5.6.3; RFC 5234 §B.1
-
-#ifndef NETNOTES_HTTP_SYNTAX_HPP
-#define NETNOTES_HTTP_SYNTAX_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string_view>
-
-
-
-namespace netnotes::http {
-
-namespace detail {
-
-enum character : std::uint8_t {
-    token_character = 1,   // may stand in a token
-    value_character = 2,   // may stand in the value of a field: no control character but the tab
-    target_character = 4,  // may stand in the target of a request: visible, in ASCII, and no '#'
-    host_character = 16,   // may stand in a host with its port; not in it: `@`, `/`, `,`
-    plain_character = 8,   // stands in a URI as it is: RFC 3986 §2.3 calls it unreserved
-};
-
-inline constexpr auto characters = [] {
-    std::array<std::uint8_t, 256> kinds{};
-    for (unsigned c = 0; c < 256; ++c) {
-        const bool is_alphanumeric = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
-        unsigned kind = 0;
-        if (is_alphanumeric ||
-            (c != 0 && c < 128 &&
-             std::string_view{"!#$%&'*+-.^_`|~"}.find(static_cast<char>(c)) != std::string_view::npos))
-            kind |= token_character;
-        if (c == '\t' || (c >= ' ' && c != 0x7f)) kind |= value_character;
-        if (c > ' ' && c < 0x7f && c != '#') kind |= target_character;
-        if (is_alphanumeric || c == '-' || c == '.' || c == '_' || c == '~') kind |= plain_character | host_character;
-        if (c != 0 && c < 128 &&
-            std::string_view{"%!$&'()*+;=:[]"}.find(static_cast<char>(c)) != std::string_view::npos)
-            kind |= host_character;
-        kinds[c] = static_cast<std::uint8_t>(kind);
-    }
-    return kinds;
-}();
-
-constexpr bool is(character kind, char c) noexcept { return (characters[static_cast<unsigned char>(c)] & kind) != 0; }
-/// Returns the place of the first character that is not of this kind, or the text's size.
-constexpr std::size_t span_of(character kind, std::string_view text, std::size_t from = 0) noexcept {
-    while (from < text.size() && is(kind, text[from])) ++from;
-    return from;
-}
-
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
-
-}  // namespace detail
-
-/// Returns true if the text is a token: a method, the name of a field (RFC 9110 §5.6.2). An empty text is no token.
-[[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
-    return !text.empty() && detail::span_of(detail::token_character, text) == text.size();
-}
-/// Returns true if the text may be the value of a field: it holds no control character except tabs (RFC 9110 §5.5).
-[[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
-    return detail::span_of(detail::value_character, text) == text.size();
-}
-/// Returns true if two names are equal, where the case of ASCII letters does not count (RFC 9110 §5.1).
-[[nodiscard]] constexpr bool same_name(std::string_view a, std::string_view b) noexcept {
-    if (a.size() != b.size()) return false;
-    for (std::size_t i = 0; i < a.size(); ++i)
-        if (a[i] != b[i] && detail::lower(a[i]) != detail::lower(b[i])) return false;
-    return true;
-}
-
-/// Returns the text without spaces and tabs at its ends (RFC 9110 §5.6.3).
-[[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
-    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
-}
-
-/// Reads a number of decimal digits and nothing else: no sign, no space, no empty text. Returns nullopt for any other
-/// text and for a number above 2^64-1. The functions of the C library take `+5`, ` 5` and `0x5`, and wrap or saturate
-/// silently. A length that two programs read differently ends a message at two places.
-[[nodiscard]] constexpr std::optional<std::uint64_t> read_decimal(std::string_view text) noexcept {
-    if (text.empty()) return std::nullopt;
-    std::uint64_t number = 0;
-    for (const char c : text) {
-        const std::uint64_t digit = netnotes::detail::digit_value(c);
-        if (digit > 9) return std::nullopt;
-        if (number > (~std::uint64_t{0} - digit) / 10) return std::nullopt;
-        number = number * 10 + digit;
-    }
-    return number;
-}
-
-namespace detail {
-
-/// Calls visit(part) for each element of a list with commas, for example `keep-alive, Upgrade`; empty elements count
-/// for nothing (RFC 9110 §5.6.1). Do not use it for lists that may hold quoted commas.
-template <class Visit>
-constexpr void for_each_element(std::string_view list, Visit visit) {
-    while (!list.empty()) {
-        const std::size_t comma = list.find(',');
-        const std::string_view part = trimmed(list.substr(0, comma));
-        if (!part.empty()) visit(part);
-        list = comma == list.npos ? std::string_view{} : list.substr(comma + 1);
-    }
-}
-
-}  // namespace detail
-
-}  // namespace netnotes::http
-
-#endif  // NETNOTES_HTTP_SYNTAX_HPP
 
 
 namespace netnotes::http {
@@ -1535,269 +2302,6 @@ constexpr std::string_view status::reason() const noexcept {
 #endif  // NETNOTES_HTTP_STATUS_HPP
 
 
-// netnotes/http/target.hpp: what a request is about
-// SPDX-License-Identifier: MIT
-//
-// The second word of a request is its target. It has four forms (RFC 9112 §3.2):
-//
-//        GET /notes/a%20b?page=2 HTTP/1.1              origin form: path and query
-//        GET http://example.com/notes HTTP/1.1         absolute form, to a proxy; a server must take it, too
-//        OPTIONS * HTTP/1.1                            asterisk form: the whole server
-//        CONNECT example.com:443 HTTP/1.1              authority form: a tunnel, which a server refuses
-//
-// A character that no URI may hold is written as a percent sign and two hexadecimal digits. When to decode them is
-// the source of many holes, so this page keeps two rules:
-//   - Split first, then decode, and decode once. In /a%2Fb the slash is a part of a name. A program that decodes first
-//     sees two names, and a check made before no longer holds. `%252e` is the text `%2e` and not a dot.
-//   - A path with %00 is refused. For C the name of the file ends there, so /secret%00.html would pass for HTML.
-//
-//   Of "/a%2Fb/c%20d?x=1":
-//   path()        "/a%2Fb/c d"        all is decoded but the slash
-//   segments()    "a/b", "c d"        split, then decoded
-//   query()       "x=1"               as it came: http/form.hpp reads it
-//
-// On this page:  percent_decode, percent_encode · target
-// Sources:       RFC 9112 §3.2; RFC 3986 §2, §3.3
-
-#ifndef NETNOTES_HTTP_TARGET_HPP
-#define NETNOTES_HTTP_TARGET_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-
-
-
-namespace netnotes::http {
-
-/// Replaces each percent sign and its two hexadecimal digits by their byte. Returns nullopt if two digits are missing
-/// behind a percent sign. The result may hold any byte, NUL too.
-[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
-/// Returns the text with every byte as %XX except letters, digits, `-` `.` `_` `~` (RFC 3986 §2.3) and the characters
-/// in `also_plain`. For a path with slashes pass "/".
-[[nodiscard]] std::string percent_encode(std::string_view text, std::string_view also_plain = {});
-
-/// The target of a request, read into its parts. It owns its text.
-class target {
-  public:
-    enum class form : std::uint8_t {
-        origin,    ///< "/notes?page=2"
-        absolute,  ///< "http://example.com/notes?page=2"
-        asterisk,  ///< "*"
-    };
-
-    /// Makes the target "/".
-    target() : text_{"/"}, path_{"/"}, raw_path_size_{1} {}
-    /// Reads a target. Throws parse_error, whose message has the reason and the place.
-    explicit target(std::string_view text);
-    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form, and for a character that no
-    /// URI has, for a wrong percent coding in the path, and for %00 there. `why` then has the reason and its place. A
-    /// query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
-    [[nodiscard]] static std::optional<target> parse(std::string_view text, parse_failure& why);
-
-    /// Returns which form the text has.
-    [[nodiscard]] form which() const noexcept { return form_; }
-    /// Returns the whole text as it came.
-    [[nodiscard]] const std::string& text() const noexcept { return text_; }
-    /// Returns host and port of the absolute form, for example "example.com:8000", and "" for the other forms.
-    [[nodiscard]] std::string_view authority() const noexcept { return part(authority_at_, authority_size_); }
-    /// Returns the path, decoded, except that an encoded slash stays `%2F`. It begins with '/'; for "*" it is "*". Use
-    /// it to compare with a path that the program knows. To look up names of files take segments().
-    [[nodiscard]] const std::string& path() const noexcept { return path_; }
-    /// Returns the path as it came.
-    [[nodiscard]] std::string_view raw_path() const noexcept {
-        return raw_path_size_ == 0 ? std::string_view{"/"} : part(raw_path_at_, raw_path_size_);
-    }
-    /// Returns the parts of the path between slashes, split first and decoded then: "/a%2Fb/c" has "a/b" and "c", and
-    /// "/a/" has "a" and "". Dots are parts like others: whoever maps them to files must refuse "..", and any "/".
-    [[nodiscard]] std::vector<std::string> segments() const;
-    /// Returns the text behind the first '?', as it came, and "" without a '?'.
-    [[nodiscard]] std::string_view query() const noexcept { return part(query_at_, text_.size() - query_at_); }
-    /// Returns true if there is a '?', even one with nothing behind it.
-    [[nodiscard]] bool has_query() const noexcept { return has_query_; }
-
-    friend bool operator==(const target& a, const target& b) noexcept { return a.text_ == b.text_; }
-
-  private:
-    target(std::string_view text, form which) : text_{text}, form_{which} {}
-    [[nodiscard]] std::string_view part(std::size_t at, std::size_t size) const noexcept {
-        return at >= text_.size() ? std::string_view{} : std::string_view{text_}.substr(at, size);
-    }
-
-    std::string text_;
-    std::string path_;
-    std::size_t authority_at_ = 0, authority_size_ = 0;
-    std::size_t raw_path_at_ = 0, raw_path_size_ = 0;
-    std::size_t query_at_ = static_cast<std::size_t>(-1);
-    form form_ = form::origin;
-    bool has_query_ = false;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Returns the byte of the two hexadecimal digits behind the percent sign at `at`, or -1.
-constexpr int percent_byte(std::string_view text, std::size_t at) noexcept {
-    if (text.size() - at < 3) return -1;
-    const unsigned high = netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at + 1])];
-    const unsigned low = netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at + 2])];
-    return high > 15 || low > 15 ? -1 : static_cast<int>(high << 4 | low);
-}
-
-/// Finds what is wrong with the percent coding of a path. Returns its place, or npos. `is_nul` tells the two apart.
-constexpr std::size_t wrong_percent(std::string_view path, bool& is_nul) noexcept {
-    is_nul = false;
-    for (std::size_t at = path.find('%'); at != path.npos; at = path.find('%', at + 3)) {
-        const int byte = percent_byte(path, at);
-        is_nul = byte == 0;
-        if (byte <= 0) return at;
-    }
-    return std::string_view::npos;
-}
-
-/// Decodes what is known to be right.
-inline std::string decoded(std::string_view text, bool keeps_slash) {
-    std::string result;
-    result.reserve(text.size());
-    for (;;) {
-        const std::size_t plain = std::min(text.find('%'), text.size());
-        result.append(text.data(), plain);
-        if (plain == text.size()) break;
-        const auto byte = static_cast<char>(percent_byte(text, plain));
-        if (byte == '/' && keeps_slash)
-            result.append("%2F", 3);
-        else
-            result += byte;
-        text.remove_prefix(plain + 3);
-    }
-    return result;
-}
-
-/// Returns true if the text is a host, or a host with a port: "example.com", "192.0.2.1:80", "[2001:db8::1]:80". The
-/// host may be empty only if all is. It is no full check of the syntax: it keeps out what would mean two things to two
-/// programs, like `a@b`, `a/b` and `a,b`.
-constexpr bool is_authority(std::string_view text) noexcept {
-    std::size_t colon = text.size();  // before the port
-    if (text.starts_with('[')) {
-        std::size_t at = 1;
-        while (at < text.size() && (netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at])] < 16 ||
-                                    text[at] == ':' || text[at] == '.'))
-            ++at;
-        if (at == text.size() || text[at] != ']' || at == 1) return false;
-        colon = at + 1;
-        if (colon < text.size() && text[colon] != ':') return false;
-    } else {
-        for (std::size_t at = 0; at < text.size(); ++at) {
-            if (!is(host_character, text[at]) || text[at] == '[' || text[at] == ']') return false;
-            if (text[at] != ':') continue;
-            colon = at;
-            break;
-        }
-        if (colon == 0) return text.empty();
-    }
-    for (std::size_t at = colon + 1; at < text.size(); ++at)
-        if (netnotes::detail::digit_value(text[at]) > 9) return false;
-    return true;
-}
-
-}  // namespace detail
-
-inline std::optional<std::string> percent_decode(std::string_view text) {
-    for (std::size_t at = text.find('%'); at != text.npos; at = text.find('%', at + 3))
-        if (detail::percent_byte(text, at) < 0) return std::nullopt;
-    return detail::decoded(text, false);
-}
-
-inline std::string percent_encode(std::string_view text, std::string_view also_plain) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    std::string result;
-    result.reserve(text.size());
-    for (const char c : text) {
-        if (detail::is(detail::plain_character, c) || also_plain.find(c) != also_plain.npos) {
-            result += c;
-            continue;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        ((result += '%') += digits[byte >> 4]) += digits[byte & 15];
-    }
-    return result;
-}
-
-inline std::optional<target> target::parse(std::string_view text, parse_failure& why) {
-    const auto refused = [&](std::string_view reason, std::size_t place) {
-        why = parse_failure{reason, place};
-        return std::nullopt;
-    };
-    if (text.empty()) return refused("the target is empty", 0);
-    if (const std::size_t wrong = detail::span_of(detail::target_character, text); wrong != text.size())
-        return refused("a character that no target has; it is written as a percent sign and two digits", wrong);
-    target read{text, form::origin};
-    if (text == "*") {
-        read.form_ = form::asterisk;
-        read.path_ += '*';
-        read.raw_path_size_ = 1;
-        return read;
-    }
-    std::size_t path = 0;
-    if (text[0] != '/') {
-        constexpr std::string_view schemes[] = {"http://", "https://"};
-        for (const std::string_view scheme : schemes)
-            if (same_name(text.substr(0, scheme.size()), scheme)) path = scheme.size();
-        if (path == 0) return refused("a target begins with '/', or with http:// and a host", 0);
-        read.form_ = form::absolute;
-        read.authority_at_ = path;
-        path = std::min(text.find_first_of("/?", path), text.size());
-        read.authority_size_ = path - read.authority_at_;
-        const std::string_view authority = text.substr(read.authority_at_, read.authority_size_);
-        if (authority.empty() || !detail::is_authority(authority))
-            return refused("behind http:// comes a host, and perhaps a port", read.authority_at_);
-    }
-    const std::size_t question = std::min(text.find('?', path), text.size());
-    const std::string_view raw = text.substr(path, question - path);
-    bool is_nul = false;
-    if (const std::size_t wrong = detail::wrong_percent(raw, is_nul); wrong != raw.npos)
-        return refused(is_nul ? "a path holds no NUL" : "behind a percent sign come two hexadecimal digits",
-                       path + wrong);
-    read.raw_path_at_ = path;
-    read.raw_path_size_ = raw.size();
-    read.path_ = detail::decoded(raw.empty() ? std::string_view{"/"} : raw, true);
-    read.has_query_ = question < text.size();
-    if (read.has_query_) read.query_at_ = question + 1;
-    return read;
-}
-
-inline target::target(std::string_view text) {
-    parse_failure why;
-    auto read = parse(text, why);
-    if (!read) throw parse_error{"HTTP request target", text, why};
-    *this = *std::move(read);
-}
-
-inline std::vector<std::string> target::segments() const {
-    std::vector<std::string> parts;
-    std::string_view rest = raw_path();
-    if (form_ == form::asterisk) return parts;
-    while (!rest.empty()) {
-        rest.remove_prefix(1);  // the slash
-        const std::size_t slash = std::min(rest.find('/'), rest.size());
-        parts.push_back(detail::decoded(rest.substr(0, slash), false));
-        rest.remove_prefix(slash);
-    }
-    return parts;
-}
-
-}  // namespace netnotes::http
-
-#endif  // NETNOTES_HTTP_TARGET_HPP
 
 
 namespace netnotes {
@@ -1987,6 +2491,48 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 }  // namespace netnotes
 
 #endif  // NETNOTES_HTTP_MESSAGE_HPP
+
+// netnotes/web/middleware.hpp: what happens before and after every view
+// SPDX-License-Identifier: MIT
+//
+// A layer stands around all views. It sees each request on its way in, and each response on its way out. Layers are
+// nested as they are listed:
+//
+//        request ──> A.process_request ──> B.process_request ──> A.process_view ──> B.process_view ──> view
+//                                                                                                        │
+//        response <── A.process_response <── B.process_response <── A, B.process_template_response <─────┘
+//
+//        class timer : public web::middleware {
+//          public:
+//            http::response process_response(http::request&, http::response made) override {
+//                return std::move(made).with("Server-Timing", "total");
+//            }
+//        };
+//
+// The order is Django's, whatever throws and wherever. The rules that surprise:
+//
+//     process_request answers    The view and the inner layers do not run. This layer's process_response does.
+//     process_request throws     This layer's process_response does not run. The layers around it see a 500.
+//     the view throws            process_exception of the *inner* layers is asked first. The first answer counts.
+//     a hook throws              It becomes a 500 at that layer, and the layers around it see a response.
+//     process_template_response  Only for a template_response, from the inside to the outside, before it is rendered.
+//
+// On this page:  middleware, site
+// The notes:     中间件; example 48
+
+#ifndef NETNOTES_WEB_MIDDLEWARE_HPP
+#define NETNOTES_WEB_MIDDLEWARE_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
 
 // netnotes/web/routes.hpp: which view answers which path
 // SPDX-License-Identifier: MIT
@@ -5989,6 +6535,139 @@ class site {
 }  // namespace netnotes::web
 
 #endif  // NETNOTES_WEB_MIDDLEWARE_HPP
+
+
+namespace netnotes::web {
+
+/// A layer that refuses unsafe requests of foreign pages. GET, HEAD, OPTIONS and TRACE pass: they must not change
+/// anything.
+class csrf : public middleware {
+  public:
+    static constexpr std::string_view cookie_name = "csrftoken";
+    static constexpr std::string_view field_name = "csrfmiddlewaretoken";
+    static constexpr std::size_t secret_size = 32;
+
+    /// `trusted` are origins besides the site's own, for example "https://shop.example". `secure` is for a site that is
+    /// reached by https:// only.
+    explicit csrf(std::vector<std::string> trusted = {}, bool secure = false)
+        : trusted_{std::move(trusted)}, secure_{secure} {}
+
+    /// Returns a new token for this request's secret. Each call returns another text of 64 characters. The response to
+    /// this request then sets the cookie.
+    static std::string token(http::request& ask) {
+        ask.fields().set(used, "1");
+        return masked(ask.field(secret).value_or(""), random_text());
+    }
+    /// Replaces the secret. Call it when somebody logs in: a token that was seen before is then worth nothing.
+    static void rotate(http::request& ask) {
+        ask.fields().set(secret, random_text());
+        ask.fields().set(used, "1");
+    }
+
+    std::optional<http::response> process_request(http::request& ask) override {
+        const std::string_view sent = cookie(ask);
+        ask.fields().set(secret, is_secret(sent) ? std::string{sent} : random_text());  // whatever a client has sent
+        ask.fields().erase(used);
+        return std::nullopt;
+    }
+    std::optional<http::response> process_view(http::request& ask) override {
+        const std::string fault = fault_of(ask);
+        if (fault.empty()) return std::nullopt;
+        return http::response{http::status::forbidden, "403: CSRF verification failed: " + fault + "\n"};
+    }
+    void process_template_response(http::request& ask, template_response& page) override {
+        http::request* const asked = &ask;
+        page.context.set("csrf_token", value{[asked] { return value{token(*asked)}; }});
+    }
+    http::response process_response(http::request& ask, http::response made) override {
+        if (!ask.field(used)) return made;
+        http::set_cookie set{.name = std::string{cookie_name}, .value = std::string{ask.field(secret).value_or("")}};
+        set.max_age = std::chrono::hours{24 * 7 * 52};
+        set.secure = secure_;
+        made.fields.add("Set-Cookie", set.to_string());
+        made.fields.add("Vary", "Cookie");
+        return made;
+    }
+
+    /// Returns which check an unsafe request fails, or an empty text.
+    [[nodiscard]] std::string fault_of(const http::request& ask) const {
+        switch (ask.method()) {
+            case http::method::get:
+            case http::method::head:
+            case http::method::options:
+            case http::method::trace: return {};
+            default: break;
+        }
+        if (const auto origin = ask.field("Origin"); origin && !is_trusted(*origin, ask.host()))
+            return "Origin checking failed - " + netnotes::visible(origin->substr(0, 200)) +
+                   " does not match any trusted origins.";
+        const std::string_view kept = cookie(ask);
+        if (!is_secret(kept)) return "CSRF cookie not set.";
+        std::string given;
+        parse_failure unused;
+        if (const auto form = http::form::parse(ask.body(), unused)) given = form->get(field_name).value_or("");
+        if (given.empty()) given = ask.field("X-CSRFToken").value_or("");
+        if (given.empty()) return "CSRF token missing.";
+        return is_same(unmasked(given), kept) ? std::string{} : "CSRF token incorrect.";
+    }
+
+  private:
+    // Notes to ourselves in the request, as Django has them in request.META. A client cannot set them: process_request
+    // writes over them.
+    static constexpr std::string_view secret = "X-Netnotes-CSRF-Secret", used = "X-Netnotes-CSRF-Used";
+    static constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+    static std::string_view cookie(const http::request& ask) {
+        const auto field = ask.field("Cookie");
+        return field ? http::cookies::parse(*field).get(cookie_name).value_or("") : std::string_view{};
+    }
+    static bool is_secret(std::string_view text) noexcept {
+        return text.size() == secret_size && text.find_first_not_of(letters) == text.npos;
+    }
+    static std::string random_text() {
+        std::random_device source;
+        std::uniform_int_distribution<std::size_t> any{0, letters.size() - 1};
+        std::string made;
+        for (std::size_t i = 0; i < secret_size; ++i) made += letters[any(source)];
+        return made;
+    }
+    /// The mask, and behind it the secret, each letter moved on by the number of the mask's letter.
+    static std::string masked(std::string_view what, std::string mask) {
+        std::string made = std::move(mask);
+        for (std::size_t i = 0; i < secret_size; ++i)
+            made += letters[(letters.find(what[i]) + letters.find(made[i])) % letters.size()];
+        return made;
+    }
+    static std::string unmasked(std::string_view token) {
+        if (token.size() != 2 * secret_size || token.find_first_not_of(letters) != token.npos) return {};
+        std::string made;
+        for (std::size_t i = 0; i < secret_size; ++i)
+            made += letters[(letters.find(token[secret_size + i]) + letters.size() - letters.find(token[i])) %
+                            letters.size()];
+        return made;
+    }
+    /// Takes the same time wherever the texts differ, so an attacker cannot measure how far a guess is right.
+    static bool is_same(std::string_view a, std::string_view b) noexcept {
+        if (a.size() != b.size()) return false;
+        unsigned differ = 0;
+        for (std::size_t i = 0; i < a.size(); ++i) differ |= static_cast<unsigned char>(a[i] ^ b[i]);
+        return differ == 0;
+    }
+    [[nodiscard]] bool is_trusted(std::string_view origin, std::string_view host) const {
+        for (const std::string& each : trusted_)
+            if (each == origin) return true;
+        const std::string_view scheme = secure_ ? "https://" : "http://";
+        return origin.starts_with(scheme) && !host.empty() && origin.substr(scheme.size()) == host;
+    }
+
+    std::vector<std::string> trusted_;
+    bool secure_;
+};
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_CSRF_HPP
+
 
 
 

@@ -1,0 +1,97 @@
+// Forms of our own pages pass, and all others are refused with the reason.
+// SPDX-License-Identifier: MIT
+
+#include <netnotes/web/csrf.hpp>
+
+#include "web.hpp"
+
+namespace http = netnotes::http;
+
+namespace {
+
+struct guest_book {
+    web::template_map texts{{"form", "<form>{% csrf_token %}</form>"}, {"plain", "no form"}};
+    web::templates pages{texts};
+    web::routes table;
+    web::site site{table};
+
+    guest_book() {
+        table.path("", [this](const http::request& ask) -> web::view_answer {
+            if (ask.method() == http::method::post) return http::response{200, "taken"};
+            return web::template_response{&pages, ask.query() == "plain" ? "plain" : "form", {}, {}};
+        });
+        table.path("login/", [](http::request& ask) {
+            web::csrf::rotate(ask);
+            return http::response{200, "in"};
+        });
+        site.add(web::csrf{{"https://friend.example"}});
+    }
+    std::string post(std::string_view cookie, const std::string& token, std::string_view origin = {}) const {
+        http::request ask{"POST", "/", {{"Host", "shop.example"}}, token.empty() ? "" : "csrfmiddlewaretoken=" + token};
+        if (!cookie.empty()) ask.fields().set("Cookie", "csrftoken=" + std::string{cookie});
+        if (!origin.empty()) ask.fields().set("Origin", origin);
+        return site.answer(ask).body;
+    }
+};
+/// What stands between two texts.
+std::string between(std::string_view text, std::string_view begin, std::string_view end) {
+    const auto at = text.find(begin) + begin.size();
+    return std::string{text.substr(at, text.find(end, at) - at)};
+}
+
+}  // namespace
+
+TEST_CASE("a form of our own page passes and each page has a token of its own") {
+    const guest_book book;
+    const http::response page = book.site.answer(http::request{"GET", "/"});
+    const std::string set{page.fields.find("Set-Cookie").value_or("")};
+    CHECK_THAT(set,
+               Catch::Matchers::ContainsSubstring("SameSite=Lax") && Catch::Matchers::ContainsSubstring("HttpOnly"));
+    CHECK(page.fields.find("Vary") == "Cookie");
+    const std::string secret = between(set, "csrftoken=", ";"), token = between(page.body, "value=\"", "\"");
+    CHECK(secret.size() == 32);
+    CHECK(token.size() == 64);
+    CHECK(page.body.find(secret) == std::string::npos);
+    CHECK(book.post(secret, token) == "taken");
+    const http::response again = book.site.answer(http::request{"GET", "/", {{"Cookie", "csrftoken=" + secret}}});
+    const std::string other = between(again.body, "value=\"", "\"");
+    CHECK(other != token);
+    CHECK(book.post(secret, other) == "taken");
+    CHECK(between(again.fields.find("Set-Cookie").value_or(""), "csrftoken=", ";") == secret);
+}
+
+TEST_CASE("a page without a form sets no cookie") {
+    const guest_book book;
+    CHECK(!book.site.answer(http::request{"GET", "/?plain"}).fields.find("Set-Cookie"));
+}
+
+TEST_CASE("a foreign form is refused and the answer says which check failed") {
+    const guest_book book;
+    const http::response page = book.site.answer(http::request{"GET", "/"});
+    const std::string secret = between(page.fields.find("Set-Cookie").value_or(""), "csrftoken=", ";");
+    const std::string token = between(page.body, "value=\"", "\"");
+    const std::string failed = "403: CSRF verification failed: ";
+    CHECK(book.post("", token) == failed + "CSRF cookie not set.\n");
+    CHECK(book.post("short", token) == failed + "CSRF cookie not set.\n");
+    CHECK(book.post(secret, "") == failed + "CSRF token missing.\n");
+    CHECK(book.post(secret, std::string(64, 'a')) == failed + "CSRF token incorrect.\n");
+    CHECK(book.post(secret, secret) == failed + "CSRF token incorrect.\n");
+    CHECK(book.post(std::string(32, 'b'), token) == failed + "CSRF token incorrect.\n");
+    CHECK(book.post(secret, token, "http://evil.example") ==
+          failed + "Origin checking failed - http://evil.example does not match any trusted origins.\n");
+    CHECK(book.post(secret, token, "null").starts_with(failed + "Origin checking failed - null"));
+    CHECK(book.post(secret, token, "http://shop.example") == "taken");
+    CHECK(book.post(secret, token, "https://friend.example") == "taken");
+}
+
+TEST_CASE("a secret that was rotated makes old tokens worthless") {
+    const guest_book book;
+    const http::response page = book.site.answer(http::request{"GET", "/"});
+    const std::string secret = between(page.fields.find("Set-Cookie").value_or(""), "csrftoken=", ";");
+    const http::response in = book.site.answer(
+        http::request{"GET", "/login/", {{"Cookie", "csrftoken=" + secret}, {"X-Netnotes-CSRF-Secret", secret}}});
+    const std::string fresh = between(in.fields.find("Set-Cookie").value_or(""), "csrftoken=", ";");
+    CHECK(fresh != secret);
+    CHECK(book.post(fresh, between(page.body, "value=\"", "\"")) ==
+          "403: CSRF verification failed: CSRF token incorrect.\n");
+}
