@@ -341,6 +341,20 @@ TEST_CASE("a body ends where its frame says") {
     CHECK(chunks.refusal().why == reason::cut_off);
 }
 
+TEST_CASE("a refusal in a body tells the place of the byte") {
+    const std::pair<std::string_view, std::size_t> refused[] = {
+        {"5\rhello", 1}, {"1\r\na\rb", 4}, {"1\r\nab", 4},           {"x", 0},
+        {"5x", 1},       {"5;a\n", 3},     {"0\r\nA : b\r\n\r\n", 4}};
+    for (const auto& [bytes, place] : refused) {
+        http::body_decoder chunks{{http::framing::kind::chunked, 0}};
+        std::string_view rest = bytes;
+        while (!chunks.is_refused() && !rest.empty()) rest.remove_prefix(chunks.next(rest).consumed);
+        INFO(bytes);
+        CHECK(chunks.is_refused());
+        CHECK(chunks.refusal().offset == place);
+    }
+}
+
 TEST_CASE("a body is limited, its extensions and its trailers are, too") {
     using kind = http::framing::kind;
     http::limits bounds;
