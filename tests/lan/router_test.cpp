@@ -428,3 +428,19 @@ TEST_CASE("how long a hop takes", "[.speed]") {
     const auto taken = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC * 1e9;
     WARN(taken / (60'000 * 12) << " ns for each frame and cable, " << from.counters().delivered << " answers");
 }
+
+TEST_CASE("maps and diagrams") {
+    lan::network net;
+    lan::scenario script{net,
+                         "switch S\nhost A 10.0.1.2/24\nhost B 10.0.1.3/24\nlink A S\nlink S B 2ms lose 2\nping A B"};
+    script.perform(0);
+    CHECK(lan::map_text(net) == "S  switch\n├── A  10.0.1.2/24\n└── B  10.0.1.3/24  (2.000 ms)\n");
+    const std::string diagram = lan::sequence_diagram(net, net.passages());
+    CHECK(diagram.find("           S       A       B\n0.000000   |<------|       |   ARP: where is 10.0.1.3?") == 0);
+    CHECK(diagram.find("|       |   x---|   ") == std::string::npos);  // the cable of B leads to S, across A's column
+    CHECK(diagram.find("|       x-------|   ARP: 10.0.1.3 is at") != std::string::npos);
+    const std::string picture = lan::svg(net, net.passages(), 3);
+    CHECK(picture.find("<svg xmlns=\"http://www.w3.org/2000/svg\"") == 0);
+    CHECK(picture.find("fill=\"red\">x</text>") != std::string::npos);
+    CHECK(picture.ends_with("</svg>\n"));
+}
