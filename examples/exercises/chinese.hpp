@@ -99,6 +99,7 @@ inline constexpr phrase phrases[] = {
     {"# answers of # MB that a client does not receive", "客户端不接收的 # 个 # MB 的回答"},
     {"the slow client, when it receives: bytes", "慢客户端开始接收后得到的字节数"},
     {"redis-cli GET without a key", "没有键的 redis-cli GET"},
+    {"of # bytes", "（# 个字节）"},
     // should have ...
     {"left no descriptor open", "不留下打开的描述符"},
     {"returned at once", "立即返回"},
