@@ -122,6 +122,8 @@ inline constexpr phrase phrases[] = {
     {"waited for the peer", "等待对端"},
     {"returned", "返回"},
     {"arrived in order, each once", "按顺序到达，每个字节一次"},
+    {"kept the bytes in order", "保持字节的顺序"},
+    {"returned the whole payload", "返回全部数据"},
     {"left the socket non-blocking", "让套接字保持非阻塞"},
     {"waited for the reader", "等待读取方"},
     {"gone on after the signal", "在信号之后继续"},
