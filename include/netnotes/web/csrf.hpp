@@ -24,7 +24,7 @@
 //        };
 //
 // On this page:  csrf
-// The notes:     DTL语言 (csrf_token)
+// The notes:     DTL语言 (csrf_token); example 47
 
 #ifndef NETNOTES_WEB_CSRF_HPP
 #define NETNOTES_WEB_CSRF_HPP

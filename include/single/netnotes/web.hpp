@@ -57,7 +57,7 @@
 //     web/middleware.hpp       what happens before and after every view
 //     web/csrf.hpp             forms that only our own pages can send
 //
-// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 48_middleware
+// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 47_forms_csrf, 48_middleware
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
 
 #ifndef NETNOTES_WEB_HPP
@@ -90,7 +90,7 @@
 //        };
 //
 // On this page:  csrf
-// The notes:     DTL语言 (csrf_token)
+// The notes:     DTL语言 (csrf_token); example 47
 
 #ifndef NETNOTES_WEB_CSRF_HPP
 #define NETNOTES_WEB_CSRF_HPP
