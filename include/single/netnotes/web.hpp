@@ -57,7 +57,7 @@
 //     web/middleware.hpp       what happens before and after every view
 //     web/csrf.hpp             forms that only our own pages can send
 //
-// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 47_forms_csrf, 48_middleware
+// Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 47_forms_csrf, 48_middleware, 49_web_project
 // The notes:     Django, DTL语言, 模板的继承, html转义, 静态文件, 中间件
 
 #ifndef NETNOTES_WEB_HPP
