@@ -1,14 +1,19 @@
 """A guest book: its own form passes, and a foreign page's form is refused with the reason, or taken if the book is open."""
 import http.client
+import http.server
 import re
+import shutil
+import subprocess
+import tempfile
+import threading
 import urllib.parse
 
 from play import Lesson
 
-PORT, FOREIGN = 8000, 8001
+PORT, FOREIGN, ATTACKER = 8000, 8001, 8002
 HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 
-with Lesson(__file__, (PORT, FOREIGN)) as lesson:
+with Lesson(__file__, (PORT, FOREIGN, ATTACKER)) as lesson:
 
     def get(port, **fields):
         browser = http.client.HTTPConnection("localhost", port, timeout=60)
@@ -28,6 +33,28 @@ with Lesson(__file__, (PORT, FOREIGN)) as lesson:
 
     def refused(reason):
         return 403, f"403: CSRF verification failed: {reason}\n"
+
+    def chromium(page):
+        """Opens a page of another site in Chromium, and returns the page at which it ends."""
+        class Attacker(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(page.encode())
+
+            def log_message(self, *_):
+                pass
+        browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        if not browser:
+            return print("without Chromium: it is not installed")
+        with http.server.ThreadingHTTPServer(("127.0.0.1", ATTACKER), Attacker) as site, tempfile.TemporaryDirectory() as profile:
+            threading.Thread(target=site.serve_forever, daemon=True).start()
+            made = subprocess.run([browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
+                                   "--virtual-time-budget=3000", "--dump-dom", f"http://localhost:{ATTACKER}/"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=120)
+            site.shutdown()
+        return made.stdout if made.returncode == 0 else print(f"without Chromium: it ends with {made.returncode}")
 
     server = lesson.start("form")
     server.expect("open http://localhost:8000 in a browser")
@@ -55,6 +82,9 @@ with Lesson(__file__, (PORT, FOREIGN)) as lesson:
     assert post({**theirs, **of_another}, Cookie=cookie) == refused("CSRF token incorrect.")
     assert post({**theirs, **first}) == refused("CSRF cookie not set.")
     assert post({**theirs, **first}, Cookie=cookie, Origin="null")[0] == 403
+    by_itself = page + '<script>document.querySelector("form").submit()</script>'
+    if shown := chromium(by_itself):
+        assert origin.replace("8001", "8002") in shown, shown
     assert "I was here" not in get(PORT)[0]
 
     taken = lesson.start("form")
@@ -67,7 +97,10 @@ with Lesson(__file__, (PORT, FOREIGN)) as lesson:
     _, form, cookie = get(PORT)
     assert not form and not cookie
     assert post(theirs, Origin="http://localhost:8001") == (303, "")
-    assert "<li>I was here, and did not know it.</li>" in get(PORT)[0]
+    entry = "<li>I was here, and did not know it.</li>"
+    assert get(PORT)[0].count(entry) == 1
+    if shown := chromium(by_itself):
+        assert shown.count(entry) == 2, shown
     server.interrupt()
     server.ends(0)
     foreign.interrupt()
