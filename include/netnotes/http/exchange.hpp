@@ -230,12 +230,16 @@ class exchange final : public body_source {
             if (how != body_coding::none && !append_body(answer, sent)) sent = co_await send_body(answer, how);
             if (server_.options.on_access) log(answer, sent);
             if (!keeps_) {
+                if (!body_.is_done()) lingers_ = true;  // unread bytes would make the close a reset
                 co_await flush();
                 co_return false;
             }
             if (!body_.is_done()) {
                 const bool is_drained = co_await drain();
-                if (!is_drained) co_return false;
+                if (!is_drained) {
+                    co_await flush();  // the answers before the damaged body are good
+                    co_return false;
+                }
             }
             parse_next();
         }
