@@ -4,7 +4,10 @@
 
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <string_view>
+#include <vector>
 #include <string_view>
 
 namespace {
@@ -39,4 +42,59 @@ TEST_CASE("a server reads on before it closes if the client may still send the b
     script whole{{post("hello", "Connection: close\r\n")}};
     run(whole, echo_body);
     CHECK_FALSE(whole.has_shut_down);  // nothing is left to read, so there is nothing to wait for
+}
+
+TEST_CASE("a handler that turns a body_error into an error of its own has failed, and not the connection") {
+    const auto translates = [](http::request& ask) -> net::task<http::response> {
+        std::string why;
+        try {
+            static_cast<void>(co_await ask.text());
+        } catch (const http::body_error& error) {
+            why = error.what();
+        }
+        if (!why.empty()) throw std::runtime_error{"bad upload: " + why.substr(0, 3)};
+        co_return http::response{200};
+    };
+    script client{{std::string{chunks} + "zz\r\n"}};
+    run(client, translates);
+    CHECK(client.heard.starts_with("HTTP/1.1 500 "));
+    CHECK(client.has_shut_down);
+    CHECK_FALSE(client.is_closed);
+    CHECK(told == std::vector<std::string>{"bad upload: 400"});
+    // A connection that fails is the other case: nobody is left who could read an answer.
+    script gone{{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel"}, ending::fails};
+    run(gone, translates);
+    CHECK(gone.heard.empty());
+    CHECK(gone.is_closed);
+}
+
+TEST_CASE("the clock of a body runs while the server waits for the client, and not while the handler works") {
+    const auto works = [](net::duration time) {
+        return [time](http::request& ask) -> net::task<http::response> {
+            std::string body;
+            for (;;) {
+                const auto piece = co_await ask.recv();
+                if (piece.empty()) break;
+                body += net::as_text(piece);
+                co_await net::sleep_for(time);
+            }
+            co_return http::response{200, body, "text/plain"};
+        };
+    };
+    const std::vector<std::string> pieces{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", "abc", "def", "ghi"};
+    script quick{pieces};
+    CHECK(run(quick, works(6s)) == 18s);
+    CHECK(heard(quick) == ok("abcdefghi"));
+    // Waits of 4 s add up to more than body_timeout. (Two seconds more pass before the close.)
+    script slow{pieces};
+    slow.pause = 4s;
+    CHECK(run(slow, works(0s)) == 4s + 10s + 2s);
+    CHECK(slow.heard.starts_with("HTTP/1.1 408 "));
+    http::server_options patient;
+    patient.body_timeout = net::never;
+    script late{pieces};
+    late.pause = 1h;
+    patient.head_timeout = patient.idle_timeout = net::never;
+    run(late, works(1h), patient);
+    CHECK(heard(late) == ok("abcdefghi"));
 }

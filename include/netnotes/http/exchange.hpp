@@ -70,7 +70,8 @@ struct server_options {
     std::size_t max_connections = 10'000;                   ///< further clients wait in the listener's queue; above zero
     wait_time head_timeout = std::chrono::seconds{10};      ///< for a whole head, from its first byte; above zero
     wait_time idle_timeout = std::chrono::seconds{60};      ///< between two requests; above zero
-    /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Above zero.
+    /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
+    /// count, not the time in which the handler works. Above zero.
     wait_time body_timeout = std::chrono::seconds{10};
     wait_time send_timeout = std::chrono::seconds{30};      ///< while the client takes no byte of an answer; above zero
     wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
@@ -211,7 +212,7 @@ class exchange final : public body_source {
                 } catch (const body_error& error) {
                     answer = refusal_answer(error.status(), error.what());
                 } catch (const std::exception& error) {
-                    if (is_broken_) throw;  // the connection, not the handler
+                    if (is_cut_) throw;  // the connection, not the handler
                     report(error);
                     answer = failure_answer();
                 } catch (const netnotes::cancelled&) {
@@ -261,7 +262,12 @@ class exchange final : public body_source {
                 if (!piece.empty()) co_return std::as_bytes(std::span<const char>{piece.data(), piece.size()});
                 continue;
             }
-            co_await receive_body();
+            try {
+                co_await receive_body();
+            } catch (const std::system_error&) {
+                is_cut_ = true;
+                throw;
+            }
         }
     }
 
@@ -297,7 +303,7 @@ class exchange final : public body_source {
         framing_ = head.body();
         body_ = body_decoder{framing_, bounds};
         body_received_ = 0;
-        has_body_deadline_ = false;
+        body_waited_ = duration::zero();
         if (framing_.how != framing::kind::none) ask_.set_source(this);
         if (framing_.how == framing::kind::length && framing_.length > bounds.body)
             refuse(status::content_too_large, "413: the body has " + std::to_string(framing_.length) +
@@ -358,12 +364,13 @@ class exchange final : public body_source {
     /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the client
     /// waits for it.
     task<> receive_body() {
-        is_broken_ = true;  // unless all that follows succeeds: the error is then the connection's, and not the handler's
+        is_broken_ = true;  // unless all that follows succeeds
         if (std::exchange(expects_continue_, false)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
         if (!out_.empty()) co_await flush();
-        if (!std::exchange(has_body_deadline_, true)) deadline_ = netnotes::detail::later(now(), server_.options.body_timeout);
+        const auto begin = now();
         const auto earned = std::chrono::seconds{body_received_ / (16 * 1024)};
-        const duration left = netnotes::detail::later(deadline_, earned) - now();
+        const auto end = netnotes::detail::later(netnotes::detail::later(begin, server_.options.body_timeout), earned);
+        const duration left = end - begin - body_waited_;
         bool is_late = left <= duration::zero(), is_more = false;
         if (!is_late) {
             link_.limit(left);
@@ -374,6 +381,7 @@ class exchange final : public body_source {
                 is_late = true;
             }
         }
+        body_waited_ += now() - begin;  // not the time in which the handler works: the client cannot help that
         if (is_late) fail_body(status::request_timeout, "408: the body of the request did not arrive in time");
         if (!is_more) {
             body_.end();
@@ -513,10 +521,13 @@ class exchange final : public body_source {
     std::string refusal_;
     http::status refusal_status_{};
     std::uint64_t body_received_ = 0;
-    netnotes::time_point deadline_{};  // of the head, then of the body
+    netnotes::time_point deadline_{};  // of the head
     step step_ = step::more;
-    bool keeps_ = true, lingers_ = false, expects_continue_ = false, is_broken_ = false;
-    bool has_head_deadline_ = false, has_body_deadline_ = false;
+    bool keeps_ = true, lingers_ = false, expects_continue_ = false;
+    bool is_broken_ = false;  // the rest of the body cannot be read
+    bool is_cut_ = false;     // because the connection has failed
+    bool has_head_deadline_ = false;
+    duration body_waited_{};
 };
 
 /// The task of one connection.
