@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -97,4 +98,48 @@ TEST_CASE("the clock of a body runs while the server waits for the client, and n
     patient.head_timeout = patient.idle_timeout = net::never;
     run(late, works(1h), patient);
     CHECK(heard(late) == ok("abcdefghi"));
+}
+
+namespace {
+
+/// The body of the request as the body of the answer.
+class mirror final : public http::body_source {
+  public:
+    explicit mirror(http::request& ask) : ask_{ask} {}
+    net::task<std::span<const std::byte>> next() override { co_return co_await ask_.recv(); }
+
+  private:
+    http::request& ask_;
+};
+
+}  // namespace
+
+TEST_CASE("no 100 Continue comes inside an answer") {
+    const auto mirrors = [](http::request& ask) -> net::task<http::response> {
+        co_return http::response{200, std::make_unique<mirror>(ask), "text/plain"};
+    };
+    script client{{"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", "hello"}};
+    run(client, mirrors);
+    CHECK(heard(client) ==
+          "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+          "5\r\nhello\r\n0\r\n\r\n");
+}
+
+TEST_CASE("a stop in the middle of an upload is not the client's fault") {
+    net::async_event asked;
+    const pages reads = [&asked](http::request& ask) -> net::task<http::response> {
+        asked.set();
+        co_return co_await echo_body(ask);
+    };
+    const auto check = [&](net::endpoint where, auto& server) -> net::task<> {
+        auto client = co_await net::async_stream::connect(where);
+        co_await client.send_all("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
+        co_await asked.wait();
+        server.cancel();
+        const std::string all = co_await receive(client, std::string::npos);
+        CHECK(all.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+        CHECK(all.ends_with("503: the server stops\n"));
+    };
+    play_over_tcp(reads, check);
+    CHECK(told.empty());
 }

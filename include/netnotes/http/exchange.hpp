@@ -97,12 +97,13 @@ template <class Handler>
 concept request_handler = std::is_invocable_r_v<task<response>, Handler&, request&> ||
                           std::is_invocable_r_v<response, Handler&, request&>;
 
-/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut. If the handler lets
-/// it pass, the server answers with its status and its sentence. The connection ends after the answer in any case.
+/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the server
+/// stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends after the
+/// answer in any case.
 class body_error : public std::runtime_error {
   public:
     body_error(http::status code, const std::string& sentence) : std::runtime_error{sentence}, status_{code} {}
-    /// Returns 400, 408, 413 or 431.
+    /// Returns 400, 408, 413, 431, or 503 if the server stops.
     [[nodiscard]] http::status status() const noexcept { return status_; }
 
   private:
@@ -384,6 +385,7 @@ class exchange final : public body_source {
         body_waited_ += now() - begin;  // not the time in which the handler works: the client cannot help that
         if (is_late) fail_body(status::request_timeout, "408: the body of the request did not arrive in time");
         if (!is_more) {
+            if (server_.is_stopping()) fail_body(status::service_unavailable, "503: the server stops");
             body_.end();
             fail_body(body_.refusal().status(), body_.refusal().message());
         }
@@ -437,6 +439,7 @@ class exchange final : public body_source {
     /// Appends the head of the answer to the answers that have gathered. Decides whether the connection can go on.
     body_coding append_head(const response& answer) {
         const bool is_request = step_ == step::head;
+        expects_continue_ = false;  // this answer takes the place of a 100, which must not come behind it
         head_context context;
         context.date = server_.date();
         context.is_head = is_request && ask_.method() == method::head;
