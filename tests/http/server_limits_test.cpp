@@ -2,6 +2,10 @@
 
 #include "scripted.hpp"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <span>
@@ -9,7 +13,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-#include <string_view>
 
 namespace {
 
@@ -141,5 +144,55 @@ TEST_CASE("a stop in the middle of an upload is not the client's fault") {
         CHECK(all.ends_with("503: the server stops\n"));
     };
     play_over_tcp(reads, check);
+    CHECK(told.empty());
+}
+
+TEST_CASE("answers without a body gather up to the same bound as others") {
+    const auto long_head = [](http::request&) -> net::task<http::response> {
+        co_return http::response{200, "x"}.with("X", std::string(1000, 'x'));
+    };
+    std::string many;
+    for (int i = 0; i < 300; ++i) many += "HEAD / HTTP/1.1\r\nHost:\r\n\r\n";
+    script client{{many}};
+    run(client, long_head);
+    CHECK(client.heard.size() > 300'000);
+    CHECK(client.most_offered > 60'000);
+    CHECK(client.most_offered < 70'000);
+}
+
+TEST_CASE("a server that sends files keeps a descriptor free for each client") {
+    const support::temporary_folder folder;
+    std::ofstream{folder.file("a.txt")} << "hello\n";
+    const http::files site{folder.file("")};
+    std::size_t at_once = 0, most_at_once = 0;
+    const pages serves = [&](http::request& ask) -> net::task<http::response> {
+        most_at_once = std::max(most_at_once, ++at_once);
+        http::response file = site.answer(ask);
+        co_await net::yield();
+        --at_once;
+        co_return file;
+    };
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const auto check = [&](net::endpoint where, auto&) -> net::task<> {
+        std::vector<net::tcp_stream> clients(8);
+        for (auto& client : clients) client = net::tcp_stream::connect(where);
+        const int lowest = ::dup(0);
+        ::close(lowest);
+        rlimit few = before;
+        few.rlim_cur = static_cast<rlim_t>(lowest) + 7;  // room for three clients and their files
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+        for (auto& client : clients) client.send_all(get("/a.txt", "Connection: close\r\n"));
+        for (auto& client : clients) {  // the server begins to accept when this task waits
+            net::async_stream stream{std::move(client)};
+            const std::string all = co_await receive(stream, std::string::npos);
+            CHECK(all.ends_with("hello\n"));
+        }
+        ::setrlimit(RLIMIT_NOFILE, &before);
+    };
+    http::server_options options;
+    options.descriptors_per_connection = 2;
+    play_over_tcp(serves, check, options);
+    CHECK(most_at_once == 3);
     CHECK(told.empty());
 }

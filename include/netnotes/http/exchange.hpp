@@ -68,6 +68,9 @@ namespace netnotes::http {
 /// expression; g++ 12 destroys other temporaries twice there.
 struct server_options {
     std::size_t max_connections = 10'000;                   ///< further clients wait in the listener's queue; above zero
+    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1, serve()
+    /// keeps a descriptor free for each: see netnotes::serve_options.
+    std::size_t descriptors_per_connection = 1;
     wait_time head_timeout = std::chrono::seconds{10};      ///< for a whole head, from its first byte; above zero
     wait_time idle_timeout = std::chrono::seconds{60};      ///< between two requests; above zero
     /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
@@ -231,6 +234,7 @@ class exchange final : public body_source {
             std::uint64_t sent = 0;
             if (how != body_coding::none && !append_body(answer, sent)) sent = co_await send_body(answer, how);
             if (server_.options.on_access) log(answer, sent);
+            if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (!keeps_) {
                 if (!body_.is_done()) lingers_ = true;  // unread bytes would make the close a reset
                 co_await flush();
