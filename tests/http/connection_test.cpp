@@ -140,6 +140,10 @@ TEST_CASE("a connection says why it ends, and how to close it") {
                  closing::linger) == answer_of("early", closes));
     CHECK(served(put + "Transfer-Encoding: chunked\r\n\r\n", ending::unread_body, closing::linger,
                  "11000\r\n" + std::string(0x11000, 'x')) == answer_of("early"));
+    // Unread bytes would make a close a reset, also if the client itself asked for the end.
+    const std::string last = put + closes + "Content-Length: 5\r\n\r\nhe";
+    CHECK(served(last, ending::asked_by_peer, closing::linger) == answer_of("early", closes));
+    CHECK(served(last, ending::asked_by_peer, closing::close, "llo") == answer_of("early", closes));
 }
 
 TEST_CASE("bytes that cannot begin a message are refused at once") {
@@ -352,6 +356,7 @@ TEST_CASE("after 101 the bytes are of another protocol") {
     CHECK(server.next(start) == event::request);
     server.begin(http::response{101}.with("Upgrade", "websocket"), 0);
     server.finish();
+    CHECK(server.output() == "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
     CHECK(server.next(start) == event::closed);
     CHECK(server.why() == ending::upgraded);
     CHECK(server.rest() == "\x81\x82");

@@ -1,6 +1,7 @@
 // What http/websocket.hpp promises: the examples of RFC 6455, each rule of frames, and messages at every cut.
 
 #include <netnotes/http/websocket.hpp>
+#include <netnotes/http/write.hpp>
 
 #include "../catch.hpp"
 
@@ -61,6 +62,14 @@ TEST_CASE("the handshake of RFC 6455 §1.3") {
     const auto answer = http::accept_websocket(ask);
     CHECK(answer.status == 101);
     CHECK(answer.fields.find("Sec-WebSocket-Accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    // The bytes of §1.3: a browser refuses an answer whose field Connection does not say Upgrade.
+    std::string head;
+    http::head_context context;
+    context.keeps_alive = false;
+    CHECK(http::write_head(head, answer, context) == http::body_coding::none);
+    CHECK(head ==
+          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+          "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nConnection: Upgrade\r\n\r\n");
 
     for (const auto& [name, value] : {std::pair{"Upgrade", "h2c"},
                                       {"Connection", "close"},

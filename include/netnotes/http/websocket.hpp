@@ -30,6 +30,9 @@
 // The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
 // shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
 //
+// The bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest(). The server
+// of tasks, http::serve, cannot upgrade a connection yet: it answers a response 101 of a handler with 500.
+//
 // On this page:  is_websocket, accept_websocket, websocket_key · websocket_message, websocket_reader · write_frame,
 // write_close
 // Sources:       RFC 6455; RFC 3174 (SHA-1), RFC 4648 §4 (base64), RFC 3629 (UTF-8)

@@ -38,7 +38,7 @@ namespace netnotes::http {
 
 /// Says how the body of an answer travels.
 enum class body_coding : std::uint8_t {
-    none,         ///< there is no body: HEAD, 204, 304
+    none,         ///< there is no body: HEAD, 101, 204, 304
     length,       ///< Content-Length
     chunked,      ///< Transfer-Encoding: chunked
     until_close,  ///< the end of the connection is the end of the body
@@ -54,7 +54,7 @@ struct head_context {
 /// response has a field `Connection: close`, or if the body ends with the connection.
 ///
 /// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
-/// Date, unless `date` is empty. The status must not be 1xx. The fields cannot hold a line's end: see fields::add().
+/// Date, unless `date` is empty. A response 101 says `Connection: Upgrade`. No other status 1xx is a response. The fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
 /// Appends the head in the same way, for a body of this size; nullopt: it is not known yet.
 body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
@@ -130,7 +130,9 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
         put(value);
         put("\r\n");
     }
-    if (!context.keeps_alive)
+    if (answer.status == status::switching_protocols)
+        put("Connection: Upgrade\r\n");  // the field Upgrade demands it (RFC 9110 §7.8)
+    else if (!context.keeps_alive)
         put("Connection: close\r\n");
     else if (context.minor_version == 0)
         put("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
