@@ -256,6 +256,12 @@ TEST_CASE("files and folders are found by their path") {
         CHECK(from.answer(below, "/docs").fields.find("Location") == "/static/docs/");
         const http::request elsewhere{"GET", "//evil.example/docs"};
         CHECK(from.answer(elsewhere, "/docs").fields.find("Location") == "/evil.example/docs/");
+        const http::request home{"GET", "/"};  // a redirect to "//" would be wrong, and to "/" endless
+        CHECK(from.answer(home, "/docs").status == 200);
+        for (const std::string_view host : {"/\\evil.example", "/\\/evil.example", "//\\evil.example"}) {
+            const http::request backslash{"GET", host};
+            CHECK(from.answer(backslash, "/docs").fields.find("Location") == "/evil.example/");
+        }
     }
     CHECK(support::failure_of([] { http::files{"/nowhere/at/all"}; }).code == std::errc::no_such_file_or_directory);
     CHECK(support::failure_of([] { http::files{"/dev/null"}; }).code == std::errc::not_a_directory);

@@ -465,12 +465,16 @@ inline response files::answer(const request& ask, std::string_view path) const {
     if (!error && file.is_folder) {
         if (!name.empty() && !name.ends_with('/')) {
             // The path of the request, not ours: the handler may have taken a prefix away. "//host/" would be a host.
+            // A browser takes a backslash for a slash, so "/\host/" would be a host, too.
             std::string_view asked = ask.target().raw_path();
-            while (asked.starts_with("//")) asked.remove_prefix(1);
-            std::string where{asked};
-            where += '/';
-            if (ask.target().has_query()) (where += '?') += ask.query();
-            return redirect(where, status::moved_permanently);
+            if (!asked.ends_with('/')) {
+                asked.remove_prefix(std::min(asked.find_first_not_of("/\\"), asked.size()));
+                std::string where = "/";
+                if (!asked.empty()) (where += asked) += '/';
+                if (ask.target().has_query()) (where += '?') += ask.query();
+                return redirect(where, status::moved_permanently);
+            }
+            name += '/';  // the handler has named a folder for "/x/": there is no better address
         }
         name += "index.html";
         file = open_below(root_, name, error);

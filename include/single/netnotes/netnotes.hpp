@@ -20249,7 +20249,7 @@ namespace netnotes::http {
 
 /// Says how the body of an answer travels.
 enum class body_coding : std::uint8_t {
-    none,         ///< there is no body: HEAD, 204, 304
+    none,         ///< there is no body: HEAD, 101, 204, 304
     length,       ///< Content-Length
     chunked,      ///< Transfer-Encoding: chunked
     until_close,  ///< the end of the connection is the end of the body
@@ -20265,7 +20265,7 @@ struct head_context {
 /// response has a field `Connection: close`, or if the body ends with the connection.
 ///
 /// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
-/// Date, unless `date` is empty. The status must not be 1xx. The fields cannot hold a line's end: see fields::add().
+/// Date, unless `date` is empty. A response 101 says `Connection: Upgrade`. No other status 1xx is a response. The fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
 /// Appends the head in the same way, for a body of this size; nullopt: it is not known yet.
 body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
@@ -20341,7 +20341,9 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
         put(value);
         put("\r\n");
     }
-    if (!context.keeps_alive)
+    if (answer.status == status::switching_protocols)
+        put("Connection: Upgrade\r\n");  // the field Upgrade demands it (RFC 9110 §7.8)
+    else if (!context.keeps_alive)
         put("Connection: close\r\n");
     else if (context.minor_version == 0)
         put("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
@@ -23461,12 +23463,16 @@ inline response files::answer(const request& ask, std::string_view path) const {
     if (!error && file.is_folder) {
         if (!name.empty() && !name.ends_with('/')) {
             // The path of the request, not ours: the handler may have taken a prefix away. "//host/" would be a host.
+            // A browser takes a backslash for a slash, so "/\host/" would be a host, too.
             std::string_view asked = ask.target().raw_path();
-            while (asked.starts_with("//")) asked.remove_prefix(1);
-            std::string where{asked};
-            where += '/';
-            if (ask.target().has_query()) (where += '?') += ask.query();
-            return redirect(where, status::moved_permanently);
+            if (!asked.ends_with('/')) {
+                asked.remove_prefix(std::min(asked.find_first_not_of("/\\"), asked.size()));
+                std::string where = "/";
+                if (!asked.empty()) (where += asked) += '/';
+                if (ask.target().has_query()) (where += '?') += ask.query();
+                return redirect(where, status::moved_permanently);
+            }
+            name += '/';  // the handler has named a folder for "/x/": there is no better address
         }
         name += "index.html";
         file = open_below(root_, name, error);
@@ -23552,9 +23558,13 @@ namespace netnotes::http {
 /// expression; g++ 12 destroys other temporaries twice there.
 struct server_options {
     std::size_t max_connections = 10'000;                   ///< further clients wait in the listener's queue; above zero
+    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1, serve()
+    /// keeps a descriptor free for each: see netnotes::serve_options.
+    std::size_t descriptors_per_connection = 1;
     wait_time head_timeout = std::chrono::seconds{10};      ///< for a whole head, from its first byte; above zero
     wait_time idle_timeout = std::chrono::seconds{60};      ///< between two requests; above zero
-    /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Above zero.
+    /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
+    /// count, not the time in which the handler works. Above zero.
     wait_time body_timeout = std::chrono::seconds{10};
     wait_time send_timeout = std::chrono::seconds{30};      ///< while the client takes no byte of an answer; above zero
     wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
@@ -23580,12 +23590,13 @@ template <class Handler>
 concept request_handler = std::is_invocable_r_v<task<response>, Handler&, request&> ||
                           std::is_invocable_r_v<response, Handler&, request&>;
 
-/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut. If the handler lets
-/// it pass, the server answers with its status and its sentence. The connection ends after the answer in any case.
+/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the server
+/// stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends after the
+/// answer in any case.
 class body_error : public std::runtime_error {
   public:
     body_error(http::status code, const std::string& sentence) : std::runtime_error{sentence}, status_{code} {}
-    /// Returns 400, 408, 413 or 431.
+    /// Returns 400, 408, 413, 431, or 503 if the server stops.
     [[nodiscard]] http::status status() const noexcept { return status_; }
 
   private:
@@ -23695,7 +23706,7 @@ class exchange final : public body_source {
                 } catch (const body_error& error) {
                     answer = refusal_answer(error.status(), error.what());
                 } catch (const std::exception& error) {
-                    if (is_broken_) throw;  // the connection, not the handler
+                    if (is_cut_) throw;  // the connection, not the handler
                     report(error);
                     answer = failure_answer();
                 } catch (const netnotes::cancelled&) {
@@ -23713,13 +23724,18 @@ class exchange final : public body_source {
             std::uint64_t sent = 0;
             if (how != body_coding::none && !append_body(answer, sent)) sent = co_await send_body(answer, how);
             if (server_.options.on_access) log(answer, sent);
+            if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (!keeps_) {
+                if (!body_.is_done()) lingers_ = true;  // unread bytes would make the close a reset
                 co_await flush();
                 co_return false;
             }
             if (!body_.is_done()) {
                 const bool is_drained = co_await drain();
-                if (!is_drained) co_return false;
+                if (!is_drained) {
+                    co_await flush();  // the answers before the damaged body are good
+                    co_return false;
+                }
             }
             parse_next();
         }
@@ -23741,7 +23757,12 @@ class exchange final : public body_source {
                 if (!piece.empty()) co_return std::as_bytes(std::span<const char>{piece.data(), piece.size()});
                 continue;
             }
-            co_await receive_body();
+            try {
+                co_await receive_body();
+            } catch (const std::system_error&) {
+                is_cut_ = true;
+                throw;
+            }
         }
     }
 
@@ -23777,7 +23798,7 @@ class exchange final : public body_source {
         framing_ = head.body();
         body_ = body_decoder{framing_, bounds};
         body_received_ = 0;
-        has_body_deadline_ = false;
+        body_waited_ = duration::zero();
         if (framing_.how != framing::kind::none) ask_.set_source(this);
         if (framing_.how == framing::kind::length && framing_.length > bounds.body)
             refuse(status::content_too_large, "413: the body has " + std::to_string(framing_.length) +
@@ -23838,12 +23859,13 @@ class exchange final : public body_source {
     /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the client
     /// waits for it.
     task<> receive_body() {
-        is_broken_ = true;  // unless all that follows succeeds: the error is then the connection's, and not the handler's
+        is_broken_ = true;  // unless all that follows succeeds
         if (std::exchange(expects_continue_, false)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
         if (!out_.empty()) co_await flush();
-        if (!std::exchange(has_body_deadline_, true)) deadline_ = netnotes::detail::later(now(), server_.options.body_timeout);
+        const auto begin = now();
         const auto earned = std::chrono::seconds{body_received_ / (16 * 1024)};
-        const duration left = netnotes::detail::later(deadline_, earned) - now();
+        const auto end = netnotes::detail::later(netnotes::detail::later(begin, server_.options.body_timeout), earned);
+        const duration left = end - begin - body_waited_;
         bool is_late = left <= duration::zero(), is_more = false;
         if (!is_late) {
             link_.limit(left);
@@ -23854,8 +23876,10 @@ class exchange final : public body_source {
                 is_late = true;
             }
         }
+        body_waited_ += now() - begin;  // not the time in which the handler works: the client cannot help that
         if (is_late) fail_body(status::request_timeout, "408: the body of the request did not arrive in time");
         if (!is_more) {
+            if (server_.is_stopping()) fail_body(status::service_unavailable, "503: the server stops");
             body_.end();
             fail_body(body_.refusal().status(), body_.refusal().message());
         }
@@ -23909,6 +23933,7 @@ class exchange final : public body_source {
     /// Appends the head of the answer to the answers that have gathered. Decides whether the connection can go on.
     body_coding append_head(const response& answer) {
         const bool is_request = step_ == step::head;
+        expects_continue_ = false;  // this answer takes the place of a 100, which must not come behind it
         head_context context;
         context.date = server_.date();
         context.is_head = is_request && ask_.method() == method::head;
@@ -23993,10 +24018,13 @@ class exchange final : public body_source {
     std::string refusal_;
     http::status refusal_status_{};
     std::uint64_t body_received_ = 0;
-    netnotes::time_point deadline_{};  // of the head, then of the body
+    netnotes::time_point deadline_{};  // of the head
     step step_ = step::more;
-    bool keeps_ = true, lingers_ = false, expects_continue_ = false, is_broken_ = false;
-    bool has_head_deadline_ = false, has_body_deadline_ = false;
+    bool keeps_ = true, lingers_ = false, expects_continue_ = false;
+    bool is_broken_ = false;  // the rest of the body cannot be read
+    bool is_cut_ = false;     // because the connection has failed
+    bool has_head_deadline_ = false;
+    duration body_waited_{};
 };
 
 /// The task of one connection.
@@ -24645,6 +24673,7 @@ task<> serve_listener(async_listener listener, Handler handler, server_options o
     };
     netnotes::serve_options limits;
     limits.max_connections = options.max_connections;
+    limits.descriptors_per_connection = options.descriptors_per_connection;
     limits.idle_timeout = options.idle_timeout;
     limits.request_timeout = never;  // each wait has its own limit here
     limits.stop_grace = options.stop_grace;
@@ -24719,6 +24748,9 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 //
 // The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
 // shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
+//
+// The bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest(). The server
+// of tasks, http::serve, cannot upgrade a connection yet: it answers a response 101 of a handler with 500.
 //
 // On this page:  is_websocket, accept_websocket, websocket_key · websocket_message, websocket_reader · write_frame,
 // write_close
