@@ -18608,7 +18608,9 @@ inline connection::closing connection::how_to_close() const noexcept {
     if (is_server()) {
         if (turn_ == turn::body) return ending_ == ending::refused ? closing::reset : closing::no;
         if (turn_ == turn::idle && ending_ != ending::refused) return closing::no;
-        return at_end_ || ending_ == ending::asked_by_peer ? closing::close : closing::linger;
+        // A peer that asked for the end sends no request behind this one, but perhaps the rest of its body.
+        const bool has_said_all = at_end_ || (ending_ == ending::asked_by_peer && !is_unread());
+        return has_said_all ? closing::close : closing::linger;
     }
     return ending_ == ending::refused || step_ == step::done ? closing::close : closing::no;
 }
