@@ -95,3 +95,10 @@ TEST_CASE("a secret that was rotated makes old tokens worthless") {
     CHECK(book.post(fresh, between(page.body, "value=\"", "\"")) ==
           "403: CSRF verification failed: CSRF token incorrect.\n");
 }
+
+TEST_CASE("a token for a request that has not passed the layer is refused") {
+    http::request ask{"GET", "/"};
+    CHECK_THROWS_AS(web::csrf::token(ask), std::logic_error);
+    ask.fields().set("X-Netnotes-CSRF-Secret", "short");
+    CHECK_THROWS_AS(web::csrf::token(ask), std::logic_error);
+}

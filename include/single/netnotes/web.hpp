@@ -99,6 +99,7 @@
 #include <cstddef>
 #include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -6553,10 +6554,12 @@ class csrf : public middleware {
         : trusted_{std::move(trusted)}, secure_{secure} {}
 
     /// Returns a new token for this request's secret. Each call returns another text of 64 characters. The response to
-    /// this request then sets the cookie.
+    /// this request then sets the cookie. Throws std::logic_error if the request has not passed this layer.
     static std::string token(http::request& ask) {
+        const std::string kept{ask.field(secret).value_or("")};
+        if (!is_secret(kept)) throw std::logic_error{"csrf::token: this request has not passed the layer web::csrf"};
         ask.fields().set(used, "1");
-        return masked(ask.field(secret).value_or(""), random_text());
+        return masked(kept, random_text());
     }
     /// Replaces the secret. Call it when somebody logs in: a token that was seen before is then worth nothing.
     static void rotate(http::request& ask) {
@@ -6632,10 +6635,10 @@ class csrf : public middleware {
         return made;
     }
     /// The mask, and behind it the secret, each letter moved on by the number of the mask's letter.
-    static std::string masked(std::string_view what, std::string mask) {
+    static std::string masked(std::string_view kept, std::string mask) {
         std::string made = std::move(mask);
         for (std::size_t i = 0; i < secret_size; ++i)
-            made += letters[(letters.find(what[i]) + letters.find(made[i])) % letters.size()];
+            made += letters[(letters.find(kept[i]) + letters.find(made[i])) % letters.size()];
         return made;
     }
     static std::string unmasked(std::string_view token) {
