@@ -1,6 +1,6 @@
 // The first program of somebody who has just installed netnotes.
 
-#include <netnotes/netnotes.hpp>
+#include <netnotes/tcp.hpp>
 
 #include <cstdio>
 
