@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "../ip/text.hpp"
@@ -31,8 +32,14 @@
 
 namespace netnotes::http {
 
-/// A URL with the scheme http.
+/// A URL with the scheme http. It has constructors, because g++ 12 destroys a temporary aggregate twice in an expression
+/// with co_await: `co_await browser.send(ask, http::url{"127.0.0.1", port, "/x"})` is safe.
 struct url {
+    url() = default;
+    /// Puts a URL together. Nothing is checked: parse() is for text of a stranger.
+    url(std::string name, std::uint16_t number, std::string path = "/")
+        : host{std::move(name)}, port{number}, target{std::move(path)} {}
+
     std::string host{};  ///< a name, or an address without brackets
     std::uint16_t port = 80;
     std::string target = "/";  ///< path and query, as a request has them
