@@ -221,6 +221,28 @@ TEST_CASE("a URL may be put together in the call") {
     });
 }
 
+namespace {
+
+/// Answers before the body has come, and closes.
+net::task<> refuse_early(net::async_stream stream) {
+    co_await stream.recv();
+    co_await stream.send_all("HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\ntoo long");
+}
+net::task<> refusing_server(net::tcp_listener listener) { co_await net::serve(std::move(listener), refuse_early); }
+
+}  // namespace
+
+TEST_CASE("an answer that comes before the request is sent is not lost") {
+    beside(refusing_server, [](std::string where) -> net::task<> {
+        http::client browser;
+        for (int i = 0; i < 5; ++i) {
+            const std::string page = co_await shown(browser, "POST", where + "/", std::string(8'000'000, 'x'));
+            CHECK(page == "413 too long");
+        }
+        CHECK(browser.idle() == 0);
+    });
+}
+
 TEST_CASE("a redirect is returned, or followed if the options allow it") {
     const auto check = [](std::string root) -> net::task<> {
         http::client plain;

@@ -30,8 +30,13 @@
 //     died meanwhile                has come, and only if the method is idempotent. `retries = false` forbids it
 //   the server sends elsewhere      the response is returned (301, 302, ...), unless max_redirects allows to follow
 //   the server sends 1xx            it is skipped
+//   the server answers before it    the answer is returned, and the connection is closed
+//     has the whole body, and closes
 //   the deadline passes             errc::timed_out, whatever the client waited for
 //   the answer is no HTTP           errc::protocol_error, with the sentence of http/refusal.hpp
+//
+// The whole request is sent before the answer is read. A server that answers with the bytes of the body while they come
+// (an echo) therefore stops both sides when a body is larger than the buffers between them: then the deadline passes.
 //
 // There is no TLS: a URL with https is refused with a sentence. Let nginx speak it:
 //
@@ -52,6 +57,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -101,7 +107,8 @@ class client_exchange;
 }  // namespace detail
 
 /// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The client
-/// may be destroyed while a task uses it or a body is read.
+/// may be destroyed while a task uses it or a body is read. It must be destroyed before the loop, because its idle
+/// connections belong to the loop: make the client behind the loop, or in a task.
 class client {
   public:
     /// Throws std::invalid_argument if a limit that must be above zero is not.
@@ -112,7 +119,8 @@ class client {
     /// errc::message_size for a body of more than max_body bytes.
     [[nodiscard]] task<response> get(std::string where);
     /// Sends a request with its body() to the host of the URL, and returns the response with its body. The URL's target
-    /// takes the place of the request's, and Host is added. Throws like get().
+    /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of fields
+    /// inside a co_await expression: give such a request a name, and move it.)
     [[nodiscard]] task<response> send(request ask, url where);
     /// Does the same, but the response has its body as `source`, which is never empty. The connection belongs to it. To
     /// destroy the response early closes the connection. The deadline holds for the body, too.
@@ -224,7 +232,16 @@ class client_exchange final : public body_source {
         write_head(out, what, what.body().size());
         out += what.body();
         link_->limit(left());
-        co_await link_->send(out);
+        // A server may answer and close before it has the whole body, for example with 413. Then sending fails, but the
+        // answer has come.
+        std::exception_ptr failure;
+        try {
+            co_await link_->send(out);
+        } catch (const std::system_error& error) {
+            if (error.code() == std::errc::timed_out) throw;
+            failure = std::current_exception();
+            is_cut_ = true;
+        }
         const auto head = std::make_unique<response_head>();
         head_progress seen;
         for (int interim = 0;;) {
@@ -243,7 +260,13 @@ class client_exchange final : public body_source {
                 seen = {};
                 continue;
             }
-            const bool is_more = co_await receive();
+            bool is_more = false;
+            try {
+                is_more = co_await receive();
+            } catch (const std::system_error&) {
+                if (!failure) throw;
+            }
+            if (!is_more && failure) std::rethrow_exception(failure);
             if (!is_more) fail("the server has closed the connection without an answer");
             has_heard = true;
         }
@@ -303,7 +326,7 @@ class client_exchange final : public body_source {
         http::limits bounds = pool_->options.limits;
         bounds.body = std::numeric_limits<std::uint64_t>::max();  // send() has the bound
         body_ = body_decoder{framing_, bounds};
-        keeps_ = head.keeps_alive && framing_.how != framing::kind::until_close;
+        keeps_ = !is_cut_ && head.keeps_alive && framing_.how != framing::kind::until_close;
         if (body_.is_done()) end(keeps_ && link_->unused().empty());
     }
     /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is closed.
@@ -321,6 +344,7 @@ class client_exchange final : public body_source {
     framing framing_{};
     body_decoder body_;
     bool is_entered_ = false, keeps_ = false;
+    bool is_cut_ = false;  // the request could not be sent whole
 };
 
 /// Sends one request, perhaps twice, and returns the response with its body as `source`.
