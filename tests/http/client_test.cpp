@@ -206,6 +206,27 @@ TEST_CASE("requests run at once, as far as the pool allows it") {
     }
 }
 
+TEST_CASE("a request that is cancelled just when its turn has come leaves the place to the next") {
+    beside(web_server, [](std::string where) -> net::task<> {
+        http::client_options options;
+        options.max_per_host = 1;
+        http::client browser{options};
+        http::url place = http::url::parse(where + "/big");
+        http::response first = co_await browser.open(http::request{"GET", "/"}, place);
+        std::vector<net::join_handle<std::string>> waiting;
+        for (int i = 0; i < 3; ++i) waiting.push_back(net::spawn(shown(browser, where + "/a")));
+        co_await net::yield();
+        CHECK(browser.busy() == 1);
+        first = {};  // the connection is closed, and the first of them may go on
+        waiting[0].cancel();
+        for (std::size_t i = 1; i < 3; ++i) {
+            const std::string page = co_await waiting[i].join();
+            CHECK(page == "200 GET /a ");
+        }
+        CHECK(browser.busy() == 0);
+    });
+}
+
 TEST_CASE("a URL may be put together in the call") {
     // With g++ 12 an aggregate in its place was destroyed twice. The target is long, so that it needs the heap.
     beside(web_server, [](std::string where) -> net::task<> {

@@ -57,6 +57,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <limits>
 #include <memory>
@@ -170,8 +171,37 @@ class client_pool {
             }
         } catch (const std::bad_alloc&) {  // then the connection is closed
         }
-        changed.set();
+        wake_next();
     }
+    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find one
+    /// place would be a million for a thousand places.
+    class waiter {
+      public:
+        waiter(client_pool& pool, const std::string& host) : pool_{pool}, host_{host} { pool.waiting_.push_back(this); }
+        waiter(const waiter&) = delete;
+        waiter& operator=(const waiter&) = delete;
+        ~waiter() {
+            pool_.waiting_.erase(std::find(pool_.waiting_.begin(), pool_.waiting_.end(), this));
+            if (is_woken_) pool_.wake_next();  // it was cancelled just then: the place is for another
+        }
+        /// Returns an awaiter that waits until a place may be free.
+        [[nodiscard]] auto wait() {
+            is_woken_ = false;
+            turn_.reset();
+            return turn_.wait();
+        }
+        void enter() {
+            pool_.enter(host_);
+            is_woken_ = false;
+        }
+
+      private:
+        friend client_pool;
+        client_pool& pool_;
+        const std::string& host_;
+        async_event turn_;
+        bool is_woken_ = false;
+    };
     /// Returns the idle connection to this host that was used last, or nullptr. A connection on which something has
     /// arrived is no good: the server has closed it, or has sent bytes that nobody has asked for.
     std::unique_ptr<client_link> take(std::string_view host, netnotes::time_point now) {
@@ -190,9 +220,16 @@ class client_pool {
     [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
 
     const client_options options;
-    async_event changed;  ///< a place may have become free
 
   private:
+    void wake_next() noexcept {
+        for (waiter* const each : waiting_) {
+            if (each->is_woken_ || !has_room(each->host_)) continue;
+            each->is_woken_ = true;
+            each->turn_.set();
+            return;
+        }
+    }
     struct idle_link {
         std::string host;
         std::unique_ptr<client_link> link;
@@ -200,6 +237,7 @@ class client_pool {
     };
     std::vector<std::string> busy_;  // the host of each connection
     std::vector<idle_link> idle_;    // in the order of their last use
+    std::deque<waiter*> waiting_;    // in the order in which they came
 };
 
 /// One request and its response. As a source it is the body of the response.
@@ -213,11 +251,15 @@ class client_exchange final : public body_source {
 
     /// Waits for a place in the pool, and for a connection.
     task<> connect(const url& where, bool may_reuse) {
-        while (!pool_->has_room(host_)) {
-            pool_->changed.reset();
-            co_await with_timeout(left(), pool_->changed.wait());
+        if (pool_->has_room(host_)) {
+            pool_->enter(host_);
+        } else {
+            client_pool::waiter self{*pool_, host_};
+            do {
+                co_await with_timeout(left(), self.wait());
+            } while (!pool_->has_room(host_));
+            self.enter();
         }
-        pool_->enter(host_);
         is_entered_ = true;
         if (may_reuse) link_ = pool_->take(host_, now());
         was_reused = link_ != nullptr;

@@ -21726,8 +21726,13 @@ inline void body_decoder::parse_trailers() {
 //     died meanwhile                has come, and only if the method is idempotent. `retries = false` forbids it
 //   the server sends elsewhere      the response is returned (301, 302, ...), unless max_redirects allows to follow
 //   the server sends 1xx            it is skipped
+//   the server answers before it    the answer is returned, and the connection is closed
+//     has the whole body, and closes
 //   the deadline passes             errc::timed_out, whatever the client waited for
 //   the answer is no HTTP           errc::protocol_error, with the sentence of http/refusal.hpp
+//
+// The whole request is sent before the answer is read. A server that answers with the bytes of the body while they come
+// (an echo) therefore stops both sides when a body is larger than the buffers between them: then the deadline passes.
 //
 // There is no TLS: a URL with https is refused with a sentence. Let nginx speak it:
 //
@@ -21748,6 +21753,8 @@ inline void body_decoder::parse_trailers() {
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -21959,6 +21966,7 @@ class cut_link_guard {
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 
@@ -21966,8 +21974,14 @@ class cut_link_guard {
 
 namespace netnotes::http {
 
-/// A URL with the scheme http.
+/// A URL with the scheme http. It has constructors, because g++ 12 destroys a temporary aggregate twice in an expression
+/// with co_await: `co_await browser.send(ask, http::url{"127.0.0.1", port, "/x"})` is safe.
 struct url {
+    url() = default;
+    /// Puts a URL together. Nothing is checked: parse() is for text of a stranger.
+    url(std::string name, std::uint16_t number, std::string path = "/")
+        : host{std::move(name)}, port{number}, target{std::move(path)} {}
+
     std::string host{};  ///< a name, or an address without brackets
     std::uint16_t port = 80;
     std::string target = "/";  ///< path and query, as a request has them
@@ -22131,7 +22145,8 @@ class client_exchange;
 }  // namespace detail
 
 /// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The client
-/// may be destroyed while a task uses it or a body is read.
+/// may be destroyed while a task uses it or a body is read. It must be destroyed before the loop, because its idle
+/// connections belong to the loop: make the client behind the loop, or in a task.
 class client {
   public:
     /// Throws std::invalid_argument if a limit that must be above zero is not.
@@ -22142,7 +22157,8 @@ class client {
     /// errc::message_size for a body of more than max_body bytes.
     [[nodiscard]] task<response> get(std::string where);
     /// Sends a request with its body() to the host of the URL, and returns the response with its body. The URL's target
-    /// takes the place of the request's, and Host is added. Throws like get().
+    /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of fields
+    /// inside a co_await expression: give such a request a name, and move it.)
     [[nodiscard]] task<response> send(request ask, url where);
     /// Does the same, but the response has its body as `source`, which is never empty. The connection belongs to it. To
     /// destroy the response early closes the connection. The deadline holds for the body, too.
@@ -22192,8 +22208,37 @@ class client_pool {
             }
         } catch (const std::bad_alloc&) {  // then the connection is closed
         }
-        changed.set();
+        wake_next();
     }
+    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find one
+    /// place would be a million for a thousand places.
+    class waiter {
+      public:
+        waiter(client_pool& pool, const std::string& host) : pool_{pool}, host_{host} { pool.waiting_.push_back(this); }
+        waiter(const waiter&) = delete;
+        waiter& operator=(const waiter&) = delete;
+        ~waiter() {
+            pool_.waiting_.erase(std::find(pool_.waiting_.begin(), pool_.waiting_.end(), this));
+            if (is_woken_) pool_.wake_next();  // it was cancelled just then: the place is for another
+        }
+        /// Returns an awaiter that waits until a place may be free.
+        [[nodiscard]] auto wait() {
+            is_woken_ = false;
+            turn_.reset();
+            return turn_.wait();
+        }
+        void enter() {
+            pool_.enter(host_);
+            is_woken_ = false;
+        }
+
+      private:
+        friend client_pool;
+        client_pool& pool_;
+        const std::string& host_;
+        async_event turn_;
+        bool is_woken_ = false;
+    };
     /// Returns the idle connection to this host that was used last, or nullptr. A connection on which something has
     /// arrived is no good: the server has closed it, or has sent bytes that nobody has asked for.
     std::unique_ptr<client_link> take(std::string_view host, netnotes::time_point now) {
@@ -22212,9 +22257,16 @@ class client_pool {
     [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
 
     const client_options options;
-    async_event changed;  ///< a place may have become free
 
   private:
+    void wake_next() noexcept {
+        for (waiter* const each : waiting_) {
+            if (each->is_woken_ || !has_room(each->host_)) continue;
+            each->is_woken_ = true;
+            each->turn_.set();
+            return;
+        }
+    }
     struct idle_link {
         std::string host;
         std::unique_ptr<client_link> link;
@@ -22222,6 +22274,7 @@ class client_pool {
     };
     std::vector<std::string> busy_;  // the host of each connection
     std::vector<idle_link> idle_;    // in the order of their last use
+    std::deque<waiter*> waiting_;    // in the order in which they came
 };
 
 /// One request and its response. As a source it is the body of the response.
@@ -22235,11 +22288,15 @@ class client_exchange final : public body_source {
 
     /// Waits for a place in the pool, and for a connection.
     task<> connect(const url& where, bool may_reuse) {
-        while (!pool_->has_room(host_)) {
-            pool_->changed.reset();
-            co_await with_timeout(left(), pool_->changed.wait());
+        if (pool_->has_room(host_)) {
+            pool_->enter(host_);
+        } else {
+            client_pool::waiter self{*pool_, host_};
+            do {
+                co_await with_timeout(left(), self.wait());
+            } while (!pool_->has_room(host_));
+            self.enter();
         }
-        pool_->enter(host_);
         is_entered_ = true;
         if (may_reuse) link_ = pool_->take(host_, now());
         was_reused = link_ != nullptr;
@@ -22254,7 +22311,16 @@ class client_exchange final : public body_source {
         write_head(out, what, what.body().size());
         out += what.body();
         link_->limit(left());
-        co_await link_->send(out);
+        // A server may answer and close before it has the whole body, for example with 413. Then sending fails, but the
+        // answer has come.
+        std::exception_ptr failure;
+        try {
+            co_await link_->send(out);
+        } catch (const std::system_error& error) {
+            if (error.code() == std::errc::timed_out) throw;
+            failure = std::current_exception();
+            is_cut_ = true;
+        }
         const auto head = std::make_unique<response_head>();
         head_progress seen;
         for (int interim = 0;;) {
@@ -22273,7 +22339,13 @@ class client_exchange final : public body_source {
                 seen = {};
                 continue;
             }
-            const bool is_more = co_await receive();
+            bool is_more = false;
+            try {
+                is_more = co_await receive();
+            } catch (const std::system_error&) {
+                if (!failure) throw;
+            }
+            if (!is_more && failure) std::rethrow_exception(failure);
             if (!is_more) fail("the server has closed the connection without an answer");
             has_heard = true;
         }
@@ -22333,7 +22405,7 @@ class client_exchange final : public body_source {
         http::limits bounds = pool_->options.limits;
         bounds.body = std::numeric_limits<std::uint64_t>::max();  // send() has the bound
         body_ = body_decoder{framing_, bounds};
-        keeps_ = head.keeps_alive && framing_.how != framing::kind::until_close;
+        keeps_ = !is_cut_ && head.keeps_alive && framing_.how != framing::kind::until_close;
         if (body_.is_done()) end(keeps_ && link_->unused().empty());
     }
     /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is closed.
@@ -22351,6 +22423,7 @@ class client_exchange final : public body_source {
     framing framing_{};
     body_decoder body_;
     bool is_entered_ = false, keeps_ = false;
+    bool is_cut_ = false;  // the request could not be sent whole
 };
 
 /// Sends one request, perhaps twice, and returns the response with its body as `source`.
@@ -24257,7 +24330,8 @@ enum class same_site : std::uint8_t {
 };
 
 /// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites cannot
-/// make the browser send it with a form.
+/// make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++ 12
+/// destroys a temporary aggregate twice there.
 struct set_cookie {
     std::string name{};
     std::string value{};  ///< printable ASCII without space, quotation mark, comma, semicolon and backslash

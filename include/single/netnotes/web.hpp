@@ -1231,7 +1231,8 @@ enum class same_site : std::uint8_t {
 };
 
 /// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites cannot
-/// make the browser send it with a form.
+/// make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++ 12
+/// destroys a temporary aggregate twice there.
 struct set_cookie {
     std::string name{};
     std::string value{};  ///< printable ASCII without space, quotation mark, comma, semicolon and backslash
