@@ -168,6 +168,24 @@ TEST_CASE("addresses of files and routes are written by the settings") {
                Catch::Matchers::ContainsSubstring("line 2: NoReverseMatch: Reverse for 'x' not found."));
 }
 
+TEST_CASE("STATIC_URL ends with a slash, as Django's check urls.E006 wants it") {
+    const web::template_map none;
+    const auto pages_at = [&](std::string url) {
+        web::template_settings settings;
+        settings.static_url = std::move(url);
+        const web::templates pages{none, settings};
+        return pages.render_text("{% load static %}{% static 'a b.png' %} {% static '/c' %} {% static '//host/d' %}");
+    };
+    CHECK_THROWS_WITH(pages_at("url"),
+                      "The STATIC_URL setting must end with a slash, and \"url\" does not (urls.E006).");
+    CHECK_THROWS_WITH(pages_at("/static"), Catch::Matchers::ContainsSubstring("urls.E006"));
+    // Django 3.2 prints these addresses, except that it writes the scheme in front of //host/d.
+    CHECK(pages_at("/s/") == "/s/a%20b.png /c //host/d");
+    CHECK(pages_at("static/") == "/static/a%20b.png /c //host/d");
+    CHECK(pages_at("") == "/a%20b.png /c //host/d");
+    CHECK(pages_at("https://cdn.example/x/") == "https://cdn.example/x/a%20b.png https://cdn.example/c //host/d");
+}
+
 TEST_CASE("a loader stays in its folders and reads again what has changed") {
     namespace fs = std::filesystem;
     const fs::path root = fs::temp_directory_path() / ("netnotes_web_" + std::to_string(getpid()));
