@@ -153,7 +153,8 @@ std::string measure(Token token_of_page, std::size_t size) {
         std::size_t smallest = std::string::npos;
         char best = '?';
         for (const char each : letters) {
-            const std::string page = "Nothing found for token=" + known + each + ". <form token=" + token_of_page() + ">";
+            const std::string page =
+                "Nothing found for token=" + known + each + ". <form token=" + token_of_page() + ">";
             if (const std::size_t count = compressed_size(page); count < smallest) smallest = count, best = each;
         }
         known += best;

@@ -15,7 +15,9 @@ constexpr std::string_view page = R"(<!DOCTYPE html>
 )";
 
 int main() try {
-    const auto answer = [](http::request&) { return http::response{200, std::string{page}, "text/html; charset=utf-8"}; };
+    const auto answer = [](http::request&) {
+        return http::response{200, std::string{page}, "text/html; charset=utf-8"};
+    };
     net::stop_event stop;
     net::stop_on_signals signals{stop};
     net::tcp_listener listener{{net::ipv4_address::loopback(), 8001}};

@@ -38,7 +38,8 @@ int main(int argc, char** argv) try {
     const auto answer = [&site](http::request& ask) -> net::task<http::response> {
         ask.set_body(co_await ask.text());  // the layer reads the form
         http::response made = site.answer(ask);
-        std::cout << ask.method_name() << ' ' << net::visible(ask.path()) << ": " << made.status.to_string() << std::endl;
+        std::cout << ask.method_name() << ' ' << net::visible(ask.path()) << ": " << made.status.to_string()
+                  << std::endl;
         if (made.status == http::status::forbidden) std::cout << made.body << std::flush;
         co_return made;
     };

@@ -3409,10 +3409,12 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
 
 // netnotes/web/template_expression.hpp: names, literals and conditions of a template
 // SPDX-License-Identifier: MIT
@@ -5579,7 +5581,8 @@ struct template_settings {
     bool autoescape = true;
     /// Whether each use looks if the template has changed. For development: it costs system calls.
     bool reload = false;
-    /// What {% static %} puts in front of a path.
+    /// What {% static %} puts in front of a path: a path or a URL that ends with a slash. "static/" means "/static/",
+    /// because a page at /shop/ would look for "static/" in its own folder.
     std::string static_url = "/static/";
     /// What {% url %} calls: the name of a route, its arguments, and its named arguments. To refuse it throws a
     /// template_error of the kind NoReverseMatch. Without a function each {% url %} is refused so.
@@ -5595,9 +5598,16 @@ class renderer;
 /// Reads templates, keeps what it has read, and renders. Rendering is safe in several threads at once.
 class templates {
   public:
-    /// The loader must live as long as the templates.
+    /// The loader must live as long as the templates. Throws std::invalid_argument if static_url does not end with a
+    /// slash: "/static" and "a.png" would make "/statica.png".
     explicit templates(const template_loader& loader, template_settings settings = {})
-        : loader_{&loader}, settings_{std::move(settings)} {}
+        : loader_{&loader}, settings_{std::move(settings)} {
+        std::string& url = settings_.static_url;
+        if (!url.empty() && !url.ends_with('/'))
+            throw std::invalid_argument{"The STATIC_URL setting must end with a slash, and " + netnotes::quoted(url) +
+                                        " does not (urls.E006)."};
+        if (!url.starts_with('/') && !url.starts_with("http://") && !url.starts_with("https://")) url.insert(0, 1, '/');
+    }
 
     /// Returns the page that the template and the values make. Throws template_error if the template is not found or
     /// has a fault, and whatever a function among the values throws.
@@ -5935,12 +5945,20 @@ class renderer {
         if (what.text.empty()) return print(value{std::move(made)});
         bind(what.text, std::move(made));
     }
+    /// Returns "https://cdn.example" of "https://cdn.example/files/", and nothing of "/files/".
+    static std::string_view origin_of(std::string_view url) {
+        const auto scheme = url.starts_with('/') ? url.npos : url.find("://");
+        return scheme == url.npos ? std::string_view{} : url.substr(0, url.find('/', scheme + 3));
+    }
     void static_file(const node& what) {
         value holder;
         const value& path = evaluate(what.first, holder);
         if (!path.is_text()) type_error("quote_from_bytes() expected bytes");
-        const std::string quoted_path = quote(path.string(), "/");
-        std::string made = quoted_path.starts_with('/') ? quoted_path : of_.settings().static_url + quoted_path;
+        std::string made = quote(path.string(), "/");
+        if (!made.starts_with("//")) {  // "/a.png" is not below static_url, and "//host/a.png" has a host of its own
+            const std::string_view url = of_.settings().static_url;
+            made.insert(0, made.starts_with('/') ? origin_of(url) : url);
+        }
         if (what.text.empty()) return print(value{std::move(made)});
         bind(what.text, names_.autoescape ? value{safe_string{escape(made)}} : value{std::move(made)});
     }
