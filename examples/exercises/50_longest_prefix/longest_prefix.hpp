@@ -18,6 +18,6 @@ struct hop {
     unsigned port = 0;            ///< the port that sends the frame
 };
 
-/// Returns the next step of a packet for `destination`, or nothing if no route contains this address. No two routes of a
-/// table have the same network and the same prefix.
+/// Returns the next step of a packet for `destination`, or nothing if no route contains this address. No two routes of
+/// a table have the same network and the same prefix.
 std::optional<hop> next_hop(const std::vector<route>& routes, std::uint32_t destination);
