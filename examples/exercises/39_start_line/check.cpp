@@ -35,7 +35,8 @@ std::string shown(const start_line& line) {
     return out.str();
 }
 std::string call(std::string_view bytes) {
-    if (bytes.size() > 100) return "read_start_line() " + grader::translated("of " + std::to_string(bytes.size()) + " bytes");
+    if (bytes.size() > 100)
+        return "read_start_line() " + grader::translated("of " + std::to_string(bytes.size()) + " bytes");
     return "read_start_line(" + grader::shown(bytes) + ")";
 }
 
@@ -43,10 +44,14 @@ std::string call(std::string_view bytes) {
 
 int main(int argc, char** argv) {
     grader::sheet steps{argc, argv};
+    const auto same = [&](const std::string& what, const std::string& got, const std::string& wanted) {
+        steps.expect(got == wanted, what, grader::either("given ", "得到 ") + wanted,
+                     grader::either("gave ", "得到了 ") + got);
+    };
     const auto is = [&](const std::string& bytes, const start_line& wanted) {
         // A copy without spare room, so that a read beyond the bytes is noticed.
         const std::vector<char> copy(bytes.begin(), bytes.end());
-        steps.equal(call(bytes), shown(read_start_line({copy.data(), copy.size()})), shown(wanted));
+        same(call(bytes), shown(read_start_line({copy.data(), copy.size()})), shown(wanted));
     };
     const auto status = [&](const std::string& bytes, int wanted) {
         steps.equal(call(bytes), read_start_line(bytes).status, wanted);
@@ -69,15 +74,16 @@ int main(int argc, char** argv) {
         is("GET / HTTP/1.9\r\n", {200, "GET", "/", 1});
         for (const char* version : {"HTTP/2.0", "HTTP/0.9", "HTTP/3.1", "HTTP/9.9"})
             status(std::string{"GET / "} + version + "\r\n", 505);
-        for (const char* version : {"HTTP/1", "HTTP/1.", "HTTP/1.10", "HTTP/01.1", "http/1.1", "HTTP/1,1", "HTTP/a.1",
-                                    "HTTP/1.a", "HTTP/+.1", "HTTP/1.:", "HTTP/:.1", "HTTP/1./", "HTTP//.1", "HTTPS/1.1",
-                                    "JTTP/1.1", ""})
+        for (const char* version :
+             {"HTTP/1", "HTTP/1.", "HTTP/1.10", "HTTP/01.1", "http/1.1", "HTTP/1,1", "HTTP/a.1", "HTTP/1.a", "HTTP/+.1",
+              "HTTP/1.:", "HTTP/:.1", "HTTP/1./", "HTTP//.1", "HTTPS/1.1", "JTTP/1.1", ""})
             status(std::string{"GET / "} + version + "\r\n", 400);
     });
     steps.step("wrong lines", "错误的行", [&] {
-        for (const char* line : {"GET", "GET ", "GET /", " / HTTP/1.1", "GET  HTTP/1.1", "GET  / HTTP/1.1", "GET /  HTTP/1.1",
-                                 "GET / HTTP/1.1 ", "G@T / HTTP/1.1", "GET /a b HTTP/1.1", "GET\t/ HTTP/1.1", "GET /#a HTTP/1.1",
-                                 "GET /\x80 HTTP/1.1", "GET / HTTP/1.1\r", "GE\rT / HTTP/1.1", "(GET) / HTTP/1.1"})
+        for (const char* line :
+             {"GET", "GET ", "GET /", " / HTTP/1.1", "GET  HTTP/1.1", "GET  / HTTP/1.1", "GET /  HTTP/1.1",
+              "GET / HTTP/1.1 ", "G@T / HTTP/1.1", "GET /a b HTTP/1.1", "GET\t/ HTTP/1.1", "GET /#a HTTP/1.1",
+              "GET /\x80 HTTP/1.1", "GET / HTTP/1.1\r", "GE\rT / HTTP/1.1", "(GET) / HTTP/1.1"})
             status(std::string{line} + "\r\n", 400);
         status(std::string{"GET /a\0b HTTP/1.1\r\n", 20}, 400);
         status(std::string{"G\0T / HTTP/1.1\r\n", 16}, 400);
@@ -122,7 +128,7 @@ int main(int argc, char** argv) {
                 if (wanted->status == 0 && got.status == 400 && bytes.ends_with('\r') && library(line + "x") &&
                     library(line + "x\r\n")->status != 200)
                     continue;
-                steps.equal(call(bytes), shown(got), shown(*wanted));
+                same(call(bytes), shown(got), shown(*wanted));
             }
         }
     });
