@@ -1,5 +1,7 @@
 // What http/exchange.hpp promises at the edges of a request: bodies that nobody reads, clocks, and the end of a connection.
 
+#include <netnotes/http/connection.hpp>
+
 #include "scripted.hpp"
 
 #include <sys/resource.h>
@@ -195,4 +197,74 @@ TEST_CASE("a server that sends files keeps a descriptor free for each client") {
     play_over_tcp(serves, check, options);
     CHECK(most_at_once == 3);
     CHECK(told.empty());
+}
+
+// ---- the rules of a connection stand twice: in http::connection, and in the server of tasks
+
+namespace {
+
+net::task<http::response> early_or_echo(http::request& ask) {
+    if (ask.method() == http::method::put) co_return http::response{200, "early"};
+    const std::string body = co_await ask.text();
+    co_return http::response{200, "echo " + body};
+}
+/// Lets http::connection answer the same pieces in the same way. `lingers` is set to what it says about the close.
+std::string answers_of_machine(const std::vector<std::string>& pieces, bool& lingers) {
+    using event = http::connection::event;
+    const http::connection::time start{};
+    http::connection talk{http::connection::role::server, start};
+    std::string out, body;
+    bool is_answered = false;
+    for (const std::string& piece : pieces) {
+        talk.receive(piece, start);
+        for (;;) {
+            const event what = talk.next(start);
+            if (what == event::request) {
+                body.clear();
+                is_answered = talk.request().method == http::method::put;
+                if (is_answered) talk.send({200, "early"});
+            } else if (what == event::data) {
+                body += talk.data();
+            } else if (what == event::end || what == event::paused) {
+                if (!is_answered) talk.send({200, "echo " + body});
+                is_answered = true;
+            } else {
+                break;
+            }
+        }
+        out += talk.output();
+        talk.sent(talk.output().size(), start);
+    }
+    lingers = talk.how_to_close() == http::connection::closing::linger;
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("http::connection and the server give the same answers, and close in the same way") {
+    const std::string close = "Connection: close\r\n";
+    const std::string talks[]{
+        get("/a") + get("/b"),
+        get("/a", close) + get("/b"),
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + get("/b"),
+        get("/a").replace(0, 3, "HEAD") + post("hello") + get("/b"),
+        std::string{chunks} + "5\r\nhello\r\n0\r\nTrailer: z\r\n\r\n" + get("/b", close),
+        get("/a") + "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        get("/a") + "GET / HTTP/2.0\r\n\r\n",
+        std::string{chunks} + "zz\r\n" + get("/b"),
+    };
+    for (const std::string& all : talks) {
+        for (std::size_t cut = 1; cut <= all.size(); ++cut) {
+            std::vector<std::string> pieces{all.substr(0, cut)};
+            if (cut < all.size()) pieces.push_back(all.substr(cut));
+            bool lingers = false;
+            const std::string machine = answers_of_machine(pieces, lingers);
+            script client{pieces};
+            run(client, early_or_echo);
+            CAPTURE(all, cut);
+            REQUIRE(heard(client) == machine);
+            REQUIRE(client.has_shut_down == lingers);
+        }
+    }
 }

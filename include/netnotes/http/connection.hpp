@@ -100,8 +100,8 @@ struct connection_settings {
     http::limits bounds{};
     std::chrono::milliseconds head = std::chrono::seconds{10};  ///< for a whole head, from its first byte
     std::chrono::milliseconds idle = std::chrono::seconds{60};  ///< between two messages
-    std::chrono::milliseconds body =
-        std::chrono::seconds{10};  ///< for a whole body, and a second for each 16 KiB of it
+    /// For a whole body, and a second for each 16 KiB of it. The time in which our program works counts, too.
+    std::chrono::milliseconds body = std::chrono::seconds{10};
     std::chrono::milliseconds send = std::chrono::seconds{30};  ///< without any byte of output being sent
     std::uint64_t max_drain = 64 * 1024;  ///< bytes of an unread body that are skipped to save the connection
 };

@@ -76,7 +76,9 @@ struct server_options {
     /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
     /// count, not the time in which the handler works. Above zero.
     wait_time body_timeout = std::chrono::seconds{10};
-    wait_time send_timeout = std::chrono::seconds{30};      ///< while the client takes no byte of an answer; above zero
+    /// While the kernel takes no byte of an answer. Above zero. Linux takes more when a third of the send buffer is free.
+    /// The buffer grows with the connection, often to 4 MiB, and a slow client must take that third within this time.
+    wait_time send_timeout = std::chrono::seconds{30};
     wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
     http::limits limits{};                                  ///< the bounds of heads and bodies
     /// The body of a 400 says what is wrong, and where. With false it says only the status.
@@ -263,6 +265,7 @@ class exchange final : public body_source {
             if (body_.is_done()) co_return std::span<const std::byte>{};
             if (is_broken_) throw body_error{status::bad_request, "400: the body of the request could not be received"};
             if (const std::string_view bytes = link_.unused(); !bytes.empty()) {
+                expects_continue_ = false;  // the client does not wait for a 100
                 const std::string_view piece = decode(bytes);
                 if (!piece.empty()) co_return std::as_bytes(std::span<const char>{piece.data(), piece.size()});
                 continue;

@@ -69,7 +69,8 @@ class peer_link {
         kept_.resize(old + size);
         co_return size > 0;
     }
-    /// Sends all bytes. The limit holds for each wait, so a client that takes bytes now and then is not cut off.
+    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so when
+    /// a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut off.
     task<> send(std::string_view bytes) {
         while (!bytes.empty()) {
             std::size_t size = 0;

@@ -17549,7 +17549,8 @@ class peer_link {
         kept_.resize(old + size);
         co_return size > 0;
     }
-    /// Sends all bytes. The limit holds for each wait, so a client that takes bytes now and then is not cut off.
+    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so when
+    /// a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut off.
     task<> send(std::string_view bytes) {
         while (!bytes.empty()) {
             std::size_t size = 0;
@@ -18316,8 +18317,8 @@ struct connection_settings {
     http::limits bounds{};
     std::chrono::milliseconds head = std::chrono::seconds{10};  ///< for a whole head, from its first byte
     std::chrono::milliseconds idle = std::chrono::seconds{60};  ///< between two messages
-    std::chrono::milliseconds body =
-        std::chrono::seconds{10};  ///< for a whole body, and a second for each 16 KiB of it
+    /// For a whole body, and a second for each 16 KiB of it. The time in which our program works counts, too.
+    std::chrono::milliseconds body = std::chrono::seconds{10};
     std::chrono::milliseconds send = std::chrono::seconds{30};  ///< without any byte of output being sent
     std::uint64_t max_drain = 64 * 1024;  ///< bytes of an unread body that are skipped to save the connection
 };
@@ -19466,7 +19467,9 @@ struct server_options {
     /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
     /// count, not the time in which the handler works. Above zero.
     wait_time body_timeout = std::chrono::seconds{10};
-    wait_time send_timeout = std::chrono::seconds{30};      ///< while the client takes no byte of an answer; above zero
+    /// While the kernel takes no byte of an answer. Above zero. Linux takes more when a third of the send buffer is free.
+    /// The buffer grows with the connection, often to 4 MiB, and a slow client must take that third within this time.
+    wait_time send_timeout = std::chrono::seconds{30};
     wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
     http::limits limits{};                                  ///< the bounds of heads and bodies
     /// The body of a 400 says what is wrong, and where. With false it says only the status.
@@ -19653,6 +19656,7 @@ class exchange final : public body_source {
             if (body_.is_done()) co_return std::span<const std::byte>{};
             if (is_broken_) throw body_error{status::bad_request, "400: the body of the request could not be received"};
             if (const std::string_view bytes = link_.unused(); !bytes.empty()) {
+                expects_continue_ = false;  // the client does not wait for a 100
                 const std::string_view piece = decode(bytes);
                 if (!piece.empty()) co_return std::as_bytes(std::span<const char>{piece.data(), piece.size()});
                 continue;
