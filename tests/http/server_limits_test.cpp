@@ -242,7 +242,8 @@ std::string answers_of_machine(const std::vector<std::string>& pieces, bool& lin
 }  // namespace
 
 TEST_CASE("http::connection and the server give the same answers, and close in the same way") {
-    const std::string close = "Connection: close\r\n";
+    const std::string put = "PUT / HTTP/1.1\r\nHost: a\r\n", close = "Connection: close\r\n";
+    const std::string expects = "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n";
     const std::string talks[]{
         get("/a") + get("/b"),
         get("/a", close) + get("/b"),
@@ -253,6 +254,14 @@ TEST_CASE("http::connection and the server give the same answers, and close in t
         get("/a") + "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
         get("/a") + "GET / HTTP/2.0\r\n\r\n",
         std::string{chunks} + "zz\r\n" + get("/b"),
+        // answers before the body has come
+        put + "Content-Length: 5\r\n\r\nhello" + get("/b"),
+        put + "Content-Length: 100000\r\n\r\n",
+        put + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + get("/b"),
+        get("/a") + put + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        put + close + "Content-Length: 30000\r\n\r\nhello",
+        put + expects + "hello",
+        "POST / HTTP/1.1\r\nHost: a\r\n" + expects + "hello" + get("/b"),
     };
     for (const std::string& all : talks) {
         for (std::size_t cut = 1; cut <= all.size(); ++cut) {
