@@ -1,0 +1,3 @@
+#include "static.hpp"
+
+answer serve(const std::string&, const std::string&) { return {}; }
