@@ -56,7 +56,7 @@ struct url {
     /// Returns host and port as the field Host has them: "example.com", "example.com:8000", "[2001:db8::1]".
     [[nodiscard]] std::string authority() const {
         std::string text = host.find(':') == host.npos ? host : "[" + host + "]";
-        if (port != 80) text += ":" + std::to_string(port);
+        if (port != 80) text.append(":").append(std::to_string(port));
         return text;
     }
     [[nodiscard]] std::string to_string() const { return "http://" + authority() + target; }

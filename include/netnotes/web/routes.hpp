@@ -317,7 +317,7 @@ class routes {
         if (!allowed.empty()) return not_allowed(allowed);
         if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
             // Two slashes at the beginning would name another host (Django CVE-2018-14574).
-            std::string target = "/" + http::percent_encode(path_of(ask) + "/", "/");
+            std::string target = netnotes::detail::joined("/", http::percent_encode(path_of(ask) + "/", "/"));
             if (target.starts_with("//")) target.replace(1, 1, "%2F");
             if (!ask.query().empty()) target.append("?").append(ask.query());
             return http::redirect(target, http::status::moved_permanently);
@@ -454,7 +454,7 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
         std::vector<std::string> again;
         if (whole && used == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
             again.size() == used)
-            return "/" + http::percent_encode(*whole, "/:@!$&'()*+,;=~");
+            return netnotes::detail::joined("/", http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
         ++count;
         std::string text;
         for (const auto& piece : each.pieces)

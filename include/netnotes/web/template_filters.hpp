@@ -248,7 +248,7 @@ inline value pluralize(const value& what, const value* endings) {
     if (endings != nullptr && !endings->is_text())
         type_error(netnotes::detail::joined("argument of type '", endings->type_name(), "' is not iterable"));
     std::string both{endings != nullptr ? endings->string() : "s"};
-    if (both.find(',') == both.npos) both.insert(0, ",");
+    if (both.find(',') == both.npos) both.insert(both.begin(), ',');
     const auto parts = parts_of(both, ',');
     if (parts.size() > 2) return "";
     std::optional<double> count;

@@ -3970,7 +3970,7 @@ inline std::string plain_time(time_value when) {
 
 namespace netnotes::web::detail::templates {
 
-inline std::string two_digits(unsigned number) { return (number < 10 ? "0" : "") + std::to_string(number); }
+inline std::string two_digits(unsigned number) { return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number)); }
 
 /// Returns the time in a format of Django's filter `date`: d j D l S w z, m n M b N F, y Y L t, g G h H i s a A f P, c
 /// U. Other letters stand for themselves.
@@ -3993,7 +3993,7 @@ inline std::string format_date(time_value when, std::string_view format) {
     const unsigned week_day = weekday{midnight}.c_encoding();
     const unsigned hour_12 = hour % 12 == 0 ? 12 : hour % 12;
     const std::string_view half = hour < 12 ? "a.m." : "p.m.";
-    const std::string short_time = std::to_string(hour_12) + (minute == 0 ? "" : ":" + two_digits(minute));
+    const std::string short_time = std::to_string(hour_12) + (minute == 0 ? "" : netnotes::detail::joined(":", two_digits(minute)));
     std::string made;
     for (std::size_t i = 0; i < format.size(); ++i) {
         switch (format[i]) {
@@ -4466,7 +4466,7 @@ inline value pluralize(const value& what, const value* endings) {
     if (endings != nullptr && !endings->is_text())
         type_error(netnotes::detail::joined("argument of type '", endings->type_name(), "' is not iterable"));
     std::string both{endings != nullptr ? endings->string() : "s"};
-    if (both.find(',') == both.npos) both.insert(0, ",");
+    if (both.find(',') == both.npos) both.insert(both.begin(), ',');
     const auto parts = parts_of(both, ',');
     if (parts.size() > 2) return "";
     std::optional<double> count;
@@ -6286,7 +6286,7 @@ class routes {
         if (!allowed.empty()) return not_allowed(allowed);
         if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
             // Two slashes at the beginning would name another host (Django CVE-2018-14574).
-            std::string target = "/" + http::percent_encode(path_of(ask) + "/", "/");
+            std::string target = netnotes::detail::joined("/", http::percent_encode(path_of(ask) + "/", "/"));
             if (target.starts_with("//")) target.replace(1, 1, "%2F");
             if (!ask.query().empty()) target.append("?").append(ask.query());
             return http::redirect(target, http::status::moved_permanently);
@@ -6423,7 +6423,7 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
         std::vector<std::string> again;
         if (whole && used == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
             again.size() == used)
-            return "/" + http::percent_encode(*whole, "/:@!$&'()*+,;=~");
+            return netnotes::detail::joined("/", http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
         ++count;
         std::string text;
         for (const auto& piece : each.pieces)
