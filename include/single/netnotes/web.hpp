@@ -3800,14 +3800,14 @@ inline std::string real_text(double number) {
     std::erase_if(mantissa, [](char c) { return c < '0' || c > '9'; });
     const auto size = static_cast<int>(mantissa.size());
     if (exponent < -4 || exponent > 15) {
-        if (size > 1) mantissa.insert(1, ".");
+        if (size > 1) mantissa.insert(mantissa.begin() + 1, '.');
         const std::string power = std::to_string(std::abs(exponent));
         return sign + mantissa + (exponent < 0 ? "e-" : "e+") + (power.size() < 2 ? "0" : "") + power;
     }
     if (exponent < 0) return sign + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + mantissa;
     if (size <= exponent + 1)
         return sign + mantissa + std::string(static_cast<std::size_t>(exponent + 1 - size), '0') + ".0";
-    mantissa.insert(static_cast<std::size_t>(exponent + 1), ".");
+    mantissa.insert(mantissa.begin() + (exponent + 1), '.');
     return sign + mantissa;
 }
 /// A text as Python's repr() writes it.
