@@ -49,9 +49,11 @@ if grep -lE '#include *[<"]netnotes/[a-z_]+/' "$root"/examples/[0-9]*/*.cpp | gr
     fail "a short program includes a chapter, which is not among the one-file headers"
 fi
 
-# All of them in one translation unit, in either order, and without run-time type information.
+# All of them in one translation unit, in either order, and without run-time type information. The header <iomanip> comes
+# first. Its std::quoted() is found by the arguments of a call. A call of our quoted() must therefore name the namespace.
 for order in "sort" "sort -r"; do
-    for module in $modules; do echo "#include \"$module.hpp\""; done | $order >"$work/all.cpp"
+    echo "#include <iomanip>" >"$work/all.cpp"
+    for module in $modules; do echo "#include \"$module.hpp\""; done | $order >>"$work/all.cpp"
     # shellcheck disable=SC2086 # a list of words
     compile $warnings -fno-rtti -fsyntax-only -I "$single" "$work/all.cpp"
 done

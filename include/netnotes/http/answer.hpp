@@ -105,7 +105,7 @@ inline std::unique_ptr<body_source> pieces(generator<std::string> from) {
 inline std::string access_line(const access_entry& entry) {
     constexpr std::size_t most = 1000;
     const auto shown = [](std::string_view text) {
-        return text.empty() ? std::string{"\"-\""} : quoted(text.substr(0, most));
+        return text.empty() ? std::string{"\"-\""} : netnotes::quoted(text.substr(0, most));
     };
     // "Sun, 06 Nov 1994 08:49:37 GMT" has all parts of "06/Nov/1994:08:49:37".
     const std::string date = write_date(time_point{std::chrono::seconds{entry.when}});

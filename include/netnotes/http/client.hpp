@@ -419,7 +419,7 @@ inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, u
         const auto location = answer.fields.find("Location");
         if (!is_redirect || !location || pool->options.max_redirects == 0) co_return answer;
         if (redirects == pool->options.max_redirects)
-            throw std::system_error{std::make_error_code(std::errc::too_many_links), "too many redirects, to " + quoted(*location)};
+            throw std::system_error{std::make_error_code(std::errc::too_many_links), "too many redirects, to " + netnotes::quoted(*location)};
         parse_failure why;
         const std::optional<url> next = where.resolve(*location, why);
         if (!next) throw parse_error{"URL of http in a redirect", *location, why};

@@ -207,11 +207,11 @@ inline fields::iterator fields::end() const noexcept { return {this, entries_.si
 inline fields::entry fields::append(std::string_view name, std::string_view value) {
     value = trimmed(value);
     if (!is_token(name))
-        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + quoted(name) +
+        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
                                     " is not"};
     if (!is_field_value(value))
-        throw std::invalid_argument{"the value of the HTTP field " + quoted(name) +
-                                    " holds a control character (RFC 9110 §5.5): " + quoted(value.substr(0, 200))};
+        throw std::invalid_argument{"the value of the HTTP field " + netnotes::quoted(name) +
+                                    " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
     if (name.size() + value.size() > 0x7fff'ffff - std::min<std::size_t>(text_.size(), 0x7fff'ffff))
         throw std::length_error{"a list of HTTP fields has at most 2 GiB"};
     // Views into this very list would be invalid after the string has grown.

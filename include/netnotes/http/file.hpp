@@ -409,7 +409,7 @@ inline bool read_exactly(int file, std::uint64_t first, std::string& room) noexc
 
 inline files::files(const std::string& root, file_lookup lookup)
     : root_{::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}, lookup_{lookup} {
-    if (root_ < 0) throw std::system_error{errno, std::system_category(), "open the folder " + quoted(root)};
+    if (root_ < 0) throw std::system_error{errno, std::system_category(), "open the folder " + netnotes::quoted(root)};
     if (lookup_ != file_lookup::by_kernel) return;
     const int probe = detail::openat2(root_, ".", O_PATH | O_CLOEXEC);
     // An old kernel answers ENOSYS, and some sandboxes EPERM.
@@ -482,7 +482,7 @@ inline response files::answer(const request& ask, std::string_view path) const {
     }
     for (const std::errc shortage : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
                                      std::errc::not_enough_memory})
-        if (error == shortage) throw std::system_error{error, "open " + quoted(name)};
+        if (error == shortage) throw std::system_error{error, "open " + netnotes::quoted(name)};
     if (error) return not_found(ask);
 
     // A list may come in several fields (RFC 9110 §5.3). More than one is rare, so only then is it put together.
@@ -529,7 +529,7 @@ inline response files::answer(const request& ask, std::string_view path) const {
     } else {
         result.body.resize(static_cast<std::size_t>(count));
         if (!detail::read_exactly(file.native_handle(), first, result.body))
-            throw std::system_error{errno, std::system_category(), "read " + quoted(name)};
+            throw std::system_error{errno, std::system_category(), "read " + netnotes::quoted(name)};
     }
     return result;
 }

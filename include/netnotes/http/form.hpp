@@ -474,9 +474,9 @@ inline std::string set_cookie::to_string() const {
         return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
     };
     if (!is_token(name))
-        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
     if (!std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); }))
-        throw std::invalid_argument{"set_cookie: the value " + quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the value " + netnotes::quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
     if (!is_attribute(path) || !is_attribute(domain))
         throw std::invalid_argument{"set_cookie: the path or the domain has a character that no attribute may have"};
     if (same_site == http::same_site::none && !secure)
@@ -485,9 +485,9 @@ inline std::string set_cookie::to_string() const {
         return same_name(std::string_view{name}.substr(0, prefix.size()), prefix);
     };
     if ((begins("__secure-") || begins("__host-")) && !secure)
-        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises secure"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises secure"};
     if (begins("__host-") && (path != "/" || !domain.empty()))
-        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises the path / and no domain"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises the path / and no domain"};
     std::string text = name + "=" + value;
     if (!path.empty()) text += "; Path=" + path;
     if (!domain.empty()) text += "; Domain=" + domain;

@@ -94,7 +94,7 @@ class request {
     request(http::target target, std::string_view method, http::fields fields = {}, std::string body = {})
         : method_{read_method(method)}, target_{std::move(target)}, fields_{std::move(fields)}, body_{std::move(body)} {
         if (!is_token(method))
-            throw std::invalid_argument{"the method of an HTTP request is a token, not " + quoted(method)};
+            throw std::invalid_argument{"the method of an HTTP request is a token, not " + netnotes::quoted(method)};
         if (method_ == http::method::other) other_method_ = method;
     }
 
@@ -197,7 +197,7 @@ class response {
 
 /// Returns 404 with a short text that names the path.
 [[nodiscard]] inline response not_found(const request& ask) {
-    return {status::not_found, "404: nothing is at " + quoted(ask.path().substr(0, 200)) + "\n"};
+    return {status::not_found, "404: nothing is at " + netnotes::quoted(ask.path().substr(0, 200)) + "\n"};
 }
 /// Returns a response that sends the client to another place: a path ("/login/") or a whole URL. The status is 303 for
 /// "look there with GET", 307 or 308 for "send the same request there", 302 and 301 as old programs do. Throws
@@ -207,7 +207,7 @@ class response {
     if (!how.is_redirect()) throw std::invalid_argument{how.to_string() + " is no redirect"};
     for (const char c : location)
         if (c <= ' ' || c > '~')
-            throw std::invalid_argument{"no URL to redirect to: " + quoted(location.substr(0, 200))};
+            throw std::invalid_argument{"no URL to redirect to: " + netnotes::quoted(location.substr(0, 200))};
     if (location.empty()) throw std::invalid_argument{"a redirect needs a place"};
     response answer{how};
     answer.fields.set("Location", location);

@@ -211,7 +211,7 @@ inline std::string refusal::message(std::string_view head) const {
         const std::size_t place = offset - std::min(offset, line_begin);
         std::size_t from = 0;
         if (place + 1 > most) from = std::min(place + 1, quote.size()) - std::min(most, quote.size());
-        if (!quote.empty()) (text += from > 0 ? " ... " : " ") += quoted(quote.substr(from, most));
+        if (!quote.empty()) (text += from > 0 ? " ... " : " ") += netnotes::quoted(quote.substr(from, most));
         if (quote.size() - from > most) text += " ...";
     }
     ((((text += ": ") += text_of(why)) += " (") += section()) += ')';

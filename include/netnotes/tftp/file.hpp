@@ -179,7 +179,7 @@ inline std::string part_name() {
 
 /// The name is a stranger's, perhaps, and what() goes to a log: see quoted().
 [[noreturn]] inline void throw_system(int code, const char* attempt, std::string_view name) {
-    throw std::system_error{code, std::system_category(), attempt + quoted(name)};
+    throw std::system_error{code, std::system_category(), attempt + netnotes::quoted(name)};
 }
 inline std::string folder_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');

@@ -134,7 +134,7 @@ inline std::string transfer_record::to_string() const {
     using std::to_string;
     std::string line = client.to_string();
     line += what == opcode::write_request ? " writes " : " reads ";
-    line += quoted(file_name);
+    line += netnotes::quoted(file_name);
     line += mode == mode::netascii ? " as text: " : ": ";
     if (!result.is_whole()) {
         if (result.is_from_peer) line += "the client says: ";

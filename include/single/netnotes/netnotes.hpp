@@ -19444,11 +19444,11 @@ inline fields::iterator fields::end() const noexcept { return {this, entries_.si
 inline fields::entry fields::append(std::string_view name, std::string_view value) {
     value = trimmed(value);
     if (!is_token(name))
-        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + quoted(name) +
+        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
                                     " is not"};
     if (!is_field_value(value))
-        throw std::invalid_argument{"the value of the HTTP field " + quoted(name) +
-                                    " holds a control character (RFC 9110 §5.5): " + quoted(value.substr(0, 200))};
+        throw std::invalid_argument{"the value of the HTTP field " + netnotes::quoted(name) +
+                                    " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
     if (name.size() + value.size() > 0x7fff'ffff - std::min<std::size_t>(text_.size(), 0x7fff'ffff))
         throw std::length_error{"a list of HTTP fields has at most 2 GiB"};
     // Views into this very list would be invalid after the string has grown.
@@ -20062,7 +20062,7 @@ class request {
     request(http::target target, std::string_view method, http::fields fields = {}, std::string body = {})
         : method_{read_method(method)}, target_{std::move(target)}, fields_{std::move(fields)}, body_{std::move(body)} {
         if (!is_token(method))
-            throw std::invalid_argument{"the method of an HTTP request is a token, not " + quoted(method)};
+            throw std::invalid_argument{"the method of an HTTP request is a token, not " + netnotes::quoted(method)};
         if (method_ == http::method::other) other_method_ = method;
     }
 
@@ -20165,7 +20165,7 @@ class response {
 
 /// Returns 404 with a short text that names the path.
 [[nodiscard]] inline response not_found(const request& ask) {
-    return {status::not_found, "404: nothing is at " + quoted(ask.path().substr(0, 200)) + "\n"};
+    return {status::not_found, "404: nothing is at " + netnotes::quoted(ask.path().substr(0, 200)) + "\n"};
 }
 /// Returns a response that sends the client to another place: a path ("/login/") or a whole URL. The status is 303 for
 /// "look there with GET", 307 or 308 for "send the same request there", 302 and 301 as old programs do. Throws
@@ -20175,7 +20175,7 @@ class response {
     if (!how.is_redirect()) throw std::invalid_argument{how.to_string() + " is no redirect"};
     for (const char c : location)
         if (c <= ' ' || c > '~')
-            throw std::invalid_argument{"no URL to redirect to: " + quoted(location.substr(0, 200))};
+            throw std::invalid_argument{"no URL to redirect to: " + netnotes::quoted(location.substr(0, 200))};
     if (location.empty()) throw std::invalid_argument{"a redirect needs a place"};
     response answer{how};
     answer.fields.set("Location", location);
@@ -20447,7 +20447,7 @@ inline std::unique_ptr<body_source> pieces(generator<std::string> from) {
 inline std::string access_line(const access_entry& entry) {
     constexpr std::size_t most = 1000;
     const auto shown = [](std::string_view text) {
-        return text.empty() ? std::string{"\"-\""} : quoted(text.substr(0, most));
+        return text.empty() ? std::string{"\"-\""} : netnotes::quoted(text.substr(0, most));
     };
     // "Sun, 06 Nov 1994 08:49:37 GMT" has all parts of "06/Nov/1994:08:49:37".
     const std::string date = write_date(time_point{std::chrono::seconds{entry.when}});
@@ -20928,7 +20928,7 @@ inline std::string refusal::message(std::string_view head) const {
         const std::size_t place = offset - std::min(offset, line_begin);
         std::size_t from = 0;
         if (place + 1 > most) from = std::min(place + 1, quote.size()) - std::min(most, quote.size());
-        if (!quote.empty()) (text += from > 0 ? " ... " : " ") += quoted(quote.substr(from, most));
+        if (!quote.empty()) (text += from > 0 ? " ... " : " ") += netnotes::quoted(quote.substr(from, most));
         if (quote.size() - from > most) text += " ...";
     }
     ((((text += ": ") += text_of(why)) += " (") += section()) += ')';
@@ -22457,7 +22457,7 @@ inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, u
         const auto location = answer.fields.find("Location");
         if (!is_redirect || !location || pool->options.max_redirects == 0) co_return answer;
         if (redirects == pool->options.max_redirects)
-            throw std::system_error{std::make_error_code(std::errc::too_many_links), "too many redirects, to " + quoted(*location)};
+            throw std::system_error{std::make_error_code(std::errc::too_many_links), "too many redirects, to " + netnotes::quoted(*location)};
         parse_failure why;
         const std::optional<url> next = where.resolve(*location, why);
         if (!next) throw parse_error{"URL of http in a redirect", *location, why};
@@ -23483,7 +23483,7 @@ inline bool read_exactly(int file, std::uint64_t first, std::string& room) noexc
 
 inline files::files(const std::string& root, file_lookup lookup)
     : root_{::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}, lookup_{lookup} {
-    if (root_ < 0) throw std::system_error{errno, std::system_category(), "open the folder " + quoted(root)};
+    if (root_ < 0) throw std::system_error{errno, std::system_category(), "open the folder " + netnotes::quoted(root)};
     if (lookup_ != file_lookup::by_kernel) return;
     const int probe = detail::openat2(root_, ".", O_PATH | O_CLOEXEC);
     // An old kernel answers ENOSYS, and some sandboxes EPERM.
@@ -23556,7 +23556,7 @@ inline response files::answer(const request& ask, std::string_view path) const {
     }
     for (const std::errc shortage : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
                                      std::errc::not_enough_memory})
-        if (error == shortage) throw std::system_error{error, "open " + quoted(name)};
+        if (error == shortage) throw std::system_error{error, "open " + netnotes::quoted(name)};
     if (error) return not_found(ask);
 
     // A list may come in several fields (RFC 9110 §5.3). More than one is rare, so only then is it put together.
@@ -23603,7 +23603,7 @@ inline response files::answer(const request& ask, std::string_view path) const {
     } else {
         result.body.resize(static_cast<std::size_t>(count));
         if (!detail::read_exactly(file.native_handle(), first, result.body))
-            throw std::system_error{errno, std::system_category(), "read " + quoted(name)};
+            throw std::system_error{errno, std::system_category(), "read " + netnotes::quoted(name)};
     }
     return result;
 }
@@ -24641,9 +24641,9 @@ inline std::string set_cookie::to_string() const {
         return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
     };
     if (!is_token(name))
-        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
     if (!std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); }))
-        throw std::invalid_argument{"set_cookie: the value " + quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the value " + netnotes::quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
     if (!is_attribute(path) || !is_attribute(domain))
         throw std::invalid_argument{"set_cookie: the path or the domain has a character that no attribute may have"};
     if (same_site == http::same_site::none && !secure)
@@ -24652,9 +24652,9 @@ inline std::string set_cookie::to_string() const {
         return same_name(std::string_view{name}.substr(0, prefix.size()), prefix);
     };
     if ((begins("__secure-") || begins("__host-")) && !secure)
-        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises secure"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises secure"};
     if (begins("__host-") && (path != "/" || !domain.empty()))
-        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises the path / and no domain"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises the path / and no domain"};
     std::string text = name + "=" + value;
     if (!path.empty()) text += "; Path=" + path;
     if (!domain.empty()) text += "; Domain=" + domain;
@@ -44966,7 +44966,7 @@ inline std::string part_name() {
 
 /// The name is a stranger's, perhaps, and what() goes to a log: see quoted().
 [[noreturn]] inline void throw_system(int code, const char* attempt, std::string_view name) {
-    throw std::system_error{code, std::system_category(), attempt + quoted(name)};
+    throw std::system_error{code, std::system_category(), attempt + netnotes::quoted(name)};
 }
 inline std::string folder_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
@@ -45852,7 +45852,7 @@ inline std::string transfer_record::to_string() const {
     using std::to_string;
     std::string line = client.to_string();
     line += what == opcode::write_request ? " writes " : " reads ";
-    line += quoted(file_name);
+    line += netnotes::quoted(file_name);
     line += mode == mode::netascii ? " as text: " : ": ";
     if (!result.is_whole()) {
         if (result.is_from_peer) line += "the client says: ";

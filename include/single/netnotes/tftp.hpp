@@ -22336,7 +22336,7 @@ inline std::string part_name() {
 
 /// The name is a stranger's, perhaps, and what() goes to a log: see quoted().
 [[noreturn]] inline void throw_system(int code, const char* attempt, std::string_view name) {
-    throw std::system_error{code, std::system_category(), attempt + quoted(name)};
+    throw std::system_error{code, std::system_category(), attempt + netnotes::quoted(name)};
 }
 inline std::string folder_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
@@ -23222,7 +23222,7 @@ inline std::string transfer_record::to_string() const {
     using std::to_string;
     std::string line = client.to_string();
     line += what == opcode::write_request ? " writes " : " reads ";
-    line += quoted(file_name);
+    line += netnotes::quoted(file_name);
     line += mode == mode::netascii ? " as text: " : ": ";
     if (!result.is_whole()) {
         if (result.is_from_peer) line += "the client says: ";

@@ -1538,9 +1538,9 @@ inline std::string set_cookie::to_string() const {
         return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
     };
     if (!is_token(name))
-        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
     if (!std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); }))
-        throw std::invalid_argument{"set_cookie: the value " + quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the value " + netnotes::quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
     if (!is_attribute(path) || !is_attribute(domain))
         throw std::invalid_argument{"set_cookie: the path or the domain has a character that no attribute may have"};
     if (same_site == http::same_site::none && !secure)
@@ -1549,9 +1549,9 @@ inline std::string set_cookie::to_string() const {
         return same_name(std::string_view{name}.substr(0, prefix.size()), prefix);
     };
     if ((begins("__secure-") || begins("__host-")) && !secure)
-        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises secure"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises secure"};
     if (begins("__host-") && (path != "/" || !domain.empty()))
-        throw std::invalid_argument{"set_cookie: the name " + quoted(name) + " promises the path / and no domain"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises the path / and no domain"};
     std::string text = name + "=" + value;
     if (!path.empty()) text += "; Path=" + path;
     if (!domain.empty()) text += "; Domain=" + domain;
@@ -1992,11 +1992,11 @@ inline fields::iterator fields::end() const noexcept { return {this, entries_.si
 inline fields::entry fields::append(std::string_view name, std::string_view value) {
     value = trimmed(value);
     if (!is_token(name))
-        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + quoted(name) +
+        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
                                     " is not"};
     if (!is_field_value(value))
-        throw std::invalid_argument{"the value of the HTTP field " + quoted(name) +
-                                    " holds a control character (RFC 9110 §5.5): " + quoted(value.substr(0, 200))};
+        throw std::invalid_argument{"the value of the HTTP field " + netnotes::quoted(name) +
+                                    " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
     if (name.size() + value.size() > 0x7fff'ffff - std::min<std::size_t>(text_.size(), 0x7fff'ffff))
         throw std::length_error{"a list of HTTP fields has at most 2 GiB"};
     // Views into this very list would be invalid after the string has grown.
@@ -2347,7 +2347,7 @@ class request {
     request(http::target target, std::string_view method, http::fields fields = {}, std::string body = {})
         : method_{read_method(method)}, target_{std::move(target)}, fields_{std::move(fields)}, body_{std::move(body)} {
         if (!is_token(method))
-            throw std::invalid_argument{"the method of an HTTP request is a token, not " + quoted(method)};
+            throw std::invalid_argument{"the method of an HTTP request is a token, not " + netnotes::quoted(method)};
         if (method_ == http::method::other) other_method_ = method;
     }
 
@@ -2450,7 +2450,7 @@ class response {
 
 /// Returns 404 with a short text that names the path.
 [[nodiscard]] inline response not_found(const request& ask) {
-    return {status::not_found, "404: nothing is at " + quoted(ask.path().substr(0, 200)) + "\n"};
+    return {status::not_found, "404: nothing is at " + netnotes::quoted(ask.path().substr(0, 200)) + "\n"};
 }
 /// Returns a response that sends the client to another place: a path ("/login/") or a whole URL. The status is 303 for
 /// "look there with GET", 307 or 308 for "send the same request there", 302 and 301 as old programs do. Throws
@@ -2460,7 +2460,7 @@ class response {
     if (!how.is_redirect()) throw std::invalid_argument{how.to_string() + " is no redirect"};
     for (const char c : location)
         if (c <= ' ' || c > '~')
-            throw std::invalid_argument{"no URL to redirect to: " + quoted(location.substr(0, 200))};
+            throw std::invalid_argument{"no URL to redirect to: " + netnotes::quoted(location.substr(0, 200))};
     if (location.empty()) throw std::invalid_argument{"a redirect needs a place"};
     response answer{how};
     answer.fields.set("Location", location);
