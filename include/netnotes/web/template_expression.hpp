@@ -4,9 +4,9 @@
 // A variable tag holds one expression: a name or a literal, and filters behind it. A dot asks the value on its left:
 // for the entry of a map, or for the item of a list.
 //
-//        {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
-//        {{ "now"|default:title }}           an argument is a name or a literal, too
-//        {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
+//   {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
+//   {{ "now"|default:title }}           an argument is a name or a literal, too
+//   {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
 //
 // A name that is not known is no error: it prints nothing, and is None in a condition. Only a misspelt *filter* is one.
 //

@@ -3,11 +3,11 @@
 //
 // A filter takes a value and returns another value. It may have one argument:
 //
-//        {{ name|title }}                       ada lovelace -> Ada Lovelace
-//        {{ names|join:", " }}                  ["a", "b"]   -> a, b
-//        {{ text|truncatechars:10 }}            -> 9 characters and an ellipsis
-//        {{ when|date:"Y-m-d" }}                -> 2026-11-29
-//        {{ count }} item{{ count|pluralize }}  -> 1 item, 2 items
+//   {{ name|title }}                       ada lovelace -> Ada Lovelace
+//   {{ names|join:", " }}                  ["a", "b"]   -> a, b
+//   {{ text|truncatechars:10 }}            -> 9 characters and an ellipsis
+//   {{ when|date:"Y-m-d" }}                -> 2026-11-29
+//   {{ count }} item{{ count|pluralize }}  -> 1 item, 2 items
 //
 // Each filter says whether it keeps HTML intact. If it does, and its value was safe, the result is safe. `upper` does
 // not: &lt; would become &LT;.

@@ -3,8 +3,8 @@
 //
 // A template is text with tags in it. A tag stands on one line and has one of three kinds of braces:
 //
-//        Hello, {{ name|title }}!{% if is_new %} Welcome.{% endif %}{# a comment #}
-//        text   a variable        a block tag   text     a block tag a comment: nothing
+//   Hello, {{ name|title }}!{% if is_new %} Welcome.{% endif %}{# a comment #}
+//   text   a variable        a block tag   text     a block tag a comment: nothing
 //
 // Braces that are not closed on their line are text, as in Django. The words of a block tag are separated by blanks,
 // and a string in quotes may contain blanks.
