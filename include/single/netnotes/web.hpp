@@ -3422,9 +3422,9 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 // A variable tag holds one expression: a name or a literal, and filters behind it. A dot asks the value on its left:
 // for the entry of a map, or for the item of a list.
 //
-//        {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
-//        {{ "now"|default:title }}           an argument is a name or a literal, too
-//        {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
+//   {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
+//   {{ "now"|default:title }}           an argument is a name or a literal, too
+//   {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
 //
 // A name that is not known is no error: it prints nothing, and is None in a condition. Only a misspelt *filter* is one.
 //
@@ -3449,11 +3449,11 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 //
 // A filter takes a value and returns another value. It may have one argument:
 //
-//        {{ name|title }}                       ada lovelace -> Ada Lovelace
-//        {{ names|join:", " }}                  ["a", "b"]   -> a, b
-//        {{ text|truncatechars:10 }}            -> 9 characters and an ellipsis
-//        {{ when|date:"Y-m-d" }}                -> 2026-11-29
-//        {{ count }} item{{ count|pluralize }}  -> 1 item, 2 items
+//   {{ name|title }}                       ada lovelace -> Ada Lovelace
+//   {{ names|join:", " }}                  ["a", "b"]   -> a, b
+//   {{ text|truncatechars:10 }}            -> 9 characters and an ellipsis
+//   {{ when|date:"Y-m-d" }}                -> 2026-11-29
+//   {{ count }} item{{ count|pluralize }}  -> 1 item, 2 items
 //
 // Each filter says whether it keeps HTML intact. If it does, and its value was safe, the result is safe. `upper` does
 // not: &lt; would become &LT;.
@@ -4062,8 +4062,8 @@ inline std::string format_date(time_value when, std::string_view format) {
 //
 // A template is text with tags in it. A tag stands on one line and has one of three kinds of braces:
 //
-//        Hello, {{ name|title }}!{% if is_new %} Welcome.{% endif %}{# a comment #}
-//        text   a variable        a block tag   text     a block tag a comment: nothing
+//   Hello, {{ name|title }}!{% if is_new %} Welcome.{% endif %}{# a comment #}
+//   text   a variable        a block tag   text     a block tag a comment: nothing
 //
 // Braces that are not closed on their line are text, as in Django. The words of a block tag are separated by blanks,
 // and a string in quotes may contain blanks.
