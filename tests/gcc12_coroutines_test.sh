@@ -32,7 +32,7 @@ inline net::task<text> get() { co_await net::yield(); co_return words; }
 inline net::task<bool> yes() { co_await net::yield(); co_return true; }
 inline net::task<int> number() { co_await net::yield(); co_return 3; }
 inline net::task<std::optional<text>> perhaps() { co_await net::yield(); co_return words; }
-inline net::task<int> takes(pair p) { co_await net::yield(); co_return p.b; }
+inline net::task<int> takes_a_pair(pair p) { co_await net::yield(); co_return p.b; }
 inline net::task<int> takes_point(point p) { co_await net::yield(); co_return p.x; }
 inline net::task<int> takes_object(with_constructor p) { co_await net::yield(); co_return p.b; }
 inline net::task<int> call(std::function<int()> f) { co_await net::yield(); co_return f(); }
@@ -46,9 +46,9 @@ net::task<> b02() { while (!co_await yes()) {} }
 net::task<> b03() { switch (co_await number()) { default: co_return; } }
 net::task<> b04() { for (; !(co_await yes());) {} }
 net::task<> b05() { do {} while (!(co_await yes())); }
-net::task<> b06() { text k; co_await takes({k, 1}); }
-net::task<> b07() { text k; co_await takes(pair{k, 1}); }
-net::task<> b08() { text k; co_await takes({.a = k, .b = 1}); }
+net::task<> b06() { text k; co_await takes_a_pair({k, 1}); }
+net::task<> b07() { text k; co_await takes_a_pair(pair{k, 1}); }
+net::task<> b08() { text k; co_await takes_a_pair({.a = k, .b = 1}); }
 net::task<> b09() { text k; co_await [k]() -> net::task<> { co_return; }(); }
 net::task<> b10() { text k; int n = co_await call([k] { return int(k.size()); }); (void)n; }
 net::task<> b11() { text k; co_await net::with_group([k](net::task_group&) -> net::task<> { co_return; }); }
@@ -68,7 +68,7 @@ net::task<> b24() { auto body = [](net::task_group&) -> net::task<> { if (co_awa
 net::task<> b25() { text k; auto p = std::make_pair(co_await get(), pair{k, 1}); }
 net::task<> b27() { pair x(co_await get(), 4); (void)x; }
 net::task<pair> b28() { co_return pair(co_await get(), 4); }
-net::task<> b29() { text k; co_await takes(pair(k, 1)); }
+net::task<> b29() { text k; co_await takes_a_pair(pair(k, 1)); }
 net::task<> b30() { auto p = pair(words, co_await number()); (void)p; }
 net::task<> b31() { std::vector<pair> all; all.push_back(pair(co_await get(), 1)); }
 net::task<> b32() { const box x(co_await get()); (void)x; }
@@ -81,7 +81,7 @@ net::task<> g01() { const bool ready = co_await yes(); if (ready) co_return; }
 net::task<> g02() { if (auto ready = co_await yes(); ready) co_return; }
 net::task<> g03() { int n = 0; while (!co_await yes()) ++n; }
 net::task<> g04() { if (const auto got = co_await perhaps()) co_return; }
-net::task<> g05() { pair p{words, 1}; co_await takes(std::move(p)); }
+net::task<> g05() { pair p{words, 1}; co_await takes_a_pair(std::move(p)); }
 net::task<> g06() { co_await takes_point({1, 2}); }
 net::task<> g07() { co_await takes_object({words, 2}); }
 net::task<> g08() { text k = words; auto body = [k]() -> net::task<> { co_return; }; co_await body(); }

@@ -15,7 +15,7 @@
 //
 //        manager ── "client 7" + descriptor ──> [ Unix socket ] ── recv_descriptors() ──> worker
 //
-// It is a class of its own, because an async_stream may receive ahead (io_uring), and the kernel closes the descriptors
+// It is a class of its own, because a back end may receive ahead for an async_stream, and the kernel closes the descriptors
 // of bytes that are received without them.
 //
 // On this page:  async_unix_socket

@@ -14694,7 +14694,7 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 //
 //        manager ── "client 7" + descriptor ──> [ Unix socket ] ── recv_descriptors() ──> worker
 //
-// It is a class of its own, because an async_stream may receive ahead (io_uring), and the kernel closes the descriptors
+// It is a class of its own, because a back end may receive ahead for an async_stream, and the kernel closes the descriptors
 // of bytes that are received without them.
 //
 // On this page:  async_unix_socket
@@ -17085,8 +17085,8 @@ struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
     /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
     /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
-    /// the listener could take the last descriptor, and then no handler gets its second. io_uring accepts some clients
-    /// ahead, so with that back end choose a smaller max_connections instead.
+    /// the listener could take the last descriptor, and then no handler gets its second. A back end may accept some
+    /// clients ahead (see loop_options). With such a back end choose a smaller max_connections instead.
     std::size_t descriptors_per_connection = 1;
     /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
     wait_time idle_timeout = std::chrono::minutes{5};
