@@ -212,8 +212,8 @@ TEST_CASE("a request that is cancelled just when its turn has come leaves the pl
         options.max_per_host = 1;
         http::client browser{options};
         http::url place = http::url::parse(where + "/big");
-        const http::request ask{"GET", "/"};
-        http::response first = co_await browser.open(ask, place);
+        http::request ask{"GET", "/"};
+        http::response first = co_await browser.open(std::move(ask), place);
         std::vector<net::join_handle<std::string>> waiting;
         for (int i = 0; i < 3; ++i) waiting.push_back(net::spawn(shown(browser, where + "/a")));
         co_await net::yield();
@@ -233,13 +233,14 @@ TEST_CASE("a URL may be put together in the call") {
     beside(web_server, [](std::string where) -> net::task<> {
         const std::uint16_t port = http::url::parse(where).port;
         http::client browser;
-        const http::request ask{"GET", "/"};
         for (int i = 0; i < 3; ++i) {
+            http::request ask{"GET", "/"};
             const http::response page = co_await browser.send(
-                ask, http::url{"127.0.0.1", port, "/a-long-target-that-needs-the-heap-0123456789"});
+                std::move(ask), http::url{"127.0.0.1", port, "/a-long-target-that-needs-the-heap-0123456789"});
             CHECK(page.body == "GET /a-long-target-that-needs-the-heap-0123456789 ");
         }
-        const http::response root = co_await browser.send(ask, {"127.0.0.1", port});
+        http::request last{"GET", "/"};
+        const http::response root = co_await browser.send(std::move(last), {"127.0.0.1", port});
         CHECK(root.body == "GET / ");
     });
 }
