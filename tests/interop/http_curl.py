@@ -103,7 +103,7 @@ def main(folder):
     before = descriptors(hello)
     begin = time.monotonic()
     slow_head = connect(port, b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
-    slow_body = connect(port, b"POST /greet HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nname=")
+    slow_body = connect(port, b"POST /greet HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nname=")
     never_reads = [connect(files_port, b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n" * 20) for _ in range(20)]
     idle = [connect(port) for _ in range(IDLE)]
     for s in idle[::10]:
