@@ -73,10 +73,10 @@ class writing;
 /// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
 /// writing task. The writing task must then call flush(), because the reading task may already be waiting.
 ///
-/// It has the reading calls of buffered_reader. A call that returns a message returns std::optional<std::string_view>. The
-/// view is valid until the next reading call. They suspend until the message is complete. Before they suspend, they send
-/// the gathered bytes, and free empty buffers. An error or a cancellation loses no byte: call again to continue. The
-/// header tcp/reader.hpp lists what happens at the end of the stream and with a message that is too long.
+/// It has the reading calls of buffered_reader. A call that returns a message returns std::optional<std::string_view>.
+/// The view is valid until the next reading call. They suspend until the message is complete. Before they suspend, they
+/// send the gathered bytes, and free empty buffers. An error or a cancellation loses no byte: call again to continue.
+/// The header tcp/reader.hpp lists what happens at the end of the stream and with a message that is too long.
 ///
 /// Awaited calls throw what async_stream's calls throw, for example errc::bad_file_descriptor on a closed stream.
 class async_buffered_stream {
@@ -102,17 +102,17 @@ class async_buffered_stream {
     [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
     /// Returns the next `size` bytes, or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
-    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream. The
-    /// buffer must stay valid until then.
+    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream.
+    /// The buffer must stay valid until then.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer);
-    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So no byte is
-    /// lost by an error or a cancellation: call again with the same arguments.
+    /// Does the same with a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So
+    /// no byte is lost by an error or a cancellation: call again with the same arguments.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer, std::size_t& filled);
-    /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their number,
-    /// or 0 at the end of the stream.
+    /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their
+    /// number, or 0 at the end of the stream.
     [[nodiscard]] detail::reading_value<detail::receiving_call> recv(mutable_buffer buffer);
-    /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before the
-    /// delimiter.
+    /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before
+    /// the delimiter.
     [[nodiscard]] detail::reading_value<detail::skipping_call> skip_until(std::string_view delimiter);
 
     /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They do
@@ -133,12 +133,13 @@ class async_buffered_stream {
     /// If more than `high_water` bytes have gathered, it sends all of them and suspends until the kernel has taken
     /// them.
     [[nodiscard]] detail::writing write(const_buffer bytes);
-    /// Gathers the bytes without a wait, from any task of the loop, and returns true. Returns false, and gathers nothing,
-    /// if more than `high_water` bytes would then wait that the kernel does not take, or if the stream is closed. So a
-    /// peer that does not read costs bounded memory, and the caller can disconnect it with stream().close().
+    /// Gathers the bytes without a wait, from any task of the loop, and returns true. Returns false, and gathers
+    /// nothing, if more than `high_water` bytes would then wait that the kernel does not take, or if the stream is
+    /// closed. So a peer that does not read costs bounded memory, and the caller can disconnect it with
+    /// stream().close().
     ///
-    /// If a task waits in a reading call, or in a call that sends, that task sends the bytes at the next turn. Otherwise
-    /// the next such call sends them.
+    /// If a task waits in a reading call, or in a call that sends, that task sends the bytes at the next turn.
+    /// Otherwise the next such call sends them.
     [[nodiscard]] bool try_send(const_buffer bytes);
     /// Sends the gathered bytes and suspends until the kernel has taken them.
     [[nodiscard]] detail::writing flush();

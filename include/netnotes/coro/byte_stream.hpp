@@ -47,8 +47,8 @@
 namespace netnotes {
 
 /// A stream that tasks can use. `co_await stream.recv(buffer)` returns at least one byte, or 0 at the end of the
-/// stream. `co_await stream.send(bytes)` returns how many bytes it has sent, at least one. shutdown() and close() do not
-/// wait. A cancelled recv() or send() must lose no byte. async_stream is such a stream.
+/// stream. `co_await stream.send(bytes)` returns how many bytes it has sent, at least one. shutdown() and close() do
+/// not wait. A cancelled recv() or send() must lose no byte. async_stream is such a stream.
 template <class Stream>
 concept async_byte_stream = requires(Stream& stream, mutable_buffer buffer, const_buffer bytes) {
     { std::declval<detail::await_result<decltype(stream.recv(buffer))>>() } -> std::convertible_to<std::size_t>;
@@ -115,7 +115,7 @@ class basic_async_buffered_stream {
         return read<bool>(
             state_, [delimiter](reader& from, std::error_code& error) { return from.skip_until(delimiter, error); });
     }
-    /// Work like the calls of async_buffered_stream with the same names. They do not wait.
+    /// Return what the calls of async_buffered_stream with the same names return. They do not wait.
     std::optional<std::string_view> take_until(std::string_view delimiter) noexcept {
         return state_->reader.take_until(delimiter);
     }
@@ -127,7 +127,8 @@ class basic_async_buffered_stream {
     [[nodiscard]] std::size_t capacity() const noexcept { return state_->reader.capacity(); }
     void shrink_to_fit() noexcept { state_->reader.shrink_to_fit(); }
 
-    /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than `high_water`.
+    /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than
+    /// `high_water`.
     [[nodiscard]] task<> write(const_buffer bytes) {
         state_->unsent.append(as_text(bytes));
         return send_above(state_, state_->high_water);

@@ -13,8 +13,9 @@
 //        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     the result
 //                 2001:db8::2                                   would begin at 500 ms, or when an attempt fails
 //
-// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
-// coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
+// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race
+// without coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured
+// concurrency.
 //
 // On this page:  async_connect · async_udp_connect
 // Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
@@ -57,18 +58,19 @@ namespace netnotes {
 /// attempts.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
-/// Connects to the first of these endpoints that answers, and tries them in the given order. Throws
+/// Tries these endpoints in the given order, and returns a connection to the first that answers. Throws
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
-/// Connects with the settings that tcp_stream::connect() takes: a timeout for all of it, the local address, and a hook for
-/// options that must be set early. Throws errc::timed_out after options.timeout. options.stop must be nullptr, because a
-/// task is cancelled instead; otherwise it throws std::invalid_argument. The hook's function must live until the task
-/// ends, so give a lambda with captures a name.
+/// Connects as above, and returns the connection. The options are those of tcp_stream::connect(): a timeout for all of
+/// it, the local address, and a hook for options that must be set early. Throws errc::timed_out after options.timeout.
+/// options.stop must be nullptr, because a task is cancelled instead; otherwise it throws std::invalid_argument. The
+/// hook's function must live until the task ends, so give a lambda with captures a name.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options);
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options);
-/// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach, as
-/// udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect() throws.
+/// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach,
+/// as udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect()
+/// throws.
 [[nodiscard]] task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options = {});
 
 // ========================================================================================================

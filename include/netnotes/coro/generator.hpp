@@ -175,8 +175,8 @@ class [[nodiscard]] greenlet {
     std::coroutine_handle<promise_type> coroutine_;
 };
 
-/// `co_await switch_to(next)` inside a greenlet pauses this greenlet and resumes `next`, until another greenlet
-/// switches back. The co_await throws std::logic_error if `next` is empty, has ended, or waits in an outer run().
+/// Pauses this greenlet and resumes `next`, until another greenlet switches back: `co_await switch_to(next)`. The
+/// co_await throws std::logic_error if `next` is empty, has ended, or waits in an outer run().
 [[nodiscard]] greenlet::switching switch_to(greenlet& next) noexcept;
 
 // ========================================================================================================

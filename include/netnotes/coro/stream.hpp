@@ -126,9 +126,9 @@ class async_stream : public detail::async_socket {
     /// the first byte. Throws errc::protocol_error if the stream ends in the middle. After an error or a cancellation
     /// the bytes that arrived lie at the beginning of the buffer. To learn their number, use the next form.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
-    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So a message
-    /// can be continued after a cancellation, for example by with_timeout(): call again with the same two arguments.
-    /// `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
+    /// Does the same with a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So
+    /// a message can be continued after a cancellation, for example by with_timeout(): call again with the same two
+    /// arguments. `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
     /// Fills the whole buffer, but reports an error instead of throwing it. Returns the number of bytes that lie in the
     /// buffer, also after an error: errc::protocol_error if the stream ends in the middle, or operation_canceled if the

@@ -87,7 +87,8 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 /// then names the wait and the time: `with_timeout in fetch: not done after 2 s`. With a name, it is `ask the server:
 /// not done after 2 s`. The name is not copied.
 ///
-/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
+/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no
+/// timeout.
 template <class T>
 [[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
@@ -100,8 +101,9 @@ template <task_function Function>
                                 const char* caller = __builtin_FUNCTION()) {
     return with_timeout(time, detail::call_in_frame(std::move(what)), name, caller);
 }
-/// Awaits one operation: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same expression, because the
-/// operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as without a timeout.
+/// Awaits one operation and returns its result: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same
+/// expression, because the operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as
+/// without a timeout.
 template <awaitable_operation Operation>
 [[nodiscard]] auto with_timeout(wait_time time, Operation&& operation, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION());
@@ -132,7 +134,8 @@ template <task_function Function>
 [[nodiscard]] auto shield(wait_time at_most, Function what) {
     return shield(at_most, detail::call_in_frame(std::move(what)));
 }
-/// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
+/// Awaits one operation and returns its result, in the same expression: `co_await shield(2s,
+/// stream.send_all("bye\n"))`.
 template <awaitable_operation Operation>
 [[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
 /// A mistake: the message says what to write.

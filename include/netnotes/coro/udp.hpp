@@ -66,18 +66,20 @@ class async_udp {
     explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
     async_udp(event_loop& loop, udp_socket made) : state_{new state{loop, std::move(made)}} {}
 
-    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
-    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
+    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether
+    /// the datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until
+    /// then.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
-    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a client
-    /// asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the buffer.
+    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a
+    /// client asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the
+    /// buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
     /// stay valid as long as the buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
                                                                             datagram_details& details);
-    /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
-    /// the batch and is valid until its next use.
+    /// Suspends until there is a datagram, and returns as many as there are, up to the batch's count. The result lies
+    /// in the batch and is valid until its next use.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. To received::sender it leaves from the address that the sender has written to.
@@ -159,7 +161,8 @@ class async_udp {
 
 namespace detail {
 
-/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would block.
+/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would
+/// block.
 template <class Call>
 class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>> {
     using base = io_awaiter<udp_operation<Call>>;

@@ -117,7 +117,8 @@ constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
 }
 }  // namespace detail
 
-/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+/// Returns the row with the longest prefix that contains the address. Returns nullptr if no row does: then the address
+/// is ordinary, or multicast.
 constexpr const special_range* find_special_range(const ip_address& address) noexcept {
     const auto found = [&](const auto& table) -> const special_range* {
         const auto row = detail::find_row(table, address);

@@ -1,8 +1,8 @@
 // netnotes/packet/build.hpp: frames made of plain values
 // SPDX-License-Identifier: MIT
 //
-// A header is a struct whose members have the names of the RFC and useful defaults. write() puts headers and payload one
-// behind the other:
+// A header is a struct whose members have the names of the RFC and useful defaults. write() puts headers and payload
+// one behind the other:
 //
 //        std::vector<std::byte> frame;
 //        packet::write(frame, packet::ethernet{.destination = router, .source = card},
@@ -82,6 +82,7 @@ class header_options {
         append(head);
         append(data);
     }
+    /// Returns the options so far.
     [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {bytes_.data(), size_}; }
     /// Returns the size with padding, a multiple of four.
     [[nodiscard]] constexpr std::size_t padded_size() const noexcept { return (size_ + 3) / 4 * 4; }
@@ -118,6 +119,8 @@ class ipv4_options : public header_options {
 class tcp_options : public header_options {
   public:
     using header_options::header_options;
+    /// Appends an option of TCP and returns this list; so do the functions below. packet/tcp.hpp says what each option
+    /// means.
     constexpr tcp_options& no_operation() noexcept { return append(1), *this; }
     constexpr tcp_options& maximum_segment_size(std::uint16_t bytes) noexcept { return add(2, bytes); }
     constexpr tcp_options& window_scale(std::uint8_t bits) noexcept { return add(3, bits); }
@@ -169,7 +172,7 @@ struct arp {
     ipv4_address sender_protocol_address{};
     mac_address target_hardware_address{};
     ipv4_address target_protocol_address{};
-    /// Copies a packet for which view.is_ethernet_ipv4() is true. Others lose their sizes.
+    /// Returns a copy of a packet for which view.is_ethernet_ipv4() is true. Other packets lose their sizes.
     [[nodiscard]] static constexpr arp from(const arp_view& view) noexcept {
         return {view.operation(), view.sender_hardware_address(), view.sender_protocol_address(),
                 view.target_hardware_address(), view.target_protocol_address()};
@@ -234,8 +237,8 @@ struct ipv6 {
     }
 };
 
-/// An extension header of IPv6. `contents` are its bytes behind the second one, and are not copied: they must live until
-/// write() returns. Their size is 6 and a multiple of eight more.
+/// An extension header of IPv6. `contents` are its bytes behind the second one, and are not copied: they must live
+/// until write() returns. Their size is 6 and a multiple of eight more.
 struct ipv6_header {
     ip_protocol kind = ip_protocol::hop_by_hop;
     std::optional<ip_protocol> next_header{};

@@ -79,6 +79,7 @@ enum class dns_type : std::uint16_t {
 /// Internet, in practice.
 enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
 
+/// What a message asks the server to do.
 enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
 
 /// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
@@ -134,6 +135,7 @@ struct dns_header {
     friend constexpr bool operator==(const dns_header&, const dns_header&) noexcept = default;
 };
 
+/// A question: which records of which name (RFC 1035 §4.1.2).
 struct dns_question {
     dns_name_view name{};
     dns_type type{};
@@ -232,6 +234,7 @@ struct dns_option {
     std::span<const std::byte> value{};
 
     using value_type = dns_option;
+    /// Returns how many bytes the first option of `bytes` has, with its header.
     static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
         return bytes.size() < 4 ? 4 : 4u + detail::load_16(bytes.data() + 2);
     }
@@ -311,18 +314,21 @@ class dns_view {
         return parse(message, why);
     }
 
+    /// Returns the fields of the header, each by itself, or together. The counts are what the header announces: a list
+    /// may have fewer items, if the message cannot be read.
     [[nodiscard]] constexpr std::uint16_t id() const noexcept { return word(0); }
     [[nodiscard]] constexpr std::uint16_t flags() const noexcept { return word(2); }
     [[nodiscard]] constexpr dns_header header() const noexcept { return dns_header::from(id(), flags()); }
-    // How many items the header announces. A list may have fewer, if the message cannot be read.
     [[nodiscard]] constexpr std::uint16_t question_count() const noexcept { return word(4); }
     [[nodiscard]] constexpr std::uint16_t answer_count() const noexcept { return word(6); }
     [[nodiscard]] constexpr std::uint16_t authority_count() const noexcept { return word(8); }
     [[nodiscard]] constexpr std::uint16_t additional_count() const noexcept { return word(10); }
+    /// Returns the whole message.
     [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return message_; }
 
     template <class Item>
     class list;
+    /// Returns the items of a section, which are read as the loop goes on; so do the functions below.
     [[nodiscard]] constexpr list<dns_question> questions() const noexcept;
     /// Returns the records of all three lists; dns_record::section tells them apart.
     [[nodiscard]] constexpr list<dns_record> records() const noexcept;
@@ -360,6 +366,7 @@ class dns_view {
 template <class Item>
 class dns_view::list {
   public:
+    /// Reads the next item with each step.
     class iterator {
       public:
         using value_type = Item;

@@ -52,6 +52,7 @@ class dns_builder {
         detail::store_16(room_.data() + 2, header.flags());
     }
 
+    /// Writes a question. Returns false if it did not fit; so do the functions below.
     constexpr bool question(const dns_name_view& name, dns_type type, dns_class query_class = dns_class::internet) {
         begin(0);
         put_name(name, true);
@@ -60,7 +61,7 @@ class dns_builder {
         return finish();
     }
 
-    /// Writes an A or AAAA record. The zone of an IPv6 address is dropped.
+    /// Writes an A or AAAA record. The zone of an IPv6 address is dropped. Returns false if the record did not fit.
     constexpr bool address(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
                            const ip_address& address) {
         begin_record(section, name, address.is_v4() ? dns_type::a : dns_type::aaaa, time_to_live);
@@ -71,7 +72,8 @@ class dns_builder {
         }
         return finish_record();
     }
-    /// Writes a record whose data are one name: NS, CNAME, PTR, DNAME. Throws std::invalid_argument for another type.
+    /// Writes a record whose data are one name: NS, CNAME, PTR, DNAME. Returns false if it did not fit. Throws
+    /// std::invalid_argument for another type.
     constexpr bool target(dns_section section, dns_type type, const dns_name_view& name, std::uint32_t time_to_live,
                           const dns_name_view& target) {
         if (type != dns_type::ns && type != dns_type::cname && type != dns_type::ptr && type != dns_type::dname)
@@ -104,7 +106,8 @@ class dns_builder {
         put_name(data.target, false);  // RFC 2782 forbids pointers here
         return finish_record();
     }
-    /// Writes a TXT record. Throws std::length_error for a text above 255 bytes. Without a text it holds one empty text.
+    /// Writes a TXT record. Without a text it holds one empty text. Returns false if the record did not fit. Throws
+    /// std::length_error for a text above 255 bytes.
     constexpr bool texts(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
                          std::initializer_list<std::string_view> texts) {
         for (const std::string_view text : texts)
@@ -117,7 +120,7 @@ class dns_builder {
         }
         return finish_record();
     }
-    /// Writes an OPT record, which belongs to the additional records.
+    /// Writes an OPT record, which belongs to the additional records. Returns false if it did not fit.
     constexpr bool extension(const dns_extension& data) {
         begin_record(dns_section::additional, dns_name_view{}, dns_type::opt,
                      std::uint32_t{data.response_code_high} << 24 | std::uint32_t{data.version} << 16 |
@@ -130,7 +133,8 @@ class dns_builder {
         }
         return finish_record();
     }
-    /// Writes a record of any type. The data must hold no pointers into another message.
+    /// Writes a record of any type. Returns false if it did not fit. The data must hold no pointers into another
+    /// message.
     constexpr bool record(dns_section section, const dns_name_view& name, dns_type type, dns_class record_class,
                           std::uint32_t time_to_live, std::span<const std::byte> data) {
         begin_record(section, name, type, time_to_live, record_class);

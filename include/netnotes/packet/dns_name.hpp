@@ -5,8 +5,8 @@
 //
 //        www.example.com     3 w w w  7 e x a m p l e  3 c o m  0
 //
-// A message names the same things again and again. So a name may end with a *pointer* instead: two bytes whose upper two
-// bits are set, and whose other 14 bits are a place in the message. There the name goes on.
+// A message names the same things again and again. So a name may end with a *pointer* instead: two bytes whose upper
+// two bits are set, and whose other 14 bits are a place in the message. There the name goes on.
 //
 //        at 12     7 e x a m p l e  3 c o m  0
 //        at 40     3 w w w  c0 0c                      www.example.com once more, in 6 bytes
@@ -151,8 +151,8 @@ class dns_name_view {
     std::size_t size_ = 1;
 };
 
-/// A name that owns its bytes: a regular value of 256 bytes without allocation. It is used to build messages, to compare
-/// with names in messages, and as a key.
+/// A name that owns its bytes: a regular value of 256 bytes without allocation. It is used to build messages, to
+/// compare with names in messages, and as a key.
 ///
 ///     constexpr dns_name server{"www.example.com"};
 ///     if (record.name == server) …
@@ -191,10 +191,13 @@ class dns_name : public netnotes::detail::printable<dns_name> {
     [[nodiscard]] constexpr std::span<const std::byte> wire() const noexcept { return {bytes_.data(), size_}; }
     [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
     [[nodiscard]] constexpr bool is_root() const noexcept { return size_ == 1; }
-    /// Every function that takes a name of a message takes this name, too. The view is valid as long as this object.
+    /// Converts to a view, so that every function that takes a name of a message takes this name, too. The view is
+    /// valid as long as this object.
     constexpr operator dns_name_view() const noexcept { return {wire(), 0, size_}; }
 
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return dns_name_view{*this}.hash(); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept;
     friend constexpr bool operator==(const dns_name& a, const dns_name& b) noexcept {
         return dns_name_view{a} == dns_name_view{b};

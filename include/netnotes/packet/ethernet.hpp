@@ -8,9 +8,9 @@
 //       │ destination  │  source   │ 0x0800    │ IPv4 packet         │ CRC  │
 //       └──────────────┴───────────┴───────────┴─────────────────────┴──────┘
 //
-// A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has its
-// own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it is the
-// payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
+// A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has
+// its own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it
+// is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
 //
 // A switch that carries several virtual LANs puts a tag of four bytes behind the addresses (IEEE 802.1Q):
 //
@@ -49,6 +49,7 @@ class ethernet_view : public header_view {
     }
 
     // Both load eight bytes of the header at once, and drop two of them.
+    /// Returns the address of the card that shall take the frame, or of the card that sent it.
     [[nodiscard]] constexpr mac_address destination() const noexcept { return mac_address{get_64(0) >> 16}; }
     [[nodiscard]] constexpr mac_address source() const noexcept { return mac_address{get_64(4)}; }
     /// Returns the third field as it is: a protocol from 0x0600 on, a length up to 1500. Other values mean nothing.
@@ -144,6 +145,7 @@ class arp_view : public header_view {
     /// Returns true for addresses of Ethernet and of IPv4, the only kind that is in use.
     [[nodiscard]] constexpr bool is_ethernet_ipv4() const noexcept { return get_48(0) == 0x0001'0800'0604; }
 
+    /// Returns the addresses in the packet's own sizes; so do the functions below.
     [[nodiscard]] constexpr std::span<const std::byte> sender_hardware_bytes() const noexcept {
         return get_bytes(8, hardware_size());
     }

@@ -69,6 +69,7 @@ struct field_place {
     std::size_t first_bit = 0;  ///< from the beginning of the frame; the most significant bit of a byte comes first
     std::size_t bit_count = 0;
 
+    /// Returns the place of the byte in which the field begins.
     [[nodiscard]] constexpr std::size_t first_byte() const noexcept { return first_bit / 8; }
     /// Returns how many bytes hold a bit of the field.
     [[nodiscard]] constexpr std::size_t byte_count() const noexcept {

@@ -7,9 +7,9 @@
 //        captured:   1-100   301-400   101-200   1-100 again              the receiver acknowledges 401
 //        events:     data    (kept)    data      retransmission           gap of 100 bytes, data 301-400
 //
-// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A gap
-// is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and only
-// the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
+// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A
+// gap is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and
+// only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
 // arrives, proves nothing.
 //
 // A hostile sender sends the same bytes twice with different content, so that the observer and the receiver read
@@ -66,8 +66,8 @@ struct tcp_segment {
     }
 };
 
-/// Says which end of a stream has sent. The client has opened the connection; if the beginning is not in the capture, the
-/// client is the end whose segment was seen first.
+/// Says which end of a stream has sent. The client has opened the connection; if the beginning is not in the capture,
+/// the client is the end whose segment was seen first.
 enum class stream_side : std::uint8_t { client, server };
 
 /// A connection of TCP.
@@ -80,6 +80,7 @@ struct tcp_stream {
 
 /// An observation of the follower. It is valid during the call of the handler only.
 struct stream_event {
+    /// What was observed.
     enum class kind : std::uint8_t {
         opened,          ///< a new stream; always its first event
         data,            ///< `bytes` are the next bytes of the side
@@ -91,6 +92,7 @@ struct stream_event {
         reset,           ///< the side has sent a RST
         dropped,         ///< the stream was forgotten to save memory; always its last event
     };
+    /// Why bytes are missing.
     enum class gap_reason : std::uint8_t {
         acknowledged,  ///< the receiver has the bytes; the capture has not
         memory,        ///< no more memory to wait for them
@@ -105,12 +107,13 @@ struct stream_event {
     gap_reason reason{};                 ///< of a gap
 };
 
+/// Bounds for the memory of a tcp_follower.
 struct follow_limits {
-    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A stream
-    /// needs about a kilobyte; with less nothing is followed.
+    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A
+    /// stream needs about a kilobyte; with less nothing is followed.
     std::size_t max_memory = 64 << 20;
-    /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a retransmission
-    /// is compared with bytes behind a gap only.
+    /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a
+    /// retransmission is compared with bytes behind a gap only.
     std::size_t history = 4096;
 };
 
@@ -259,8 +262,8 @@ inline tcp_follower::stream& tcp_follower::find(const tcp_segment& segment, stre
                : from == in.about.server                          ? stream_side::server
                                                                   : stream_side::client;
         const half& mine = in.halves[static_cast<std::size_t>(side)];
-        // A new connection with the same ports begins with another number (RFC 6528). A SYN with the same number is sent
-        // again, even after a RST, which may have come from a router on the way.
+        // A new connection with the same ports begins with another number (RFC 6528). A SYN with the same number is
+        // sent again, even after a RST, which may have come from a router on the way.
         const bool is_first = flags.syn() && !flags.ack();
         const bool is_new = is_first && mine.initial && *mine.initial != segment.header.sequence_number();
         if (is_first) in.is_reset = false;

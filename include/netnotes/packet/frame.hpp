@@ -18,7 +18,8 @@
 // payload is the rest of the bytes. A packet_failure names layer, reason and place. is_whole() is the strict question.
 //
 // Where a payload ends is not trivial. IPv4, IPv6, UDP and IEEE 802.3 have lengths. A short Ethernet frame is padded. A
-// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names it.
+// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names
+// it.
 //
 // Tunnels are not entered. The payload of the outer packet is the inner one, so call dissect() again.
 //
@@ -385,14 +386,15 @@ class dissector {
 
 }  // namespace detail
 
-/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes. Never throws; what
-/// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
+/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes, and returns a
+/// view of them. It never throws: frame_view::failure() says which header could not be read. The view is valid as long
+/// as the bytes.
 [[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> captured, std::size_t on_the_wire,
                                            link_type link = link_type::ethernet) noexcept {
     return link == link_type::ethernet ? detail::dissector::read(captured, on_the_wire)
                                        : detail::dissector::run(captured, on_the_wire, link);
 }
-/// Finds the headers of a whole frame.
+/// Finds the headers of a whole frame, and returns a view of them.
 [[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> frame,
                                            link_type link = link_type::ethernet) noexcept {
     return dissect(frame, frame.size(), link);

@@ -95,6 +95,7 @@ class frame_view {
         }
     }
 
+    /// Returns the Ethernet header; nullopt if the frame has none, or if it is cut short.
     [[nodiscard]] constexpr std::optional<ethernet_view> ethernet() const noexcept {
         if (!has(layer::ethernet)) return std::nullopt;
         return detail::view_maker::make<ethernet_view>(data_, 14, size_);

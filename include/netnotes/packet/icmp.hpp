@@ -83,6 +83,7 @@ class icmp_view : public header_view {
         return detail::view_maker::parse<icmp_view>(bytes, why);
     }
 
+    /// Returns the first three fields, which every message has.
     [[nodiscard]] constexpr icmp_type type() const noexcept { return static_cast<icmp_type>(get_8(0)); }
     [[nodiscard]] constexpr std::uint8_t code() const noexcept { return get_8(1); }
     [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(2); }
@@ -101,7 +102,8 @@ class icmp_view : public header_view {
                type() == icmp_type::redirect || type() == icmp_type::time_exceeded ||
                type() == icmp_type::parameter_problem;
     }
-    /// Returns the beginning of the packet that caused the error, from its IP header on. It is empty for other messages.
+    /// Returns the beginning of the packet that caused the error, from its IP header on. It is empty for other
+    /// messages.
     [[nodiscard]] constexpr std::span<const std::byte> quoted() const noexcept {
         return is_error() ? payload() : std::span<const std::byte>{};
     }
@@ -209,6 +211,7 @@ class icmpv6_view : public header_view {
         return detail::view_maker::parse<icmpv6_view>(bytes, why);
     }
 
+    /// Returns the first three fields, which every message has.
     [[nodiscard]] constexpr icmpv6_type type() const noexcept { return static_cast<icmpv6_type>(get_8(0)); }
     [[nodiscard]] constexpr std::uint8_t code() const noexcept { return get_8(1); }
     [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(2); }
@@ -238,7 +241,8 @@ class icmpv6_view : public header_view {
         return get_32(4);
     }
 
-    /// Returns the address whose card is wanted or announced, or the better router of a redirect (RFC 4861 §4.3 to §4.5).
+    /// Returns the address whose card is wanted or announced, or the better router of a redirect (RFC 4861 §4.3 to
+    /// §4.5).
     [[nodiscard]] constexpr std::optional<ipv6_address> target_address() const noexcept {
         const bool has_target = type() == icmpv6_type::neighbor_solicitation ||
                                 type() == icmpv6_type::neighbor_advertisement || type() == icmpv6_type::redirect;
@@ -281,7 +285,8 @@ class icmpv6_view : public header_view {
             detail::load_32(at + 6)};
     }
 
-    /// Checks the checksum with the addresses of the IPv6 header around it. The view must have the whole message.
+    /// Returns whether the checksum fits the message and the addresses of the IPv6 header around it. The view must have
+    /// the whole message.
     [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
         const ipv6_address& source, const ipv6_address& destination) const noexcept {
         return detail::state_of(

@@ -23,8 +23,8 @@
 // so, and traceroute uses it. A packet that is too long for a link may be sent in fragments; only the destination joins
 // them.
 //
-// Bytes behind the total length are no payload: they are the padding of a short Ethernet frame, or its CRC. A total length
-// of 0 occurs in captures of the sending host: its card splits one large packet later and fills in the lengths
+// Bytes behind the total length are no payload: they are the padding of a short Ethernet frame, or its CRC. A total
+// length of 0 occurs in captures of the sending host: its card splits one large packet later and fills in the lengths
 // (segmentation offload). Then the payload goes to the end of the bytes.
 //
 // On this page:  ipv4_option · ipv4_view
@@ -67,7 +67,8 @@ class ipv4_view : public header_view {
         return detail::view_maker::parse<ipv4_view>(bytes, why);
     }
 
-    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }  ///< always 4
+    /// Returns 4.
+    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }
     /// Returns the header's length in words of four bytes, 5 to 15; header_size() has it in bytes.
     [[nodiscard]] constexpr unsigned internet_header_length() const noexcept { return get_8(0) & 0xfu; }
     /// Returns the whole second byte. RFC 791 called it type of service; it is now split into the next two fields.

@@ -15,7 +15,8 @@
 //        │                 destination address, 16 bytes                 │
 //        └───────────────────────────────────────────────────────────────┘
 //
-// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or ICMPv6:
+// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or
+// ICMPv6:
 //
 //        IPv6          hop-by-hop       fragment         TCP
 //        next: 0  ───> next: 44   ───>  next: 6   ───>   …
@@ -51,8 +52,8 @@ class dissector;
 
 // ---- Extension headers ---------------------------------------------------------------------------------
 
-/// Returns true if an extension header of that number may stand between IPv6 and the protocol that it carries. ESP is not
-/// among them: what follows it is encrypted.
+/// Returns true if an extension header of that number may stand between IPv6 and the protocol that it carries. ESP is
+/// not among them: what follows it is encrypted.
 [[nodiscard]] constexpr bool is_ipv6_extension(ip_protocol protocol) noexcept {
     switch (protocol) {
         case ip_protocol::hop_by_hop:
@@ -71,8 +72,8 @@ class dissector;
 class ipv6_extension {
   public:
     constexpr ipv6_extension() noexcept = default;
-    /// Returns nullopt if the header is cut short, or if `kind` is no extension header; `why` then says so. `bytes` begin
-    /// with the header.
+    /// Returns nullopt if the header is cut short, or if `kind` is no extension header; `why` then says so. `bytes`
+    /// begin with the header.
     [[nodiscard]] static constexpr std::optional<ipv6_extension> parse(ip_protocol kind,
                                                                        std::span<const std::byte> bytes,
                                                                        packet_failure& why) noexcept {
@@ -115,8 +116,8 @@ class ipv6_extension {
     [[nodiscard]] constexpr std::uint32_t identification() const noexcept {
         return is_fragment() ? detail::load_32(bytes_.data() + 4) : 0;
     }
-    /// Returns true if only a part of the packet follows. A fragment header may also stand in front of a whole packet (an
-    /// atomic fragment, RFC 6946).
+    /// Returns true if only a part of the packet follows. A fragment header may also stand in front of a whole packet
+    /// (an atomic fragment, RFC 6946).
     [[nodiscard]] constexpr bool is_part() const noexcept { return fragment_offset() != 0 || more_fragments(); }
 
     /// Returns the kind of a routing header: 0 source route, deprecated (RFC 5095); 2 mobile IPv6; 4 segment routing.
@@ -151,6 +152,7 @@ class ipv6_extension {
 /// fragment that is not the first, or at a header that is cut short; failure() tells the last case.
 class ipv6_extension_range {
   public:
+    /// Reads the next header with each step.
     class iterator {
       public:
         using value_type = ipv6_extension;
@@ -211,6 +213,7 @@ class ipv6_extension_range {
         : bytes_{bytes}, first_{first} {}
     [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, bytes_}; }
     [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    /// Returns true if there is no extension header.
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
     /// Walks over all extension headers and returns what follows them.
     [[nodiscard]] constexpr end_of_chain last() const noexcept {
@@ -239,7 +242,8 @@ class ipv6_view : public header_view {
         return detail::view_maker::parse<ipv6_view>(bytes, why);
     }
 
-    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }  ///< always 6
+    /// Returns 6.
+    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }
     /// Returns the traffic class, whose parts are the next two fields.
     [[nodiscard]] constexpr std::uint8_t traffic_class() const noexcept {
         return static_cast<std::uint8_t>(get_16(0) >> 4);

@@ -14,8 +14,8 @@
 //        static_assert(!card.is_multicast() && card.is_locally_administered());
 //
 // A header that cannot be read is reported as a packet_failure: which layer, why, and at which byte of the frame. Two
-// kinds differ. A *malformed* header was sent so, or was damaged on its way. A frame that is *cut short* was whole on the
-// wire, but the capture kept its beginning only (tcpdump -s 96).
+// kinds differ. A *malformed* header was sent so, or was damaged on its way. A frame that is *cut short* was whole on
+// the wire, but the capture kept its beginning only (tcpdump -s 96).
 //
 // On this page:  layer · packet_failure · link_type · ether_type · ip_protocol · mac_address
 // The notes:     TCP/IP协议(族), 各协议之间的关系
@@ -74,8 +74,8 @@ class packet_failure {
     constexpr packet_failure(layer where, std::size_t offset, const char* pattern, std::uint32_t value = 0,
                              std::uint32_t limit = 0) noexcept
         : pattern_{pattern}, offset_{offset}, value_{value}, limit_{limit}, where_{where} {}
-    /// Reports that the capture ends inside a header. `present` bytes of the `needed` bytes are there, and the header
-    /// begins at `offset`.
+    /// Returns a failure which says that the capture ends inside a header. `present` bytes of the `needed` bytes are
+    /// there, and the header begins at `offset`.
     [[nodiscard]] static constexpr packet_failure cut_short(layer where, std::size_t offset, std::size_t present,
                                                             std::size_t needed) noexcept {
         packet_failure failure{where, offset + present, "cut short: % of # bytes are there",
@@ -93,8 +93,8 @@ class packet_failure {
     [[nodiscard]] constexpr std::size_t offset() const noexcept { return offset_; }
     /// Returns true if more bytes would be needed and the capture has no more. Returns false for a malformed header.
     [[nodiscard]] constexpr bool is_cut_short() const noexcept { return is_cut_short_; }
-    /// Returns this failure as a malformed header, with another reason, at the beginning of the header that lacks bytes. A
-    /// length field, not the capture, has left too few bytes for it.
+    /// Returns this failure as a malformed header, with another reason, at the beginning of the header that lacks
+    /// bytes. A length field, not the capture, has left too few bytes for it.
     [[nodiscard]] constexpr packet_failure as_malformed(const char* pattern) const noexcept {
         packet_failure other = *this;
         other.pattern_ = pattern;
@@ -139,7 +139,8 @@ inline std::string packet_failure::message() const {
 
 // ---- Numbers of registries -----------------------------------------------------------------------------
 
-/// Says with which header a captured frame begins: the LINKTYPE_ values of pcap and pcapng files (tcpdump.org/linktypes).
+/// Says with which header a captured frame begins: the LINKTYPE_ values of pcap and pcapng files
+/// (tcpdump.org/linktypes).
 enum class link_type : std::uint16_t {
     null_loopback = 0,      ///< four bytes with the address family, in the byte order of the capturing host (BSD)
     ethernet = 1,           ///< Ethernet II or IEEE 802.3
@@ -248,7 +249,8 @@ enum class ip_protocol : std::uint8_t {
 
 // ---- The address of a network card ---------------------------------------------------------------------
 
-/// The address of a network card: 48 bits (IEEE 802 §8.2, "MAC address", EUI-48). A regular value; it sorts as a number.
+/// The address of a network card: 48 bits (IEEE 802 §8.2, "MAC address", EUI-48). A regular value; it sorts as a
+/// number.
 class mac_address : public netnotes::detail::printable<mac_address> {
   public:
     static constexpr unsigned width = 48;             ///< bits
@@ -293,16 +295,19 @@ class mac_address : public netnotes::detail::printable<mac_address> {
     /// Returns ff:ff:ff:ff:ff:ff: every card on the link.
     static constexpr mac_address broadcast() noexcept { return mac_address{0xffff'ffff'ffff}; }
 
+    /// Returns the address as a number below 2^48, or as its six octets.
     [[nodiscard]] constexpr std::uint64_t to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 6> to_octets() const noexcept {
         std::array<std::uint8_t, 6> octets{};
         for (unsigned i = 0; i < 6; ++i) octets[i] = static_cast<std::uint8_t>(value_ >> (40 - 8 * i));
         return octets;
     }
+    /// Returns true for 00:00:00:00:00:00.
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
+    /// Returns true for ff:ff:ff:ff:ff:ff.
     [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffff'ffff'ffff; }
-    /// Returns true if the address names a group: the lowest bit of the first octet, which is sent first. A broadcast is
-    /// a group, too.
+    /// Returns true if the address names a group: the lowest bit of the first octet, which is sent first. A broadcast
+    /// is a group, too.
     [[nodiscard]] constexpr bool is_multicast() const noexcept { return (value_ >> 40 & 1) != 0; }
     /// Returns true if an administrator or a program chose the address, not a manufacturer.
     [[nodiscard]] constexpr bool is_locally_administered() const noexcept { return (value_ >> 40 & 2) != 0; }

@@ -16,8 +16,8 @@
 // are a1 b2 c3 d4 or d4 c3 b2 a1. The magic a1b23c4d says that the fraction counts nanoseconds instead of microseconds.
 // A reader that does not know this magic loses three digits.
 //
-// A program that is killed while it captures leaves a file that ends within a record. That is no broken file: the reader
-// returns every whole record, and then failure() is cut short.
+// A program that is killed while it captures leaves a file that ends within a record. That is no broken file: the
+// reader returns every whole record, and then failure() is cut short.
 //
 // On this page:  pcap_reader · pcap_writer
 // Source:        draft-ietf-opsawg-pcap
@@ -76,6 +76,7 @@ class pcap_reader {
     /// Returns true if the file ended within its header or within a record.
     [[nodiscard]] constexpr bool is_cut_short() const noexcept { return failure_.is_cut_short(); }
 
+    /// Returns true if the host that wrote the file stores the byte of the larger weight first.
     [[nodiscard]] constexpr bool is_big_endian() const noexcept { return (kind_ & 2) != 0; }
     /// Returns the only interface of the file, which has no name.
     [[nodiscard]] constexpr std::span<const capture_interface> interfaces() const noexcept { return {&interface_, 1}; }
@@ -116,8 +117,9 @@ class pcap_reader {
     packet_failure failure_;
 };
 
-/// Writes a pcap file with nanoseconds to a stream. The numbers are little-endian on every machine, so equal packets make
-/// equal files. The stream must outlive the writer. An error of the stream is the stream's: ask it, or let it throw.
+/// Writes a pcap file with nanoseconds to a stream. The numbers are little-endian on every machine, so equal packets
+/// make equal files. The stream must outlive the writer. An error of the stream is the stream's: ask it, or let it
+/// throw.
 class pcap_writer {
   public:
     /// Writes the header. A packet longer than the snapshot length is cut, and its original size is kept.
@@ -194,7 +196,8 @@ constexpr std::optional<capture_record> pcap_reader::next() noexcept {
     const std::size_t rest = file_.size() - at_;
     if (rest < 16) return cut_short(16);
     std::size_t size = load<std::uint32_t>(at_ + 8), original_size = load<std::uint32_t>(at_ + 12);
-    // Before version 2.3 the two sizes had changed places. In version 2.3 some programs wrote them one way, some the other.
+    // Before version 2.3 the two sizes had changed places. In version 2.3 some programs wrote them one way, some the
+    // other.
     if (minor_version_ < 3 || (minor_version_ == 3 && size > original_size)) std::swap(size, original_size);
     const std::uint32_t largest = std::max(interface_.snapshot_length, max_captured_size);
     if (size > largest) return fail(at_ + 8, "captured size is %, above #", static_cast<std::uint32_t>(size), largest);

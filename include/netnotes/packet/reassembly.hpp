@@ -9,9 +9,9 @@
 //        at 1480, more                          ├── 1,480 ──┤
 //        at 2960, last                                      ├──── 1,040 ─────────┤
 //
-// Fragments arrive in any order, and some never do. So a receiver must forget packets that stay incomplete, or a sender of
-// single fragments fills its memory. Here both limits are arguments: the memory, and the time. There is no clock: each
-// fragment comes with its time.
+// Fragments arrive in any order, and some never do. So a receiver must forget packets that stay incomplete, or a sender
+// of single fragments fills its memory. Here both limits are arguments: the memory, and the time. There is no clock:
+// each fragment comes with its time.
 //
 // If fragments overlap and differ, then for IPv4 the bytes that came first count, and the result says that there was a
 // difference. For IPv6 the whole packet is discarded, because no honest sender does that (RFC 5722, RFC 8200 §4.5).
@@ -88,9 +88,11 @@ struct ip_fragment {
     }
 };
 
+/// Bounds for time and memory. The numbers are those of Linux.
 struct reassembly_limits {
-    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not fit,
-    /// the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in addition.
+    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not
+    /// fit, the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in
+    /// addition.
     std::size_t max_memory = 4 << 20;
     /// How long a packet may stay incomplete after its first fragment. RFC 8200 §4.5 says 60 seconds.
     /// It must not be negative.
@@ -99,6 +101,7 @@ struct reassembly_limits {
 
 /// What became of a fragment.
 struct reassembly {
+    /// What a fragment did.
     enum class outcome : std::uint8_t {
         kept,       ///< the packet still misses bytes
         complete,   ///< the packet is whole: see `payload`
@@ -114,6 +117,7 @@ struct reassembly {
     std::size_t dropped_packets = 0;  ///< packets that this call dropped: too old, or no memory
     packet_failure failure{};         ///< its place counts from the beginning of the packet's payload
 
+    /// Returns true if the packet is whole.
     [[nodiscard]] constexpr bool is_complete() const noexcept { return what == outcome::complete; }
 };
 
@@ -132,15 +136,15 @@ class reassembler {
     reassembler(reassembler&&) noexcept = default;
     reassembler& operator=(reassembler&&) noexcept = default;
 
-    /// Takes a fragment that was captured at `now`. Throws std::bad_alloc only. A fragment larger than the whole memory is
-    /// refused.
+    /// Takes a fragment that was captured at `now`, and returns what became of it. A fragment larger than the whole
+    /// memory is refused. Throws std::bad_alloc only.
     reassembly add(const ip_fragment& fragment, capture_time now);
 
     /// Returns how many packets are incomplete.
     [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
     /// Returns how many bytes they take, never more than reassembly_limits::max_memory.
     [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
-    /// Drops the packets whose time is over. add() does so, too.
+    /// Drops the packets whose time is over, and returns their number. add() drops them, too.
     std::size_t drop_expired(capture_time now);
 
   private:
@@ -180,7 +184,8 @@ class reassembler {
 
 inline std::size_t reassembler::drop_expired(capture_time now) {
     std::size_t count = 0;
-    // A capture may go back in time: a packet that seems to come from the future stays. Unsigned numbers cannot overflow.
+    // A capture may go back in time: a packet that seems to come from the future stays. Unsigned numbers cannot
+    // overflow.
     const auto is_over = [&](capture_time first) {
         const auto age = static_cast<std::uint64_t>(now.time_since_epoch().count()) -
                          static_cast<std::uint64_t>(first.time_since_epoch().count());

@@ -50,7 +50,9 @@ class time_resolution {
     /// Returns 10^-9 seconds.
     static constexpr time_resolution nanoseconds() noexcept { return time_resolution{9}; }
 
-    [[nodiscard]] constexpr std::uint8_t to_byte() const noexcept { return byte_; }  ///< as if_tsresol has it
+    /// Returns the resolution as the option if_tsresol writes it.
+    [[nodiscard]] constexpr std::uint8_t to_byte() const noexcept { return byte_; }
+    /// Returns true if the unit is a power of two, and false if it is a power of ten.
     [[nodiscard]] constexpr bool is_binary() const noexcept { return byte_ >= 0x80; }
     /// Returns n of 10^-n or 2^-n seconds, from 0 to 127.
     [[nodiscard]] constexpr unsigned exponent() const noexcept { return byte_ & 0x7fu; }
@@ -94,8 +96,8 @@ struct capture_option {
     std::uint16_t code = 0;
     std::span<const std::byte> value;
 
-    /// Returns the value as text, up to the first NUL, which some programs write at its end. The text may hold any other
-    /// byte: use visible() before you print it.
+    /// Returns the value as text, up to the first NUL, which some programs write at its end. The text may hold any
+    /// other byte: use visible() before you print it.
     [[nodiscard]] std::string_view text() const noexcept {
         const std::string_view whole = detail::as_text(value);
         return whole.substr(0, whole.find('\0'));
@@ -111,6 +113,7 @@ class capture_options {
     constexpr capture_options(std::span<const std::byte> bytes, bool big_endian) noexcept
         : bytes_{bytes}, big_endian_{big_endian} {}
 
+    /// Reads the next option with each step.
     class iterator {
       public:
         using value_type = capture_option;
@@ -180,7 +183,8 @@ struct capture_interface {
 struct capture_record {
     std::span<const std::byte> bytes;  ///< what was captured
     std::size_t original_size = 0;     ///< bytes on the wire, at least bytes.size() in a file that tells the truth
-    /// When it was captured. nullopt if the file does not say (a simple packet block), or if a capture_time cannot hold it.
+    /// When it was captured. nullopt if the file does not say (a simple packet block), or if a capture_time cannot hold
+    /// it.
     std::optional<capture_time> time{};
     std::uint64_t ticks = 0;          ///< the time as it stands in the file; see capture_interface::resolution
     std::size_t interface_index = 0;  ///< into interfaces() of the reader, counted through all sections

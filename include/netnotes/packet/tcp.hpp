@@ -25,8 +25,8 @@
 // of its own: IP's length ends the segment.
 //
 // Sequence numbers count modulo 2^32. After ffffffff comes 0, so "smaller" says nothing. Of two numbers that are less
-// than 2^31 apart, one is before the other (RFC 9293 §3.4). That relation is no order: a can be before b, b before c, and
-// c before a. The class sequence therefore has is_before(), and no operator <.
+// than 2^31 apart, one is before the other (RFC 9293 §3.4). That relation is no order: a can be before b, b before c,
+// and c before a. The class sequence therefore has is_before(), and no operator <.
 //
 // On this page:  sequence · tcp_flag, tcp_flags · tcp_option · tcp_view
 // The notes:     TCP报文首部, TCP三次握手
@@ -54,9 +54,10 @@ class sequence {
   public:
     constexpr sequence() noexcept = default;
     constexpr explicit sequence(std::uint32_t value) noexcept : value_{value} {}
+    /// Returns the number.
     [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
 
-    /// Moves by a count of bytes. After 2^32 - 1 comes 0.
+    /// Moves by a count of bytes, and returns the new number. After 2^32 - 1 comes 0.
     constexpr sequence& operator+=(std::uint32_t bytes) noexcept { return value_ += bytes, *this; }
     constexpr sequence& operator-=(std::uint32_t bytes) noexcept { return value_ -= bytes, *this; }
     friend constexpr sequence operator+(sequence a, std::uint32_t bytes) noexcept { return a += bytes; }
@@ -101,6 +102,7 @@ class tcp_flags {
     /// Takes the header's byte: bit 0 is FIN, bit 7 is CWR.
     constexpr explicit tcp_flags(std::uint8_t bits) noexcept : bits_{bits} {}
 
+    /// Returns the flags as the byte of the header.
     [[nodiscard]] constexpr std::uint8_t to_uint() const noexcept { return bits_; }
     /// Returns true if all flags of `others` are set.
     [[nodiscard]] constexpr bool has(tcp_flags others) const noexcept { return (bits_ & others.bits_) == others.bits_; }
@@ -113,6 +115,7 @@ class tcp_flags {
     [[nodiscard]] constexpr bool ece() const noexcept { return has(tcp_flag::ece); }
     [[nodiscard]] constexpr bool cwr() const noexcept { return has(tcp_flag::cwr); }
 
+    /// Returns the flags that are in any operand, or in both.
     friend constexpr tcp_flags operator|(tcp_flags a, tcp_flags b) noexcept {
         return tcp_flags{static_cast<std::uint8_t>(a.bits_ | b.bits_)};
     }
@@ -128,6 +131,7 @@ class tcp_flags {
     std::uint8_t bits_ = 0;
 };
 
+/// Returns a set of both flags.
 constexpr tcp_flags operator|(tcp_flag a, tcp_flag b) noexcept { return tcp_flags{a} | tcp_flags{b}; }
 
 // ---- Options -------------------------------------------------------------------------------------------
@@ -167,6 +171,7 @@ class tcp_blocks {
   public:
     [[nodiscard]] constexpr const tcp_block* begin() const noexcept { return blocks_.data(); }
     [[nodiscard]] constexpr const tcp_block* end() const noexcept { return blocks_.data() + size_; }
+    /// Returns the number of blocks, or a block; `i` is below size().
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
     [[nodiscard]] constexpr const tcp_block& operator[](std::size_t i) const noexcept { return blocks_[i]; }
     /// Adds a block. A fifth block is dropped.
@@ -190,6 +195,7 @@ class tcp_view : public header_view {
         return detail::view_maker::parse<tcp_view>(bytes, why);
     }
 
+    /// Returns a field of the header; so do the functions below.
     [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
     [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
     [[nodiscard]] constexpr sequence sequence_number() const noexcept { return sequence{get_32(4)}; }
@@ -203,7 +209,8 @@ class tcp_view : public header_view {
     /// Returns how many bytes the sender of this segment will accept, before the window scale is applied.
     [[nodiscard]] constexpr std::uint16_t window() const noexcept { return get_16(14); }
     [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(16); }
-    /// Returns the distance from the sequence number to the byte behind the urgent data; valid if flags().urg() is true.
+    /// Returns the distance from the sequence number to the byte behind the urgent data; valid if flags().urg() is
+    /// true.
     [[nodiscard]] constexpr std::uint16_t urgent_pointer() const noexcept { return get_16(18); }
     /// Returns the options, which are read lazily; see tcp_option for their numbers.
     [[nodiscard]] constexpr tcp_option_range options() const noexcept {
@@ -220,8 +227,8 @@ class tcp_view : public header_view {
         if (!found) return std::nullopt;
         return detail::load_16(found->data.data());
     }
-    /// Returns by how many bits the sender's later windows must be shifted to the left. A value above 14 counts as 14 (RFC
-    /// 7323 §2.3); it is returned as it stands.
+    /// Returns by how many bits the sender's later windows must be shifted to the left. A value above 14 counts as 14
+    /// (RFC 7323 §2.3); it is returned as it stands.
     [[nodiscard]] constexpr std::optional<std::uint8_t> window_scale() const noexcept {
         const auto found = find(tcp_option::window_scale, 1);
         if (!found) return std::nullopt;
@@ -247,7 +254,8 @@ class tcp_view : public header_view {
         return blocks;
     }
 
-    /// Checks the checksum with the addresses of the IP header around it. The view must have the whole segment.
+    /// Returns whether the checksum fits the segment and the addresses of the IP header around it. The view must have
+    /// the whole segment.
     [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
                                                                             ipv4_address destination) const noexcept {
         return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());

@@ -11,8 +11,8 @@
 //        │       length, 8 and more      │           checksum            │
 //        └───────────────────────────────┴───────────────────────────────┘
 //
-// Over IPv4 the checksum 0 means that the sender computed none. A checksum that happens to be 0 is sent as ffff, which is
-// the same number in one's complement. Over IPv6 a receiver discards a datagram without a checksum (RFC 8200 §8.1).
+// Over IPv4 the checksum 0 means that the sender computed none. A checksum that happens to be 0 is sent as ffff, which
+// is the same number in one's complement. Over IPv6 a receiver discards a datagram without a checksum (RFC 8200 §8.1).
 //
 // On this page:  udp_view
 // The notes:     UDP, UDP特点
@@ -36,13 +36,14 @@ namespace netnotes::packet {
 /// The header of a UDP datagram (RFC 768).
 class udp_view : public header_view {
   public:
-    /// Returns nullopt if fewer than 8 bytes are there, or if the length is below 8; `why` then says so. A length of 0 is
-    /// accepted: a jumbogram has it (RFC 2675 §4). The payload then goes to the end of the bytes.
+    /// Returns nullopt if fewer than 8 bytes are there, or if the length is below 8; `why` then says so. A length of 0
+    /// is accepted: a jumbogram has it (RFC 2675 §4). The payload then goes to the end of the bytes.
     [[nodiscard]] static constexpr std::optional<udp_view> parse(std::span<const std::byte> bytes,
                                                                  packet_failure& why) noexcept {
         return detail::view_maker::parse<udp_view>(bytes, why);
     }
 
+    /// Returns a field of the header; so do the functions below.
     [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
     [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
     /// Returns the length of header and payload in bytes, as the sender gave it.
@@ -51,13 +52,14 @@ class udp_view : public header_view {
     /// Returns true if payload bytes are missing: the length announces more than is there.
     [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes().size() < length(); }
 
-    /// Checks the checksum with the addresses of the IPv4 header around it.
+    /// Returns whether the checksum fits the datagram and the addresses of the IPv4 header around it.
     [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
                                                                             ipv4_address destination) const noexcept {
         if (checksum() == 0) return netnotes::packet::checksum_state::absent;
         return state(pseudo_header(source, destination, ip_protocol::udp, size()));
     }
-    /// Checks the checksum with the addresses of the IPv6 header around it. A missing checksum is bad.
+    /// Returns whether the checksum fits the datagram and the addresses of the IPv6 header around it. A missing
+    /// checksum is bad.
     [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
         const ipv6_address& source, const ipv6_address& destination) const noexcept {
         if (checksum() == 0) return netnotes::packet::checksum_state::bad;

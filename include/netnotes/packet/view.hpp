@@ -9,9 +9,9 @@
 //                  └─────────────────────────────────────────┴─────────────────────────────┘
 //                  └─────────── header_size() ───────────────┘
 //
-// A view is made by its class's function parse(), which checks once whether the header is whole and consistent. If it is
-// not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and cannot
-// fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
+// A view is made by its class's function parse(), which checks once whether the header is whole and consistent. If it
+// is not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and
+// cannot fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
 //
 //        packet::packet_failure why;
 //        if (const auto header = packet::tcp_view::parse(bytes, why))
@@ -124,8 +124,8 @@ struct option_step {
     std::uint32_t limit = 0;
 };
 
-/// IPv4 and TCP: kind, length of the whole option, data. Kind 0 ends the list, kind 1 is a single byte (RFC 791 §3.1, RFC
-/// 9293 §3.1).
+/// IPv4 and TCP: kind, length of the whole option, data. Kind 0 ends the list, kind 1 is a single byte (RFC 791 §3.1,
+/// RFC 9293 §3.1).
 template <layer Where>
 struct classic_options {
     static constexpr layer where = Where;
@@ -183,6 +183,7 @@ struct neighbor_options_form {
 template <class Form>
 class option_range {
   public:
+    /// Reads the next option with each step.
     class iterator {
       public:
         using value_type = option;
@@ -227,6 +228,7 @@ class option_range {
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
     [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    /// Returns true if there is no option.
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
     /// Returns all bytes of the options, padding included.
     [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }

@@ -84,7 +84,7 @@ enum class interest : std::uint32_t {
 constexpr interest operator|(interest a, interest b) noexcept {
     return static_cast<interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
-/// Adds the flags of `b` to `a`.
+/// Adds the flags of `b` to `a`, and returns `a`.
 constexpr interest& operator|=(interest& a, interest b) noexcept { return a = a | b; }
 /// Returns true if the two sets have a flag in common.
 constexpr bool any_of(interest set, interest flags) noexcept {
@@ -149,7 +149,8 @@ concept poller = requires(Poller& poller, int descriptor, interest what, std::ui
 };
 
 namespace detail {
-/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the others.
+/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the
+/// others.
 template <class Poller>
 class takes_objects {
   public:

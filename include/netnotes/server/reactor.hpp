@@ -146,15 +146,15 @@ class reactor_server {
         if (index >= slots_.size() || slots_[index].generation != id >> 32) return nullptr;
         return slots_[index].occupant.get();
     }
-    /// Makes the thread of run() call `call()` or `call(server)`, soon and between two events. Any thread may post, also
-    /// before run(); the server must still exist. Calls are made in their order. A call that run() does not reach before
-    /// it returns is dropped. If a call throws, run() ends with that exception. Throws std::bad_alloc.
+    /// Makes the thread of run() call `call()` or `call(server)`, soon and between two events. Any thread may post,
+    /// also before run(); the server must still exist. Calls are made in their order. A call that run() does not reach
+    /// before it returns is dropped. If a call throws, run() ends with that exception. Throws std::bad_alloc.
     template <class Call>
     requires(std::invocable<std::decay_t<Call>&> || std::invocable<std::decay_t<Call>&, reactor_server&>)
     void post(Call&& call) { calls_.push(std::forward<Call>(call)); }
-    /// Opens a connection to another server. It then is a connection like the others: the handler's on_open() is called
-    /// when it is established. If that fails, on_close() is called with the error and on_open() is not. The result may be
-    /// used at once for set_deadline() and id(); what send() sends before on_open() is dropped. It counts as a
+    /// Begins to connect to another server, and returns the connection. The handler's on_open() is called when it is
+    /// established. If that fails, on_close() is called with the error and on_open() is not. Before on_open() the
+    /// result is good only for set_deadline() and id(): bytes of an earlier send() are dropped. It counts as a
     /// connection, but max_connections does not limit it. Call it in the thread of run(), for example in a posted call.
     /// Throws std::system_error without a descriptor, and std::bad_alloc.
     connection& connect(const socket_address& where);

@@ -46,13 +46,15 @@ struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/pa
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
+/// What the addresses of a socket are (socket(2)).
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
+/// How a socket moves its bytes (socket(2)).
 enum class socket_type : int {
     stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
     datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
-    raw = SOCK_RAW,                         ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
+    raw = SOCK_RAW,                     ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
 };
 
 /// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
@@ -71,8 +73,11 @@ class unix_endpoint {
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
     static unix_endpoint abstract(std::string_view name) { return {name, true}; }
 
+    /// Returns the path, or the bytes of an abstract name; empty for an unnamed endpoint.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// Returns true if the name is abstract: it lies in the kernel, and there is no file of this name.
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
+    /// Returns true for a socket that was never bound, for example a client.
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
     /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
     [[nodiscard]] std::string to_string() const {
@@ -109,7 +114,9 @@ class socket_address {
     requires std::is_convertible_v<const Text&, std::string_view>
     socket_address(const Text&) = delete;
 
+    /// Returns the family, or address_family::unspecified if there is no address.
     [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
+    /// Returns true for an address with a port, of IPv4 or IPv6.
     [[nodiscard]] bool is_ip() const noexcept {
         return family() == address_family::inet || family() == address_family::inet6;
     }
@@ -119,9 +126,11 @@ class socket_address {
     /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
     /// not bind.
     [[nodiscard]] unix_endpoint local() const;
+    /// Returns the text of the endpoint, or an empty text if there is no address.
     [[nodiscard]] std::string to_string() const;
 
-    // For system calls.
+    /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
+    /// has written.
     [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
     [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
     [[nodiscard]] socklen_t size() const noexcept { return size_; }

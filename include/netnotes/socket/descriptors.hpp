@@ -61,7 +61,9 @@ class owned_descriptor {
     ~owned_descriptor() {
         if (is_open()) ::close(descriptor_);
     }
+    /// Returns false after release(), and for an object that was moved away.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    /// Returns the descriptor, which this object keeps; -1 if it is closed.
     [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
     /// Returns the descriptor, which the caller must close.
     [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
@@ -75,8 +77,9 @@ inline constexpr std::size_t max_descriptors = 253;
 
 /// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
 /// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
-/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all(). On
-/// an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as well.
+/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all().
+/// On an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as
+/// well.
 void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
 std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
                              std::error_code& error) noexcept;

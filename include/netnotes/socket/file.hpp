@@ -105,7 +105,9 @@ class progress_callback {
         : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, std::uint64_t sent) {
               (*static_cast<std::remove_reference_t<Call>*>(object))(sent);
           }} {}
+    /// Returns true if there is a function to call.
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
     void operator()(std::uint64_t sent) const {
         if (call_) call_(object_, sent);
     }

@@ -43,6 +43,7 @@ namespace detail {
 struct descriptor_messages;  // of socket/descriptors.hpp
 }
 
+/// Which direction of a connection shutdown() ends.
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
 /// The error of a call that cannot finish now on a socket that does not block. A short name for
@@ -87,7 +88,9 @@ class socket_handle {
         std::swap(was_tried_to_send_, other.was_tried_to_send_);
     }
 
+    /// Returns false after close() and release(), and for a socket that was moved away.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    /// Returns the descriptor, which the socket keeps; -1 if it is closed.
     [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
     /// Returns the descriptor, which the caller must close. It is non-blocking if a timeout, a deadline, a stop or
     /// set_blocking(false) was in force.
@@ -102,6 +105,8 @@ class socket_handle {
     void close();
     void close(std::error_code& error) noexcept;
 
+    /// Returns the address of this end or of the peer. An error of the kernel leaves it empty: errc::not_connected, for
+    /// example.
     [[nodiscard]] socket_address local_endpoint() const;
     [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept;
     [[nodiscard]] socket_address peer_endpoint() const;
@@ -151,9 +156,9 @@ class socket_handle {
     /// Limits every call from now on to this time, all its parts and waits together; then it fails with
     /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
     void set_timeout(wait_time timeout);
-    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole. Once
-    /// the moment has passed, one more receive and one more send are tried, without a wait: what is there already can
-    /// be taken. After that each call fails with errc::timed_out, however fast the peer sends.
+    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
+    /// Once the moment has passed, one more receive and one more send are tried, without a wait: what is there already
+    /// can be taken. After that each call fails with errc::timed_out, however fast the peer sends.
     void set_deadline(time_point deadline);
     /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
     /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
@@ -163,8 +168,8 @@ class socket_handle {
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
     /// Returns the moment that set_deadline() has set.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// With false no call waits: a call that cannot finish at once fails with errc::operation_would_block. With true
-    /// calls wait again, without a limit.
+    /// Sets whether calls may wait. With false no call waits: a call that cannot finish at once fails with
+    /// errc::operation_would_block. With true calls wait again, without a limit.
     void set_blocking(bool blocking);
     /// Returns false after set_blocking(false).
     [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }

@@ -10,9 +10,9 @@
 //
 // The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
 // side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so eof()
-// is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n", and
-// getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so
+// eof() is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
+// and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
 //
 // On this page:  socket_iostream
 // The notes:     s.makefile() (公共用途的套接字函数); example 05
@@ -98,6 +98,7 @@ class socket_iostream : public std::iostream {
         : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
         rdbuf(&buffer_);
     }
+    /// Returns the connection, for example for its options and its deadline.
     [[nodiscard]] socket& connection() noexcept { return connection_; }
     [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
 

@@ -35,6 +35,7 @@ namespace netnotes {
 /// What no type is made for is set by level, name and value, as in C.
 namespace option {
 
+/// An option that is on or off.
 template <int Level, int Name>
 struct flag {
     bool value = true;

@@ -45,12 +45,13 @@
 
 namespace netnotes {
 
-/// The errors of name resolution, with the system's words: "Name or service not known".
+/// Returns the category of the errors of name resolution, with the system's words: "Name or service not known".
 [[nodiscard]] const std::error_category& resolver_category() noexcept;
 
 /// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
 inline constexpr int max_resolver_threads = 128;
 
+/// What resolve() may answer: getaddrinfo(3).
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
@@ -79,7 +80,7 @@ template <std::integral Port>
     return resolve(host, std::to_string(port), hints);
 }
 
-/// Like resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
+/// Does the same as resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
 /// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
 /// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
 /// host is an address or empty, no thread is started. A timeout of zero finds only such a host.

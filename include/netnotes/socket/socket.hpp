@@ -150,6 +150,7 @@ class socket : public socket_handle {
     std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
     std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
 
+    /// What recv_from() returns: a datagram, its sender, and to which of our addresses it came.
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
         socket_address sender;       ///< without a family if the sender is a Unix socket without a name
@@ -159,7 +160,8 @@ class socket : public socket_handle {
         /// to an IPv6 group it is not known.
         ip_address local{};
     };
-    /// Receives one datagram with its sender. For an empty datagram `bytes` is empty and the sender is set.
+    /// Receives one datagram and returns it with its sender. For an empty datagram `bytes` is empty and the sender is
+    /// set.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
     /// Sends one datagram, whole or not at all. Fails with errc::message_size if it is too long for the protocol.
@@ -176,9 +178,9 @@ class socket : public socket_handle {
     /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
-    /// Like recv_from() above, and fills `details`: the destination, the interface, the hops left, and the time of
-    /// arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report stay
-    /// empty. For datagram sockets over IPv4 and IPv6.
+    /// Does the same as recv_from() above, and fills `details`: the destination, the interface, the hops left, and the
+    /// time of arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report
+    /// stay empty. For datagram sockets over IPv4 and IPv6.
     received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
     received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
                        int flags = 0) noexcept;
@@ -199,7 +201,7 @@ struct socket::accepted {
     socket_address peer;
 };
 
-/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+/// Returns two connected sockets without names, for parent and child or for two threads (socketpair(2)).
 [[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
 
 // ========================================================================================================

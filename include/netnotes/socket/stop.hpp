@@ -55,6 +55,7 @@ class stop_event {
     /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
     /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
     void request_stop() noexcept { request(); }
+    /// Returns true after request_stop(). Any thread may call it.
     [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
     /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
     /// because that would undo the request.

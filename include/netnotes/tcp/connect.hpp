@@ -57,7 +57,9 @@ class connect_hook {
         : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, socket& made) {
               (*static_cast<std::remove_reference_t<Call>*>(object))(made);
           }} {}
+    /// Returns true if there is a function to call.
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    /// Calls the function with the socket that is about to connect; does nothing without a function.
     void operator()(socket& made) const {
         if (call_) call_(object_, made);
     }

@@ -81,8 +81,9 @@ class tcp_stream : private socket {
     template <class Host, class Advice = detail::write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint>
     requires std::is_convertible_v<const Host&, std::string_view>
     tcp_stream(const Host&, int) = delete;
-    /// Connects within `timeout`; fails with errc::timed_out after it. The timeout is for connecting only. With a zero
-    /// timeout a peer on this machine may still answer within the call; a peer elsewhere cannot.
+    /// Connects within `timeout` and returns the connection; fails with errc::timed_out after it. The timeout is for
+    /// connecting only. With a zero timeout a peer on this machine may still answer within the call; a peer elsewhere
+    /// cannot.
     static tcp_stream connect(const endpoint& where, wait_time timeout = never);
     static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
     static tcp_stream connect(const endpoint& where, const connect_options& options);
@@ -105,7 +106,7 @@ class tcp_stream : private socket {
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
                               std::error_code& error);
-    /// Connects to the fastest of the given endpoints, tried in their order. Fails with
+    /// Connects to the given endpoints in their order, and returns the first connection that is established. Fails with
     /// errc::destination_address_required if there are no endpoints.
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options = {});
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options,

@@ -29,7 +29,8 @@
 
 namespace netnotes::tftp {
 
-/// A transfer in a task of the loop that runs: see client. Cancelling breaks it off, and tells the server.
+/// Moves a file in a task of the loop that is running, and returns the outcome, as client::get() and client::put() do.
+/// If the task is cancelled, the transfer ends, and the server is told so.
 [[nodiscard]] task<outcome> get(endpoint server, std::string file_name, sink& into, settings wishes = {},
                                 request more = {});
 [[nodiscard]] task<outcome> put(endpoint server, source& from, std::string file_name, settings wishes = {},

@@ -47,17 +47,19 @@
 
 namespace netnotes::tftp {
 
-/// What a client may wish besides the settings.
+/// What a transfer of a client may have besides the settings.
 struct request {
     tftp::mode mode = mode::octet;
-    time_point deadline = time_point::max();  ///< for the whole: errc::timed_out
-    const stop_event* stop = nullptr;         ///< ends it: errc::operation_canceled. (Tasks are cancelled instead.)
-    /// Told now and then, and at the end: bytes of the file so far, and in all where that is known.
+    time_point deadline = time_point::max();  ///< of the whole transfer, which then fails with errc::timed_out
+    /// Ends the transfer with errc::operation_canceled. In a task leave it empty, and cancel the task instead.
+    const stop_event* stop = nullptr;
+    /// The client calls this function now and then, and at the end. It gets the bytes of the file so far, and the size
+    /// of the file if it is known.
     std::function<void(std::uint64_t bytes, std::optional<std::uint64_t> of)> progress{};
 };
 
-/// A server as a blocking program sees it. The object remembers how fast the last transfer was, and asks
-/// for no window that would take too long at that rate: see settings::link_rate. For one thread at a time.
+/// A client that blocks. The object remembers how fast the last transfer was, and asks for no window that would take
+/// too long at that rate: see settings::link_rate. Only one thread at a time may use it.
 class client {
   public:
     /// Sends nothing yet. Port 69 unless the server has another.
@@ -69,7 +71,7 @@ class client {
     outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
     /// Writes the bytes of the source to the file of that name. Blocks, returns and throws as get() does.
     outcome put(source& from, std::string_view file_name, const settings& wishes = {}, const request& more = {});
-    /// Read and write without std::system_error: `error` and the outcome tell what went wrong.
+    /// Read and write, but throw no std::system_error: `error` and the returned outcome say what went wrong.
     outcome get(std::string_view file_name, sink& into, const settings& wishes, const request& more,
                 std::error_code& error);
     outcome put(source& from, std::string_view file_name, const settings& wishes, const request& more,
@@ -282,8 +284,8 @@ inline settings with_rate(settings wishes, std::uint64_t rate) noexcept {
     if (wishes.link_rate == 0) wishes.link_rate = rate;
     return wishes;
 }
-/// Learns the rate of the link from a finished transfer. In lock-step the time depends on the round trips and not on the
-/// link, and a short file says little, so these are ignored.
+/// Learns the rate of the link from a finished transfer. In lock-step the time depends on the round trips and not on
+/// the link, and a short file says little, so these are ignored.
 inline void learn_rate(std::uint64_t& rate, const outcome& result, duration took) noexcept {
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
     if (result.window_size == 1 || result.blocks <= result.window_size || milliseconds <= 0) return;

@@ -69,17 +69,19 @@ class memory_source final : public source {
 /// Keeps what comes in memory.
 class memory_sink final : public sink {
   public:
-    /// More than `most` bytes are refused (errc::no_space_on_device, to the peer "disk full"): how much comes is for
-    /// the peer to say.
+    /// Takes at most `most` bytes. More bytes are refused with errc::no_space_on_device; the peer reads "disk full".
+    /// The bound is necessary because the peer decides how long the file is.
     explicit memory_sink(std::size_t most) noexcept : most_{most} {}
 
-    /// Has all of it come?
+    /// Returns true if the whole file has come.
     [[nodiscard]] bool is_whole() const noexcept { return is_whole_; }
+    /// Returns the bytes so far. The view is valid until the next write().
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
+    /// Returns the bytes so far, as text.
     [[nodiscard]] std::string_view text() const noexcept {
         return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
     }
-    /// Gives them away.
+    /// Moves the bytes out and returns them.
     [[nodiscard]] std::vector<std::byte> release() noexcept { return std::exchange(bytes_, {}); }
 
     void expect(std::uint64_t size, std::error_code& error) noexcept override {
@@ -104,11 +106,12 @@ class memory_sink final : public sink {
     bool is_whole_ = false;
 };
 
-/// What a stream has from here on. It is not told how much that is. A stream that fails, or throws, ends the transfer
-/// with errc::io_error.
+/// Sends what a stream has from its position on. The size is not known, so it is not announced. A stream that fails or
+/// throws ends the transfer with errc::io_error.
 class stream_source final : public source {
   public:
-    /// It must outlive this. Open files in binary mode, or the system's line ends are converted twice.
+    /// Keeps a reference: the stream must outlive this object. Open files in binary mode; otherwise line ends may be
+    /// converted twice.
     explicit stream_source(std::istream& from) noexcept : from_{from} {}
 
     std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override {
@@ -127,11 +130,13 @@ class stream_source final : public source {
     std::istream& from_;
 };
 
-/// Writes into a stream, and flushes it at the end: what it cannot take is an error (errc::io_error) to both ends.
+/// Writes into a stream, and flushes it at the end. If the stream fails, both ends get an error; here it is
+/// errc::io_error.
 class stream_sink final : public sink {
   public:
-    /// It must outlive this.
+    /// Keeps a reference: the stream must outlive this object.
     explicit stream_sink(std::ostream& into) noexcept : into_{into} {}
+    /// Returns true if the file is whole: finish() was called.
     [[nodiscard]] bool is_whole() const noexcept { return is_whole_; }
 
     void write(std::span<const std::byte> piece, std::error_code& error) noexcept override {

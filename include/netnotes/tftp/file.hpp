@@ -150,9 +150,10 @@ class directory {
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
     explicit directory(const std::string& path);
 
-    /// Opens a file for reading. Throws std::system_error with the errors above, errc::no_such_file_or_directory, ...
+    /// Opens a file for reading and returns it. Throws std::system_error: the errors above,
+    /// errc::no_such_file_or_directory and others.
     [[nodiscard]] file_source open(std::string_view name) const;
-    /// The folders of the name must be there.
+    /// Returns a file to write into. The folders of its name must exist. Throws std::system_error.
     [[nodiscard]] file_sink create(std::string_view name, existing_file policy) const;
 
   private:

@@ -22,9 +22,11 @@ namespace netnotes::tftp {
 /// byte of a pair fits, the next call begins with the second byte.
 class netascii_encoder {
   public:
+    /// How many bytes were read, and how many were written.
     struct progress {
         std::size_t taken, made;
     };
+    /// Converts as much as fits, and returns the two counts.
     progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
     /// Returns true if the second byte of a pair is still to be written.
     [[nodiscard]] bool has_rest() const noexcept { return has_rest_; }

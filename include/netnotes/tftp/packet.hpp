@@ -15,10 +15,10 @@
 //       └────────┴───────────┘    └────────┴──────┴─────────┴───┘  └────────┴───────────┴───┴─────────┴───┘
 //        acknowledgment            error                            option acknowledgment (RFC 2347)
 //
-// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 adds block sizes
-// up to 65,464. RFC 2349 adds the size of the file and the time between attempts. RFC 7440 adds windows of several blocks.
-// Only a short block ends a file, so a file whose length is a multiple of the block size ends with an *empty* block.
-// Names are counted in bytes, not in characters: "文件.txt" has ten bytes.
+// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 adds block
+// sizes up to 65,464. RFC 2349 adds the size of the file and the time between attempts. RFC 7440 adds windows of
+// several blocks. Only a short block ends a file, so a file whose length is a multiple of the block size ends with an
+// *empty* block. Names are counted in bytes, not in characters: "文件.txt" has ten bytes.
 //
 // This page has values and bytes only: no socket, no file, no time. A datagram is read within its bounds, and refused
 // if it is malformed. Reading allocates nothing.
@@ -46,7 +46,7 @@ namespace netnotes::tftp {
 /// Where servers listen; the transfer itself then goes between two other ports (RFC 1350 §4).
 inline constexpr std::uint16_t port = 69;
 
-/// RFC 1350 §5, RFC 2347.
+/// The kinds of datagrams (RFC 1350 §5, RFC 2347).
 enum class opcode : std::uint16_t {
     read_request = 1,
     write_request = 2,
@@ -68,24 +68,27 @@ enum class error : std::uint16_t {
     no_such_user = 7,
     option_refused = 8,
 };
+/// Returns the words of RFC 1350 for the error. For another number it returns "An error that no RFC knows".
 [[nodiscard]] constexpr std::string_view to_string(error code) noexcept;
+/// Returns the category that is called "tftp"; an error_code of it has the number that the datagram had.
 [[nodiscard]] const std::error_category& error_category() noexcept;
+/// Returns the error as a std::error_code.
 [[nodiscard]] inline std::error_code make_error_code(error code) noexcept {
     return {static_cast<int>(code), error_category()};
 }
 
-/// How the bytes of a file are to be understood. The third, "mail", is obsolete (RFC 1350 §1).
+/// How the bytes of a file are sent. A third mode, "mail", is obsolete (RFC 1350 §1).
 enum class mode {
     octet,     ///< as they are
     netascii,  ///< lines: "\n" travels as CR LF, CR as CR NUL (RFC 764); see netascii_encoder
 };
+/// Returns the word that a request sends.
 [[nodiscard]] constexpr std::string_view to_string(mode what) noexcept {
     return what == mode::octet ? "octet" : "netascii";
 }
 
 inline constexpr std::uint16_t min_block_size = 8, max_block_size = 65'464, usual_block_size = 512;
-/// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC
-/// 2347).
+/// The most bytes of a request (RFC 2347). Every other datagram but data is shorter.
 inline constexpr std::size_t max_request_size = 512;
 
 /// The options that a request asks for, or that an option acknowledgment grants. An absent option has its usual value.
@@ -94,16 +97,18 @@ struct options {
     std::optional<std::uint16_t> window_size;    ///< blocks until an acknowledgment: 1 to 65,535 (RFC 7440); else 1
     std::optional<std::uint8_t> timeout;         ///< seconds: 1 to 255 (RFC 2349)
     std::optional<std::uint64_t> transfer_size;  ///< bytes; a reader asks with 0 (RFC 2349)
-    /// What follows block 65,535: 0, as most do unasked, or 1. In no RFC; atftp and others know it.
+    /// The number of the block behind block 65,535: 0 or 1. Most programs take 0 without the option. No RFC has this
+    /// option; atftp and other programs know it.
     std::optional<std::uint8_t> rollover;
 
+    /// Returns true if an option is there.
     [[nodiscard]] bool any() const noexcept {
         return block_size || window_size || timeout || transfer_size || rollover;
     }
     friend bool operator==(const options&, const options&) = default;
 };
 
-/// A datagram, read. Its views point into the datagram.
+/// The fields of a datagram. The views point into the datagram.
 struct packet {
     opcode what{};
     std::string_view file_name{};      ///< of a request; never empty
@@ -116,8 +121,8 @@ struct packet {
     bool has_bad_option = false;
     std::uint16_t block = 0;  ///< of data or an acknowledgment
     std::span<const std::byte> data{};
-    std::uint16_t error_code = 0;  ///< as it came: no RFC may know it
-    std::string_view message{};    ///< of an error; anything at all may stand in it
+    std::uint16_t error_code = 0;  ///< as it came; it may be a number that no RFC has
+    std::string_view message{};    ///< of an error; it may hold any bytes: see visible()
 };
 
 /// Reads a datagram. Returns nullopt for a datagram of an unknown kind or that is cut off, and for a request without
@@ -128,17 +133,21 @@ struct packet {
 /// error::illegal_operation. Without an answer the client would repeat its request and never learn the reason.
 [[nodiscard]] bool begins_as_request(std::span<const std::byte> datagram) noexcept;
 
-// -- Writing. Each gives the bytes used of `room`, which must be large enough: max_request_size is, for all of them.
+// -- Writing. Each function returns how many bytes of `room` it used. max_request_size bytes are enough for all of
+// them.
 
-/// `what` is read_request or write_request. 0 when the name is empty, has a NUL, or does not fit.
+/// Writes a request: `what` is read_request or write_request. Returns its size, or 0 if the file name is empty, has a
+/// NUL, or does not fit.
 [[nodiscard]] std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
                                         const options& wished) noexcept;
-/// The four bytes before the data.
+/// How many bytes stand before the data.
 inline constexpr std::size_t data_header_size = 4;
+/// Writes a datagram, and returns the number of bytes: the four in front of the data, an acknowledgment, or the options
+/// that the server grants.
 std::size_t write_data_header(std::span<std::byte> room, std::uint16_t block) noexcept;
 std::size_t write_acknowledgment(std::span<std::byte> room, std::uint16_t block) noexcept;
 std::size_t write_option_acknowledgment(std::span<std::byte> room, const options& granted) noexcept;
-/// The message is cut to what fits, and at its first NUL.
+/// Writes an error and returns its size. The message is cut to what fits, and at its first NUL.
 std::size_t write_error(std::span<std::byte> room, error code, std::string_view message) noexcept;
 
 

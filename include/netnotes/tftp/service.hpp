@@ -41,11 +41,11 @@ struct handlers {
     std::function<std::unique_ptr<source>(const file_request&)> read{};
     std::function<std::unique_ptr<sink>(const file_request&)> write{};
 };
-/// The files of a folder and the folders in it: see `directory`. They can be read, and with `writing` also written.
-/// Throws std::system_error when there is no such folder.
+/// Returns handlers that serve the files of a folder and of the folders in it: see `directory`. Clients can read them,
+/// and with `writing` also write. Throws std::system_error if there is no such folder.
 [[nodiscard]] handlers serve_files(const std::string& root, std::optional<existing_file> writing = std::nullopt);
-/// Text that is made on the spot. `make(request)` returns it, or nullopt if there is no such file; a std::system_error
-/// that it throws refuses the request as in `handlers`. Nothing can be written:
+/// Returns handlers that serve text which is made on the spot. `make(request)` returns the text, or nullopt if there is
+/// no such file; a std::system_error that it throws refuses the request as in `handlers`. Nothing can be written:
 ///
 ///     tftp::server server{{ipv6_address::any(), 69}, tftp::serve_text([](const tftp::file_request& what) {
 ///         return what.file_name == "motd" ? std::optional<std::string>{"Hello!\n"} : std::nullopt;
@@ -66,6 +66,7 @@ struct transfer_record {
     [[nodiscard]] std::string to_string() const;
 };
 
+/// What a server allows.
 struct server_options {
     /// The limits of what a client is granted, and the times that the server waits for it: see settings.
     settings limits{.block_size = max_block_size,
@@ -79,27 +80,29 @@ struct server_options {
     /// Allow three descriptors for each transfer in RLIMIT_NOFILE. These are a socket, a file, and the socket of a
     /// finished transfer that stays for settings::dally. With `single_port` a transfer has no socket of its own.
     std::size_t max_transfers = 1000;
-    /// Transfers of one address. A request beyond takes the place of the oldest one there whose client has not answered
-    /// yet, or else is refused.
+    /// The most transfers of one address. A further request replaces the oldest transfer of that address whose client
+    /// has not answered yet. If all have answered, the request is refused.
     std::size_t max_per_client = 100;
-    /// The longest file that is taken from a client, in bytes. A longer one is refused, or broken off.
+    /// The longest file that is taken from a client, in bytes. A longer file is refused; if its size is not announced,
+    /// the transfer ends at the limit.
     std::uint64_t max_upload = ~std::uint64_t{0};
-    /// Bytes per second, 0 for no limit: of all together, and of each. Block and window sizes are then granted
-    /// such that a window takes at most a quarter of a second.
+    /// Bytes per second of all transfers together, and of each transfer; 0 for no limit. With a limit the server grants
+    /// block and window sizes with which a window takes at most a quarter of a second.
     std::uint64_t rate = 0;
     std::uint64_t rate_each = 0;
     /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds'
     /// worth may go at once. Bytes beyond that are not sent, and a new request is not answered.
     std::uint64_t unproven_rate = 256 << 10;
-    /// All on one socket: see above.
+    /// Serves all transfers with one socket: see tftp/server.hpp.
     bool single_port = false;
     /// With `single_port`: bytes per second to each address, acknowledged or not, 0 for no limit. There acknowledgments
     /// can be forged.
     std::uint64_t single_port_rate = 16 << 20;
-    /// How long a stop lets those go on that are under way.
+    /// How long transfers may go on after a stop request.
     duration grace = std::chrono::seconds{10};
-    /// Called with the record of each transfer when that is decided. A transfer whose client never answered has no
-    /// record if another request took its place: see dropped(). What it throws ends the server, and comes out of run().
+    /// The server calls this function with the record of each transfer, as soon as its outcome is decided. A transfer
+    /// whose client never answered has no record if another request took its place: see dropped(). An exception of the
+    /// function ends the server, and run() throws it.
     std::function<void(const transfer_record&)> log{};
 };
 

@@ -34,8 +34,8 @@ class source {
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
 };
 
-/// A text that this object owns, for content that is made on the spot. memory_source of tftp/content.hpp refers to bytes
-/// of the caller instead.
+/// A text that this object owns, for content that is made on the spot. memory_source of tftp/content.hpp refers to
+/// bytes of the caller instead.
 class text_source final : public source {
   public:
     explicit text_source(std::string text) noexcept : text_{std::move(text)} {}
@@ -57,6 +57,7 @@ class text_source final : public source {
 class sink {
   public:
     virtual ~sink() = default;
+    /// Takes the next bytes of the file. Sets `error` to refuse them; then the transfer ends with that error.
     virtual void write(std::span<const std::byte> bytes, std::error_code& error) noexcept = 0;
     /// Takes the size that the peer announces, before the first write(). An error refuses the transfer.
     virtual void expect(std::uint64_t /*size*/, std::error_code& /*error*/) noexcept {}
@@ -65,7 +66,8 @@ class sink {
     virtual void finish(std::error_code& error) noexcept = 0;
 };
 
-/// Returns the TFTP error that fits an error of the system: 3 for a full disk, 2 for a forbidden file, ...; otherwise 0.
+/// Returns the TFTP error that fits an error of the system: 3 for a full disk, 2 for a forbidden file, ...; otherwise
+/// 0.
 [[nodiscard]] error to_error(const std::error_code& code) noexcept;
 
 // ========================================================================================================

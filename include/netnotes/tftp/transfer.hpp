@@ -1,9 +1,9 @@
 // netnotes/tftp/transfer.hpp: the transfer of a file, without a net and without a clock
 // SPDX-License-Identifier: MIT
 //
-// One machine serves both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out. The
-// blocking client and the server drive it with a socket and a clock. The tests drive it with a simulated network that
-// loses, doubles and reorders datagrams, and with a clock that jumps.
+// One machine serves both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out.
+// The blocking client and the server drive it with a socket and a clock. The tests drive it with a simulated network
+// that loses, doubles and reorders datagrams, and with a clock that jumps.
 //
 //        reader                              server           reader                             server
 //          │ read request ────────────────> :69 │                │ read request, windowsize=4 ───> :69 │
@@ -22,11 +22,11 @@
 //   - know its peer: the first answer comes from a new port. From then on every other sender is a stranger, gets error 5,
 //     and does not disturb the transfer (RFC 1350 §4).
 //   - believe an error, tell it with its code and its words, and never answer it.
-// And what a sender must not do: send a block again because an acknowledgment came twice. Two ends that both do so double
-// every block from there on: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1).
+// And what a sender must not do: send a block again because an acknowledgment came twice. Two ends that both do so
+// double every block from there on: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1).
 //
-// A window has a chapter for each end: tftp/window.hpp decides what a sender sends again, tftp/receive_window.hpp what a
-// receiver acknowledges.
+// A window has a chapter for each end: tftp/window.hpp decides what a sender sends again, tftp/receive_window.hpp what
+// a receiver acknowledges.
 //
 // A stranger can draw two data blocks, or three datagrams without data, from a server that has not heard an
 // acknowledgment. Then the machine is silent. A repeated request of the peer draws one more datagram.
@@ -69,11 +69,13 @@ namespace netnotes::tftp {
 
 class transfer {
   public:
-    /// Makes a client's end. It reads the file into the sink, or writes it from the source; both must outlive it. begin()
-    /// sends the request to `server`. Throws std::invalid_argument for a name or a setting that no request can carry.
+    /// Makes a client's end. It reads the file into the sink, or writes it from the source; both must outlive it.
+    /// begin() sends the request to `server`. Throws std::invalid_argument for a name or a setting that no request can
+    /// carry.
     transfer(const endpoint& server, std::string_view file_name, mode how, sink& into, const settings& wishes);
     transfer(const endpoint& server, std::string_view file_name, mode how, source& from, const settings& wishes);
-    /// Makes a server's end, which answers the request of `client`. Throws std::invalid_argument for limits out of range.
+    /// Makes a server's end, which answers the request of `client`. Throws std::invalid_argument for limits out of
+    /// range.
     transfer(const endpoint& client, const packet& request, source& from, const settings& limits);
     transfer(const endpoint& client, const packet& request, sink& into, const settings& limits);
     transfer(const transfer&) = delete;
@@ -85,22 +87,24 @@ class transfer {
     /// Returns when to call expired(): the end of time if there is nothing to wait for.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     void expired(time_point now) noexcept;
-    /// Ends the transfer with an error and tells the peer so. Does nothing if the outcome is decided: see has_outcome().
+    /// Ends the transfer with an error and tells the peer so. Does nothing if the outcome is decided: see
+    /// has_outcome().
     void abort(error code, std::error_code why, std::string_view message) noexcept;
-    /// Takes that nobody listens at `where` (ICMP port unreachable). If that is the peer, the transfer ends with
-    /// errc::connection_refused; a transfer that is decided ends as it was. Any other address changes nothing.
+    /// Reports that no program listens at `where` (ICMP port unreachable). If `where` is the peer, the transfer ends
+    /// with errc::connection_refused; a transfer that is decided ends as it was. Any other address changes nothing.
     void unreachable(const endpoint& where) noexcept;
 
-    /// Datagrams to send now, of `segment` bytes each, in a row. The last may be shorter, so one call can send all of them
-    /// (UDP_SEGMENT). No bytes: there is nothing to send. The bytes are valid until the next call of any member.
+    /// Datagrams to send now: `segment` bytes each, one behind the other; only the last may be shorter. So one call can
+    /// send all of them (UDP_SEGMENT). The bytes are valid until the next call of any member.
     struct outgoing {
         endpoint to{};
         std::span<const std::byte> bytes{};
         std::size_t segment = 0;
     };
+    /// Returns the datagrams to send now. `bytes` is empty if nothing must be sent.
     [[nodiscard]] outgoing next(std::size_t max_segments = 64, std::size_t max_bytes = 65'000) noexcept;
-    /// Call it after receive(), expired() or abort(). Returns true if the bytes that next() returned last must still go, as
-    /// far as the socket has not taken them. A run of blocks must, unless next() will return it again.
+    /// Returns true if the bytes that next() returned last must still be sent, as far as the socket has not taken them.
+    /// Call it after receive(), expired() or abort(). A run of blocks must be sent, unless next() will return it again.
     [[nodiscard]] bool still_goes() const noexcept {
         return state_ == state::sending && run_end_ != 0 && window_.next_block() >= run_end_;
     }

@@ -37,7 +37,7 @@ struct uri {
     /// Reads a URI. Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. A user
     /// (`me@host`) or a fragment (`file#part`) is refused, because TFTP has neither.
     [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
-    /// Reads a URI. Throws parse_error.
+    /// Reads a URI and returns it. Throws parse_error.
     [[nodiscard]] static uri parse(std::string_view text);
 };
 

@@ -43,6 +43,7 @@ class datagram_batch {
     datagram_batch(datagram_batch&&) noexcept = default;
     datagram_batch& operator=(datagram_batch&&) noexcept = default;
 
+    /// Returns for how many datagrams there is room, and how many bytes each may have.
     [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 

@@ -62,12 +62,14 @@ class multicast_socket : protected socket {
     /// by default. (Datagrams that leave by the interface "lo" come back in any case.)
     void set_multicast_loop(bool loop);
     void set_multicast_loop(bool loop, std::error_code& error) noexcept;
+    /// Returns true if members on this host receive what this socket sends.
     [[nodiscard]] bool multicast_loop() const;
     /// Sets how far a datagram to a group may go, 0 to 255. With 0 it stays on this host; with 1, the default, on this
     /// link. Every router on the way needs 1 more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
     /// of range.
     void set_multicast_ttl(int ttl);
     void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
+    /// Returns how far a datagram to a group may go.
     [[nodiscard]] int multicast_ttl() const;
 
   protected:

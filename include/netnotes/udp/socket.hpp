@@ -182,14 +182,15 @@ class udp_socket : public multicast_socket {
     /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// Like recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once before.
+    /// Does the same as recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once
+    /// before.
     received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
     received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& e, int flags = 0) noexcept;
     using socket::tell_details;
 
     // -- many datagrams in one system call
 
-    /// Waits for one datagram and takes as many as there are, up to the batch's count (recvmmsg(2)), in their order.
+    /// Waits for one datagram and returns as many as there are, up to the batch's count (recvmmsg(2)), in their order.
     /// The result lies in the batch and is valid until its next use. If an error occurs behind the first datagram, the
     /// next call reports it.
     std::span<const received> recv_batch(datagram_batch& batch);

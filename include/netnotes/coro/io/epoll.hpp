@@ -29,8 +29,9 @@
 namespace netnotes::detail {
 
 /// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading. It is registered for writing only
-/// when an operation has to wait to write. Most write events are useless, because no task waits to write. They would wake
-/// the loop for each new connection, after each send of a datagram, and after each read at the other end of a pipe.
+/// when an operation has to wait to write. Most write events are useless, because no task waits to write. They would
+/// wake the loop for each new connection, after each send of a datagram, and after each read at the other end of a
+/// pipe.
 ///
 /// Therefore the back end stops watching for writing when no operation waits any more. Only streams and listeners stay
 /// registered, because TCP reports nothing until a write has found the buffer full again.
@@ -114,7 +115,7 @@ inline bool epoll_back_end::wait(duration timeout) {
 }  // namespace netnotes::detail
 
 namespace netnotes::io_backend {
-/// Makes a back end that waits with epoll(7), for loop_options::backend. It is a readiness interface: a wait reports
+/// Returns a back end that waits with epoll(7), for loop_options::backend. It is a readiness interface: a wait reports
 /// that bytes have arrived, and a second system call receives them. Throws std::system_error if the kernel refuses a
 /// descriptor.
 [[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
