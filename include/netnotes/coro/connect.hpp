@@ -62,7 +62,7 @@ namespace netnotes {
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
-/// Connects as above, and returns the connection. The options are those of tcp_stream::connect(): a timeout for all of
+/// Connects as above, and returns the connection. The options of tcp_stream::connect() apply: a timeout for all of
 /// it, the local address, and a hook for options that must be set early. Throws errc::timed_out after options.timeout.
 /// options.stop must be nullptr, because a task is cancelled instead; otherwise it throws std::invalid_argument. The
 /// hook's function must live until the task ends, so give a lambda with captures a name.

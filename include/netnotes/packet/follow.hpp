@@ -80,7 +80,7 @@ struct tcp_stream {
 
 /// An observation of the follower. It is valid during the call of the handler only.
 struct stream_event {
-    /// What was observed.
+    /// The kind of an observation.
     enum class kind : std::uint8_t {
         opened,          ///< a new stream; always its first event
         data,            ///< `bytes` are the next bytes of the side

@@ -88,7 +88,7 @@ struct ip_fragment {
     }
 };
 
-/// Bounds for time and memory. The numbers are those of Linux.
+/// Bounds for time and memory, with the numbers of Linux.
 struct reassembly_limits {
     /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not
     /// fit, the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in

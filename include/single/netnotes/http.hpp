@@ -300,8 +300,8 @@ class [[nodiscard]] greenlet {
     std::coroutine_handle<promise_type> coroutine_;
 };
 
-/// `co_await switch_to(next)` inside a greenlet pauses this greenlet and resumes `next`, until another greenlet
-/// switches back. The co_await throws std::logic_error if `next` is empty, has ended, or waits in an outer run().
+/// Pauses this greenlet and resumes `next`, until another greenlet switches back: `co_await switch_to(next)`. The
+/// co_await throws std::logic_error if `next` is empty, has ended, or waits in an outer run().
 [[nodiscard]] greenlet::switching switch_to(greenlet& next) noexcept;
 
 // ========================================================================================================
@@ -1156,7 +1156,7 @@ class parse_failure {
                             std::uint32_t value = 0) noexcept
         : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
 
-    /// The offending character's place, counted from 0; the text's size if something is missing.
+    /// Returns the offending character's place, counted from 0; the text's size if something is missing.
     [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
@@ -1174,6 +1174,7 @@ class parse_failure {
 class parse_error : public std::invalid_argument {
   public:
     parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
   private:
@@ -1202,6 +1203,7 @@ struct uint128 {
 
     /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
+    /// Returns the number that has the bits of both, of any, of exactly one, or of none of the operands.
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
     friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
@@ -4473,8 +4475,9 @@ inline void body_decoder::parse_trailers() {
 //        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     the result
 //                 2001:db8::2                                   would begin at 500 ms, or when an attempt fails
 //
-// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
-// coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
+// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race
+// without coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured
+// concurrency.
 //
 // On this page:  async_connect · async_udp_connect
 // Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
@@ -4697,12 +4700,15 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
     static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
 
-    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
+    /// Returns the address as a number, the first octet on top (host byte order), or as its four octets.
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
         return {octet(24), octet(16), octet(8), octet(0)};
     }
+    /// Returns the class that the first bits of the address had before CIDR, A to E: see ip/special.hpp.
     [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
 
+    /// Returns true for 0.0.0.0 (RFC 1122 §3.2.1.3(a)).
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
     /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
@@ -4736,6 +4742,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] std::string reverse_pointer() const;
     /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
 
     friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
@@ -4772,8 +4780,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
-    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number of
-    /// bytes. The address has no zone.
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number
+    /// of bytes. The address has no zone.
     template <detail::wire_bytes Bytes>
     static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
         if (std::size(bytes) != 16) return std::nullopt;
@@ -4791,6 +4799,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
             throw parse_error{"IPv6 address", text, why};
     }
+    /// Returns nullopt if the text is not such an address; `why` then has the reason and the place.
     static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
         ipv6_address address;
         if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
@@ -4804,7 +4813,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
 
     /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
     static constexpr ipv6_address any() noexcept { return {}; }
-    /// ::1
+    /// Returns ::1. Datagrams to it stay on this host.
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
 
     /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
@@ -4876,6 +4885,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return std::nullopt;
     }
 
+    /// Returns true for ::, and for an IPv4 address inside for which ipv4_address::is_unspecified() does.
     [[nodiscard]] constexpr bool is_unspecified() const noexcept {
         return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
     }
@@ -4906,9 +4916,9 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
         return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
     }
-    /// Works like ipv4_address::is_global(). For multicast the scope nibble decides, and only 0xe is global (RFC 4291
-    /// §2.7). An address with an IPv4 address inside is global only if the IPv4 address is global, too; see
-    /// embedded_ipv4().
+    /// Returns true if routers of the whole Internet forward packets to the address, as ipv4_address::is_global() says.
+    /// For multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7). An address with an IPv4 address
+    /// inside is global only if the IPv4 address is global, too; see embedded_ipv4().
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
     /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
@@ -4980,9 +4990,11 @@ class ip_address : public detail::printable<ip_address> {
         return parse(text, why);
     }
 
+    /// Returns the family of the address.
     [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
-    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
+    /// Returns the number of bits, 32 or 128.
+    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }
     /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
     [[nodiscard]] constexpr ipv4_address v4() const {
         return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
@@ -5012,10 +5024,11 @@ class ip_address : public detail::printable<ip_address> {
         return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
     }
 
-    /// Calls `question` with the ipv4_address or the ipv6_address.
+    /// Calls `question` with the ipv4_address or the ipv6_address, and returns its answer.
     constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
 
-    // The questions that both families answer; the families themselves say what each means.
+    // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
+    /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
@@ -5075,6 +5088,7 @@ inline std::string ipv6_address::reverse_pointer() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the address of the text: `"192.0.2.1"_ip`.
 consteval ip_address operator""_ip(const char* text, std::size_t size) {
     return ip_address{std::string_view{text, size}};
 }
@@ -5144,10 +5158,14 @@ class endpoint : public detail::printable<endpoint> {
         return parse(text, why);
     }
 
+    /// Returns the address, or the port in host byte order.
     [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
     [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
 
+    /// Returns a number that is equal for equal endpoints, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         if (address_.is_v6()) *out++ = '[';
         out = address_.write(out);
@@ -5164,8 +5182,8 @@ class endpoint : public detail::printable<endpoint> {
 
 // ---- Ports and hosts, as a user types them -------------------------------------------------------------
 
-/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text is
-/// something else; `why` then says why.
+/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text
+/// is something else; `why` then says why.
 constexpr std::optional<std::uint16_t> parse_port(std::string_view text, parse_failure& why) noexcept {
     std::uint32_t port = 0;
     if (!detail::read_number(text.data(), text.data() + text.size(), 65535, port, why)) return std::nullopt;
@@ -5245,10 +5263,12 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 /// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
+/// Returns the class of a port.
 constexpr port_class classify_port(std::uint16_t port) noexcept {
     return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
 }
 
+/// The two protocols that have ports and services in the table below.
 enum class transport { tcp, udp };
 
 /// A service and the port that IANA gave it, under its registered name.
@@ -5290,7 +5310,8 @@ inline constexpr std::array<service, 27> services{{
     {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
 }};
 
-/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+/// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
+/// asks the system's own table.
 constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
     const auto found = std::find_if(services.begin(), services.end(),
                                     [&](const service& s) { return s.name == name && s.transport == protocol; });
@@ -5302,8 +5323,9 @@ constexpr const service* find_service(std::uint16_t port, transport protocol) no
     return found == services.end() ? nullptr : &*found;
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the endpoint of the text: `"192.0.2.1:80"_endpoint`.
 consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
     return endpoint{std::string_view{text, size}};
 }
@@ -5322,13 +5344,15 @@ struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/pa
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
+/// What the addresses of a socket are (socket(2)).
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
+/// How a socket moves its bytes (socket(2)).
 enum class socket_type : int {
     stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
     datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
-    raw = SOCK_RAW,                         ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
+    raw = SOCK_RAW,                     ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
 };
 
 /// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
@@ -5347,8 +5371,11 @@ class unix_endpoint {
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
     static unix_endpoint abstract(std::string_view name) { return {name, true}; }
 
+    /// Returns the path, or the bytes of an abstract name; empty for an unnamed endpoint.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// Returns true if the name is abstract: it lies in the kernel, and there is no file of this name.
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
+    /// Returns true for a socket that was never bound, for example a client.
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
     /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
     [[nodiscard]] std::string to_string() const {
@@ -5385,7 +5412,9 @@ class socket_address {
     requires std::is_convertible_v<const Text&, std::string_view>
     socket_address(const Text&) = delete;
 
+    /// Returns the family, or address_family::unspecified if there is no address.
     [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
+    /// Returns true for an address with a port, of IPv4 or IPv6.
     [[nodiscard]] bool is_ip() const noexcept {
         return family() == address_family::inet || family() == address_family::inet6;
     }
@@ -5395,9 +5424,11 @@ class socket_address {
     /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
     /// not bind.
     [[nodiscard]] unix_endpoint local() const;
+    /// Returns the text of the endpoint, or an empty text if there is no address.
     [[nodiscard]] std::string to_string() const;
 
-    // For system calls.
+    /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
+    /// has written.
     [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
     [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
@@ -5595,6 +5626,7 @@ class stop_event {
     /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
     /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
     void request_stop() noexcept { request(); }
+    /// Returns true after request_stop(). Any thread may call it.
     [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
     /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
     /// because that would undo the request.
@@ -5912,12 +5944,13 @@ inline void dissolve(int descriptor) noexcept {
 
 namespace netnotes {
 
-/// The errors of name resolution, with the system's words: "Name or service not known".
+/// Returns the category of the errors of name resolution, with the system's words: "Name or service not known".
 [[nodiscard]] const std::error_category& resolver_category() noexcept;
 
 /// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
 inline constexpr int max_resolver_threads = 128;
 
+/// What resolve() may answer: getaddrinfo(3).
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
@@ -5946,7 +5979,7 @@ template <std::integral Port>
     return resolve(host, std::to_string(port), hints);
 }
 
-/// Like resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
+/// Does the same as resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
 /// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
 /// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
 /// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
@@ -6496,7 +6529,9 @@ class progress_callback {
         : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, std::uint64_t sent) {
               (*static_cast<std::remove_reference_t<Call>*>(object))(sent);
           }} {}
+    /// Returns true if there is a function to call.
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
     void operator()(std::uint64_t sent) const {
         if (call_) call_(object_, sent);
     }
@@ -6781,6 +6816,7 @@ namespace netnotes {
 /// What no type is made for is set by level, name and value, as in C.
 namespace option {
 
+/// An option that is on or off.
 template <int Level, int Name>
 struct flag {
     bool value = true;
@@ -6863,6 +6899,7 @@ namespace detail {
 struct descriptor_messages;  // of socket/descriptors.hpp
 }
 
+/// Which direction of a connection shutdown() ends.
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
 /// The error of a call that cannot finish now on a socket that does not block. A short name for
@@ -6907,7 +6944,9 @@ class socket_handle {
         std::swap(was_tried_to_send_, other.was_tried_to_send_);
     }
 
+    /// Returns false after close() and release(), and for a socket that was moved away.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    /// Returns the descriptor, which the socket keeps; -1 if it is closed.
     [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
     /// Returns the descriptor, which the caller must close. It is non-blocking if a timeout, a deadline, a stop or
     /// set_blocking(false) was in force.
@@ -6922,6 +6961,8 @@ class socket_handle {
     void close();
     void close(std::error_code& error) noexcept;
 
+    /// Returns the address of this end or of the peer. An error of the kernel leaves it empty: errc::not_connected, for
+    /// example.
     [[nodiscard]] socket_address local_endpoint() const;
     [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept;
     [[nodiscard]] socket_address peer_endpoint() const;
@@ -6971,9 +7012,9 @@ class socket_handle {
     /// Limits every call from now on to this time, all its parts and waits together; then it fails with
     /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
     void set_timeout(wait_time timeout);
-    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole. Once
-    /// the moment has passed, one more receive and one more send are tried, without a wait: what is there already can
-    /// be taken. After that each call fails with errc::timed_out, however fast the peer sends.
+    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
+    /// Once the moment has passed, one more receive and one more send are tried, without a wait: what is there already
+    /// can be taken. After that each call fails with errc::timed_out, however fast the peer sends.
     void set_deadline(time_point deadline);
     /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
     /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
@@ -6983,8 +7024,8 @@ class socket_handle {
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
     /// Returns the moment that set_deadline() has set.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// With false no call waits: a call that cannot finish at once fails with errc::operation_would_block. With true
-    /// calls wait again, without a limit.
+    /// Sets whether calls may wait. With false no call waits: a call that cannot finish at once fails with
+    /// errc::operation_would_block. With true calls wait again, without a limit.
     void set_blocking(bool blocking);
     /// Returns false after set_blocking(false).
     [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
@@ -7537,6 +7578,7 @@ class socket : public socket_handle {
     std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
     std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
 
+    /// What recv_from() returns: a datagram, its sender, and to which of our addresses it came.
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
         socket_address sender;       ///< without a family if the sender is a Unix socket without a name
@@ -7546,7 +7588,8 @@ class socket : public socket_handle {
         /// to an IPv6 group it is not known.
         ip_address local{};
     };
-    /// Receives one datagram with its sender. For an empty datagram `bytes` is empty and the sender is set.
+    /// Receives one datagram and returns it with its sender. For an empty datagram `bytes` is empty and the sender is
+    /// set.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
     /// Sends one datagram, whole or not at all. Fails with errc::message_size if it is too long for the protocol.
@@ -7563,9 +7606,9 @@ class socket : public socket_handle {
     /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
-    /// Like recv_from() above, and fills `details`: the destination, the interface, the hops left, and the time of
-    /// arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report stay
-    /// empty. For datagram sockets over IPv4 and IPv6.
+    /// Does the same as recv_from() above, and fills `details`: the destination, the interface, the hops left, and the
+    /// time of arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report
+    /// stay empty. For datagram sockets over IPv4 and IPv6.
     received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
     received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
                        int flags = 0) noexcept;
@@ -7586,7 +7629,7 @@ struct socket::accepted {
     socket_address peer;
 };
 
-/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+/// Returns two connected sockets without names, for parent and child or for two threads (socketpair(2)).
 [[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
 
 // ========================================================================================================
@@ -8026,7 +8069,9 @@ class connect_hook {
         : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, socket& made) {
               (*static_cast<std::remove_reference_t<Call>*>(object))(made);
           }} {}
+    /// Returns true if there is a function to call.
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    /// Calls the function with the socket that is about to connect; does nothing without a function.
     void operator()(socket& made) const {
         if (call_) call_(object_, made);
     }
@@ -8524,8 +8569,9 @@ class tcp_stream : private socket {
     template <class Host, class Advice = detail::write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint>
     requires std::is_convertible_v<const Host&, std::string_view>
     tcp_stream(const Host&, int) = delete;
-    /// Connects within `timeout`; fails with errc::timed_out after it. The timeout is for connecting only. With a zero
-    /// timeout a peer on this machine may still answer within the call; a peer elsewhere cannot.
+    /// Connects within `timeout` and returns the connection; fails with errc::timed_out after it. The timeout is for
+    /// connecting only. With a zero timeout a peer on this machine may still answer within the call; a peer elsewhere
+    /// cannot.
     static tcp_stream connect(const endpoint& where, wait_time timeout = never);
     static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
     static tcp_stream connect(const endpoint& where, const connect_options& options);
@@ -8548,7 +8594,7 @@ class tcp_stream : private socket {
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
                               std::error_code& error);
-    /// Connects to the fastest of the given endpoints, tried in their order. Fails with
+    /// Connects to the given endpoints in their order, and returns the first connection that is established. Fails with
     /// errc::destination_address_required if there are no endpoints.
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options = {});
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options,
@@ -9094,6 +9140,7 @@ class datagram_batch {
     datagram_batch(datagram_batch&&) noexcept = default;
     datagram_batch& operator=(datagram_batch&&) noexcept = default;
 
+    /// Returns for how many datagrams there is room, and how many bytes each may have.
     [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -9331,6 +9378,7 @@ class network : public detail::printable<network> {
         if (!read) throw parse_error{"network", text, why};
         *this = *read;
     }
+    /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
     static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
         const std::size_t slash = std::min(text.find('/'), text.size());
         const auto address = ip_address::parse(text.substr(0, slash), why);
@@ -9370,7 +9418,9 @@ class network : public detail::printable<network> {
         return parse(text, host_bits::refused, why);
     }
 
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    /// Returns the lowest address: all host bits are zero.
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }
+    /// Returns how many bits of an address belong to the network.
     [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
     /// Returns how many bits are left for the hosts.
     [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
@@ -9381,6 +9431,7 @@ class network : public detail::printable<network> {
     }
     [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
 
+    /// Returns the lowest or the highest address of the network.
     [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
     [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
     /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
@@ -9443,7 +9494,8 @@ class network : public detail::printable<network> {
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
-    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses. Throws
+    /// std::out_of_range beyond the last address.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
         if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
@@ -9457,7 +9509,10 @@ class network : public detail::printable<network> {
         return std::nullopt;
     }
 
+    /// Returns a number that is equal for equal networks, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         out = base_.write(out);
         *out++ = '/';
@@ -9475,9 +9530,12 @@ class network : public detail::printable<network> {
     std::uint8_t prefix_length_ = 0;
 };
 
+/// Addresses or networks of one size in order, which are computed one after the other: the result of hosts() and
+/// subnets().
 template <class Item>
 class ip_range {
   public:
+    /// Goes through the range. It is a forward iterator; the range need not outlive it.
     class iterator {
       public:
         using value_type = Item;
@@ -9532,9 +9590,10 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
     return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
 }
 
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
-/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
-/// first. A common zone is dropped, because a network has no zone.
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order, and returns
+/// the place behind the last network. There are at most 62 of them for IPv4 and 254 for IPv6. Throws
+/// std::invalid_argument if the families or the zones differ, or if last < first. A common zone is dropped, because a
+/// network has no zone.
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
@@ -9571,8 +9630,9 @@ constexpr std::span<network> collapse(std::span<network> networks) {
     return networks.first(kept);
 }
 
-/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
-/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest, and returns the place
+/// behind the last network. There is a network for every bit by which the prefixes differ. Throws std::invalid_argument
+/// unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
     if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
@@ -9600,6 +9660,7 @@ inline std::string network::address_count_string() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the network of the text: `"192.0.2.0/24"_net`.
 consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 }  // namespace literals
 
@@ -9899,12 +9960,14 @@ class multicast_socket : protected socket {
     /// by default. (Datagrams that leave by the interface "lo" come back in any case.)
     void set_multicast_loop(bool loop);
     void set_multicast_loop(bool loop, std::error_code& error) noexcept;
+    /// Returns true if members on this host receive what this socket sends.
     [[nodiscard]] bool multicast_loop() const;
     /// Sets how far a datagram to a group may go, 0 to 255. With 0 it stays on this host; with 1, the default, on this
     /// link. Every router on the way needs 1 more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
     /// of range.
     void set_multicast_ttl(int ttl);
     void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
+    /// Returns how far a datagram to a group may go.
     [[nodiscard]] int multicast_ttl() const;
 
   protected:
@@ -10171,14 +10234,15 @@ class udp_socket : public multicast_socket {
     /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// Like recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once before.
+    /// Does the same as recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once
+    /// before.
     received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
     received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& e, int flags = 0) noexcept;
     using socket::tell_details;
 
     // -- many datagrams in one system call
 
-    /// Waits for one datagram and takes as many as there are, up to the batch's count (recvmmsg(2)), in their order.
+    /// Waits for one datagram and returns as many as there are, up to the batch's count (recvmmsg(2)), in their order.
     /// The result lies in the batch and is valid until its next use. If an error occurs behind the first datagram, the
     /// next call reports it.
     std::span<const received> recv_batch(datagram_batch& batch);
@@ -10943,7 +11007,7 @@ enum class interest : std::uint32_t {
 constexpr interest operator|(interest a, interest b) noexcept {
     return static_cast<interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
-/// Adds the flags of `b` to `a`.
+/// Adds the flags of `b` to `a`, and returns `a`.
 constexpr interest& operator|=(interest& a, interest b) noexcept { return a = a | b; }
 /// Returns true if the two sets have a flag in common.
 constexpr bool any_of(interest set, interest flags) noexcept {
@@ -11008,7 +11072,8 @@ concept poller = requires(Poller& poller, int descriptor, interest what, std::ui
 };
 
 namespace detail {
-/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the others.
+/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the
+/// others.
 template <class Poller>
 class takes_objects {
   public:
@@ -12337,8 +12402,9 @@ inline bool io_operation::receive_lent(std::span<std::byte>& bytes) noexcept {
 namespace netnotes::detail {
 
 /// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading. It is registered for writing only
-/// when an operation has to wait to write. Most write events are useless, because no task waits to write. They would wake
-/// the loop for each new connection, after each send of a datagram, and after each read at the other end of a pipe.
+/// when an operation has to wait to write. Most write events are useless, because no task waits to write. They would
+/// wake the loop for each new connection, after each send of a datagram, and after each read at the other end of a
+/// pipe.
 ///
 /// Therefore the back end stops watching for writing when no operation waits any more. Only streams and listeners stay
 /// registered, because TCP reports nothing until a write has found the buffer full again.
@@ -12422,7 +12488,7 @@ inline bool epoll_back_end::wait(duration timeout) {
 }  // namespace netnotes::detail
 
 namespace netnotes::io_backend {
-/// Makes a back end that waits with epoll(7), for loop_options::backend. It is a readiness interface: a wait reports
+/// Returns a back end that waits with epoll(7), for loop_options::backend. It is a readiness interface: a wait reports
 /// that bytes have arrived, and a second system call receives them. Throws std::system_error if the kernel refuses a
 /// descriptor.
 [[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
@@ -13555,7 +13621,8 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 /// then names the wait and the time: `with_timeout in fetch: not done after 2 s`. With a name, it is `ask the server:
 /// not done after 2 s`. The name is not copied.
 ///
-/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
+/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no
+/// timeout.
 template <class T>
 [[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
@@ -13568,8 +13635,9 @@ template <task_function Function>
                                 const char* caller = __builtin_FUNCTION()) {
     return with_timeout(time, detail::call_in_frame(std::move(what)), name, caller);
 }
-/// Awaits one operation: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same expression, because the
-/// operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as without a timeout.
+/// Awaits one operation and returns its result: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same
+/// expression, because the operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as
+/// without a timeout.
 template <awaitable_operation Operation>
 [[nodiscard]] auto with_timeout(wait_time time, Operation&& operation, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION());
@@ -13600,7 +13668,8 @@ template <task_function Function>
 [[nodiscard]] auto shield(wait_time at_most, Function what) {
     return shield(at_most, detail::call_in_frame(std::move(what)));
 }
-/// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
+/// Awaits one operation and returns its result, in the same expression: `co_await shield(2s,
+/// stream.send_all("bye\n"))`.
 template <awaitable_operation Operation>
 [[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
 /// A mistake: the message says what to write.
@@ -14884,9 +14953,9 @@ class async_stream : public detail::async_socket {
     /// the first byte. Throws errc::protocol_error if the stream ends in the middle. After an error or a cancellation
     /// the bytes that arrived lie at the beginning of the buffer. To learn their number, use the next form.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
-    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So a message
-    /// can be continued after a cancellation, for example by with_timeout(): call again with the same two arguments.
-    /// `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
+    /// Does the same with a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So
+    /// a message can be continued after a cancellation, for example by with_timeout(): call again with the same two
+    /// arguments. `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
     /// Fills the whole buffer, but reports an error instead of throwing it. Returns the number of bytes that lie in the
     /// buffer, also after an error: errc::protocol_error if the stream ends in the middle, or operation_canceled if the
@@ -15834,18 +15903,20 @@ class async_udp {
     explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
     async_udp(event_loop& loop, udp_socket made) : state_{new state{loop, std::move(made)}} {}
 
-    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
-    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
+    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether
+    /// the datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until
+    /// then.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
-    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a client
-    /// asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the buffer.
+    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a
+    /// client asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the
+    /// buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
     /// stay valid as long as the buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
                                                                             datagram_details& details);
-    /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
-    /// the batch and is valid until its next use.
+    /// Suspends until there is a datagram, and returns as many as there are, up to the batch's count. The result lies
+    /// in the batch and is valid until its next use.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. To received::sender it leaves from the address that the sender has written to.
@@ -15927,7 +15998,8 @@ class async_udp {
 
 namespace detail {
 
-/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would block.
+/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would
+/// block.
 template <class Call>
 class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>> {
     using base = io_awaiter<udp_operation<Call>>;
@@ -16086,18 +16158,19 @@ namespace netnotes {
 /// attempts.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
-/// Connects to the first of these endpoints that answers, and tries them in the given order. Throws
+/// Tries these endpoints in the given order, and returns a connection to the first that answers. Throws
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
-/// Connects with the settings that tcp_stream::connect() takes: a timeout for all of it, the local address, and a hook for
-/// options that must be set early. Throws errc::timed_out after options.timeout. options.stop must be nullptr, because a
-/// task is cancelled instead; otherwise it throws std::invalid_argument. The hook's function must live until the task
-/// ends, so give a lambda with captures a name.
+/// Connects as above, and returns the connection. The options of tcp_stream::connect() apply: a timeout for all of
+/// it, the local address, and a hook for options that must be set early. Throws errc::timed_out after options.timeout.
+/// options.stop must be nullptr, because a task is cancelled instead; otherwise it throws std::invalid_argument. The
+/// hook's function must live until the task ends, so give a lambda with captures a name.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options);
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options);
-/// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach, as
-/// udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect() throws.
+/// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach,
+/// as udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect()
+/// throws.
 [[nodiscard]] task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options = {});
 
 // ========================================================================================================
@@ -16863,10 +16936,10 @@ class writing;
 /// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
 /// writing task. The writing task must then call flush(), because the reading task may already be waiting.
 ///
-/// It has the reading calls of buffered_reader. A call that returns a message returns std::optional<std::string_view>. The
-/// view is valid until the next reading call. They suspend until the message is complete. Before they suspend, they send
-/// the gathered bytes, and free empty buffers. An error or a cancellation loses no byte: call again to continue. The
-/// header tcp/reader.hpp lists what happens at the end of the stream and with a message that is too long.
+/// It has the reading calls of buffered_reader. A call that returns a message returns std::optional<std::string_view>.
+/// The view is valid until the next reading call. They suspend until the message is complete. Before they suspend, they
+/// send the gathered bytes, and free empty buffers. An error or a cancellation loses no byte: call again to continue.
+/// The header tcp/reader.hpp lists what happens at the end of the stream and with a message that is too long.
 ///
 /// Awaited calls throw what async_stream's calls throw, for example errc::bad_file_descriptor on a closed stream.
 class async_buffered_stream {
@@ -16892,17 +16965,17 @@ class async_buffered_stream {
     [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
     /// Returns the next `size` bytes, or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
-    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream. The
-    /// buffer must stay valid until then.
+    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream.
+    /// The buffer must stay valid until then.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer);
-    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So no byte is
-    /// lost by an error or a cancellation: call again with the same arguments.
+    /// Does the same with a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So
+    /// no byte is lost by an error or a cancellation: call again with the same arguments.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer, std::size_t& filled);
-    /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their number,
-    /// or 0 at the end of the stream.
+    /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their
+    /// number, or 0 at the end of the stream.
     [[nodiscard]] detail::reading_value<detail::receiving_call> recv(mutable_buffer buffer);
-    /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before the
-    /// delimiter.
+    /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before
+    /// the delimiter.
     [[nodiscard]] detail::reading_value<detail::skipping_call> skip_until(std::string_view delimiter);
 
     /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They do
@@ -16923,12 +16996,13 @@ class async_buffered_stream {
     /// If more than `high_water` bytes have gathered, it sends all of them and suspends until the kernel has taken
     /// them.
     [[nodiscard]] detail::writing write(const_buffer bytes);
-    /// Gathers the bytes without a wait, from any task of the loop, and returns true. Returns false, and gathers nothing,
-    /// if more than `high_water` bytes would then wait that the kernel does not take, or if the stream is closed. So a
-    /// peer that does not read costs bounded memory, and the caller can disconnect it with stream().close().
+    /// Gathers the bytes without a wait, from any task of the loop, and returns true. Returns false, and gathers
+    /// nothing, if more than `high_water` bytes would then wait that the kernel does not take, or if the stream is
+    /// closed. So a peer that does not read costs bounded memory, and the caller can disconnect it with
+    /// stream().close().
     ///
-    /// If a task waits in a reading call, or in a call that sends, that task sends the bytes at the next turn. Otherwise
-    /// the next such call sends them.
+    /// If a task waits in a reading call, or in a call that sends, that task sends the bytes at the next turn.
+    /// Otherwise the next such call sends them.
     [[nodiscard]] bool try_send(const_buffer bytes);
     /// Sends the gathered bytes and suspends until the kernel has taken them.
     [[nodiscard]] detail::writing flush();
@@ -17344,8 +17418,8 @@ inline async_stream& async_buffered_stream::stream() {
 namespace netnotes {
 
 /// A stream that tasks can use. `co_await stream.recv(buffer)` returns at least one byte, or 0 at the end of the
-/// stream. `co_await stream.send(bytes)` returns how many bytes it has sent, at least one. shutdown() and close() do not
-/// wait. A cancelled recv() or send() must lose no byte. async_stream is such a stream.
+/// stream. `co_await stream.send(bytes)` returns how many bytes it has sent, at least one. shutdown() and close() do
+/// not wait. A cancelled recv() or send() must lose no byte. async_stream is such a stream.
 template <class Stream>
 concept async_byte_stream = requires(Stream& stream, mutable_buffer buffer, const_buffer bytes) {
     { std::declval<detail::await_result<decltype(stream.recv(buffer))>>() } -> std::convertible_to<std::size_t>;
@@ -17412,7 +17486,7 @@ class basic_async_buffered_stream {
         return read<bool>(
             state_, [delimiter](reader& from, std::error_code& error) { return from.skip_until(delimiter, error); });
     }
-    /// Work like the calls of async_buffered_stream with the same names. They do not wait.
+    /// Return what the calls of async_buffered_stream with the same names return. They do not wait.
     std::optional<std::string_view> take_until(std::string_view delimiter) noexcept {
         return state_->reader.take_until(delimiter);
     }
@@ -17424,7 +17498,8 @@ class basic_async_buffered_stream {
     [[nodiscard]] std::size_t capacity() const noexcept { return state_->reader.capacity(); }
     void shrink_to_fit() noexcept { state_->reader.shrink_to_fit(); }
 
-    /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than `high_water`.
+    /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than
+    /// `high_water`.
     [[nodiscard]] task<> write(const_buffer bytes) {
         state_->unsent.append(as_text(bytes));
         return send_above(state_, state_->high_water);

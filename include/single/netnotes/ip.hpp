@@ -161,7 +161,7 @@ class parse_failure {
                             std::uint32_t value = 0) noexcept
         : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
 
-    /// The offending character's place, counted from 0; the text's size if something is missing.
+    /// Returns the offending character's place, counted from 0; the text's size if something is missing.
     [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
@@ -179,6 +179,7 @@ class parse_failure {
 class parse_error : public std::invalid_argument {
   public:
     parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
   private:
@@ -207,6 +208,7 @@ struct uint128 {
 
     /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
+    /// Returns the number that has the bits of both, of any, of exactly one, or of none of the operands.
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
     friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
@@ -728,12 +730,15 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
     static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
 
-    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
+    /// Returns the address as a number, the first octet on top (host byte order), or as its four octets.
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
         return {octet(24), octet(16), octet(8), octet(0)};
     }
+    /// Returns the class that the first bits of the address had before CIDR, A to E: see ip/special.hpp.
     [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
 
+    /// Returns true for 0.0.0.0 (RFC 1122 §3.2.1.3(a)).
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
     /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
@@ -767,6 +772,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] std::string reverse_pointer() const;
     /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
 
     friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
@@ -803,8 +810,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
-    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number of
-    /// bytes. The address has no zone.
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number
+    /// of bytes. The address has no zone.
     template <detail::wire_bytes Bytes>
     static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
         if (std::size(bytes) != 16) return std::nullopt;
@@ -822,6 +829,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
             throw parse_error{"IPv6 address", text, why};
     }
+    /// Returns nullopt if the text is not such an address; `why` then has the reason and the place.
     static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
         ipv6_address address;
         if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
@@ -835,7 +843,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
 
     /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
     static constexpr ipv6_address any() noexcept { return {}; }
-    /// ::1
+    /// Returns ::1. Datagrams to it stay on this host.
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
 
     /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
@@ -907,6 +915,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return std::nullopt;
     }
 
+    /// Returns true for ::, and for an IPv4 address inside for which ipv4_address::is_unspecified() does.
     [[nodiscard]] constexpr bool is_unspecified() const noexcept {
         return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
     }
@@ -937,9 +946,9 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
         return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
     }
-    /// Works like ipv4_address::is_global(). For multicast the scope nibble decides, and only 0xe is global (RFC 4291
-    /// §2.7). An address with an IPv4 address inside is global only if the IPv4 address is global, too; see
-    /// embedded_ipv4().
+    /// Returns true if routers of the whole Internet forward packets to the address, as ipv4_address::is_global() says.
+    /// For multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7). An address with an IPv4 address
+    /// inside is global only if the IPv4 address is global, too; see embedded_ipv4().
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
     /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
@@ -1011,9 +1020,11 @@ class ip_address : public detail::printable<ip_address> {
         return parse(text, why);
     }
 
+    /// Returns the family of the address.
     [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
-    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
+    /// Returns the number of bits, 32 or 128.
+    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }
     /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
     [[nodiscard]] constexpr ipv4_address v4() const {
         return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
@@ -1043,10 +1054,11 @@ class ip_address : public detail::printable<ip_address> {
         return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
     }
 
-    /// Calls `question` with the ipv4_address or the ipv6_address.
+    /// Calls `question` with the ipv4_address or the ipv6_address, and returns its answer.
     constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
 
-    // The questions that both families answer; the families themselves say what each means.
+    // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
+    /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
@@ -1106,6 +1118,7 @@ inline std::string ipv6_address::reverse_pointer() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the address of the text: `"192.0.2.1"_ip`.
 consteval ip_address operator""_ip(const char* text, std::size_t size) {
     return ip_address{std::string_view{text, size}};
 }
@@ -1339,10 +1352,14 @@ class endpoint : public detail::printable<endpoint> {
         return parse(text, why);
     }
 
+    /// Returns the address, or the port in host byte order.
     [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
     [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
 
+    /// Returns a number that is equal for equal endpoints, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         if (address_.is_v6()) *out++ = '[';
         out = address_.write(out);
@@ -1359,8 +1376,8 @@ class endpoint : public detail::printable<endpoint> {
 
 // ---- Ports and hosts, as a user types them -------------------------------------------------------------
 
-/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text is
-/// something else; `why` then says why.
+/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text
+/// is something else; `why` then says why.
 constexpr std::optional<std::uint16_t> parse_port(std::string_view text, parse_failure& why) noexcept {
     std::uint32_t port = 0;
     if (!detail::read_number(text.data(), text.data() + text.size(), 65535, port, why)) return std::nullopt;
@@ -1440,10 +1457,12 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 /// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
+/// Returns the class of a port.
 constexpr port_class classify_port(std::uint16_t port) noexcept {
     return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
 }
 
+/// The two protocols that have ports and services in the table below.
 enum class transport { tcp, udp };
 
 /// A service and the port that IANA gave it, under its registered name.
@@ -1485,7 +1504,8 @@ inline constexpr std::array<service, 27> services{{
     {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
 }};
 
-/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+/// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
+/// asks the system's own table.
 constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
     const auto found = std::find_if(services.begin(), services.end(),
                                     [&](const service& s) { return s.name == name && s.transport == protocol; });
@@ -1497,8 +1517,9 @@ constexpr const service* find_service(std::uint16_t port, transport protocol) no
     return found == services.end() ? nullptr : &*found;
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the endpoint of the text: `"192.0.2.1:80"_endpoint`.
 consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
     return endpoint{std::string_view{text, size}};
 }
@@ -1609,6 +1630,7 @@ class network : public detail::printable<network> {
         if (!read) throw parse_error{"network", text, why};
         *this = *read;
     }
+    /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
     static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
         const std::size_t slash = std::min(text.find('/'), text.size());
         const auto address = ip_address::parse(text.substr(0, slash), why);
@@ -1648,7 +1670,9 @@ class network : public detail::printable<network> {
         return parse(text, host_bits::refused, why);
     }
 
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    /// Returns the lowest address: all host bits are zero.
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }
+    /// Returns how many bits of an address belong to the network.
     [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
     /// Returns how many bits are left for the hosts.
     [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
@@ -1659,6 +1683,7 @@ class network : public detail::printable<network> {
     }
     [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
 
+    /// Returns the lowest or the highest address of the network.
     [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
     [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
     /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
@@ -1721,7 +1746,8 @@ class network : public detail::printable<network> {
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
-    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses. Throws
+    /// std::out_of_range beyond the last address.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
         if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
@@ -1735,7 +1761,10 @@ class network : public detail::printable<network> {
         return std::nullopt;
     }
 
+    /// Returns a number that is equal for equal networks, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         out = base_.write(out);
         *out++ = '/';
@@ -1753,9 +1782,12 @@ class network : public detail::printable<network> {
     std::uint8_t prefix_length_ = 0;
 };
 
+/// Addresses or networks of one size in order, which are computed one after the other: the result of hosts() and
+/// subnets().
 template <class Item>
 class ip_range {
   public:
+    /// Goes through the range. It is a forward iterator; the range need not outlive it.
     class iterator {
       public:
         using value_type = Item;
@@ -1810,9 +1842,10 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
     return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
 }
 
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
-/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
-/// first. A common zone is dropped, because a network has no zone.
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order, and returns
+/// the place behind the last network. There are at most 62 of them for IPv4 and 254 for IPv6. Throws
+/// std::invalid_argument if the families or the zones differ, or if last < first. A common zone is dropped, because a
+/// network has no zone.
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
@@ -1849,8 +1882,9 @@ constexpr std::span<network> collapse(std::span<network> networks) {
     return networks.first(kept);
 }
 
-/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
-/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest, and returns the place
+/// behind the last network. There is a network for every bit by which the prefixes differ. Throws std::invalid_argument
+/// unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
     if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
@@ -1878,6 +1912,7 @@ inline std::string network::address_count_string() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the network of the text: `"192.0.2.0/24"_net`.
 consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 }  // namespace literals
 
@@ -2203,7 +2238,8 @@ constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
 }
 }  // namespace detail
 
-/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+/// Returns the row with the longest prefix that contains the address. Returns nullptr if no row does: then the address
+/// is ordinary, or multicast.
 constexpr const special_range* find_special_range(const ip_address& address) noexcept {
     const auto found = [&](const auto& table) -> const special_range* {
         const auto row = detail::find_row(table, address);

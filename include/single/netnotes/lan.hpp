@@ -215,7 +215,7 @@ class parse_failure {
                             std::uint32_t value = 0) noexcept
         : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
 
-    /// The offending character's place, counted from 0; the text's size if something is missing.
+    /// Returns the offending character's place, counted from 0; the text's size if something is missing.
     [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
@@ -233,6 +233,7 @@ class parse_failure {
 class parse_error : public std::invalid_argument {
   public:
     parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
   private:
@@ -261,6 +262,7 @@ struct uint128 {
 
     /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
+    /// Returns the number that has the bits of both, of any, of exactly one, or of none of the operands.
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
     friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
@@ -782,12 +784,15 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
     static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
 
-    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
+    /// Returns the address as a number, the first octet on top (host byte order), or as its four octets.
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
         return {octet(24), octet(16), octet(8), octet(0)};
     }
+    /// Returns the class that the first bits of the address had before CIDR, A to E: see ip/special.hpp.
     [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
 
+    /// Returns true for 0.0.0.0 (RFC 1122 §3.2.1.3(a)).
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
     /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
@@ -821,6 +826,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] std::string reverse_pointer() const;
     /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
 
     friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
@@ -857,8 +864,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
-    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number of
-    /// bytes. The address has no zone.
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number
+    /// of bytes. The address has no zone.
     template <detail::wire_bytes Bytes>
     static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
         if (std::size(bytes) != 16) return std::nullopt;
@@ -876,6 +883,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
             throw parse_error{"IPv6 address", text, why};
     }
+    /// Returns nullopt if the text is not such an address; `why` then has the reason and the place.
     static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
         ipv6_address address;
         if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
@@ -889,7 +897,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
 
     /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
     static constexpr ipv6_address any() noexcept { return {}; }
-    /// ::1
+    /// Returns ::1. Datagrams to it stay on this host.
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
 
     /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
@@ -961,6 +969,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return std::nullopt;
     }
 
+    /// Returns true for ::, and for an IPv4 address inside for which ipv4_address::is_unspecified() does.
     [[nodiscard]] constexpr bool is_unspecified() const noexcept {
         return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
     }
@@ -991,9 +1000,9 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
         return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
     }
-    /// Works like ipv4_address::is_global(). For multicast the scope nibble decides, and only 0xe is global (RFC 4291
-    /// §2.7). An address with an IPv4 address inside is global only if the IPv4 address is global, too; see
-    /// embedded_ipv4().
+    /// Returns true if routers of the whole Internet forward packets to the address, as ipv4_address::is_global() says.
+    /// For multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7). An address with an IPv4 address
+    /// inside is global only if the IPv4 address is global, too; see embedded_ipv4().
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
     /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
@@ -1065,9 +1074,11 @@ class ip_address : public detail::printable<ip_address> {
         return parse(text, why);
     }
 
+    /// Returns the family of the address.
     [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
-    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
+    /// Returns the number of bits, 32 or 128.
+    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }
     /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
     [[nodiscard]] constexpr ipv4_address v4() const {
         return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
@@ -1097,10 +1108,11 @@ class ip_address : public detail::printable<ip_address> {
         return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
     }
 
-    /// Calls `question` with the ipv4_address or the ipv6_address.
+    /// Calls `question` with the ipv4_address or the ipv6_address, and returns its answer.
     constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
 
-    // The questions that both families answer; the families themselves say what each means.
+    // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
+    /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
@@ -1160,6 +1172,7 @@ inline std::string ipv6_address::reverse_pointer() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the address of the text: `"192.0.2.1"_ip`.
 consteval ip_address operator""_ip(const char* text, std::size_t size) {
     return ip_address{std::string_view{text, size}};
 }
@@ -1192,8 +1205,8 @@ struct std::hash<Value> {
 //        static_assert(!card.is_multicast() && card.is_locally_administered());
 //
 // A header that cannot be read is reported as a packet_failure: which layer, why, and at which byte of the frame. Two
-// kinds differ. A *malformed* header was sent so, or was damaged on its way. A frame that is *cut short* was whole on the
-// wire, but the capture kept its beginning only (tcpdump -s 96).
+// kinds differ. A *malformed* header was sent so, or was damaged on its way. A frame that is *cut short* was whole on
+// the wire, but the capture kept its beginning only (tcpdump -s 96).
 //
 // On this page:  layer · packet_failure · link_type · ether_type · ip_protocol · mac_address
 // The notes:     TCP/IP协议(族), 各协议之间的关系
@@ -1376,8 +1389,8 @@ class packet_failure {
     constexpr packet_failure(layer where, std::size_t offset, const char* pattern, std::uint32_t value = 0,
                              std::uint32_t limit = 0) noexcept
         : pattern_{pattern}, offset_{offset}, value_{value}, limit_{limit}, where_{where} {}
-    /// Reports that the capture ends inside a header. `present` bytes of the `needed` bytes are there, and the header
-    /// begins at `offset`.
+    /// Returns a failure which says that the capture ends inside a header. `present` bytes of the `needed` bytes are
+    /// there, and the header begins at `offset`.
     [[nodiscard]] static constexpr packet_failure cut_short(layer where, std::size_t offset, std::size_t present,
                                                             std::size_t needed) noexcept {
         packet_failure failure{where, offset + present, "cut short: % of # bytes are there",
@@ -1395,8 +1408,8 @@ class packet_failure {
     [[nodiscard]] constexpr std::size_t offset() const noexcept { return offset_; }
     /// Returns true if more bytes would be needed and the capture has no more. Returns false for a malformed header.
     [[nodiscard]] constexpr bool is_cut_short() const noexcept { return is_cut_short_; }
-    /// Returns this failure as a malformed header, with another reason, at the beginning of the header that lacks bytes. A
-    /// length field, not the capture, has left too few bytes for it.
+    /// Returns this failure as a malformed header, with another reason, at the beginning of the header that lacks
+    /// bytes. A length field, not the capture, has left too few bytes for it.
     [[nodiscard]] constexpr packet_failure as_malformed(const char* pattern) const noexcept {
         packet_failure other = *this;
         other.pattern_ = pattern;
@@ -1441,7 +1454,8 @@ inline std::string packet_failure::message() const {
 
 // ---- Numbers of registries -----------------------------------------------------------------------------
 
-/// Says with which header a captured frame begins: the LINKTYPE_ values of pcap and pcapng files (tcpdump.org/linktypes).
+/// Says with which header a captured frame begins: the LINKTYPE_ values of pcap and pcapng files
+/// (tcpdump.org/linktypes).
 enum class link_type : std::uint16_t {
     null_loopback = 0,      ///< four bytes with the address family, in the byte order of the capturing host (BSD)
     ethernet = 1,           ///< Ethernet II or IEEE 802.3
@@ -1550,7 +1564,8 @@ enum class ip_protocol : std::uint8_t {
 
 // ---- The address of a network card ---------------------------------------------------------------------
 
-/// The address of a network card: 48 bits (IEEE 802 §8.2, "MAC address", EUI-48). A regular value; it sorts as a number.
+/// The address of a network card: 48 bits (IEEE 802 §8.2, "MAC address", EUI-48). A regular value; it sorts as a
+/// number.
 class mac_address : public netnotes::detail::printable<mac_address> {
   public:
     static constexpr unsigned width = 48;             ///< bits
@@ -1595,16 +1610,19 @@ class mac_address : public netnotes::detail::printable<mac_address> {
     /// Returns ff:ff:ff:ff:ff:ff: every card on the link.
     static constexpr mac_address broadcast() noexcept { return mac_address{0xffff'ffff'ffff}; }
 
+    /// Returns the address as a number below 2^48, or as its six octets.
     [[nodiscard]] constexpr std::uint64_t to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 6> to_octets() const noexcept {
         std::array<std::uint8_t, 6> octets{};
         for (unsigned i = 0; i < 6; ++i) octets[i] = static_cast<std::uint8_t>(value_ >> (40 - 8 * i));
         return octets;
     }
+    /// Returns true for 00:00:00:00:00:00.
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
+    /// Returns true for ff:ff:ff:ff:ff:ff.
     [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffff'ffff'ffff; }
-    /// Returns true if the address names a group: the lowest bit of the first octet, which is sent first. A broadcast is
-    /// a group, too.
+    /// Returns true if the address names a group: the lowest bit of the first octet, which is sent first. A broadcast
+    /// is a group, too.
     [[nodiscard]] constexpr bool is_multicast() const noexcept { return (value_ >> 40 & 1) != 0; }
     /// Returns true if an administrator or a program chose the address, not a manufacturer.
     [[nodiscard]] constexpr bool is_locally_administered() const noexcept { return (value_ >> 40 & 2) != 0; }
@@ -1775,7 +1793,9 @@ class time_resolution {
     /// Returns 10^-9 seconds.
     static constexpr time_resolution nanoseconds() noexcept { return time_resolution{9}; }
 
-    [[nodiscard]] constexpr std::uint8_t to_byte() const noexcept { return byte_; }  ///< as if_tsresol has it
+    /// Returns the resolution as the option if_tsresol writes it.
+    [[nodiscard]] constexpr std::uint8_t to_byte() const noexcept { return byte_; }
+    /// Returns true if the unit is a power of two, and false if it is a power of ten.
     [[nodiscard]] constexpr bool is_binary() const noexcept { return byte_ >= 0x80; }
     /// Returns n of 10^-n or 2^-n seconds, from 0 to 127.
     [[nodiscard]] constexpr unsigned exponent() const noexcept { return byte_ & 0x7fu; }
@@ -1819,8 +1839,8 @@ struct capture_option {
     std::uint16_t code = 0;
     std::span<const std::byte> value;
 
-    /// Returns the value as text, up to the first NUL, which some programs write at its end. The text may hold any other
-    /// byte: use visible() before you print it.
+    /// Returns the value as text, up to the first NUL, which some programs write at its end. The text may hold any
+    /// other byte: use visible() before you print it.
     [[nodiscard]] std::string_view text() const noexcept {
         const std::string_view whole = detail::as_text(value);
         return whole.substr(0, whole.find('\0'));
@@ -1836,6 +1856,7 @@ class capture_options {
     constexpr capture_options(std::span<const std::byte> bytes, bool big_endian) noexcept
         : bytes_{bytes}, big_endian_{big_endian} {}
 
+    /// Reads the next option with each step.
     class iterator {
       public:
         using value_type = capture_option;
@@ -1905,7 +1926,8 @@ struct capture_interface {
 struct capture_record {
     std::span<const std::byte> bytes;  ///< what was captured
     std::size_t original_size = 0;     ///< bytes on the wire, at least bytes.size() in a file that tells the truth
-    /// When it was captured. nullopt if the file does not say (a simple packet block), or if a capture_time cannot hold it.
+    /// When it was captured. nullopt if the file does not say (a simple packet block), or if a capture_time cannot hold
+    /// it.
     std::optional<capture_time> time{};
     std::uint64_t ticks = 0;          ///< the time as it stands in the file; see capture_interface::resolution
     std::size_t interface_index = 0;  ///< into interfaces() of the reader, counted through all sections
@@ -2068,10 +2090,12 @@ class pcapng_reader {
 ///     writer.write(link, time, bytes, {.comment = "this frame is lost on the way"});
 class pcapng_writer {
   public:
+    /// What the file says about its writer.
     struct section {
         std::string_view comment{};      ///< UTF-8, as all texts here
         std::string_view application{};  ///< the program that writes
     };
+    /// A source of packets.
     struct interface {
         std::string_view name{};
         std::string_view description{};
@@ -2079,6 +2103,7 @@ class pcapng_writer {
         link_type link = link_type::ethernet;
         std::uint32_t snapshot_length = 0;  ///< a longer packet is cut; 0 means that no packet is
     };
+    /// What a record can say beside its bytes and its time.
     struct details {
         std::string_view comment{};
         std::optional<std::size_t> original_size{};  ///< bytes on the wire; the size of the packet if you do not say
@@ -3393,10 +3418,14 @@ class endpoint : public detail::printable<endpoint> {
         return parse(text, why);
     }
 
+    /// Returns the address, or the port in host byte order.
     [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
     [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
 
+    /// Returns a number that is equal for equal endpoints, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         if (address_.is_v6()) *out++ = '[';
         out = address_.write(out);
@@ -3413,8 +3442,8 @@ class endpoint : public detail::printable<endpoint> {
 
 // ---- Ports and hosts, as a user types them -------------------------------------------------------------
 
-/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text is
-/// something else; `why` then says why.
+/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text
+/// is something else; `why` then says why.
 constexpr std::optional<std::uint16_t> parse_port(std::string_view text, parse_failure& why) noexcept {
     std::uint32_t port = 0;
     if (!detail::read_number(text.data(), text.data() + text.size(), 65535, port, why)) return std::nullopt;
@@ -3494,10 +3523,12 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 /// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
+/// Returns the class of a port.
 constexpr port_class classify_port(std::uint16_t port) noexcept {
     return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
 }
 
+/// The two protocols that have ports and services in the table below.
 enum class transport { tcp, udp };
 
 /// A service and the port that IANA gave it, under its registered name.
@@ -3539,7 +3570,8 @@ inline constexpr std::array<service, 27> services{{
     {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
 }};
 
-/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+/// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
+/// asks the system's own table.
 constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
     const auto found = std::find_if(services.begin(), services.end(),
                                     [&](const service& s) { return s.name == name && s.transport == protocol; });
@@ -3551,8 +3583,9 @@ constexpr const service* find_service(std::uint16_t port, transport protocol) no
     return found == services.end() ? nullptr : &*found;
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the endpoint of the text: `"192.0.2.1:80"_endpoint`.
 consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
     return endpoint{std::string_view{text, size}};
 }
@@ -3565,8 +3598,8 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 // netnotes/packet/build.hpp: frames made of plain values
 // SPDX-License-Identifier: MIT
 //
-// A header is a struct whose members have the names of the RFC and useful defaults. write() puts headers and payload one
-// behind the other:
+// A header is a struct whose members have the names of the RFC and useful defaults. write() puts headers and payload
+// one behind the other:
 //
 //        std::vector<std::byte> frame;
 //        packet::write(frame, packet::ethernet{.destination = router, .source = card},
@@ -3860,9 +3893,9 @@ inline constexpr auto crc32_table = [] {
 //       │ destination  │  source   │ 0x0800    │ IPv4 packet         │ CRC  │
 //       └──────────────┴───────────┴───────────┴─────────────────────┴──────┘
 //
-// A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has its
-// own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it is the
-// payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
+// A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has
+// its own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it
+// is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
 //
 // A switch that carries several virtual LANs puts a tag of four bytes behind the addresses (IEEE 802.1Q):
 //
@@ -3898,9 +3931,9 @@ inline constexpr auto crc32_table = [] {
 //                  └─────────────────────────────────────────┴─────────────────────────────┘
 //                  └─────────── header_size() ───────────────┘
 //
-// A view is made by its class's function parse(), which checks once whether the header is whole and consistent. If it is
-// not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and cannot
-// fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
+// A view is made by its class's function parse(), which checks once whether the header is whole and consistent. If it
+// is not, parse() returns nullopt and says why. Every accessor then reads within the bounds, so it needs no check and
+// cannot fail. This is also why a view is fast: reading a field is one load and one swap of bytes.
 //
 //        packet::packet_failure why;
 //        if (const auto header = packet::tcp_view::parse(bytes, why))
@@ -4013,8 +4046,8 @@ struct option_step {
     std::uint32_t limit = 0;
 };
 
-/// IPv4 and TCP: kind, length of the whole option, data. Kind 0 ends the list, kind 1 is a single byte (RFC 791 §3.1, RFC
-/// 9293 §3.1).
+/// IPv4 and TCP: kind, length of the whole option, data. Kind 0 ends the list, kind 1 is a single byte (RFC 791 §3.1,
+/// RFC 9293 §3.1).
 template <layer Where>
 struct classic_options {
     static constexpr layer where = Where;
@@ -4072,6 +4105,7 @@ struct neighbor_options_form {
 template <class Form>
 class option_range {
   public:
+    /// Reads the next option with each step.
     class iterator {
       public:
         using value_type = option;
@@ -4116,6 +4150,7 @@ class option_range {
 
     [[nodiscard]] constexpr iterator begin() const noexcept { return iterator{bytes_}; }
     [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    /// Returns true if there is no option.
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
     /// Returns all bytes of the options, padding included.
     [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }
@@ -4165,6 +4200,7 @@ class ethernet_view : public header_view {
     }
 
     // Both load eight bytes of the header at once, and drop two of them.
+    /// Returns the address of the card that shall take the frame, or of the card that sent it.
     [[nodiscard]] constexpr mac_address destination() const noexcept { return mac_address{get_64(0) >> 16}; }
     [[nodiscard]] constexpr mac_address source() const noexcept { return mac_address{get_64(4)}; }
     /// Returns the third field as it is: a protocol from 0x0600 on, a length up to 1500. Other values mean nothing.
@@ -4260,6 +4296,7 @@ class arp_view : public header_view {
     /// Returns true for addresses of Ethernet and of IPv4, the only kind that is in use.
     [[nodiscard]] constexpr bool is_ethernet_ipv4() const noexcept { return get_48(0) == 0x0001'0800'0604; }
 
+    /// Returns the addresses in the packet's own sizes; so do the functions below.
     [[nodiscard]] constexpr std::span<const std::byte> sender_hardware_bytes() const noexcept {
         return get_bytes(8, hardware_size());
     }
@@ -4406,6 +4443,7 @@ class icmp_view : public header_view {
         return detail::view_maker::parse<icmp_view>(bytes, why);
     }
 
+    /// Returns the first three fields, which every message has.
     [[nodiscard]] constexpr icmp_type type() const noexcept { return static_cast<icmp_type>(get_8(0)); }
     [[nodiscard]] constexpr std::uint8_t code() const noexcept { return get_8(1); }
     [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(2); }
@@ -4424,7 +4462,8 @@ class icmp_view : public header_view {
                type() == icmp_type::redirect || type() == icmp_type::time_exceeded ||
                type() == icmp_type::parameter_problem;
     }
-    /// Returns the beginning of the packet that caused the error, from its IP header on. It is empty for other messages.
+    /// Returns the beginning of the packet that caused the error, from its IP header on. It is empty for other
+    /// messages.
     [[nodiscard]] constexpr std::span<const std::byte> quoted() const noexcept {
         return is_error() ? payload() : std::span<const std::byte>{};
     }
@@ -4532,6 +4571,7 @@ class icmpv6_view : public header_view {
         return detail::view_maker::parse<icmpv6_view>(bytes, why);
     }
 
+    /// Returns the first three fields, which every message has.
     [[nodiscard]] constexpr icmpv6_type type() const noexcept { return static_cast<icmpv6_type>(get_8(0)); }
     [[nodiscard]] constexpr std::uint8_t code() const noexcept { return get_8(1); }
     [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(2); }
@@ -4561,7 +4601,8 @@ class icmpv6_view : public header_view {
         return get_32(4);
     }
 
-    /// Returns the address whose card is wanted or announced, or the better router of a redirect (RFC 4861 §4.3 to §4.5).
+    /// Returns the address whose card is wanted or announced, or the better router of a redirect (RFC 4861 §4.3 to
+    /// §4.5).
     [[nodiscard]] constexpr std::optional<ipv6_address> target_address() const noexcept {
         const bool has_target = type() == icmpv6_type::neighbor_solicitation ||
                                 type() == icmpv6_type::neighbor_advertisement || type() == icmpv6_type::redirect;
@@ -4604,7 +4645,8 @@ class icmpv6_view : public header_view {
             detail::load_32(at + 6)};
     }
 
-    /// Checks the checksum with the addresses of the IPv6 header around it. The view must have the whole message.
+    /// Returns whether the checksum fits the message and the addresses of the IPv6 header around it. The view must have
+    /// the whole message.
     [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
         const ipv6_address& source, const ipv6_address& destination) const noexcept {
         return detail::state_of(
@@ -4667,8 +4709,8 @@ class icmpv6_view : public header_view {
 // so, and traceroute uses it. A packet that is too long for a link may be sent in fragments; only the destination joins
 // them.
 //
-// Bytes behind the total length are no payload: they are the padding of a short Ethernet frame, or its CRC. A total length
-// of 0 occurs in captures of the sending host: its card splits one large packet later and fills in the lengths
+// Bytes behind the total length are no payload: they are the padding of a short Ethernet frame, or its CRC. A total
+// length of 0 occurs in captures of the sending host: its card splits one large packet later and fills in the lengths
 // (segmentation offload). Then the payload goes to the end of the bytes.
 //
 // On this page:  ipv4_option · ipv4_view
@@ -4711,7 +4753,8 @@ class ipv4_view : public header_view {
         return detail::view_maker::parse<ipv4_view>(bytes, why);
     }
 
-    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }  ///< always 4
+    /// Returns 4.
+    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }
     /// Returns the header's length in words of four bytes, 5 to 15; header_size() has it in bytes.
     [[nodiscard]] constexpr unsigned internet_header_length() const noexcept { return get_8(0) & 0xfu; }
     /// Returns the whole second byte. RFC 791 called it type of service; it is now split into the next two fields.
@@ -4804,7 +4847,8 @@ class ipv4_view : public header_view {
 //        │                 destination address, 16 bytes                 │
 //        └───────────────────────────────────────────────────────────────┘
 //
-// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or ICMPv6:
+// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or
+// ICMPv6:
 //
 //        IPv6          hop-by-hop       fragment         TCP
 //        next: 0  ───> next: 44   ───>  next: 6   ───>   …
@@ -4840,8 +4884,8 @@ class dissector;
 
 // ---- Extension headers ---------------------------------------------------------------------------------
 
-/// Returns true if an extension header of that number may stand between IPv6 and the protocol that it carries. ESP is not
-/// among them: what follows it is encrypted.
+/// Returns true if an extension header of that number may stand between IPv6 and the protocol that it carries. ESP is
+/// not among them: what follows it is encrypted.
 [[nodiscard]] constexpr bool is_ipv6_extension(ip_protocol protocol) noexcept {
     switch (protocol) {
         case ip_protocol::hop_by_hop:
@@ -4860,8 +4904,8 @@ class dissector;
 class ipv6_extension {
   public:
     constexpr ipv6_extension() noexcept = default;
-    /// Returns nullopt if the header is cut short, or if `kind` is no extension header; `why` then says so. `bytes` begin
-    /// with the header.
+    /// Returns nullopt if the header is cut short, or if `kind` is no extension header; `why` then says so. `bytes`
+    /// begin with the header.
     [[nodiscard]] static constexpr std::optional<ipv6_extension> parse(ip_protocol kind,
                                                                        std::span<const std::byte> bytes,
                                                                        packet_failure& why) noexcept {
@@ -4904,8 +4948,8 @@ class ipv6_extension {
     [[nodiscard]] constexpr std::uint32_t identification() const noexcept {
         return is_fragment() ? detail::load_32(bytes_.data() + 4) : 0;
     }
-    /// Returns true if only a part of the packet follows. A fragment header may also stand in front of a whole packet (an
-    /// atomic fragment, RFC 6946).
+    /// Returns true if only a part of the packet follows. A fragment header may also stand in front of a whole packet
+    /// (an atomic fragment, RFC 6946).
     [[nodiscard]] constexpr bool is_part() const noexcept { return fragment_offset() != 0 || more_fragments(); }
 
     /// Returns the kind of a routing header: 0 source route, deprecated (RFC 5095); 2 mobile IPv6; 4 segment routing.
@@ -4940,6 +4984,7 @@ class ipv6_extension {
 /// fragment that is not the first, or at a header that is cut short; failure() tells the last case.
 class ipv6_extension_range {
   public:
+    /// Reads the next header with each step.
     class iterator {
       public:
         using value_type = ipv6_extension;
@@ -5000,6 +5045,7 @@ class ipv6_extension_range {
         : bytes_{bytes}, first_{first} {}
     [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, bytes_}; }
     [[nodiscard]] constexpr std::default_sentinel_t end() const noexcept { return {}; }
+    /// Returns true if there is no extension header.
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
     /// Walks over all extension headers and returns what follows them.
     [[nodiscard]] constexpr end_of_chain last() const noexcept {
@@ -5028,7 +5074,8 @@ class ipv6_view : public header_view {
         return detail::view_maker::parse<ipv6_view>(bytes, why);
     }
 
-    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }  ///< always 6
+    /// Returns 6.
+    [[nodiscard]] constexpr unsigned version() const noexcept { return get_8(0) >> 4u; }
     /// Returns the traffic class, whose parts are the next two fields.
     [[nodiscard]] constexpr std::uint8_t traffic_class() const noexcept {
         return static_cast<std::uint8_t>(get_16(0) >> 4);
@@ -5108,8 +5155,8 @@ class ipv6_view : public header_view {
 // of its own: IP's length ends the segment.
 //
 // Sequence numbers count modulo 2^32. After ffffffff comes 0, so "smaller" says nothing. Of two numbers that are less
-// than 2^31 apart, one is before the other (RFC 9293 §3.4). That relation is no order: a can be before b, b before c, and
-// c before a. The class sequence therefore has is_before(), and no operator <.
+// than 2^31 apart, one is before the other (RFC 9293 §3.4). That relation is no order: a can be before b, b before c,
+// and c before a. The class sequence therefore has is_before(), and no operator <.
 //
 // On this page:  sequence · tcp_flag, tcp_flags · tcp_option · tcp_view
 // The notes:     TCP报文首部, TCP三次握手
@@ -5137,9 +5184,10 @@ class sequence {
   public:
     constexpr sequence() noexcept = default;
     constexpr explicit sequence(std::uint32_t value) noexcept : value_{value} {}
+    /// Returns the number.
     [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
 
-    /// Moves by a count of bytes. After 2^32 - 1 comes 0.
+    /// Moves by a count of bytes, and returns the new number. After 2^32 - 1 comes 0.
     constexpr sequence& operator+=(std::uint32_t bytes) noexcept { return value_ += bytes, *this; }
     constexpr sequence& operator-=(std::uint32_t bytes) noexcept { return value_ -= bytes, *this; }
     friend constexpr sequence operator+(sequence a, std::uint32_t bytes) noexcept { return a += bytes; }
@@ -5184,6 +5232,7 @@ class tcp_flags {
     /// Takes the header's byte: bit 0 is FIN, bit 7 is CWR.
     constexpr explicit tcp_flags(std::uint8_t bits) noexcept : bits_{bits} {}
 
+    /// Returns the flags as the byte of the header.
     [[nodiscard]] constexpr std::uint8_t to_uint() const noexcept { return bits_; }
     /// Returns true if all flags of `others` are set.
     [[nodiscard]] constexpr bool has(tcp_flags others) const noexcept { return (bits_ & others.bits_) == others.bits_; }
@@ -5196,6 +5245,7 @@ class tcp_flags {
     [[nodiscard]] constexpr bool ece() const noexcept { return has(tcp_flag::ece); }
     [[nodiscard]] constexpr bool cwr() const noexcept { return has(tcp_flag::cwr); }
 
+    /// Returns the flags that are in any operand, or in both.
     friend constexpr tcp_flags operator|(tcp_flags a, tcp_flags b) noexcept {
         return tcp_flags{static_cast<std::uint8_t>(a.bits_ | b.bits_)};
     }
@@ -5211,6 +5261,7 @@ class tcp_flags {
     std::uint8_t bits_ = 0;
 };
 
+/// Returns a set of both flags.
 constexpr tcp_flags operator|(tcp_flag a, tcp_flag b) noexcept { return tcp_flags{a} | tcp_flags{b}; }
 
 // ---- Options -------------------------------------------------------------------------------------------
@@ -5250,6 +5301,7 @@ class tcp_blocks {
   public:
     [[nodiscard]] constexpr const tcp_block* begin() const noexcept { return blocks_.data(); }
     [[nodiscard]] constexpr const tcp_block* end() const noexcept { return blocks_.data() + size_; }
+    /// Returns the number of blocks, or a block; `i` is below size().
     [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
     [[nodiscard]] constexpr const tcp_block& operator[](std::size_t i) const noexcept { return blocks_[i]; }
     /// Adds a block. A fifth block is dropped.
@@ -5273,6 +5325,7 @@ class tcp_view : public header_view {
         return detail::view_maker::parse<tcp_view>(bytes, why);
     }
 
+    /// Returns a field of the header; so do the functions below.
     [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
     [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
     [[nodiscard]] constexpr sequence sequence_number() const noexcept { return sequence{get_32(4)}; }
@@ -5286,7 +5339,8 @@ class tcp_view : public header_view {
     /// Returns how many bytes the sender of this segment will accept, before the window scale is applied.
     [[nodiscard]] constexpr std::uint16_t window() const noexcept { return get_16(14); }
     [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return get_16(16); }
-    /// Returns the distance from the sequence number to the byte behind the urgent data; valid if flags().urg() is true.
+    /// Returns the distance from the sequence number to the byte behind the urgent data; valid if flags().urg() is
+    /// true.
     [[nodiscard]] constexpr std::uint16_t urgent_pointer() const noexcept { return get_16(18); }
     /// Returns the options, which are read lazily; see tcp_option for their numbers.
     [[nodiscard]] constexpr tcp_option_range options() const noexcept {
@@ -5303,8 +5357,8 @@ class tcp_view : public header_view {
         if (!found) return std::nullopt;
         return detail::load_16(found->data.data());
     }
-    /// Returns by how many bits the sender's later windows must be shifted to the left. A value above 14 counts as 14 (RFC
-    /// 7323 §2.3); it is returned as it stands.
+    /// Returns by how many bits the sender's later windows must be shifted to the left. A value above 14 counts as 14
+    /// (RFC 7323 §2.3); it is returned as it stands.
     [[nodiscard]] constexpr std::optional<std::uint8_t> window_scale() const noexcept {
         const auto found = find(tcp_option::window_scale, 1);
         if (!found) return std::nullopt;
@@ -5330,7 +5384,8 @@ class tcp_view : public header_view {
         return blocks;
     }
 
-    /// Checks the checksum with the addresses of the IP header around it. The view must have the whole segment.
+    /// Returns whether the checksum fits the segment and the addresses of the IP header around it. The view must have
+    /// the whole segment.
     [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
                                                                             ipv4_address destination) const noexcept {
         return detail::state_of(pseudo_header(source, destination, ip_protocol::tcp, size()), bytes(), checksum());
@@ -5386,8 +5441,8 @@ class tcp_view : public header_view {
 //        │       length, 8 and more      │           checksum            │
 //        └───────────────────────────────┴───────────────────────────────┘
 //
-// Over IPv4 the checksum 0 means that the sender computed none. A checksum that happens to be 0 is sent as ffff, which is
-// the same number in one's complement. Over IPv6 a receiver discards a datagram without a checksum (RFC 8200 §8.1).
+// Over IPv4 the checksum 0 means that the sender computed none. A checksum that happens to be 0 is sent as ffff, which
+// is the same number in one's complement. Over IPv6 a receiver discards a datagram without a checksum (RFC 8200 §8.1).
 //
 // On this page:  udp_view
 // The notes:     UDP, UDP特点
@@ -5411,13 +5466,14 @@ namespace netnotes::packet {
 /// The header of a UDP datagram (RFC 768).
 class udp_view : public header_view {
   public:
-    /// Returns nullopt if fewer than 8 bytes are there, or if the length is below 8; `why` then says so. A length of 0 is
-    /// accepted: a jumbogram has it (RFC 2675 §4). The payload then goes to the end of the bytes.
+    /// Returns nullopt if fewer than 8 bytes are there, or if the length is below 8; `why` then says so. A length of 0
+    /// is accepted: a jumbogram has it (RFC 2675 §4). The payload then goes to the end of the bytes.
     [[nodiscard]] static constexpr std::optional<udp_view> parse(std::span<const std::byte> bytes,
                                                                  packet_failure& why) noexcept {
         return detail::view_maker::parse<udp_view>(bytes, why);
     }
 
+    /// Returns a field of the header; so do the functions below.
     [[nodiscard]] constexpr std::uint16_t source_port() const noexcept { return get_16(0); }
     [[nodiscard]] constexpr std::uint16_t destination_port() const noexcept { return get_16(2); }
     /// Returns the length of header and payload in bytes, as the sender gave it.
@@ -5426,13 +5482,14 @@ class udp_view : public header_view {
     /// Returns true if payload bytes are missing: the length announces more than is there.
     [[nodiscard]] constexpr bool is_cut_short() const noexcept { return bytes().size() < length(); }
 
-    /// Checks the checksum with the addresses of the IPv4 header around it.
+    /// Returns whether the checksum fits the datagram and the addresses of the IPv4 header around it.
     [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(ipv4_address source,
                                                                             ipv4_address destination) const noexcept {
         if (checksum() == 0) return netnotes::packet::checksum_state::absent;
         return state(pseudo_header(source, destination, ip_protocol::udp, size()));
     }
-    /// Checks the checksum with the addresses of the IPv6 header around it. A missing checksum is bad.
+    /// Returns whether the checksum fits the datagram and the addresses of the IPv6 header around it. A missing
+    /// checksum is bad.
     [[nodiscard]] constexpr netnotes::packet::checksum_state checksum_state(
         const ipv6_address& source, const ipv6_address& destination) const noexcept {
         if (checksum() == 0) return netnotes::packet::checksum_state::bad;
@@ -5505,6 +5562,7 @@ class header_options {
         append(head);
         append(data);
     }
+    /// Returns the options so far.
     [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return {bytes_.data(), size_}; }
     /// Returns the size with padding, a multiple of four.
     [[nodiscard]] constexpr std::size_t padded_size() const noexcept { return (size_ + 3) / 4 * 4; }
@@ -5541,6 +5599,8 @@ class ipv4_options : public header_options {
 class tcp_options : public header_options {
   public:
     using header_options::header_options;
+    /// Appends an option of TCP and returns this list; so do the functions below. packet/tcp.hpp says what each option
+    /// means.
     constexpr tcp_options& no_operation() noexcept { return append(1), *this; }
     constexpr tcp_options& maximum_segment_size(std::uint16_t bytes) noexcept { return add(2, bytes); }
     constexpr tcp_options& window_scale(std::uint8_t bits) noexcept { return add(3, bits); }
@@ -5592,7 +5652,7 @@ struct arp {
     ipv4_address sender_protocol_address{};
     mac_address target_hardware_address{};
     ipv4_address target_protocol_address{};
-    /// Copies a packet for which view.is_ethernet_ipv4() is true. Others lose their sizes.
+    /// Returns a copy of a packet for which view.is_ethernet_ipv4() is true. Other packets lose their sizes.
     [[nodiscard]] static constexpr arp from(const arp_view& view) noexcept {
         return {view.operation(), view.sender_hardware_address(), view.sender_protocol_address(),
                 view.target_hardware_address(), view.target_protocol_address()};
@@ -5657,8 +5717,8 @@ struct ipv6 {
     }
 };
 
-/// An extension header of IPv6. `contents` are its bytes behind the second one, and are not copied: they must live until
-/// write() returns. Their size is 6 and a multiple of eight more.
+/// An extension header of IPv6. `contents` are its bytes behind the second one, and are not copied: they must live
+/// until write() returns. Their size is 6 and a multiple of eight more.
 struct ipv6_header {
     ip_protocol kind = ip_protocol::hop_by_hop;
     std::optional<ip_protocol> next_header{};
@@ -6093,8 +6153,8 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 //
 //        www.example.com     3 w w w  7 e x a m p l e  3 c o m  0
 //
-// A message names the same things again and again. So a name may end with a *pointer* instead: two bytes whose upper two
-// bits are set, and whose other 14 bits are a place in the message. There the name goes on.
+// A message names the same things again and again. So a name may end with a *pointer* instead: two bytes whose upper
+// two bits are set, and whose other 14 bits are a place in the message. There the name goes on.
 //
 //        at 12     7 e x a m p l e  3 c o m  0
 //        at 40     3 w w w  c0 0c                      www.example.com once more, in 6 bytes
@@ -6239,8 +6299,8 @@ class dns_name_view {
     std::size_t size_ = 1;
 };
 
-/// A name that owns its bytes: a regular value of 256 bytes without allocation. It is used to build messages, to compare
-/// with names in messages, and as a key.
+/// A name that owns its bytes: a regular value of 256 bytes without allocation. It is used to build messages, to
+/// compare with names in messages, and as a key.
 ///
 ///     constexpr dns_name server{"www.example.com"};
 ///     if (record.name == server) …
@@ -6279,10 +6339,13 @@ class dns_name : public netnotes::detail::printable<dns_name> {
     [[nodiscard]] constexpr std::span<const std::byte> wire() const noexcept { return {bytes_.data(), size_}; }
     [[nodiscard]] constexpr std::size_t wire_size() const noexcept { return size_; }
     [[nodiscard]] constexpr bool is_root() const noexcept { return size_ == 1; }
-    /// Every function that takes a name of a message takes this name, too. The view is valid as long as this object.
+    /// Converts to a view, so that every function that takes a name of a message takes this name, too. The view is
+    /// valid as long as this object.
     constexpr operator dns_name_view() const noexcept { return {wire(), 0, size_}; }
 
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return dns_name_view{*this}.hash(); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept;
     friend constexpr bool operator==(const dns_name& a, const dns_name& b) noexcept {
         return dns_name_view{a} == dns_name_view{b};
@@ -6465,6 +6528,7 @@ enum class dns_type : std::uint16_t {
 /// Internet, in practice.
 enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
 
+/// What a message asks the server to do.
 enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
 
 /// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
@@ -6520,6 +6584,7 @@ struct dns_header {
     friend constexpr bool operator==(const dns_header&, const dns_header&) noexcept = default;
 };
 
+/// A question: which records of which name (RFC 1035 §4.1.2).
 struct dns_question {
     dns_name_view name{};
     dns_type type{};
@@ -6618,6 +6683,7 @@ struct dns_option {
     std::span<const std::byte> value{};
 
     using value_type = dns_option;
+    /// Returns how many bytes the first option of `bytes` has, with its header.
     static constexpr std::size_t size_in(std::span<const std::byte> bytes) noexcept {
         return bytes.size() < 4 ? 4 : 4u + detail::load_16(bytes.data() + 2);
     }
@@ -6697,18 +6763,21 @@ class dns_view {
         return parse(message, why);
     }
 
+    /// Returns the fields of the header, each by itself, or together. The counts are what the header announces: a list
+    /// may have fewer items, if the message cannot be read.
     [[nodiscard]] constexpr std::uint16_t id() const noexcept { return word(0); }
     [[nodiscard]] constexpr std::uint16_t flags() const noexcept { return word(2); }
     [[nodiscard]] constexpr dns_header header() const noexcept { return dns_header::from(id(), flags()); }
-    // How many items the header announces. A list may have fewer, if the message cannot be read.
     [[nodiscard]] constexpr std::uint16_t question_count() const noexcept { return word(4); }
     [[nodiscard]] constexpr std::uint16_t answer_count() const noexcept { return word(6); }
     [[nodiscard]] constexpr std::uint16_t authority_count() const noexcept { return word(8); }
     [[nodiscard]] constexpr std::uint16_t additional_count() const noexcept { return word(10); }
+    /// Returns the whole message.
     [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return message_; }
 
     template <class Item>
     class list;
+    /// Returns the items of a section, which are read as the loop goes on; so do the functions below.
     [[nodiscard]] constexpr list<dns_question> questions() const noexcept;
     /// Returns the records of all three lists; dns_record::section tells them apart.
     [[nodiscard]] constexpr list<dns_record> records() const noexcept;
@@ -6746,6 +6815,7 @@ class dns_view {
 template <class Item>
 class dns_view::list {
   public:
+    /// Reads the next item with each step.
     class iterator {
       public:
         using value_type = Item;
@@ -7004,6 +7074,7 @@ class dns_builder {
         detail::store_16(room_.data() + 2, header.flags());
     }
 
+    /// Writes a question. Returns false if it did not fit; so do the functions below.
     constexpr bool question(const dns_name_view& name, dns_type type, dns_class query_class = dns_class::internet) {
         begin(0);
         put_name(name, true);
@@ -7012,7 +7083,7 @@ class dns_builder {
         return finish();
     }
 
-    /// Writes an A or AAAA record. The zone of an IPv6 address is dropped.
+    /// Writes an A or AAAA record. The zone of an IPv6 address is dropped. Returns false if the record did not fit.
     constexpr bool address(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
                            const ip_address& address) {
         begin_record(section, name, address.is_v4() ? dns_type::a : dns_type::aaaa, time_to_live);
@@ -7023,7 +7094,8 @@ class dns_builder {
         }
         return finish_record();
     }
-    /// Writes a record whose data are one name: NS, CNAME, PTR, DNAME. Throws std::invalid_argument for another type.
+    /// Writes a record whose data are one name: NS, CNAME, PTR, DNAME. Returns false if it did not fit. Throws
+    /// std::invalid_argument for another type.
     constexpr bool target(dns_section section, dns_type type, const dns_name_view& name, std::uint32_t time_to_live,
                           const dns_name_view& target) {
         if (type != dns_type::ns && type != dns_type::cname && type != dns_type::ptr && type != dns_type::dname)
@@ -7056,7 +7128,8 @@ class dns_builder {
         put_name(data.target, false);  // RFC 2782 forbids pointers here
         return finish_record();
     }
-    /// Writes a TXT record. Throws std::length_error for a text above 255 bytes. Without a text it holds one empty text.
+    /// Writes a TXT record. Without a text it holds one empty text. Returns false if the record did not fit. Throws
+    /// std::length_error for a text above 255 bytes.
     constexpr bool texts(dns_section section, const dns_name_view& name, std::uint32_t time_to_live,
                          std::initializer_list<std::string_view> texts) {
         for (const std::string_view text : texts)
@@ -7069,7 +7142,7 @@ class dns_builder {
         }
         return finish_record();
     }
-    /// Writes an OPT record, which belongs to the additional records.
+    /// Writes an OPT record, which belongs to the additional records. Returns false if it did not fit.
     constexpr bool extension(const dns_extension& data) {
         begin_record(dns_section::additional, dns_name_view{}, dns_type::opt,
                      std::uint32_t{data.response_code_high} << 24 | std::uint32_t{data.version} << 16 |
@@ -7082,7 +7155,8 @@ class dns_builder {
         }
         return finish_record();
     }
-    /// Writes a record of any type. The data must hold no pointers into another message.
+    /// Writes a record of any type. Returns false if it did not fit. The data must hold no pointers into another
+    /// message.
     constexpr bool record(dns_section section, const dns_name_view& name, dns_type type, dns_class record_class,
                           std::uint32_t time_to_live, std::span<const std::byte> data) {
         begin_record(section, name, type, time_to_live, record_class);
@@ -7211,7 +7285,8 @@ class dns_builder {
 // payload is the rest of the bytes. A packet_failure names layer, reason and place. is_whole() is the strict question.
 //
 // Where a payload ends is not trivial. IPv4, IPv6, UDP and IEEE 802.3 have lengths. A short Ethernet frame is padded. A
-// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names it.
+// capture may keep the beginning of each frame only. The smallest of these ends counts, and payload_ended_by() names
+// it.
 //
 // Tunnels are not entered. The payload of the outer packet is the inner one, so call dissect() again.
 //
@@ -7325,6 +7400,7 @@ class frame_view {
         }
     }
 
+    /// Returns the Ethernet header; nullopt if the frame has none, or if it is cut short.
     [[nodiscard]] constexpr std::optional<ethernet_view> ethernet() const noexcept {
         if (!has(layer::ethernet)) return std::nullopt;
         return detail::view_maker::make<ethernet_view>(data_, 14, size_);
@@ -7836,14 +7912,15 @@ class dissector {
 
 }  // namespace detail
 
-/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes. Never throws; what
-/// could not be read is in frame_view::failure(). The result is valid as long as the bytes.
+/// Finds the headers of a frame of which `captured` bytes were kept and which had `on_the_wire` bytes, and returns a
+/// view of them. It never throws: frame_view::failure() says which header could not be read. The view is valid as long
+/// as the bytes.
 [[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> captured, std::size_t on_the_wire,
                                            link_type link = link_type::ethernet) noexcept {
     return link == link_type::ethernet ? detail::dissector::read(captured, on_the_wire)
                                        : detail::dissector::run(captured, on_the_wire, link);
 }
-/// Finds the headers of a whole frame.
+/// Finds the headers of a whole frame, and returns a view of them.
 [[nodiscard]] constexpr frame_view dissect(std::span<const std::byte> frame,
                                            link_type link = link_type::ethernet) noexcept {
     return dissect(frame, frame.size(), link);
@@ -8050,6 +8127,7 @@ class network : public detail::printable<network> {
         if (!read) throw parse_error{"network", text, why};
         *this = *read;
     }
+    /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
     static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
         const std::size_t slash = std::min(text.find('/'), text.size());
         const auto address = ip_address::parse(text.substr(0, slash), why);
@@ -8089,7 +8167,9 @@ class network : public detail::printable<network> {
         return parse(text, host_bits::refused, why);
     }
 
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    /// Returns the lowest address: all host bits are zero.
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }
+    /// Returns how many bits of an address belong to the network.
     [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
     /// Returns how many bits are left for the hosts.
     [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
@@ -8100,6 +8180,7 @@ class network : public detail::printable<network> {
     }
     [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
 
+    /// Returns the lowest or the highest address of the network.
     [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
     [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
     /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
@@ -8162,7 +8243,8 @@ class network : public detail::printable<network> {
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
-    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses. Throws
+    /// std::out_of_range beyond the last address.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
         if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
@@ -8176,7 +8258,10 @@ class network : public detail::printable<network> {
         return std::nullopt;
     }
 
+    /// Returns a number that is equal for equal networks, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         out = base_.write(out);
         *out++ = '/';
@@ -8194,9 +8279,12 @@ class network : public detail::printable<network> {
     std::uint8_t prefix_length_ = 0;
 };
 
+/// Addresses or networks of one size in order, which are computed one after the other: the result of hosts() and
+/// subnets().
 template <class Item>
 class ip_range {
   public:
+    /// Goes through the range. It is a forward iterator; the range need not outlive it.
     class iterator {
       public:
         using value_type = Item;
@@ -8251,9 +8339,10 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
     return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
 }
 
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
-/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
-/// first. A common zone is dropped, because a network has no zone.
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order, and returns
+/// the place behind the last network. There are at most 62 of them for IPv4 and 254 for IPv6. Throws
+/// std::invalid_argument if the families or the zones differ, or if last < first. A common zone is dropped, because a
+/// network has no zone.
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
@@ -8290,8 +8379,9 @@ constexpr std::span<network> collapse(std::span<network> networks) {
     return networks.first(kept);
 }
 
-/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
-/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest, and returns the place
+/// behind the last network. There is a network for every bit by which the prefixes differ. Throws std::invalid_argument
+/// unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
     if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
@@ -8319,6 +8409,7 @@ inline std::string network::address_count_string() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the network of the text: `"192.0.2.0/24"_net`.
 consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 }  // namespace literals
 
@@ -8427,9 +8518,9 @@ class ip_interface : public detail::printable<ip_interface> {
 //        at 1480, more                          ├── 1,480 ──┤
 //        at 2960, last                                      ├──── 1,040 ─────────┤
 //
-// Fragments arrive in any order, and some never do. So a receiver must forget packets that stay incomplete, or a sender of
-// single fragments fills its memory. Here both limits are arguments: the memory, and the time. There is no clock: each
-// fragment comes with its time.
+// Fragments arrive in any order, and some never do. So a receiver must forget packets that stay incomplete, or a sender
+// of single fragments fills its memory. Here both limits are arguments: the memory, and the time. There is no clock:
+// each fragment comes with its time.
 //
 // If fragments overlap and differ, then for IPv4 the bytes that came first count, and the result says that there was a
 // difference. For IPv6 the whole packet is discarded, because no honest sender does that (RFC 5722, RFC 8200 §4.5).
@@ -8642,9 +8733,11 @@ struct ip_fragment {
     }
 };
 
+/// Bounds for time and memory, with the numbers of Linux.
 struct reassembly_limits {
-    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not fit,
-    /// the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in addition.
+    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not
+    /// fit, the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in
+    /// addition.
     std::size_t max_memory = 4 << 20;
     /// How long a packet may stay incomplete after its first fragment. RFC 8200 §4.5 says 60 seconds.
     /// It must not be negative.
@@ -8653,6 +8746,7 @@ struct reassembly_limits {
 
 /// What became of a fragment.
 struct reassembly {
+    /// What a fragment did.
     enum class outcome : std::uint8_t {
         kept,       ///< the packet still misses bytes
         complete,   ///< the packet is whole: see `payload`
@@ -8668,6 +8762,7 @@ struct reassembly {
     std::size_t dropped_packets = 0;  ///< packets that this call dropped: too old, or no memory
     packet_failure failure{};         ///< its place counts from the beginning of the packet's payload
 
+    /// Returns true if the packet is whole.
     [[nodiscard]] constexpr bool is_complete() const noexcept { return what == outcome::complete; }
 };
 
@@ -8686,15 +8781,15 @@ class reassembler {
     reassembler(reassembler&&) noexcept = default;
     reassembler& operator=(reassembler&&) noexcept = default;
 
-    /// Takes a fragment that was captured at `now`. Throws std::bad_alloc only. A fragment larger than the whole memory is
-    /// refused.
+    /// Takes a fragment that was captured at `now`, and returns what became of it. A fragment larger than the whole
+    /// memory is refused. Throws std::bad_alloc only.
     reassembly add(const ip_fragment& fragment, capture_time now);
 
     /// Returns how many packets are incomplete.
     [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
     /// Returns how many bytes they take, never more than reassembly_limits::max_memory.
     [[nodiscard]] std::size_t memory() const noexcept { return memory_; }
-    /// Drops the packets whose time is over. add() does so, too.
+    /// Drops the packets whose time is over, and returns their number. add() drops them, too.
     std::size_t drop_expired(capture_time now);
 
   private:
@@ -8734,7 +8829,8 @@ class reassembler {
 
 inline std::size_t reassembler::drop_expired(capture_time now) {
     std::size_t count = 0;
-    // A capture may go back in time: a packet that seems to come from the future stays. Unsigned numbers cannot overflow.
+    // A capture may go back in time: a packet that seems to come from the future stays. Unsigned numbers cannot
+    // overflow.
     const auto is_over = [&](capture_time first) {
         const auto age = static_cast<std::uint64_t>(now.time_since_epoch().count()) -
                          static_cast<std::uint64_t>(first.time_since_epoch().count());
@@ -10588,6 +10684,7 @@ struct field_place {
     std::size_t first_bit = 0;  ///< from the beginning of the frame; the most significant bit of a byte comes first
     std::size_t bit_count = 0;
 
+    /// Returns the place of the byte in which the field begins.
     [[nodiscard]] constexpr std::size_t first_byte() const noexcept { return first_bit / 8; }
     /// Returns how many bytes hold a bit of the field.
     [[nodiscard]] constexpr std::size_t byte_count() const noexcept {
@@ -15826,7 +15923,8 @@ constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
 }
 }  // namespace detail
 
-/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+/// Returns the row with the longest prefix that contains the address. Returns nullptr if no row does: then the address
+/// is ordinary, or multicast.
 constexpr const special_range* find_special_range(const ip_address& address) noexcept {
     const auto found = [&](const auto& table) -> const special_range* {
         const auto row = detail::find_row(table, address);
@@ -15948,8 +16046,8 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 // are a1 b2 c3 d4 or d4 c3 b2 a1. The magic a1b23c4d says that the fraction counts nanoseconds instead of microseconds.
 // A reader that does not know this magic loses three digits.
 //
-// A program that is killed while it captures leaves a file that ends within a record. That is no broken file: the reader
-// returns every whole record, and then failure() is cut short.
+// A program that is killed while it captures leaves a file that ends within a record. That is no broken file: the
+// reader returns every whole record, and then failure() is cut short.
 //
 // On this page:  pcap_reader · pcap_writer
 // Source:        draft-ietf-opsawg-pcap
@@ -16008,6 +16106,7 @@ class pcap_reader {
     /// Returns true if the file ended within its header or within a record.
     [[nodiscard]] constexpr bool is_cut_short() const noexcept { return failure_.is_cut_short(); }
 
+    /// Returns true if the host that wrote the file stores the byte of the larger weight first.
     [[nodiscard]] constexpr bool is_big_endian() const noexcept { return (kind_ & 2) != 0; }
     /// Returns the only interface of the file, which has no name.
     [[nodiscard]] constexpr std::span<const capture_interface> interfaces() const noexcept { return {&interface_, 1}; }
@@ -16048,8 +16147,9 @@ class pcap_reader {
     packet_failure failure_;
 };
 
-/// Writes a pcap file with nanoseconds to a stream. The numbers are little-endian on every machine, so equal packets make
-/// equal files. The stream must outlive the writer. An error of the stream is the stream's: ask it, or let it throw.
+/// Writes a pcap file with nanoseconds to a stream. The numbers are little-endian on every machine, so equal packets
+/// make equal files. The stream must outlive the writer. An error of the stream is the stream's: ask it, or let it
+/// throw.
 class pcap_writer {
   public:
     /// Writes the header. A packet longer than the snapshot length is cut, and its original size is kept.
@@ -16126,7 +16226,8 @@ constexpr std::optional<capture_record> pcap_reader::next() noexcept {
     const std::size_t rest = file_.size() - at_;
     if (rest < 16) return cut_short(16);
     std::size_t size = load<std::uint32_t>(at_ + 8), original_size = load<std::uint32_t>(at_ + 12);
-    // Before version 2.3 the two sizes had changed places. In version 2.3 some programs wrote them one way, some the other.
+    // Before version 2.3 the two sizes had changed places. In version 2.3 some programs wrote them one way, some the
+    // other.
     if (minor_version_ < 3 || (minor_version_ == 3 && size > original_size)) std::swap(size, original_size);
     const std::uint32_t largest = std::max(interface_.snapshot_length, max_captured_size);
     if (size > largest) return fail(at_ + 8, "captured size is %, above #", static_cast<std::uint32_t>(size), largest);
@@ -16219,9 +16320,9 @@ class capture_reader {
 //        captured:   1-100   301-400   101-200   1-100 again              the receiver acknowledges 401
 //        events:     data    (kept)    data      retransmission           gap of 100 bytes, data 301-400
 //
-// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A gap
-// is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and only
-// the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
+// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A
+// gap is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and
+// only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
 // arrives, proves nothing.
 //
 // A hostile sender sends the same bytes twice with different content, so that the observer and the receiver read
@@ -16278,8 +16379,8 @@ struct tcp_segment {
     }
 };
 
-/// Says which end of a stream has sent. The client has opened the connection; if the beginning is not in the capture, the
-/// client is the end whose segment was seen first.
+/// Says which end of a stream has sent. The client has opened the connection; if the beginning is not in the capture,
+/// the client is the end whose segment was seen first.
 enum class stream_side : std::uint8_t { client, server };
 
 /// A connection of TCP.
@@ -16292,6 +16393,7 @@ struct tcp_stream {
 
 /// An observation of the follower. It is valid during the call of the handler only.
 struct stream_event {
+    /// The kind of an observation.
     enum class kind : std::uint8_t {
         opened,          ///< a new stream; always its first event
         data,            ///< `bytes` are the next bytes of the side
@@ -16303,6 +16405,7 @@ struct stream_event {
         reset,           ///< the side has sent a RST
         dropped,         ///< the stream was forgotten to save memory; always its last event
     };
+    /// Why bytes are missing.
     enum class gap_reason : std::uint8_t {
         acknowledged,  ///< the receiver has the bytes; the capture has not
         memory,        ///< no more memory to wait for them
@@ -16317,12 +16420,13 @@ struct stream_event {
     gap_reason reason{};                 ///< of a gap
 };
 
+/// Bounds for the memory of a tcp_follower.
 struct follow_limits {
-    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A stream
-    /// needs about a kilobyte; with less nothing is followed.
+    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A
+    /// stream needs about a kilobyte; with less nothing is followed.
     std::size_t max_memory = 64 << 20;
-    /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a retransmission
-    /// is compared with bytes behind a gap only.
+    /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a
+    /// retransmission is compared with bytes behind a gap only.
     std::size_t history = 4096;
 };
 
@@ -16471,8 +16575,8 @@ inline tcp_follower::stream& tcp_follower::find(const tcp_segment& segment, stre
                : from == in.about.server                          ? stream_side::server
                                                                   : stream_side::client;
         const half& mine = in.halves[static_cast<std::size_t>(side)];
-        // A new connection with the same ports begins with another number (RFC 6528). A SYN with the same number is sent
-        // again, even after a RST, which may have come from a router on the way.
+        // A new connection with the same ports begins with another number (RFC 6528). A SYN with the same number is
+        // sent again, even after a RST, which may have come from a router on the way.
         const bool is_first = flags.syn() && !flags.ack();
         const bool is_new = is_first && mine.initial && *mine.initial != segment.header.sequence_number();
         if (is_first) in.is_reset = false;

@@ -337,7 +337,7 @@ class parse_failure {
                             std::uint32_t value = 0) noexcept
         : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
 
-    /// The offending character's place, counted from 0; the text's size if something is missing.
+    /// Returns the offending character's place, counted from 0; the text's size if something is missing.
     [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
@@ -355,6 +355,7 @@ class parse_failure {
 class parse_error : public std::invalid_argument {
   public:
     parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
   private:
@@ -383,6 +384,7 @@ struct uint128 {
 
     /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
+    /// Returns the number that has the bits of both, of any, of exactly one, or of none of the operands.
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
     friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
@@ -904,12 +906,15 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
     static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
 
-    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
+    /// Returns the address as a number, the first octet on top (host byte order), or as its four octets.
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
         return {octet(24), octet(16), octet(8), octet(0)};
     }
+    /// Returns the class that the first bits of the address had before CIDR, A to E: see ip/special.hpp.
     [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
 
+    /// Returns true for 0.0.0.0 (RFC 1122 §3.2.1.3(a)).
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
     /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
@@ -943,6 +948,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] std::string reverse_pointer() const;
     /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
 
     friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
@@ -979,8 +986,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
-    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number of
-    /// bytes. The address has no zone.
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number
+    /// of bytes. The address has no zone.
     template <detail::wire_bytes Bytes>
     static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
         if (std::size(bytes) != 16) return std::nullopt;
@@ -998,6 +1005,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
             throw parse_error{"IPv6 address", text, why};
     }
+    /// Returns nullopt if the text is not such an address; `why` then has the reason and the place.
     static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
         ipv6_address address;
         if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
@@ -1011,7 +1019,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
 
     /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
     static constexpr ipv6_address any() noexcept { return {}; }
-    /// ::1
+    /// Returns ::1. Datagrams to it stay on this host.
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
 
     /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
@@ -1083,6 +1091,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return std::nullopt;
     }
 
+    /// Returns true for ::, and for an IPv4 address inside for which ipv4_address::is_unspecified() does.
     [[nodiscard]] constexpr bool is_unspecified() const noexcept {
         return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
     }
@@ -1113,9 +1122,9 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
         return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
     }
-    /// Works like ipv4_address::is_global(). For multicast the scope nibble decides, and only 0xe is global (RFC 4291
-    /// §2.7). An address with an IPv4 address inside is global only if the IPv4 address is global, too; see
-    /// embedded_ipv4().
+    /// Returns true if routers of the whole Internet forward packets to the address, as ipv4_address::is_global() says.
+    /// For multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7). An address with an IPv4 address
+    /// inside is global only if the IPv4 address is global, too; see embedded_ipv4().
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
     /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
@@ -1187,9 +1196,11 @@ class ip_address : public detail::printable<ip_address> {
         return parse(text, why);
     }
 
+    /// Returns the family of the address.
     [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
-    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
+    /// Returns the number of bits, 32 or 128.
+    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }
     /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
     [[nodiscard]] constexpr ipv4_address v4() const {
         return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
@@ -1219,10 +1230,11 @@ class ip_address : public detail::printable<ip_address> {
         return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
     }
 
-    /// Calls `question` with the ipv4_address or the ipv6_address.
+    /// Calls `question` with the ipv4_address or the ipv6_address, and returns its answer.
     constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
 
-    // The questions that both families answer; the families themselves say what each means.
+    // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
+    /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
@@ -1282,6 +1294,7 @@ inline std::string ipv6_address::reverse_pointer() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the address of the text: `"192.0.2.1"_ip`.
 consteval ip_address operator""_ip(const char* text, std::size_t size) {
     return ip_address{std::string_view{text, size}};
 }
@@ -1351,10 +1364,14 @@ class endpoint : public detail::printable<endpoint> {
         return parse(text, why);
     }
 
+    /// Returns the address, or the port in host byte order.
     [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
     [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
 
+    /// Returns a number that is equal for equal endpoints, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         if (address_.is_v6()) *out++ = '[';
         out = address_.write(out);
@@ -1371,8 +1388,8 @@ class endpoint : public detail::printable<endpoint> {
 
 // ---- Ports and hosts, as a user types them -------------------------------------------------------------
 
-/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text is
-/// something else; `why` then says why.
+/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text
+/// is something else; `why` then says why.
 constexpr std::optional<std::uint16_t> parse_port(std::string_view text, parse_failure& why) noexcept {
     std::uint32_t port = 0;
     if (!detail::read_number(text.data(), text.data() + text.size(), 65535, port, why)) return std::nullopt;
@@ -1452,10 +1469,12 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 /// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
+/// Returns the class of a port.
 constexpr port_class classify_port(std::uint16_t port) noexcept {
     return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
 }
 
+/// The two protocols that have ports and services in the table below.
 enum class transport { tcp, udp };
 
 /// A service and the port that IANA gave it, under its registered name.
@@ -1497,7 +1516,8 @@ inline constexpr std::array<service, 27> services{{
     {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
 }};
 
-/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+/// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
+/// asks the system's own table.
 constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
     const auto found = std::find_if(services.begin(), services.end(),
                                     [&](const service& s) { return s.name == name && s.transport == protocol; });
@@ -1509,8 +1529,9 @@ constexpr const service* find_service(std::uint16_t port, transport protocol) no
     return found == services.end() ? nullptr : &*found;
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the endpoint of the text: `"192.0.2.1:80"_endpoint`.
 consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
     return endpoint{std::string_view{text, size}};
 }
@@ -1608,13 +1629,15 @@ struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/pa
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
+/// What the addresses of a socket are (socket(2)).
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
+/// How a socket moves its bytes (socket(2)).
 enum class socket_type : int {
     stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
     datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
-    raw = SOCK_RAW,                         ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
+    raw = SOCK_RAW,                     ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
 };
 
 /// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
@@ -1633,8 +1656,11 @@ class unix_endpoint {
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
     static unix_endpoint abstract(std::string_view name) { return {name, true}; }
 
+    /// Returns the path, or the bytes of an abstract name; empty for an unnamed endpoint.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// Returns true if the name is abstract: it lies in the kernel, and there is no file of this name.
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
+    /// Returns true for a socket that was never bound, for example a client.
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
     /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
     [[nodiscard]] std::string to_string() const {
@@ -1671,7 +1697,9 @@ class socket_address {
     requires std::is_convertible_v<const Text&, std::string_view>
     socket_address(const Text&) = delete;
 
+    /// Returns the family, or address_family::unspecified if there is no address.
     [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
+    /// Returns true for an address with a port, of IPv4 or IPv6.
     [[nodiscard]] bool is_ip() const noexcept {
         return family() == address_family::inet || family() == address_family::inet6;
     }
@@ -1681,9 +1709,11 @@ class socket_address {
     /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
     /// not bind.
     [[nodiscard]] unix_endpoint local() const;
+    /// Returns the text of the endpoint, or an empty text if there is no address.
     [[nodiscard]] std::string to_string() const;
 
-    // For system calls.
+    /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
+    /// has written.
     [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
     [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
@@ -1890,7 +1920,9 @@ class progress_callback {
         : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, std::uint64_t sent) {
               (*static_cast<std::remove_reference_t<Call>*>(object))(sent);
           }} {}
+    /// Returns true if there is a function to call.
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
     void operator()(std::uint64_t sent) const {
         if (call_) call_(object_, sent);
     }
@@ -2288,6 +2320,7 @@ namespace netnotes {
 /// What no type is made for is set by level, name and value, as in C.
 namespace option {
 
+/// An option that is on or off.
 template <int Level, int Name>
 struct flag {
     bool value = true;
@@ -2417,6 +2450,7 @@ class stop_event {
     /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
     /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
     void request_stop() noexcept { request(); }
+    /// Returns true after request_stop(). Any thread may call it.
     [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
     /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
     /// because that would undo the request.
@@ -2625,6 +2659,7 @@ namespace detail {
 struct descriptor_messages;  // of socket/descriptors.hpp
 }
 
+/// Which direction of a connection shutdown() ends.
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
 /// The error of a call that cannot finish now on a socket that does not block. A short name for
@@ -2669,7 +2704,9 @@ class socket_handle {
         std::swap(was_tried_to_send_, other.was_tried_to_send_);
     }
 
+    /// Returns false after close() and release(), and for a socket that was moved away.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    /// Returns the descriptor, which the socket keeps; -1 if it is closed.
     [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
     /// Returns the descriptor, which the caller must close. It is non-blocking if a timeout, a deadline, a stop or
     /// set_blocking(false) was in force.
@@ -2684,6 +2721,8 @@ class socket_handle {
     void close();
     void close(std::error_code& error) noexcept;
 
+    /// Returns the address of this end or of the peer. An error of the kernel leaves it empty: errc::not_connected, for
+    /// example.
     [[nodiscard]] socket_address local_endpoint() const;
     [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept;
     [[nodiscard]] socket_address peer_endpoint() const;
@@ -2733,9 +2772,9 @@ class socket_handle {
     /// Limits every call from now on to this time, all its parts and waits together; then it fails with
     /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
     void set_timeout(wait_time timeout);
-    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole. Once
-    /// the moment has passed, one more receive and one more send are tried, without a wait: what is there already can
-    /// be taken. After that each call fails with errc::timed_out, however fast the peer sends.
+    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
+    /// Once the moment has passed, one more receive and one more send are tried, without a wait: what is there already
+    /// can be taken. After that each call fails with errc::timed_out, however fast the peer sends.
     void set_deadline(time_point deadline);
     /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
     /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
@@ -2745,8 +2784,8 @@ class socket_handle {
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
     /// Returns the moment that set_deadline() has set.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// With false no call waits: a call that cannot finish at once fails with errc::operation_would_block. With true
-    /// calls wait again, without a limit.
+    /// Sets whether calls may wait. With false no call waits: a call that cannot finish at once fails with
+    /// errc::operation_would_block. With true calls wait again, without a limit.
     void set_blocking(bool blocking);
     /// Returns false after set_blocking(false).
     [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
@@ -3299,6 +3338,7 @@ class socket : public socket_handle {
     std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
     std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
 
+    /// What recv_from() returns: a datagram, its sender, and to which of our addresses it came.
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
         socket_address sender;       ///< without a family if the sender is a Unix socket without a name
@@ -3308,7 +3348,8 @@ class socket : public socket_handle {
         /// to an IPv6 group it is not known.
         ip_address local{};
     };
-    /// Receives one datagram with its sender. For an empty datagram `bytes` is empty and the sender is set.
+    /// Receives one datagram and returns it with its sender. For an empty datagram `bytes` is empty and the sender is
+    /// set.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
     /// Sends one datagram, whole or not at all. Fails with errc::message_size if it is too long for the protocol.
@@ -3325,9 +3366,9 @@ class socket : public socket_handle {
     /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
-    /// Like recv_from() above, and fills `details`: the destination, the interface, the hops left, and the time of
-    /// arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report stay
-    /// empty. For datagram sockets over IPv4 and IPv6.
+    /// Does the same as recv_from() above, and fills `details`: the destination, the interface, the hops left, and the
+    /// time of arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report
+    /// stay empty. For datagram sockets over IPv4 and IPv6.
     received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
     received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
                        int flags = 0) noexcept;
@@ -3348,7 +3389,7 @@ struct socket::accepted {
     socket_address peer;
 };
 
-/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+/// Returns two connected sockets without names, for parent and child or for two threads (socketpair(2)).
 [[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
 
 // ========================================================================================================
@@ -3748,7 +3789,7 @@ enum class interest : std::uint32_t {
 constexpr interest operator|(interest a, interest b) noexcept {
     return static_cast<interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
-/// Adds the flags of `b` to `a`.
+/// Adds the flags of `b` to `a`, and returns `a`.
 constexpr interest& operator|=(interest& a, interest b) noexcept { return a = a | b; }
 /// Returns true if the two sets have a flag in common.
 constexpr bool any_of(interest set, interest flags) noexcept {
@@ -3813,7 +3854,8 @@ concept poller = requires(Poller& poller, int descriptor, interest what, std::ui
 };
 
 namespace detail {
-/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the others.
+/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the
+/// others.
 template <class Poller>
 class takes_objects {
   public:
@@ -4609,6 +4651,7 @@ class network : public detail::printable<network> {
         if (!read) throw parse_error{"network", text, why};
         *this = *read;
     }
+    /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
     static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
         const std::size_t slash = std::min(text.find('/'), text.size());
         const auto address = ip_address::parse(text.substr(0, slash), why);
@@ -4648,7 +4691,9 @@ class network : public detail::printable<network> {
         return parse(text, host_bits::refused, why);
     }
 
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    /// Returns the lowest address: all host bits are zero.
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }
+    /// Returns how many bits of an address belong to the network.
     [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
     /// Returns how many bits are left for the hosts.
     [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
@@ -4659,6 +4704,7 @@ class network : public detail::printable<network> {
     }
     [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
 
+    /// Returns the lowest or the highest address of the network.
     [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
     [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
     /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
@@ -4721,7 +4767,8 @@ class network : public detail::printable<network> {
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
-    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses. Throws
+    /// std::out_of_range beyond the last address.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
         if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
@@ -4735,7 +4782,10 @@ class network : public detail::printable<network> {
         return std::nullopt;
     }
 
+    /// Returns a number that is equal for equal networks, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         out = base_.write(out);
         *out++ = '/';
@@ -4753,9 +4803,12 @@ class network : public detail::printable<network> {
     std::uint8_t prefix_length_ = 0;
 };
 
+/// Addresses or networks of one size in order, which are computed one after the other: the result of hosts() and
+/// subnets().
 template <class Item>
 class ip_range {
   public:
+    /// Goes through the range. It is a forward iterator; the range need not outlive it.
     class iterator {
       public:
         using value_type = Item;
@@ -4810,9 +4863,10 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
     return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
 }
 
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
-/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
-/// first. A common zone is dropped, because a network has no zone.
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order, and returns
+/// the place behind the last network. There are at most 62 of them for IPv4 and 254 for IPv6. Throws
+/// std::invalid_argument if the families or the zones differ, or if last < first. A common zone is dropped, because a
+/// network has no zone.
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
@@ -4849,8 +4903,9 @@ constexpr std::span<network> collapse(std::span<network> networks) {
     return networks.first(kept);
 }
 
-/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
-/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest, and returns the place
+/// behind the last network. There is a network for every bit by which the prefixes differ. Throws std::invalid_argument
+/// unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
     if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
@@ -4878,6 +4933,7 @@ inline std::string network::address_count_string() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the network of the text: `"192.0.2.0/24"_net`.
 consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 }  // namespace literals
 
@@ -5203,7 +5259,8 @@ constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
 }
 }  // namespace detail
 
-/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+/// Returns the row with the longest prefix that contains the address. Returns nullptr if no row does: then the address
+/// is ordinary, or multicast.
 constexpr const special_range* find_special_range(const ip_address& address) noexcept {
     const auto found = [&](const auto& table) -> const special_range* {
         const auto row = detail::find_row(table, address);
@@ -5399,7 +5456,9 @@ class owned_descriptor {
     ~owned_descriptor() {
         if (is_open()) ::close(descriptor_);
     }
+    /// Returns false after release(), and for an object that was moved away.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    /// Returns the descriptor, which this object keeps; -1 if it is closed.
     [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
     /// Returns the descriptor, which the caller must close.
     [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
@@ -5413,8 +5472,9 @@ inline constexpr std::size_t max_descriptors = 253;
 
 /// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
 /// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
-/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all(). On
-/// an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as well.
+/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all().
+/// On an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as
+/// well.
 void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
 std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
                              std::error_code& error) noexcept;
@@ -5801,9 +5861,9 @@ inline std::vector<network_interface> interfaces() {
 //
 // The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
 // side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so eof()
-// is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n", and
-// getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so
+// eof() is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
+// and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
 //
 // On this page:  socket_iostream
 // The notes:     s.makefile() (公共用途的套接字函数); example 05
@@ -5889,6 +5949,7 @@ class socket_iostream : public std::iostream {
         : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
         rdbuf(&buffer_);
     }
+    /// Returns the connection, for example for its options and its deadline.
     [[nodiscard]] socket& connection() noexcept { return connection_; }
     [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
 
@@ -5950,12 +6011,13 @@ class socket_iostream : public std::iostream {
 
 namespace netnotes {
 
-/// The errors of name resolution, with the system's words: "Name or service not known".
+/// Returns the category of the errors of name resolution, with the system's words: "Name or service not known".
 [[nodiscard]] const std::error_category& resolver_category() noexcept;
 
 /// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
 inline constexpr int max_resolver_threads = 128;
 
+/// What resolve() may answer: getaddrinfo(3).
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
@@ -5984,7 +6046,7 @@ template <std::integral Port>
     return resolve(host, std::to_string(port), hints);
 }
 
-/// Like resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
+/// Does the same as resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
 /// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
 /// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
 /// host is an address or empty, no thread is started. A timeout of zero finds only such a host.

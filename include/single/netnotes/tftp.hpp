@@ -440,7 +440,7 @@ class parse_failure {
                             std::uint32_t value = 0) noexcept
         : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
 
-    /// The offending character's place, counted from 0; the text's size if something is missing.
+    /// Returns the offending character's place, counted from 0; the text's size if something is missing.
     [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
@@ -458,6 +458,7 @@ class parse_failure {
 class parse_error : public std::invalid_argument {
   public:
     parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
   private:
@@ -486,6 +487,7 @@ struct uint128 {
 
     /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
+    /// Returns the number that has the bits of both, of any, of exactly one, or of none of the operands.
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
     friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
@@ -1007,12 +1009,15 @@ class ipv4_address : public detail::printable<ipv4_address> {
     /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
     static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
 
-    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }  ///< host byte order
+    /// Returns the address as a number, the first octet on top (host byte order), or as its four octets.
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
         return {octet(24), octet(16), octet(8), octet(0)};
     }
+    /// Returns the class that the first bits of the address had before CIDR, A to E: see ip/special.hpp.
     [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
 
+    /// Returns true for 0.0.0.0 (RFC 1122 §3.2.1.3(a)).
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
     /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
@@ -1046,6 +1051,8 @@ class ipv4_address : public detail::printable<ipv4_address> {
     [[nodiscard]] std::string reverse_pointer() const;
     /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
 
     friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
@@ -1082,8 +1089,8 @@ class ipv6_address : public detail::printable<ipv6_address> {
             value_.low = value_.low << 8 | octets[i + 8];
         }
     }
-    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number of
-    /// bytes. The address has no zone.
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number
+    /// of bytes. The address has no zone.
     template <detail::wire_bytes Bytes>
     static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
         if (std::size(bytes) != 16) return std::nullopt;
@@ -1101,6 +1108,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
             throw parse_error{"IPv6 address", text, why};
     }
+    /// Returns nullopt if the text is not such an address; `why` then has the reason and the place.
     static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
         ipv6_address address;
         if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
@@ -1114,7 +1122,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
 
     /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
     static constexpr ipv6_address any() noexcept { return {}; }
-    /// ::1
+    /// Returns ::1. Datagrams to it stay on this host.
     static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
 
     /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
@@ -1186,6 +1194,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
         return std::nullopt;
     }
 
+    /// Returns true for ::, and for an IPv4 address inside for which ipv4_address::is_unspecified() does.
     [[nodiscard]] constexpr bool is_unspecified() const noexcept {
         return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
     }
@@ -1216,9 +1225,9 @@ class ipv6_address : public detail::printable<ipv6_address> {
     [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
         return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
     }
-    /// Works like ipv4_address::is_global(). For multicast the scope nibble decides, and only 0xe is global (RFC 4291
-    /// §2.7). An address with an IPv4 address inside is global only if the IPv4 address is global, too; see
-    /// embedded_ipv4().
+    /// Returns true if routers of the whole Internet forward packets to the address, as ipv4_address::is_global() says.
+    /// For multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7). An address with an IPv4 address
+    /// inside is global only if the IPv4 address is global, too; see embedded_ipv4().
     [[nodiscard]] constexpr bool is_global() const noexcept;
     /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
     /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
@@ -1290,9 +1299,11 @@ class ip_address : public detail::printable<ip_address> {
         return parse(text, why);
     }
 
+    /// Returns the family of the address.
     [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
     [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
-    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }  ///< bits
+    /// Returns the number of bits, 32 or 128.
+    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }
     /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
     [[nodiscard]] constexpr ipv4_address v4() const {
         return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
@@ -1322,10 +1333,11 @@ class ip_address : public detail::printable<ip_address> {
         return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
     }
 
-    /// Calls `question` with the ipv4_address or the ipv6_address.
+    /// Calls `question` with the ipv4_address or the ipv6_address, and returns its answer.
     constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
 
-    // The questions that both families answer; the families themselves say what each means.
+    // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
+    /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
     [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
     [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
@@ -1385,6 +1397,7 @@ inline std::string ipv6_address::reverse_pointer() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the address of the text: `"192.0.2.1"_ip`.
 consteval ip_address operator""_ip(const char* text, std::size_t size) {
     return ip_address{std::string_view{text, size}};
 }
@@ -1454,10 +1467,14 @@ class endpoint : public detail::printable<endpoint> {
         return parse(text, why);
     }
 
+    /// Returns the address, or the port in host byte order.
     [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
     [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
 
+    /// Returns a number that is equal for equal endpoints, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         if (address_.is_v6()) *out++ = '[';
         out = address_.write(out);
@@ -1474,8 +1491,8 @@ class endpoint : public detail::printable<endpoint> {
 
 // ---- Ports and hosts, as a user types them -------------------------------------------------------------
 
-/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text is
-/// something else; `why` then says why.
+/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text
+/// is something else; `why` then says why.
 constexpr std::optional<std::uint16_t> parse_port(std::string_view text, parse_failure& why) noexcept {
     std::uint32_t port = 0;
     if (!detail::read_number(text.data(), text.data() + text.size(), 65535, port, why)) return std::nullopt;
@@ -1555,10 +1572,12 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 /// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
+/// Returns the class of a port.
 constexpr port_class classify_port(std::uint16_t port) noexcept {
     return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
 }
 
+/// The two protocols that have ports and services in the table below.
 enum class transport { tcp, udp };
 
 /// A service and the port that IANA gave it, under its registered name.
@@ -1600,7 +1619,8 @@ inline constexpr std::array<service, 27> services{{
     {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
 }};
 
-/// nullptr when the table does not know it; the system's own database is asked by resolve() in socket.hpp.
+/// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
+/// asks the system's own table.
 constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
     const auto found = std::find_if(services.begin(), services.end(),
                                     [&](const service& s) { return s.name == name && s.transport == protocol; });
@@ -1612,8 +1632,9 @@ constexpr const service* find_service(std::uint16_t port, transport protocol) no
     return found == services.end() ? nullptr : &*found;
 }
 
-/// `using namespace netnotes::literals;` and a wrong text is an error of the compiler.
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the endpoint of the text: `"192.0.2.1:80"_endpoint`.
 consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
     return endpoint{std::string_view{text, size}};
 }
@@ -1711,13 +1732,15 @@ struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/pa
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
+/// What the addresses of a socket are (socket(2)).
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
+/// How a socket moves its bytes (socket(2)).
 enum class socket_type : int {
     stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
     datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
     sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
-    raw = SOCK_RAW,                         ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
+    raw = SOCK_RAW,                     ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
 };
 
 /// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
@@ -1736,8 +1759,11 @@ class unix_endpoint {
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
     static unix_endpoint abstract(std::string_view name) { return {name, true}; }
 
+    /// Returns the path, or the bytes of an abstract name; empty for an unnamed endpoint.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// Returns true if the name is abstract: it lies in the kernel, and there is no file of this name.
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
+    /// Returns true for a socket that was never bound, for example a client.
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
     /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
     [[nodiscard]] std::string to_string() const {
@@ -1774,7 +1800,9 @@ class socket_address {
     requires std::is_convertible_v<const Text&, std::string_view>
     socket_address(const Text&) = delete;
 
+    /// Returns the family, or address_family::unspecified if there is no address.
     [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
+    /// Returns true for an address with a port, of IPv4 or IPv6.
     [[nodiscard]] bool is_ip() const noexcept {
         return family() == address_family::inet || family() == address_family::inet6;
     }
@@ -1784,9 +1812,11 @@ class socket_address {
     /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
     /// not bind.
     [[nodiscard]] unix_endpoint local() const;
+    /// Returns the text of the endpoint, or an empty text if there is no address.
     [[nodiscard]] std::string to_string() const;
 
-    // For system calls.
+    /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
+    /// has written.
     [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
     [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
@@ -1993,7 +2023,9 @@ class progress_callback {
         : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, std::uint64_t sent) {
               (*static_cast<std::remove_reference_t<Call>*>(object))(sent);
           }} {}
+    /// Returns true if there is a function to call.
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
     void operator()(std::uint64_t sent) const {
         if (call_) call_(object_, sent);
     }
@@ -2391,6 +2423,7 @@ namespace netnotes {
 /// What no type is made for is set by level, name and value, as in C.
 namespace option {
 
+/// An option that is on or off.
 template <int Level, int Name>
 struct flag {
     bool value = true;
@@ -2520,6 +2553,7 @@ class stop_event {
     /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
     /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
     void request_stop() noexcept { request(); }
+    /// Returns true after request_stop(). Any thread may call it.
     [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
     /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
     /// because that would undo the request.
@@ -2728,6 +2762,7 @@ namespace detail {
 struct descriptor_messages;  // of socket/descriptors.hpp
 }
 
+/// Which direction of a connection shutdown() ends.
 enum class shutdown_direction : int { receive = SHUT_RD, send = SHUT_WR, both = SHUT_RDWR };
 
 /// The error of a call that cannot finish now on a socket that does not block. A short name for
@@ -2772,7 +2807,9 @@ class socket_handle {
         std::swap(was_tried_to_send_, other.was_tried_to_send_);
     }
 
+    /// Returns false after close() and release(), and for a socket that was moved away.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    /// Returns the descriptor, which the socket keeps; -1 if it is closed.
     [[nodiscard]] native_handle_type native_handle() const noexcept { return descriptor_; }
     /// Returns the descriptor, which the caller must close. It is non-blocking if a timeout, a deadline, a stop or
     /// set_blocking(false) was in force.
@@ -2787,6 +2824,8 @@ class socket_handle {
     void close();
     void close(std::error_code& error) noexcept;
 
+    /// Returns the address of this end or of the peer. An error of the kernel leaves it empty: errc::not_connected, for
+    /// example.
     [[nodiscard]] socket_address local_endpoint() const;
     [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept;
     [[nodiscard]] socket_address peer_endpoint() const;
@@ -2836,9 +2875,9 @@ class socket_handle {
     /// Limits every call from now on to this time, all its parts and waits together; then it fails with
     /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
     void set_timeout(wait_time timeout);
-    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole. Once
-    /// the moment has passed, one more receive and one more send are tried, without a wait: what is there already can
-    /// be taken. After that each call fails with errc::timed_out, however fast the peer sends.
+    /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
+    /// Once the moment has passed, one more receive and one more send are tried, without a wait: what is there already
+    /// can be taken. After that each call fails with errc::timed_out, however fast the peer sends.
     void set_deadline(time_point deadline);
     /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
     /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
@@ -2848,8 +2887,8 @@ class socket_handle {
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
     /// Returns the moment that set_deadline() has set.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// With false no call waits: a call that cannot finish at once fails with errc::operation_would_block. With true
-    /// calls wait again, without a limit.
+    /// Sets whether calls may wait. With false no call waits: a call that cannot finish at once fails with
+    /// errc::operation_would_block. With true calls wait again, without a limit.
     void set_blocking(bool blocking);
     /// Returns false after set_blocking(false).
     [[nodiscard]] bool is_blocking() const noexcept { return blocking_; }
@@ -3402,6 +3441,7 @@ class socket : public socket_handle {
     std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
     std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
 
+    /// What recv_from() returns: a datagram, its sender, and to which of our addresses it came.
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
         socket_address sender;       ///< without a family if the sender is a Unix socket without a name
@@ -3411,7 +3451,8 @@ class socket : public socket_handle {
         /// to an IPv6 group it is not known.
         ip_address local{};
     };
-    /// Receives one datagram with its sender. For an empty datagram `bytes` is empty and the sender is set.
+    /// Receives one datagram and returns it with its sender. For an empty datagram `bytes` is empty and the sender is
+    /// set.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
     /// Sends one datagram, whole or not at all. Fails with errc::message_size if it is too long for the protocol.
@@ -3428,9 +3469,9 @@ class socket : public socket_handle {
     /// sockets on the wildcard address. udp_socket and async_datagram call it for those sockets.
     void tell_local_address();
     void tell_local_address(std::error_code& error) noexcept;
-    /// Like recv_from() above, and fills `details`: the destination, the interface, the hops left, and the time of
-    /// arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report stay
-    /// empty. For datagram sockets over IPv4 and IPv6.
+    /// Does the same as recv_from() above, and fills `details`: the destination, the interface, the hops left, and the
+    /// time of arrival. Call tell_details() once before the datagrams arrive; details that the kernel does not report
+    /// stay empty. For datagram sockets over IPv4 and IPv6.
     received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
     received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& error,
                        int flags = 0) noexcept;
@@ -3451,7 +3492,7 @@ struct socket::accepted {
     socket_address peer;
 };
 
-/// Two connected sockets without names, for parent and child or for two threads (socketpair(2)).
+/// Returns two connected sockets without names, for parent and child or for two threads (socketpair(2)).
 [[nodiscard]] std::pair<socket, socket> socket_pair(socket_type type = socket_type::stream);
 
 // ========================================================================================================
@@ -4434,12 +4475,13 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 
 namespace netnotes {
 
-/// The errors of name resolution, with the system's words: "Name or service not known".
+/// Returns the category of the errors of name resolution, with the system's words: "Name or service not known".
 [[nodiscard]] const std::error_category& resolver_category() noexcept;
 
 /// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
 inline constexpr int max_resolver_threads = 128;
 
+/// What resolve() may answer: getaddrinfo(3).
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
@@ -4468,7 +4510,7 @@ template <std::integral Port>
     return resolve(host, std::to_string(port), hints);
 }
 
-/// Like resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
+/// Does the same as resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
 /// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
 /// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
 /// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
@@ -4850,7 +4892,9 @@ class connect_hook {
         : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, socket& made) {
               (*static_cast<std::remove_reference_t<Call>*>(object))(made);
           }} {}
+    /// Returns true if there is a function to call.
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    /// Calls the function with the socket that is about to connect; does nothing without a function.
     void operator()(socket& made) const {
         if (call_) call_(object_, made);
     }
@@ -5348,8 +5392,9 @@ class tcp_stream : private socket {
     template <class Host, class Advice = detail::write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint>
     requires std::is_convertible_v<const Host&, std::string_view>
     tcp_stream(const Host&, int) = delete;
-    /// Connects within `timeout`; fails with errc::timed_out after it. The timeout is for connecting only. With a zero
-    /// timeout a peer on this machine may still answer within the call; a peer elsewhere cannot.
+    /// Connects within `timeout` and returns the connection; fails with errc::timed_out after it. The timeout is for
+    /// connecting only. With a zero timeout a peer on this machine may still answer within the call; a peer elsewhere
+    /// cannot.
     static tcp_stream connect(const endpoint& where, wait_time timeout = never);
     static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
     static tcp_stream connect(const endpoint& where, const connect_options& options);
@@ -5372,7 +5417,7 @@ class tcp_stream : private socket {
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options);
     static tcp_stream connect(const std::string& host, std::uint16_t port, const connect_options& options,
                               std::error_code& error);
-    /// Connects to the fastest of the given endpoints, tried in their order. Fails with
+    /// Connects to the given endpoints in their order, and returns the first connection that is established. Fails with
     /// errc::destination_address_required if there are no endpoints.
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options = {});
     static tcp_stream connect(std::span<const endpoint> endpoints, const connect_options& options,
@@ -6537,7 +6582,7 @@ enum class interest : std::uint32_t {
 constexpr interest operator|(interest a, interest b) noexcept {
     return static_cast<interest>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
-/// Adds the flags of `b` to `a`.
+/// Adds the flags of `b` to `a`, and returns `a`.
 constexpr interest& operator|=(interest& a, interest b) noexcept { return a = a | b; }
 /// Returns true if the two sets have a flag in common.
 constexpr bool any_of(interest set, interest flags) noexcept {
@@ -6602,7 +6647,8 @@ concept poller = requires(Poller& poller, int descriptor, interest what, std::ui
 };
 
 namespace detail {
-/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the others.
+/// Gives a poller the calls for objects with native_handle(). The poller adds `using takes_objects::add` and the
+/// others.
 template <class Poller>
 class takes_objects {
   public:
@@ -7931,8 +7977,9 @@ inline bool io_operation::receive_lent(std::span<std::byte>& bytes) noexcept {
 namespace netnotes::detail {
 
 /// Waits with epoll, edge-triggered. Each descriptor is registered once, for reading. It is registered for writing only
-/// when an operation has to wait to write. Most write events are useless, because no task waits to write. They would wake
-/// the loop for each new connection, after each send of a datagram, and after each read at the other end of a pipe.
+/// when an operation has to wait to write. Most write events are useless, because no task waits to write. They would
+/// wake the loop for each new connection, after each send of a datagram, and after each read at the other end of a
+/// pipe.
 ///
 /// Therefore the back end stops watching for writing when no operation waits any more. Only streams and listeners stay
 /// registered, because TCP reports nothing until a write has found the buffer full again.
@@ -8016,7 +8063,7 @@ inline bool epoll_back_end::wait(duration timeout) {
 }  // namespace netnotes::detail
 
 namespace netnotes::io_backend {
-/// Makes a back end that waits with epoll(7), for loop_options::backend. It is a readiness interface: a wait reports
+/// Returns a back end that waits with epoll(7), for loop_options::backend. It is a readiness interface: a wait reports
 /// that bytes have arrived, and a second system call receives them. Throws std::system_error if the kernel refuses a
 /// descriptor.
 [[nodiscard]] inline detail::owner<detail::io_back_end> epoll(detail::scheduler&, std::error_code&) {
@@ -9046,9 +9093,9 @@ class async_stream : public detail::async_socket {
     /// the first byte. Throws errc::protocol_error if the stream ends in the middle. After an error or a cancellation
     /// the bytes that arrived lie at the beginning of the buffer. To learn their number, use the next form.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer);
-    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So a message
-    /// can be continued after a cancellation, for example by with_timeout(): call again with the same two arguments.
-    /// `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
+    /// Does the same with a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So
+    /// a message can be continued after a cancellation, for example by with_timeout(): call again with the same two
+    /// arguments. `filled` must stay valid as long as the buffer. The caller sets it to 0 before the next message.
     [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::size_t& filled);
     /// Fills the whole buffer, but reports an error instead of throwing it. Returns the number of bytes that lie in the
     /// buffer, also after an error: errc::protocol_error if the stream ends in the middle, or operation_canceled if the
@@ -9405,10 +9452,10 @@ class writing;
 /// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
 /// writing task. The writing task must then call flush(), because the reading task may already be waiting.
 ///
-/// It has the reading calls of buffered_reader. A call that returns a message returns std::optional<std::string_view>. The
-/// view is valid until the next reading call. They suspend until the message is complete. Before they suspend, they send
-/// the gathered bytes, and free empty buffers. An error or a cancellation loses no byte: call again to continue. The
-/// header tcp/reader.hpp lists what happens at the end of the stream and with a message that is too long.
+/// It has the reading calls of buffered_reader. A call that returns a message returns std::optional<std::string_view>.
+/// The view is valid until the next reading call. They suspend until the message is complete. Before they suspend, they
+/// send the gathered bytes, and free empty buffers. An error or a cancellation loses no byte: call again to continue.
+/// The header tcp/reader.hpp lists what happens at the end of the stream and with a message that is too long.
 ///
 /// Awaited calls throw what async_stream's calls throw, for example errc::bad_file_descriptor on a closed stream.
 class async_buffered_stream {
@@ -9434,17 +9481,17 @@ class async_buffered_stream {
     [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
     /// Returns the next `size` bytes, or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
-    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream. The
-    /// buffer must stay valid until then.
+    /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream.
+    /// The buffer must stay valid until then.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer);
-    /// Continues a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So no byte is
-    /// lost by an error or a cancellation: call again with the same arguments.
+    /// Does the same with a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So
+    /// no byte is lost by an error or a cancellation: call again with the same arguments.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer, std::size_t& filled);
-    /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their number,
-    /// or 0 at the end of the stream.
+    /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their
+    /// number, or 0 at the end of the stream.
     [[nodiscard]] detail::reading_value<detail::receiving_call> recv(mutable_buffer buffer);
-    /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before the
-    /// delimiter.
+    /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before
+    /// the delimiter.
     [[nodiscard]] detail::reading_value<detail::skipping_call> skip_until(std::string_view delimiter);
 
     /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They do
@@ -9465,12 +9512,13 @@ class async_buffered_stream {
     /// If more than `high_water` bytes have gathered, it sends all of them and suspends until the kernel has taken
     /// them.
     [[nodiscard]] detail::writing write(const_buffer bytes);
-    /// Gathers the bytes without a wait, from any task of the loop, and returns true. Returns false, and gathers nothing,
-    /// if more than `high_water` bytes would then wait that the kernel does not take, or if the stream is closed. So a
-    /// peer that does not read costs bounded memory, and the caller can disconnect it with stream().close().
+    /// Gathers the bytes without a wait, from any task of the loop, and returns true. Returns false, and gathers
+    /// nothing, if more than `high_water` bytes would then wait that the kernel does not take, or if the stream is
+    /// closed. So a peer that does not read costs bounded memory, and the caller can disconnect it with
+    /// stream().close().
     ///
-    /// If a task waits in a reading call, or in a call that sends, that task sends the bytes at the next turn. Otherwise
-    /// the next such call sends them.
+    /// If a task waits in a reading call, or in a call that sends, that task sends the bytes at the next turn.
+    /// Otherwise the next such call sends them.
     [[nodiscard]] bool try_send(const_buffer bytes);
     /// Sends the gathered bytes and suspends until the kernel has taken them.
     [[nodiscard]] detail::writing flush();
@@ -10217,7 +10265,8 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 /// then names the wait and the time: `with_timeout in fetch: not done after 2 s`. With a name, it is `ask the server:
 /// not done after 2 s`. The name is not copied.
 ///
-/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no timeout.
+/// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no
+/// timeout.
 template <class T>
 [[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
@@ -10230,8 +10279,9 @@ template <task_function Function>
                                 const char* caller = __builtin_FUNCTION()) {
     return with_timeout(time, detail::call_in_frame(std::move(what)), name, caller);
 }
-/// Awaits one operation: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same expression, because the
-/// operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as without a timeout.
+/// Awaits one operation and returns its result: `co_await with_timeout(2s, stream.recv(buffer))`. Await it in the same
+/// expression, because the operation is not copied. Bytes that stream.recv() lends are valid until the next wait, as
+/// without a timeout.
 template <awaitable_operation Operation>
 [[nodiscard]] auto with_timeout(wait_time time, Operation&& operation, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION());
@@ -10262,7 +10312,8 @@ template <task_function Function>
 [[nodiscard]] auto shield(wait_time at_most, Function what) {
     return shield(at_most, detail::call_in_frame(std::move(what)));
 }
-/// Awaits one operation, in the same expression: `co_await shield(2s, stream.send_all("bye\n"))`.
+/// Awaits one operation and returns its result, in the same expression: `co_await shield(2s,
+/// stream.send_all("bye\n"))`.
 template <awaitable_operation Operation>
 [[nodiscard]] auto shield(wait_time at_most, Operation&& operation);
 /// A mistake: the message says what to write.
@@ -10379,8 +10430,8 @@ auto shield(wait_time at_most, Operation&& operation) {
 namespace netnotes {
 
 /// A stream that tasks can use. `co_await stream.recv(buffer)` returns at least one byte, or 0 at the end of the
-/// stream. `co_await stream.send(bytes)` returns how many bytes it has sent, at least one. shutdown() and close() do not
-/// wait. A cancelled recv() or send() must lose no byte. async_stream is such a stream.
+/// stream. `co_await stream.send(bytes)` returns how many bytes it has sent, at least one. shutdown() and close() do
+/// not wait. A cancelled recv() or send() must lose no byte. async_stream is such a stream.
 template <class Stream>
 concept async_byte_stream = requires(Stream& stream, mutable_buffer buffer, const_buffer bytes) {
     { std::declval<detail::await_result<decltype(stream.recv(buffer))>>() } -> std::convertible_to<std::size_t>;
@@ -10447,7 +10498,7 @@ class basic_async_buffered_stream {
         return read<bool>(
             state_, [delimiter](reader& from, std::error_code& error) { return from.skip_until(delimiter, error); });
     }
-    /// Work like the calls of async_buffered_stream with the same names. They do not wait.
+    /// Return what the calls of async_buffered_stream with the same names return. They do not wait.
     std::optional<std::string_view> take_until(std::string_view delimiter) noexcept {
         return state_->reader.take_until(delimiter);
     }
@@ -10459,7 +10510,8 @@ class basic_async_buffered_stream {
     [[nodiscard]] std::size_t capacity() const noexcept { return state_->reader.capacity(); }
     void shrink_to_fit() noexcept { state_->reader.shrink_to_fit(); }
 
-    /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than `high_water`.
+    /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than
+    /// `high_water`.
     [[nodiscard]] task<> write(const_buffer bytes) {
         state_->unsent.append(as_text(bytes));
         return send_above(state_, state_->high_water);
@@ -10556,8 +10608,9 @@ class basic_async_buffered_stream {
 //        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     the result
 //                 2001:db8::2                                   would begin at 500 ms, or when an attempt fails
 //
-// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race without
-// coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured concurrency.
+// Each attempt is a task of a group, so no attempt outlives the race. The header tcp/connect.hpp has the same race
+// without coroutines. The race needs two pages there and only a few lines here: that is the benefit of structured
+// concurrency.
 //
 // On this page:  async_connect · async_udp_connect
 // Below it:      coro/lookup.hpp (async_resolve), coro/group.hpp
@@ -10825,6 +10878,7 @@ class datagram_batch {
     datagram_batch(datagram_batch&&) noexcept = default;
     datagram_batch& operator=(datagram_batch&&) noexcept = default;
 
+    /// Returns for how many datagrams there is room, and how many bytes each may have.
     [[nodiscard]] std::size_t count() const noexcept { return slots_.size(); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -11062,6 +11116,7 @@ class network : public detail::printable<network> {
         if (!read) throw parse_error{"network", text, why};
         *this = *read;
     }
+    /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
     static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
         const std::size_t slash = std::min(text.find('/'), text.size());
         const auto address = ip_address::parse(text.substr(0, slash), why);
@@ -11101,7 +11156,9 @@ class network : public detail::printable<network> {
         return parse(text, host_bits::refused, why);
     }
 
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }  ///< all host bits zero
+    /// Returns the lowest address: all host bits are zero.
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }
+    /// Returns how many bits of an address belong to the network.
     [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
     /// Returns how many bits are left for the hosts.
     [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
@@ -11112,6 +11169,7 @@ class network : public detail::printable<network> {
     }
     [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
 
+    /// Returns the lowest or the highest address of the network.
     [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
     [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
     /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
@@ -11174,7 +11232,8 @@ class network : public detail::printable<network> {
         return {is_v6(), base_.value_ + detail::uint128{0, offset}};
     }
 
-    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses.
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses. Throws
+    /// std::out_of_range beyond the last address.
     [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
         if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
         return {is_v6(), base_.value_ + index};
@@ -11188,7 +11247,10 @@ class network : public detail::printable<network> {
         return std::nullopt;
     }
 
+    /// Returns a number that is equal for equal networks, for std::hash.
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
     constexpr char* write(char* out) const noexcept {
         out = base_.write(out);
         *out++ = '/';
@@ -11206,9 +11268,12 @@ class network : public detail::printable<network> {
     std::uint8_t prefix_length_ = 0;
 };
 
+/// Addresses or networks of one size in order, which are computed one after the other: the result of hosts() and
+/// subnets().
 template <class Item>
 class ip_range {
   public:
+    /// Goes through the range. It is a forward iterator; the range need not outlive it.
     class iterator {
       public:
         using value_type = Item;
@@ -11263,9 +11328,10 @@ constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
     return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
 }
 
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order. They are at
-/// most 62 for IPv4 and 254 for IPv6. Throws std::invalid_argument if the families or the zones differ, or if last <
-/// first. A common zone is dropped, because a network has no zone.
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order, and returns
+/// the place behind the last network. There are at most 62 of them for IPv4 and 254 for IPv6. Throws
+/// std::invalid_argument if the families or the zones differ, or if last < first. A common zone is dropped, because a
+/// network has no zone.
 template <class Output>
 constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
     if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
@@ -11302,8 +11368,9 @@ constexpr std::span<network> collapse(std::span<network> networks) {
     return networks.first(kept);
 }
 
-/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest. There is a network for
-/// every bit by which the prefixes differ. Throws std::invalid_argument unless `inner` lies in `outer`.
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest, and returns the place
+/// behind the last network. There is a network for every bit by which the prefixes differ. Throws std::invalid_argument
+/// unless `inner` lies in `outer`.
 template <class Output>
 constexpr Output exclude(const network& outer, const network& inner, Output out) {
     if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
@@ -11331,6 +11398,7 @@ inline std::string network::address_count_string() const {
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
 namespace literals {
+/// Returns the network of the text: `"192.0.2.0/24"_net`.
 consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
 }  // namespace literals
 
@@ -11630,12 +11698,14 @@ class multicast_socket : protected socket {
     /// by default. (Datagrams that leave by the interface "lo" come back in any case.)
     void set_multicast_loop(bool loop);
     void set_multicast_loop(bool loop, std::error_code& error) noexcept;
+    /// Returns true if members on this host receive what this socket sends.
     [[nodiscard]] bool multicast_loop() const;
     /// Sets how far a datagram to a group may go, 0 to 255. With 0 it stays on this host; with 1, the default, on this
     /// link. Every router on the way needs 1 more. IPv6 calls it the hop limit. Fails with errc::invalid_argument out
     /// of range.
     void set_multicast_ttl(int ttl);
     void set_multicast_ttl(int ttl, std::error_code& error) noexcept;
+    /// Returns how far a datagram to a group may go.
     [[nodiscard]] int multicast_ttl() const;
 
   protected:
@@ -11902,14 +11972,15 @@ class udp_socket : public multicast_socket {
     /// this call does not wait, with MSG_PEEK the datagram stays in the queue.
     received recv_from(mutable_buffer buffer, int flags = 0);
     received recv_from(mutable_buffer buffer, std::error_code& error, int flags = 0) noexcept;
-    /// Like recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once before.
+    /// Does the same as recv_from() above, and fills `details`: see socket::recv_from(). Call tell_details() once
+    /// before.
     received recv_from(mutable_buffer buffer, datagram_details& details, int flags = 0);
     received recv_from(mutable_buffer buffer, datagram_details& details, std::error_code& e, int flags = 0) noexcept;
     using socket::tell_details;
 
     // -- many datagrams in one system call
 
-    /// Waits for one datagram and takes as many as there are, up to the batch's count (recvmmsg(2)), in their order.
+    /// Waits for one datagram and returns as many as there are, up to the batch's count (recvmmsg(2)), in their order.
     /// The result lies in the batch and is valid until its next use. If an error occurs behind the first datagram, the
     /// next call reports it.
     std::span<const received> recv_batch(datagram_batch& batch);
@@ -13922,18 +13993,20 @@ class async_udp {
     explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
     async_udp(event_loop& loop, udp_socket made) : state_{new state{loop, std::move(made)}} {}
 
-    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether the
-    /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
+    /// Receives one datagram. Returns a udp_socket::received: the filled part of the buffer, the sender, and whether
+    /// the datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until
+    /// then.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer);
-    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a client
-    /// asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the buffer.
+    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a
+    /// client asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the
+    /// buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
     /// stay valid as long as the buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
                                                                             datagram_details& details);
-    /// Suspends until there is a datagram, and takes as many as there are, up to the batch's count. The result lies in
-    /// the batch and is valid until its next use.
+    /// Suspends until there is a datagram, and returns as many as there are, up to the batch's count. The result lies
+    /// in the batch and is valid until its next use.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. To received::sender it leaves from the address that the sender has written to.
@@ -14015,7 +14088,8 @@ class async_udp {
 
 namespace detail {
 
-/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would block.
+/// Waits until `Call` has done its work. A call returns true if it is done, and sets `error` if it fails or would
+/// block.
 template <class Call>
 class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>> {
     using base = io_awaiter<udp_operation<Call>>;
@@ -14174,18 +14248,19 @@ namespace netnotes {
 /// attempts.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
-/// Connects to the first of these endpoints that answers, and tries them in the given order. Throws
+/// Tries these endpoints in the given order, and returns a connection to the first that answers. Throws
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
-/// Connects with the settings that tcp_stream::connect() takes: a timeout for all of it, the local address, and a hook for
-/// options that must be set early. Throws errc::timed_out after options.timeout. options.stop must be nullptr, because a
-/// task is cancelled instead; otherwise it throws std::invalid_argument. The hook's function must live until the task
-/// ends, so give a lambda with captures a name.
+/// Connects as above, and returns the connection. The options of tcp_stream::connect() apply: a timeout for all of
+/// it, the local address, and a hook for options that must be set early. Throws errc::timed_out after options.timeout.
+/// options.stop must be nullptr, because a task is cancelled instead; otherwise it throws std::invalid_argument. The
+/// hook's function must live until the task ends, so give a lambda with captures a name.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options);
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options);
-/// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach, as
-/// udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect() throws.
+/// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach,
+/// as udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect()
+/// throws.
 [[nodiscard]] task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options = {});
 
 // ========================================================================================================
@@ -14774,7 +14849,9 @@ class owned_descriptor {
     ~owned_descriptor() {
         if (is_open()) ::close(descriptor_);
     }
+    /// Returns false after release(), and for an object that was moved away.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    /// Returns the descriptor, which this object keeps; -1 if it is closed.
     [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
     /// Returns the descriptor, which the caller must close.
     [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
@@ -14788,8 +14865,9 @@ inline constexpr std::size_t max_descriptors = 253;
 
 /// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
 /// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
-/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all(). On
-/// an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as well.
+/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all().
+/// On an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as
+/// well.
 void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
 std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
                              std::error_code& error) noexcept;
@@ -15407,8 +15485,8 @@ class [[nodiscard]] greenlet {
     std::coroutine_handle<promise_type> coroutine_;
 };
 
-/// `co_await switch_to(next)` inside a greenlet pauses this greenlet and resumes `next`, until another greenlet
-/// switches back. The co_await throws std::logic_error if `next` is empty, has ended, or waits in an outer run().
+/// Pauses this greenlet and resumes `next`, until another greenlet switches back: `co_await switch_to(next)`. The
+/// co_await throws std::logic_error if `next` is empty, has ended, or waits in an outer run().
 [[nodiscard]] greenlet::switching switch_to(greenlet& next) noexcept;
 
 // ========================================================================================================
@@ -18459,7 +18537,8 @@ constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
 }
 }  // namespace detail
 
-/// The row with the longest prefix that holds the address, or nullptr: then it is ordinary, or multicast.
+/// Returns the row with the longest prefix that contains the address. Returns nullptr if no row does: then the address
+/// is ordinary, or multicast.
 constexpr const special_range* find_special_range(const ip_address& address) noexcept {
     const auto found = [&](const auto& table) -> const special_range* {
         const auto row = detail::find_row(table, address);
@@ -18552,9 +18631,9 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 //
 // The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
 // side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so eof()
-// is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n", and
-// getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so
+// eof() is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
+// and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
 //
 // On this page:  socket_iostream
 // The notes:     s.makefile() (公共用途的套接字函数); example 05
@@ -18640,6 +18719,7 @@ class socket_iostream : public std::iostream {
         : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
         rdbuf(&buffer_);
     }
+    /// Returns the connection, for example for its options and its deadline.
     [[nodiscard]] socket& connection() noexcept { return connection_; }
     [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
 
@@ -18895,9 +18975,9 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 // netnotes/tftp/transfer.hpp: the transfer of a file, without a net and without a clock
 // SPDX-License-Identifier: MIT
 //
-// One machine serves both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out. The
-// blocking client and the server drive it with a socket and a clock. The tests drive it with a simulated network that
-// loses, doubles and reorders datagrams, and with a clock that jumps.
+// One machine serves both ends and both directions. Datagrams and the time go in; datagrams and a deadline come out.
+// The blocking client and the server drive it with a socket and a clock. The tests drive it with a simulated network
+// that loses, doubles and reorders datagrams, and with a clock that jumps.
 //
 //        reader                              server           reader                             server
 //          │ read request ────────────────> :69 │                │ read request, windowsize=4 ───> :69 │
@@ -18916,11 +18996,11 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 //   - know its peer: the first answer comes from a new port. From then on every other sender is a stranger, gets error 5,
 //     and does not disturb the transfer (RFC 1350 §4).
 //   - believe an error, tell it with its code and its words, and never answer it.
-// And what a sender must not do: send a block again because an acknowledgment came twice. Two ends that both do so double
-// every block from there on: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1).
+// And what a sender must not do: send a block again because an acknowledgment came twice. Two ends that both do so
+// double every block from there on: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1).
 //
-// A window has a chapter for each end: tftp/window.hpp decides what a sender sends again, tftp/receive_window.hpp what a
-// receiver acknowledges.
+// A window has a chapter for each end: tftp/window.hpp decides what a sender sends again, tftp/receive_window.hpp what
+// a receiver acknowledges.
 //
 // A stranger can draw two data blocks, or three datagrams without data, from a server that has not heard an
 // acknowledgment. Then the machine is silent. A repeated request of the peer draws one more datagram.
@@ -19001,9 +19081,11 @@ namespace netnotes::tftp {
 /// byte of a pair fits, the next call begins with the second byte.
 class netascii_encoder {
   public:
+    /// How many bytes were read, and how many were written.
     struct progress {
         std::size_t taken, made;
     };
+    /// Converts as much as fits, and returns the two counts.
     progress encode(std::span<const std::byte> from, std::span<std::byte> to) noexcept;
     /// Returns true if the second byte of a pair is still to be written.
     [[nodiscard]] bool has_rest() const noexcept { return has_rest_; }
@@ -19103,10 +19185,10 @@ inline std::size_t netascii_decoder::decode(std::span<std::byte> bytes, std::opt
 //       └────────┴───────────┘    └────────┴──────┴─────────┴───┘  └────────┴───────────┴───┴─────────┴───┘
 //        acknowledgment            error                            option acknowledgment (RFC 2347)
 //
-// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 adds block sizes
-// up to 65,464. RFC 2349 adds the size of the file and the time between attempts. RFC 7440 adds windows of several blocks.
-// Only a short block ends a file, so a file whose length is a multiple of the block size ends with an *empty* block.
-// Names are counted in bytes, not in characters: "文件.txt" has ten bytes.
+// The notes list the first five (RFC 1350). The sixth, and error code 8, came with the options. RFC 2348 adds block
+// sizes up to 65,464. RFC 2349 adds the size of the file and the time between attempts. RFC 7440 adds windows of
+// several blocks. Only a short block ends a file, so a file whose length is a multiple of the block size ends with an
+// *empty* block. Names are counted in bytes, not in characters: "文件.txt" has ten bytes.
 //
 // This page has values and bytes only: no socket, no file, no time. A datagram is read within its bounds, and refused
 // if it is malformed. Reading allocates nothing.
@@ -19134,7 +19216,7 @@ namespace netnotes::tftp {
 /// Where servers listen; the transfer itself then goes between two other ports (RFC 1350 §4).
 inline constexpr std::uint16_t port = 69;
 
-/// RFC 1350 §5, RFC 2347.
+/// The kinds of datagrams (RFC 1350 §5, RFC 2347).
 enum class opcode : std::uint16_t {
     read_request = 1,
     write_request = 2,
@@ -19156,24 +19238,27 @@ enum class error : std::uint16_t {
     no_such_user = 7,
     option_refused = 8,
 };
+/// Returns the words of RFC 1350 for the error. For another number it returns "An error that no RFC knows".
 [[nodiscard]] constexpr std::string_view to_string(error code) noexcept;
+/// Returns the category that is called "tftp"; an error_code of it has the number that the datagram had.
 [[nodiscard]] const std::error_category& error_category() noexcept;
+/// Returns the error as a std::error_code.
 [[nodiscard]] inline std::error_code make_error_code(error code) noexcept {
     return {static_cast<int>(code), error_category()};
 }
 
-/// How the bytes of a file are to be understood. The third, "mail", is obsolete (RFC 1350 §1).
+/// How the bytes of a file are sent. A third mode, "mail", is obsolete (RFC 1350 §1).
 enum class mode {
     octet,     ///< as they are
     netascii,  ///< lines: "\n" travels as CR LF, CR as CR NUL (RFC 764); see netascii_encoder
 };
+/// Returns the word that a request sends.
 [[nodiscard]] constexpr std::string_view to_string(mode what) noexcept {
     return what == mode::octet ? "octet" : "netascii";
 }
 
 inline constexpr std::uint16_t min_block_size = 8, max_block_size = 65'464, usual_block_size = 512;
-/// Of a request without its file name and mode: no option of ours is longer. A request has at most 512 bytes (RFC
-/// 2347).
+/// The most bytes of a request (RFC 2347). Every other datagram but data is shorter.
 inline constexpr std::size_t max_request_size = 512;
 
 /// The options that a request asks for, or that an option acknowledgment grants. An absent option has its usual value.
@@ -19182,16 +19267,18 @@ struct options {
     std::optional<std::uint16_t> window_size;    ///< blocks until an acknowledgment: 1 to 65,535 (RFC 7440); else 1
     std::optional<std::uint8_t> timeout;         ///< seconds: 1 to 255 (RFC 2349)
     std::optional<std::uint64_t> transfer_size;  ///< bytes; a reader asks with 0 (RFC 2349)
-    /// What follows block 65,535: 0, as most do unasked, or 1. In no RFC; atftp and others know it.
+    /// The number of the block behind block 65,535: 0 or 1. Most programs take 0 without the option. No RFC has this
+    /// option; atftp and other programs know it.
     std::optional<std::uint8_t> rollover;
 
+    /// Returns true if an option is there.
     [[nodiscard]] bool any() const noexcept {
         return block_size || window_size || timeout || transfer_size || rollover;
     }
     friend bool operator==(const options&, const options&) = default;
 };
 
-/// A datagram, read. Its views point into the datagram.
+/// The fields of a datagram. The views point into the datagram.
 struct packet {
     opcode what{};
     std::string_view file_name{};      ///< of a request; never empty
@@ -19204,8 +19291,8 @@ struct packet {
     bool has_bad_option = false;
     std::uint16_t block = 0;  ///< of data or an acknowledgment
     std::span<const std::byte> data{};
-    std::uint16_t error_code = 0;  ///< as it came: no RFC may know it
-    std::string_view message{};    ///< of an error; anything at all may stand in it
+    std::uint16_t error_code = 0;  ///< as it came; it may be a number that no RFC has
+    std::string_view message{};    ///< of an error; it may hold any bytes: see visible()
 };
 
 /// Reads a datagram. Returns nullopt for a datagram of an unknown kind or that is cut off, and for a request without
@@ -19216,17 +19303,21 @@ struct packet {
 /// error::illegal_operation. Without an answer the client would repeat its request and never learn the reason.
 [[nodiscard]] bool begins_as_request(std::span<const std::byte> datagram) noexcept;
 
-// -- Writing. Each gives the bytes used of `room`, which must be large enough: max_request_size is, for all of them.
+// -- Writing. Each function returns how many bytes of `room` it used. max_request_size bytes are enough for all of
+// them.
 
-/// `what` is read_request or write_request. 0 when the name is empty, has a NUL, or does not fit.
+/// Writes a request: `what` is read_request or write_request. Returns its size, or 0 if the file name is empty, has a
+/// NUL, or does not fit.
 [[nodiscard]] std::size_t write_request(std::span<std::byte> room, opcode what, std::string_view file_name, mode how,
                                         const options& wished) noexcept;
-/// The four bytes before the data.
+/// How many bytes stand before the data.
 inline constexpr std::size_t data_header_size = 4;
+/// Writes a datagram, and returns the number of bytes: the four in front of the data, an acknowledgment, or the options
+/// that the server grants.
 std::size_t write_data_header(std::span<std::byte> room, std::uint16_t block) noexcept;
 std::size_t write_acknowledgment(std::span<std::byte> room, std::uint16_t block) noexcept;
 std::size_t write_option_acknowledgment(std::span<std::byte> room, const options& granted) noexcept;
-/// The message is cut to what fits, and at its first NUL.
+/// Writes an error and returns its size. The message is cut to what fits, and at its first NUL.
 std::size_t write_error(std::span<std::byte> room, error code, std::string_view message) noexcept;
 
 
@@ -19532,8 +19623,8 @@ class source {
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
 };
 
-/// A text that this object owns, for content that is made on the spot. memory_source of tftp/content.hpp refers to bytes
-/// of the caller instead.
+/// A text that this object owns, for content that is made on the spot. memory_source of tftp/content.hpp refers to
+/// bytes of the caller instead.
 class text_source final : public source {
   public:
     explicit text_source(std::string text) noexcept : text_{std::move(text)} {}
@@ -19555,6 +19646,7 @@ class text_source final : public source {
 class sink {
   public:
     virtual ~sink() = default;
+    /// Takes the next bytes of the file. Sets `error` to refuse them; then the transfer ends with that error.
     virtual void write(std::span<const std::byte> bytes, std::error_code& error) noexcept = 0;
     /// Takes the size that the peer announces, before the first write(). An error refuses the transfer.
     virtual void expect(std::uint64_t /*size*/, std::error_code& /*error*/) noexcept {}
@@ -19563,7 +19655,8 @@ class sink {
     virtual void finish(std::error_code& error) noexcept = 0;
 };
 
-/// Returns the TFTP error that fits an error of the system: 3 for a full disk, 2 for a forbidden file, ...; otherwise 0.
+/// Returns the TFTP error that fits an error of the system: 3 for a full disk, 2 for a forbidden file, ...; otherwise
+/// 0.
 [[nodiscard]] error to_error(const std::error_code& code) noexcept;
 
 // ========================================================================================================
@@ -19893,13 +19986,14 @@ namespace netnotes::tftp {
 using duration = std::chrono::nanoseconds;
 using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
 
+/// How a transfer works: options, times and bounds. A client and a server have the same settings.
 struct settings {
     // What a client asks for, and the most that a server grants.
     std::uint16_t block_size = 1428;         ///< fits into an Ethernet frame with IPv4 or IPv6; 8 to 65,464
     std::uint16_t window_size = 1;           ///< 1 to 65,535; with a rollover to 1 no wider than 65,534
-    std::optional<std::uint8_t> timeout{};   ///< seconds, to be agreed on; none: each end minds its own
-    std::optional<std::uint8_t> rollover{};  ///< 0 or 1, to be agreed on; none: 0, unasked
-    bool with_options = true;                ///< false: what RFC 1350 knows, and no more
+    std::optional<std::uint8_t> timeout{};   ///< seconds; nullopt asks for nothing: each end measures
+    std::optional<std::uint8_t> rollover{};  ///< 0 or 1; nullopt asks for nothing, and counts as 0
+    bool with_options = true;                ///< false allows only what RFC 1350 has
     // The retransmission timeout. It follows the measured round trips, from min_timeout to max_timeout, and doubles
     // after every retransmission up to max_timeout. It is longer where a window takes longer: as measured, or as on a
     // link of 64 kbit/s while nothing is measured. A timeout that was agreed on (RFC 2349) takes the place of
@@ -19908,35 +20002,37 @@ struct settings {
     duration first_timeout = std::chrono::seconds{1};  ///< until round trips have been measured
     duration min_timeout = std::chrono::milliseconds{200};
     duration max_timeout = std::chrono::seconds{8};
-    /// The transfer fails after this time without progress; a sender's, if its window takes long, after twice as much at
-    /// most. A server grants no timeout option above patience / 2. A
-    /// client that was granted a timeout waits at least four of them.
+    /// The transfer fails after this time without progress. A sender whose window takes long waits up to twice as long.
+    /// A server grants no timeout option above patience / 2. A client that was granted a timeout waits at least four of
+    /// them.
     duration patience = std::chrono::seconds{30};
     duration dally{};  ///< how long a receiver stays after the end, to acknowledge again what the sender may send again
     // Bounds.
-    std::size_t max_memory = std::size_t{4} << 20;  ///< bytes that a window may take; a wider one is not agreed on
-    std::uint64_t max_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or broken off
+    std::size_t max_memory = std::size_t{4} << 20;  ///< bytes of the largest window that is asked for or granted
+    std::uint64_t max_bytes = ~std::uint64_t{0};    ///< a longer file is refused, or the transfer ends here
     /// Bytes a second that the link is known to carry; 0: not known. No window is asked for or granted that would take
     /// more than half of `patience` at this rate.
     std::uint64_t link_rate = 0;
-    /// True for a server whose transfers share one well-known port. A stranger that knows that port can forge
-    /// the client's acknowledgments. The first window is then at most 64 KiB and goes out once; a timeout repeats one datagram of it.
+    /// True for a server whose transfers share one well-known port. A stranger that knows that port can forge the
+    /// client's acknowledgments. The first window is then at most 64 KiB and goes out once; a timeout repeats one
+    /// datagram of it.
     bool shared_port = false;
 };
 
-/// How it ended, and what it took.
+/// How a transfer ended, and how much it moved.
 struct outcome {
     /// Empty if the file is whole. Otherwise a tftp::error of the peer, an error of this system, or errc::timed_out.
     std::error_code error{};
     std::string message{};  ///< the peer's words, fit to be printed: see visible(); or what was attempted here
     bool is_from_peer = false;
-    std::uint64_t bytes = 0;       ///< of the file
-    std::uint64_t blocks = 0;      ///< that have been acknowledged, or received
+    std::uint64_t bytes = 0;       ///< bytes of the file that were moved
+    std::uint64_t blocks = 0;      ///< blocks that were acknowledged, or received
     std::uint64_t repeated = 0;    ///< datagrams that were sent again
-    std::uint64_t duplicates = 0;  ///< that have come again, or out of order
+    std::uint64_t duplicates = 0;  ///< datagrams that came again, or out of order
     std::uint16_t block_size = usual_block_size, window_size = 1;
-    std::optional<std::uint64_t> size{};  ///< the peer's or the source's word for the whole
+    std::optional<std::uint64_t> size{};  ///< the size of the file that was announced
 
+    /// Returns true if the whole file was moved.
     [[nodiscard]] bool is_whole() const noexcept { return !error; }
     /// Returns false if the peer announced another size than the file has. A reader only warns of it, as other clients
     /// do: a server may announce a size of 0, or one from before the file grew.
@@ -20955,11 +21051,13 @@ namespace netnotes::tftp {
 
 class transfer {
   public:
-    /// Makes a client's end. It reads the file into the sink, or writes it from the source; both must outlive it. begin()
-    /// sends the request to `server`. Throws std::invalid_argument for a name or a setting that no request can carry.
+    /// Makes a client's end. It reads the file into the sink, or writes it from the source; both must outlive it.
+    /// begin() sends the request to `server`. Throws std::invalid_argument for a name or a setting that no request can
+    /// carry.
     transfer(const endpoint& server, std::string_view file_name, mode how, sink& into, const settings& wishes);
     transfer(const endpoint& server, std::string_view file_name, mode how, source& from, const settings& wishes);
-    /// Makes a server's end, which answers the request of `client`. Throws std::invalid_argument for limits out of range.
+    /// Makes a server's end, which answers the request of `client`. Throws std::invalid_argument for limits out of
+    /// range.
     transfer(const endpoint& client, const packet& request, source& from, const settings& limits);
     transfer(const endpoint& client, const packet& request, sink& into, const settings& limits);
     transfer(const transfer&) = delete;
@@ -20971,22 +21069,24 @@ class transfer {
     /// Returns when to call expired(): the end of time if there is nothing to wait for.
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
     void expired(time_point now) noexcept;
-    /// Ends the transfer with an error and tells the peer so. Does nothing if the outcome is decided: see has_outcome().
+    /// Ends the transfer with an error and tells the peer so. Does nothing if the outcome is decided: see
+    /// has_outcome().
     void abort(error code, std::error_code why, std::string_view message) noexcept;
-    /// Takes that nobody listens at `where` (ICMP port unreachable). If that is the peer, the transfer ends with
-    /// errc::connection_refused; a transfer that is decided ends as it was. Any other address changes nothing.
+    /// Reports that no program listens at `where` (ICMP port unreachable). If `where` is the peer, the transfer ends
+    /// with errc::connection_refused; a transfer that is decided ends as it was. Any other address changes nothing.
     void unreachable(const endpoint& where) noexcept;
 
-    /// Datagrams to send now, of `segment` bytes each, in a row. The last may be shorter, so one call can send all of them
-    /// (UDP_SEGMENT). No bytes: there is nothing to send. The bytes are valid until the next call of any member.
+    /// Datagrams to send now: `segment` bytes each, one behind the other; only the last may be shorter. So one call can
+    /// send all of them (UDP_SEGMENT). The bytes are valid until the next call of any member.
     struct outgoing {
         endpoint to{};
         std::span<const std::byte> bytes{};
         std::size_t segment = 0;
     };
+    /// Returns the datagrams to send now. `bytes` is empty if nothing must be sent.
     [[nodiscard]] outgoing next(std::size_t max_segments = 64, std::size_t max_bytes = 65'000) noexcept;
-    /// Call it after receive(), expired() or abort(). Returns true if the bytes that next() returned last must still go, as
-    /// far as the socket has not taken them. A run of blocks must, unless next() will return it again.
+    /// Returns true if the bytes that next() returned last must still be sent, as far as the socket has not taken them.
+    /// Call it after receive(), expired() or abort(). A run of blocks must be sent, unless next() will return it again.
     [[nodiscard]] bool still_goes() const noexcept {
         return state_ == state::sending && run_end_ != 0 && window_.next_block() >= run_end_;
     }
@@ -21557,17 +21657,19 @@ inline transfer::outgoing transfer::next_blocks(std::size_t max_segments, std::s
 
 namespace netnotes::tftp {
 
-/// What a client may wish besides the settings.
+/// What a transfer of a client may have besides the settings.
 struct request {
     tftp::mode mode = mode::octet;
-    time_point deadline = time_point::max();  ///< for the whole: errc::timed_out
-    const stop_event* stop = nullptr;         ///< ends it: errc::operation_canceled. (Tasks are cancelled instead.)
-    /// Told now and then, and at the end: bytes of the file so far, and in all where that is known.
+    time_point deadline = time_point::max();  ///< of the whole transfer, which then fails with errc::timed_out
+    /// Ends the transfer with errc::operation_canceled. In a task leave it empty, and cancel the task instead.
+    const stop_event* stop = nullptr;
+    /// The client calls this function now and then, and at the end. It gets the bytes of the file so far, and the size
+    /// of the file if it is known.
     std::function<void(std::uint64_t bytes, std::optional<std::uint64_t> of)> progress{};
 };
 
-/// A server as a blocking program sees it. The object remembers how fast the last transfer was, and asks
-/// for no window that would take too long at that rate: see settings::link_rate. For one thread at a time.
+/// A client that blocks. The object remembers how fast the last transfer was, and asks for no window that would take
+/// too long at that rate: see settings::link_rate. Only one thread at a time may use it.
 class client {
   public:
     /// Sends nothing yet. Port 69 unless the server has another.
@@ -21579,7 +21681,7 @@ class client {
     outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
     /// Writes the bytes of the source to the file of that name. Blocks, returns and throws as get() does.
     outcome put(source& from, std::string_view file_name, const settings& wishes = {}, const request& more = {});
-    /// Read and write without std::system_error: `error` and the outcome tell what went wrong.
+    /// Read and write, but throw no std::system_error: `error` and the returned outcome say what went wrong.
     outcome get(std::string_view file_name, sink& into, const settings& wishes, const request& more,
                 std::error_code& error);
     outcome put(source& from, std::string_view file_name, const settings& wishes, const request& more,
@@ -21792,8 +21894,8 @@ inline settings with_rate(settings wishes, std::uint64_t rate) noexcept {
     if (wishes.link_rate == 0) wishes.link_rate = rate;
     return wishes;
 }
-/// Learns the rate of the link from a finished transfer. In lock-step the time depends on the round trips and not on the
-/// link, and a short file says little, so these are ignored.
+/// Learns the rate of the link from a finished transfer. In lock-step the time depends on the round trips and not on
+/// the link, and a short file says little, so these are ignored.
 inline void learn_rate(std::uint64_t& rate, const outcome& result, duration took) noexcept {
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
     if (result.window_size == 1 || result.blocks <= result.window_size || milliseconds <= 0) return;
@@ -21870,7 +21972,8 @@ inline outcome client::put(source& from, std::string_view file_name, const setti
 
 namespace netnotes::tftp {
 
-/// A transfer in a task of the loop that runs: see client. Cancelling breaks it off, and tells the server.
+/// Moves a file in a task of the loop that is running, and returns the outcome, as client::get() and client::put() do.
+/// If the task is cancelled, the transfer ends, and the server is told so.
 [[nodiscard]] task<outcome> get(endpoint server, std::string file_name, sink& into, settings wishes = {},
                                 request more = {});
 [[nodiscard]] task<outcome> put(endpoint server, source& from, std::string file_name, settings wishes = {},
@@ -22011,17 +22114,19 @@ class memory_source final : public source {
 /// Keeps what comes in memory.
 class memory_sink final : public sink {
   public:
-    /// More than `most` bytes are refused (errc::no_space_on_device, to the peer "disk full"): how much comes is for
-    /// the peer to say.
+    /// Takes at most `most` bytes. More bytes are refused with errc::no_space_on_device; the peer reads "disk full".
+    /// The bound is necessary because the peer decides how long the file is.
     explicit memory_sink(std::size_t most) noexcept : most_{most} {}
 
-    /// Has all of it come?
+    /// Returns true if the whole file has come.
     [[nodiscard]] bool is_whole() const noexcept { return is_whole_; }
+    /// Returns the bytes so far. The view is valid until the next write().
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
+    /// Returns the bytes so far, as text.
     [[nodiscard]] std::string_view text() const noexcept {
         return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
     }
-    /// Gives them away.
+    /// Moves the bytes out and returns them.
     [[nodiscard]] std::vector<std::byte> release() noexcept { return std::exchange(bytes_, {}); }
 
     void expect(std::uint64_t size, std::error_code& error) noexcept override {
@@ -22046,11 +22151,12 @@ class memory_sink final : public sink {
     bool is_whole_ = false;
 };
 
-/// What a stream has from here on. It is not told how much that is. A stream that fails, or throws, ends the transfer
-/// with errc::io_error.
+/// Sends what a stream has from its position on. The size is not known, so it is not announced. A stream that fails or
+/// throws ends the transfer with errc::io_error.
 class stream_source final : public source {
   public:
-    /// It must outlive this. Open files in binary mode, or the system's line ends are converted twice.
+    /// Keeps a reference: the stream must outlive this object. Open files in binary mode; otherwise line ends may be
+    /// converted twice.
     explicit stream_source(std::istream& from) noexcept : from_{from} {}
 
     std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override {
@@ -22069,11 +22175,13 @@ class stream_source final : public source {
     std::istream& from_;
 };
 
-/// Writes into a stream, and flushes it at the end: what it cannot take is an error (errc::io_error) to both ends.
+/// Writes into a stream, and flushes it at the end. If the stream fails, both ends get an error; here it is
+/// errc::io_error.
 class stream_sink final : public sink {
   public:
-    /// It must outlive this.
+    /// Keeps a reference: the stream must outlive this object.
     explicit stream_sink(std::ostream& into) noexcept : into_{into} {}
+    /// Returns true if the file is whole: finish() was called.
     [[nodiscard]] bool is_whole() const noexcept { return is_whole_; }
 
     void write(std::span<const std::byte> piece, std::error_code& error) noexcept override {
@@ -22307,9 +22415,10 @@ class directory {
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
     explicit directory(const std::string& path);
 
-    /// Opens a file for reading. Throws std::system_error with the errors above, errc::no_such_file_or_directory, ...
+    /// Opens a file for reading and returns it. Throws std::system_error: the errors above,
+    /// errc::no_such_file_or_directory and others.
     [[nodiscard]] file_source open(std::string_view name) const;
-    /// The folders of the name must be there.
+    /// Returns a file to write into. The folders of its name must exist. Throws std::system_error.
     [[nodiscard]] file_sink create(std::string_view name, existing_file policy) const;
 
   private:
@@ -23129,11 +23238,11 @@ struct handlers {
     std::function<std::unique_ptr<source>(const file_request&)> read{};
     std::function<std::unique_ptr<sink>(const file_request&)> write{};
 };
-/// The files of a folder and the folders in it: see `directory`. They can be read, and with `writing` also written.
-/// Throws std::system_error when there is no such folder.
+/// Returns handlers that serve the files of a folder and of the folders in it: see `directory`. Clients can read them,
+/// and with `writing` also write. Throws std::system_error if there is no such folder.
 [[nodiscard]] handlers serve_files(const std::string& root, std::optional<existing_file> writing = std::nullopt);
-/// Text that is made on the spot. `make(request)` returns it, or nullopt if there is no such file; a std::system_error
-/// that it throws refuses the request as in `handlers`. Nothing can be written:
+/// Returns handlers that serve text which is made on the spot. `make(request)` returns the text, or nullopt if there is
+/// no such file; a std::system_error that it throws refuses the request as in `handlers`. Nothing can be written:
 ///
 ///     tftp::server server{{ipv6_address::any(), 69}, tftp::serve_text([](const tftp::file_request& what) {
 ///         return what.file_name == "motd" ? std::optional<std::string>{"Hello!\n"} : std::nullopt;
@@ -23154,6 +23263,7 @@ struct transfer_record {
     [[nodiscard]] std::string to_string() const;
 };
 
+/// What a server allows.
 struct server_options {
     /// The limits of what a client is granted, and the times that the server waits for it: see settings.
     settings limits{.block_size = max_block_size,
@@ -23167,27 +23277,29 @@ struct server_options {
     /// Allow three descriptors for each transfer in RLIMIT_NOFILE. These are a socket, a file, and the socket of a
     /// finished transfer that stays for settings::dally. With `single_port` a transfer has no socket of its own.
     std::size_t max_transfers = 1000;
-    /// Transfers of one address. A request beyond takes the place of the oldest one there whose client has not answered
-    /// yet, or else is refused.
+    /// The most transfers of one address. A further request replaces the oldest transfer of that address whose client
+    /// has not answered yet. If all have answered, the request is refused.
     std::size_t max_per_client = 100;
-    /// The longest file that is taken from a client, in bytes. A longer one is refused, or broken off.
+    /// The longest file that is taken from a client, in bytes. A longer file is refused; if its size is not announced,
+    /// the transfer ends at the limit.
     std::uint64_t max_upload = ~std::uint64_t{0};
-    /// Bytes per second, 0 for no limit: of all together, and of each. Block and window sizes are then granted
-    /// such that a window takes at most a quarter of a second.
+    /// Bytes per second of all transfers together, and of each transfer; 0 for no limit. With a limit the server grants
+    /// block and window sizes with which a window takes at most a quarter of a second.
     std::uint64_t rate = 0;
     std::uint64_t rate_each = 0;
     /// Bytes per second to each address before a client there has acknowledged them, 0 for no limit. Four seconds'
     /// worth may go at once. Bytes beyond that are not sent, and a new request is not answered.
     std::uint64_t unproven_rate = 256 << 10;
-    /// All on one socket: see above.
+    /// Serves all transfers with one socket: see tftp/server.hpp.
     bool single_port = false;
     /// With `single_port`: bytes per second to each address, acknowledged or not, 0 for no limit. There acknowledgments
     /// can be forged.
     std::uint64_t single_port_rate = 16 << 20;
-    /// How long a stop lets those go on that are under way.
+    /// How long transfers may go on after a stop request.
     duration grace = std::chrono::seconds{10};
-    /// Called with the record of each transfer when that is decided. A transfer whose client never answered has no
-    /// record if another request took its place: see dropped(). What it throws ends the server, and comes out of run().
+    /// The server calls this function with the record of each transfer, as soon as its outcome is decided. A transfer
+    /// whose client never answered has no record if another request took its place: see dropped(). An exception of the
+    /// function ends the server, and run() throws it.
     std::function<void(const transfer_record&)> log{};
 };
 
@@ -24325,7 +24437,7 @@ struct uri {
     /// Reads a URI. Returns nullopt if the text is not a URI of TFTP; `why` then has the reason and its place. A user
     /// (`me@host`) or a fragment (`file#part`) is refused, because TFTP has neither.
     [[nodiscard]] static std::optional<uri> parse(std::string_view text, parse_failure& why);
-    /// Reads a URI. Throws parse_error.
+    /// Reads a URI and returns it. Throws parse_error.
     [[nodiscard]] static uri parse(std::string_view text);
 };
 

@@ -217,7 +217,7 @@ class parse_failure {
                             std::uint32_t value = 0) noexcept
         : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
 
-    /// The offending character's place, counted from 0; the text's size if something is missing.
+    /// Returns the offending character's place, counted from 0; the text's size if something is missing.
     [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
@@ -235,6 +235,7 @@ class parse_failure {
 class parse_error : public std::invalid_argument {
   public:
     parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
   private:
@@ -263,6 +264,7 @@ struct uint128 {
 
     /// Compares as numbers.
     friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
+    /// Returns the number that has the bits of both, of any, of exactly one, or of none of the operands.
     friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
     friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
     friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
