@@ -38,7 +38,10 @@
 //     http/file.hpp         a folder of files, which no path leaves
 //     http/answer.hpp       generators as bodies, the line of the log
 //     http/link.hpp         a connection, and the bytes of it that came too early
+//     http/upgrade.hpp      a connection that another protocol takes over
 //     http/exchange.hpp     one connection of a server: its limits, its waits, its end
+//     http/websocket_peer.hpp
+//                           a handler that talks with a browser, message by message
 //     http/server.hpp       serve(): a web server is a function from a request to a response
 //     http/url.hpp          where a resource is, and what a relative reference means
 //     http/client.hpp       get(), and a client that keeps connections: ten pages at once
@@ -74,8 +77,10 @@
 #include "http/status.hpp"
 #include "http/syntax.hpp"
 #include "http/target.hpp"
+#include "http/upgrade.hpp"
 #include "http/url.hpp"
 #include "http/websocket.hpp"
+#include "http/websocket_peer.hpp"
 #include "http/write.hpp"
 
 #endif  // NETNOTES_HTTP_HPP

@@ -10,6 +10,7 @@
 #include "../support.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -45,12 +46,19 @@ class scripted_stream {
             if (all_->end == ending::is_silent) co_await net::sleep_for(24h);
             co_return std::size_t{0};
         }
-        if (all_->pause > net::duration::zero()) co_await net::sleep_for(all_->pause);
+        if (all_->pause > net::duration::zero()) {  // counted from the first call, however often that is withdrawn
+            if (!due_) due_ = net::event_loop::current().now() + all_->pause;
+            const net::duration left = *due_ - net::event_loop::current().now();
+            if (left > net::duration::zero()) co_await net::sleep_for(left);
+        }
         std::string& piece = all_->pieces[next_];
         const std::size_t size = std::min(piece.size(), buffer.size());
         std::copy_n(piece.data(), size, reinterpret_cast<char*>(buffer.data()));
         piece.erase(0, size);
-        if (piece.empty()) ++next_;
+        if (piece.empty()) {
+            ++next_;
+            due_.reset();
+        }
         co_return size;
     }
     net::task<std::size_t> send(net::const_buffer bytes) {
@@ -71,6 +79,7 @@ class scripted_stream {
     }
     script* all_;
     std::size_t next_ = 0;
+    std::optional<net::time_point> due_;  // of the next piece
 };
 static_assert(net::async_byte_stream<scripted_stream>);
 

@@ -16,6 +16,8 @@
 //   `Expect: 100-continue`          "100 Continue" when the handler first waits for the body, not before
 //   the handler throws              500 without details; on_error gets them
 //   an answer cannot be finished    a reset, so that the client can tell
+//   the answer is 101 Switching     the connection belongs to the response's upgrade: see http/upgrade.hpp
+//     Protocols
 //   the server ends the connection  while the client may still send: it stops sending and reads on for a while. A close
 //                                   at once would become a reset, and a reset may destroy the answer on its way
 //                                   (RFC 9112 §9.6)
@@ -23,7 +25,7 @@
 // While a connection is idle it holds neither a buffer nor a request, only the frame of its task.
 //
 // On this page:  server_options · body_error · request_handler · detail::exchange
-// Below it:      http/link.hpp, http/parser.hpp, http/body.hpp, http/answer.hpp, http/file.hpp
+// Below it:      http/link.hpp, http/parser.hpp, http/body.hpp, http/answer.hpp, http/file.hpp, http/upgrade.hpp
 // Above it:      http/server.hpp, which accepts the connections
 // Sources:       RFC 9112 §6, §9; RFC 9110 §10.1.1 (Expect)
 
@@ -61,6 +63,7 @@
 #include "link.hpp"
 #include "message.hpp"
 #include "parser.hpp"
+#include "upgrade.hpp"
 
 namespace netnotes::http {
 
@@ -214,7 +217,8 @@ class exchange final : public body_source {
                         answer = co_await handler_(ask_);
                     else
                         answer = handler_(ask_);
-                    if (answer.status.is_interim()) why = "the handler has returned a response with the status 1xx";
+                    upgrade_ = body_.is_done() ? take_upgrade(answer) : nullptr;
+                    if (answer.status.is_interim() && !upgrade_) why = "the handler has returned a response with the status 1xx";
                 } catch (const body_error& error) {
                     answer = refusal_answer(error.status(), error.what());
                 } catch (const std::exception& error) {
@@ -236,6 +240,10 @@ class exchange final : public body_source {
             std::uint64_t sent = 0;
             if (how != body_coding::none && !append_body(answer, sent)) sent = co_await send_body(answer, how);
             if (server_.options.on_access) log(answer, sent);
+            if (upgrade_) {
+                co_await flush();
+                co_return false;
+            }
             if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (!keeps_) {
                 if (!body_.is_done()) lingers_ = true;  // unread bytes would make the close a reset
@@ -254,6 +262,8 @@ class exchange final : public body_source {
     }
     /// Returns true if the client may still be sending.
     [[nodiscard]] bool lingers() const noexcept { return lingers_; }
+    /// Returns the protocol that takes the connection over, or nullptr.
+    [[nodiscard]] std::unique_ptr<upgrade> next_protocol() noexcept { return std::move(upgrade_); }
 
     // The body of the request.
 
@@ -525,6 +535,7 @@ class exchange final : public body_source {
     Handler& handler_;
     std::string out_;  // answers that are not sent yet
     request ask_;
+    std::unique_ptr<upgrade> upgrade_;
     framing framing_{};
     body_decoder body_;
     head_progress progress_{};
@@ -567,6 +578,14 @@ task<> converse(Stream stream, server_state& server, Handler& handler) {
         if (!busy) co_return;
         cut_link_guard guard{link};
         const bool is_idle = co_await busy->run();
+        if (const std::unique_ptr<upgrade> next = busy->next_protocol()) {
+            busy.reset();  // it may take hours, and needs no request
+            upgraded_link<Stream, server_state> peer{link, server};
+            co_await next->converse(peer);
+            guard.disarm();
+            co_await link.linger();
+            co_return;
+        }
         guard.disarm();
         if (!is_idle) {
             if (busy->lingers()) co_await link.linger();

@@ -23,6 +23,8 @@
 //     co_return site.answer(ask);                                               a file: http/file.hpp
 //     co_return http::response{200, http::pieces(rows()), "text/csv"};          pieces of a generator: http/answer.hpp
 //
+//     co_return http::accept_websocket(ask, chat);                              a WebSocket: http/websocket_peer.hpp
+//
 //     const std::string body = co_await ask.text();                             the whole body of a POST, at most 1 MiB
 //     for (;;) { auto bytes = co_await ask.recv(); if (bytes.empty()) break; }   or piece by piece
 //
@@ -40,7 +42,8 @@
 // coro/byte_stream.hpp.
 //
 // On this page:  serve, converse
-// Below it:      http/exchange.hpp (server_options, one connection), http/answer.hpp, http/file.hpp, coro/serve.hpp
+// Below it:      http/exchange.hpp (server_options, one connection), http/answer.hpp, http/file.hpp, http/websocket_peer.hpp,
+//                coro/serve.hpp
 // Beside it:     http/client.hpp
 // The notes:     TCP长/短连接的应用场景 (long and short connections), Python Internet 模块; examples 39 and 42
 
@@ -51,6 +54,7 @@
 
 #include "../coro/serve.hpp"
 #include "exchange.hpp"
+#include "websocket_peer.hpp"
 
 namespace netnotes::http {
 

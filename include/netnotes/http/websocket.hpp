@@ -30,8 +30,8 @@
 // The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
 // shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
 //
-// The bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest(). The server
-// of tasks, http::serve, cannot upgrade a connection yet: it answers a response 101 of a handler with 500.
+// A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without tasks the
+// bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
 //
 // On this page:  is_websocket, accept_websocket, websocket_key · websocket_message, websocket_reader · write_frame,
 // write_close
@@ -65,6 +65,7 @@ enum class websocket_close : std::uint16_t {
     protocol_error = 1002,
     unsupported_data = 1003,
     no_status = 1005,  ///< the peer gave none; is never sent
+    lost = 1006,       ///< the connection has failed without a close; is never sent
     invalid_text = 1007,
     policy = 1008,
     too_large = 1009,
@@ -106,6 +107,11 @@ class websocket_reader {
 
     /// Takes bytes that have come. Call next() until it returns nullopt before you give more.
     void receive(std::string_view bytes) { in_.erase(0, used_), used_ = 0, in_.append(bytes); }
+    /// Returns true if a part of a message or frame has come. Otherwise the reader holds no memory, after next() has
+    /// returned nullopt.
+    [[nodiscard]] bool has_begun() const noexcept {
+        return used_ < in_.size() || kind_ != websocket_opcode::continuation;
+    }
     /// Returns the next message, or nullopt if more bytes are needed, the peer has closed, or it broke a rule. Answer a
     /// `ping` with a `pong` of the same data, and a `close` with a `close`. Control frames come between the frames of a
     /// message, and are returned at once.
@@ -279,6 +285,10 @@ inline std::optional<websocket_message> websocket_reader::next() {
         const auto byte = [bytes](std::size_t at) {
             return static_cast<unsigned>(static_cast<unsigned char>(bytes[at]));
         };
+        if (bytes.empty()) {
+            std::string{}.swap(in_);  // a silent peer costs no memory
+            used_ = 0;
+        }
         if (bytes.size() < 2) return std::nullopt;
         const auto what = static_cast<opcode>(byte(0) & 15);
         const bool is_last = (byte(0) & 0x80) != 0, is_masked = (byte(1) & 0x80) != 0, is_control = (byte(0) & 8) != 0;

@@ -54,7 +54,8 @@ struct head_context {
 /// response has a field `Connection: close`, or if the body ends with the connection.
 ///
 /// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
-/// Date, unless `date` is empty. A response 101 says `Connection: Upgrade`. No other status 1xx is a response. The fields cannot hold a line's end: see fields::add().
+/// Date, unless `date` is empty. The responses 101 and 426 say `Connection: Upgrade`. No other status 1xx is a response. The
+/// fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
 /// Appends the head in the same way, for a body of this size; nullopt: it is not known yet.
 body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
@@ -130,8 +131,11 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
         put(value);
         put("\r\n");
     }
-    if (answer.status == status::switching_protocols)
+    const bool is_upgrade = answer.status == status::switching_protocols;
+    if (is_upgrade || answer.status == status::upgrade_required)
         put("Connection: Upgrade\r\n");  // the field Upgrade demands it (RFC 9110 §7.8)
+    if (is_upgrade)
+        ;  // the connection goes on, as another one
     else if (!context.keeps_alive)
         put("Connection: close\r\n");
     else if (context.minor_version == 0)

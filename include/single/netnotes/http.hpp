@@ -60,7 +60,10 @@
 //     http/file.hpp         a folder of files, which no path leaves
 //     http/answer.hpp       generators as bodies, the line of the log
 //     http/link.hpp         a connection, and the bytes of it that came too early
+//     http/upgrade.hpp      a connection that another protocol takes over
 //     http/exchange.hpp     one connection of a server: its limits, its waits, its end
+//     http/websocket_peer.hpp
+//                           a handler that talks with a browser, message by message
 //     http/server.hpp       serve(): a web server is a function from a request to a response
 //     http/url.hpp          where a resource is, and what a relative reference means
 //     http/client.hpp       get(), and a client that keeps connections: ten pages at once
@@ -2958,7 +2961,8 @@ struct head_context {
 /// response has a field `Connection: close`, or if the body ends with the connection.
 ///
 /// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
-/// Date, unless `date` is empty. A response 101 says `Connection: Upgrade`. No other status 1xx is a response. The fields cannot hold a line's end: see fields::add().
+/// Date, unless `date` is empty. The responses 101 and 426 say `Connection: Upgrade`. No other status 1xx is a response. The
+/// fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
 /// Appends the head in the same way, for a body of this size; nullopt: it is not known yet.
 body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
@@ -3034,8 +3038,11 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
         put(value);
         put("\r\n");
     }
-    if (answer.status == status::switching_protocols)
+    const bool is_upgrade = answer.status == status::switching_protocols;
+    if (is_upgrade || answer.status == status::upgrade_required)
         put("Connection: Upgrade\r\n");  // the field Upgrade demands it (RFC 9110 §7.8)
+    if (is_upgrade)
+        ;  // the connection goes on, as another one
     else if (!context.keeps_alive)
         put("Connection: close\r\n");
     else if (context.minor_version == 0)
@@ -18811,6 +18818,8 @@ inline void connection::expired(time now) {
 //   `Expect: 100-continue`          "100 Continue" when the handler first waits for the body, not before
 //   the handler throws              500 without details; on_error gets them
 //   an answer cannot be finished    a reset, so that the client can tell
+//   the answer is 101 Switching     the connection belongs to the response's upgrade: see http/upgrade.hpp
+//     Protocols
 //   the server ends the connection  while the client may still send: it stops sending and reads on for a while. A close
 //                                   at once would become a reset, and a reset may destroy the answer on its way
 //                                   (RFC 9112 §9.6)
@@ -18818,7 +18827,7 @@ inline void connection::expired(time now) {
 // While a connection is idle it holds neither a buffer nor a request, only the frame of its task.
 //
 // On this page:  server_options · body_error · request_handler · detail::exchange
-// Below it:      http/link.hpp, http/parser.hpp, http/body.hpp, http/answer.hpp, http/file.hpp
+// Below it:      http/link.hpp, http/parser.hpp, http/body.hpp, http/answer.hpp, http/file.hpp, http/upgrade.hpp
 // Above it:      http/server.hpp, which accepts the connections
 // Sources:       RFC 9112 §6, §9; RFC 9110 §10.1.1 (Expect)
 
@@ -19527,6 +19536,147 @@ inline task<std::span<const std::byte>> file_body::next() {
 
 
 
+// netnotes/http/upgrade.hpp: a connection that another protocol takes over
+// SPDX-License-Identifier: MIT
+//
+// A client may ask to speak another protocol on the same connection: `Upgrade: websocket`. If the handler agrees, its
+// response has the status 101, and what follows the head belongs to the new protocol:
+//
+//        client                                        http::serve()
+//          GET /chat ... Upgrade: x      ─────────>      handler(ask) ──> response 101 with an upgrade as its source
+//                                        <─────────      HTTP/1.1 101 Switching Protocols
+//          bytes of x  <──────────────────────────>      upgrade::converse(connection)
+//
+// In a response the source is what follows the head. So here it is the whole conversation, and response needs no member
+// for this rare case. By the time the conversation begins, the request is gone: take what you need out of it before.
+//
+// On this page:  for authors of protocols: upgraded_connection · upgrade · detail::upgraded_link
+// Below it:      http/link.hpp, http/message.hpp
+// Above it:      http/exchange.hpp, which calls converse(); http/websocket_peer.hpp, a protocol
+// Sources:       RFC 9110 §7.8
+
+#ifndef NETNOTES_HTTP_UPGRADE_HPP
+#define NETNOTES_HTTP_UPGRADE_HPP
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+
+
+
+
+
+namespace netnotes::http {
+
+/// The connection of an upgraded request, whatever stream carries it. One task may receive while another task sends.
+class upgraded_connection {
+  public:
+    upgraded_connection() noexcept = default;
+    upgraded_connection(const upgraded_connection&) = delete;
+    upgraded_connection& operator=(const upgraded_connection&) = delete;
+
+    /// Waits for the next bytes, beginning with bytes that came with the request. They are valid until the next co_await.
+    /// No bytes: the peer has ended its stream, or the server stops. Throws std::system_error, errc::timed_out after
+    /// `limit` without a byte.
+    [[nodiscard]] virtual task<std::string_view> receive(duration limit) = 0;
+    /// Sends all bytes, which must stay valid meanwhile. Throws errc::timed_out if the kernel takes none for `limit`.
+    [[nodiscard]] virtual task<> send(std::string_view bytes, duration limit) = 0;
+    /// Sends these few bytes without waiting, also in a task that is cancelled. Returns false if that is not possible.
+    virtual bool send_at_once(std::string_view bytes) noexcept = 0;
+    /// Ends the connection with a reset. A task that waits for it fails.
+    virtual void abort() noexcept = 0;
+    /// Returns true if the server has been told to stop.
+    [[nodiscard]] virtual bool is_stopping() const noexcept = 0;
+    /// Hands an exception to server_options::on_error.
+    virtual void report(const std::exception& failure) const noexcept = 0;
+
+  protected:
+    ~upgraded_connection() = default;
+};
+
+/// What follows a response 101: give it to the response as its source.
+class upgrade : public body_source {
+  public:
+    /// Speaks the other protocol until the conversation ends; then the server closes the connection. An exception makes
+    /// that a reset, so that the peer can tell.
+    [[nodiscard]] virtual task<> converse(upgraded_connection& peer) = 0;
+    /// A conversation is no body: it has no pieces.
+    task<std::span<const std::byte>> next() final { co_return std::span<const std::byte>{}; }
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Takes the other protocol out of a response 101. Returns nullptr for other responses.
+[[nodiscard]] inline std::unique_ptr<upgrade> take_upgrade(response& answer) noexcept {
+    auto* const next = dynamic_cast<upgrade*>(answer.source.get());
+    if (!next || answer.status != status::switching_protocols) return nullptr;
+    static_cast<void>(answer.source.release());
+    return std::unique_ptr<upgrade>{next};
+}
+
+/// Hides the type of the stream and of the server.
+template <class Stream, class Server>
+class upgraded_link final : public upgraded_connection {
+  public:
+    upgraded_link(peer_link<Stream>& link, const Server& server) noexcept : link_{link}, server_{server} {}
+
+    task<std::string_view> receive(duration limit) override {
+        if (link_.unused().empty()) {
+            link_.limit(limit);
+            if constexpr (has_lent_recv<Stream>) {
+                link_.drop_used();
+                const auto bytes = co_await link_.stream.recv();
+                co_return as_text(bytes);
+            } else {
+                constexpr std::size_t room = 4096;
+                const bool is_more = co_await link_.receive(room);
+                if (!is_more) co_return std::string_view{};
+            }
+        }
+        const std::string_view bytes = link_.unused();
+        link_.use(bytes.size());
+        co_return bytes;
+    }
+    task<> send(std::string_view bytes, duration limit) override {
+        link_.limit(limit);
+        co_await link_.send(bytes);
+    }
+    bool send_at_once(std::string_view bytes) noexcept override {
+        if constexpr (std::is_same_v<Stream, async_stream>) {
+            const auto sent =
+                ::send(link_.stream.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+            return sent == static_cast<ssize_t>(bytes.size());
+        } else {
+            return false;
+        }
+    }
+    void abort() noexcept override { link_.abort(); }
+    [[nodiscard]] bool is_stopping() const noexcept override { return server_.is_stopping(); }
+    void report(const std::exception& failure) const noexcept override {
+        if (server_.options.on_error) server_.options.on_error(link_.peer(), failure);
+    }
+
+  private:
+    peer_link<Stream>& link_;
+    const Server& server_;
+};
+
+}  // namespace detail
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_UPGRADE_HPP
+
 
 namespace netnotes::http {
 
@@ -19680,7 +19830,8 @@ class exchange final : public body_source {
                         answer = co_await handler_(ask_);
                     else
                         answer = handler_(ask_);
-                    if (answer.status.is_interim()) why = "the handler has returned a response with the status 1xx";
+                    upgrade_ = body_.is_done() ? take_upgrade(answer) : nullptr;
+                    if (answer.status.is_interim() && !upgrade_) why = "the handler has returned a response with the status 1xx";
                 } catch (const body_error& error) {
                     answer = refusal_answer(error.status(), error.what());
                 } catch (const std::exception& error) {
@@ -19702,6 +19853,10 @@ class exchange final : public body_source {
             std::uint64_t sent = 0;
             if (how != body_coding::none && !append_body(answer, sent)) sent = co_await send_body(answer, how);
             if (server_.options.on_access) log(answer, sent);
+            if (upgrade_) {
+                co_await flush();
+                co_return false;
+            }
             if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (!keeps_) {
                 if (!body_.is_done()) lingers_ = true;  // unread bytes would make the close a reset
@@ -19720,6 +19875,8 @@ class exchange final : public body_source {
     }
     /// Returns true if the client may still be sending.
     [[nodiscard]] bool lingers() const noexcept { return lingers_; }
+    /// Returns the protocol that takes the connection over, or nullptr.
+    [[nodiscard]] std::unique_ptr<upgrade> next_protocol() noexcept { return std::move(upgrade_); }
 
     // The body of the request.
 
@@ -19991,6 +20148,7 @@ class exchange final : public body_source {
     Handler& handler_;
     std::string out_;  // answers that are not sent yet
     request ask_;
+    std::unique_ptr<upgrade> upgrade_;
     framing framing_{};
     body_decoder body_;
     head_progress progress_{};
@@ -20033,6 +20191,14 @@ task<> converse(Stream stream, server_state& server, Handler& handler) {
         if (!busy) co_return;
         cut_link_guard guard{link};
         const bool is_idle = co_await busy->run();
+        if (const std::unique_ptr<upgrade> next = busy->next_protocol()) {
+            busy.reset();  // it may take hours, and needs no request
+            upgraded_link<Stream, server_state> peer{link, server};
+            co_await next->converse(peer);
+            guard.disarm();
+            co_await link.linger();
+            co_return;
+        }
         guard.disarm();
         if (!is_idle) {
             if (busy->lingers()) co_await link.linger();
@@ -20601,6 +20767,8 @@ inline std::string set_cookie::to_string() const {
 //     co_return site.answer(ask);                                               a file: http/file.hpp
 //     co_return http::response{200, http::pieces(rows()), "text/csv"};          pieces of a generator: http/answer.hpp
 //
+//     co_return http::accept_websocket(ask, chat);                              a WebSocket: http/websocket_peer.hpp
+//
 //     const std::string body = co_await ask.text();                             the whole body of a POST, at most 1 MiB
 //     for (;;) { auto bytes = co_await ask.recv(); if (bytes.empty()) break; }   or piece by piece
 //
@@ -20618,7 +20786,8 @@ inline std::string set_cookie::to_string() const {
 // coro/byte_stream.hpp.
 //
 // On this page:  serve, converse
-// Below it:      http/exchange.hpp (server_options, one connection), http/answer.hpp, http/file.hpp, coro/serve.hpp
+// Below it:      http/exchange.hpp (server_options, one connection), http/answer.hpp, http/file.hpp, http/websocket_peer.hpp,
+//                coro/serve.hpp
 // Beside it:     http/client.hpp
 // The notes:     TCP长/短连接的应用场景 (long and short connections), Python Internet 模块; examples 39 and 42
 
@@ -21155,69 +21324,73 @@ task<> serve(endpoint where, Handler handler, serve_options options = {}) {
 #endif  // NETNOTES_CORO_SERVE_HPP
 
 
+// netnotes/http/websocket_peer.hpp: a handler that talks with a browser, message by message
+// SPDX-License-Identifier: MIT
+//
+//     task<> echo(http::websocket& peer) {
+//         for (;;) {
+//             const auto message = co_await peer.recv();
+//             if (!message) co_return;                                    the conversation has ended
+//             co_await peer.send(message->data);
+//         }
+//     }
+//     http::response answer(http::request& ask) {
+//         if (ask.path() == "/echo") return http::accept_websocket(ask, echo);
+//         return http::not_found(ask);
+//     }
+//
+// In the page: `socket = new WebSocket("ws://localhost:8000/echo")`, then socket.send() and socket.onmessage.
+//
+//        answer(ask) ──> 101 ──> echo(peer) ──┬── recv() <── reader <── frames       pings are answered,
+//                                             └── send() ──> queue ──> frames        and pieces are joined
+//
+//   the peer closes, leaves, or breaks     recv() returns nullopt. why() and reason() tell the cause. send() throws
+//     a rule, or the server stops            errc::broken_pipe, and post() returns false
+//   the handler returns                    the peer is told 1000, or 1001 if the server stops, and its answer is awaited
+//   the handler throws                     the peer is told 1011, and on_error gets the exception
+//   a message is too large, not UTF-8      the peer is told 1009, 1007, 1002 (see http/websocket.hpp)
+//     or not allowed
+//   the peer is silent                     it gets a ping after ping_after, and is given up after as much again
+//   a message comes too slowly             the peer is told 1008 after message_timeout
+//   the peer does not read                 send() waits while max_queued bytes wait; post() returns false. The connection
+//                                            is reset after send_timeout
+//
+// Pings and the peer's close are heard by recv(). So a handler that only sends should call recv() in a second task.
+//
+// A browser lets any page open a WebSocket to any server, and sends the cookies of that server along. So a page of an
+// attacker could talk to your server in the name of your user. The browser tells the origin of the page, and
+// accept_websocket() answers a foreign one with 403. A program that is no browser sends no Origin, and has no cookies of
+// others; it is accepted.
+//
+// A message for many peers must not wait for the slowest. post() puts it into the queue of a peer and never waits:
+//
+//     for (http::websocket* each : room)
+//         if (!each->post(text)) each->close(http::websocket_close::policy, "too slow");
+//
+// On this page:  websocket_options, same_origin · websocket · websocket_handler, accept_websocket
+// Below it:      http/websocket.hpp (frames), http/upgrade.hpp
+// Above it:      http/server.hpp; example 51, a chat room in a browser
+// Sources:       RFC 6455, §10.2 (Origin), §5.5 (control frames), §7 (closing)
 
-namespace netnotes::http {
+#ifndef NETNOTES_HTTP_WEBSOCKET_PEER_HPP
+#define NETNOTES_HTTP_WEBSOCKET_PEER_HPP
 
-/// Serves the requests of one connection until it ends. For tests, and for connections that do not come from a listener.
-/// Throws std::system_error if the connection fails in the middle of an answer, and netnotes::cancelled if the task is
-/// cancelled. A limit that must be above zero and is not is std::invalid_argument.
-template <async_byte_stream Stream, request_handler Handler>
-task<> converse(Stream stream, Handler handler, server_options options = {}) {
-    detail::server_state state{options};
-    state.stops_with(co_await detail::own_chain{});
-    co_await detail::converse(std::move(stream), state, handler);
-}
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
 
-namespace detail {
 
-template <class Stream, class Handler>
-task<> serve_listener(async_listener listener, Handler handler, server_options options) {
-    server_state state{options};
-    state.stops_with(co_await own_chain{});
-    const auto talk = [&state, &handler](async_stream connection) {
-        return detail::converse<Stream, Handler>(Stream{std::move(connection)}, state, handler);
-    };
-    netnotes::serve_options limits;
-    limits.max_connections = options.max_connections;
-    limits.descriptors_per_connection = options.descriptors_per_connection;
-    limits.idle_timeout = options.idle_timeout;
-    limits.request_timeout = never;  // each wait has its own limit here
-    limits.stop_grace = options.stop_grace;
-    limits.on_error = options.on_error;
-    co_await netnotes::serve(std::move(listener), talk, limits);
-}
 
-}  // namespace detail
-
-/// Accepts connections and answers their requests until it is cancelled, for example by the stop of event_loop::run().
-/// Then it closes the listener and the idle connections. A handler that is running may end within stop_grace, and its
-/// answer says `Connection: close`. At last it throws netnotes::cancelled.
-///
-/// Throws std::system_error if the listener fails, and std::invalid_argument if a limit that must be above zero is not.
-/// All connections share one handler object.
-template <async_byte_stream Stream = async_stream, request_handler Handler>
-task<> serve(async_listener listener, Handler handler, server_options options = {}) {
-    return detail::serve_listener<Stream>(std::move(listener), std::move(handler), options);
-}
-/// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
-template <async_byte_stream Stream = async_stream, request_handler Handler>
-task<> serve(tcp_listener listener, Handler handler, server_options options = {}) {
-    async_listener accepting{std::move(listener)};
-    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
-}
-/// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
-/// errors of tcp_listener's constructor, for example errc::address_in_use.
-template <async_byte_stream Stream = async_stream, request_handler Handler>
-task<> serve(endpoint where, Handler handler, server_options options = {}) {
-    tcp_listener listener{where};
-    listener.set_option(option::no_delay{});
-    async_listener accepting{std::move(listener)};
-    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
-}
-
-}  // namespace netnotes::http
-
-#endif  // NETNOTES_HTTP_SERVER_HPP
 
 
 
@@ -21255,8 +21428,8 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 // The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
 // shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
 //
-// The bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest(). The server
-// of tasks, http::serve, cannot upgrade a connection yet: it answers a response 101 of a handler with 500.
+// A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without tasks the
+// bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
 //
 // On this page:  is_websocket, accept_websocket, websocket_key · websocket_message, websocket_reader · write_frame,
 // write_close
@@ -21290,6 +21463,7 @@ enum class websocket_close : std::uint16_t {
     protocol_error = 1002,
     unsupported_data = 1003,
     no_status = 1005,  ///< the peer gave none; is never sent
+    lost = 1006,       ///< the connection has failed without a close; is never sent
     invalid_text = 1007,
     policy = 1008,
     too_large = 1009,
@@ -21331,6 +21505,11 @@ class websocket_reader {
 
     /// Takes bytes that have come. Call next() until it returns nullopt before you give more.
     void receive(std::string_view bytes) { in_.erase(0, used_), used_ = 0, in_.append(bytes); }
+    /// Returns true if a part of a message or frame has come. Otherwise the reader holds no memory, after next() has
+    /// returned nullopt.
+    [[nodiscard]] bool has_begun() const noexcept {
+        return used_ < in_.size() || kind_ != websocket_opcode::continuation;
+    }
     /// Returns the next message, or nullopt if more bytes are needed, the peer has closed, or it broke a rule. Answer a
     /// `ping` with a `pong` of the same data, and a `close` with a `close`. Control frames come between the frames of a
     /// message, and are returned at once.
@@ -21504,6 +21683,10 @@ inline std::optional<websocket_message> websocket_reader::next() {
         const auto byte = [bytes](std::size_t at) {
             return static_cast<unsigned>(static_cast<unsigned char>(bytes[at]));
         };
+        if (bytes.empty()) {
+            std::string{}.swap(in_);  // a silent peer costs no memory
+            used_ = 0;
+        }
         if (bytes.size() < 2) return std::nullopt;
         const auto what = static_cast<opcode>(byte(0) & 15);
         const bool is_last = (byte(0) & 0x80) != 0, is_masked = (byte(1) & 0x80) != 0, is_control = (byte(0) & 8) != 0;
@@ -21569,6 +21752,467 @@ inline std::optional<websocket_message> websocket_reader::control(websocket_opco
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_WEBSOCKET_HPP
+
+
+namespace netnotes::http {
+
+/// Returns true if `origin` is "http://" or "https://" and the host that the request names. (Behind a proxy that speaks
+/// TLS the server does not see the scheme.) The proxy must hand on the field Host.
+[[nodiscard]] bool same_origin(const request& ask, std::string_view origin);
+
+/// The limits of a WebSocket. No member has a destructor, so the struct may be a temporary in a co_await expression; g++
+/// 12 destroys other temporaries twice there.
+struct websocket_options {
+    std::size_t max_message = 1 << 20;  ///< bytes of a message that the peer sends, all its fragments together
+    std::size_t max_queued = 1 << 20;   ///< bytes that may wait to be sent; a single larger message may, too
+    wait_time ping_after = std::chrono::seconds{30};  ///< without a byte of the peer. Above zero
+    /// For a whole message, from its first byte: this time, and a second more for each 16 KiB. Only the waits for the
+    /// peer count. Above zero.
+    wait_time message_timeout = std::chrono::seconds{10};
+    wait_time send_timeout = std::chrono::seconds{30};   ///< while the kernel takes no byte. Above zero
+    wait_time close_timeout = std::chrono::seconds{5};   ///< for the peer's answer to our close. Above zero
+    /// Is called if the request has a field Origin: a browser sends it, and a page cannot choose it. With false the answer
+    /// is 403. For pages of other sites compare `origin` with a list, for example with "https://shop.example".
+    bool (*allows_origin)(const request& ask, std::string_view origin) = same_origin;
+};
+static_assert(std::is_trivially_destructible_v<websocket_options>);
+
+namespace detail {
+template <class Handler>
+class websocket_upgrade;
+}
+
+/// A WebSocket of the server: the peer is a browser. A handler gets it by reference, and it ends with the handler. All
+/// calls belong in tasks of the server's loop. One task receives; any task may send, post or close.
+class websocket {
+  public:
+    websocket(const websocket&) = delete;
+    websocket& operator=(const websocket&) = delete;
+
+    /// Waits for the next message: text, which is UTF-8, or binary. Its pieces are joined. Returns nullopt when the
+    /// conversation has ended, also by a failure of the connection: see why(). Throws netnotes::cancelled.
+    [[nodiscard]] task<std::optional<websocket_message>> recv();
+    /// Queues a message, and waits before that while max_queued bytes wait already. `data` must stay valid until then.
+    /// Throws std::system_error with errc::broken_pipe if the conversation has ended, and std::invalid_argument for a text
+    /// that is not UTF-8 or a kind that is neither text nor binary.
+    [[nodiscard]] task<> send(std::string_view data, websocket_opcode what = websocket_opcode::text);
+    /// Queues a message and does not wait. Returns false if the conversation has ended or max_queued bytes wait; then
+    /// the message is dropped. Throws std::invalid_argument like send().
+    [[nodiscard]] bool post(std::string_view data, websocket_opcode what = websocket_opcode::text);
+    /// Tells the peer that the conversation ends, behind the queued messages. Does not wait. recv() then waits for the
+    /// peer's answer, drops its messages, and returns nullopt. The first call counts. `why` is a code that may be sent
+    /// (1000 to 1003, 1007 to 1014, 3000 to 4999), else std::invalid_argument. At most 123 bytes of `reason` are sent.
+    void close(websocket_close why = websocket_close::normal, std::string_view reason = {});
+
+    /// Returns false when one side has said that it closes, and when the connection has failed.
+    [[nodiscard]] bool is_open() const noexcept { return is_open_; }
+    /// Returns why the conversation has ended: the code of the side that closed first, or websocket_close::lost if the
+    /// connection failed. Before the end it returns no_status.
+    [[nodiscard]] websocket_close why() const noexcept { return why_; }
+    /// Returns the reason in words, or "" if there are no words for it. They may come from the peer.
+    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+    /// Returns the number of bytes that wait to be sent.
+    [[nodiscard]] std::size_t queued() const noexcept { return out_.size() + in_flight_; }
+
+  private:
+    template <class Handler>
+    friend class detail::websocket_upgrade;
+    websocket(upgraded_connection& connection, const websocket_options& options)
+        : connection_{connection},
+          options_{options},
+          reader_{websocket_reader::role::server, options.max_message} {}
+
+    [[nodiscard]] bool has_room(std::size_t size) const noexcept {
+        return queued() == 0 || (queued() < options_.max_queued && size <= options_.max_queued - queued());
+    }
+    [[nodiscard]] bool hears() const noexcept { return !is_deaf_ && !reader_.is_closed() && !reader_.is_refused(); }
+    /// Appends a frame to the queue: the whole frame, or nothing if the memory does not suffice.
+    template <class Write>
+    void append(Write write) {
+        const std::size_t before = out_.size();
+        try {
+            write(out_);
+        } catch (...) {
+            out_.resize(before);
+            throw;
+        }
+        has_work_.set();
+    }
+    static void check(std::string_view data, websocket_opcode what);
+    void control(websocket_message& heard);
+    void answer_close(websocket_close why, std::string_view reason);
+    void ends_with(websocket_close why, std::string_view reason);
+    void lose(std::string_view reason) noexcept;
+    void bid_farewell() noexcept;
+    task<> receive_more();
+    task<> send_all();
+
+    upgraded_connection& connection_;
+    websocket_options options_;
+    websocket_reader reader_;
+    std::string out_;                  // frames that are not sent yet
+    std::optional<std::string> pong_;  // the answer to the last ping (RFC 6455 §5.5.3), so pings cannot fill the queue
+    std::size_t in_flight_ = 0;        // bytes that send_all() is sending
+    async_event has_work_, has_room_;
+    std::string reason_;
+    websocket_close why_ = websocket_close::no_status;
+    duration message_waited_{};
+    std::uint64_t message_received_ = 0;
+    bool is_open_ = true, is_deaf_ = false, is_lost_ = false;
+    bool is_pinged_ = false;        // and has not said anything since
+    bool is_close_queued_ = false;  // no frame may follow it
+    bool is_over_ = false;          // nothing more will be queued
+};
+
+/// A function of a websocket that returns a task<>. It lives as long as its task, so it may be a lambda with captures.
+template <class Handler>
+concept websocket_handler = std::is_invocable_r_v<task<>, Handler&, websocket&>;
+
+/// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs until
+/// the conversation ends. Otherwise returns a response that says what is wrong: 426 for a request without the fields of
+/// RFC 6455 §4.2.1, 400 for one with a body, 403 for an origin that is not allowed. Throws std::invalid_argument if a
+/// limit that must be above zero is not.
+///
+/// The request ends before the handler begins: capture what the handler needs of it.
+template <websocket_handler Handler>
+[[nodiscard]] response accept_websocket(const request& ask, Handler handler, websocket_options options = {});
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool same_origin(const request& ask, std::string_view origin) {
+    for (const std::string_view scheme : {"http://", "https://"})
+        if (origin.size() > scheme.size() && same_name(origin.substr(0, scheme.size()), scheme))
+            return same_name(origin.substr(scheme.size()), ask.host());
+    return false;
+}
+
+inline void websocket::check(std::string_view data, websocket_opcode what) {
+    if (what != websocket_opcode::text && what != websocket_opcode::binary)
+        throw std::invalid_argument{"a message of WebSocket is text or binary"};
+    if (what == websocket_opcode::text && !detail::is_utf8(data))
+        throw std::invalid_argument{"a text of WebSocket is UTF-8, not " + netnotes::quoted(data.substr(0, 100))};
+}
+inline task<> websocket::send(std::string_view data, websocket_opcode what) {
+    check(data, what);
+    while (is_open_ && !has_room(data.size())) {
+        has_room_.reset();
+        co_await has_room_.wait();
+    }
+    if (!is_open_)
+        throw std::system_error{std::make_error_code(std::errc::broken_pipe), "send to a WebSocket that has ended"};
+    append([&](std::string& to) { write_frame(to, what, data); });
+}
+inline bool websocket::post(std::string_view data, websocket_opcode what) {
+    check(data, what);
+    if (!is_open_ || !has_room(data.size())) return false;
+    append([&](std::string& to) { write_frame(to, what, data); });
+    return true;
+}
+inline void websocket::close(websocket_close why, std::string_view reason) {
+    if (!detail::is_close_code(static_cast<unsigned>(why)))
+        throw std::invalid_argument{"no code that may be sent: " + std::to_string(static_cast<unsigned>(why))};
+    if (!is_open_) return;
+    answer_close(why, reason);
+    ends_with(why, reason);
+}
+inline void websocket::answer_close(websocket_close why, std::string_view reason) {
+    if (pong_) append([this](std::string& to) { write_frame(to, websocket_opcode::pong, *pong_); });
+    pong_.reset();
+    append([&](std::string& to) { write_close(to, why, reason); });
+    is_close_queued_ = true;
+}
+inline void websocket::ends_with(websocket_close why, std::string_view reason) {
+    is_open_ = false;
+    why_ = why;
+    reason_ = reason;
+    has_room_.set();  // for tasks in send(), which throw now
+}
+/// The connection has failed, or the peer is given up.
+inline void websocket::lose(std::string_view reason) noexcept {
+    is_deaf_ = is_lost_ = true;
+    if (is_open_) {
+        is_open_ = false;
+        why_ = websocket_close::lost;
+        try {
+            reason_ = reason;
+        } catch (const std::bad_alloc&) {  // then there are no words for it
+        }
+    }
+    has_room_.set();
+    has_work_.set();
+}
+/// Tells the peer that the server stops, in a task that was cancelled and cannot wait any more.
+inline void websocket::bid_farewell() noexcept {
+    if (is_close_queued_ || is_lost_ || queued() > 0) return;
+    try {
+        std::string frame;
+        write_close(frame, websocket_close::going_away);
+        static_cast<void>(connection_.send_at_once(frame));
+    } catch (const std::bad_alloc&) {  // then the reset tells it
+    }
+}
+
+inline task<std::optional<websocket_message>> websocket::recv() {
+    for (;;) {
+        while (hears()) {
+            std::optional<websocket_message> heard = reader_.next();
+            if (!heard) break;
+            if (heard->what != websocket_opcode::text && heard->what != websocket_opcode::binary) {
+                control(*heard);
+                continue;
+            }
+            message_waited_ = duration::zero();
+            message_received_ = 0;
+            if (is_open_) co_return std::move(heard);
+        }
+        if (reader_.is_refused()) close(reader_.why(), reader_.reason());
+        if (!hears()) co_return std::nullopt;
+        co_await receive_more();
+    }
+}
+inline void websocket::control(websocket_message& heard) {
+    if (heard.what == websocket_opcode::ping && !is_close_queued_) {
+        pong_ = std::move(heard.data);
+        has_work_.set();
+    } else if (heard.what == websocket_opcode::close && is_open_) {
+        answer_close(heard.why, {});  // the same code (RFC 6455 §5.5.1)
+        ends_with(heard.why, heard.data);
+    }
+}
+/// Waits for bytes. It sends a ping if there are none for ping_after, and gives the peer up if there are none again.
+inline task<> websocket::receive_more() {
+    const bool is_in_message = reader_.has_begun();
+    duration limit = options_.ping_after;
+    bool is_message_limit = false;
+    if (!is_open_) limit = std::min<duration>(limit, options_.close_timeout);
+    if (is_in_message) {
+        const duration earned = std::chrono::seconds{message_received_ / (16 * 1024)};
+        const duration left = options_.message_timeout + earned - message_waited_;
+        is_message_limit = left < limit;
+        limit = std::min(limit, left);
+    }
+    const auto begin = event_loop::current().now();
+    bool is_late = limit <= duration::zero();
+    std::string failure;
+    if (!is_late) {
+        try {
+            const std::string_view bytes = co_await connection_.receive(limit);
+            reader_.receive(bytes);
+            message_received_ += bytes.size();
+            is_pinged_ = false;
+            if (bytes.empty()) {
+                if (connection_.is_stopping()) close(websocket_close::going_away);
+                if (is_open_) ends_with(websocket_close::lost, "the peer has left without a close");
+                is_deaf_ = true;
+            }
+        } catch (const std::system_error& error) {
+            if (error.code() == std::errc::timed_out)
+                is_late = true;
+            else
+                failure = error.what();
+        }
+    }
+    if (is_in_message) message_waited_ += event_loop::current().now() - begin;
+    if (!failure.empty()) {
+        lose(failure);
+    } else if (is_late && is_message_limit) {
+        close(websocket_close::policy, "the message did not arrive in time");
+        is_deaf_ = true;
+    } else if (is_late && (!is_open_ || std::exchange(is_pinged_, true))) {
+        lose("the peer is silent");
+    } else if (is_late) {
+        append([](std::string& to) { write_frame(to, websocket_opcode::ping, {}); });
+    }
+}
+/// Sends what is queued until the conversation is over. If the connection fails, or the peer does not answer a close in
+/// time, ends the connection, so that receive_more() ends, too.
+inline task<> websocket::send_all() {
+    std::string failure;
+    try {
+        std::optional<netnotes::time_point> deadline;  // of the peer's close
+        for (;;) {
+            if (pong_) append([this](std::string& to) { write_frame(to, websocket_opcode::pong, *pong_); });
+            pong_.reset();
+            if (!out_.empty() && !is_lost_) {
+                const std::string batch = std::exchange(out_, {});
+                in_flight_ = batch.size();
+                co_await connection_.send(batch, options_.send_timeout);
+                in_flight_ = 0;
+                has_room_.set();
+                continue;
+            }
+            if (is_over_ || is_lost_) break;
+            has_work_.reset();
+            if (!is_close_queued_ || !hears()) {
+                co_await has_work_.wait();
+                continue;
+            }
+            const auto now = event_loop::current().now();
+            if (!deadline) deadline = netnotes::detail::later(now, options_.close_timeout);
+            if (*deadline <= now) throw std::system_error{std::make_error_code(std::errc::timed_out)};
+            co_await with_timeout(*deadline - now, has_work_.wait());
+        }
+    } catch (const std::exception& error) {
+        failure = error.what();
+    }
+    in_flight_ = 0;
+    if (!failure.empty()) lose(failure);
+    if (is_lost_) connection_.abort();
+}
+
+namespace detail {
+
+template <class Handler>
+class websocket_upgrade final : public upgrade {
+  public:
+    websocket_upgrade(Handler&& handler, const websocket_options& options)
+        : handler_{std::move(handler)}, options_{options} {}
+    task<> converse(upgraded_connection& connection) override {
+        websocket peer{connection, options_};
+        co_await when_all(talk(peer, connection), peer.send_all());
+    }
+
+  private:
+    task<> talk(websocket& peer, upgraded_connection& connection) {
+        const char* failure = nullptr;
+        bool has_failed = false;
+        try {
+            co_await handler_(peer);
+        } catch (const netnotes::cancelled&) {
+            peer.bid_farewell();
+            throw;
+        } catch (const std::system_error& error) {
+            // A handler need not catch what send() throws when the peer has left.
+            has_failed = peer.is_open() || error.code() != std::errc::broken_pipe;
+            if (has_failed) connection.report(error);
+        } catch (const std::exception& error) {
+            has_failed = true;
+            connection.report(error);
+        } catch (...) {
+            failure = "the handler threw an object that is not a std::exception";
+        }
+        if (failure) connection.report(std::runtime_error{failure});
+        peer.close(has_failed || failure ? websocket_close::internal_error
+                   : connection.is_stopping() ? websocket_close::going_away
+                                              : websocket_close::normal);
+        const auto none = co_await peer.recv();  // waits for the peer's close
+        static_cast<void>(none);
+        peer.is_over_ = true;
+        peer.has_work_.set();
+    }
+
+    Handler handler_;
+    websocket_options options_;
+};
+
+/// Returns what is wrong with a request for a WebSocket, or nullopt.
+inline std::optional<response> refuse_websocket(const request& ask, const websocket_options& options) {
+    if (options.ping_after <= duration::zero() || options.message_timeout <= duration::zero() ||
+        options.send_timeout <= duration::zero() || options.close_timeout <= duration::zero())
+        throw std::invalid_argument{"http::websocket_options: the timeouts must be above zero"};
+    if (!is_websocket(ask)) {
+        response refused{status::upgrade_required, "426: this address speaks WebSocket, version 13 (RFC 6455 §4.2.1)\n"};
+        refused.fields.set("Upgrade", "websocket");
+        refused.fields.set("Sec-WebSocket-Version", "13");
+        return refused;
+    }
+    if (ask.source() || !ask.body().empty())
+        return response{status::bad_request, "400: a request for a WebSocket has no body\n"};
+    const std::size_t origins = ask.fields().count("Origin");
+    const std::string_view origin = ask.field("Origin").value_or("");
+    if (origins > 1 || (origins == 1 && !options.allows_origin(ask, origin)))
+        return response{status::forbidden, "403: a page of " + netnotes::quoted(origin.substr(0, 200)) +
+                                               " may not talk to this server (RFC 6455 §10.2)\n"};
+    return std::nullopt;
+}
+
+}  // namespace detail
+
+template <websocket_handler Handler>
+response accept_websocket(const request& ask, Handler handler, websocket_options options) {
+    std::optional<response> refused = detail::refuse_websocket(ask, options);
+    if (refused) return std::move(*refused);
+    response answer = accept_websocket(ask);
+    answer.source = std::make_unique<detail::websocket_upgrade<Handler>>(std::move(handler), options);
+    return answer;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_WEBSOCKET_PEER_HPP
+
+
+namespace netnotes::http {
+
+/// Serves the requests of one connection until it ends. For tests, and for connections that do not come from a listener.
+/// Throws std::system_error if the connection fails in the middle of an answer, and netnotes::cancelled if the task is
+/// cancelled. A limit that must be above zero and is not is std::invalid_argument.
+template <async_byte_stream Stream, request_handler Handler>
+task<> converse(Stream stream, Handler handler, server_options options = {}) {
+    detail::server_state state{options};
+    state.stops_with(co_await detail::own_chain{});
+    co_await detail::converse(std::move(stream), state, handler);
+}
+
+namespace detail {
+
+template <class Stream, class Handler>
+task<> serve_listener(async_listener listener, Handler handler, server_options options) {
+    server_state state{options};
+    state.stops_with(co_await own_chain{});
+    const auto talk = [&state, &handler](async_stream connection) {
+        return detail::converse<Stream, Handler>(Stream{std::move(connection)}, state, handler);
+    };
+    netnotes::serve_options limits;
+    limits.max_connections = options.max_connections;
+    limits.descriptors_per_connection = options.descriptors_per_connection;
+    limits.idle_timeout = options.idle_timeout;
+    limits.request_timeout = never;  // each wait has its own limit here
+    limits.stop_grace = options.stop_grace;
+    limits.on_error = options.on_error;
+    co_await netnotes::serve(std::move(listener), talk, limits);
+}
+
+}  // namespace detail
+
+/// Accepts connections and answers their requests until it is cancelled, for example by the stop of event_loop::run().
+/// Then it closes the listener and the idle connections. A handler that is running may end within stop_grace, and its
+/// answer says `Connection: close`. At last it throws netnotes::cancelled.
+///
+/// Throws std::system_error if the listener fails, and std::invalid_argument if a limit that must be above zero is not.
+/// All connections share one handler object.
+template <async_byte_stream Stream = async_stream, request_handler Handler>
+task<> serve(async_listener listener, Handler handler, server_options options = {}) {
+    return detail::serve_listener<Stream>(std::move(listener), std::move(handler), options);
+}
+/// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
+template <async_byte_stream Stream = async_stream, request_handler Handler>
+task<> serve(tcp_listener listener, Handler handler, server_options options = {}) {
+    async_listener accepting{std::move(listener)};
+    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+}
+/// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
+/// errors of tcp_listener's constructor, for example errc::address_in_use.
+template <async_byte_stream Stream = async_stream, request_handler Handler>
+task<> serve(endpoint where, Handler handler, server_options options = {}) {
+    tcp_listener listener{where};
+    listener.set_option(option::no_delay{});
+    async_listener accepting{std::move(listener)};
+    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_SERVER_HPP
+
+
+
+
+
+
+
 
 
 
