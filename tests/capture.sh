@@ -1,5 +1,5 @@
 #!/bin/sh
-# capture.sh PROGRAM     PROGRAM is 11_tcp_states: the segments that it captures must be those of the textbook
+# capture.sh PROGRAM     PROGRAM is 11_tcp_states: the segments that it captures must be the segments of the textbook
 #
 # Which of them there are depends a little on how busy this machine is: an ACK may travel alone or ride on a FIN, and
 # what is sent again may be sent twice. So this looks for what must be there whatever the load.

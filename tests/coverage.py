@@ -3,7 +3,7 @@
 
     coverage.py [--build DIR] [--least PERCENT] [--list] [--no-run]
 
-Builds the tests and examples in DIR (build/coverage) with `g++ -O0 --coverage`, runs all tests but those of the package
+Builds the tests and examples in DIR (build/coverage) with `g++ -O0 --coverage`, runs all tests but the package tests
 (they build elsewhere) and the benchmarks, and reads what gcov has counted. A line of a template counts as run when any
 instance has run it. Of the branches only those are counted that a program can take by itself: not the ways out of every
 call by an exception. Each line that nothing has run is printed with --list, else only for headers below PERCENT (95).
@@ -25,8 +25,8 @@ import tempfile
 TOP = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = TOP / "include/netnotes"
 
-# A process that ends by _exit(), as the children of fork() do, would forget what it has counted. One that has made
-# another directory its root forgets it still, for it would write into that.
+# A process that ends by _exit(), as the children of fork() do, would forget what it has counted. A child that has
+# changed its root directory forgets its counts, because it would write them below that root.
 EXIT = """#pragma once
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-// One fault after the other: each call that a session makes fails once, the first, the second, until there is none that
-// far; and what came of it is checked each time. See faults.hpp.
+// One fault after the other: each call that a session makes fails once: the first, the second, and so on to the last.
+// Each time the result is checked. See faults.hpp.
 
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace faults {
 
-/// Ends the program when something hangs, for a thread that hangs cannot be ended; and says where.
+/// Ends the program if a session hangs, because a thread that hangs cannot be ended, and says where it hangs.
 class watchdog {
   public:
     static constexpr auto patience = std::chrono::seconds{600};  // no measure of speed: all of it takes milliseconds
@@ -65,7 +65,7 @@ class watchdog {
 /// What came of a session. CHECK it afterwards: what Catch2 remembers would count as lost memory.
 struct account {
     unsigned right = 0;   ///< conversations in which every byte has come back
-    unsigned broken = 0;  ///< those that ended early, with nothing wrong up to there
+    unsigned broken = 0;  ///< sessions that ended early, and correctly up to there
     unsigned wrong = 0;
     bool has_ended = false;        ///< the server, as it was told to
     std::exception_ptr failure{};  ///< or with this

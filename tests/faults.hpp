@@ -1,11 +1,11 @@
 // System calls that fail on demand.
 //
-// The linker hands every call of recv() in this program to __wrap_recv() below (-Wl,--wrap=recv; the whole list
-// is in CMakeLists.txt and meson.build), so what is tested is the very code that users compile: no hook, no
-// macro, no virtual function. A *script* says which calls are to fail and how. A thread that is *under* a
-// script gets its faults; all other threads, the peers in a test for example, talk to the kernel undisturbed. A
-// process that it makes by fork(2) stays under the script, and they count together: the third recv is the third
-// of all of them. So do the threads that it starts, where the script says follow_threads().
+// The linker passes every call of recv() in this program to __wrap_recv() below (-Wl,--wrap=recv). The whole list is in
+// CMakeLists.txt and meson.build. So the tests run the very code that users compile: no hook, no macro, no virtual
+// function. A *script* says which calls are to fail and how. A thread that is *under* a script gets its faults; all
+// other threads, the peers in a test for example, talk to the kernel undisturbed. A process that it makes by fork(2)
+// stays under the script, and they count together: the third recv is the third of all of them. So do the threads that
+// it starts, where the script says follow_threads().
 //
 //     faults::script script;
 //     script.fail(faults::call::recv, ECONNRESET, 3);    // the third recv
@@ -13,12 +13,12 @@
 //     script.at_most(faults::call::send, 1);             // ... and then it takes a byte
 //     const faults::under here{script};
 //
-// The faults are those that a kernel may really inflict. What it never does is left out, for code may rely on
+// Only faults that a kernel can really cause are injected. What it never does is left out, for code may rely on
 // it: a stream's receive that is shorter than what waits, on a socket in an edge-triggered poller, or EAGAIN
 // there while bytes are ready.
 //
-// Memory is such a call, too: operator new is replaced for the whole program, and throws std::bad_alloc where the script
-// says so, whatever error it names. What it has given out is counted, so that a test can see without a sanitizer
+// Memory is such a call, too: operator new is replaced for the whole program, and throws std::bad_alloc where the
+// script says so, whatever error it names. What it has given out is counted, so that a test can see without a sanitizer
 // whether all of it has come back.
 //
 // To be included by one file of a program.
@@ -120,7 +120,7 @@ inline constexpr std::array names{
     "socket",     "socketpair", "thread_start", "waitpid", "write",
 };
 static_assert(names.size() == static_cast<std::size_t>(call::write) + 1);
-/// Those that come behind them.
+/// The calls that were added later.
 inline constexpr std::array further_names{
     "allocate", "fstat", "fstatat", "fstatvfs", "io_uring_enter", "io_uring_register", "io_uring_setup",
     "linkat",   "mmap",  "open",    "openat",   "renameat",       "renameat2",         "sendfile",
@@ -133,7 +133,7 @@ inline const char* name(call what) {
     return number < names.size() ? names[number] : further_names[number - names.size()];
 }
 
-/// Those that may wait, and that a signal can then interrupt (signal(7)).
+/// The calls that may wait, and that a signal can then interrupt (signal(7)).
 inline constexpr std::array interruptible{call::accept4, call::connect,  call::epoll_wait, call::ppoll, call::pselect,
                                           call::recv,    call::recvmmsg, call::recvmsg,    call::send,  call::sendmmsg,
                                           call::sendmsg, call::sendto,   call::waitpid};
@@ -141,7 +141,7 @@ inline bool may_be_interrupted(call what) {
     return std::find(interruptible.begin(), interruptible.end(), what) != interruptible.end();
 }
 
-/// What is to happen to one call: an error, or a transfer of that many bytes at most.
+/// The fault of one call: an error, or a transfer of at most `bytes` bytes.
 struct fate {
     int error = 0;
     std::size_t most = std::numeric_limits<std::size_t>::max();
@@ -185,19 +185,19 @@ class script {
         const std::lock_guard lock{*shared_};
         plan_of(what).error = error;
     }
-    /// As if signals came: every call is interrupted so many times before it gets through.
+    /// Interrupts every call `times` times before it succeeds, as signals do.
     void interrupt(call what, unsigned times) {
         const std::lock_guard lock{*shared_};
         plan_of(what).interruptions = times;
     }
-    /// Every transfer is cut to so many bytes. For streams: a datagram goes whole or not at all; of sendmmsg and
-    /// recvmmsg it is so many datagrams.
+    /// Cuts every transfer to `number` bytes. It is for streams, because a datagram goes whole or not at all. For
+    /// sendmmsg and recvmmsg it is the number of datagrams.
     void at_most(call what, std::size_t number) {
         const std::lock_guard lock{*shared_};
         plan_of(what).most = number;
     }
-    /// So many of a hundred calls that may wait are interrupted, and so many of a hundred transfers of a stream
-    /// cut to a few bytes. The same seed and the same calls meet the same fate.
+    /// Interrupts this percentage of the calls that may wait, and cuts this percentage of a stream's transfers to a few
+    /// bytes. The same seed and the same calls meet the same fate.
     void random(std::uint32_t seed, unsigned percent) {
         const std::lock_guard lock{*shared_};
         random_.seed(seed);
@@ -215,7 +215,7 @@ class script {
     void follow_threads() { follows_threads_ = true; }
     [[nodiscard]] bool follows_threads() const { return follows_threads_; }
 
-    /// How many calls there were, those that failed included.
+    /// Returns the number of calls, also of failed calls.
     [[nodiscard]] unsigned made(call what) {
         const std::lock_guard lock{*shared_};
         return count_of(what).made;
@@ -312,7 +312,7 @@ class under {
     script* before_;
 };
 
-/// Makes the real call, with the number of bytes that it may transfer, or none if it is to fail.
+/// Makes the real call, with the number of bytes that it may transfer; makes no call if it must fail.
 template <class Real>
 auto meet(call what, Real real) -> decltype(real(std::size_t{})) {
     script* const chosen = under::current();
@@ -502,7 +502,7 @@ long __wrap_syscall(long number, ...) {
     long arguments[6];
     std::va_list list;
     va_start(list, number);
-    for (long& each : arguments) each = va_arg(list, long);  // if there are so many, as in fcntl
+    for (long& each : arguments) each = va_arg(list, long);  // if the call has a third argument, as fcntl may have
     va_end(list);
     const auto real = [&](auto) {
         return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
@@ -595,7 +595,7 @@ int __wrap_unlinkat(int folder, const char* path, int flags) {
 }
 }  // extern "C"
 
-// ---- Memory. Every form but those of over-aligned types; a sanitizer would put its own in the place of one left out.
+// ---- Memory. Every form but the forms for over-aligned types. A sanitizer would replace a missing form by its own.
 
 void* operator new(std::size_t size) {
     if (faults::meet(faults::call::allocate, [](auto) { return 0; }) == 0) {

@@ -7,7 +7,7 @@ Without an argument it checks include/netnotes, and exits with status 1 and the 
     - no circle of headers exists
     - packet, lan and the chapters PURE_HTTP have no socket, no descriptor, no thread and no clock: they include no header of
       the system
-    - a chapter has at most 620 lines; EXCEPTIONS below names those that are longer, and a name that is not needed is a fault
+    - a chapter has at most 620 lines; EXCEPTIONS below names longer chapters, and a name that is not needed is a fault
 
 --text prints the floors as a picture of text, --dot for Graphviz: python3 tests/floors.py --dot | dot -Tsvg. With the name
 of a module, --dot prints its chapters. An arrow that follows from two others is left out.

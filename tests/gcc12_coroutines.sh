@@ -4,10 +4,10 @@
 #
 #     sh gcc12_coroutines.sh FILE...
 #
-# Prints FILE:LINE: the shape; the cure. Exit status: 0 when there is none; 1 when there are some; 2 for wrong arguments;
-# 77 where python3 is not installed. It reads text and knows no types but those that the files define: it says nothing of
-# a braced value whose type it cannot see to be an aggregate, except as the argument of a function that it cannot see
-# either. clang and newer versions of g++ compile all of these correctly.
+# Prints FILE:LINE: the shape; the cure. Exit status: 0 if it found no such place; 1 if it found some; 2 for wrong
+# arguments; 77 if python3 is not installed. It reads text and knows only the types that the files define. So it does
+# not report a braced value if it cannot see that its type is an aggregate. It reports such a value only as the argument
+# of a function that it cannot see either. clang and newer versions of g++ compile all of these correctly.
 
 if [ $# -eq 0 ]; then
     sed -n 's/^#     //p' "$0" >&2

@@ -173,7 +173,7 @@ class Tree:
         self.tests = {each["name"]: each for each in json.loads(done.stdout)["tests"]}
 
     def run(self, command, limit, environment=()):
-        """Its exit status, or None when it ran too long."""
+        """Returns the exit status. If the test ran too long, the result is None."""
         def bound():  # a mutant may ask for memory for ever
             resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -218,7 +218,7 @@ class Tree:
                     sys.exit(2)
 
     def try_mutant(self, mutant):
-        """By which test it is found; "" if by none; None if it does not compile."""
+        """Returns the test that finds the mutant, or "". If it does not compile, the result is None."""
         header, number, _, new = mutant
         path = self.folder / "include" / "netnotes" / f"{header}.hpp"
         text = path.read_text()

@@ -85,7 +85,7 @@ case $platform in
         need $compiler clang-19
         need /usr/lib/llvm-19/include/c++/v1 libc++-19-dev
         need /usr/include/x86_64-linux-musl musl-dev
-        # The kernel's headers are the host's, without those of glibc beside them.
+        # The kernel's headers are the host's, without the headers of glibc beside them.
         mkdir -p "$build/kernel"
         for folder in linux asm-generic; do ln -sfn /usr/include/$folder "$build/kernel/$folder"; done
         ln -sfn "/usr/include/$(uname -m)-linux-gnu/asm" "$build/kernel/asm"
@@ -114,7 +114,7 @@ case $platform in
         need "${runner:-qemu-$platform}" qemu-user
         runner="$runner -L /usr/$machine"
         [ $platform = s390x ] || flags="-D_FILE_OFFSET_BITS=64 -Wno-psabi"
-        # /proc shows the system calls that qemu makes for the program: those of this machine. See support.hpp.
+        # /proc shows qemu's system calls for the program, with the numbers of this machine. See support.hpp.
         NETNOTES_SYSTEM_CALLS=$(uname -m)
         export NETNOTES_SYSTEM_CALLS
         ;;

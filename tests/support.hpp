@@ -36,7 +36,7 @@ inline std::ptrdiff_t open_descriptors() {
     return std::distance(begin(all), end(all));
 }
 
-/// What was thrown.
+/// Returns the exception that was thrown.
 struct failure {
     std::error_code code;
     std::string what;
@@ -65,7 +65,7 @@ inline std::string receive_all(net::socket& from) {
     while (const std::size_t size = from.recv(buffer)) all += net::as_text(std::span{buffer}.first(size));
     return all;
 }
-/// Exactly so many bytes, or fewer if the stream ends before.
+/// Receives exactly `size` bytes, or fewer if the stream ends before.
 inline std::string receive_exactly(net::socket& from, std::size_t size) {
     std::string bytes(size, '\0');
     std::size_t filled = 0;
@@ -115,7 +115,7 @@ inline net::socket client_of(const net::socket& listener) {
     made.connect(where);
     return made;
 }
-/// Two ends of a TCP connection; the first is the one that connected.
+/// Two ends of a TCP connection; the first is the client.
 inline std::pair<net::socket, net::socket> tcp_pair(const net::ip_address& address = net::ipv4_address::loopback()) {
     net::socket listener = listening(address);
     net::socket client = client_of(listener);
@@ -138,7 +138,8 @@ inline std::vector<link> links() {
     return all;
 }
 
-/// A TCP port that nobody listens on, and that nobody else gets as long as this lives: who connects is refused.
+/// A TCP port on which no program listens, and which no other program gets as long as this object lives. A connection
+/// to it is refused.
 class closed_port {
   public:
     explicit closed_port(const net::ip_address& address, net::socket_type type = net::socket_type::stream)
@@ -239,8 +240,8 @@ class background {
                                              SYS_epoll_pwait,
                                              SYS_recvmmsg,
                                              SYS_io_uring_enter};
-    // read, poll, select, connect, sendto, recvfrom, recvmsg, epoll_wait, pselect6, ppoll, epoll_pwait, accept4, recvmmsg,
-    // io_uring_enter
+    // read, poll, select, connect, sendto, recvfrom, recvmsg, epoll_wait, pselect6, ppoll, epoll_pwait, accept4,
+    // recvmmsg, io_uring_enter
     static constexpr long waiting_calls_of_x86_64[] = {0, 7, 23, 42, 44, 45, 47, 232, 270, 271, 281, 288, 299, 426};
     std::atomic<pid_t> id_{0};
     std::packaged_task<result()> task_;

@@ -21,7 +21,7 @@ has() {
     esac >/dev/null
 }
 
-# install_missing PACKAGE...: installs those that are missing. Leaves apt alone when none is.
+# install_missing PACKAGE...: installs the missing packages. It does not call apt if no package is missing.
 install_missing() {
     missing=
     for package; do
@@ -54,9 +54,9 @@ install_missing() {
     fi
 }
 
-# unpack_packages FOLDER PACKAGE...: fetches those that FOLDER has not yet and unpacks each into FOLDER/PACKAGE, since
-# they want the same names and cannot be installed together. Only libraries that they lack are installed. Where there
-# is no apt or no net it says so and goes on: the tests that need them are skipped.
+# unpack_packages FOLDER PACKAGE...: fetches the packages that FOLDER does not have yet. It unpacks each into
+# FOLDER/PACKAGE, because they use the same names and cannot be installed together. Only libraries that they lack are
+# installed. Where there is no apt or no net it says so and goes on: the tests that need them are skipped.
 unpack_packages() {
     folder=$1
     shift

@@ -2,8 +2,8 @@
 # transcript.sh PROGRAM TRANSCRIPT             the program must print what the transcript says
 # transcript.sh --update PROGRAM TRANSCRIPT    the transcript is written anew
 #
-# Runs an example without arguments and compares what it prints with the stored transcript, the one that
-# the course shows. It must exit with status 0 within 300 s and leave standard error empty.
+# Runs an example without arguments and compares its output with the stored transcript, which the course shows. It must
+# exit with status 0 within 300 s and leave standard error empty.
 set -u
 
 # What differs from run to run is replaced by a word, in the output and so in the stored transcript.

@@ -15,14 +15,13 @@ Starts `PROGRAM serve --port 0 --quiet ARGUMENT...` and plays, one after the oth
     stop      SIGTERM under load: whatever had arrived is answered
 
 A well-behaved client in a process of its own sends 64 bytes at a time and checks every byte; how long it waited (p50,
-p99, the longest) is printed, beside the server's memory and descriptors. What must hold: the client always has its
-answer, nobody's bytes are wrong, the memory stays within its bound, and afterwards the server has as many descriptors
-as before, answers, and ends at SIGTERM with status 0 and nothing to complain of. Times are printed and not judged but
-by --full, where p99 is to be under 50 ms. The memory of a program that was built with a sanitizer is printed and not
-judged either: the sanitizer keeps what was freed, and notes of its own. (LeakSanitizer sees at the end what was lost.)
+p99, the longest) is printed, beside the server's memory and descriptors. These rules must hold. The well-behaved client
+always gets its answer, no client gets wrong bytes, and the memory stays within its bound. Afterwards the server has as
+many descriptors as before, and still answers. SIGTERM ends it with status 0 and without a complaint. Times are printed,
+and only --full judges them: p99 must be under 50 ms. The memory of a program with a sanitizer is printed and not judged: the sanitizer keeps what was freed, and notes of its own. (LeakSanitizer sees at the end what was lost.)
 
 A tenth of everything is played, with --full all of it: 10,000 idle, 1,000 slow, 1,000 deaf, 50,000 resets. --soak plays
-kills for so long. Exit status: 0 when all holds, 1 when not, 2 for wrong arguments.
+kills for this time. Exit status: 0 when all holds, 1 when not, 2 for wrong arguments.
 """
 import argparse
 import contextlib
@@ -136,7 +135,7 @@ class Server:
         self.process.wait()
 
 
-# ---- the one who behaves
+# ---- the well-behaved client
 
 
 def behave(port):
@@ -180,11 +179,11 @@ class Behaved:
         return int(count), middle, late, longest
 
 
-# ---- those who do not
+# ---- the hostile clients
 
 
 def hold(port, count):
-    """So many connections, or as many as there can be."""
+    """Opens `count` connections, or as many as the limits allow."""
     made = []
     for _ in range(count):
         made.append(connect(port))
@@ -236,7 +235,7 @@ def resets(server, how):
 
 
 def kills(server, how, seconds=None):
-    """Conversations of which a third are killed; whoever is not hears what he has said, and nothing else."""
+    """Conversations, of which a third are killed. Every other client gets the bytes that it sent, and nothing else."""
     chance = random.Random(7)
     ended = killed = 0
     poller, talks, halves = select.epoll(), {}, set()
@@ -295,7 +294,8 @@ def kills(server, how, seconds=None):
 
 
 def play(server, how, abuse, again=False):
-    """One kind of abuse, beside the one who behaves. A row of the table. If it was played before, nothing more stays."""
+    """Plays one kind of abuse beside the well-behaved client, and prints its row of the table. If it is played again,
+    nothing more stays."""
     before = server.memory_now()
     good = Behaved(server.port)
     made = []
@@ -327,7 +327,8 @@ def play(server, how, abuse, again=False):
 
 
 def flood(command, how):
-    """More connections than it may have descriptors. Those who are in are served, and the others when there is room."""
+    """Opens more connections than the server may have descriptors. The connected clients are served, and the others as
+    soon as there is room."""
     server = Server(command, descriptors=200)
     try:
         good = Behaved(server.port)

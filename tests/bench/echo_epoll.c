@@ -20,7 +20,7 @@
 
 enum { batch = 256, room = 64 * 1024 };
 
-/* Who does not take his answers is not read any more, so one buffer each is enough. */
+/* A client that does not take its answers is not read any more, so one buffer for each client is enough. */
 struct client {
     int descriptor;
     size_t sent, size; /* of what is left over */

@@ -1,5 +1,5 @@
-/* The echo server with libuv, in its cheapest form: one buffer to read into for all, sent at once (uv_try_write), and
- * copied only when the kernel does not take all of it.
+/* The echo server with libuv, in its cheapest form: all clients share one buffer for reading. The bytes are sent at once
+ * (uv_try_write), and copied only if the kernel does not take all of them.
  *
  *     echo_libuv [--port N]                     on 127.0.0.1; the first line is `listening on PORT`
  */
@@ -36,7 +36,7 @@ static void on_sent(uv_write_t* request, int status) {
     if (status < 0)
         leave(rest->client);
     else if (!uv_is_closing((uv_handle_t*)rest->client))
-        uv_read_start(rest->client, give_room, on_bytes); /* who takes his answers may ask again */
+        uv_read_start(rest->client, give_room, on_bytes); /* a client that takes its answers may ask again */
     free(rest);
 }
 static void on_bytes(uv_stream_t* client, ssize_t size, const uv_buf_t* bytes) {

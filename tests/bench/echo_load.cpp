@@ -1,18 +1,18 @@
 // Drives two echo servers by turns, and tells by how much one is better than the other.
 //
 // A busy machine is as fast as its other users let it be, so two measurements one after the other say little. Here the
-// two servers run at the same time and only one of them is driven, for some tens of milliseconds; then the other, and so
-// on. Each slice of A stands between two of B:
+// two servers run at the same time and only one of them is driven, for some tens of milliseconds; then the other, and
+// so on. Each slice of A stands between two of B:
 //
 //        B   A   B   A   B   A   B            a ratio for each A: to the mean of the two B beside it,
 //        └── 1 ──┘                            thrown away when these two differ by too much
 //                └── 1 ──┘                    (then something else has happened to the machine);
 //                        └── 1 ──┘            the result is the median, and the middle half of all is printed
 //
-// Every byte that comes back is compared. The load runs on one processor, the servers on another. What is measured is
-// the processor time of the server for a request, user and kernel, of all its threads and children, in nanoseconds
-// (clock_getcpuclockid(3)); and the rate, which needs a quiet machine. This program uses epoll by itself, and nothing of
-// the library, so that it is the same for all.
+// Every byte that comes back is compared. The load runs on one processor, the servers on another. It measures the
+// processor time that the server needs for a request: user and kernel time of all its threads and children, in
+// nanoseconds (clock_getcpuclockid(3)). It also measures the rate, which needs a quiet machine. This program uses epoll
+// by itself, and nothing of the library, so that it is the same for all.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -81,7 +81,7 @@ void pin(int processor) {
     if (::sched_setaffinity(0, sizeof one, &one) != 0) fail("sched_setaffinity");
 }
 
-/// Two processors of those that we may use; -1 where there is one only, which is left as it is.
+/// Two of the processors that this process may use. If there is only one, both are -1, and nothing is pinned.
 struct processors {
     int load = -1, server = -1;
     explicit processors(bool same) {
@@ -151,7 +151,8 @@ class server {
 
     [[nodiscard]] unsigned port() const { return port_; }
 
-    /// Of itself and of its children: those that live, and those that it has waited for (in clock ticks only).
+    /// The time of the process and of its children: the running ones, and in clock ticks also the ones that it has
+    /// waited for.
     [[nodiscard]] std::chrono::nanoseconds processor_time() const {
         std::chrono::nanoseconds sum = time_of(process_);
         for (const pid_t child : children()) sum += time_of(child);
@@ -221,7 +222,7 @@ class server {
 /// connection is a stream that begins at one of them and goes round.
 class script {
   public:
-    static constexpr std::size_t chunk = 256 * 1024;  // so much can be taken in one piece anywhere
+    static constexpr std::size_t chunk = 256 * 1024;  // every server can receive this number of bytes in one piece
     explicit script(std::size_t size) : size_{size}, period_{size * std::max<std::size_t>(1, 65'521 / size)} {
         text_.resize(period_ + chunk);
         std::uint32_t random = 1;
@@ -322,7 +323,8 @@ class load {
         sockaddr_in where{};
         where.sin_family = AF_INET;
         if (settings_.short_connections) {
-            // Each leaves its port behind in TIME_WAIT for a minute. So many addresses have ports enough.
+            // Each leaves its port behind in TIME_WAIT for a minute. With this number of addresses there are enough
+            // ports.
             ::setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
             where.sin_addr.s_addr = htonl(0x7f01'0001u + static_cast<std::uint32_t>(serial_ % 200));
             if (::bind(descriptor, reinterpret_cast<sockaddr*>(&where), sizeof where) != 0) fail("bind");
@@ -568,7 +570,7 @@ void compare(const settings& what) {
                     what.b.c_str(), what.connections, what.short_connections ? " at a time, each for one message" : "",
                     what.size, what.depth);
         if (what.idle > 0) std::printf(", %u idle beside them", what.idle);
-        std::printf("\n\n%-28s %10s %10s    a is so many times as good as b (middle half), pairs kept\n", "", "a", "b");
+        std::printf("\n\n%-28s %10s %10s    how good a is beside b (middle half), pairs kept\n", "", "a", "b");
     }
     rate.print(what.csv);
     cost.print(what.csv);
@@ -631,7 +633,7 @@ Drives two echo servers by turns and prints by how much a is better than b. The 
   --depth N            messages that a connection has under way, 1 by default
   --short              each connection is opened, asks once, and is closed: requests are connections
   --memory             instead, the server's resident memory for each of N connections
-  --seconds S          in all, 6 by default; --requests N: so many instead (one server only)
+  --seconds S          in all, 6 by default; --requests N: this number of requests instead (one server only)
   --slice MS           how long one is driven before it is the other's turn, 30 by default
   --rounds N           the servers are started anew so often, 3 by default: memory is laid out by chance
   --tolerance PERCENT  a pair is thrown away when b differs from itself by more, 10 by default

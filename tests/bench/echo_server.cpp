@@ -65,7 +65,7 @@ void threaded(net::tcp_listener listener, const settings&, const net::stop_event
     net::threaded_server{std::move(listener), blocking_echo{}, {.max_threads = 20'000}}.run(stop);
 }
 
-// ---- one that asks everybody in turn: example 18 ---------------------------------------------------------
+// ---- a server that asks each client in turn: example 18 ---------------------------------------------------------
 
 void nonblocking(net::tcp_listener listener, const settings&, const net::stop_event& stop) {
     struct client {
@@ -94,7 +94,8 @@ void nonblocking(net::tcp_listener listener, const settings&, const net::stop_ev
     }
 }
 
-// ---- one that is told: server/reactor.hpp, on each poller -------------------------------------------------------
+// ---- a server that waits for events: server/reactor.hpp, on each poller
+// -------------------------------------------------------
 
 struct reactor_echo {
     void operator()(net::connection& client, std::span<const std::byte> bytes) const { client.send(bytes); }
@@ -108,7 +109,7 @@ void reactor(net::tcp_listener listener, const settings& how, const net::stop_ev
 
 // ---- coroutines: coro/loop.hpp, coro/stream.hpp, coro/buffered.hpp --------------------------------------
 
-/// An error of one client's, a reset say, is his own end and nobody else's.
+/// An error of one client, for example a reset, ends this client and no other.
 net::task<> echo(net::async_stream client, net::duration idle) {
     try {
         client.set_timeout(idle);
@@ -144,7 +145,7 @@ net::task<> accept_all(net::async_listener& listener, net::duration idle, bool b
 void run_coroutines(net::tcp_listener listener, const settings& how, const net::stop_event& stop,
                     const net::loop_options& options, bool by_lines) {
     net::event_loop loop{options};
-    if (loop.refusal()) throw std::system_error{loop.refusal(), "io_uring"};  // not another's figures
+    if (loop.refusal()) throw std::system_error{loop.refusal(), "io_uring"};  // not the figures of an earlier process
     net::async_listener source{loop, std::move(listener).into_socket()};
     loop.run(accept_all(source, how.idle ? net::duration{*how.idle} : net::never, by_lines), stop);
 }
@@ -192,7 +193,7 @@ int usage(bool wanted) {
         std::fprintf(out, "  %-22s %s\n", std::string{each.name}.c_str(), std::string{each.what}.c_str());
     std::fputs(
         "\n  --port N               6666 by default; 0 lets the system choose\n"
-        "  --idle SECONDS         who is silent for so long is closed (coroutines and reactors)\n",
+        "  --idle SECONDS         a client that is silent for this time is closed (coroutines and reactors)\n",
         out);
     return 0;
 }

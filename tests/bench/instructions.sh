@@ -1,7 +1,7 @@
 #!/bin/sh
-# Instructions of a server, in user code, for one echoed request of 64 bytes on one connection. Callgrind counts those of
-# a short run and of a long one; the difference belongs to the requests, and starting and stopping cancel out. The figure
-# is the same on a busy machine and on an idle one.
+# Instructions of a server, in user code, for one echoed request of 64 bytes on one connection. Callgrind counts the
+# instructions of a short run and of a long run; the difference belongs to the requests, and starting and stopping
+# cancel out. The figure is the same on a busy machine and on an idle one.
 #
 #     instructions.sh [-m MOST] ECHO_LOAD SERVER [ARGUMENT...]
 #     instructions.sh ./echo_load ./echo_server coroutine

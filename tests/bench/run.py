@@ -19,7 +19,7 @@ sections:
   counts      instructions and system calls for a request (valgrind, strace)
   coroutines  switches, child calls, timers
   addresses   reading and writing addresses, beside inet_pton() and inet_ntop()
-  tftp        a thousand downloads at once, beside one alone; a file from our programs and from those of others
+  tftp        a thousand downloads at once, beside one alone; a file from our programs and from other programs
   compile     what each header costs the compiler, beside <asio.hpp> and httplib.h; the build of an echo server
 """
 import argparse

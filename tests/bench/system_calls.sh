@@ -1,5 +1,5 @@
 #!/bin/sh
-# System calls of a server for one request: strace counts those of a short run and of a long one, and the difference
+# System calls of a server for one request: strace counts the calls of a short run and of a long run. The difference
 # belongs to the requests. On 64 connections, unless LOAD_OPTIONS say something else: "--short", say, for connections.
 #
 #     system_calls.sh ECHO_LOAD SERVER [ARGUMENT...]

@@ -68,7 +68,7 @@ struct pair_of_ends {
         peer.set_timeout(net::duration::zero());
         end = net::async_buffered_stream{net::async_stream{loop, std::move(one)}, limit, high_water};
     }
-    /// What has come to the peer by now, in one receive.
+    /// Returns the bytes that have reached the peer by now, in one receive.
     std::string arrived() {
         char buffer[64 * 1024];
         std::error_code error;
@@ -216,7 +216,8 @@ TEST_CASE("above the high water mark a write sends and waits for the peer") {
 }
 
 TEST_CASE("a reader that had to send first is timed out like any other") {
-    // In virtual time: if a busy machine let the reader time out before the peer has taken all, the rest would never come.
+    // In virtual time: if a busy machine let the reader time out before the peer has taken all, the rest would never
+    // come.
     pair_of_ends ends{{.virtual_time = true}, 64 * 1024, 16 << 20};
     ends.end.stream().set_timeout(100ms);
     const auto body = [](pair_of_ends& both) -> net::task<> {
@@ -449,7 +450,7 @@ net::task<> flushes(net::async_buffered_stream& end, std::string& log) {
 }
 }  // namespace
 
-TEST_CASE("one who has to send before he reads stands in nobody's way, and reads when another does the sending") {
+TEST_CASE("a task that must send before it reads blocks no other task, and reads when another task sends") {
     pair_of_ends ends{{}, 64 * 1024, 2 * too_much};
     const auto body = [](pair_of_ends& both, std::string& log) -> net::task<> {
         const std::string much(too_much, 'x');
@@ -476,7 +477,7 @@ TEST_CASE("one who has to send before he reads stands in nobody's way, and reads
     ends.loop.run(body(ends, log));
 }
 
-TEST_CASE("when the one who sends gives up, the one who reads sends what has gathered") {
+TEST_CASE("if the sending task is cancelled, the reading task sends the gathered bytes") {
     pair_of_ends ends{{}, 64 * 1024, 2 * too_much};
     const auto body = [](pair_of_ends& both, std::string& log) -> net::task<> {
         const std::string much(too_much, 'x');

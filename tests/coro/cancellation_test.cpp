@@ -67,7 +67,7 @@ class frame {
   private:
     int& alive_;
 };
-/// The first variable of one that awaits others: they must be gone when it goes.
+/// The first variable of a task that awaits other tasks: they must have ended when it is destroyed.
 struct scope {
     int alive = 0;
     scope() = default;
@@ -212,7 +212,7 @@ struct turns_and_time : scenario {
     bool done = false;
 };
 
-/// The result of a task that was spawned goes to the one who joins, or stays for another.
+/// The result of a task that was spawned goes to the joining task, or stays for another task.
 struct joining : scenario {
     using scenario::scenario;
     std::vector<task<>> actors() {
@@ -339,7 +339,7 @@ struct values : scenario {
     std::array<int, 2> sent{}, received{};
 };
 
-/// What comes from outside is remembered until somebody takes it: a signal as a remote event.
+/// A signal and a remote event are remembered until a task takes them.
 template <class Source>
 struct outside : io_scenario {
     explicit outside(test_loop& in) : io_scenario{in}, source{in} {}
@@ -510,7 +510,7 @@ struct two_ends : io_scenario {
     }
     net::async_stream one, other;
 };
-/// What is still to come, up to the end of the stream.
+/// Returns the bytes that are still to come, up to the end of the stream.
 task<> drain(net::async_stream& from, std::string& to) {
     for (;;) {
         const auto bytes = co_await from.recv();
@@ -522,7 +522,7 @@ bool begins_with(std::string_view all, std::string_view part) { return all.subst
 
 enum class receiving_call { lent, into_a_buffer, exactly };
 
-/// Bytes come in pieces of which none is what the other asks for.
+/// Bytes come in pieces, and no piece has the size that the receiver asks for.
 template <transport Kind, receiving_call Call>
 struct receiving : two_ends<Kind> {
     using two_ends<Kind>::two_ends;
@@ -606,7 +606,7 @@ struct sending : two_ends<Kind> {
     std::string received;
 };
 
-/// An echo of bytes that are lent: who waits to send them keeps them, for the next who receives overwrites them.
+/// An echo of lent bytes. A task that waits to send them keeps a copy, because the next receive overwrites them.
 struct echoing : two_ends<transport::unix_stream> {
     explicit echoing(test_loop& in) : two_ends{in} { other.set_option(net::option::send_buffer{1}); }
     std::vector<task<>> actors() { return these(echoes(), sends(), receives()); }
@@ -719,7 +719,7 @@ net::socket bound_and_no_more() {
     return made;
 }
 
-/// Who has connected is accepted, or waits in the queue.
+/// A connected client is accepted, or waits in the queue.
 struct connections : io_scenario {
     explicit connections(test_loop& in)
         : io_scenario{in}, listener{in, support::listening(net::ipv4_address::loopback())} {}
@@ -761,7 +761,7 @@ struct connections : io_scenario {
     std::vector<net::async_stream> streams;
 };
 
-/// Datagrams of a machine's own sockets wait for room at the receiver, and none is lost on the way.
+/// Datagrams of a machine's own sockets wait for room at the receiver, and no datagram is lost on the way.
 struct datagrams : io_scenario {
     explicit datagrams(test_loop& in) : io_scenario{in} {
         net::socket a{net::address_family::local, net::socket_type::datagram};
@@ -796,7 +796,7 @@ struct datagrams : io_scenario {
         while (received < sent) co_await promptly(receives_one());
         CHECK(received == sent);
     }
-    static constexpr net::duration tick = 1ms;  // who waits for room looks again each 5 ms
+    static constexpr net::duration tick = 1ms;  // a task that waits for room tries again each 5 ms
     static constexpr int count = 30;            // the queue holds eleven unless the administrator has said otherwise
     net::socket_address where;
     net::async_datagram from, to;
@@ -941,7 +941,7 @@ TEST_CASE("datagrams, cancelled everywhere") { cancel_everywhere<datagrams>(); }
 TEST_CASE("the two ends of a pipe, cancelled everywhere") { cancel_everywhere<pipe_ends>(); }
 TEST_CASE("a server of many parts, cancelled everywhere") { cancel_everywhere<server>(); }
 
-TEST_CASE("who is woken by a signal has it, though another comes before he goes on") {
+TEST_CASE("a task that is woken by a signal has it, even if another signal comes before the task is resumed") {
     const auto body = [](net::event_loop& loop) -> net::task<> {
         net::async_signals signals{loop, SIGUSR1};
         net::async_event now;

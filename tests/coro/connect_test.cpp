@@ -55,7 +55,7 @@ TEST_CASE("a silent address costs the delay and a refusal nothing") {
     CHECK(open_descriptors() == before);
 }
 
-TEST_CASE("when no address stands the error is the one that tells most") {
+TEST_CASE("if no address answers, the most informative error is reported") {
     const closed_port closed{"127.0.0.4"};
     const net::endpoint multicast{net::ip_address{"224.0.0.1"}, 9};
     const endpoints three{multicast, closed.where(), multicast};

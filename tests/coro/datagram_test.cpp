@@ -16,7 +16,7 @@ TEST_CASE("a datagram that has left wakes no loop in which nobody waits to send"
     CHECK_FALSE(loop.back_end().wait(net::duration::zero()));
 }
 
-TEST_CASE("datagrams come whole, with their sender, empty ones too, and one that is cut off says so") {
+TEST_CASE("datagrams come whole, with their sender, also empty datagrams, and a truncated datagram is marked") {
     test_loop loop;
     const net::endpoint anywhere{net::ipv4_address::loopback(), 0};
     net::async_datagram receiver{loop, net::udp_socket{anywhere}.into_socket()};

@@ -1,4 +1,5 @@
-// What coro/descriptor.hpp and coro/io/operation.hpp promise: a task waits for a descriptor, and hears what becomes of it.
+// What coro/descriptor.hpp and coro/io/operation.hpp promise: a task waits for a descriptor, and hears what becomes of
+// it.
 
 #include <netnotes/coro/descriptor.hpp>
 
@@ -164,7 +165,7 @@ TEST_CASE("two tasks that wait for one descriptor in the same direction are an e
     CHECK(log == "read refused write refused read write ");
 }
 
-TEST_CASE("a descriptor that is destroyed while it is waited for says so to who waits") {
+TEST_CASE("if a descriptor is destroyed, the task that waits for it gets an error") {
     test_loop loop{in_virtual_time};
     pipe_ends ends = make_pipe();
     std::pair<net::socket, net::socket> pair = net::socket_pair();
@@ -196,7 +197,7 @@ TEST_CASE("a descriptor that is destroyed while it is waited for says so to who 
     CHECK(loop.run(body()) == 3);
 }
 
-TEST_CASE("a descriptor that is not open, and one that is there already are refused") {
+TEST_CASE("a descriptor that is not open, and a descriptor that the loop already has, are refused") {
     test_loop loop;
     const auto attempt = [&](int descriptor) {
         return support::failure_of([&] { const net::async_descriptor made{loop, descriptor}; }).code;
@@ -331,8 +332,8 @@ TEST_CASE("an event for a descriptor that was closed meanwhile wakes nobody, tho
             co_await what.readable();
             log += "woken by its own";
         };
-        // The two are reported in one batch. Whoever is first closes the other's, and a pipe in which there is nothing
-        // takes its number, its place in the poller, and a task that waits for it.
+        // The two are reported in one batch. The first task to resume closes the other's descriptor. An empty pipe then
+        // gets its number and its place in the poller, and a task waits for the pipe.
         const auto waits = [&](std::size_t which) -> net::task<> {
             try {
                 co_await descriptors[which]->readable();

@@ -19,7 +19,7 @@
 
 namespace {
 
-/// How many are there; the one that makes the number full lets all go on.
+/// Counts the threads that have arrived. The last of them resumes all.
 class meeting {
   public:
     explicit meeting(unsigned count) : count_{count} {}
@@ -119,10 +119,10 @@ TEST_CASE("the exception of one comes out, when all others have been stopped") {
 TEST_CASE("what making the task throws comes out as well") {
     net::stop_event stop;
     const auto make = [&](net::event_loop&, unsigned index) -> net::task<> {
-        if (index == 1) throw std::runtime_error{"there is none"};
+        if (index == 1) throw std::runtime_error{"no task for this loop"};
         return waits_for_ever();
     };
-    CHECK_THROWS_WITH(net::run_on_every_core(make, stop, {.threads = 2}), "there is none");
+    CHECK_THROWS_WITH(net::run_on_every_core(make, stop, {.threads = 2}), "no task for this loop");
 }
 
 TEST_CASE("several loops serve one port, and the clients are shared out") {

@@ -1,7 +1,7 @@
-// What a loop, its tasks and a server of tasks do when the kernel says no, or when there is no memory: each call that
-// they make is made to fail in turn (faults.hpp), the first, the second, until there is none that far. What must come
-// of it is always one of two: the work is done as if nothing had been, or there is an error that tells. Never a crash,
-// a hang, a lost byte, a lost descriptor or a lost block of memory; and who comes next is served.
+// Tests a loop, its tasks and a server of tasks when the kernel refuses a call, or when there is no memory. Each call
+// that they make fails in turn (faults.hpp): the first, the second, and so on to the last. What must come of it is
+// always one of two: the work is done as if nothing had been, or there is an error that tells. Never a crash, a hang, a
+// lost byte, a lost descriptor or a lost block of memory; and the next client is served.
 
 #include <netnotes/coro.hpp>
 
@@ -90,7 +90,7 @@ const std::vector<std::pair<call, int>> all_faults{
 
 // ---- A server of tasks, and clients who are under no script
 
-/// What a client says, he hears again.
+/// A client gets back the bytes that it sends.
 net::task<> echo(net::async_stream client, net::duration patience) {
     try {
         client.set_timeout(patience);
@@ -128,7 +128,7 @@ net::task<> serve(net::async_listener& listener) {
     co_await serve(listener, refused);
 }
 
-/// Sends all, ends his half, and hears what comes back.
+/// Sends all bytes, ends the sending direction, and returns the bytes that come back.
 void converse(const net::endpoint& where, const std::string& bytes, account& into) {
     std::string back;
     try {
@@ -347,7 +347,7 @@ TEST_CASE("a server of tasks echoes every byte under random faults") {
     }
 }
 
-TEST_CASE("a server of tasks without descriptors serves those who wait when there are some again") {
+TEST_CASE("a server of tasks without descriptors serves the waiting clients when descriptors are free again") {
     script chosen;
     // With io_uring the kernel accepts, and this program makes no call that could fail.
     const bool makes_calls = test_loop{}.backend() == net::io_backend::epoll;
@@ -389,7 +389,7 @@ TEST_CASE("a server of tasks at the real limit of descriptors goes on when some 
         for (int i = 0; i < 20; ++i) crowd.emplace_back(net::address_family::inet, net::socket_type::stream);
         rlimit limit{};
         ::getrlimit(RLIMIT_NOFILE, &limit);
-        // A new descriptor is the lowest that is free, so behind the last of these there is none for the server. (A
+        // A new descriptor is the lowest that is free, so the server gets no descriptor above the last of these. (A
         // request to io_uring is held to the limit of the moment at which it was made, so the server begins after it.)
         rlimit none = limit;
         none.rlim_cur = static_cast<rlim_t>(crowd.back().native_handle()) + 1;
@@ -468,8 +468,8 @@ TEST_CASE("a loop that is refused io_uring says why and waits with epoll") {
 // ---- What nobody waits for wakes nobody
 
 namespace {
-/// How often the loop asks the kernel while `send` sends 20 times, with a moment after each. The time must be virtual: a
-/// look that finds nothing ends such a moment, so one look too many is one event too many.
+/// How often the loop asks the kernel while `send` sends 20 times, with a moment after each. The time must be virtual:
+/// a look that finds nothing ends such a moment, so one look too many is one event too many.
 template <class Send>
 net::task<unsigned> looks_while(Send& send, script& counted) {
     const unsigned before = counted.made(call::epoll_wait);

@@ -225,7 +225,7 @@ TEST_CASE("three greenlets take turns in a ring") {
     CHECK(log == "abcabc");
 }
 
-TEST_CASE("who is asked to run goes on where he paused") {
+TEST_CASE("a greenlet that is resumed continues where it paused") {
     std::string log;
     const auto worker_body = [](net::greenlet& boss, std::string& said) -> net::greenlet {
         said += "one ";
@@ -258,7 +258,7 @@ TEST_CASE("what a greenlet throws comes out of run") {
     CHECK(starter.finished());
 }
 
-TEST_CASE("a greenlet that cannot go on is an error of the one who asks") {
+TEST_CASE("to resume a greenlet that has ended is an error of the caller") {
     net::greenlet none;
     CHECK_FALSE(none.finished());
     CHECK_THROWS_AS(none.run(), std::logic_error);
@@ -347,7 +347,7 @@ TEST_CASE("a greenlet that is destroyed while it pauses destroys its variables")
     CHECK(alive == 0);
 }
 
-// ---- A generator that fails, and one that asks itself ---------------------------------------------------
+// ---- A generator that fails, and a generator that asks itself ---------------------------------------------------
 
 namespace {
 net::generator<int> throws_at(int last) {

@@ -1,5 +1,5 @@
-// Tasks beside one another, inside a function: results, failures, who is cancelled and when all have ended. Time is
-// virtual: it jumps when all wait, so what is asserted of it is exact.
+// Tasks beside one another, inside a function: their results and failures, which tasks are cancelled, and when all have
+// ended. Time is virtual: it jumps when all wait, so what is asserted of it is exact.
 
 #include <netnotes/coro/group.hpp>
 #include <netnotes/coro/sync.hpp>
@@ -19,7 +19,7 @@ using net::task, net::with_group, net::when_all, net::when_any, net::with_timeou
 
 namespace {
 
-/// Counts those of it that live: what is in a frame goes with the frame.
+/// Counts its living objects: an object in a frame is destroyed with the frame.
 struct token {
     token() { ++alive; }
     token(const token&) = delete;
@@ -135,7 +135,7 @@ TEST_CASE("when_all gives all results, in the time of the longest") {
     CHECK(took == 3s);
 }
 
-TEST_CASE("when_all of none, and of those that do not wait, does not wait") {
+TEST_CASE("when_all without tasks, and with tasks that do not wait, does not wait") {
     in_a_loop([]() -> task<> {
         const auto none = co_await when_all();
         CHECK(std::tuple_size_v<std::remove_const_t<decltype(none)>> == 0);
@@ -204,7 +204,7 @@ TEST_CASE("when_all and when_any carry what can only be moved, and when_all refe
     });
 }
 
-TEST_CASE("a task that is none is refused before anything begins, and the others are not leaked") {
+TEST_CASE("an empty task is refused before any task begins, and the others are not leaked") {
     in_a_loop([]() -> task<> {
         std::string thrown;
         try {
@@ -256,7 +256,7 @@ TEST_CASE("when_any gives the first result and who it was, and the others have e
     CHECK(took == 2s);
 }
 
-TEST_CASE("when_any waits for a loser who takes his time, and drops what he gives or throws") {
+TEST_CASE("when_any waits for a slow loser, and drops its result or its exception") {
     in_a_loop([]() -> task<> {
         int ended = 0;
         const auto throws = [&]() -> task<int> {
@@ -264,7 +264,7 @@ TEST_CASE("when_any waits for a loser who takes his time, and drops what he give
             throw broken{"of no interest"};
         };
         auto first = co_await when_any(lingers(5, ended), gives(7, 1s), throws());
-        // The time stands still while somebody can go on: so it is the one who lingers for less.
+        // Virtual time stands still while any task is ready, so the task with the shorter sleep wins.
         CHECK(first.index() == 0);
         CHECK(ended == 2);
     });
@@ -605,7 +605,7 @@ TEST_CASE("a group refuses tasks before its body runs and after its last task ha
         CHECK(thrown == "this group has not begun, or has ended");
 
         // The group's last timer and the other's are due at the same moment, in this order; so the group has ended, but
-        // who waits for it has not gone on.
+        // the task that waits for it has not been resumed.
         task_group* kept = nullptr;
         bool group_is_over = false;
         const auto body = [&](task_group& group) -> task<> {

@@ -1,5 +1,5 @@
-// What is io_uring's alone: it receives and accepts unasked, so what nobody takes must not pile up, and what is closed
-// must be let go. (The suites of the loop and the sockets run on it as well: see back_end.hpp.)
+// Only io_uring receives and accepts before a task asks. So bytes that no task takes must not pile up, and a closed
+// descriptor must be released. (The suites of the loop and the sockets run on it as well: see back_end.hpp.)
 
 #include <netnotes/coro/io/io_uring.hpp>
 #include <netnotes/coro/listener.hpp>
@@ -52,7 +52,7 @@ net::task<std::size_t> flood(net::socket& from) {
     }
     co_return sent;
 }
-/// As flood() has sent it, so much of it; in receives of several kinds.
+/// Receives `size` bytes in several kinds of receives, and checks that they are the bytes of flood().
 net::task<std::size_t> right_bytes(net::async_stream& from, std::size_t size, unsigned seed) {
     const std::string piece = support::pattern(16 * 1024);
     std::mt19937 random{seed};
@@ -102,7 +102,7 @@ bool at_its_end(net::socket& peer) {
 
 }  // namespace
 
-TEST_CASE("who receives nothing for long is not sent for: his peer waits, and nobody else does") {
+TEST_CASE("for a task that receives nothing for long no bytes are fetched: its peer waits, and no other peer") {
     NEEDS_IO_URING();
     net::event_loop loop{with_io_uring};
     connection lazy = connect(loop), other = connect(loop);
@@ -225,7 +225,7 @@ TEST_CASE("a rush of connections that nobody accepts yet is kept, and what is le
             listener.close();
             std::error_code error;
             char byte = 0;
-            clients[60].recv(std::span{&byte, 1}, error);  // the end, or a reset: he is not left waiting
+            clients[60].recv(std::span{&byte, 1}, error);  // the end, or a reset: the client does not wait for ever
         };
         loop.run(body());
     }

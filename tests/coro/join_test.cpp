@@ -23,7 +23,7 @@ net::task<> two_tell(net::duration pause, std::string& log) {
 }
 }  // namespace
 
-TEST_CASE("spawned tasks begin when their spawner waits, in order, and one that does not wait runs to its end") {
+TEST_CASE("spawned tasks begin when their spawner waits, in order, and a task that does not wait runs to its end") {
     test_loop loop{in_virtual_time};
     std::string log;
     loop.run(two_tell(0s, log));
@@ -147,7 +147,7 @@ TEST_CASE("a task is not joined from another loop") {
     CHECK(handle.has_ended());
 }
 
-TEST_CASE("who is cancelled while it joins leaves the task alone, and another may join it") {
+TEST_CASE("cancelling a join does not change the task, and another task may join it") {
     test_loop loop{in_virtual_time};
     const auto body = []() -> net::task<int> {
         auto one = net::spawn(number_after(10s, 1));
@@ -168,7 +168,7 @@ TEST_CASE("who is cancelled while it joins leaves the task alone, and another ma
     CHECK(loop.run(body()) == 1);
 }
 
-TEST_CASE("a cancelled task may still have the result of one that has ended") {
+TEST_CASE("a cancelled task may still take the result of a task that has ended") {
     test_loop loop;
     int got = 0;
     const auto joins = [&](net::join_handle<int> one) -> net::task<> { got = co_await one.join(); };
@@ -280,10 +280,10 @@ TEST_CASE("that a task was cancelled is no error; that it failed otherwise when 
     CHECK_THROWS_WITH(loop.run(loud()), "at the end");
 }
 
-TEST_CASE("a handle that is dropped while somebody joins takes nothing from him") {
+TEST_CASE("a handle that is dropped during a join takes nothing from the joining task") {
     test_loop loop{in_virtual_time};
     int alive = 0;
-    // Dropped while the task runs; and when it has ended and the one who waits has not gone on.
+    // The handle is dropped while the task runs, and after its end, before the waiting task is resumed.
     for (const net::duration when : {net::duration{1s}, net::duration{2s}}) {
         const auto works = [&](counted what) -> net::task<std::pair<counted, std::string>> {
             co_await net::sleep_for(2s);
@@ -320,7 +320,7 @@ TEST_CASE("a handle may be dropped between join() and co_await") {
     CHECK(loop.run(body()) == 5);
 }
 
-TEST_CASE("the exception of a task is lost to nobody when the one who joins is cancelled at that moment") {
+TEST_CASE("the exception of a task is not lost if the joining task is cancelled at that moment") {
     test_loop loop{in_virtual_time};
     const auto body = []() -> net::task<> {
         const auto joins = []() -> net::task<> {

@@ -84,7 +84,7 @@ TEST_CASE("run throws what its task throws, and can be called again") {
     CHECK(loop.run(number_after(1s, 3)) == 3);
 }
 
-TEST_CASE("a loop that runs keeps no descriptor, and one that is destroyed neither") {
+TEST_CASE("a loop keeps no descriptor after a run, nor after its destruction") {
     const auto before = open_descriptors();
     {
         test_loop loop{in_virtual_time};
@@ -97,7 +97,7 @@ TEST_CASE("a loop that runs keeps no descriptor, and one that is destroyed neith
     CHECK(open_descriptors() == before);
 }
 
-TEST_CASE("inside of a task there is a current loop, and outside there is none") {
+TEST_CASE("there is a current loop inside a task, and no current loop outside") {
     CHECK_THROWS_AS(net::event_loop::current(), std::logic_error);
     CHECK_THROWS_AS(net::spawn(nothing()), std::logic_error);
     test_loop loop;
@@ -167,7 +167,7 @@ TEST_CASE("a loop that runs in one thread cannot be run by another") {
         CHECK(loop.run(number(1)) == 1);
 }
 
-TEST_CASE("a task that is none cannot be run or spawned") {
+TEST_CASE("an empty task cannot be run or spawned") {
     test_loop loop;
     CHECK_THROWS_AS(loop.run(net::task<>{}), std::logic_error);
     net::task<int> moved = number(1);
@@ -362,8 +362,8 @@ TEST_CASE("a loop that is destroyed destroys the tasks that wait, whatever they 
         pipe_ends first = make_pipe(), second = make_pipe();
         const int number_of_next = next_descriptor();
         test_loop loop;
-        // Each owner of a descriptor is destroyed after the one who waits for the other's: those who wait are told, and
-        // must not be continued.
+        // Each owner of a descriptor is destroyed after the task that waits for the other descriptor. The waiting tasks
+        // get an error and must not be resumed.
         net::async_descriptor* shared[2] = {};
         const auto owns = [&](int which, int descriptor, counted) -> net::task<> {
             net::async_descriptor own{loop, descriptor};
@@ -709,7 +709,7 @@ TEST_CASE("four threads post ten thousand calls each, all are called, and each t
     CHECK(out_of_order == 0);
 }
 
-// Nothing but the calls themselves wakes the loop, so one that is overlooked is missed for ever.
+// Nothing but the calls themselves wakes the loop, so an overlooked call is lost for ever.
 TEST_CASE("calls that are posted while the loop is about to sleep are not overlooked") {
     constexpr int rounds = 5'000;
     test_loop loop;

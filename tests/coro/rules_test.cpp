@@ -1,5 +1,5 @@
-// Rules that hold for every wait: it can be awaited again or does not compile, it takes part in fairness, what it takes is
-// not lost when it is cancelled, and chains of any length neither begin nor end on the stack.
+// Rules for every wait. It can be awaited again, or does not compile. It takes part in fairness. A cancellation loses
+// nothing that it took. Chains of any length neither begin nor end on the stack.
 
 #include <netnotes/coro.hpp>
 

@@ -362,7 +362,7 @@ TEST_CASE("a client that is never idle and never answered is closed, and a dialo
         CHECK(told == std::vector{why});
 }
 
-TEST_CASE("the longest time limits of serve() wait for ever and a grace below zero is none") {
+TEST_CASE("the longest time limits of serve() wait for ever, and a grace below zero counts as zero") {
     const net::wait_time longest = GENERATE(net::wait_time{net::never}, net::wait_time{net::never - 1ns},
                                             net::wait_time{std::chrono::hours::max()},
                                             net::wait_time{std::chrono::duration<double>{1e300}});

@@ -1,4 +1,5 @@
-// What coro/stream.hpp promises: the calls of a connected socket, waited for by tasks, and nothing lost, leaked or starved.
+// What coro/stream.hpp promises: the calls of a connected socket, waited for by tasks, and nothing lost, leaked or
+// starved.
 
 #include <netnotes/coro/datagram.hpp>
 #include <netnotes/coro/group.hpp>
@@ -252,7 +253,7 @@ TEST_CASE("whatever waits can be cancelled, and leaves no descriptor behind") {
     CHECK(open_descriptors() == before);
 }
 
-TEST_CASE("a send_all that ends without having sent all makes the end a reset, and one that is done does not") {
+TEST_CASE("after an incomplete send_all the connection ends with a reset, and after a complete send_all it does not") {
     const bool is_cancelled = GENERATE(false, true);
     test_loop loop;
     const net::ip_address here = net::ipv4_address::loopback();
@@ -339,7 +340,7 @@ std::string heard(net::event_loop& loop, std::string_view what) {
 }  // namespace
 
 TEST_CASE("no descriptor of a loop, and of what it connects, goes to a program that is executed") {
-    // Of those that the process was started with one cannot say.
+    // The descriptors that the process was started with may have any state.
     std::set<std::string> before;
     for (const auto& each : std::filesystem::directory_iterator{"/proc/self/fd"}) before.insert(each.path());
     test_loop loop{};
@@ -364,7 +365,7 @@ TEST_CASE("no descriptor of a loop, and of what it connects, goes to a program t
     CHECK(found >= 6);
 }
 
-TEST_CASE("a child of fork has a loop of his own, and the parent's does not notice") {
+TEST_CASE("a child of fork runs a loop of its own, and the parent's loop is not disturbed") {
     test_loop loop;
     REQUIRE(heard(loop, "before") == "before");
     const pid_t child = ::fork();

@@ -30,7 +30,7 @@ using support::open_descriptors;
 
 namespace coro_tests {
 
-/// The error with which a task ends; none when it ends well.
+/// Returns the error with which a task ends, or no error if it ends well.
 inline net::task<std::error_code> error_of(net::task<> what) {
     try {
         co_await std::move(what);

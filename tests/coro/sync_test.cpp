@@ -1,4 +1,5 @@
-// Tasks that wait for one another: who goes first, what a cancelled wait leaves behind (nothing), and what is never lost.
+// Tasks that wait for one another: which task is resumed first, that a cancelled wait leaves nothing behind, and what
+// is never lost.
 
 #include <netnotes/coro/group.hpp>
 #include <netnotes/coro/sync.hpp>
@@ -73,7 +74,7 @@ task<std::optional<int>> receive_one(net::channel<int>& channel) {
 
 // ---- the event -----------------------------------------------------------------------------------------
 
-TEST_CASE("an event lets go all who wait for it, the longest first, and who comes later does not wait") {
+TEST_CASE("an event resumes all tasks that wait for it, the longest wait first, and a later task does not wait") {
     in_a_loop([]() -> task<> {
         net::async_event event;
         std::vector<int> order;
@@ -91,7 +92,7 @@ TEST_CASE("an event lets go all who wait for it, the longest first, and who come
     });
 }
 
-TEST_CASE("after reset() an event is waited for again, and whoever was let go before stays so") {
+TEST_CASE("after reset() tasks wait for an event again, and a task that was resumed before stays so") {
     in_a_loop([]() -> task<> {
         net::async_event event;
         std::vector<int> order;
@@ -129,7 +130,7 @@ TEST_CASE("a cancelled wait for an event ends, and the others wait on, whichever
         });
 }
 
-TEST_CASE("cancelling one who was let go already comes too late for this wait") {
+TEST_CASE("cancelling a task that was resumed already comes too late for this wait") {
     in_a_loop([]() -> task<> {
         net::async_event event;
         std::vector<int> order;
@@ -144,7 +145,7 @@ TEST_CASE("cancelling one who was let go already comes too late for this wait") 
 
 // ---- semaphore and mutex -------------------------------------------------------------------------------
 
-TEST_CASE("a semaphore lets in so many at once, in the order in which they came") {
+TEST_CASE("a semaphore gives `count` permits at once, in the order of the requests") {
     in_a_loop([]() -> task<> {
         net::async_semaphore semaphore{2};
         std::vector<int> order;
@@ -178,7 +179,7 @@ TEST_CASE("a permit goes from hand to hand: who tries in between does not get it
     });
 }
 
-TEST_CASE("permits move, are given back once, and a moved-from one is none") {
+TEST_CASE("permits move and are given back once, and a moved-from permit is empty") {
     net::async_semaphore semaphore{3};
     auto a = semaphore.try_acquire();
     auto b = semaphore.try_acquire();
@@ -195,7 +196,7 @@ TEST_CASE("permits move, are given back once, and a moved-from one is none") {
     CHECK(semaphore.available() == 3);
 }
 
-TEST_CASE("no permit is lost, whoever is cancelled at whatever moment") {
+TEST_CASE("no permit is lost, whichever task is cancelled at any moment") {
     std::mt19937 random{7};
     for (int round = 0; round < 60; ++round) {
         const auto seed = static_cast<unsigned>(random());
@@ -223,7 +224,7 @@ TEST_CASE("no permit is lost, whoever is cancelled at whatever moment") {
     }
 }
 
-TEST_CASE("one who is given a permit and cancelled in the same turn has it, and gives it back") {
+TEST_CASE("a task that gets a permit and is cancelled in the same turn has the permit, and gives it back") {
     in_a_loop([]() -> task<> {
         net::async_semaphore semaphore{1};
         std::vector<int> order;
@@ -260,7 +261,7 @@ TEST_CASE("a mutex keeps others out across a wait, also when its holder is cance
         for (int i = 0; i < 10; ++i) tasks.push_back(net::spawn(critical()));
         co_await net::sleep_for(2500us);
         tasks[2].cancel();  // the holder
-        tasks[5].cancel();  // one who waits
+        tasks[5].cancel();  // a waiting task
         for (auto& each : tasks) co_await error_of(each);
         CHECK(most == 1);
         CHECK(inside == 0);
@@ -271,7 +272,7 @@ TEST_CASE("a mutex keeps others out across a wait, also when its holder is cance
 
 // ---- the channel ---------------------------------------------------------------------------------------
 
-TEST_CASE("a channel keeps so many values, and who sends one more waits; with 0 each waits for his receiver") {
+TEST_CASE("a full channel makes the sender of a further value wait, and with capacity 0 each sender") {
     for (const std::size_t capacity : {0u, 1u, 3u}) {
         CAPTURE(capacity);
         in_a_loop([capacity]() -> task<> {
@@ -296,7 +297,7 @@ TEST_CASE("a channel keeps so many values, and who sends one more waits; with 0 
     }
 }
 
-TEST_CASE("a value goes to who has waited longest, without being kept") {
+TEST_CASE("a value goes to the task that has waited longest, without being kept") {
     for (const std::size_t capacity : {0u, 1u}) {
         in_a_loop([capacity]() -> task<> {
             net::channel<int> channel{capacity};
@@ -314,7 +315,7 @@ TEST_CASE("a value goes to who has waited longest, without being kept") {
     }
 }
 
-TEST_CASE("between several senders and receivers each value arrives once, and those of one sender in order") {
+TEST_CASE("with several senders and receivers each value arrives once, in the order of its sender") {
     std::mt19937 random{11};
     for (const std::size_t capacity : {0u, 1u, 2u, 7u})
         for (int round = 0; round < 8; ++round) {
@@ -414,7 +415,7 @@ TEST_CASE("try_send() and try_receive() do not wait, and say whether there was r
     });
 }
 
-TEST_CASE("close() lets receivers have what is kept and then none, and refuses senders, also those who wait") {
+TEST_CASE("after close() receivers get the kept values and then nothing, and all senders are refused") {
     in_a_loop([]() -> task<> {
         net::channel<int> channel{2};
         co_await channel.send(1);
@@ -441,7 +442,7 @@ TEST_CASE("close() lets receivers have what is kept and then none, and refuses s
     });
 }
 
-TEST_CASE("close() ends those who wait for a value") {
+TEST_CASE("close() ends the tasks that wait for a value") {
     in_a_loop([]() -> task<> {
         net::channel<int> channel{1};
         auto first = net::spawn(receive_one(channel));
@@ -494,7 +495,7 @@ TEST_CASE("a value that has been handed over is received, though the receiver is
     });
 }
 
-TEST_CASE("values are sent or refused, received or kept, and never both or neither, whoever is cancelled") {
+TEST_CASE("values are sent or refused, received or kept, and never both or neither, whichever task is cancelled") {
     std::mt19937 random{13};
     for (const std::size_t capacity : {0u, 1u, 3u})
         for (int round = 0; round < 20; ++round) {
@@ -571,7 +572,7 @@ struct fragile {
 };
 }  // namespace
 
-TEST_CASE("when a value cannot be moved into the channel's room, none is lost") {
+TEST_CASE("if a value cannot be moved into the channel's room, no value is lost") {
     in_a_loop([]() -> task<> {
         net::channel<fragile> channel{1};
         const auto sender = [](net::channel<fragile>& to) -> task<> { co_await to.send(fragile{2}); };
@@ -599,7 +600,7 @@ TEST_CASE("when a value cannot be moved into the channel's room, none is lost") 
 
 // ---- what is destroyed while somebody waits for it -----------------------------------------------------
 
-TEST_CASE("who waits for what is destroyed is told so") {
+TEST_CASE("a task that waits for a destroyed object gets an error") {
     in_a_loop([]() -> task<> {
         auto event = std::make_unique<net::async_event>();
         auto semaphore = std::make_unique<net::async_semaphore>(0);

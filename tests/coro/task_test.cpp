@@ -377,7 +377,7 @@ TEST_CASE("an exception, and what it holds, goes with the last who knows it") {
     CHECK(result_of(outer()) == 1);
 }
 
-TEST_CASE("awaiting a task that is none, was moved from, or was awaited before is an error that can be caught") {
+TEST_CASE("awaiting a task that is empty, was moved from, or was awaited before is an error that can be caught") {
     const auto outer = [](int which) -> net::task<int> {
         net::task<int> one = number(1);
         if (which == 0) one = net::task<int>{};
@@ -506,7 +506,7 @@ TEST_CASE("a loop over a million tasks that do not wait needs no stack") {
     CHECK(result_of(body()) == 1'000'000);
 }
 
-TEST_CASE("nor does one that goes on after it has waited") {
+TEST_CASE("nor does a task that is resumed after a wait") {
     gate at;
     const auto body = [&]() -> net::task<std::int64_t> {
         std::int64_t sum = co_await number_later(at, 1);
@@ -550,7 +550,7 @@ TEST_CASE("a loop over tasks that fail at once needs no stack") {
     CHECK(result_of(body()) == 100'000);
 }
 
-// ---- cancelling, as those who write awaitables see it --------------------------------------------------
+// ---- cancelling, as authors of awaitables see it --------------------------------------------------
 
 TEST_CASE("cancelling a chain reaches what its innermost task waits for, once, and does not go on inside the call") {
     gate at;
@@ -623,7 +623,7 @@ net::task<int> sum_of(gate* at, pair what) {
     co_return what.first.value() + static_cast<int>(what.second.size());
 }
 
-/// Gives what the body gives; of one that is destroyed, nothing.
+/// Returns what the body returns; a destroyed task returns nothing.
 template <class Body>
 std::optional<int> go(Body body, way how) {
     gate at;

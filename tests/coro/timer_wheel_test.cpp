@@ -158,8 +158,8 @@ TEST_CASE("a timer may be cancelled, moved and armed anew while others of its ti
     all[1].cancel();        // nothing
     wheel.arm(all[2], 11);  // later
     wheel.arm(all[3], 12);  // and taken back
-    wheel.arm(all[3], 10);  // behind those that are due
-    wheel.arm(all[0], 10);  // the one that was given: again, now
+    wheel.arm(all[3], 10);  // behind the expired timers
+    wheel.arm(all[0], 10);  // the timer that was returned: arm it again, for now
     CHECK(due(wheel, 10) == numbers{4, 5, 3, 0});
     CHECK(due(wheel, 11) == numbers{2});
     CHECK(!wheel.next_tick());
@@ -219,9 +219,9 @@ TEST_CASE("a timer moves from one wheel to another") {
 
 // ---- against a sorted structure ------------------------------------------------------------------------
 
-// The model is a std::multimap: it keeps equals in the order in which they came. Distances are of every size up to 2^64,
-// small ones more often, and so are the steps of time; timers are armed, armed anew and cancelled all the while, also
-// between two that are given.
+// The model is a std::multimap: it keeps equals in the order in which they came. Distances are of every size up to
+// 2^64, small ones more often, and so are the steps of time; timers are armed, armed anew and cancelled all the while,
+// also between two that are given.
 TEST_CASE("whatever is done, a wheel gives what a sorted list gives") {
     const int seed = GENERATE(range(1, 21));
     CAPTURE(seed);
@@ -250,7 +250,7 @@ TEST_CASE("whatever is done, a wheel gives what a sorted list gives") {
         if (random() % 50 == 0) tick = random() % (wheel.now() | 1);  // past
         cancel(which);
         wheel.arm(all[which], tick);
-        // What is past counts as present.
+        // A past moment counts as now.
         places[which] = model.emplace(std::max(tick, wheel.now()), static_cast<int>(which));
     };
     const auto some_change = [&] {

@@ -1,9 +1,9 @@
 // tests/fuzz/buffered_reader.cpp: messages out of a stream, however it is cut, beside a model of a few lines
 // SPDX-License-Identifier: MIT
 //
-// The first bytes of the input decide what is called, and how much each receive brings; the rest is the stream. The model
-// has the whole stream at hand, and what each call must give follows from its documentation alone: where the bytes are cut
-// must make no difference, and an error must lose none of them.
+// The first bytes of the input decide what is called, and how much each receive brings; the rest is the stream. The
+// model has the whole stream at hand, and what each call must give follows from its documentation alone: where the
+// bytes are cut must make no difference, and an error must lose none of them.
 
 #include "fuzz.hpp"
 
@@ -210,7 +210,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 require(there == should.rest().substr(0, there.size()), "what is buffered comes next");
             }
         }
-        require(should.at() + reader.buffered().size() == source.given(), "no byte is lost, and none is there twice");
+        require(should.at() + reader.buffered().size() == source.given(), "no byte is lost or doubled");
         require(reader.capacity() <= std::max<std::size_t>(4096, limit), "the memory is bounded");
         if (is_over && should.rest().empty()) break;
     }

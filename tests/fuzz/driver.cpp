@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: MIT
 //
 //     ip_text_fuzz corpus/ip_text                                  each file of the folder, once: what ctest does
-//     ip_text_fuzz --random 100000 --seed 7 corpus/ip_text         and then so many inputs made out of them
+//     ip_text_fuzz --random 100000 --seed 7 corpus/ip_text         and then 100,000 inputs made out of them
 //     ip_text_fuzz ip_text_fuzz.input                              what a run before has died of, again
 //
-// The inputs that it makes are mutations: bits flipped, pieces cut out, doubled, or taken from another input, words of a
-// dictionary put in. It does not see which of them reach new code, as libFuzzer does, so it finds less in the same time;
-// but each number and seed give the same inputs everywhere, a debugger or another sanitizer may watch, and g++ will do.
-// The input that runs is in a file all the time: whatever kills the program, there it is.
+// The inputs that it makes are mutations: bits flipped, pieces cut out, doubled, or taken from another input, words of
+// a dictionary put in. Unlike libFuzzer it does not see which inputs reach new code, so it finds less in the same time.
+// But each number and seed give the same inputs everywhere, a debugger or another sanitizer may watch, and g++ is
+// enough. The input that runs is in a file all the time: whatever kills the program, there it is.
 
 #include "fuzz.hpp"
 
@@ -37,8 +37,7 @@ volatile std::sig_atomic_t was_stopped = 0;
 
 constexpr std::string_view usage =
     "usage: NAME_fuzz [--random N] [--seed N] [--dictionary FILE] FILE_OR_FOLDER...\n"
-    "Gives each file to the fuzzer, and then N inputs made by chance out of them. Ends with an error if there is "
-    "none.\n";
+    "Gives each file to the fuzzer, and then N inputs made by chance out of them. Without an input it fails.\n";
 
 bytes read_file(const std::filesystem::path& path) {
     std::ifstream file{path, std::ios::binary};

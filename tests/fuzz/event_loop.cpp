@@ -1,15 +1,15 @@
 // tests/fuzz/event_loop.cpp: tasks that spawn, sleep, wait, cancel and close as the input decides, beside a model
 // SPDX-License-Identifier: MIT
 //
-// Each task takes its decisions from the input, in the order in which the loop lets them run, in virtual time. What must
-// hold whatever they decide:
+// Each task takes its decisions from the input, in the order in which the loop lets them run, in virtual time. What
+// must hold whatever they decide:
 //
 //   - a task that has begun ends, once, and what it holds is destroyed: run() leaves nobody behind
-//   - who sleeps wakes at his time, for time is virtual, or, cancelled, before it
-//   - a task ends well or cancelled, whoever is cancelled where (that each is told, cancellation_test.cpp checks)
+//   - a sleeping task wakes at its time, because time is virtual; if it is cancelled, it wakes before
+//   - a task ends well or cancelled, wherever a task is cancelled (cancellation_test.cpp checks the exception)
 //   - a semaphore has never more holders than permits; a channel loses nothing, and gives nothing twice
 //   - group, when_all, when_any and with_timeout leave nobody running behind them
-//   - a byte written to a socket pair comes out at the other end, in order; who waits for a closed stream is told
+//   - a byte written to a socket pair comes out at the other end, in order; waiting for a closed stream is an error
 
 #include "fuzz.hpp"
 
@@ -47,7 +47,7 @@ struct world {
     std::vector<bool> was_received = std::vector<bool>(max_steps + 1);
     std::uint8_t next_written = 0, next_read = 0;
     bool is_reading = false, is_writing = false;
-    net::time_point latest{};  // nobody who slept wakes before one who was to wake earlier
+    net::time_point latest{};  // no sleeping task wakes before a task with an earlier time
     std::vector<net::join_handle<>> handles;
     net::async_event event;
     net::async_semaphore semaphore{permits};
@@ -57,7 +57,7 @@ struct world {
     net::async_stream one, other;
 };
 
-/// Counts the tasks that live: a frame that is never destroyed is seen, and one that is destroyed twice.
+/// Counts the living tasks. So it finds a frame that is never destroyed, and a frame that is destroyed twice.
 class alive {
   public:
     explicit alive(world& all) : all_{all} {
@@ -82,7 +82,7 @@ net::task<> sleep(world& all) {
     const net::duration time = std::chrono::milliseconds{all.decides.below(50)};
     const net::time_point until = all.loop->now() + time;
     co_await net::sleep_for(time);
-    require(all.loop->now() == until, "he wakes at his time");
+    require(all.loop->now() == until, "it wakes at its time");
     require(all.loop->now() >= all.latest, "time goes forwards");
     all.latest = all.loop->now();
 }
@@ -118,7 +118,8 @@ net::task<> send(world& all) {
 net::task<> receive(world& all) {
     const auto got = co_await all.channel.receive();
     if (!got) co_return;
-    // (In which order they were taken cannot be seen from here: who was given one may go on after the next taker.)
+    // (The order in which they were taken cannot be seen here: a task that got a permit may be resumed after the next
+    // taker.)
     require(*got <= all.next_sent && !all.was_received.at(*got), "a channel gives what was sent, each once");
     all.was_received[*got] = true;
 }
@@ -151,16 +152,16 @@ net::task<> whoever_was_cancelled(net::task<> what) {
     try {
         co_await std::move(what);
     } catch (const net::cancelled&) {
-    } catch (const std::system_error& error) {  // of one that was joined
+    } catch (const std::system_error& error) {  // of a task that was joined
         if (error.code() != std::errc::operation_canceled) throw;
     }
 }
 net::task<> join(net::join_handle<> handle) {
     co_await handle.join();
-    require(handle.has_ended(), "who was awaited has ended");
+    require(handle.has_ended(), "the awaited task has ended");
 }
 
-/// Of those that are run inside another: none is left when it returns.
+/// The tasks that run inside another task: all have ended when it returns.
 net::task<> inside(world& all, int depth) {
     switch (all.decides.below(4)) {
         case 0: {
@@ -206,7 +207,7 @@ net::task<> step(world& all, int depth) {
             if (!all.handles.empty()) all.handles[all.decides.below(all.handles.size())].cancel();
             break;
         case 5:
-            if (!all.handles.empty()) {  // dropped, or awaited; whoever is awaited is nobody else's any more
+            if (!all.handles.empty()) {  // dropped, or awaited; an awaited task belongs to its awaiter only
                 const auto which =
                     all.handles.begin() + static_cast<std::ptrdiff_t>(all.decides.below(all.handles.size()));
                 net::join_handle<> handle = std::move(*which);
@@ -251,7 +252,7 @@ net::task<> act(world& all, int depth) {
         }
         require(!error || error == std::errc::bad_file_descriptor || error == std::errc::broken_pipe ||
                     error == std::errc::connection_reset,
-                "no error but those that are to be expected");
+                "no unexpected error");
         // (Only once in a while: most of an input's life should be spent with open streams.)
         if (all.decides.below(64) == 63) all.one.close();
         if (all.decides.below(64) == 63) all.other.close();
@@ -291,11 +292,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         all.other = net::async_stream{loop, std::move(other)};
         loop.run(run_all(all));
         require(loop.size() == 0, "nobody is left when run() returns");
-        require(all.alive == 0, "whoever has begun has ended");
+        require(all.alive == 0, "every task that has begun has ended");
         const auto received = std::ranges::count(all.was_received, true);
         require(all.next_sent - static_cast<std::uint32_t>(received) <= room,
                 "what was sent was received, or is there");
-        require(all.holders == 0 && !all.is_locked, "and has given back what he held");
+        require(all.holders == 0 && !all.is_locked, "and has given back what it held");
         all.handles.clear();
         all.one.close();
         all.other.close();

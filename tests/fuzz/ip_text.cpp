@@ -1,8 +1,8 @@
 // tests/fuzz/ip_text.cpp: a stranger's text as an address, a network, an endpoint
 // SPDX-License-Identifier: MIT
 //
-// Whatever is read prints to a text that reads as the same value; what is refused is refused with a word and a place, by
-// parse() and by the constructor alike. Where the C library has the same grammar it must be of the same mind.
+// Whatever is read prints to a text that reads as the same value; what is refused is refused with a word and a place,
+// by parse() and by the constructor alike. Where the C library has the same grammar it must be of the same mind.
 
 #include "fuzz.hpp"
 
@@ -82,7 +82,8 @@ void read_network(std::string_view text) {
     require(!block->address_count_string().empty(), "every size has a name");
 }
 
-/// The kernel's form has numbers for zones: a name of an interface becomes its number, and is refused if there is none.
+/// The kernel's form has numbers for zones: a name of an interface becomes its number, and is refused if there is no
+/// such interface.
 void through_the_kernels_form(const net::endpoint& where) {
     try {
         const net::socket_address address{where};

@@ -6,8 +6,8 @@
 //     a stranger    one transfer, and a peer who says whatever the input says, whenever. Nothing is written out of order
 //                   or twice, what is sent is bounded, and after the end there is silence.
 //     a net         two transfers, and the input decides of every datagram whether it arrives, when, and how often. When
-//                   it is used up the net is perfect, and so both must come to an end. Who says that the file is whole is
-//                   right.
+//                   it is used up the net is perfect, and so both must come to an end. If a side says that the file is
+//                   whole, it is.
 //
 // In both the disk may be full, or the file end in an error.
 //

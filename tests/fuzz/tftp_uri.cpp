@@ -1,7 +1,7 @@
 // tests/fuzz/tftp_uri.cpp: tftp://host[:port]/file[;mode=...][?blksize=...]
 // SPDX-License-Identifier: MIT
 //
-// What is read is written again here, with all that could be misread as %xx, and must read as the same.
+// The test writes each URI that it has read once more, with every special character as %xx, and must read the same URI.
 
 #include "fuzz.hpp"
 
@@ -74,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!read) return 0;
     require(!read->host.empty() && read->host.find('\0') == read->host.npos, "there is a host, and no NUL in it");
     require(!read->file_name.empty() && read->file_name.find('\0') == read->file_name.npos, "the same of the name");
-    require(read->port > 0, "port 0 is none");
+    require(read->port > 0, "port 0 is no port");
     require(!read->options.transfer_size, "a size is no wish");
     const auto again = tftp::uri::parse(written(*read), why);
     require(again && are_equal(*again, *read), "what is written again reads as the same");

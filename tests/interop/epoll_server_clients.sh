@@ -5,7 +5,7 @@
 # asyncio with 200 connections at once. What a client sends must come back byte by byte, and SIGTERM and SIGINT
 # must end a server with exit status 0, even while a client is connected.
 #
-# Exit status: 0 all went well, 1 something did not, 77 there is none of these clients here.
+# Exit status: 0 all went well, 1 a check failed, 77 no such client is installed.
 set -u
 
 if [ $# -ne 2 ]; then
@@ -182,7 +182,7 @@ stop_during_dialogue() {
 
 # ---- a crowd
 
-# crowd COUNT: so many connections at once, from one thread as well.
+# crowd COUNT: COUNT connections at once, also from one thread.
 crowd() {
     case $clients in *python3*) ;; *) return ;; esac
     timeout 300 python3 - "$host" "$port" "$1" <<'PYTHON' || failed "$what: asyncio, status $?"

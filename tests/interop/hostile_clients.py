@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """hostile_clients.py [--clients N] PROGRAM...
 
-Starts each of these echo servers and sends it the clients that a server on the open net must expect: who ends his
-half first, who resets, who types one byte a second, who never reads, who sends a mebibyte in one go, who connects
-and leaves, a thousand times; and N at once (1000), where the server's model allows it. Every byte must come back
+Starts each of these echo servers and plays the clients that a server on the open Internet must expect. A client ends
+its sending direction first, resets, types one byte a second, never reads, or sends a mebibyte in one go. A thousand
+clients connect and leave. N clients (1000) come at once, where the server's model allows it. Every byte must come back
 as it was sent. Afterwards the server must be as before: as many descriptors and threads, no child, no more memory,
-asleep. Then it is told to stop while clients are connected: they must hear the end, and it must leave with status 0
-and nothing on standard error.
+asleep. Then it is told to stop while clients are connected: they must hear the end, and it must leave with status 0 and
+nothing on standard error.
 """
 
 import argparse
@@ -124,7 +124,7 @@ class Server:
         return awake, ticks, switches
 
     def is_asleep(self):
-        """One look at its state would not do: who wakes each millisecond, to find nothing, is asleep nearly always. (The
+        """One look at its state is not enough: a server that wakes each millisecond is asleep nearly always, too. (The
         thread that watches over a program built with -fsanitize=thread wakes ten times a second. That is allowed.)"""
         _, ticks, switches = self.work()
         time.sleep(0.25)
@@ -254,7 +254,7 @@ async def say_and_leave(port):
 
 
 async def end_and_read_late(port, size):
-    """Has ended his half before he reads the first byte. The buffers on the way to him are made small, so that with
+    """Ends its sending direction before it reads the first byte. The buffers on its way are small. So with
     some size or other the server has read the end while it still holds bytes that the kernel did not take."""
     loop = asyncio.get_running_loop()
     data = random_bytes(size)
@@ -319,7 +319,7 @@ class Deaf:
 
 
 async def crowd(port, count, limit):
-    """All connected at the same time, and then all talk. Where a model has a limit, who is beyond it is turned away."""
+    """All connected at the same time, and then all talk. If a model has a limit, a client beyond it is refused."""
     connections = [await connect(port) for _ in range(count)]
 
     async def talk(reader, writer):
@@ -419,7 +419,8 @@ async def attack(server, count):
 
 
 async def stop_while_connected(server, how):
-    """Who is connected at a stop hears the end, not a reset; and nobody can keep the server from stopping."""
+    """A client that is connected at a stop sees the end of the stream, not a reset. No client can keep the server from
+    stopping."""
     clients = {}
     deaf = None
     if not server.model.get("alone"):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""TFTP with those who were there before: every client with every server.
+"""TFTP with other implementations: every client with every server.
 
     tftp_peers.py [--peers FOLDER] [--full | --speed] [--table] 14_TFTP
 
 14_TFTP is the built example. The peers are tftp-hpa, tftpd-hpa, atftp and atftpd, unpacked side by side in FOLDER
-(build/peers: see tests/run.sh; they cannot be installed together), and dnsmasq and curl from PATH. One that is missing
-is named and left out; without any the exit status is 77. --full tries more sizes and options; --table prints what was
-tried as Markdown; --speed compares 32 MiB over loopback, in pairs, instead.
+(build/peers: see tests/run.sh; they cannot be installed together), and dnsmasq and curl from PATH. A missing program is
+named and left out; without any program the exit status is 77. --full tries more sizes and options; --table prints what
+was tried as Markdown; --speed compares 32 MiB over loopback, in pairs, instead.
 """
 
 import argparse

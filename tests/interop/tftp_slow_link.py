@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tftp_slow_link.py PROGRAM: what the TFTP example sends over a slow link, and to a client that does as EDK2 does.
 
-A relay lets through so many bits a second in each direction, and keeps the rest waiting in a long queue. Nothing is lost,
+A relay passes on a number of bits a second in each direction, and the rest waits in a long queue. Nothing is lost,
 so nearly nothing may be sent again: a sender that takes a slow answer for a lost one fills the queue with repetitions.
 Only bytes are judged, and that the file arrives; the time is the machine's.
 """

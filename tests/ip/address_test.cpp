@@ -124,7 +124,7 @@ TEST_CASE("the IPv4 addresses inside 6to4 and Teredo addresses are found") {
     CHECK(!net::ipv6_address{"2000:ffff::"}.teredo());
 }
 
-TEST_CASE("reverse pointers and exploded forms are those of the RFCs") {
+TEST_CASE("reverse pointers and exploded forms follow the RFCs") {
     // RFC 1035 §3.5 and RFC 3596 §2.5
     CHECK("10.2.0.52"_ip.reverse_pointer() == "52.0.2.10.in-addr.arpa");
     CHECK("4321:0:1:2:3:4:567:89ab"_ip.reverse_pointer() ==

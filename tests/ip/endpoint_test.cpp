@@ -22,7 +22,7 @@ TEST_CASE("every service is found by its name and by its port") {
     CHECK(net::find_service(0, net::transport::udp) == nullptr);
 }
 
-TEST_CASE("the ports are those of the system's services database") {
+TEST_CASE("the ports are the same as in the system's services database") {
     if (!std::filesystem::exists("/etc/services")) NETNOTES_SKIP("this system has no /etc/services");
     std::size_t known = 0;
     for (const net::service& service : net::services) {

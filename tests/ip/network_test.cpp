@@ -111,7 +111,7 @@ TEST_CASE("an index counts from the first address of a network") {
     CHECK_THROWS_AS("192.0.2.1/32"_net[1], std::out_of_range);
 }
 
-TEST_CASE("an index that is negative or no whole number is not converted to one that is") {
+TEST_CASE("a negative index, and an index that is no whole number, are not converted") {
     constexpr auto refuses = [](const net::network& block, auto index) {
         try {
             static_cast<void>(block[index]);
@@ -250,7 +250,7 @@ TEST_CASE("a range of addresses can be walked more than once") {
     CHECK(net::ip_range<net::ip_address>::iterator{} == net::ip_range<net::ip_address>::iterator{});
 }
 
-TEST_CASE("the smallest prefix for so many hosts is found") {
+TEST_CASE("the smallest prefix for a number of hosts is found") {
     struct row {
         std::uint64_t hosts;
         std::optional<unsigned> prefix;

@@ -1,4 +1,4 @@
-// The numbers of the notes, put right. What holds for a value known to the compiler is a static_assert.
+// The numbers of the notes, put right. A rule for a value that the compiler knows is a static_assert.
 // SPDX-License-Identifier: MIT
 
 #include "ip.hpp"
@@ -75,8 +75,8 @@ static_assert(class_of("0.0.0.0"_ip) == net::ipv4_class::a && class_of("127.255.
 static_assert(range_of(net::ipv4_class::a).networks - 2 == 126);
 static_assert(!"0.0.0.1"_ip.is_global() && !"127.0.0.1"_ip.is_global() && is_ordinary("126.255.255.254"_ip));
 
-// Class B: "128.1.0.1 to 191.255.255.254", with 16,384 networks. There are so many only if 128.0 is counted,
-// which was reserved once, like 191.255 (RFC 3330 §3), and is not any more (RFC 5735 §4).
+// Class B: "128.1.0.1 to 191.255.255.254", with 16,384 networks. The number includes 128.0. It was reserved once, like
+// 191.255 (RFC 3330 §3), and is not any more (RFC 5735 §4).
 static_assert(range_of(net::ipv4_class::b).block == "128.0.0.0/2"_net);
 static_assert(range_of(net::ipv4_class::b).block.last() == "191.255.255.255"_ip);
 static_assert(range_of(net::ipv4_class::b).networks == 16'384);

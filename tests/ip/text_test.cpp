@@ -674,7 +674,7 @@ void check_to_chars(std::initializer_list<std::string_view> texts) {
     }
 }
 
-TEST_CASE("to_chars fills a buffer that is large enough and says so of one that is not") {
+TEST_CASE("to_chars fills a buffer that is large enough, and reports a buffer that is too small") {
     check_to_chars<net::ipv4_address>({"0.0.0.0", "10.20.30.40", "255.255.255.255"});
     check_to_chars<net::ipv6_address>(
         {"::", "2001:db8::1", "::ffff:255.255.255.255", "1111:2222:3333:4444:5555:6666:7777:8888%123456789abcdef"});
@@ -685,7 +685,7 @@ TEST_CASE("to_chars fills a buffer that is large enough and says so of one that 
                                    "[1111:2222:3333:4444:5555:6666:7777:8888%123456789abcdef]:65535"});
 }
 
-TEST_CASE("to_chars takes no buffer at all for one that is too small") {
+TEST_CASE("to_chars reports a null buffer as too small") {
     const auto [end, error] = "::"_ip.to_chars(nullptr, nullptr);
     CHECK(end == nullptr);
     CHECK(error == std::errc::value_too_large);

@@ -1,13 +1,13 @@
 """Takes the samples out of the first page of each header, out of README.md and out of tests/bench, as they stand there,
-compiles them, and attacks those that are servers.
+compiles them, and attacks the servers among them.
 
     first_pages.py ROOT [HEADER.hpp | README.md | bench]...        CXX and CXXFLAGS from the environment
 
-What is a sample: in README.md what stands in a ```cpp fence. On a first page a block of lines that are indented by five
+A sample is, in README.md, the text in a ```cpp fence. On a first page a block of lines that are indented by five
 columns or more, in which a line ends with ; or { or }, if it is neither a drawing nor abbreviated by "...". Text behind
 three spaces is a note in the margin, and is cut off. A line with the comment "// error" is there not to compile.
 
-What is done with it, by one rule for all:
+One rule holds for all samples:
   - Every sample has the prelude before it: netnotes.hpp, the standard headers, `namespace net`, and say().
   - A program (it has a main) is compiled as it stands, and run. 6666 (8000 of a web server) becomes a free port. If it says `listen` or `serve`
     it is a server: it is attacked. Else it must end, with status 0.

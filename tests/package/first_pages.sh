@@ -1,5 +1,5 @@
-# Every sample on the first page of a header, in README.md and in tests/bench compiles as it stands there; and those that
-# are servers survive resets and a lack of descriptors. How that is found out: first_pages.py.
+# Every sample on the first page of a header, in README.md and in tests/bench compiles as it stands there. The servers
+# among them survive resets and a lack of descriptors. How that is found out: first_pages.py.
 . "$(dirname "$0")/common.sh"
 need python3
 # The samples are to be seen with the compiler's own eyes: a sanitizer would need more descriptors than there are.

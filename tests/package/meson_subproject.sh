@@ -7,7 +7,7 @@ cp -R "$here/consumer" "$work/source"
 mkdir "$work/source/subprojects"
 ln -s "$root" "$work/source/subprojects/netnotes"
 
-# forcefallback: not one that happens to be installed on this machine.
+# forcefallback: do not take a netnotes that happens to be installed on this machine.
 meson setup --wrap-mode=forcefallback "$work/build" "$work/source"
 meson compile -C "$work/build"
 run_consumer "$work/build/consumer"

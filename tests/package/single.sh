@@ -1,7 +1,7 @@
 #!/bin/sh
-# The one-file headers, as people copy them: no file is stale; each compiles alone in an empty folder; all meet in one
-# program; no short program of the lessons needs more; a pair of two versions is refused; and a program that does not ask
-# for io_uring carries no code of it.
+# Tests the one-file headers as people copy them. No file is stale. Each compiles alone in an empty folder, and all meet
+# in one program. The short programs of the lessons need no other file. Two files of different versions refuse each
+# other. A program that does not ask for io_uring has none of its code.
 . "$(dirname "$0")/common.sh"
 
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
@@ -33,8 +33,8 @@ done >"$work/alone.txt"
 # shellcheck disable=SC2016 # expanded by the inner shell
 in_parallel 'cd "$work/${1##* }" && echo "$1" && ${1% *} -std=c++20 $warnings -O0 -c use.cpp' <"$work/alone.txt"
 
-# Each in a translation unit of its own, all in one program: whatever two of them define twice the linker reports. One of
-# them is netnotes.hpp, so everything is there twice. Unoptimised, so that no function escapes by being inlined away.
+# Each in a translation unit of its own, all in one program: whatever two of them define twice the linker reports. One
+# of them is netnotes.hpp, so everything is there twice. Unoptimised, so that no function escapes by being inlined away.
 {
     for module in $modules; do echo "int use_$module();"; done
     echo "int main() {"
@@ -44,13 +44,15 @@ in_parallel 'cd "$work/${1##* }" && echo "$1" && ${1% *} -std=c++20 $warnings -O
 compile "$work/main.cpp" "$work"/*/use.o -pthread -o "$work/program"
 "$work/program" || fail "two translation units: exit status $?"
 
-# Every short program of the lessons compiles with them alone: the build does so, and here no program includes a chapter.
+# Every short program of the lessons compiles with them alone: the build does so, and here no program includes a
+# chapter.
 if grep -lE '#include *[<"]netnotes/[a-z_]+/' "$root"/examples/[0-9]*/*.cpp | grep -v /demo; then
     fail "a short program includes a chapter, which is not among the one-file headers"
 fi
 
-# All of them in one translation unit, in either order, and without run-time type information. The header <iomanip> comes
-# first. Its std::quoted() is found by the arguments of a call. A call of our quoted() must therefore name the namespace.
+# All of them in one translation unit, in either order, and without run-time type information. The header <iomanip>
+# comes first. Its std::quoted() is found by the arguments of a call. A call of our quoted() must therefore name the
+# namespace.
 for order in "sort" "sort -r"; do
     echo "#include <iomanip>" >"$work/all.cpp"
     for module in $modules; do echo "#include \"$module.hpp\""; done | $order >>"$work/all.cpp"
@@ -77,7 +79,7 @@ if compile -fsyntax-only "$work/alone/use.cpp" 2>"$work/errors"; then
 fi
 grep -q "error.*include/single/netnotes/tcp.hpp" "$work/errors" || fail "tcp.hpp alone: $(head -n 1 "$work/errors")"
 
-# What is not asked for is not there.
+# A back end that no program asks for is not there.
 cat >"$work/quiet.cpp" <<'END'
 #include "coro.hpp"
 netnotes::task<> nothing() { co_return; }

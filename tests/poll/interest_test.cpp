@@ -202,7 +202,7 @@ ON_EVERY_POLLER("a peer that has shut down its sending side is reported as done 
     CHECK(server.recv(buffer) == 0);
 }
 
-ON_EVERY_POLLER("a hang-up is reported to whoever asks for reading and but for select even to who asks for nothing") {
+ON_EVERY_POLLER("a hang-up is reported with interest in reading, and, except by select, also without any interest") {
     auto [ours, theirs] = net::socket_pair();
     theirs.close();
     TestType poller;
@@ -239,7 +239,7 @@ ON_EVERY_POLLER("a reset is reported as readable and but for select as error and
     }
 }
 
-ON_EVERY_POLLER("urgent data is reported to whoever asks for it until its mark has been passed") {
+ON_EVERY_POLLER("urgent data is reported, to a descriptor that asks for it, until its mark has been passed") {
     auto [client, server] = support::tcp_pair();
     REQUIRE(client.send("ab!", MSG_OOB) == 3);
     client.send_all("cd");

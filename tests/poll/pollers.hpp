@@ -38,8 +38,8 @@ using Catch::Matchers::ContainsSubstring;
 using net::interest, net::trigger, net::any_of;
 
 static std::atomic<int> looks_at_the_clock{0};
-// Not under a sanitizer, which has put its own function in that place, and looks at the clock before main() begins. Then
-// the test that counts is skipped.
+// Not under a sanitizer, which has put its own function in that place, and looks at the clock before main() begins.
+// Then the test that counts is skipped.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define WITH_THE_OWN_CLOCK
 #elif defined(__has_feature)
@@ -81,7 +81,7 @@ std::vector<net::event> events_of(Poller& poller, net::duration timeout = now) {
     const auto events = poller.wait(timeout);
     return {events.begin(), events.end()};
 }
-/// The readiness of the only event there is; none when there is no event.
+/// Returns the readiness of the only event. Without an event the result is interest::none.
 template <class Poller>
 interest ready_of(Poller& poller, net::duration timeout = now) {
     const auto events = events_of(poller, timeout);
@@ -105,7 +105,7 @@ std::size_t bytes_waiting(int descriptor) {
     REQUIRE(::ioctl(descriptor, FIONREAD, &count) == 0);
     return static_cast<std::size_t>(count);
 }
-/// A TCP peer's bytes have travelled when they can be counted here. (Those of a socket pair do at once.)
+/// A TCP peer's bytes have travelled when they can be counted here. (Bytes of a socket pair arrive at once.)
 void wait_until_readable(const net::socket& stream) {
     std::error_code error;
     stream.wait(POLLIN, net::time_point::max(), error);

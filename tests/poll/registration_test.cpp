@@ -50,7 +50,7 @@ ON_EVERY_POLLER("what was not added cannot be modified and what is no descriptor
     CHECK(events_of(poller).empty());
 }
 
-ON_SELECT_AND_POLL("an edge trigger is refused where there is none") {
+ON_SELECT_AND_POLL("a poller without edge triggers refuses them") {
     flag up{true};
     TestType poller;
     STATIC_REQUIRE_FALSE(TestType::has_edge);

@@ -304,7 +304,7 @@ TEST_CASE("a server whose listener does not listen says so") {
     const net::stop_event stop;
     net::iterative_server closed{net::tcp_listener{}, echo};
     CHECK(failure_of([&] { closed.run(stop); }).code == std::errc::bad_file_descriptor);
-    // One that somebody has shut down. No client would ever come, so to try for ever would be no answer.
+    // A listener that another thread has shut down. No client would ever come, so to try for ever would be no answer.
     net::tcp_listener deaf{anywhere_on_loopback};
     ::shutdown(deaf.native_handle(), SHUT_RDWR);
     net::iterative_server server{std::move(deaf), echo};
@@ -466,7 +466,8 @@ TEMPLATE_TEST_CASE("a dialogue outlives the time for an exchange many times over
     constexpr net::duration limit = 300ms;
     TestType::now = {net::never, limit};
     running server{TestType{}, echo};
-    // The server may give up a client only if the machine has kept an exchange waiting for the limit. Then another tries.
+    // The server may give up a client only if the machine has kept an exchange waiting for the limit. Then another
+    // tries.
     for (bool is_done = false; !is_done;) {
         net::tcp_stream client = server.client();
         const net::time_point begin = net::clock::now();
@@ -692,7 +693,8 @@ TEST_CASE("the threaded server serves no more clients at once than it may") {
         clients.back().send_all("x");
     }
     for (std::size_t i = 0; i < clients.size(); ++i) {
-        CHECK(told.first(std::min(i + 2, clients.size())).size() >= i + 1);  // who leaves makes room for another
+        // A client that leaves makes room for another client.
+        CHECK(told.first(std::min(i + 2, clients.size())).size() >= i + 1);
         clients[i].close();
     }
     server.stop();
@@ -958,7 +960,7 @@ TEST_CASE("the forking server has no more children than it may") {
     CHECK(told.next() == "x");
     CHECK(told.next() == "x");
     for (std::size_t i = 0; i < clients.size(); ++i) {
-        if (i < clients.size() - 2) CHECK(told.next() == "x");  // who leaves makes room for another
+        if (i < clients.size() - 2) CHECK(told.next() == "x");  // a client that leaves makes room for another client
         clients[i].close();
     }
     CHECK(server.stop() == "exit 0");
@@ -966,7 +968,7 @@ TEST_CASE("the forking server has no more children than it may") {
     ::munmap(memory, sizeof(shared));
 }
 
-TEST_CASE("a child has the descriptors that the program had and its client's and a server those of its children") {
+TEST_CASE("a child has the program's descriptors and its client's, and a server has the descriptors of its children") {
     const wire told;
     forking server{puppets(told), {}, [&] {
                        told.tell(std::to_string(open_descriptors()));  // with the stop and the listener

@@ -59,7 +59,7 @@ std::ptrdiff_t running_threads() {
     const std::filesystem::directory_iterator all{"/proc/self/task"};
     return std::distance(begin(all), end(all));
 }
-/// A thread that was joined may be seen for a moment longer, so it is looked until there are so many.
+/// A joined thread may be seen for a moment longer, so the test looks again until the number is right.
 bool has_threads(std::ptrdiff_t expected) {
     for (const auto give_up = net::clock::now() + 120s; running_threads() != expected; std::this_thread::yield())
         if (net::clock::now() > give_up) return false;
@@ -201,7 +201,7 @@ TEST_CASE("every call of the library is caught by the seam") {
     CHECK(fails([&] { sender.send_segments("xx", 1, there); }));
     CHECK(fails([&] { sender.disconnect(); }));
     CHECK(fails([&] { datagrams.close(); }));
-    // Those that only servers make have a test with the servers.
+    // The calls that only servers make are tested with the servers.
     const std::set of_servers{call::dup3, call::fork, call::pidfd_open, call::read, call::thread_start, call::waitpid};
     for (std::size_t i = 0; i < faults::names.size(); ++i) {
         const auto what = static_cast<call>(i);
@@ -567,7 +567,7 @@ TEST_CASE("close is never made twice and not even after an interruption") {
         CHECK(failure_of([&] { socket.close(); }).code == std::errc::interrupted);
         CHECK_FALSE(socket.is_open());
         next.emplace(address_family::inet, socket_type::stream);
-        REQUIRE(next->native_handle() == number);  // another's by now
+        REQUIRE(next->native_handle() == number);  // reused for another descriptor by now
         socket = net::socket{};
     }
     CHECK(chosen.made(call::close) == 1);
@@ -594,7 +594,7 @@ TEST_CASE("stop_on_signals does not end while its handler is at work in another 
         on_signals.reset();
         is_over = true;  // from here on the event may be destroyed
     }};
-    std::this_thread::sleep_for(a_while);  // time to do the wrong thing; whoever does the right one waits
+    std::this_thread::sleep_for(a_while);  // time for the wrong behaviour; a right server waits
     may_go_on = true;
     struck.get();
     ending.get();
@@ -629,7 +629,7 @@ TEST_CASE("a mode that cannot be set is an error") {
 }
 
 TEST_CASE("without a free port there is an error and no wait") {
-    // Linux says EAGAIN when all ports are in use, and no readiness would ever tell of one that is free again.
+    // Linux says EAGAIN if all ports are in use, and no event would ever report that a port is free again.
     script chosen;
     chosen.fail_always(call::connect, EAGAIN);
     chosen.fail_always(call::sendto, EAGAIN);
@@ -713,7 +713,7 @@ void take_batch(net::udp_socket& receiver, net::datagram_batch& batch, std::vect
         all.emplace_back(net::as_text(datagram.bytes));
     }
 }
-/// All that is in the queue. What was sent on this machine and not dropped is there when the send returns.
+/// All that is in the queue. On this machine, bytes that were not dropped have arrived when the send returns.
 std::vector<std::string> queued(net::udp_socket& receiver) {
     net::datagram_batch batch;
     std::vector<std::string> all;

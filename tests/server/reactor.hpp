@@ -214,7 +214,7 @@ struct journal {
     int opened = 0;
     int ended = 0;
     int calls = 0;          ///< of the handler proper
-    std::size_t bytes = 0;  ///< ... with so many bytes
+    std::size_t bytes = 0;  ///< ... with this number of bytes
     std::size_t max_queued = 0;
     std::map<std::uint64_t, int> closes;  ///< of each connection, how many
     std::vector<std::error_code> reasons;
@@ -353,12 +353,12 @@ class running_server {
     std::size_t connections() {
         return there([this] { return server_.connection_count(); });
     }
-    /// Lets so much time pass for the server, and returns when the server has done what it does about that.
+    /// Lets `time` pass on the server's clock, and returns when the server has done all that is due.
     void pass(net::duration time) {
         there([this, time] { return seen_.pass(time), 0; });
         there([] { return 0; });
     }
-    /// Lets time pass until so many connections are left. (A byte that the kernel takes late begins an idle time anew.)
+    /// Lets time pass until `count` connections are left. (A byte that the kernel takes late begins an idle time anew.)
     void pass_until_left(std::size_t count, net::duration step) {
         while (connections() > count) pass(step);
     }
@@ -386,7 +386,7 @@ class running_server {
             std::this_thread::yield();
         }
     }
-    /// Returns when so many have been closed since the beginning, and been forgotten.
+    /// Returns when `count` connections have been closed since the beginning, and been forgotten.
     void wait_until_closed(std::size_t count) {
         wait_until([&](const journal& j) { return j.reasons.size() >= count; });
         there([] { return 0; });
@@ -539,7 +539,7 @@ inline server_options small_options(const manner& how) {
     return options;
 }
 
-/// A client whose descriptor is not among those that select can hold: these are the server's.
+/// A client with a descriptor that is too high for select, so the low descriptors are the server's.
 inline net::tcp_stream out_of_the_way(net::tcp_stream client) {
     net::socket moved{::fcntl(client.native_handle(), F_DUPFD_CLOEXEC, FD_SETSIZE)};
     if (!moved.is_open()) throw std::system_error{errno, std::system_category(), "F_DUPFD"};

@@ -1,4 +1,4 @@
-// The reactor server: who comes, who leaves, and what a handler may do.
+// The reactor server: clients that come, clients that leave, and what a handler may do.
 
 #include "reactor.hpp"
 
@@ -511,7 +511,7 @@ TEST_CASE("options that contradict each other are refused") {
     }
 }
 
-TEST_CASE("a socket that does not listen is refused and one that ceases to listen ends the server") {
+TEST_CASE("a socket that does not listen is refused, and a listener that is shut down ends the server") {
     const auto nothing = [](net::connection&, bytes_view) {};
     net::socket unready{net::address_family::inet, net::socket_type::stream};
     unready.bind(net::endpoint{net::ipv4_address::loopback(), 0});

@@ -12,7 +12,7 @@ static_assert(std::is_nothrow_move_constructible_v<net::socket> && std::is_nothr
 static_assert(std::is_nothrow_default_constructible_v<net::socket>);
 static_assert(!std::is_convertible_v<int, net::socket>, "a number becomes a socket only if somebody says so");
 
-TEST_CASE("a socket that was only declared is none") {
+TEST_CASE("a default-constructed socket is closed") {
     net::socket none;
     CHECK_FALSE(none.is_open());
     CHECK(none.native_handle() == -1);
@@ -205,7 +205,7 @@ TEST_CASE("a peer that has gone is still named by our own end") {
           }).what == "recv from the peer of " + self + ": Connection reset by peer");
 }
 
-// Every call that takes a std::error_code: what it does to a socket that is none, and that it never throws.
+// Every call that takes a std::error_code: what it does with a closed socket, and that it never throws.
 #define NETNOTES_NOEXCEPT(call) static_assert(noexcept(std::declval<net::socket&>().call))
 NETNOTES_NOEXCEPT(bind(std::declval<const net::socket_address&>(), std::declval<std::error_code&>()));
 NETNOTES_NOEXCEPT(listen(1, std::declval<std::error_code&>()));

@@ -208,7 +208,7 @@ TEST_CASE("after a timeout the conversation can go on") {
         CHECK(stream.error() == std::errc::timed_out);
         stream.connection().set_timeout(net::never);
         stream.clear();
-        // It was the peer who was late. What we say goes out, and his answer is read.
+        // It was the peer who was late. The client's text is sent, and the server's answer is read.
         stream << "are you there?" << std::endl;
         CHECK(stream.good());
         CHECK(receive_exactly(second, 15) == "are you there?\n");
@@ -230,7 +230,7 @@ TEST_CASE("a reset makes the stream bad") {
     }
 }
 
-TEST_CASE("whoever wants an exception gets one") {
+TEST_CASE("exceptions can be switched on") {
     auto [first, second] = net::socket_pair();
     net::socket_iostream stream{std::move(first)};
     stream.connection().set_timeout(0s);

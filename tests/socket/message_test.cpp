@@ -77,7 +77,7 @@ TEST_CASE("a program that does not bind gets a port with its first datagram") {
     }
 }
 
-TEST_CASE("a connected datagram socket is told that nobody listens and one that is not connected is not") {
+TEST_CASE("a connected datagram socket reports that nobody listens, and an unconnected socket does not") {
     for (const net::ip_address& address : loopbacks()) {
         // A port that was free a moment ago: a bound datagram socket would not be refused but heard.
         std::optional<net::socket> holder{bound(address, socket_type::datagram)};

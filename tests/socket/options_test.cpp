@@ -141,7 +141,7 @@ TEST_CASE("an option that has no type here is set and read as in C") {
     int seconds = 0;
     CHECK(socket.get_option(IPPROTO_TCP, TCP_KEEPIDLE, std::as_writable_bytes(std::span{&seconds, 1})) == sizeof(int));
     CHECK(seconds == 77);
-    // One whose value is text.
+    // An option whose value is text.
     const std::string_view wanted = "reno";
     socket.set_option(IPPROTO_TCP, TCP_CONGESTION, std::as_bytes(std::span{wanted}));
     std::array<std::byte, 16> name{};

@@ -292,7 +292,7 @@ TEST_CASE("to close with unread bytes is to reset") {
     }
 }
 
-TEST_CASE("to close a listener is to reset those who stand in its queue") {
+TEST_CASE("closing a listener resets the clients in its queue") {
     for (const net::ip_address& address : loopbacks()) {
         net::socket listener = listening(address);
         net::socket client = client_of(listener);
@@ -315,7 +315,7 @@ TEST_CASE("half a goodbye leaves the other half open") {
     }
 }
 
-TEST_CASE("a whole goodbye makes late data an error for who sends it") {
+TEST_CASE("after shutdown of both directions late data is an error for its sender") {
     for (const net::ip_address& address : loopbacks()) {
         auto [client, server] = tcp_pair(address);
         client.close();
@@ -418,8 +418,8 @@ TEST_CASE("a negative backlog is as much as the system allows") {
 }
 
 TEST_CASE("a stream does not connect to itself") {
-    // What TCP allows (a simultaneous open, RFC 9293, 3.5), and what happens by chance to a client of a dead port in the
-    // range of the ephemeral ones. A socket that is bound first meets itself always.
+    // What TCP allows (a simultaneous open, RFC 9293, 3.5), and what happens by chance to a client of a dead port in
+    // the range of the ephemeral ones. A socket that is bound first meets itself always.
     for (const net::ip_address& address : support::loopbacks()) {
         const net::ip_address wildcard{address.is_v4() ? net::ip_address{net::ipv4_address::any()}
                                                        : net::ip_address{net::ipv6_address::any()}};
@@ -489,7 +489,7 @@ TEST_CASE("a restarted server binds its port only if the earlier one had said re
             net::socket client = client_of(listener);
             net::socket server = listener.accept().connection;
             listener.close();
-            server.close();  // who closes first keeps the ghost
+            server.close();  // the side that closes first stays in TIME_WAIT
             CHECK(receive_all(client).empty());
             client.close();
             // Of such ghosts the system keeps a limited number, and beyond it none (net.ipv4.tcp_max_tw_buckets).

@@ -60,7 +60,7 @@ class own_action {
 }  // namespace
 
 static_assert(!std::is_copy_constructible_v<net::stop_event> && !std::is_move_constructible_v<net::stop_event>,
-              "who waits for it holds its address");
+              "a waiting call holds its address");
 static_assert(!std::is_copy_constructible_v<net::stop_on_signals>);
 static_assert(noexcept(std::declval<net::stop_event&>().request_stop()));
 
@@ -91,7 +91,7 @@ TEST_CASE("a stop requested by another thread ends a wait") {
     CHECK(event.stop_requested());
 }
 
-TEST_CASE("whoever waits after the request is woken at once and every time") {
+TEST_CASE("a wait after the request ends at once, and every time") {
     net::stop_event event;
     event.request_stop();
     for (int i = 0; i < 3; ++i) CHECK(is_readable(event, -1));
@@ -225,7 +225,7 @@ TEST_CASE("a child is stopped by SIGTERM whatever its parent has made of the sig
         CHECK_FALSE(event.stop_requested());
         std::signal(SIGTERM, before);
     }
-    // Signals that stop one event in the parent stop in the child the one that it was told.
+    // Signals stop one event in the parent, and in the child the event that the child named.
     net::stop_event of_parent, of_child;
     const net::stop_on_signals on_signals{of_parent};
     CHECK(in_a_child([&] {

@@ -277,7 +277,7 @@ TEST_CASE("a deadline in the past lets each direction try once and then forbids 
     }
 }
 
-TEST_CASE("there is no waiting for a socket that is none") {
+TEST_CASE("a call does not wait for a closed socket") {
     const net::socket none;
     std::error_code error;
     none.wait(POLLIN, net::time_point::max(), error);  // poll() would pass over it, and wait for ever

@@ -350,7 +350,7 @@ TEST_CASE("memory stays within the limit whatever the peer sends") {
     CHECK(reader.capacity() == 10'000);
 }
 
-TEST_CASE("skipping finds a delimiter that is cut in two and one that only begins") {
+TEST_CASE("skipping finds a delimiter that comes in two parts, and is not misled by its beginning") {
     scripted stream;
     stream.brings("xxxx\r").brings("\nnot yet: \r\n\r").brings("x\r\n\r").brings("\nhere").fails(std::errc::timed_out);
     net::buffered_reader reader{stream, 8};

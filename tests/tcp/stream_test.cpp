@@ -215,7 +215,7 @@ TEST_CASE("a server can be started again at once on its port") {
             where = listener.local_endpoint();
             net::tcp_stream client{where};
             auto [server, peer] = listener.accept();
-            server.close();  // who closes first keeps the connection's ghost, here on the server's port
+            server.close();  // the side that closes first stays in TIME_WAIT, here on the server's port
             CHECK(receive_all(client).empty());
         }
     }
@@ -294,7 +294,7 @@ TEST_CASE("accept without an exception tells why there is no stream") {
           "accept on " + listener.local_endpoint().to_string() + ": Connection timed out");
 }
 
-TEST_CASE("who has been reset is not connected any more") {
+TEST_CASE("after a reset the socket is not connected any more") {
     net::tcp_listener listener{anywhere_on_loopback};
     net::tcp_stream client{listener.local_endpoint()};
     auto server = listener.accept().stream;
@@ -445,7 +445,8 @@ TEST_CASE("the families take turns beginning with that of the first address") {
 }
 
 namespace {
-/// A network in which every attempt ends as was said, so long after it began; its clock moves only by waiting.
+/// A network in which every attempt ends as the test says, and at the time that it says. Its clock moves only by
+/// waiting.
 struct virtual_network {
     struct fate {
         net::duration after;  ///< zero: at once, within start()
@@ -558,7 +559,7 @@ TEST_CASE("the time limit is for all attempts together and zero is now") {
     CHECK(race({{130s, ETIMEDOUT}}, 1h).after == 130s);
 }
 
-TEST_CASE("when all fail the error is the one that tells most and the first of its kind") {
+TEST_CASE("if all attempts fail, the most informative error is reported, and the first of its kind") {
     const auto told = [](std::vector<virtual_network::fate> fates) {
         const outcome all = race(std::move(fates));
         REQUIRE(all.attempt);
@@ -777,7 +778,7 @@ TEST_CASE("a stop ends connecting and forbids it") {
     }
 }
 
-TEST_CASE("the stop of connecting is none of the conversation") {
+TEST_CASE("the stop of connect() does not hold for later calls") {
     net::tcp_listener listener{anywhere_on_loopback};
     net::stop_event stop;
     net::tcp_stream client = net::tcp_stream::connect(listener.local_endpoint(), {.stop = &stop});
@@ -865,8 +866,8 @@ bool lose_all(Socket& socket) {
     CHECK((!error || error == std::errc::operation_not_permitted));
     return !error;
 }
-/// Sends until the peer has no more room and says so, and then until our own buffer is full. What is sent now, a FIN
-/// too, waits behind it.
+/// Sends until the peer has no more room and says so, and then until our own buffer is full. Bytes that are sent now,
+/// and a FIN, too, wait behind it.
 std::size_t fill(net::tcp_stream& stream) {
     const std::string piece(64 * 1024, 'x');
     std::size_t sent = 0;
@@ -1017,7 +1018,7 @@ TEST_CASE("what close makes of unsent bytes depends on linger") {
         client.set_option(net::option::linger{1h});
         std::atomic<bool> closed{false};
         background closing{[&, &stream = client] {
-            stream.close();  // though this stream is one that does not wait
+            stream.close();  // although this stream is non-blocking
             closed = true;
         }};
         std::this_thread::sleep_for(a_while);
@@ -1158,7 +1159,7 @@ TEST_CASE("what the network loses is sent again and counted") {
     CHECK(receive_some(server) == "lost");
 }
 
-TEST_CASE("who is no TCP connection has no figures") {
+TEST_CASE("a socket that is no TCP connection has no figures") {
     const net::tcp_stream none;
     CHECK(failure_of([&] { static_cast<void>(none.info()); }).what == "getsockopt(TCP_INFO): Bad file descriptor");
     std::error_code error;

@@ -43,7 +43,7 @@ struct scripted {
         socket.send_to(datagram, client);
     }
 };
-/// A port of this machine where nobody listens: one that was given to us a moment ago.
+/// A port of this machine on which no program listens: the system gave it to us a moment ago.
 net::endpoint nobody(const net::ip_address& where) {
     net::udp_socket gone{{where, 0}};
     return gone.local_endpoint();
@@ -127,7 +127,7 @@ TEST_CASE("a stop breaks the transfer off, and the server is told") {
     CHECK_FALSE(file.is_whole());
 }
 
-TEST_CASE("who only stays to say his last word again can be stopped, and has the file") {
+TEST_CASE("a client that only stays for its last acknowledgment can be stopped, and has the file") {
     tftp::settings wishes = lock_step();
     wishes.dally = 1h;
     SECTION("by a stop") {

@@ -1,6 +1,6 @@
-// What the TFTP client and server do when the kernel says no, the disk is full or there is no memory: each call that they
-// make is made to fail in turn. What must come of it is the whole file or an error that tells; never a part of a file
-// under its name, a lost descriptor or block of memory, a crash or a hang; and who comes next is served.
+// What the TFTP client and server do when the kernel says no, the disk is full or there is no memory: each call that
+// they make is made to fail in turn. The result must be the whole file, or an error that says why. It must never be a
+// part of a file under its name, a lost descriptor or block of memory, a crash or a hang. The next client is served.
 
 #include <netnotes/tftp/async_client.hpp>
 #include <netnotes/tftp/client.hpp>
@@ -268,7 +268,7 @@ account fetch_blocking(script& chosen, bool may_leave_parts) {
     return came;
 }
 
-/// With one fault at most one of three transfers is broken; with none, none is.
+/// With one fault at most one of three transfers fails; without a fault all succeed.
 void check_three(const account& came, script& chosen, call) {
     if (chosen.failed() == 0) CHECK(came.right == 3);
     if (came.has_ended) CHECK(came.right >= 2);

@@ -235,7 +235,7 @@ TEST_CASE("an unfinished file vanishes with its process, even if that is killed"
             CHECK(content_of(folder.file("old")) == "as it was");
         }
 }
-TEST_CASE("replacing is one step: who has the old file open keeps it, and its permissions go on") {
+TEST_CASE("replacing is one step: an open old file stays readable, and the new file has its permissions") {
     const temporary_folder folder;
     put(folder.file("f"), "old");
     std::filesystem::permissions(folder.file("f"), std::filesystem::perms{0640});
@@ -271,7 +271,7 @@ TEST_CASE("a link under the name of the new file is not written through") {
     put(folder.file("victim"), "precious");
     std::filesystem::create_symlink("victim", folder.file("link"));
     CHECK(failure_of([&] { tftp::file_sink{folder.file("link")}; }).code == std::errc::operation_not_permitted);
-    {  // nor one that is put there in the last moment
+    {  // nor a file that appears at the last moment
         tftp::file_sink sink{folder.file("f")};
         std::filesystem::create_symlink("victim", folder.file("f"));
         CHECK(!write_all(sink, "new"));
@@ -315,7 +315,7 @@ TEST_CASE("a file that was announced takes no room before its bytes have come") 
     CHECK(status.st_size == 5);
     CHECK(status.st_blocks * 512 < 1 << 20);
 }
-TEST_CASE("a folder that is not there, or that is none, is told") {
+TEST_CASE("a folder that does not exist, or that is no folder, is an error") {
     const temporary_folder folder;
     put(folder.file("f"), "");
     CHECK(failure_of([&] { tftp::file_sink{folder.file("none/f")}; }).code == std::errc::no_such_file_or_directory);

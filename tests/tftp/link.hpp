@@ -160,7 +160,7 @@ class lossy_link {
             const bool had_ended = from.has_ended();
             const auto out = from.next();
             if (out.bytes.empty()) return;
-            if (had_ended && std::exchange(ended_[is_client], true)) ++sent_after_end;  // but the one that says so
+            if (had_ended && std::exchange(ended_[is_client], true)) ++sent_after_end;  // except the side that says so
             for (std::size_t at = 0; at < out.bytes.size(); at += out.segment) {
                 const auto datagram = out.bytes.subspan(at, std::min(out.segment, out.bytes.size() - at));
                 const int copies = happens(weather_.lost) ? 0 : happens(weather_.doubled) ? 2 : 1;

@@ -121,7 +121,7 @@ class served {
     std::optional<thread> thread_;
 };
 
-/// A client who says what he is told to.
+/// A client that sends what the test says.
 class peer {
   public:
     explicit peer(net::ip_address local = net::ipv4_address::loopback()) : socket_{net::endpoint{local, 0}} {
@@ -480,7 +480,7 @@ TEST_CASE("a request that comes again begins no second transfer") {
         client.say(here.door, read_request("g"));
         client.say(here.door, read_request("none"));  // behind it: when this is answered, that was seen
         CHECK(code_of(client.hear()) == 1);
-        if (single_port) continue;  // he has asked for something else, and is not waited for
+        if (single_port) continue;  // this client has asked for something else, so the server does not wait for it
         client.say(port, acknowledgment(1));
         CHECK(client.hear() == data(2, std::string(88, 'g')));
         CHECK(client.from == port);
@@ -744,7 +744,7 @@ TEST_CASE("a file is there when its last block is acknowledged, and the acknowle
     CHECK(client.hear() == acknowledgment(1));
     CHECK(here.records().size() == 1);
 }
-TEST_CASE("a full disk is told to the one who writes") {
+TEST_CASE("a writing client is told of a full disk") {
     tftp::handlers handlers;
     handlers.read = [](const tftp::file_request&) { return nullptr; };
     handlers.write = [](const tftp::file_request& what) {
@@ -863,7 +863,7 @@ TEST_CASE("a client who says no more is given up after a while") {
     CHECK(here.server->size() == 0);
 }
 namespace {
-/// Asks once, and gives the first answer; "" when there is none.
+/// Asks once, and returns the first answer; "" if there is no answer.
 net::task<std::string> first_answer(net::async_datagram& client, net::endpoint door, const std::string& asked) {
     std::array<std::byte, 600> room;
     client.set_timeout(500ms);
@@ -876,8 +876,8 @@ net::task<std::string> first_answer(net::async_datagram& client, net::endpoint d
     }
     co_return heard;
 }
-/// Asks until there is an answer, as clients do. The clock is virtual and the network is not: on a busy machine a datagram
-/// may arrive after the virtual half second.
+/// Asks until there is an answer, as clients do. The clock is virtual and the network is not: on a busy machine a
+/// datagram may arrive after the virtual half second.
 net::task<std::string> answer_of(net::async_datagram& client, net::endpoint door, const std::string& asked) {
     std::string heard;
     for (int i = 0; i < 100 && heard.empty(); ++i) {
@@ -887,7 +887,7 @@ net::task<std::string> answer_of(net::async_datagram& client, net::endpoint door
     co_return heard;
 }
 }  // namespace
-TEST_CASE("a request beyond the most transfers takes the place of one that was never answered") {
+TEST_CASE("a request beyond max_transfers replaces a transfer whose client never answered") {
     const bool single_port = GENERATE(false, true);
     const bool of_one_client = GENERATE(false, true);
     CAPTURE(single_port, of_one_client);
@@ -937,7 +937,8 @@ TEST_CASE("a request beyond the most transfers takes the place of one that was n
     };
     here.loop.run(main());
     CHECK(here.server->dropped() >= 30);
-    // A request that had to make room is not worth a line in the log. (On a busy machine others end by their own timeout.)
+    // A request that had to make room is not worth a line in the log. (On a busy machine others end by their own
+    // timeout.)
     CHECK(here.records.size() < here.server->dropped());
     CHECK(names_in(here.folder.file("")) == std::vector<std::string>{"f", "g"});
 }
@@ -1014,8 +1015,7 @@ TEST_CASE("a client that is gone ends its transfer at once: ICMP port unreachabl
     CHECK(here.records[1].result.message == "enough");
 }
 namespace {
-/// What comes to a client that does not answer, but for the datagrams that it says at once, until the server has forgotten
-/// it.
+/// How much the server sends to a client that sends the datagrams of `said` at once and never answers.
 struct drawn {
     std::size_t bytes = 0, datagrams = 0;
 };
@@ -1244,7 +1244,7 @@ TEST_CASE("what is not at its end after the grace is broken off, and the clients
     for (const auto& each : here.records) CHECK(each.result.error == std::errc::operation_canceled);
     CHECK(names_in(here.folder.file("")) == std::vector<std::string>{"f", "g"});
 }
-TEST_CASE("a stop does not wait for those who only stay to say their last acknowledgment again") {
+TEST_CASE("a stop does not wait for transfers that only stay for their last acknowledgment") {
     const bool single_port = GENERATE(false, true);
     at_no_time here{{.single_port = single_port}};
     net::duration took{};
@@ -1254,7 +1254,7 @@ TEST_CASE("a stop does not wait for those who only stay to say their last acknow
         co_await net::yield();
         const auto open_before = support::open_descriptors();
         co_await tftp::put(here.door, from, "h");
-        // Who stays needs a socket, if he has his own, but no file.
+        // A transfer that stays needs its own socket, if it has one, but no file.
         CHECK(support::open_descriptors() == open_before + (single_port ? 0 : 1));
         const auto began = here.loop.now();
         here.server->stop();
@@ -1384,10 +1384,10 @@ TEST_CASE("a stranger's words come into the record in a form that can be printed
     CHECK(records[1].file_name == "none\x1b\xff");
     CHECK_THAT(records[1].result.message, ContainsSubstring(R"(none\x1b\xff)"));
 }
-TEST_CASE("who has been served makes room for who has not") {
+TEST_CASE("a finished transfer makes room for a new client") {
     for (const bool single_port : ports) {
         served here{{.max_transfers = 2, .single_port = single_port}, tftp::existing_file::replace};
-        for (int i = 0; i < 30; ++i) {  // each would stay for six seconds, in case his last acknowledgment is lost
+        for (int i = 0; i < 30; ++i) {  // each would stay for six seconds, in case the last acknowledgment is lost
             peer client;
             client.say(here.door, write_request("up"));
             CHECK(client.hear() == acknowledgment(0));
@@ -1398,7 +1398,7 @@ TEST_CASE("who has been served makes room for who has not") {
         CHECK(here.server->dropped() == 0);
     }
 }
-TEST_CASE("who asks for the same again, when he has it, gets it again") {
+TEST_CASE("a client that asks again for the same file, after it has got it, gets it again") {
     for (const bool single_port : ports) {
         served here{{.single_port = single_port}, tftp::existing_file::replace};
         peer client;

@@ -793,7 +793,8 @@ TEST_CASE("limits of time that contradict each other, or that no clock can hold,
     client.receive(lossy_link::server_port, data(1, "."), start + 48h);
     CHECK(client.has_outcome());
     CHECK(client.deadline() > start + 48h);
-    // A server that waits for ever for a client that says nothing is silent in the end, and has no deadline in the past.
+    // A server that waits for ever for a client that says nothing is silent in the end, and has no deadline in the
+    // past.
     memory_source silent{content_of(1'000, 3)};
     tftp::transfer server{
         lossy_link::client_port, request_of(text_with_nuls(1, "f|octet|")), silent, {.patience = forever}};
@@ -863,7 +864,7 @@ TEST_CASE("a receiver dallies for as long as it was told, and its deadline says 
     }
 }
 
-// ---- A peer that may not be there, and one that is gone ---------------------------------------------------
+// ---- A peer that may not be there, and a peer that is gone ---------------------------------------------------
 
 TEST_CASE("before the first acknowledgment a request draws two data blocks, or three datagrams without data") {
     for (const auto& [request, most] : {std::pair{text_with_nuls(1, "f|octet|"), 2},
@@ -1159,7 +1160,7 @@ TEST_CASE("whatever the net loses, doubles and reorders: the file is whole, or t
             REQUIRE(!to.is_finished);
             ++failed;
         }
-        // The sender may be in doubt (two generals), but he never believes in what is not there.
+        // The sender may be in doubt (two generals), but it never reports a success that did not happen.
         const tftp::transfer* const sender = is_upload ? client.get() : between.server.get();
         if (sender && sender->result().is_whole()) REQUIRE(to.is_finished);
         if (worst == 0) REQUIRE(client->result().is_whole());

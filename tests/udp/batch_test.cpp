@@ -83,7 +83,7 @@ TEST_CASE("a batch of any length is sent in order") {
     }
 }
 
-TEST_CASE("a batch goes to many receivers, and to the peer where none is named") {
+TEST_CASE("a batch goes to many receivers, and without a named receiver to the peer") {
     net::udp_socket first = bound(loopback), second = bound(loopback), sender = bound(loopback);
     const std::array<net::udp_socket::outgoing, 3> mixed{
         {{"1", first.local_endpoint()}, {"2", second.local_endpoint()}, {"", first.local_endpoint()}}};

@@ -96,7 +96,7 @@ TEST_CASE("a datagram arrives whole, with its sender, and the borders stay") {
     }
 }
 
-TEST_CASE("a datagram that fits exactly, one that is truncated and an empty one are told apart") {
+TEST_CASE("an exactly fitting datagram, a truncated datagram and an empty datagram can be distinguished") {
     for (const net::ip_address& address : loopbacks()) {
         net::udp_socket receiver = bound(address), sender = bound(address);
         struct expected {
@@ -172,7 +172,7 @@ TEST_CASE("an answer leaves from the address that was asked") {
     }
 }
 
-TEST_CASE("the address to send from can be chosen and one that is not ours is an error") {
+TEST_CASE("the address to send from can be chosen, and an address that is not ours is an error") {
     net::udp_socket receiver = bound(loopback);
     for (const net::ip_address& wildcard : wildcards()) {
         net::udp_socket sender = bound(wildcard);
@@ -280,7 +280,7 @@ TEST_CASE("a datagram from port 0 is received, as its sender wants no answer") {
     if (error) NETNOTES_SKIP("without a privilege nobody can send from port 0: " << error.message());
     net::udp_socket receiver = bound(loopback);
     const std::uint16_t port = receiver.local_endpoint().port();
-    // RFC 768: source port, destination port, length, checksum (0: there is none), data.
+    // RFC 768: source port, destination port, length, checksum (0: no checksum), data.
     const std::array<std::uint8_t, 9> datagram{
         0, 0, static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port & 0xff), 0, 9, 0, 0, 'x'};
     raw.send_to(datagram, receiver.local_endpoint());
@@ -324,7 +324,7 @@ TEST_CASE("a socket gets its port with its first datagram, with connect, or with
         connects.connect(receiver.local_endpoint());
         CHECK(connects.local_endpoint().port() != 0);
         CHECK(connects.local_endpoint().address() == address);
-        // One that only receives has none, and no datagram can ever be addressed to it.
+        // A socket that only receives has no port, and no datagram can ever be addressed to it.
         net::udp_socket receives{family_of(address)};
         receives.set_timeout(0s);
         std::error_code error;
@@ -419,7 +419,7 @@ TEST_CASE("a connected socket hears its peer only, but for what had come before"
     }
 }
 
-TEST_CASE("disconnecting keeps the port, whoever has chosen it, and gives back the wildcard address") {
+TEST_CASE("disconnecting keeps the port, chosen or not, and gives back the wildcard address") {
     for (const net::ip_address& address : loopbacks()) {
         const net::udp_socket peer = bound(address);
         const net::ip_address any =
