@@ -4,17 +4,26 @@
 
 #include <netnotes/udp.hpp>
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <iostream>
 #include <stdexcept>
 #include <thread>
 
 namespace net = netnotes;
 
-const std::string prompt = "\r\x1b[K发送 (send) >: ";  // on a clear line: both threads print it
-const std::string nobody = "对方不在 (nobody is there: the last line is lost)";
+const std::string prompt = "发送 (send) >: ", nobody = "对方不在 (nobody is there: the last line is lost)";
 
-// Writes a line over the prompt, then the prompt again. The terminal keeps the text that is typed so far.
-void show(const std::string& line) { std::cout << "\r\x1b[K" + line + '\n' + prompt << std::flush; }
+/// Shows a text above the row in which you type. That row moves down with all that it holds: see console_codes(4).
+void show(const std::string& text) {
+    winsize screen{};
+    ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen);
+    const std::size_t rows = 1 + text.size() / std::max<std::size_t>(screen.ws_col, 20);
+    const std::string n = std::to_string(rows), room(rows, '\v');
+    // Makes room below, remembers the place of the cursor, inserts rows, writes the text, and returns to the place.
+    std::cout << room + "\33[" + n + "A\0337\r\33[" + n + "L" + text + "\0338\33[" + n + "B" << std::flush;
+}
 
 void receive_until_stopped(net::udp_socket& socket) {
     char buffer[4096];
@@ -26,14 +35,11 @@ void receive_until_stopped(net::udp_socket& socket) {
 }
 
 void send_lines(net::udp_socket& socket) {
-    std::string line;
-    while (std::cout << prompt << std::flush && std::getline(std::cin, line)) {
+    for (std::string line; std::cout << prompt << std::flush && std::getline(std::cin, line);) {
         std::error_code error;
         socket.send(line, error);
-        if (error == std::errc::connection_refused) {  // this is about the line before, and this line is not sent yet
-            std::cout << nobody << '\n';
-            socket.send(line, error);
-        }
+        if (error == std::errc::connection_refused)  // this is about the line before, and this line is not sent yet
+            std::cout << nobody << '\n', socket.send(line, error);
         if (error) std::cout << "没有发送 (not sent): " << error.message() << '\n';
     }
 }

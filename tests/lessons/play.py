@@ -28,6 +28,7 @@ import subprocess
 import sys
 import termios
 import time
+import unicodedata
 
 PATIENCE = 60  # seconds: not a measure of speed, only the point at which something counts as stuck
 
@@ -65,17 +66,75 @@ def own_network(ports):
                     sys.exit(77)
 
 
-class Program:
-    """One program in a terminal. The terminal does not echo, so `heard` is only what the program itself writes."""
+class Screen:
+    """What a terminal shows of a text: its rows, and the place of the cursor. It obeys the orders of console_codes(4) that
+    lessons use, and refuses others."""
+    ORDER = re.compile(r"\x1b(?:\[(\d*)([ABL])|([78]))|(.)", re.S)
 
-    def __init__(self, command, environment=None):
+    def __init__(self, text, columns, height):
+        self.columns, self.height, self.rows, self.row, self.column = columns, height, [[] for _ in range(height)], 0, 0
+        place = 0, 0
+        for count, order, saves, character in self.ORDER.findall(text):
+            if saves == "7":
+                place = self.row, self.column
+            elif saves == "8":
+                self.row, self.column = place
+            elif order == "A":
+                self.row = max(0, self.row - int(count or 1))
+            elif order == "B":
+                self.row = min(height - 1, self.row + int(count or 1))
+            elif order == "L":
+                for _ in range(int(count or 1)):
+                    self.rows.insert(self.row, [])
+                    del self.rows[height]
+            else:
+                self.put(character)
+
+    def put(self, character):
+        if character == "\r":
+            self.column = 0
+        elif character in "\n\v":
+            self.line_feed()
+        elif character < " ":
+            raise Failure(f"a screen that knows no {character!r}")
+        else:
+            width = 2 if unicodedata.east_asian_width(character) in "WF" else 1
+            if self.column + width > self.columns:
+                self.column = 0
+                self.line_feed()
+            row = self.rows[self.row]
+            row += [" "] * (self.column + width - len(row))
+            row[self.column:self.column + width] = [character] + [""] * (width - 1)
+            self.column += width
+
+    def line_feed(self):
+        self.row += 1
+        if self.row == self.height:
+            self.row -= 1
+            self.rows = self.rows[1:] + [[]]
+
+    def text(self):
+        """Returns the rows down to the row of the cursor. A | stands at the place of the cursor."""
+        rows = ["".join(row) for row in self.rows[:self.row]]
+        here = self.rows[self.row] + [" "] * (self.column - len(self.rows[self.row]))
+        return rows + ["".join(here[:self.column]) + "|" + "".join(here[self.column:])]
+
+
+class Program:
+    """One program in a terminal. The terminal does not echo, so `heard` is only what the program itself writes. With
+    `size`, its columns and rows, it does what a person's terminal does, and screen() returns what the person sees."""
+
+    def __init__(self, command, environment=None, size=None):
         self.name = os.path.basename(command[0])
-        self.heard, self.position, self.status = "", 0, None
+        self.heard, self.position, self.status, self.size = "", 0, None, size
         self.terminal, slave = pty.openpty()
-        modes = termios.tcgetattr(slave)
-        modes[3] &= ~termios.ECHO
-        modes[1] &= ~termios.ONLCR
-        termios.tcsetattr(slave, termios.TCSANOW, modes)
+        if size:
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        else:
+            modes = termios.tcgetattr(slave)
+            modes[3] &= ~termios.ECHO
+            modes[1] &= ~termios.ONLCR
+            termios.tcsetattr(slave, termios.TCSANOW, modes)
 
         def own_terminal():
             os.setsid()
@@ -107,6 +166,9 @@ class Program:
                 raise Failure(f"{self.name} ended without {pattern.pattern!r}; it wrote {self.heard!r}")
         self.position = match.end()
         return match
+
+    def screen(self):
+        return Screen(self.heard, *self.size).text()
 
     def type(self, line):
         os.write(self.terminal, (line + "\n").encode())
@@ -154,8 +216,8 @@ class Lesson:
         own_network(ports)
         self.folder, self.programs = pathlib.Path(sys.argv[1]).resolve(), []
 
-    def start(self, program, *arguments, environment=None):
-        started = Program([str(self.folder / program), *arguments], environment)
+    def start(self, program, *arguments, environment=None, size=None):
+        started = Program([str(self.folder / program), *arguments], environment, size)
         self.programs.append(started)
         return started
 
