@@ -1,6 +1,9 @@
 #!/bin/sh
-# run.sh                              lists the lessons and their programs
-# run.sh NN [PROGRAM] [ARGUMENT]...   builds PROGRAM of lesson NN, if it is not built yet, and runs it
+# run.sh builds the programs of the lessons and runs them.
+#
+#     run.sh                              lists the lessons and their programs
+#     run.sh NN [PROGRAM] [ARGUMENT]...   builds PROGRAM of lesson NN, if it is not built yet, and runs it
+#     run.sh NN [PROGRAM] --help          says what the program does and which arguments it takes
 #
 #     sh examples/run.sh 10 server        in one terminal, and in a second terminal
 #     sh examples/run.sh 10 client
@@ -24,7 +27,7 @@ programs() {
 }
 
 usage() {
-    sed -n '2,10s/^#\( \|$\)//p' examples/run.sh
+    sed -n '2,13s/^#\( \|$\)//p' examples/run.sh
 }
 
 case ${1-} in
@@ -54,6 +57,13 @@ if [ -z "$lesson" ]; then
 fi
 shift
 
+case "$# ${1-}" in
+    "1 --help" | "1 -h")
+        for source in "$lesson"/*.cpp; do sed -n '1s|^// \([^ ]*/\)\{0,1\}||p' "$source"; done
+        exit 0
+        ;;
+esac
+
 if [ -n "${1-}" ] && [ -e "$lesson/$1.cpp" ]; then
     program=$1
     shift
@@ -69,6 +79,16 @@ else
     esac
 fi
 
+source=$lesson/$program.cpp
+case "$# $program ${1-}" in
+    "1 demo "*) ;;
+    "1 "*" --help" | "1 "*" -h")
+        # A short program has no --help: its opening comment says what it does and what it takes.
+        sed -n '/^\/\//!q; s/^\/\/ \{0,1\}//p' "$source"
+        exit 0
+        ;;
+esac
+
 compiler=${CXX-}
 for each in g++ clang++; do
     if [ -z "$compiler" ] && command -v $each >/dev/null; then compiler=$each; fi
@@ -78,7 +98,6 @@ if [ -z "$compiler" ]; then
     exit 1
 fi
 
-source=$lesson/$program.cpp
 built=build/run/${lesson#examples/}/$program
 if [ ! -e "$built" ] || [ -n "$(find "$lesson" examples/*.hpp include/netnotes -name '*.[ch]pp' -newer "$built")" ]; then
     echo "Building $source ..." >&2

@@ -16,7 +16,7 @@ int main(int argc, char** argv) try {
 
     // One receive may bring a part of the greeting, so we receive until the server closes.
     char buffer[2048];
-    while (const std::size_t size = server.recv(buffer)) std::cout.write(buffer, size) << std::flush;
+    while (const std::size_t size = server.recv(buffer)) std::cout << std::string_view{buffer, size} << std::flush;
 } catch (const std::system_error& error) {
     std::cerr << "greeting_client: " << error.what() << '\n';
     return 1;

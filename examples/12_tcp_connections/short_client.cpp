@@ -15,7 +15,9 @@ int main(int argc, char** argv) try {
     int count = 0;
     if (std::from_chars(word.begin(), word.end(), count).ptr != word.end() || count < 1)
         throw std::runtime_error{net::quoted(word) + " is not a number of questions"};
-    const auto servers = net::resolve(argc > 1 ? argv[1] : "localhost", 6666);
+    const std::string host = argc > 1 ? argv[1] : "localhost";
+    std::cout << "正在连接 (connecting to) " << host << ":6666 ..." << std::endl;
+    const auto servers = net::resolve(host, 6666);
 
     const auto began = net::clock::now();
     for (int i = 1; i <= count; ++i) {

@@ -19,8 +19,8 @@ int main() try {
         throw std::runtime_error{net::quoted(number) + " is not a number of connections"};
     std::vector<net::tcp_stream> streams;
     for (int i = 1; i <= count; ++i) {
-        streams.push_back(net::tcp_stream::connect(host, 6666, std::chrono::seconds{10}));
         std::cout << "正在连接 (connections): " << i << (i < count ? "\r" : "\n") << std::flush;
+        streams.push_back(net::tcp_stream::connect(host, 6666, std::chrono::seconds{10}));
     }
     for (;; std::this_thread::sleep_for(std::chrono::seconds{1}))
         for (net::tcp_stream& stream : streams) stream.send_all(std::to_string(std::random_device{}() % 101) + "\n");

@@ -8,9 +8,11 @@ namespace net = netnotes;
 namespace http = netnotes::http;
 
 int main(int argc, char** argv) try {
+    const std::string where = argc > 1 ? argv[1] : "http://localhost:8000/";
+    std::cerr << "正在连接 (asking for) " << where << " ..." << std::endl;  // standard output has the page alone
     net::event_loop loop;
-    const http::response page = loop.run(http::get(argc > 1 ? argv[1] : "http://localhost:8000/"));
-    std::cerr << page.status.to_string() << '\n';  // standard output has the page alone, as bytes
+    const http::response page = loop.run(http::get(where));  // waits at most 30 s
+    std::cerr << page.status.to_string() << '\n';
     std::cout << page.body;
     return page.status.is_success() ? 0 : 1;
 } catch (const std::exception& error) {

@@ -27,8 +27,10 @@ net::task<> fetch_all(std::string where) {
 }
 
 int main(int argc, char** argv) try {
+    const std::string where = argc > 1 ? argv[1] : "http://localhost:8000/";
+    std::cout << "正在连接 (asking for) " << where << ", ten times ..." << std::endl;
     net::event_loop loop;
-    loop.run(fetch_all(argc > 1 ? argv[1] : "http://localhost:8000/"));
+    loop.run(fetch_all(where));
 } catch (const std::exception& error) {
     std::cerr << "ten_pages: " << error.what() << '\n';
     return 1;

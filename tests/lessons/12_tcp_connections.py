@@ -24,7 +24,8 @@ with Lesson(__file__) as lesson:
     assert re.search(r"短连接 \(short connections\): 300 questions, \d+ us for each\n$", short), short
     long = lesson.start("long_client", "localhost", "300").ends(0)
     assert re.search(r"长连接 \(a long connection\): 300 questions, \d+ us for each\n$", long), long
-    assert short.startswith("100 200 300 \n") and long.startswith("100 200 300 \n")
+    for told, host in (short, "127.0.0.1"), (long, "localhost"):
+        assert told.startswith(f"正在连接 (connecting to) {host}:6666 ...\n100 200 300 \n"), told
 
     # The answers are right, in whatever pieces the lines come. A reset ends one connection only.
     with socket.create_connection(("127.0.0.1", 6666)) as peer, peer.makefile(encoding="utf-8") as answers:
@@ -55,4 +56,4 @@ with Lesson(__file__) as lesson:
         connection, _ = listener.accept()
         connection.recv(100)
         connection.close()
-        assert client.ends(1) == "short_client: the server has closed without an answer\n"
+        assert client.ends(1).endswith("\nshort_client: the server has closed without an answer\n")

@@ -20,10 +20,11 @@ Every program of a lesson but demo.cpp begins with one of
 
 It has at most 60 lines of code: lines that are neither empty nor comment. A program of the notes has at most 1.8 times
 the notes' N lines of code, or 25 lines if N is below 14. A program over its limit says why in OVER. The table in
-examples/README.md is made from these lines.
+examples/README.md is made from these lines. run.sh answers --help with them.
 """
 import pathlib
 import re
+import subprocess
 import sys
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
@@ -75,6 +76,9 @@ def check_page(page, update):
     for name in re.findall(r"\]\((?!http)([^)#]+)[)#]", without_code):
         if not (page.parent / name).exists():
             problem(page, f"links to {name}, which is not there")
+    for lesson, program in re.findall(r"examples/run\.sh (\d\d) ([a-z]\w*)", text):
+        if not list(EXAMPLES.glob(f"{lesson}_*/{program}.cpp")):
+            problem(page, f"tells to type run.sh {lesson} {program}, which is not there")
 
     def renewed(match):
         mark, name, begin, end, language, old = match.groups()
@@ -109,14 +113,30 @@ def check_program(path):
     return row + (f" {why} |" if why else " |")
 
 
+def check_help(lesson):
+    """run.sh NN --help has a line for each program, and run.sh NN PROGRAM --help shows the program's opening comment."""
+    def heard(*words):
+        return subprocess.run(["sh", EXAMPLES / "run.sh", *words, "--help"], capture_output=True, text=True).stdout
+    number, programs = lesson.name[:2], sorted(lesson.glob("*.cpp"))
+    lines = heard(number).splitlines()
+    if [line.partition(": ")[0] for line in lines] != [path.name for path in programs]:
+        problem(lesson, f"run.sh {number} --help prints {lines}")
+    path = programs[0] if programs[0].name != "demo.cpp" else programs[-1]
+    comment = re.match(r"(?://.*\n)+", path.read_text(encoding="utf-8")).group(0)
+    if heard(number, path.stem) != re.sub(r"^// ?", "", comment, flags=re.M):
+        problem(path, "run.sh NN PROGRAM --help does not show its opening comment")
+
+
 def main():
     if sys.argv[1:] not in ([], ["--update"]):
-        print(__doc__)
-        return 0 if sys.argv[1:] in (["--help"], ["-h"]) else 2
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__, file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     update = sys.argv[1:] == ["--update"]
     rows = []
     for lesson in sorted(EXAMPLES.glob("[0-9][0-9]_*")):
         check_page(lesson / "README.md", update)
+        check_help(lesson)
         for path in sorted(lesson.glob("*.cpp")):
             if path.name != "demo.cpp":
                 rows.append(check_program(path))
