@@ -71,6 +71,7 @@ class body_decoder {
     /// refused with reason::cut_off: what has come is only a part.
     void end() noexcept;
 
+    /// Returns true if the whole body was read, or if it was refused.
     [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
     [[nodiscard]] bool is_refused() const noexcept { return state_ == state::refused; }
     /// Returns why and where, if is_refused(). The offset counts bytes of body and frame, from 0.

@@ -112,7 +112,9 @@ struct connection_settings {
 class connection {
   public:
     using time = std::chrono::steady_clock::time_point;
+    /// Which end of a connection this is.
     enum class role : std::uint8_t { client, server };
+    /// What receive() reports.
     enum class event : std::uint8_t {
         need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
         request,    ///< a head has come: see request()

@@ -40,7 +40,7 @@ using time_point = std::chrono::sys_seconds;
 /// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
 /// to be the name of a day. `now` decides the century where the year has two digits.
 [[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
-/// Reads a date, where `now` is the time of the system's clock.
+/// Does the same, where `now` is the time of the system's clock.
 [[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
     return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
 }

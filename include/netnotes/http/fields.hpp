@@ -125,6 +125,7 @@ class fields {
         return found;
     }
 
+    /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
     /// Returns the field with this number, counted from 0. The number must be below size().

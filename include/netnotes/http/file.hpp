@@ -14,8 +14,8 @@
 //        /link/passwd              a symbolic link that leads out of the folder: the kernel refuses to follow it
 //
 // A check of the text cannot see a symbolic link, and a link may appear between a check and open(2). So the kernel
-// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below the
-// piece before, and no link is followed at all.
+// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below
+// the piece before, and no link is followed at all.
 //
 //     http::files pictures{"/srv/pictures"};                              // in a handler of http::serve():
 //     co_return pictures.answer(ask);                                     // 200, 206, 304, 404, 405, 412, 416 or 301
@@ -95,9 +95,9 @@ enum class range_kind : std::uint8_t {
     part,           ///< one part
     unsatisfiable,  ///< a part behind the end of the file: 416
 };
-/// Reads the value of a Range field, for a file of `size` bytes, and sets `range` if there is one part. `bytes=5-` means
-/// everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the file is cut, and a suffix
-/// longer than the file is the whole file.
+/// Reads the value of a Range field, for a file of `size` bytes, and returns what it asks for. Sets `range` if it is
+/// one part. `bytes=5-` means everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the
+/// file is cut, and a suffix longer than the file is the whole file.
 ///
 /// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows: a request for a thousand ranges that
 /// overlap would otherwise be answered with a thousand copies (CVE-2011-3192).
@@ -122,9 +122,9 @@ struct file_decision {
     int status = 200;     ///< 200, 206 for a part, 304 not modified, 412 precondition failed, 416 no such part
     byte_range bytes{};  ///< what is sent, for 200 and 206
 };
-/// Decides what is sent, in the order of RFC 9110 §13.2.2: If-Match, or else If-Unmodified-Since. Then If-None-Match, or
-/// else If-Modified-Since. Then Range, if If-Range allows it. `what` is GET or HEAD. A HEAD request has no ranges
-/// (RFC 9110 §14.2). A date that is not valid counts as absent.
+/// Returns what is sent. The order is that of RFC 9110 §13.2.2: If-Match, or else If-Unmodified-Since. Then
+/// If-None-Match, or else If-Modified-Since. Then Range, if If-Range allows it. `what` is GET or HEAD. A HEAD request
+/// has no ranges (RFC 9110 §14.2). A date that is not valid counts as absent.
 [[nodiscard]] file_decision decide_file(method what, const file_conditions& asked, const file_facts& file);
 
 // ---- The folder ----------------------------------------------------------------------------------------
@@ -144,6 +144,7 @@ class opened_file {
     ~opened_file() {
         if (descriptor_ >= 0) ::close(descriptor_);
     }
+    /// Returns true if there is a file.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
     /// Returns the descriptor, or -1. It belongs to this object.
     [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
@@ -164,8 +165,8 @@ class file_body final : public body_source {
     /// Takes over the file. The bytes are not read before they are sent.
     file_body(opened_file file, byte_range bytes) noexcept : file_{std::move(file)}, bytes_{bytes} {}
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return bytes_.count; }
-    /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if the
-    /// file cannot be read, or is shorter now than it was.
+    /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if
+    /// the file cannot be read, or is shorter now than it was.
     [[nodiscard]] task<std::span<const std::byte>> next() override;
     [[nodiscard]] int native_handle() const noexcept { return file_.native_handle(); }
     /// Returns the bytes that are still to be sent.
@@ -179,8 +180,8 @@ class file_body final : public body_source {
 
 /// How files opens what is below its folder.
 enum class file_lookup : std::uint8_t {
-    /// By openat2(2). A symbolic link is followed if it stays below the folder. If the kernel does not know the call, as
-    /// `without_links`.
+    /// By openat2(2). A symbolic link is followed if it stays below the folder. If the kernel does not know the call,
+    /// as `without_links`.
     by_kernel,
     /// Each piece of a path is opened below the piece before, and a symbolic link is not followed at all.
     without_links,
@@ -188,9 +189,9 @@ enum class file_lookup : std::uint8_t {
 
 /// A folder whose files are on the web. It can be moved, not copied. All calls may be made from several threads.
 ///
-/// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path of
-/// a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative to
-/// the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
+/// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path
+/// of a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative
+/// to the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
 class files {
   public:
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
@@ -205,9 +206,9 @@ class files {
         if (root_ >= 0) ::close(root_);
     }
 
-    /// Answers a GET or HEAD request for a file: with 200, 206, 304, 412 or 416, with 301 for a folder without a '/' at
-    /// its end, or with 404. Another method is answered with 405. A file of at most 16 KiB is read at once, a longer one
-    /// becomes a file_body. Throws std::system_error if the process has no descriptor left.
+    /// Returns the response to a GET or HEAD request for a file: 200, 206, 304, 412 or 416, 301 for a folder without a
+    /// '/' at its end, or 404. Another method is answered with 405. A file of at most 16 KiB is read at once; a longer
+    /// file becomes a file_body. Throws std::system_error if the process has no descriptor left.
     ///
     /// The response says `X-Content-Type-Options: nosniff`. Without it a browser may take a text that a stranger has
     /// uploaded for a page with scripts.
@@ -363,8 +364,8 @@ inline int openat2(int folder, const char* name, std::uint64_t flags) noexcept {
 }
 constexpr int to_read = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;  // O_NONBLOCK: see files::open()
 
-/// Opens the path piece by piece. A part of it that was a folder may be moved away meanwhile, but ".." is no piece here,
-/// so the walk never goes up.
+/// Opens the path piece by piece. A part of it that was a folder may be moved away meanwhile, but ".." is no piece
+/// here, so the walk never goes up.
 inline int open_without_links(int folder, const std::string& name) noexcept {
     int at = folder;
     for (std::size_t begin = 0;;) {

@@ -23,8 +23,8 @@
 // A cookie is a name and a value, too. The server sets it with the field Set-Cookie, and the browser sends it back with
 // each later request, in the field Cookie.
 //
-// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to be:
-// the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
+// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to
+// be: the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
 //
 // On this page:  form_limits · form, encode_form · form_part, parse_multipart, multipart_boundary · cookies, set_cookie
 // Below it:      ip/text.hpp (parse_failure), http/target.hpp (percent coding)
@@ -91,6 +91,7 @@ class form {
     }
     /// Adds a field behind the others.
     void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+    /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
     [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
     [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
@@ -115,12 +116,12 @@ struct form_part {
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
 };
 
-/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data` with
-/// one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data`
+/// with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
 [[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
 
-/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason and
-/// the place in `why`, for
+/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason
+/// and the place in `why`, for
 ///   - a body without its first or its last boundary: the last one shows that the body has not been cut,
 ///   - a part without `Content-Disposition: form-data; name="..."`, or with two of these fields or names,
 ///   - a line of a part's head that does not end in CR LF, is folded or holds a control character,
@@ -135,13 +136,14 @@ struct form_part {
 /// The cookies of a request. The views lie in the text that was parsed.
 class cookies {
   public:
+    /// A pair of the field Cookie.
     struct cookie {
         std::string_view name;
         std::string_view value;
     };
-    /// Reads the value of a Cookie field: `a=1; b=2`. Quotation marks around a value are removed. A pair that is not
-    /// valid is skipped, and so are pairs behind the first max_fields: another program of the same site may have set
-    /// them, and a refusal would lock the person out until the cookie expires.
+    /// Reads the value of a Cookie field, `a=1; b=2`, and returns its pairs. Quotation marks around a value are
+    /// removed. A pair that is not valid is skipped, and so are pairs behind the first max_fields. Another program of
+    /// the same site may have set them. A refusal would lock the person out until the cookie expires.
     [[nodiscard]] static cookies parse(std::string_view text, form_limits limits = {});
 
     /// Returns the first value with this name, or nullopt. A browser sends the cookie with the longest path first
@@ -166,9 +168,9 @@ enum class same_site : std::uint8_t {
     none,    ///< always; needs `secure`
 };
 
-/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites cannot
-/// make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++ 12
-/// destroys a temporary aggregate twice there.
+/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites
+/// cannot make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++
+/// 12 destroys a temporary aggregate twice there.
 struct set_cookie {
     std::string name{};
     std::string value{};  ///< printable ASCII without space, quotation mark, comma, semicolon and backslash
@@ -265,8 +267,8 @@ class parameter_reader {
     std::string_view rest_;
     bool is_valid_ = true;
 };
-/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because a
-/// browser encodes only these: "100%25" is the name 100%25.
+/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because
+/// a browser encodes only these: "100%25" is the name 100%25.
 inline std::string part_name(std::string_view text) {
     std::string name;
     for (std::size_t i = 0; i < text.size(); ++i) {

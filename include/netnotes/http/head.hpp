@@ -39,6 +39,7 @@ class head_reader;
 
 /// Where the body of a message ends (RFC 9112 §6.3).
 struct framing {
+    /// How the receiver finds the end.
     enum class kind : std::uint8_t {
         none,         ///< there is no body
         length,       ///< after `length` bytes, which may be 0

@@ -72,7 +72,7 @@ class body_source {
     /// Returns how many bytes there are in all, or nullopt if this is known only at the end. In a response such a body
     /// is sent in chunks.
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
-    /// Waits for the next piece, which is valid until the next call. No bytes: the body has ended.
+    /// Waits for the next piece and returns it. It is valid until the next call. No bytes: the body has ended.
     [[nodiscard]] virtual task<std::span<const std::byte>> next() = 0;
 };
 
@@ -138,12 +138,13 @@ class request {
     /// Waits for the whole body and returns it. A second call returns "". Throws as http/server.hpp says, above all if
     /// the body is too large. Include http/server.hpp to call it.
     [[nodiscard]] task<std::string> text();
-    /// Waits for the next bytes of the body. They are valid until the next call. No bytes: the body has ended. Include
-    /// http/server.hpp to call it.
+    /// Waits for the next bytes of the body and returns them. They are valid until the next call. No bytes: the body
+    /// has ended. Include http/server.hpp to call it.
     [[nodiscard]] task<std::span<const std::byte>> recv();
     /// Gives the request a body that is still arriving. The source must outlive the request, or be taken away again
     /// with nullptr. For authors of servers.
     void set_source(body_source* source) noexcept { source_ = source; }
+    /// Returns the body that is still arriving, or nullptr.
     [[nodiscard]] body_source* source() const noexcept { return source_; }
 
     request(request&&) = default;

@@ -52,11 +52,13 @@ struct head_progress {
 
 /// What parse_head() has found.
 struct head_result {
+    /// What the parser needs next.
     enum class outcome : std::uint8_t { complete, more, refused };
     outcome what = outcome::more;
     std::size_t size = 0;     ///< of the head with its empty line, if it is complete
     http::refusal refusal{};  ///< if it is refused
 
+    /// Returns whether this is the outcome; so do the functions below.
     [[nodiscard]] bool is_complete() const noexcept { return what == outcome::complete; }
     [[nodiscard]] bool is_refused() const noexcept { return what == outcome::refused; }
     [[nodiscard]] bool needs_more() const noexcept { return what == outcome::more; }
@@ -68,7 +70,7 @@ struct head_result {
 /// reads beyond `bytes`, allocates nothing, and throws nothing.
 [[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, request_head& head,
                                      const limits& bounds = {}) noexcept;
-/// Reads the head of a response in the same way.
+/// Does the same for the head of a response.
 [[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, response_head& head,
                                      const limits& bounds = {}) noexcept;
 

@@ -186,6 +186,7 @@ struct refusal {
     std::size_t offset = 0;      ///< of the offending byte, counted from 0: in the head, or in the body with its chunks
     std::size_t line_begin = 0;  ///< where the line begins, counted from 0
 
+    /// Returns the status that a server answers with, or the section of the RFC that demands the refusal.
     [[nodiscard]] http::status status() const noexcept { return status_of(why); }
     [[nodiscard]] std::string_view section() const noexcept { return section_of(why); }
     /// Returns the sentence: `400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)`. `head` is the text

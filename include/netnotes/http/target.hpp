@@ -49,6 +49,7 @@ namespace netnotes::http {
 /// The target of a request, read into its parts. It owns its text.
 class target {
   public:
+    /// The forms of a target (RFC 9112 §3.2).
     enum class form : std::uint8_t {
         origin,    ///< "/notes?page=2"
         absolute,  ///< "http://example.com/notes?page=2"

@@ -43,9 +43,9 @@ class upgraded_connection {
     upgraded_connection(const upgraded_connection&) = delete;
     upgraded_connection& operator=(const upgraded_connection&) = delete;
 
-    /// Waits for the next bytes, beginning with bytes that came with the request. They are valid until the next co_await.
-    /// No bytes: the peer has ended its stream, or the server stops. Throws std::system_error, errc::timed_out after
-    /// `limit` without a byte.
+    /// Waits for the next bytes and returns them, first the bytes that came with the request. They are valid until the
+    /// next co_await. No bytes: the peer has ended its stream, or the server stops. Throws std::system_error,
+    /// errc::timed_out after `limit` without a byte.
     [[nodiscard]] virtual task<std::string_view> receive(duration limit) = 0;
     /// Sends all bytes, which must stay valid meanwhile. Throws errc::timed_out if the kernel takes none for `limit`.
     [[nodiscard]] virtual task<> send(std::string_view bytes, duration limit) = 0;

@@ -5,8 +5,8 @@
 //               └── host ──┘ └┬─┘└── target ─┘└┬─┘
 //                            port              fragment: it stays in the browser, so it is dropped
 //
-// Programs that read the same URL differently are a hole (SSRF): one checks the host, the other connects to another one.
-// So this reader refuses what is ambiguous: `http://good.com@evil.com/`, a backslash, spaces, control characters.
+// Programs that read the same URL differently are a hole (SSRF): one checks the host, the other connects to another
+// one. So this reader refuses what is ambiguous: `http://good.com@evil.com/`, a backslash, spaces, control characters.
 //
 // A server may answer with another place (Location), and that text may be relative. resolve() puts it together with the
 // URL of the request (RFC 3986 §5.2).
@@ -32,8 +32,8 @@
 
 namespace netnotes::http {
 
-/// A URL with the scheme http. It has constructors, because g++ 12 destroys a temporary aggregate twice in an expression
-/// with co_await: `co_await browser.send(ask, http::url{"127.0.0.1", port, "/x"})` is safe.
+/// A URL with the scheme http. It has constructors, because g++ 12 destroys a temporary aggregate twice in an
+/// expression with co_await: `co_await browser.send(ask, http::url{"127.0.0.1", port, "/x"})` is safe.
 struct url {
     url() = default;
     /// Puts a URL together. Nothing is checked: parse() is for text of a stranger.
@@ -47,10 +47,11 @@ struct url {
     /// Reads a URL. Returns nullopt if the text is not a URL of http; `why` then has the reason and the place. A user
     /// (`me@host`) is refused, and so is https: this module has no TLS.
     [[nodiscard]] static std::optional<url> parse(std::string_view text, parse_failure& why);
-    /// Reads a URL. Throws parse_error.
+    /// Reads a URL and returns it. Throws parse_error.
     [[nodiscard]] static url parse(std::string_view text);
-    /// Returns the URL that `reference` means on a page with this URL: a whole URL, "//host/path", "/path", "?query", or
-    /// a path that is relative to the last '/'. Returns nullopt, and sets `why`, for a text that parse() would refuse.
+    /// Returns the URL that `reference` means on a page with this URL: a whole URL, "//host/path", "/path", "?query",
+    /// or a path that is relative to the last '/'. Returns nullopt, and sets `why`, for a text that parse() would
+    /// refuse.
     [[nodiscard]] std::optional<url> resolve(std::string_view reference, parse_failure& why) const;
 
     /// Returns host and port as the field Host has them: "example.com", "example.com:8000", "[2001:db8::1]".

@@ -30,8 +30,8 @@
 // The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
 // shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
 //
-// A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without tasks the
-// bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
+// A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without
+// tasks the bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
 //
 // On this page:  is_websocket, accept_websocket, websocket_key · websocket_message, websocket_reader · write_frame,
 // write_close
@@ -100,6 +100,7 @@ struct websocket_message {
 /// Finds messages in the bytes of a connection.
 class websocket_reader {
   public:
+    /// Which end of a connection this is.
     enum class role : std::uint8_t { client, server };
     /// Reads as this end. A message of more than `max_message` bytes is refused with 1009.
     explicit websocket_reader(role who, std::size_t max_message = 1024 * 1024) noexcept

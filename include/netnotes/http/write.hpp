@@ -54,10 +54,10 @@ struct head_context {
 /// response has a field `Connection: close`, or if the body ends with the connection.
 ///
 /// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
-/// Date, unless `date` is empty. The responses 101 and 426 say `Connection: Upgrade`. No other status 1xx is a response. The
-/// fields cannot hold a line's end: see fields::add().
+/// Date, unless `date` is empty. The responses 101 and 426 say `Connection: Upgrade`. No other status 1xx is a
+/// response. The fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
-/// Appends the head in the same way, for a body of this size; nullopt: it is not known yet.
+/// Does the same for a body of this size; nullopt means that the size is not known yet.
 body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
                        head_context& context);
 

@@ -1,9 +1,9 @@
 // netnotes/lan/arp.hpp: which card has this IP address? The cache of answers
 // SPDX-License-Identifier: MIT
 //
-// A host that sends an IP packet to a neighbour needs the address of the neighbour's card. It asks all cards of the link and
-// keeps the answer (RFC 826). An answer may become wrong, so each entry has a state (RFC 4861 §7.3 for IPv6; Linux does the
-// same for ARP, arp(7)):
+// A host that sends an IP packet to a neighbour needs the address of the neighbour's card. It asks all cards of the
+// link and keeps the answer (RFC 826). An answer may become wrong, so each entry has a state (RFC 4861 §7.3 for IPv6;
+// Linux does the same for ARP, arp(7)):
 //
 //                    first packet                  answer                       30 s
 //          (no entry) ──────────▶ incomplete ─────────────────▶ reachable ──────────────▶ stale
@@ -17,8 +17,8 @@
 //          probe        asks the known card only
 //          permanent    entered by the administrator: never asked, never changed
 //
-// Nothing proves that an answer is true. A question tells the address of the asking host as well, and the host that is asked
-// believes it. That saves a question, and is how ARP spoofing works. Static entries are a defence.
+// Nothing proves that an answer is true. A question tells the address of the asking host as well, and the host that is
+// asked believes it. That saves a question, and is how ARP spoofing works. Static entries are a defence.
 //
 // On this page:  arp_state · arp_settings · arp_cache
 // The notes:     ARP; Packet Tracer; ARP欺骗 (ARP spoofing)
@@ -45,6 +45,7 @@ namespace netnotes::lan {
 /// The state of an entry; the picture at the head of this page shows how they follow each other.
 enum class arp_state : std::uint8_t { incomplete, reachable, stale, delay, probe, failed, permanent };
 
+/// Returns the name of the state.
 [[nodiscard]] constexpr std::string_view to_string(arp_state state) noexcept {
     constexpr std::string_view names[]{"incomplete", "reachable", "stale", "delay", "probe", "failed", "permanent"};
     const auto index = static_cast<std::size_t>(state);
@@ -66,6 +67,7 @@ struct arp_settings {
 class arp_cache {
   public:
     using bytes = std::vector<std::byte>;
+    /// What the table needs from its node.
     struct services {
         /// Sends an ARP request for `target`, to all cards or to one card.
         std::function<void(ipv4_address target, packet::mac_address to)> ask;
@@ -74,6 +76,7 @@ class arp_cache {
         /// Takes a packet whose receiver did not answer.
         std::function<void(bytes&& packet)> give_up;
     };
+    /// A neighbour, and what is known of its card.
     struct entry {
         arp_state state = arp_state::incomplete;
         packet::mac_address address{};
@@ -91,8 +94,8 @@ class arp_cache {
 
     /// Sends a packet to a neighbour, now or when its card is known.
     void send(ipv4_address neighbour, bytes&& packet);
-    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry reachable.
-    /// Other news change an existing entry; they make a new entry only if `may_create` is true.
+    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry
+    /// reachable. Other news change an existing entry; they make a new entry only if `may_create` is true.
     void heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create);
     /// Adds a permanent entry. ARP packets do not change it.
     void add_static(ipv4_address neighbour, packet::mac_address address);

@@ -47,8 +47,8 @@
 
 namespace netnotes::lan {
 
-/// A host that sends SYNs in the name of hosts that do not exist. Nobody answers the SYN+ACKs, so each SYN occupies a place
-/// in the server's backlog until the server gives it up.
+/// A host that sends SYNs in the name of hosts that do not exist. Nobody answers the SYN+ACKs, so each SYN occupies a
+/// place in the server's backlog until the server gives it up.
 class syn_flooder : public host {
   public:
     syn_flooder(network& net, std::string_view name, std::string_view interface) : host{net, name, interface} {}
@@ -62,6 +62,7 @@ class syn_flooder : public host {
         const ipv4_address next{first_source.to_uint() + 1};
         net().after(interval, [this, victim, count, interval, next] { flood(victim, count - 1, interval, next); });
     }
+    /// Returns how many packets were sent so far.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 
   private:
@@ -90,11 +91,12 @@ class arp_spoofer : public node {
 
     arp_spoofer(network& net, std::string_view name) : node{net, name} { add_ports(1); }
     [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
+    /// Returns the address of the attacker's card.
     [[nodiscard]] packet::mac_address hardware_address() const noexcept { return port_address(0); }
     reader read;
 
-    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times. Caches
-    /// forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
+    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times.
+    /// Caches forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
     void poison(ipv4_address a, ipv4_address b, virtual_time interval = std::chrono::seconds{10}, unsigned count = 6) {
         victims_ = {a, b};
         for (const ipv4_address each : victims_)
@@ -152,8 +154,8 @@ class arp_spoofer : public node {
     std::uint64_t passed_on_ = 0;
 };
 
-/// Dynamic ARP inspection: a guard for a switch. It knows which card has which address and behind which port the card is. An ARP
-/// packet that says something else is dropped. Real switches learn the table from DHCP.
+/// Dynamic ARP inspection: a guard for a switch. It knows which card has which address and behind which port the card
+/// is. An ARP packet that says something else is dropped. Real switches learn the table from DHCP.
 ///
 ///     lan::arp_inspection inspection;
 ///     inspection.bind(a.address(), a.hardware_address(), 0);
@@ -162,8 +164,8 @@ class arp_inspection {
   public:
     /// Enters a host: its address, its card, and the port of the switch.
     void bind(ipv4_address address, packet::mac_address card, unsigned port) { table_[address] = {card, port}; }
-    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before it
-    /// has an address (RFC 5227), and claims nothing.
+    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before
+    /// it has an address (RFC 5227), and claims nothing.
     [[nodiscard]] bool operator()(unsigned port, const packet::frame_view& frame) const {
         const auto arp = frame.arp();
         if (!arp) return true;
@@ -188,15 +190,16 @@ class arp_inspection {
     std::map<ipv4_address, binding> table_;
 };
 
-/// A host that sends answers in the name of a name server, and guesses what makes them fit. It does not see the queries.
+/// A host that sends answers in the name of a name server, and guesses what makes them fit. It does not see the
+/// queries.
 class dns_spoofer : public host {
   public:
     dns_spoofer(network& net, std::string_view name, std::string_view interface) : host{net, name, interface} {}
     [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
 
-    /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address `lie`, and
-    /// guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do not leave open, the
-    /// forger knows: `id` is the next id of a resolver that counts.
+    /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address
+    /// `lie`, and guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do
+    /// not leave open, the forger knows: `id` is the next id of a resolver that counts.
     void forge(ipv4_address client, ipv4_address server, std::string_view name, ipv4_address lie,
                const resolver_habits& habits, std::uint16_t id, unsigned count, virtual_time interval) {
         for (unsigned i = 0; i < count; ++i)
@@ -204,6 +207,7 @@ class dns_spoofer : public host {
                 send_answer(client, server, text, lie, habits, id);
             });
     }
+    /// Returns how many packets were sent so far.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 
   private:

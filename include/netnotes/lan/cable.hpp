@@ -1,15 +1,15 @@
 // netnotes/lan/cable.hpp: what a cable does to a frame
 // SPDX-License-Identifier: MIT
 //
-// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its bits
-// into the cable (the rate), and then each bit needs time for the way (the delay).
+// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its
+// bits into the cable (the rate), and then each bit needs time for the way (the delay).
 //
 //        A ├───────────── 10 ms, 100 Mbit/s ─────────────┤ S1
 //
 //        a frame of 1,514 bytes:  123 us until its last bit is in the cable, and 10 ms until that bit is out
 //
-// Real cables, and above all radio links, lose frames. Networks also deliver frames twice or in another order. Here all of
-// that happens on request: by chance with a stated probability, or to a certain frame.
+// Real cables, and above all radio links, lose frames. Networks also deliver frames twice or in another order. Here all
+// of that happens on request: by chance with a stated probability, or to a certain frame.
 //
 //        cable.lose_nth(3);                           // the third frame that enters from now on does not arrive
 //        cable.cut_at(2s);                            // from this time on nothing arrives
@@ -33,8 +33,9 @@
 
 namespace netnotes::lan {
 
-/// The bytes of an Ethernet frame, from the destination address to the end of the payload, without the CRC. A value that is
-/// cheap to copy: copies share the bytes, which nobody can change. A hub that repeats a frame to ten ports copies no byte.
+/// The bytes of an Ethernet frame, from the destination address to the end of the payload, without the CRC. A value
+/// that is cheap to copy: copies share the bytes, which nobody can change. A hub that repeats a frame to ten ports
+/// copies no byte.
 class frame {
   public:
     /// Creates a frame without bytes. No cable transports it.
@@ -43,10 +44,13 @@ class frame {
     explicit frame(std::vector<std::byte> bytes)
         : bytes_{std::make_shared<const std::vector<std::byte>>(std::move(bytes))} {}
 
+    /// Returns the bytes; a copy of the frame shares them.
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
         return bytes_ ? std::span<const std::byte>{*bytes_} : std::span<const std::byte>{};
     }
+    /// Returns the number of bytes.
     [[nodiscard]] std::size_t size() const noexcept { return bytes_ ? bytes_->size() : 0; }
+    /// Returns true if the frame has no bytes.
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
   private:
@@ -87,12 +91,13 @@ enum class fate : std::uint8_t {
 /// Returns a probability in the unit of cable_settings: per_cent(1) is 10,000 of a million.
 [[nodiscard]] constexpr std::uint32_t per_cent(std::uint32_t percentage) noexcept { return percentage * 10'000; }
 
-/// The properties of a cable. Probabilities are parts of a million, from 0 to 1,000,000; each frame is judged by itself.
+/// The properties of a cable. Probabilities are parts of a million, from 0 to 1,000,000; each frame is judged by
+/// itself.
 struct cable_settings {
     /// How long a bit is on its way. 10 us is the delay of two kilometres of glass fibre. Must not be negative.
     virtual_time delay = std::chrono::microseconds{10};
-    /// Bits per second in each direction; 0 stands for no limit. A frame takes its own time and that of 24 bytes more: the
-    /// preamble, the CRC, and the gap between frames (IEEE 802.3 §3.1.1, §4.4.2).
+    /// Bits per second in each direction; 0 stands for no limit. A frame takes its own time and that of 24 bytes more:
+    /// the preamble, the CRC, and the gap between frames (IEEE 802.3 §3.1.1, §4.4.2).
     std::uint64_t rate = 0;
     /// Most bytes of an IP packet. The interfaces at both ends take it over.
     std::size_t mtu = 1500;

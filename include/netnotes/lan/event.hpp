@@ -1,8 +1,8 @@
 // netnotes/lan/event.hpp: virtual time, chance, and the list of what happens next
 // SPDX-License-Identifier: MIT
 //
-// A simulated network has no clock. It has a list of events, each with its time. The loop takes the earliest event, sets the
-// time to it, and lets it happen. That adds later events to the list:
+// A simulated network has no clock. It has a list of events, each with its time. The loop takes the earliest event,
+// sets the time to it, and lets it happen. That adds later events to the list:
 //
 //        time          serial   event
 //        0.000 000 s        1   A sends an ARP request                 happens now, and adds event 4
@@ -10,11 +10,12 @@
 //        1.000 000 s        2   A's patience for an answer ends
 //        1.000 000 s        3   B's patience ends                      equal times: the smaller serial number is first
 //
-// A second of this time costs no time of yours, and an hour without an event costs nothing at all. The order depends on two
-// numbers only. So the same program does the same on every machine, in every run.
+// A second of this time costs no time of yours, and an hour without an event costs nothing at all. The order depends on
+// two numbers only. So the same program does the same on every machine, in every run.
 //
-// Chance is reproducible as well. The distributions of <random> give other numbers in each standard library, and floating
-// point may differ between processors. The generator here uses whole numbers only: equal seeds give equal networks.
+// Chance is reproducible as well. The distributions of <random> give other numbers in each standard library, and
+// floating point may differ between processors. The generator here uses whole numbers only: equal seeds give equal
+// networks.
 //
 // On this page:  virtual_time, time_text · random_numbers · event_queue
 // The notes:     Packet Tracer; examples 32 to 34
@@ -51,8 +52,9 @@ using virtual_time = std::chrono::nanoseconds;
     return text += micros;
 }
 
-/// A generator of random numbers (SplitMix64, by Steele, Lea and Flood, 2014). It is fast and has a period of 2^64. It is no
-/// secret: a reader of a few numbers can compute all others. A regular value; equal seeds give equal numbers everywhere.
+/// A generator of random numbers (SplitMix64, by Steele, Lea and Flood, 2014). It is fast and has a period of 2^64. It
+/// is no secret: a reader of a few numbers can compute all others. A regular value; equal seeds give equal numbers
+/// everywhere.
 class random_numbers {
   public:
     constexpr explicit random_numbers(std::uint64_t seed) noexcept : state_{seed} {}
@@ -85,10 +87,11 @@ class random_numbers {
     std::uint64_t state_;
 };
 
-/// Events in the order of their times. Equal times keep the order in which the events were added. Event is a movable type.
+/// Events in the order of their times. Equal times keep the order in which the events were added. Event is a movable
+/// type.
 ///
-/// Adding and taking an event costs O(log n). Cancelling costs O(1): the place in the list stays until its time comes, or
-/// until more than half of all places belong to cancelled events.
+/// Adding and taking an event costs O(log n). Cancelling costs O(1): the place in the list stays until its time comes,
+/// or until more than half of all places belong to cancelled events.
 template <class Event>
 class event_queue {
   public:
@@ -104,7 +107,7 @@ class event_queue {
         Event event;
     };
 
-    /// Adds an event. Throws std::bad_alloc only.
+    /// Adds an event, and returns a ticket to remove it with. Throws std::bad_alloc only.
     ticket add(virtual_time time, Event event) {
         std::uint32_t slot = 0;
         if (free_.empty()) {

@@ -1,15 +1,16 @@
 // netnotes/lan/host.hpp: hosts, with ping and traceroute
 // SPDX-License-Identifier: MIT
 //
-// A host has an interface and a default gateway, the router for all networks but its own. A destination in its own network is
-// a neighbour: the host asks for it by ARP. For any other destination it asks for the gateway. The netmask decides:
+// A host has an interface and a default gateway, the router for all networks but its own. A destination in its own
+// network is a neighbour: the host asks for it by ARP. For any other destination it asks for the gateway. The netmask
+// decides:
 //
 //        10.0.1.2/24   →  10.0.2.2     first 24 bits differ: to the gateway
 //        10.0.1.2/8    →  10.0.2.2     first 8 bits are equal: "a neighbour". ARP asks, and no host answers.
 //
-// ping sends echo requests and counts the answers (RFC 1122 §3.2.2.6). traceroute sends datagrams to a port that no program
-// uses, with the time to live 1, 2, 3 and so on. The router at which it becomes 0 reports that, and so shows its address. The last
-// report is another: the destination says that its port is closed.
+// ping sends echo requests and counts the answers (RFC 1122 §3.2.2.6). traceroute sends datagrams to a port that no
+// program uses, with the time to live 1, 2, 3 and so on. The router at which it becomes 0 reports that, and so shows
+// its address. The last report is another: the destination says that its port is closed.
 //
 //        lan::network net;
 //        auto& a = net.host("A", "10.0.1.2/24");
@@ -46,6 +47,7 @@ enum class probe_outcome : std::uint8_t {
     no_route,   ///< this host knows no way
 };
 
+/// How ping() asks.
 struct ping_options {
     unsigned count = 1;     ///< requests, 1 to 65,535
     std::size_t size = 56;  ///< bytes of data in each, at most 65,507
@@ -58,6 +60,7 @@ struct ping_options {
 /// A run of ping.
 class ping_session {
   public:
+    /// A request and its answer.
     struct echo {
         probe_outcome what = probe_outcome::waiting;
         ipv4_address from{};  ///< the node that has answered or reported
@@ -69,6 +72,7 @@ class ping_session {
         virtual_time sent{};
         virtual_time round_trip{};
     };
+    /// Returns the address that is asked.
     [[nodiscard]] ipv4_address destination() const noexcept { return destination_; }
     /// Returns the requests that were sent, in order. The first has the sequence number 1.
     [[nodiscard]] const std::vector<echo>& echoes() const noexcept { return echoes_; }
@@ -94,6 +98,7 @@ class ping_session {
     bool is_done_ = false;
 };
 
+/// How traceroute() asks.
 struct trace_options {
     unsigned max_hops = 30;
     virtual_time timeout = std::chrono::seconds{5};  ///< how long the host waits for each report
@@ -103,6 +108,7 @@ struct trace_options {
 /// A run of traceroute.
 class trace_session {
   public:
+    /// A router on the way, or the destination.
     struct hop {
         probe_outcome what = probe_outcome::waiting;
         ipv4_address from{};
@@ -111,6 +117,7 @@ class trace_session {
         virtual_time sent{};
         virtual_time round_trip{};
     };
+    /// Returns the address at the end of the way.
     [[nodiscard]] ipv4_address destination() const noexcept { return destination_; }
     /// Returns the probes; the first had the time to live 1.
     [[nodiscard]] const std::vector<hop>& hops() const noexcept { return hops_; }
@@ -142,13 +149,14 @@ class host : public ip_node {
     [[nodiscard]] std::string_view kind() const noexcept override { return "host"; }
     [[nodiscard]] host* as_host() noexcept override { return this; }
 
-    /// Begins to send echo requests. The result changes while the network runs, and stays valid as long as the host.
-    /// Throws parse_error for an unreadable address.
+    /// Begins to send echo requests, and returns their answers so far. The result changes while the network runs, and
+    /// stays valid as long as the host. Throws parse_error for an unreadable address.
     const ping_session& ping(std::string_view destination, const ping_options& how = {}) {
         return ping(ipv4_address{destination}, how);
     }
     const ping_session& ping(ipv4_address destination, const ping_options& how = {});
-    /// Begins to look for the routers on the way to a destination. The result changes while the network runs.
+    /// Begins to look for the routers on the way to a destination, and returns the routers so far. The result changes
+    /// while the network runs.
     const trace_session& traceroute(std::string_view destination, const trace_options& how = {}) {
         return traceroute(ipv4_address{destination}, how);
     }

@@ -1,8 +1,8 @@
 // netnotes/lan/ip_node.hpp: what hosts and routers have in common: IP on top of Ethernet
 // SPDX-License-Identifier: MIT
 //
-// Each port of a host or a router is an interface with a hardware address and an IP address. This page moves packets between
-// the interfaces and the protocols above:
+// Each port of a host or a router is an interface with a hardware address and an IP address. This page moves packets
+// between the interfaces and the protocols above:
 //
 //             ping, UDP, TCP             error messages
 //                 │    ▲                      │
@@ -15,13 +15,13 @@
 //          ▼           │ for this card, or for all?
 //        ═════════ the cable ═════════
 //
-// A node that has to drop a packet tells the sender by ICMP: no route, no answer to ARP, no program at this port, too long. It
-// quotes the beginning of the packet. Some packets get no such answer, or messages would breed messages: other errors,
-// broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each second
-// (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
+// A node that has to drop a packet tells the sender by ICMP: no route, no answer to ARP, no program at this port, too
+// long. It quotes the beginning of the packet. Some packets get no such answer, or messages would breed messages: other
+// errors, broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each
+// second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
 //
-// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp() takes
-// datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
+// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
+// takes datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
 //
 // IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed.
 //
@@ -76,9 +76,10 @@ class ip_node : public node {
 
     // ---- Configuration
 
-    /// Adds an interface, that is, a port with an address such as 10.0.1.2/24, and the route to its network. Throws
-    /// std::invalid_argument for an address that no host can have.
+    /// Adds an interface, that is, a port with an address such as 10.0.1.2/24, and the route to its network. Returns
+    /// the number of the port. Throws std::invalid_argument for an address that no host can have.
     unsigned add_interface(const ip_interface& address);
+    /// Returns the address of an interface with its network. Throws std::out_of_range if there is no such port.
     [[nodiscard]] const ip_interface& interface(unsigned port = 0) const { return interfaces_.at(port)->address; }
     /// Returns the IP address of an interface.
     [[nodiscard]] ipv4_address address(unsigned port = 0) const { return interfaces_.at(port)->ip; }
@@ -113,8 +114,8 @@ class ip_node : public node {
     /// Sends a UDP datagram. Returns false as send_packet() does.
     bool send_udp(std::uint16_t source_port, const endpoint& destination, std::span<const std::byte> payload,
                   const packet_options& how = {});
-    /// Takes the packets of a protocol, for example TCP. An empty handler gives the protocol up. ICMP and UDP are treated
-    /// here, and cannot be taken.
+    /// Takes the packets of a protocol, for example TCP. An empty handler gives the protocol up. ICMP and UDP are
+    /// treated here, and cannot be taken.
     void on_protocol(packet::ip_protocol protocol, protocol_handler handler) {
         protocols_[protocol] = std::move(handler);
     }
@@ -127,6 +128,7 @@ class ip_node : public node {
         send_arp(port, packet::arp_operation::request, address(port), {}, address(port));
     }
 
+    /// Returns how many packets came, left, and were dropped.
     [[nodiscard]] const ip_counters& counters() const noexcept { return counters_; }
     /// Returns the source address of a packet to that destination, or nullopt if there is no route.
     [[nodiscard]] std::optional<ipv4_address> source_for(ipv4_address destination) const;
@@ -153,7 +155,8 @@ class ip_node : public node {
         (void)port, (void)packet;
         ++counters_.not_for_us;
     }
-    /// Treats a packet that has arrived, before anything is decided about it. Returns true if it is done with the packet.
+    /// Treats a packet that has arrived, before anything is decided about it. Returns true if it is done with the
+    /// packet.
     virtual bool intercept(unsigned port, const packet::ipv4_view& packet) {
         (void)port, (void)packet;
         return false;
@@ -503,7 +506,8 @@ inline void ip_node::join_fragments(const packet::ipv4_view& part,
     const auto place = known != incomplete_.end() ? known : incomplete_.try_emplace(key).first;
     if (part.fragment_offset() == 0) place->second.first.assign(part.bytes().begin(), part.bytes().end());
     if (known != incomplete_.end()) return;
-    // RFC 1122 §3.3.2: after a time the fragments are dropped, and the sender hears of it if the first fragment is there.
+    // RFC 1122 §3.3.2: after a time the fragments are dropped, and the sender hears of it if the first fragment is
+    // there.
     place->second.timer = net().after(reassembly_time, [this, key] {
         const auto late = incomplete_.find(key);
         if (late == incomplete_.end()) return;

@@ -1,8 +1,8 @@
 // netnotes/lan/name_service.hpp: name servers and resolvers in a simulated network
 // SPDX-License-Identifier: MIT
 //
-// A resolver asks a name server by UDP, and believes the first answer that fits. Nothing proves who sent it. What "fits"
-// means is therefore all that protects the resolver (RFC 5452 §9.1):
+// A resolver asks a name server by UDP, and believes the first answer that fits. Nothing proves who sent it. What
+// "fits" means is therefore all that protects the resolver (RFC 5452 §9.1):
 //
 //        query    10.0.0.2:51812 ──> 10.0.0.53:53    id 40312, www.exAMPle.Com ?
 //        answer   10.0.0.53:53 ──> 10.0.0.2:51812    id 40312, www.exAMPle.Com = 192.0.2.80
@@ -11,11 +11,11 @@
 //                     that was asked      asked          of the query   resolver mixes capitals ("0x20")
 //
 // An attacker who does not see the query must guess the rest. An id that counts upwards and a port that never changes
-// leave nothing to guess. A random id leaves 65,536 possibilities, a random port multiplies them by 16,384, and each letter
-// of the name by two.
+// leave nothing to guess. A random id leaves 65,536 possibilities, a random port multiplies them by 16,384, and each
+// letter of the name by two.
 //
-// All of that is in vain if the server itself lies. A hijacked resolver gives its answers with the right id from the right
-// port: compare answers of several servers, or better, check signatures (DNSSEC, RFC 4033).
+// All of that is in vain if the server itself lies. A hijacked resolver gives its answers with the right id from the
+// right port: compare answers of several servers, or better, check signatures (DNSSEC, RFC 4033).
 //
 // On this page:  name_server · lying_resolver · resolver_habits · stub_resolver
 // The notes:     dns服务器被劫持, dns欺骗; example 36
@@ -63,6 +63,7 @@ class name_server : public host {
     }
     /// How long the server thinks before it answers, for example because it has to ask others.
     virtual_time delay{};
+    /// Returns the number of queries so far.
     [[nodiscard]] std::uint64_t queries() const noexcept { return queries_; }
 
   protected:
@@ -164,8 +165,8 @@ class stub_resolver {
     stub_resolver(const stub_resolver&) = delete;
     stub_resolver& operator=(const stub_resolver&) = delete;
 
-    /// Asks for the address of a name. The result changes while the network runs, and stays valid as long as the
-    /// resolver. Throws parse_error for an unreadable name.
+    /// Asks for the address of a name, and returns what is known of the answer. The result changes while the network
+    /// runs, and stays valid as long as the resolver. Throws parse_error for an unreadable name.
     const lookup& ask(std::string_view name) {
         random_numbers& random = host_->net().random();
         lookup& asked = lookups_.emplace_back();
@@ -187,6 +188,7 @@ class stub_resolver {
         host_->send_udp(asked.port, {server_, name_server::port}, query.message());
         return asked;
     }
+    /// Returns how the resolver asks and what it believes.
     [[nodiscard]] const resolver_habits& habits() const noexcept { return habits_; }
 
   private:

@@ -1,7 +1,8 @@
 // netnotes/lan/net_file.hpp: networks written as text
 // SPDX-License-Identifier: MIT
 //
-// A network and what happens in it, without a compiler. A line is a statement; the rest of a line behind `#` is a comment:
+// A network and what happens in it, without a compiler. A line is a statement; the rest of a line behind `#` is a
+// comment:
 //
 //        host A 10.0.1.2/24 via 10.0.1.1            # a host, and its default gateway
 //        host B 10.0.2.2/24 via 10.0.2.1
@@ -33,8 +34,8 @@
 //     flush NODE                  forgets what a switch has learnt, or the ARP cache of a host
 //     show NODE                   its tables
 //
-// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. FROM and TO are names of
-// nodes; TO may be an address. An error names the line, and says what was expected.
+// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. FROM and TO are
+// names of nodes; TO may be an address. An error names the line, and says what was expected.
 //
 // On this page:  net_file_error · scenario
 // The notes:     Packet Tracer; examples 32 to 34
@@ -64,7 +65,8 @@ class net_file_error : public std::invalid_argument {
   public:
     net_file_error(std::size_t line, const std::string& message)
         : std::invalid_argument{"line " + std::to_string(line) + ": " + message}, line_{line} {}
-    [[nodiscard]] std::size_t line() const noexcept { return line_; }  ///< counted from 1
+    /// Returns the number of the line, counted from 1.
+    [[nodiscard]] std::size_t line() const noexcept { return line_; }
 
   private:
     std::size_t line_;
@@ -79,8 +81,8 @@ class scenario {
   public:
     static constexpr std::size_t max_text = 1 << 20;  ///< bytes of a text
 
-    /// Builds the nodes and cables. Throws net_file_error for a text that it cannot read; the network may then have a part
-    /// of the nodes.
+    /// Builds the nodes and cables. Throws net_file_error for a text that it cannot read; the network may then have a
+    /// part of the nodes.
     scenario(network& net, std::string_view text);
 
     /// Returns how many actions there are.

@@ -1,8 +1,8 @@
 // netnotes/lan/network.hpp: nodes, cables between them, and the loop that moves frames
 // SPDX-License-Identifier: MIT
 //
-// A network holds nodes and cables. A node is anything with ports: a host, a switch, or a class of your own. It hears of
-// two things only: a frame has arrived at a port, or a time has come.
+// A network holds nodes and cables. A node is anything with ports: a host, a switch, or a class of your own. It hears
+// of two things only: a frame has arrived at a port, or a time has come.
 //
 //        class repeater : public lan::node {
 //          public:
@@ -14,8 +14,8 @@
 //        auto& r = net.add<repeater>("R");
 //        net.connect(a, r);                           // takes the next free port; r[1] names a certain port
 //
-// The network moves in three ways. step() goes on to the next frame that arrives somewhere: it is the button "Forward" of
-// Packet Tracer. run() goes on until nothing happens any more. run_until() goes on to a point in time.
+// The network moves in three ways. step() goes on to the next frame that arrives somewhere: it is the button "Forward"
+// of Packet Tracer. run() goes on until nothing happens any more. run_until() goes on to a point in time.
 //
 // Everything that entered a cable is kept, also what the cable lost: passages() returns it, and save() writes a capture
 // file with an interface for each cable, which Wireshark opens.
@@ -68,8 +68,8 @@ struct port {
     port(node& which, unsigned index) noexcept : owner{&which}, number{index} {}
 };
 
-/// Anything with ports. Derive from it, and let the network create it: `net.add<my_node>("X")`. The network owns its nodes
-/// and keeps them in their places, so references to them stay valid as long as the network.
+/// Anything with ports. Derive from it, and let the network create it: `net.add<my_node>("X")`. The network owns its
+/// nodes and keeps them in their places, so references to them stay valid as long as the network.
 class node {
   public:
     /// Takes a name of 1 to 32 characters: letters, digits, `-`, `_` and `.`. Throws std::invalid_argument for another
@@ -80,6 +80,7 @@ class node {
     node& operator=(const node&) = delete;
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// Returns the network of the node.
     [[nodiscard]] network& net() const noexcept { return *net_; }
     /// Returns the number of the node, counted from 1 in the order of creation.
     [[nodiscard]] unsigned number() const noexcept { return number_; }
@@ -88,23 +89,24 @@ class node {
     [[nodiscard]] cable* cable_at(unsigned port) const noexcept {
         return port < ports_.size() ? ports_[port].wire : nullptr;
     }
-    /// Names a port for network::connect(). Throws std::out_of_range for a port that the node does not have.
+    /// Returns a port, for network::connect(). Throws std::out_of_range for a port that the node does not have.
     [[nodiscard]] port operator[](unsigned number);
-    /// Returns the hardware address of a port: 02:00, the node's number in two bytes, and the port's number in two bytes.
-    /// Hubs and switches do not use it.
+    /// Returns the hardware address of a port: 02:00, the node's number in two bytes, and the port's number in two
+    /// bytes. Hubs and switches do not use it.
     [[nodiscard]] packet::mac_address port_address(unsigned port) const noexcept {
         return packet::mac_address{std::uint64_t{0x0200} << 32 | std::uint64_t{number_ & 0xffff} << 16 |
                                    (port & 0xffff)};
     }
 
-    /// Says what the node is, for maps and tables, for example `host`.
+    /// Returns what the node is, for maps and tables, for example `host`.
     [[nodiscard]] virtual std::string_view kind() const noexcept { return "node"; }
     /// Returns the tables of the node as text, one line for each entry. It is empty if the node has none.
     [[nodiscard]] virtual std::string tables() const { return {}; }
-    // Each returns the node as a device of that kind, or nullptr. They work without run-time type information.
+    /// Returns the node as a device of that kind, or nullptr. A router is a host, too. It works without run-time type
+    /// information.
     [[nodiscard]] virtual learning_switch* as_switch() noexcept { return nullptr; }
     [[nodiscard]] virtual ip_node* as_ip_node() noexcept { return nullptr; }
-    [[nodiscard]] virtual host* as_host() noexcept { return nullptr; }  ///< a router is a host, too
+    [[nodiscard]] virtual host* as_host() noexcept { return nullptr; }
     [[nodiscard]] virtual router* as_router() noexcept { return nullptr; }
     /// Treats a frame that has arrived at a port. The frame may be kept.
     virtual void receive(unsigned port, const frame& arrived) = 0;
@@ -143,6 +145,7 @@ struct passage {
     lan::fate fate{};
     lan::frame frame{};
 
+    /// Returns the node at the end where the frame went in, or where it came out.
     [[nodiscard]] const node& sender() const noexcept;
     [[nodiscard]] const node& receiver() const noexcept;
 };
@@ -167,8 +170,8 @@ class cable {
     /// Returns the number of the cable, counted from 0. It is its interface number in a capture file.
     [[nodiscard]] std::size_t number() const noexcept { return number_; }
 
-    /// Takes out the n-th frame that enters from now on, counted from 1, in either direction. Several calls add up. Does
-    /// nothing for 0.
+    /// Takes out the n-th frame that enters from now on, counted from 1, in either direction. Several calls add up.
+    /// Does nothing for 0.
     void lose_nth(std::uint64_t n) {
         if (n > 0) doomed_.push_back(entered_[0] + entered_[1] + n);
     }
@@ -206,8 +209,9 @@ class cable {
     std::optional<virtual_time> cut_, mend_;
 };
 
-/// A simulated network. It touches no real interface: it has no socket, no clock and no thread. Equal programs with equal
-/// seeds make equal networks, byte by byte, on every machine. Use it in one thread at a time. It cannot be copied or moved.
+/// A simulated network. It touches no real interface: it has no socket, no clock and no thread. Equal programs with
+/// equal seeds make equal networks, byte by byte, on every machine. Use it in one thread at a time. It cannot be copied
+/// or moved.
 class network {
   public:
     using action = std::function<void()>;
@@ -236,7 +240,8 @@ class network {
 
     // ---- Building
 
-    /// Creates a node of your own class. Its constructor gets the network, the name, and the other arguments.
+    /// Creates a node of your own class and returns it. Its constructor gets the network, the name, and the other
+    /// arguments.
     template <std::derived_from<node> Node, class... Arguments>
     Node& add(std::string_view name, Arguments&&... arguments) {
         auto made = std::make_unique<Node>(*this, name, std::forward<Arguments>(arguments)...);
@@ -245,17 +250,18 @@ class network {
         nodes_.push_back(std::move(made));
         return result;
     }
-    /// Creates a hub; include lan/switch.hpp.
+    /// Creates a hub and returns it; include lan/switch.hpp.
     lan::hub& hub(std::string_view name);
-    /// Creates a switch; include lan/switch.hpp.
+    /// Creates a switch and returns it; include lan/switch.hpp.
     lan::learning_switch& learning_switch(std::string_view name);
-    /// Creates a host with an interface such as `10.0.1.2/24`; include lan/host.hpp. Throws parse_error.
+    /// Creates a host with an interface such as `10.0.1.2/24`, and returns it; include lan/host.hpp. Throws
+    /// parse_error.
     lan::host& host(std::string_view name, std::string_view interface);
-    /// Creates a router with an interface for each text; include lan/router.hpp. Throws parse_error.
+    /// Creates a router with an interface for each text, and returns it; include lan/router.hpp. Throws parse_error.
     lan::router& router(std::string_view name, std::initializer_list<std::string_view> interfaces);
 
-    /// Connects two ports by a cable. Throws std::invalid_argument if a port has a cable already, if a node has no free
-    /// port, if both ports are the same, or if a setting is out of range.
+    /// Connects two ports by a cable, and returns the cable. Throws std::invalid_argument if a port has a cable
+    /// already, if a node has no free port, if both ports are the same, or if a setting is out of range.
     cable& connect(port a, port b, const cable_settings& how = {});
 
     /// Returns the node of that name, or nullptr.
@@ -268,10 +274,12 @@ class network {
 
     // ---- Time
 
+    /// Returns the virtual time.
     [[nodiscard]] virtual_time now() const noexcept { return now_; }
     /// Returns the generator of the network. Nodes of your own should use it too.
     [[nodiscard]] random_numbers& random() noexcept { return random_; }
-    /// Calls `call` after `delay`, which counts as 0 if it is negative. Throws std::bad_alloc only.
+    /// Calls `call` after `delay`, which counts as 0 if it is negative. Returns a timer to cancel it with. Throws
+    /// std::bad_alloc only.
     timer after(virtual_time delay, action call, timer_kind kind = timer_kind::foreground) {
         foreground_ += kind == timer_kind::foreground;
         happening what;
@@ -293,8 +301,8 @@ class network {
     /// Moves on until no frame is on its way and no foreground timer is left. Returns false if `max_events` events have
     /// happened before that. A loop of switches, for example, never comes to rest.
     bool run(std::size_t max_events = 1'000'000);
-    /// Moves on to a point in time, and lets everything happen that happens until then. Returns false after `max_events`
-    /// events; the time is then earlier. Does nothing if the time has passed already.
+    /// Moves on to a point in time, and lets everything happen that happens until then. Returns false after
+    /// `max_events` events; the time is then earlier. Does nothing if the time has passed already.
     bool run_until(virtual_time time, std::size_t max_events = 1'000'000);
     bool run_for(virtual_time duration, std::size_t max_events = 1'000'000) {
         return run_until(now_ + duration, max_events);
@@ -313,8 +321,8 @@ class network {
     }
     /// Keeps at most `max_count` passages from now on. Later frames are transported, but not kept.
     void keep_passages(std::size_t max_count) { max_passages_ = max_count; }
-    /// Writes the passages as a pcapng file: an interface for each cable, with its name, and a comment at each frame that
-    /// did not simply arrive. The time 0 is 1970-01-01. Errors of the stream are the stream's.
+    /// Writes the passages as a pcapng file: an interface for each cable, with its name, and a comment at each frame
+    /// that did not simply arrive. The time 0 is 1970-01-01. Errors of the stream are the stream's.
     void save(std::ostream& out) const;
 
   private:

@@ -1,8 +1,8 @@
 // netnotes/lan/route.hpp: where next? The table of routes
 // SPDX-License-Identifier: MIT
 //
-// A host and a router decide the next step of each packet by a table. Of all routes whose network contains the destination,
-// the route with the longest prefix wins, because it knows the destination best (RFC 1812 §5.2.4.3):
+// A host and a router decide the next step of each packet by a table. Of all routes whose network contains the
+// destination, the route with the longest prefix wins, because it knows the destination best (RFC 1812 §5.2.4.3):
 //
 //        network         via          port
 //        10.0.1.0/24     directly     0          the next hop is the destination itself
@@ -10,8 +10,8 @@
 //        10.9.0.0/16     10.0.1.7     0          10.9.3.4 is in both networks above: this route has the longer prefix
 //        0.0.0.0/0       10.0.1.1     0          the default route contains every address, and has the shortest prefix
 //
-// The address "via" is the next router. It does not stand in the packet: it is only asked for by ARP, and the frame goes to
-// its card.
+// The address "via" is the next router. It does not stand in the packet: it is only asked for by ARP, and the frame
+// goes to its card.
 //
 // On this page:  route_origin · route · next_hop · route_table
 // The notes:     路由表 (routing table), 默认网关 (default gateway); example 33
@@ -41,12 +41,14 @@ enum class route_origin : std::uint8_t {
     learnt,     ///< by a routing protocol
 };
 
+/// Returns the name of the origin.
 [[nodiscard]] constexpr std::string_view to_string(route_origin origin) noexcept {
     constexpr std::string_view names[]{"connected", "static", "RIP"};
     const auto index = static_cast<std::size_t>(origin);
     return index < std::size(names) ? names[index] : "unknown";
 }
 
+/// A row of the table: where packets to a network go.
 struct route {
     netnotes::network destination{};    ///< of IPv4
     std::optional<ipv4_address> via{};  ///< the next router; nullopt if the destination is a neighbour

@@ -1,8 +1,8 @@
 // netnotes/lan/router.hpp: routers
 // SPDX-License-Identifier: MIT
 //
-// A router is a host with several interfaces that passes packets on. For each packet that is not for itself it does this (RFC
-// 1812 §5.2):
+// A router is a host with several interfaces that passes packets on. For each packet that is not for itself it does
+// this (RFC 1812 §5.2):
 //
 //        1  looks for the route with the longest matching prefix        none: "network unreachable" to the sender
 //        2  decrements the time to live                                 it becomes 0: "time to live exceeded"
@@ -11,8 +11,8 @@
 //        5  asks by ARP for the card of the next hop                    no answer: "host unreachable"
 //        6  sends a new frame from its own card to that card
 //
-// So the pair of hardware addresses is new on each link, and the IP addresses stay. Without step 2 a packet in a loop of routes
-// would circle for ever.
+// So the pair of hardware addresses is new on each link, and the IP addresses stay. Without step 2 a packet in a loop
+// of routes would circle for ever.
 //
 //        lan::network net{1};
 //        auto& a = net.host("A", "10.0.1.2/24");
@@ -64,8 +64,8 @@ class router : public host {
     /// Returns the speaker of RIP, or nullptr.
     [[nodiscard]] const rip_speaker* rip() const noexcept { return rip_.get(); }
 
-    /// Translates the source of all packets that leave a port to the address of that port, and their answers back. Throws
-    /// std::out_of_range for a port that the router does not have.
+    /// Translates the source of all packets that leave a port to the address of that port, and their answers back.
+    /// Throws std::out_of_range for a port that the router does not have.
     void masquerade(unsigned outside) {
         (void)interface(outside);
         outside_ = outside;
@@ -74,6 +74,7 @@ class router : public host {
     void forward_port(packet::ip_protocol protocol, std::uint16_t outside_port, const endpoint& inside) {
         nat_.add_static(protocol, outside_port, inside.address().v4(), inside.port());
     }
+    /// Returns the table of translated ports.
     [[nodiscard]] nat_table& nat() noexcept { return nat_; }
     [[nodiscard]] std::string tables() const override { return ip_node::tables() + nat_.text(net().now()); }
 

@@ -1,24 +1,24 @@
 // netnotes/lan/tcp_cookie.hpp: initial sequence numbers that nobody guesses, and SYN cookies
 // SPDX-License-Identifier: MIT
 //
-// Where does a connection begin to count? If a stranger could guess, the stranger could send segments in the name of the
-// peer. So the number is the output of a keyed hash of both endpoints, plus a clock that makes each next connection
+// Where does a connection begin to count? If a stranger could guess, the stranger could send segments in the name of
+// the peer. So the number is the output of a keyed hash of both endpoints, plus a clock that makes each next connection
 // between the same endpoints begin later (RFC 6528):
 //
 //        ISN = clock of 4 us + hash(secret, our address and port, the peer's address and port)
 //
-// A SYN cookie is an initial number as well, of a server that remembers nothing (RFC 4987 §3.6). A SYN costs an attacker
-// 60 bytes. If it cost the server an entry in a table until the handshake ends, the table would soon be full: the SYN flood.
-// The server therefore writes into its number what it would have remembered, and forgets the SYN:
+// A SYN cookie is an initial number as well, of a server that remembers nothing (RFC 4987 §3.6). A SYN costs an
+// attacker 60 bytes. If it cost the server an entry in a table until the handshake ends, the table would soon be full:
+// the SYN flood. The server therefore writes into its number what it would have remembered, and forgets the SYN:
 //
 //        ┌───────┬─────┬──────────────────────────────────────────────────┐
 //        │ t     │ MSS │ hash(secret, both endpoints, the SYN's number, t) │    t: minutes, about; MSS: one of eight
 //        │ 5 bit │ 3   │ 24 bits                                          │
 //        └───────┴─────┴──────────────────────────────────────────────────┘
 //
-// A client that exists acknowledges the number plus one, so the cookie comes back. The server computes the hash again. If
-// it is equal, and t is recent, the connection stands. A forged source address never sees the number, and has one chance in
-// 16 million per guess. The price: options that do not fit are lost, above all the window scale.
+// A client that exists acknowledges the number plus one, so the cookie comes back. The server computes the hash again.
+// If it is equal, and t is recent, the connection stands. A forged source address never sees the number, and has one
+// chance in 16 million per guess. The price: options that do not fit are lost, above all the window scale.
 //
 // On this page:  keyed_hash · initial_sequence() · syn_cookies
 // The notes:     tcp半链接攻击; example 35
@@ -50,6 +50,7 @@ class keyed_hash {
         : v_{secret.first ^ 0x736f6d6570736575, secret.second ^ 0x646f72616e646f6d, secret.first ^ 0x6c7967656e657261,
              secret.second ^ 0x7465646279746573} {}
 
+    /// Takes a number into the hash, or the address and the port of an endpoint.
     constexpr keyed_hash& add(std::uint64_t number) noexcept {
         v_[3] ^= number;
         mix();
@@ -89,7 +90,8 @@ class keyed_hash {
     std::uint32_t size_ = 0;
 };
 
-/// Returns the number with which a connection begins (RFC 9293 §3.4.1, RFC 6528 §3): the time in units of 4 us, and a hash.
+/// Returns the number with which a connection begins (RFC 9293 §3.4.1, RFC 6528 §3): the time in units of 4 us, and a
+/// hash.
 [[nodiscard]] constexpr packet::sequence initial_sequence(const keyed_hash::key& secret, const endpoint& local,
                                                           const endpoint& remote,
                                                           std::chrono::nanoseconds now) noexcept {
@@ -117,7 +119,8 @@ class syn_cookies {
         return packet::sequence{static_cast<std::uint32_t>(time & 31) << 27 | index << 24 |
                                 hash(local, remote, peers_initial, time)};
     }
-    /// Checks the cookie that an ACK has brought back. Returns the client's MSS, or nullopt if the cookie is forged or old.
+    /// Checks the cookie that an ACK has brought back. Returns the client's MSS, or nullopt if the cookie is forged or
+    /// old.
     [[nodiscard]] constexpr std::optional<std::uint16_t> check(packet::sequence cookie, const endpoint& local,
                                                                const endpoint& remote, packet::sequence peers_initial,
                                                                std::chrono::nanoseconds now) const noexcept {

@@ -7,12 +7,13 @@
 //                │ SYN-RECEIVED, one a client   │          │ ESTABLISHED                │
 //                └──────────────────────────────┘          └────────────────────────────┘
 //
-// Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut out:
-// that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry (lan/tcp_cookie.hpp).
-// The client's ACK then makes the connection out of nothing.
+// Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut
+// out: that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry
+// (lan/tcp_cookie.hpp). The client's ACK then makes the connection out of nothing.
 //
 // If the second queue is full, because the program does not accept, the last ACK of a handshake is dropped. The client
-// believes to be connected, and sends. Its bytes are not acknowledged, so it sends them again, and with luck there is room.
+// believes to be connected, and sends. Its bytes are not acknowledged, so it sends them again, and with luck there is
+// room.
 //
 // On this page:  syn_cookie_use · listener_options · tcp_listener
 // The notes:     tcp半链接攻击, listen的参数 (backlog); example 35
@@ -39,12 +40,14 @@ namespace netnotes::lan {
 /// When a listener uses SYN cookies. Linux has the same three (net.ipv4.tcp_syncookies 0, 1 and 2).
 enum class syn_cookie_use : std::uint8_t { never, when_full, always };
 
+/// The queues of a listener.
 struct listener_options {
     std::size_t backlog = 128;  ///< the limit of half-open connections, and that of connections that wait for accept()
     syn_cookie_use cookies = syn_cookie_use::when_full;
 };
 
-/// A port at which connections arrive. It knows no network: segments and the time go in, segments and a deadline come out.
+/// A port at which connections arrive. It knows no network: segments and the time go in, segments and a deadline come
+/// out.
 class tcp_listener {
   public:
     using time = std::chrono::nanoseconds;
@@ -78,8 +81,8 @@ class tcp_listener {
                  const keyed_hash::key& secret)
         : port_{port}, settings_{settings}, how_{how}, secret_{secret}, cookies_{secret} {}
 
-    /// Takes a segment that belongs to no connection. Returns the connection whose handshake it has ended, if any. `waiting`
-    /// is how many connections wait for accept(). Throws std::bad_alloc.
+    /// Takes a segment that belongs to no connection. Returns the connection whose handshake it has ended, if any.
+    /// `waiting` is how many connections wait for accept(). Throws std::bad_alloc.
     std::optional<arrived_connection> receive(const endpoint& local, const endpoint& remote,
                                               const packet::tcp_view& segment, std::size_t waiting, time now) {
         now_ = std::max(now_, now);
@@ -131,6 +134,7 @@ class tcp_listener {
     /// Takes an ICMP error about a segment to a client: a half-open connection to it ends.
     void unreachable(const endpoint& local, const endpoint& remote) { half_open_.erase({remote, local}); }
 
+    /// Returns the port, in host byte order.
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     /// Returns how many half-open connections there are.
     [[nodiscard]] std::size_t half_open() const noexcept { return half_open_.size(); }

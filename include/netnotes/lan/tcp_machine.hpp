@@ -18,13 +18,14 @@
 //        client.connect(packet::sequence{1000}, 0s);
 //        while (const auto segment = client.next(0s)) say(segment->header.flags.syn());
 //
-// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC 5961
-// added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a
-// connection. An acknowledgment must not be older than the largest window. What fails such a check is answered by a
+// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC
+// 5961 added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never
+// ends a connection. An acknowledgment must not be older than the largest window. What fails such a check is answered
+// by a
 // *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
 //
-// Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our SYN
-// does not offer them. Bytes in a SYN are not taken, so the peer sends them again, as Linux does.
+// Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our
+// SYN does not offer them. Bytes in a SYN are not taken, so the peer sends them again, as Linux does.
 //
 // On this page:  tcp_machine · reset_for()
 // The notes:     TCP三次握手, 四次挥手, tcp十种状态, TCP的2MSL问题
@@ -48,8 +49,8 @@
 
 namespace netnotes::lan {
 
-/// Returns the RST that answers a segment to a port where there is no connection (RFC 9293 §3.10.7.1). Returns nullopt for
-/// a RST, which is never answered: two hosts would otherwise reset each other for ever.
+/// Returns the RST that answers a segment to a port where there is no connection (RFC 9293 §3.10.7.1). Returns nullopt
+/// for a RST, which is never answered: two hosts would otherwise reset each other for ever.
 [[nodiscard]] constexpr std::optional<packet::tcp> reset_for(const packet::tcp_view& segment) noexcept {
     if (segment.flags().rst()) return std::nullopt;
     packet::tcp reset{
@@ -65,7 +66,8 @@ namespace netnotes::lan {
 }
 
 /// One end of a connection: RFC 9293 with the timer of RFC 6298, the congestion control of RFC 5681 and 6582, window
-/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that moment.
+/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that
+/// moment.
 class tcp_machine : public detail::tcp_sender {
   public:
     /// Makes a machine in CLOSED. The peer's port may be 0 before listen().
@@ -92,8 +94,8 @@ class tcp_machine : public detail::tcp_sender {
         listen_number_ = initial;
         state_ = tcp_state::listen;
     }
-    /// Opens as if the handshake had taken place: the peer has acknowledged our SYN with a cookie (see syn_cookies). Each
-    /// number is that of the side's SYN. Neither side scales its windows.
+    /// Opens as if the handshake had taken place: the peer has acknowledged our SYN with a cookie (see syn_cookies).
+    /// Each number is that of the side's SYN. Neither side scales its windows.
     void establish(packet::sequence ours, packet::sequence peers, std::uint16_t peer_segment_size, time now) {
         if (state_ != tcp_state::closed) return;
         *this = tcp_machine{settings_, local_port_, remote_port_};
@@ -108,16 +110,16 @@ class tcp_machine : public detail::tcp_sender {
         synchronized();
         state_ = tcp_state::established;
     }
-    /// Queues bytes, and returns how many were taken: as many as there is room for, none after shutdown(). In SYN-SENT and
-    /// SYN-RECEIVED they wait for the connection. Throws std::bad_alloc.
+    /// Queues bytes, and returns how many were taken: as many as there is room for, none after shutdown(). In SYN-SENT
+    /// and SYN-RECEIVED they wait for the connection. Throws std::bad_alloc.
     std::size_t send(std::span<const std::byte> bytes) {
         const bool may = state_ == tcp_state::established || state_ == tcp_state::close_wait ||
                          state_ == tcp_state::syn_sent || state_ == tcp_state::syn_received;
         return may && !finishing_ ? queue_.append(bytes) : 0;
     }
     std::size_t send(std::string_view text) { return send(std::as_bytes(std::span{text.data(), text.size()})); }
-    /// Queues bytes and marks them as urgent: the peer's program should learn of them early (RFC 9293 §3.8.5). Kept because
-    /// the RFC demands it; new programs should not use it (RFC 6093).
+    /// Queues bytes and marks them as urgent, so that the peer's program learns of them early (RFC 9293 §3.8.5).
+    /// Returns how many bytes were taken. The RFC demands this call, but new programs should not use it (RFC 6093).
     std::size_t send_urgent(std::span<const std::byte> bytes) {
         const std::size_t taken = send(bytes);
         if (taken != 0) urgent_end_ = finish();
@@ -141,8 +143,8 @@ class tcp_machine : public detail::tcp_sender {
             default: break;
         }
     }
-    /// Ends both directions, as close() of a socket does. Bytes that the program has not read, and bytes that arrive later,
-    /// are answered by a RST: they are lost, and the peer should know (RFC 9293 §3.6.1).
+    /// Ends both directions, as close() of a socket does. Bytes that the program has not read, and bytes that arrive
+    /// later, are answered by a RST: they are lost, and the peer should know (RFC 9293 §3.6.1).
     void close(time now) noexcept {
         now_ = std::max(now_, now);
         discards_ = true;
@@ -170,8 +172,8 @@ class tcp_machine : public detail::tcp_sender {
         urgent_received_ -= std::min(urgent_received_, count);
         if (is_synchronized() && state_ != tcp_state::time_wait && receive_.wants_update()) acknowledge_now();
     }
-    /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too, that
-    /// is what recv() of a socket tells by 0.
+    /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too,
+    /// that is what recv() of a socket tells by 0.
     [[nodiscard]] bool has_peer_finished() const noexcept { return receive_.has_finished(); }
     /// Returns how many urgent bytes are to be read.
     [[nodiscard]] std::size_t urgent() const noexcept { return urgent_received_; }
@@ -207,8 +209,9 @@ class tcp_machine : public detail::tcp_sender {
         cursor_ = una_;
         timed_.reset();
     }
-    /// Returns true if the machine waits in TIME-WAIT, and this SYN begins a new connection whose numbers cannot be taken
-    /// for old ones. The host may then forget this machine and hand the SYN to its listener (RFC 9293 §3.6.1, MAY-2).
+    /// Returns true if the machine waits in TIME-WAIT, and this SYN begins a new connection whose numbers cannot be
+    /// taken for old ones. The host may then forget this machine and hand the SYN to its listener (RFC 9293 §3.6.1,
+    /// MAY-2).
     [[nodiscard]] bool gives_way_to(const packet::tcp_view& segment) const noexcept {
         const auto flags = segment.flags();
         return state_ == tcp_state::time_wait && flags.syn() && !flags.rst() && !flags.ack() &&
@@ -323,8 +326,8 @@ class tcp_machine : public detail::tcp_sender {
             if (number == receive_.next() && flags.ack() && !flags.syn() && is_fresh(segment))
                 take_acknowledgment(segment, number, 1);
             if (state_ == tcp_state::closed) return;
-            // Two ends that disagree about the numbers would answer each other for ever. Only a segment without bytes can
-            // be part of such a war, because bytes come from a timer.
+            // Two ends that disagree about the numbers would answer each other for ever. Only a segment without bytes
+            // can be part of such a war, because bytes come from a timer.
             return length == 0 ? challenge() : acknowledge_now();
         }
         last_heard_ = now_;
@@ -371,8 +374,8 @@ class tcp_machine : public detail::tcp_sender {
         return number.is_in(next, window) || (number + (length - 1)).is_in(next, window) ||
                (number.is_before(next) && (number + length).is_after(next));
     }
-    /// Returns false for an acknowledgment of bytes that were never sent. Returns false, too, if the acknowledgment is older
-    /// than the largest window (RFC 5961 §5).
+    /// Returns false for an acknowledgment of bytes that were never sent. Returns false, too, if the acknowledgment is
+    /// older than the largest window (RFC 5961 §5).
     [[nodiscard]] bool is_fresh(const packet::tcp_view& segment) const noexcept {
         const packet::sequence ack = segment.acknowledgment_number();
         return !ack.is_after(nxt_) && !ack.is_before(una_ - max_window_);

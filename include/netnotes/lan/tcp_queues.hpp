@@ -1,8 +1,9 @@
 // netnotes/lan/tcp_queues.hpp: bytes before they are acknowledged, and bytes before they are read
 // SPDX-License-Identifier: MIT
 //
-// TCP sits between two programs that do not wait for each other, so it has a queue at each end. The sender keeps each byte
-// until the peer acknowledges it, because the byte may be lost. The receiver keeps each byte until its program reads it:
+// TCP sits between two programs that do not wait for each other, so it has a queue at each end. The sender keeps each
+// byte until the peer acknowledges it, because the byte may be lost. The receiver keeps each byte until its program
+// reads it:
 //
 //        sender      ├─ acknowledged ─┼─ under way ─┼─ not sent yet ─┤
 //                         forgotten   ^ SND.UNA     ^ SND.NXT
@@ -12,7 +13,8 @@
 //
 // The receiver's window is its promise: bytes before the edge will be kept. A promise is never taken back (RFC 9293
 // §3.8.6, SHLD-14). The edge moves on only by a worthwhile step, half the buffer or a whole segment. Without this rule
-// a slow reader would announce three bytes, get three, and announce three again: the silly window syndrome (§3.8.6.2.2).
+// a slow reader would announce three bytes, get three, and announce three again: the silly window syndrome
+// (§3.8.6.2.2).
 //
 // On this page:  send_queue · receive_queue
 // The notes:     TCP (滑动窗口)
@@ -87,8 +89,8 @@ class send_queue {
     detail::byte_queue queue_;
 };
 
-/// The bytes that have arrived and the program has not read: bytes in order, bytes behind a gap, and the peer's FIN. At most as much
-/// as the window has promised is kept, whatever the peer sends.
+/// The bytes that have arrived and the program has not read: bytes in order, bytes behind a gap, and the peer's FIN. At
+/// most as much as the window has promised is kept, whatever the peer sends.
 class receive_queue {
   public:
     /// `capacity` is at most 2^30 bytes. A window moves on by `segment` bytes at least.
@@ -115,8 +117,8 @@ class receive_queue {
     void promise(std::uint32_t window) noexcept {
         if (edge_.is_before(next_ + window)) edge_ = next_ + window;
     }
-    /// Returns true if the peer should learn at once that the program has read: the window was below half the buffer, and
-    /// would double.
+    /// Returns true if the peer should learn at once that the program has read: the window was below half the buffer,
+    /// and would double.
     [[nodiscard]] bool wants_update() const noexcept {
         if (has_finished_ || window() > capacity_ / 2) return false;
         const std::uint32_t possible = capacity_ - std::min(capacity_, unread());
@@ -129,8 +131,8 @@ class receive_queue {
         bool left_gap = false;       ///< bytes are missing before what arrived, or a gap was filled
         bool has_finished = false;   ///< the FIN is the next in order, and was taken
     };
-    /// Takes the bytes of a segment that begin with the number `at`. Bytes that were there before, and bytes outside the
-    /// window, are dropped. Throws std::bad_alloc.
+    /// Takes the bytes of a segment that begin with the number `at`, and returns what they changed. Bytes that were
+    /// there before, and bytes outside the window, are dropped. Throws std::bad_alloc.
     arrival arrived(packet::sequence at, std::span<const std::byte> bytes, bool fin) {
         arrival found;
         if (has_finished_) return found;

@@ -16,7 +16,8 @@
 //        always                  RTO = SRTT + 4 RTTVAR, at least one second
 //        each time it expires    RTO doubles, up to a minute
 //
-// A segment that was sent twice is never measured, because its acknowledgment could belong to either copy (Karn's rule).
+// A segment that was sent twice is never measured, because its acknowledgment could belong to either copy (Karn's
+// rule).
 //
 // Time is a std::chrono::nanoseconds: the time since any beginning that the caller chooses. Nothing here reads a clock.
 //
@@ -54,7 +55,8 @@ struct tcp_settings {
     unsigned max_syn_retransmissions = 7;
     /// Repetitions of a segment before the connection fails. It must not fail before 100 s (RFC 9293 §3.8.3).
     unsigned max_retransmissions = 12;
-    /// Segments that may be sent before the first acknowledgment. Zero is RFC 5681's rule: two to four. RFC 6928 has 10.
+    /// Segments that may be sent before the first acknowledgment. Zero is RFC 5681's rule: two to four. RFC 6928 has
+    /// 10.
     unsigned initial_window = 0;
 
     /// MSL, the longest time that a segment may be under way. TIME-WAIT lasts twice as long (RFC 9293 §3.4.2).
@@ -62,7 +64,8 @@ struct tcp_settings {
     /// How long FIN-WAIT-2 may last after close(). Zero is for ever. Linux has 60 s (tcp_fin_timeout, tcp(7)).
     std::chrono::nanoseconds fin_wait_2_timeout{};
 
-    /// Silence after which a probe asks whether the peer is there. Zero, the default, is off (RFC 9293 §3.8.4, MUST-25).
+    /// Silence after which a probe asks whether the peer is there. Zero, the default, is off (RFC 9293 §3.8.4,
+    /// MUST-25).
     std::chrono::nanoseconds keep_alive_idle{};
     std::chrono::nanoseconds keep_alive_interval = std::chrono::seconds{75};  ///< between two probes
     unsigned keep_alive_count = 9;                                            ///< probes without an answer
@@ -105,6 +108,7 @@ class retransmission_timeout {
         doublings_ = 0;
         base_ = std::clamp(std::max(base_, duration{std::chrono::seconds{3}}), min_, max_);
     }
+    /// Returns the timeout that holds now.
     [[nodiscard]] constexpr duration value() const noexcept { return after(doublings_); }
     /// Returns the timeout after that number of doublings, for other timers that double (zero-window probes).
     [[nodiscard]] constexpr duration after(unsigned doublings) const noexcept {

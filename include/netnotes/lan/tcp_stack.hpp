@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A machine knows one connection; a host has many. The stack looks up to which one a segment belongs: by both addresses
-// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a RST:
+// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a
+// RST:
 //
 //        segment ──> addresses and ports in the table? ──yes──> that connection
 //                         │ no, or TIME-WAIT that gives way to a SYN
@@ -12,7 +13,8 @@
 //                         ▼
 //                        RST
 //
-// Programs of a simulated host are functions. The stack calls them when something has changed, and they look what it was:
+// Programs of a simulated host are functions. The stack calls them when something has changed, and they look what it
+// was:
 //
 //        lan::network net{1};
 //        auto& a = net.host("A", "10.0.0.1/24");
@@ -68,8 +70,10 @@ class tcp_connection {
     /// Called after something has changed: bytes have arrived, there is room again, the state is another.
     std::function<void(tcp_connection&)> on_change;
 
+    /// Returns the endpoint of this end, or of the peer.
     [[nodiscard]] const endpoint& local() const noexcept { return local_; }
     [[nodiscard]] const endpoint& remote() const noexcept { return remote_; }
+    /// Returns the connection's protocol machine, or its state alone.
     [[nodiscard]] const tcp_machine& machine() const noexcept { return machine_; }
     [[nodiscard]] tcp_state state() const noexcept { return machine_.state(); }
     /// Returns true if the peer has finished, and everything was read.
@@ -116,7 +120,7 @@ class tcp_stack {
         host_->net().cancel(timer_);
     }
 
-    /// The numbers of connections and listeners that begin from now on.
+    /// Returns the settings of connections and listeners that begin from now on.
     tcp_settings& settings() noexcept { return settings_; }
 
     /// Opens a port. `accepted` is called for each connection; without it, connections wait for accept(). Throws
@@ -136,8 +140,8 @@ class tcp_stack {
         waiting.pop_front();
         return first;
     }
-    /// Opens a connection from that local port, 0 for a free one. Its SYN leaves when the network runs. Throws
-    /// std::invalid_argument if there is no route, or if both ends are in use already.
+    /// Opens a connection from this local port, 0 for a free port, and returns it. Its SYN leaves when the network
+    /// runs. Throws std::invalid_argument if there is no route, or if both ends are in use already.
     tcp_connection& connect(const endpoint& remote, std::uint16_t local_port = 0) {
         const auto source = host_->source_for(remote.address().v4());
         if (!source) throw std::invalid_argument{host_->name() + " has no route to " + remote.to_string()};
@@ -155,8 +159,8 @@ class tcp_stack {
         for (auto& [port, open] : ports_) std::erase(open.waiting, &which);
         return connections_.erase({which.local(), which.remote()}) > 0;
     }
-    /// Returns the connections, closed ones included, until they are released or forgotten: a connection that the program has
-    /// closed is forgotten when its state is CLOSED.
+    /// Returns the connections, closed ones included, until they are released or forgotten: a connection that the
+    /// program has closed is forgotten when its state is CLOSED.
     [[nodiscard]] std::vector<tcp_connection*> connections() const {
         std::vector<tcp_connection*> all;
         for (const auto& each : connections_) all.push_back(each.second.get());

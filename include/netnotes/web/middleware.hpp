@@ -49,17 +49,18 @@ namespace netnotes::web {
 class middleware {
   public:
     virtual ~middleware() = default;
-    /// Called before the route is looked up. To answer in the view's place it returns a response.
+    /// Is called before the route is looked up. Returns a response to answer in the view's place, or nullopt.
     virtual std::optional<http::response> process_request(http::request&) { return std::nullopt; }
-    /// Called when the view is known, before it runs. To answer in the view's place it returns a response.
+    /// Is called when the view is known, before it runs. Returns a response to answer in the view's place, or nullopt.
     virtual std::optional<http::response> process_view(http::request&) { return std::nullopt; }
-    /// Called when the view has returned a page that is not rendered yet. It may change the page.
+    /// Is called when the view has returned a page that is not rendered yet. It may change the page.
     virtual void process_template_response(http::request&, template_response&) {}
-    /// Called when the view has thrown, or the page could not be rendered. To answer it returns a response.
+    /// Is called when the view has thrown, or the page could not be rendered. Returns a response, or nullopt to let the
+    /// error go on.
     virtual std::optional<http::response> process_exception(http::request&, const std::exception&) {
         return std::nullopt;
     }
-    /// Called with the response, which it returns, changed or not.
+    /// Is called with the response, and returns it, changed or not.
     virtual http::response process_response(http::request&, http::response made) { return made; }
 };
 
@@ -83,7 +84,8 @@ class site {
     /// is no std::exception passes, such as netnotes::cancelled.
     [[nodiscard]] http::response answer(http::request& ask) const { return layer(0, ask); }
     [[nodiscard]] http::response answer(http::request&& ask) const { return answer(ask); }
-    /// For http::serve(), which takes it as the handler. It does not wait for the body of a request.
+    /// Returns the response, so that http::serve() takes the site as its handler. It does not wait for the body of a
+    /// request.
     [[nodiscard]] http::response operator()(http::request& ask) const { return answer(ask); }
 
   private:

@@ -90,6 +90,7 @@ class templates {
     /// to find faults early.
     void check(std::string_view name) const { static_cast<void>(find(name, 0)); }
 
+    /// Returns the settings that all templates share.
     [[nodiscard]] const template_settings& settings() const noexcept { return settings_; }
 
   private:

@@ -128,6 +128,7 @@ class value {
     requires(!std::same_as<T, value> && std::constructible_from<value, const T&>) value(const std::vector<T>& items)
         : value(list(items.begin(), items.end())) {}
 
+    /// Returns which kind of value this is.
     [[nodiscard]] value_kind kind() const noexcept { return static_cast<value_kind>(held_.index()); }
     [[nodiscard]] bool is_none() const noexcept { return kind() == value_kind::none; }
     /// Returns true for a string and for a safe string.
