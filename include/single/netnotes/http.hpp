@@ -1675,7 +1675,7 @@ using time_point = std::chrono::sys_seconds;
 /// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
 /// to be the name of a day. `now` decides the century where the year has two digits.
 [[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
-/// Reads a date, where `now` is the time of the system's clock.
+/// Does the same, where `now` is the time of the system's clock.
 [[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
     return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
 }
@@ -2058,6 +2058,7 @@ class fields {
         return found;
     }
 
+    /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
     /// Returns the field with this number, counted from 0. The number must be below size().
@@ -2503,6 +2504,7 @@ namespace netnotes::http {
 /// The target of a request, read into its parts. It owns its text.
 class target {
   public:
+    /// The forms of a target (RFC 9112 §3.2).
     enum class form : std::uint8_t {
         origin,    ///< "/notes?page=2"
         absolute,  ///< "http://example.com/notes?page=2"
@@ -2736,7 +2738,7 @@ class body_source {
     /// Returns how many bytes there are in all, or nullopt if this is known only at the end. In a response such a body
     /// is sent in chunks.
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
-    /// Waits for the next piece, which is valid until the next call. No bytes: the body has ended.
+    /// Waits for the next piece and returns it. It is valid until the next call. No bytes: the body has ended.
     [[nodiscard]] virtual task<std::span<const std::byte>> next() = 0;
 };
 
@@ -2802,12 +2804,13 @@ class request {
     /// Waits for the whole body and returns it. A second call returns "". Throws as http/server.hpp says, above all if
     /// the body is too large. Include http/server.hpp to call it.
     [[nodiscard]] task<std::string> text();
-    /// Waits for the next bytes of the body. They are valid until the next call. No bytes: the body has ended. Include
-    /// http/server.hpp to call it.
+    /// Waits for the next bytes of the body and returns them. They are valid until the next call. No bytes: the body
+    /// has ended. Include http/server.hpp to call it.
     [[nodiscard]] task<std::span<const std::byte>> recv();
     /// Gives the request a body that is still arriving. The source must outlive the request, or be taken away again
     /// with nullptr. For authors of servers.
     void set_source(body_source* source) noexcept { source_ = source; }
+    /// Returns the body that is still arriving, or nullptr.
     [[nodiscard]] body_source* source() const noexcept { return source_; }
 
     request(request&&) = default;
@@ -2961,10 +2964,10 @@ struct head_context {
 /// response has a field `Connection: close`, or if the body ends with the connection.
 ///
 /// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
-/// Date, unless `date` is empty. The responses 101 and 426 say `Connection: Upgrade`. No other status 1xx is a response. The
-/// fields cannot hold a line's end: see fields::add().
+/// Date, unless `date` is empty. The responses 101 and 426 say `Connection: Upgrade`. No other status 1xx is a
+/// response. The fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
-/// Appends the head in the same way, for a body of this size; nullopt: it is not known yet.
+/// Does the same for a body of this size; nullopt means that the size is not known yet.
 body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
                        head_context& context);
 
@@ -3264,6 +3267,7 @@ class head_reader;
 
 /// Where the body of a message ends (RFC 9112 §6.3).
 struct framing {
+    /// How the receiver finds the end.
     enum class kind : std::uint8_t {
         none,         ///< there is no body
         length,       ///< after `length` bytes, which may be 0
@@ -3603,6 +3607,7 @@ struct refusal {
     std::size_t offset = 0;      ///< of the offending byte, counted from 0: in the head, or in the body with its chunks
     std::size_t line_begin = 0;  ///< where the line begins, counted from 0
 
+    /// Returns the status that a server answers with, or the section of the RFC that demands the refusal.
     [[nodiscard]] http::status status() const noexcept { return status_of(why); }
     [[nodiscard]] std::string_view section() const noexcept { return section_of(why); }
     /// Returns the sentence: `400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)`. `head` is the text
@@ -3653,11 +3658,13 @@ struct head_progress {
 
 /// What parse_head() has found.
 struct head_result {
+    /// What the parser needs next.
     enum class outcome : std::uint8_t { complete, more, refused };
     outcome what = outcome::more;
     std::size_t size = 0;     ///< of the head with its empty line, if it is complete
     http::refusal refusal{};  ///< if it is refused
 
+    /// Returns whether this is the outcome; so do the functions below.
     [[nodiscard]] bool is_complete() const noexcept { return what == outcome::complete; }
     [[nodiscard]] bool is_refused() const noexcept { return what == outcome::refused; }
     [[nodiscard]] bool needs_more() const noexcept { return what == outcome::more; }
@@ -3669,7 +3676,7 @@ struct head_result {
 /// reads beyond `bytes`, allocates nothing, and throws nothing.
 [[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, request_head& head,
                                      const limits& bounds = {}) noexcept;
-/// Reads the head of a response in the same way.
+/// Does the same for the head of a response.
 [[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, response_head& head,
                                      const limits& bounds = {}) noexcept;
 
@@ -4178,6 +4185,7 @@ class body_decoder {
     /// refused with reason::cut_off: what has come is only a part.
     void end() noexcept;
 
+    /// Returns true if the whole body was read, or if it was refused.
     [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
     [[nodiscard]] bool is_refused() const noexcept { return state_ == state::refused; }
     /// Returns why and where, if is_refused(). The offset counts bytes of body and frame, from 0.
@@ -17735,8 +17743,8 @@ class cut_link_guard {
 //               └── host ──┘ └┬─┘└── target ─┘└┬─┘
 //                            port              fragment: it stays in the browser, so it is dropped
 //
-// Programs that read the same URL differently are a hole (SSRF): one checks the host, the other connects to another one.
-// So this reader refuses what is ambiguous: `http://good.com@evil.com/`, a backslash, spaces, control characters.
+// Programs that read the same URL differently are a hole (SSRF): one checks the host, the other connects to another
+// one. So this reader refuses what is ambiguous: `http://good.com@evil.com/`, a backslash, spaces, control characters.
 //
 // A server may answer with another place (Location), and that text may be relative. resolve() puts it together with the
 // URL of the request (RFC 3986 §5.2).
@@ -17762,8 +17770,8 @@ class cut_link_guard {
 
 namespace netnotes::http {
 
-/// A URL with the scheme http. It has constructors, because g++ 12 destroys a temporary aggregate twice in an expression
-/// with co_await: `co_await browser.send(ask, http::url{"127.0.0.1", port, "/x"})` is safe.
+/// A URL with the scheme http. It has constructors, because g++ 12 destroys a temporary aggregate twice in an
+/// expression with co_await: `co_await browser.send(ask, http::url{"127.0.0.1", port, "/x"})` is safe.
 struct url {
     url() = default;
     /// Puts a URL together. Nothing is checked: parse() is for text of a stranger.
@@ -17777,10 +17785,11 @@ struct url {
     /// Reads a URL. Returns nullopt if the text is not a URL of http; `why` then has the reason and the place. A user
     /// (`me@host`) is refused, and so is https: this module has no TLS.
     [[nodiscard]] static std::optional<url> parse(std::string_view text, parse_failure& why);
-    /// Reads a URL. Throws parse_error.
+    /// Reads a URL and returns it. Throws parse_error.
     [[nodiscard]] static url parse(std::string_view text);
-    /// Returns the URL that `reference` means on a page with this URL: a whole URL, "//host/path", "/path", "?query", or
-    /// a path that is relative to the last '/'. Returns nullopt, and sets `why`, for a text that parse() would refuse.
+    /// Returns the URL that `reference` means on a page with this URL: a whole URL, "//host/path", "/path", "?query",
+    /// or a path that is relative to the last '/'. Returns nullopt, and sets `why`, for a text that parse() would
+    /// refuse.
     [[nodiscard]] std::optional<url> resolve(std::string_view reference, parse_failure& why) const;
 
     /// Returns host and port as the field Host has them: "example.com", "example.com:8000", "[2001:db8::1]".
@@ -18411,7 +18420,9 @@ struct connection_settings {
 class connection {
   public:
     using time = std::chrono::steady_clock::time_point;
+    /// Which end of a connection this is.
     enum class role : std::uint8_t { client, server };
+    /// What receive() reports.
     enum class event : std::uint8_t {
         need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
         request,    ///< a head has come: see request()
@@ -18997,8 +19008,8 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 //        /link/passwd              a symbolic link that leads out of the folder: the kernel refuses to follow it
 //
 // A check of the text cannot see a symbolic link, and a link may appear between a check and open(2). So the kernel
-// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below the
-// piece before, and no link is followed at all.
+// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below
+// the piece before, and no link is followed at all.
 //
 //     http::files pictures{"/srv/pictures"};                              // in a handler of http::serve():
 //     co_return pictures.answer(ask);                                     // 200, 206, 304, 404, 405, 412, 416 or 301
@@ -19078,9 +19089,9 @@ enum class range_kind : std::uint8_t {
     part,           ///< one part
     unsatisfiable,  ///< a part behind the end of the file: 416
 };
-/// Reads the value of a Range field, for a file of `size` bytes, and sets `range` if there is one part. `bytes=5-` means
-/// everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the file is cut, and a suffix
-/// longer than the file is the whole file.
+/// Reads the value of a Range field, for a file of `size` bytes, and returns what it asks for. Sets `range` if it is
+/// one part. `bytes=5-` means everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the
+/// file is cut, and a suffix longer than the file is the whole file.
 ///
 /// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows: a request for a thousand ranges that
 /// overlap would otherwise be answered with a thousand copies (CVE-2011-3192).
@@ -19105,9 +19116,9 @@ struct file_decision {
     int status = 200;     ///< 200, 206 for a part, 304 not modified, 412 precondition failed, 416 no such part
     byte_range bytes{};  ///< what is sent, for 200 and 206
 };
-/// Decides what is sent, in the order of RFC 9110 §13.2.2: If-Match, or else If-Unmodified-Since. Then If-None-Match, or
-/// else If-Modified-Since. Then Range, if If-Range allows it. `what` is GET or HEAD. A HEAD request has no ranges
-/// (RFC 9110 §14.2). A date that is not valid counts as absent.
+/// Returns what is sent. The order is that of RFC 9110 §13.2.2: If-Match, or else If-Unmodified-Since. Then
+/// If-None-Match, or else If-Modified-Since. Then Range, if If-Range allows it. `what` is GET or HEAD. A HEAD request
+/// has no ranges (RFC 9110 §14.2). A date that is not valid counts as absent.
 [[nodiscard]] file_decision decide_file(method what, const file_conditions& asked, const file_facts& file);
 
 // ---- The folder ----------------------------------------------------------------------------------------
@@ -19127,6 +19138,7 @@ class opened_file {
     ~opened_file() {
         if (descriptor_ >= 0) ::close(descriptor_);
     }
+    /// Returns true if there is a file.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
     /// Returns the descriptor, or -1. It belongs to this object.
     [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
@@ -19147,8 +19159,8 @@ class file_body final : public body_source {
     /// Takes over the file. The bytes are not read before they are sent.
     file_body(opened_file file, byte_range bytes) noexcept : file_{std::move(file)}, bytes_{bytes} {}
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return bytes_.count; }
-    /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if the
-    /// file cannot be read, or is shorter now than it was.
+    /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if
+    /// the file cannot be read, or is shorter now than it was.
     [[nodiscard]] task<std::span<const std::byte>> next() override;
     [[nodiscard]] int native_handle() const noexcept { return file_.native_handle(); }
     /// Returns the bytes that are still to be sent.
@@ -19162,8 +19174,8 @@ class file_body final : public body_source {
 
 /// How files opens what is below its folder.
 enum class file_lookup : std::uint8_t {
-    /// By openat2(2). A symbolic link is followed if it stays below the folder. If the kernel does not know the call, as
-    /// `without_links`.
+    /// By openat2(2). A symbolic link is followed if it stays below the folder. If the kernel does not know the call,
+    /// as `without_links`.
     by_kernel,
     /// Each piece of a path is opened below the piece before, and a symbolic link is not followed at all.
     without_links,
@@ -19171,9 +19183,9 @@ enum class file_lookup : std::uint8_t {
 
 /// A folder whose files are on the web. It can be moved, not copied. All calls may be made from several threads.
 ///
-/// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path of
-/// a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative to
-/// the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
+/// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path
+/// of a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative
+/// to the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
 class files {
   public:
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
@@ -19188,9 +19200,9 @@ class files {
         if (root_ >= 0) ::close(root_);
     }
 
-    /// Answers a GET or HEAD request for a file: with 200, 206, 304, 412 or 416, with 301 for a folder without a '/' at
-    /// its end, or with 404. Another method is answered with 405. A file of at most 16 KiB is read at once, a longer one
-    /// becomes a file_body. Throws std::system_error if the process has no descriptor left.
+    /// Returns the response to a GET or HEAD request for a file: 200, 206, 304, 412 or 416, 301 for a folder without a
+    /// '/' at its end, or 404. Another method is answered with 405. A file of at most 16 KiB is read at once; a longer
+    /// file becomes a file_body. Throws std::system_error if the process has no descriptor left.
     ///
     /// The response says `X-Content-Type-Options: nosniff`. Without it a browser may take a text that a stranger has
     /// uploaded for a page with scripts.
@@ -19346,8 +19358,8 @@ inline int openat2(int folder, const char* name, std::uint64_t flags) noexcept {
 }
 constexpr int to_read = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;  // O_NONBLOCK: see files::open()
 
-/// Opens the path piece by piece. A part of it that was a folder may be moved away meanwhile, but ".." is no piece here,
-/// so the walk never goes up.
+/// Opens the path piece by piece. A part of it that was a folder may be moved away meanwhile, but ".." is no piece
+/// here, so the walk never goes up.
 inline int open_without_links(int folder, const std::string& name) noexcept {
     int at = folder;
     for (std::size_t begin = 0;;) {
@@ -19581,9 +19593,9 @@ class upgraded_connection {
     upgraded_connection(const upgraded_connection&) = delete;
     upgraded_connection& operator=(const upgraded_connection&) = delete;
 
-    /// Waits for the next bytes, beginning with bytes that came with the request. They are valid until the next co_await.
-    /// No bytes: the peer has ended its stream, or the server stops. Throws std::system_error, errc::timed_out after
-    /// `limit` without a byte.
+    /// Waits for the next bytes and returns them, first the bytes that came with the request. They are valid until the
+    /// next co_await. No bytes: the peer has ended its stream, or the server stops. Throws std::system_error,
+    /// errc::timed_out after `limit` without a byte.
     [[nodiscard]] virtual task<std::string_view> receive(duration limit) = 0;
     /// Sends all bytes, which must stay valid meanwhile. Throws errc::timed_out if the kernel takes none for `limit`.
     [[nodiscard]] virtual task<> send(std::string_view bytes, duration limit) = 0;
@@ -20256,8 +20268,8 @@ inline task<std::span<const std::byte>> request::recv() {
 // A cookie is a name and a value, too. The server sets it with the field Set-Cookie, and the browser sends it back with
 // each later request, in the field Cookie.
 //
-// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to be:
-// the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
+// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to
+// be: the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
 //
 // On this page:  form_limits · form, encode_form · form_part, parse_multipart, multipart_boundary · cookies, set_cookie
 // Below it:      ip/text.hpp (parse_failure), http/target.hpp (percent coding)
@@ -20324,6 +20336,7 @@ class form {
     }
     /// Adds a field behind the others.
     void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+    /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
     [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
     [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
@@ -20348,12 +20361,12 @@ struct form_part {
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
 };
 
-/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data` with
-/// one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data`
+/// with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
 [[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
 
-/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason and
-/// the place in `why`, for
+/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason
+/// and the place in `why`, for
 ///   - a body without its first or its last boundary: the last one shows that the body has not been cut,
 ///   - a part without `Content-Disposition: form-data; name="..."`, or with two of these fields or names,
 ///   - a line of a part's head that does not end in CR LF, is folded or holds a control character,
@@ -20368,13 +20381,14 @@ struct form_part {
 /// The cookies of a request. The views lie in the text that was parsed.
 class cookies {
   public:
+    /// A pair of the field Cookie.
     struct cookie {
         std::string_view name;
         std::string_view value;
     };
-    /// Reads the value of a Cookie field: `a=1; b=2`. Quotation marks around a value are removed. A pair that is not
-    /// valid is skipped, and so are pairs behind the first max_fields: another program of the same site may have set
-    /// them, and a refusal would lock the person out until the cookie expires.
+    /// Reads the value of a Cookie field, `a=1; b=2`, and returns its pairs. Quotation marks around a value are
+    /// removed. A pair that is not valid is skipped, and so are pairs behind the first max_fields. Another program of
+    /// the same site may have set them. A refusal would lock the person out until the cookie expires.
     [[nodiscard]] static cookies parse(std::string_view text, form_limits limits = {});
 
     /// Returns the first value with this name, or nullopt. A browser sends the cookie with the longest path first
@@ -20399,9 +20413,9 @@ enum class same_site : std::uint8_t {
     none,    ///< always; needs `secure`
 };
 
-/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites cannot
-/// make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++ 12
-/// destroys a temporary aggregate twice there.
+/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites
+/// cannot make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++
+/// 12 destroys a temporary aggregate twice there.
 struct set_cookie {
     std::string name{};
     std::string value{};  ///< printable ASCII without space, quotation mark, comma, semicolon and backslash
@@ -20498,8 +20512,8 @@ class parameter_reader {
     std::string_view rest_;
     bool is_valid_ = true;
 };
-/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because a
-/// browser encodes only these: "100%25" is the name 100%25.
+/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because
+/// a browser encodes only these: "100%25" is the name 100%25.
 inline std::string part_name(std::string_view text) {
     std::string name;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -21428,8 +21442,8 @@ task<> serve(endpoint where, Handler handler, serve_options options = {}) {
 // The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
 // shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
 //
-// A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without tasks the
-// bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
+// A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without
+// tasks the bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
 //
 // On this page:  is_websocket, accept_websocket, websocket_key · websocket_message, websocket_reader · write_frame,
 // write_close
@@ -21498,6 +21512,7 @@ struct websocket_message {
 /// Finds messages in the bytes of a connection.
 class websocket_reader {
   public:
+    /// Which end of a connection this is.
     enum class role : std::uint8_t { client, server };
     /// Reads as this end. A message of more than `max_message` bytes is refused with 1009.
     explicit websocket_reader(role who, std::size_t max_message = 1024 * 1024) noexcept

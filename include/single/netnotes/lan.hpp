@@ -82,9 +82,9 @@
 // netnotes/lan/arp.hpp: which card has this IP address? The cache of answers
 // SPDX-License-Identifier: MIT
 //
-// A host that sends an IP packet to a neighbour needs the address of the neighbour's card. It asks all cards of the link and
-// keeps the answer (RFC 826). An answer may become wrong, so each entry has a state (RFC 4861 §7.3 for IPv6; Linux does the
-// same for ARP, arp(7)):
+// A host that sends an IP packet to a neighbour needs the address of the neighbour's card. It asks all cards of the
+// link and keeps the answer (RFC 826). An answer may become wrong, so each entry has a state (RFC 4861 §7.3 for IPv6;
+// Linux does the same for ARP, arp(7)):
 //
 //                    first packet                  answer                       30 s
 //          (no entry) ──────────▶ incomplete ─────────────────▶ reachable ──────────────▶ stale
@@ -98,8 +98,8 @@
 //          probe        asks the known card only
 //          permanent    entered by the administrator: never asked, never changed
 //
-// Nothing proves that an answer is true. A question tells the address of the asking host as well, and the host that is asked
-// believes it. That saves a question, and is how ARP spoofing works. Static entries are a defence.
+// Nothing proves that an answer is true. A question tells the address of the asking host as well, and the host that is
+// asked believes it. That saves a question, and is how ARP spoofing works. Static entries are a defence.
 //
 // On this page:  arp_state · arp_settings · arp_cache
 // The notes:     ARP; Packet Tracer; ARP欺骗 (ARP spoofing)
@@ -1656,8 +1656,8 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 // netnotes/lan/network.hpp: nodes, cables between them, and the loop that moves frames
 // SPDX-License-Identifier: MIT
 //
-// A network holds nodes and cables. A node is anything with ports: a host, a switch, or a class of your own. It hears of
-// two things only: a frame has arrived at a port, or a time has come.
+// A network holds nodes and cables. A node is anything with ports: a host, a switch, or a class of your own. It hears
+// of two things only: a frame has arrived at a port, or a time has come.
 //
 //        class repeater : public lan::node {
 //          public:
@@ -1669,8 +1669,8 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 //        auto& r = net.add<repeater>("R");
 //        net.connect(a, r);                           // takes the next free port; r[1] names a certain port
 //
-// The network moves in three ways. step() goes on to the next frame that arrives somewhere: it is the button "Forward" of
-// Packet Tracer. run() goes on until nothing happens any more. run_until() goes on to a point in time.
+// The network moves in three ways. step() goes on to the next frame that arrives somewhere: it is the button "Forward"
+// of Packet Tracer. run() goes on until nothing happens any more. run_until() goes on to a point in time.
 //
 // Everything that entered a cable is kept, also what the cable lost: passages() returns it, and save() writes a capture
 // file with an interface for each cable, which Wireshark opens.
@@ -2332,15 +2332,15 @@ inline std::optional<capture_record> pcapng_reader::next() {
 // netnotes/lan/cable.hpp: what a cable does to a frame
 // SPDX-License-Identifier: MIT
 //
-// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its bits
-// into the cable (the rate), and then each bit needs time for the way (the delay).
+// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its
+// bits into the cable (the rate), and then each bit needs time for the way (the delay).
 //
 //        A ├───────────── 10 ms, 100 Mbit/s ─────────────┤ S1
 //
 //        a frame of 1,514 bytes:  123 us until its last bit is in the cable, and 10 ms until that bit is out
 //
-// Real cables, and above all radio links, lose frames. Networks also deliver frames twice or in another order. Here all of
-// that happens on request: by chance with a stated probability, or to a certain frame.
+// Real cables, and above all radio links, lose frames. Networks also deliver frames twice or in another order. Here all
+// of that happens on request: by chance with a stated probability, or to a certain frame.
 //
 //        cable.lose_nth(3);                           // the third frame that enters from now on does not arrive
 //        cable.cut_at(2s);                            // from this time on nothing arrives
@@ -2363,8 +2363,8 @@ inline std::optional<capture_record> pcapng_reader::next() {
 // netnotes/lan/event.hpp: virtual time, chance, and the list of what happens next
 // SPDX-License-Identifier: MIT
 //
-// A simulated network has no clock. It has a list of events, each with its time. The loop takes the earliest event, sets the
-// time to it, and lets it happen. That adds later events to the list:
+// A simulated network has no clock. It has a list of events, each with its time. The loop takes the earliest event,
+// sets the time to it, and lets it happen. That adds later events to the list:
 //
 //        time          serial   event
 //        0.000 000 s        1   A sends an ARP request                 happens now, and adds event 4
@@ -2372,11 +2372,12 @@ inline std::optional<capture_record> pcapng_reader::next() {
 //        1.000 000 s        2   A's patience for an answer ends
 //        1.000 000 s        3   B's patience ends                      equal times: the smaller serial number is first
 //
-// A second of this time costs no time of yours, and an hour without an event costs nothing at all. The order depends on two
-// numbers only. So the same program does the same on every machine, in every run.
+// A second of this time costs no time of yours, and an hour without an event costs nothing at all. The order depends on
+// two numbers only. So the same program does the same on every machine, in every run.
 //
-// Chance is reproducible as well. The distributions of <random> give other numbers in each standard library, and floating
-// point may differ between processors. The generator here uses whole numbers only: equal seeds give equal networks.
+// Chance is reproducible as well. The distributions of <random> give other numbers in each standard library, and
+// floating point may differ between processors. The generator here uses whole numbers only: equal seeds give equal
+// networks.
 //
 // On this page:  virtual_time, time_text · random_numbers · event_queue
 // The notes:     Packet Tracer; examples 32 to 34
@@ -2413,8 +2414,9 @@ using virtual_time = std::chrono::nanoseconds;
     return text += micros;
 }
 
-/// A generator of random numbers (SplitMix64, by Steele, Lea and Flood, 2014). It is fast and has a period of 2^64. It is no
-/// secret: a reader of a few numbers can compute all others. A regular value; equal seeds give equal numbers everywhere.
+/// A generator of random numbers (SplitMix64, by Steele, Lea and Flood, 2014). It is fast and has a period of 2^64. It
+/// is no secret: a reader of a few numbers can compute all others. A regular value; equal seeds give equal numbers
+/// everywhere.
 class random_numbers {
   public:
     constexpr explicit random_numbers(std::uint64_t seed) noexcept : state_{seed} {}
@@ -2447,10 +2449,11 @@ class random_numbers {
     std::uint64_t state_;
 };
 
-/// Events in the order of their times. Equal times keep the order in which the events were added. Event is a movable type.
+/// Events in the order of their times. Equal times keep the order in which the events were added. Event is a movable
+/// type.
 ///
-/// Adding and taking an event costs O(log n). Cancelling costs O(1): the place in the list stays until its time comes, or
-/// until more than half of all places belong to cancelled events.
+/// Adding and taking an event costs O(log n). Cancelling costs O(1): the place in the list stays until its time comes,
+/// or until more than half of all places belong to cancelled events.
 template <class Event>
 class event_queue {
   public:
@@ -2466,7 +2469,7 @@ class event_queue {
         Event event;
     };
 
-    /// Adds an event. Throws std::bad_alloc only.
+    /// Adds an event, and returns a ticket to remove it with. Throws std::bad_alloc only.
     ticket add(virtual_time time, Event event) {
         std::uint32_t slot = 0;
         if (free_.empty()) {
@@ -2557,8 +2560,9 @@ class event_queue {
 
 namespace netnotes::lan {
 
-/// The bytes of an Ethernet frame, from the destination address to the end of the payload, without the CRC. A value that is
-/// cheap to copy: copies share the bytes, which nobody can change. A hub that repeats a frame to ten ports copies no byte.
+/// The bytes of an Ethernet frame, from the destination address to the end of the payload, without the CRC. A value
+/// that is cheap to copy: copies share the bytes, which nobody can change. A hub that repeats a frame to ten ports
+/// copies no byte.
 class frame {
   public:
     /// Creates a frame without bytes. No cable transports it.
@@ -2567,10 +2571,13 @@ class frame {
     explicit frame(std::vector<std::byte> bytes)
         : bytes_{std::make_shared<const std::vector<std::byte>>(std::move(bytes))} {}
 
+    /// Returns the bytes; a copy of the frame shares them.
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
         return bytes_ ? std::span<const std::byte>{*bytes_} : std::span<const std::byte>{};
     }
+    /// Returns the number of bytes.
     [[nodiscard]] std::size_t size() const noexcept { return bytes_ ? bytes_->size() : 0; }
+    /// Returns true if the frame has no bytes.
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
   private:
@@ -2611,12 +2618,13 @@ enum class fate : std::uint8_t {
 /// Returns a probability in the unit of cable_settings: per_cent(1) is 10,000 of a million.
 [[nodiscard]] constexpr std::uint32_t per_cent(std::uint32_t percentage) noexcept { return percentage * 10'000; }
 
-/// The properties of a cable. Probabilities are parts of a million, from 0 to 1,000,000; each frame is judged by itself.
+/// The properties of a cable. Probabilities are parts of a million, from 0 to 1,000,000; each frame is judged by
+/// itself.
 struct cable_settings {
     /// How long a bit is on its way. 10 us is the delay of two kilometres of glass fibre. Must not be negative.
     virtual_time delay = std::chrono::microseconds{10};
-    /// Bits per second in each direction; 0 stands for no limit. A frame takes its own time and that of 24 bytes more: the
-    /// preamble, the CRC, and the gap between frames (IEEE 802.3 §3.1.1, §4.4.2).
+    /// Bits per second in each direction; 0 stands for no limit. A frame takes its own time and that of 24 bytes more:
+    /// the preamble, the CRC, and the gap between frames (IEEE 802.3 §3.1.1, §4.4.2).
     std::uint64_t rate = 0;
     /// Most bytes of an IP packet. The interfaces at both ends take it over.
     std::size_t mtu = 1500;
@@ -2652,8 +2660,8 @@ struct port {
     port(node& which, unsigned index) noexcept : owner{&which}, number{index} {}
 };
 
-/// Anything with ports. Derive from it, and let the network create it: `net.add<my_node>("X")`. The network owns its nodes
-/// and keeps them in their places, so references to them stay valid as long as the network.
+/// Anything with ports. Derive from it, and let the network create it: `net.add<my_node>("X")`. The network owns its
+/// nodes and keeps them in their places, so references to them stay valid as long as the network.
 class node {
   public:
     /// Takes a name of 1 to 32 characters: letters, digits, `-`, `_` and `.`. Throws std::invalid_argument for another
@@ -2664,6 +2672,7 @@ class node {
     node& operator=(const node&) = delete;
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// Returns the network of the node.
     [[nodiscard]] network& net() const noexcept { return *net_; }
     /// Returns the number of the node, counted from 1 in the order of creation.
     [[nodiscard]] unsigned number() const noexcept { return number_; }
@@ -2672,23 +2681,24 @@ class node {
     [[nodiscard]] cable* cable_at(unsigned port) const noexcept {
         return port < ports_.size() ? ports_[port].wire : nullptr;
     }
-    /// Names a port for network::connect(). Throws std::out_of_range for a port that the node does not have.
+    /// Returns a port, for network::connect(). Throws std::out_of_range for a port that the node does not have.
     [[nodiscard]] port operator[](unsigned number);
-    /// Returns the hardware address of a port: 02:00, the node's number in two bytes, and the port's number in two bytes.
-    /// Hubs and switches do not use it.
+    /// Returns the hardware address of a port: 02:00, the node's number in two bytes, and the port's number in two
+    /// bytes. Hubs and switches do not use it.
     [[nodiscard]] packet::mac_address port_address(unsigned port) const noexcept {
         return packet::mac_address{std::uint64_t{0x0200} << 32 | std::uint64_t{number_ & 0xffff} << 16 |
                                    (port & 0xffff)};
     }
 
-    /// Says what the node is, for maps and tables, for example `host`.
+    /// Returns what the node is, for maps and tables, for example `host`.
     [[nodiscard]] virtual std::string_view kind() const noexcept { return "node"; }
     /// Returns the tables of the node as text, one line for each entry. It is empty if the node has none.
     [[nodiscard]] virtual std::string tables() const { return {}; }
-    // Each returns the node as a device of that kind, or nullptr. They work without run-time type information.
+    /// Returns the node as a device of that kind, or nullptr. A router is a host, too. It works without run-time type
+    /// information.
     [[nodiscard]] virtual learning_switch* as_switch() noexcept { return nullptr; }
     [[nodiscard]] virtual ip_node* as_ip_node() noexcept { return nullptr; }
-    [[nodiscard]] virtual host* as_host() noexcept { return nullptr; }  ///< a router is a host, too
+    [[nodiscard]] virtual host* as_host() noexcept { return nullptr; }
     [[nodiscard]] virtual router* as_router() noexcept { return nullptr; }
     /// Treats a frame that has arrived at a port. The frame may be kept.
     virtual void receive(unsigned port, const frame& arrived) = 0;
@@ -2727,6 +2737,7 @@ struct passage {
     lan::fate fate{};
     lan::frame frame{};
 
+    /// Returns the node at the end where the frame went in, or where it came out.
     [[nodiscard]] const node& sender() const noexcept;
     [[nodiscard]] const node& receiver() const noexcept;
 };
@@ -2751,8 +2762,8 @@ class cable {
     /// Returns the number of the cable, counted from 0. It is its interface number in a capture file.
     [[nodiscard]] std::size_t number() const noexcept { return number_; }
 
-    /// Takes out the n-th frame that enters from now on, counted from 1, in either direction. Several calls add up. Does
-    /// nothing for 0.
+    /// Takes out the n-th frame that enters from now on, counted from 1, in either direction. Several calls add up.
+    /// Does nothing for 0.
     void lose_nth(std::uint64_t n) {
         if (n > 0) doomed_.push_back(entered_[0] + entered_[1] + n);
     }
@@ -2790,8 +2801,9 @@ class cable {
     std::optional<virtual_time> cut_, mend_;
 };
 
-/// A simulated network. It touches no real interface: it has no socket, no clock and no thread. Equal programs with equal
-/// seeds make equal networks, byte by byte, on every machine. Use it in one thread at a time. It cannot be copied or moved.
+/// A simulated network. It touches no real interface: it has no socket, no clock and no thread. Equal programs with
+/// equal seeds make equal networks, byte by byte, on every machine. Use it in one thread at a time. It cannot be copied
+/// or moved.
 class network {
   public:
     using action = std::function<void()>;
@@ -2820,7 +2832,8 @@ class network {
 
     // ---- Building
 
-    /// Creates a node of your own class. Its constructor gets the network, the name, and the other arguments.
+    /// Creates a node of your own class and returns it. Its constructor gets the network, the name, and the other
+    /// arguments.
     template <std::derived_from<node> Node, class... Arguments>
     Node& add(std::string_view name, Arguments&&... arguments) {
         auto made = std::make_unique<Node>(*this, name, std::forward<Arguments>(arguments)...);
@@ -2829,17 +2842,18 @@ class network {
         nodes_.push_back(std::move(made));
         return result;
     }
-    /// Creates a hub; include lan/switch.hpp.
+    /// Creates a hub and returns it; include lan/switch.hpp.
     lan::hub& hub(std::string_view name);
-    /// Creates a switch; include lan/switch.hpp.
+    /// Creates a switch and returns it; include lan/switch.hpp.
     lan::learning_switch& learning_switch(std::string_view name);
-    /// Creates a host with an interface such as `10.0.1.2/24`; include lan/host.hpp. Throws parse_error.
+    /// Creates a host with an interface such as `10.0.1.2/24`, and returns it; include lan/host.hpp. Throws
+    /// parse_error.
     lan::host& host(std::string_view name, std::string_view interface);
-    /// Creates a router with an interface for each text; include lan/router.hpp. Throws parse_error.
+    /// Creates a router with an interface for each text, and returns it; include lan/router.hpp. Throws parse_error.
     lan::router& router(std::string_view name, std::initializer_list<std::string_view> interfaces);
 
-    /// Connects two ports by a cable. Throws std::invalid_argument if a port has a cable already, if a node has no free
-    /// port, if both ports are the same, or if a setting is out of range.
+    /// Connects two ports by a cable, and returns the cable. Throws std::invalid_argument if a port has a cable
+    /// already, if a node has no free port, if both ports are the same, or if a setting is out of range.
     cable& connect(port a, port b, const cable_settings& how = {});
 
     /// Returns the node of that name, or nullptr.
@@ -2852,10 +2866,12 @@ class network {
 
     // ---- Time
 
+    /// Returns the virtual time.
     [[nodiscard]] virtual_time now() const noexcept { return now_; }
     /// Returns the generator of the network. Nodes of your own should use it too.
     [[nodiscard]] random_numbers& random() noexcept { return random_; }
-    /// Calls `call` after `delay`, which counts as 0 if it is negative. Throws std::bad_alloc only.
+    /// Calls `call` after `delay`, which counts as 0 if it is negative. Returns a timer to cancel it with. Throws
+    /// std::bad_alloc only.
     timer after(virtual_time delay, action call, timer_kind kind = timer_kind::foreground) {
         foreground_ += kind == timer_kind::foreground;
         happening what;
@@ -2877,8 +2893,8 @@ class network {
     /// Moves on until no frame is on its way and no foreground timer is left. Returns false if `max_events` events have
     /// happened before that. A loop of switches, for example, never comes to rest.
     bool run(std::size_t max_events = 1'000'000);
-    /// Moves on to a point in time, and lets everything happen that happens until then. Returns false after `max_events`
-    /// events; the time is then earlier. Does nothing if the time has passed already.
+    /// Moves on to a point in time, and lets everything happen that happens until then. Returns false after
+    /// `max_events` events; the time is then earlier. Does nothing if the time has passed already.
     bool run_until(virtual_time time, std::size_t max_events = 1'000'000);
     bool run_for(virtual_time duration, std::size_t max_events = 1'000'000) {
         return run_until(now_ + duration, max_events);
@@ -2897,8 +2913,8 @@ class network {
     }
     /// Keeps at most `max_count` passages from now on. Later frames are transported, but not kept.
     void keep_passages(std::size_t max_count) { max_passages_ = max_count; }
-    /// Writes the passages as a pcapng file: an interface for each cable, with its name, and a comment at each frame that
-    /// did not simply arrive. The time 0 is 1970-01-01. Errors of the stream are the stream's.
+    /// Writes the passages as a pcapng file: an interface for each cable, with its name, and a comment at each frame
+    /// that did not simply arrive. The time 0 is 1970-01-01. Errors of the stream are the stream's.
     void save(std::ostream& out) const;
 
   private:
@@ -3100,6 +3116,7 @@ namespace netnotes::lan {
 /// The state of an entry; the picture at the head of this page shows how they follow each other.
 enum class arp_state : std::uint8_t { incomplete, reachable, stale, delay, probe, failed, permanent };
 
+/// Returns the name of the state.
 [[nodiscard]] constexpr std::string_view to_string(arp_state state) noexcept {
     constexpr std::string_view names[]{"incomplete", "reachable", "stale", "delay", "probe", "failed", "permanent"};
     const auto index = static_cast<std::size_t>(state);
@@ -3121,6 +3138,7 @@ struct arp_settings {
 class arp_cache {
   public:
     using bytes = std::vector<std::byte>;
+    /// What the table needs from its node.
     struct services {
         /// Sends an ARP request for `target`, to all cards or to one card.
         std::function<void(ipv4_address target, packet::mac_address to)> ask;
@@ -3129,6 +3147,7 @@ class arp_cache {
         /// Takes a packet whose receiver did not answer.
         std::function<void(bytes&& packet)> give_up;
     };
+    /// A neighbour, and what is known of its card.
     struct entry {
         arp_state state = arp_state::incomplete;
         packet::mac_address address{};
@@ -3146,8 +3165,8 @@ class arp_cache {
 
     /// Sends a packet to a neighbour, now or when its card is known.
     void send(ipv4_address neighbour, bytes&& packet);
-    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry reachable.
-    /// Other news change an existing entry; they make a new entry only if `may_create` is true.
+    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry
+    /// reachable. Other news change an existing entry; they make a new entry only if `may_create` is true.
     void heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create);
     /// Adds a permanent entry. ARP packets do not change it.
     void add_static(ipv4_address neighbour, packet::mac_address address);
@@ -7944,15 +7963,16 @@ class dissector {
 // netnotes/lan/host.hpp: hosts, with ping and traceroute
 // SPDX-License-Identifier: MIT
 //
-// A host has an interface and a default gateway, the router for all networks but its own. A destination in its own network is
-// a neighbour: the host asks for it by ARP. For any other destination it asks for the gateway. The netmask decides:
+// A host has an interface and a default gateway, the router for all networks but its own. A destination in its own
+// network is a neighbour: the host asks for it by ARP. For any other destination it asks for the gateway. The netmask
+// decides:
 //
 //        10.0.1.2/24   →  10.0.2.2     first 24 bits differ: to the gateway
 //        10.0.1.2/8    →  10.0.2.2     first 8 bits are equal: "a neighbour". ARP asks, and no host answers.
 //
-// ping sends echo requests and counts the answers (RFC 1122 §3.2.2.6). traceroute sends datagrams to a port that no program
-// uses, with the time to live 1, 2, 3 and so on. The router at which it becomes 0 reports that, and so shows its address. The last
-// report is another: the destination says that its port is closed.
+// ping sends echo requests and counts the answers (RFC 1122 §3.2.2.6). traceroute sends datagrams to a port that no
+// program uses, with the time to live 1, 2, 3 and so on. The router at which it becomes 0 reports that, and so shows
+// its address. The last report is another: the destination says that its port is closed.
 //
 //        lan::network net;
 //        auto& a = net.host("A", "10.0.1.2/24");
@@ -7979,8 +7999,8 @@ class dissector {
 // netnotes/lan/ip_node.hpp: what hosts and routers have in common: IP on top of Ethernet
 // SPDX-License-Identifier: MIT
 //
-// Each port of a host or a router is an interface with a hardware address and an IP address. This page moves packets between
-// the interfaces and the protocols above:
+// Each port of a host or a router is an interface with a hardware address and an IP address. This page moves packets
+// between the interfaces and the protocols above:
 //
 //             ping, UDP, TCP             error messages
 //                 │    ▲                      │
@@ -7993,13 +8013,13 @@ class dissector {
 //          ▼           │ for this card, or for all?
 //        ═════════ the cable ═════════
 //
-// A node that has to drop a packet tells the sender by ICMP: no route, no answer to ARP, no program at this port, too long. It
-// quotes the beginning of the packet. Some packets get no such answer, or messages would breed messages: other errors,
-// broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each second
-// (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
+// A node that has to drop a packet tells the sender by ICMP: no route, no answer to ARP, no program at this port, too
+// long. It quotes the beginning of the packet. Some packets get no such answer, or messages would breed messages: other
+// errors, broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each
+// second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
 //
-// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp() takes
-// datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
+// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
+// takes datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
 //
 // IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed.
 //
@@ -9113,8 +9133,8 @@ struct error_limit {
 // netnotes/lan/route.hpp: where next? The table of routes
 // SPDX-License-Identifier: MIT
 //
-// A host and a router decide the next step of each packet by a table. Of all routes whose network contains the destination,
-// the route with the longest prefix wins, because it knows the destination best (RFC 1812 §5.2.4.3):
+// A host and a router decide the next step of each packet by a table. Of all routes whose network contains the
+// destination, the route with the longest prefix wins, because it knows the destination best (RFC 1812 §5.2.4.3):
 //
 //        network         via          port
 //        10.0.1.0/24     directly     0          the next hop is the destination itself
@@ -9122,8 +9142,8 @@ struct error_limit {
 //        10.9.0.0/16     10.0.1.7     0          10.9.3.4 is in both networks above: this route has the longer prefix
 //        0.0.0.0/0       10.0.1.1     0          the default route contains every address, and has the shortest prefix
 //
-// The address "via" is the next router. It does not stand in the packet: it is only asked for by ARP, and the frame goes to
-// its card.
+// The address "via" is the next router. It does not stand in the packet: it is only asked for by ARP, and the frame
+// goes to its card.
 //
 // On this page:  route_origin · route · next_hop · route_table
 // The notes:     路由表 (routing table), 默认网关 (default gateway); example 33
@@ -9153,12 +9173,14 @@ enum class route_origin : std::uint8_t {
     learnt,     ///< by a routing protocol
 };
 
+/// Returns the name of the origin.
 [[nodiscard]] constexpr std::string_view to_string(route_origin origin) noexcept {
     constexpr std::string_view names[]{"connected", "static", "RIP"};
     const auto index = static_cast<std::size_t>(origin);
     return index < std::size(names) ? names[index] : "unknown";
 }
 
+/// A row of the table: where packets to a network go.
 struct route {
     netnotes::network destination{};    ///< of IPv4
     std::optional<ipv4_address> via{};  ///< the next router; nullopt if the destination is a neighbour
@@ -9269,9 +9291,10 @@ class ip_node : public node {
 
     // ---- Configuration
 
-    /// Adds an interface, that is, a port with an address such as 10.0.1.2/24, and the route to its network. Throws
-    /// std::invalid_argument for an address that no host can have.
+    /// Adds an interface, that is, a port with an address such as 10.0.1.2/24, and the route to its network. Returns
+    /// the number of the port. Throws std::invalid_argument for an address that no host can have.
     unsigned add_interface(const ip_interface& address);
+    /// Returns the address of an interface with its network. Throws std::out_of_range if there is no such port.
     [[nodiscard]] const ip_interface& interface(unsigned port = 0) const { return interfaces_.at(port)->address; }
     /// Returns the IP address of an interface.
     [[nodiscard]] ipv4_address address(unsigned port = 0) const { return interfaces_.at(port)->ip; }
@@ -9306,8 +9329,8 @@ class ip_node : public node {
     /// Sends a UDP datagram. Returns false as send_packet() does.
     bool send_udp(std::uint16_t source_port, const endpoint& destination, std::span<const std::byte> payload,
                   const packet_options& how = {});
-    /// Takes the packets of a protocol, for example TCP. An empty handler gives the protocol up. ICMP and UDP are treated
-    /// here, and cannot be taken.
+    /// Takes the packets of a protocol, for example TCP. An empty handler gives the protocol up. ICMP and UDP are
+    /// treated here, and cannot be taken.
     void on_protocol(packet::ip_protocol protocol, protocol_handler handler) {
         protocols_[protocol] = std::move(handler);
     }
@@ -9320,6 +9343,7 @@ class ip_node : public node {
         send_arp(port, packet::arp_operation::request, address(port), {}, address(port));
     }
 
+    /// Returns how many packets came, left, and were dropped.
     [[nodiscard]] const ip_counters& counters() const noexcept { return counters_; }
     /// Returns the source address of a packet to that destination, or nullopt if there is no route.
     [[nodiscard]] std::optional<ipv4_address> source_for(ipv4_address destination) const;
@@ -9346,7 +9370,8 @@ class ip_node : public node {
         (void)port, (void)packet;
         ++counters_.not_for_us;
     }
-    /// Treats a packet that has arrived, before anything is decided about it. Returns true if it is done with the packet.
+    /// Treats a packet that has arrived, before anything is decided about it. Returns true if it is done with the
+    /// packet.
     virtual bool intercept(unsigned port, const packet::ipv4_view& packet) {
         (void)port, (void)packet;
         return false;
@@ -9696,7 +9721,8 @@ inline void ip_node::join_fragments(const packet::ipv4_view& part,
     const auto place = known != incomplete_.end() ? known : incomplete_.try_emplace(key).first;
     if (part.fragment_offset() == 0) place->second.first.assign(part.bytes().begin(), part.bytes().end());
     if (known != incomplete_.end()) return;
-    // RFC 1122 §3.3.2: after a time the fragments are dropped, and the sender hears of it if the first fragment is there.
+    // RFC 1122 §3.3.2: after a time the fragments are dropped, and the sender hears of it if the first fragment is
+    // there.
     place->second.timer = net().after(reassembly_time, [this, key] {
         const auto late = incomplete_.find(key);
         if (late == incomplete_.end()) return;
@@ -9780,6 +9806,7 @@ enum class probe_outcome : std::uint8_t {
     no_route,   ///< this host knows no way
 };
 
+/// How ping() asks.
 struct ping_options {
     unsigned count = 1;     ///< requests, 1 to 65,535
     std::size_t size = 56;  ///< bytes of data in each, at most 65,507
@@ -9792,6 +9819,7 @@ struct ping_options {
 /// A run of ping.
 class ping_session {
   public:
+    /// A request and its answer.
     struct echo {
         probe_outcome what = probe_outcome::waiting;
         ipv4_address from{};  ///< the node that has answered or reported
@@ -9803,6 +9831,7 @@ class ping_session {
         virtual_time sent{};
         virtual_time round_trip{};
     };
+    /// Returns the address that is asked.
     [[nodiscard]] ipv4_address destination() const noexcept { return destination_; }
     /// Returns the requests that were sent, in order. The first has the sequence number 1.
     [[nodiscard]] const std::vector<echo>& echoes() const noexcept { return echoes_; }
@@ -9828,6 +9857,7 @@ class ping_session {
     bool is_done_ = false;
 };
 
+/// How traceroute() asks.
 struct trace_options {
     unsigned max_hops = 30;
     virtual_time timeout = std::chrono::seconds{5};  ///< how long the host waits for each report
@@ -9837,6 +9867,7 @@ struct trace_options {
 /// A run of traceroute.
 class trace_session {
   public:
+    /// A router on the way, or the destination.
     struct hop {
         probe_outcome what = probe_outcome::waiting;
         ipv4_address from{};
@@ -9845,6 +9876,7 @@ class trace_session {
         virtual_time sent{};
         virtual_time round_trip{};
     };
+    /// Returns the address at the end of the way.
     [[nodiscard]] ipv4_address destination() const noexcept { return destination_; }
     /// Returns the probes; the first had the time to live 1.
     [[nodiscard]] const std::vector<hop>& hops() const noexcept { return hops_; }
@@ -9876,13 +9908,14 @@ class host : public ip_node {
     [[nodiscard]] std::string_view kind() const noexcept override { return "host"; }
     [[nodiscard]] host* as_host() noexcept override { return this; }
 
-    /// Begins to send echo requests. The result changes while the network runs, and stays valid as long as the host.
-    /// Throws parse_error for an unreadable address.
+    /// Begins to send echo requests, and returns their answers so far. The result changes while the network runs, and
+    /// stays valid as long as the host. Throws parse_error for an unreadable address.
     const ping_session& ping(std::string_view destination, const ping_options& how = {}) {
         return ping(ipv4_address{destination}, how);
     }
     const ping_session& ping(ipv4_address destination, const ping_options& how = {});
-    /// Begins to look for the routers on the way to a destination. The result changes while the network runs.
+    /// Begins to look for the routers on the way to a destination, and returns the routers so far. The result changes
+    /// while the network runs.
     const trace_session& traceroute(std::string_view destination, const trace_options& how = {}) {
         return traceroute(ipv4_address{destination}, how);
     }
@@ -10109,8 +10142,8 @@ inline lan::host& network::host(std::string_view name, std::string_view interfac
 // netnotes/lan/name_service.hpp: name servers and resolvers in a simulated network
 // SPDX-License-Identifier: MIT
 //
-// A resolver asks a name server by UDP, and believes the first answer that fits. Nothing proves who sent it. What "fits"
-// means is therefore all that protects the resolver (RFC 5452 §9.1):
+// A resolver asks a name server by UDP, and believes the first answer that fits. Nothing proves who sent it. What
+// "fits" means is therefore all that protects the resolver (RFC 5452 §9.1):
 //
 //        query    10.0.0.2:51812 ──> 10.0.0.53:53    id 40312, www.exAMPle.Com ?
 //        answer   10.0.0.53:53 ──> 10.0.0.2:51812    id 40312, www.exAMPle.Com = 192.0.2.80
@@ -10119,11 +10152,11 @@ inline lan::host& network::host(std::string_view name, std::string_view interfac
 //                     that was asked      asked          of the query   resolver mixes capitals ("0x20")
 //
 // An attacker who does not see the query must guess the rest. An id that counts upwards and a port that never changes
-// leave nothing to guess. A random id leaves 65,536 possibilities, a random port multiplies them by 16,384, and each letter
-// of the name by two.
+// leave nothing to guess. A random id leaves 65,536 possibilities, a random port multiplies them by 16,384, and each
+// letter of the name by two.
 //
-// All of that is in vain if the server itself lies. A hijacked resolver gives its answers with the right id from the right
-// port: compare answers of several servers, or better, check signatures (DNSSEC, RFC 4033).
+// All of that is in vain if the server itself lies. A hijacked resolver gives its answers with the right id from the
+// right port: compare answers of several servers, or better, check signatures (DNSSEC, RFC 4033).
 //
 // On this page:  name_server · lying_resolver · resolver_habits · stub_resolver
 // The notes:     dns服务器被劫持, dns欺骗; example 36
@@ -10171,6 +10204,7 @@ class name_server : public host {
     }
     /// How long the server thinks before it answers, for example because it has to ask others.
     virtual_time delay{};
+    /// Returns the number of queries so far.
     [[nodiscard]] std::uint64_t queries() const noexcept { return queries_; }
 
   protected:
@@ -10272,8 +10306,8 @@ class stub_resolver {
     stub_resolver(const stub_resolver&) = delete;
     stub_resolver& operator=(const stub_resolver&) = delete;
 
-    /// Asks for the address of a name. The result changes while the network runs, and stays valid as long as the
-    /// resolver. Throws parse_error for an unreadable name.
+    /// Asks for the address of a name, and returns what is known of the answer. The result changes while the network
+    /// runs, and stays valid as long as the resolver. Throws parse_error for an unreadable name.
     const lookup& ask(std::string_view name) {
         random_numbers& random = host_->net().random();
         lookup& asked = lookups_.emplace_back();
@@ -10295,6 +10329,7 @@ class stub_resolver {
         host_->send_udp(asked.port, {server_, name_server::port}, query.message());
         return asked;
     }
+    /// Returns how the resolver asks and what it believes.
     [[nodiscard]] const resolver_habits& habits() const noexcept { return habits_; }
 
   private:
@@ -10339,8 +10374,8 @@ class stub_resolver {
 
 namespace netnotes::lan {
 
-/// A host that sends SYNs in the name of hosts that do not exist. Nobody answers the SYN+ACKs, so each SYN occupies a place
-/// in the server's backlog until the server gives it up.
+/// A host that sends SYNs in the name of hosts that do not exist. Nobody answers the SYN+ACKs, so each SYN occupies a
+/// place in the server's backlog until the server gives it up.
 class syn_flooder : public host {
   public:
     syn_flooder(network& net, std::string_view name, std::string_view interface) : host{net, name, interface} {}
@@ -10354,6 +10389,7 @@ class syn_flooder : public host {
         const ipv4_address next{first_source.to_uint() + 1};
         net().after(interval, [this, victim, count, interval, next] { flood(victim, count - 1, interval, next); });
     }
+    /// Returns how many packets were sent so far.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 
   private:
@@ -10382,11 +10418,12 @@ class arp_spoofer : public node {
 
     arp_spoofer(network& net, std::string_view name) : node{net, name} { add_ports(1); }
     [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
+    /// Returns the address of the attacker's card.
     [[nodiscard]] packet::mac_address hardware_address() const noexcept { return port_address(0); }
     reader read;
 
-    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times. Caches
-    /// forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
+    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times.
+    /// Caches forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
     void poison(ipv4_address a, ipv4_address b, virtual_time interval = std::chrono::seconds{10}, unsigned count = 6) {
         victims_ = {a, b};
         for (const ipv4_address each : victims_)
@@ -10444,8 +10481,8 @@ class arp_spoofer : public node {
     std::uint64_t passed_on_ = 0;
 };
 
-/// Dynamic ARP inspection: a guard for a switch. It knows which card has which address and behind which port the card is. An ARP
-/// packet that says something else is dropped. Real switches learn the table from DHCP.
+/// Dynamic ARP inspection: a guard for a switch. It knows which card has which address and behind which port the card
+/// is. An ARP packet that says something else is dropped. Real switches learn the table from DHCP.
 ///
 ///     lan::arp_inspection inspection;
 ///     inspection.bind(a.address(), a.hardware_address(), 0);
@@ -10454,8 +10491,8 @@ class arp_inspection {
   public:
     /// Enters a host: its address, its card, and the port of the switch.
     void bind(ipv4_address address, packet::mac_address card, unsigned port) { table_[address] = {card, port}; }
-    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before it
-    /// has an address (RFC 5227), and claims nothing.
+    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before
+    /// it has an address (RFC 5227), and claims nothing.
     [[nodiscard]] bool operator()(unsigned port, const packet::frame_view& frame) const {
         const auto arp = frame.arp();
         if (!arp) return true;
@@ -10480,15 +10517,16 @@ class arp_inspection {
     std::map<ipv4_address, binding> table_;
 };
 
-/// A host that sends answers in the name of a name server, and guesses what makes them fit. It does not see the queries.
+/// A host that sends answers in the name of a name server, and guesses what makes them fit. It does not see the
+/// queries.
 class dns_spoofer : public host {
   public:
     dns_spoofer(network& net, std::string_view name, std::string_view interface) : host{net, name, interface} {}
     [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
 
-    /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address `lie`, and
-    /// guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do not leave open, the
-    /// forger knows: `id` is the next id of a resolver that counts.
+    /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address
+    /// `lie`, and guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do
+    /// not leave open, the forger knows: `id` is the next id of a resolver that counts.
     void forge(ipv4_address client, ipv4_address server, std::string_view name, ipv4_address lie,
                const resolver_habits& habits, std::uint16_t id, unsigned count, virtual_time interval) {
         for (unsigned i = 0; i < count; ++i)
@@ -10496,6 +10534,7 @@ class dns_spoofer : public host {
                 send_answer(client, server, text, lie, habits, id);
             });
     }
+    /// Returns how many packets were sent so far.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 
   private:
@@ -11926,7 +11965,8 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 // netnotes/lan/net_file.hpp: networks written as text
 // SPDX-License-Identifier: MIT
 //
-// A network and what happens in it, without a compiler. A line is a statement; the rest of a line behind `#` is a comment:
+// A network and what happens in it, without a compiler. A line is a statement; the rest of a line behind `#` is a
+// comment:
 //
 //        host A 10.0.1.2/24 via 10.0.1.1            # a host, and its default gateway
 //        host B 10.0.2.2/24 via 10.0.2.1
@@ -11958,8 +11998,8 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 //     flush NODE                  forgets what a switch has learnt, or the ARP cache of a host
 //     show NODE                   its tables
 //
-// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. FROM and TO are names of
-// nodes; TO may be an address. An error names the line, and says what was expected.
+// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. FROM and TO are
+// names of nodes; TO may be an address. An error names the line, and says what was expected.
 //
 // On this page:  net_file_error · scenario
 // The notes:     Packet Tracer; examples 32 to 34
@@ -11982,8 +12022,8 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 // netnotes/lan/router.hpp: routers
 // SPDX-License-Identifier: MIT
 //
-// A router is a host with several interfaces that passes packets on. For each packet that is not for itself it does this (RFC
-// 1812 §5.2):
+// A router is a host with several interfaces that passes packets on. For each packet that is not for itself it does
+// this (RFC 1812 §5.2):
 //
 //        1  looks for the route with the longest matching prefix        none: "network unreachable" to the sender
 //        2  decrements the time to live                                 it becomes 0: "time to live exceeded"
@@ -11992,8 +12032,8 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 //        5  asks by ARP for the card of the next hop                    no answer: "host unreachable"
 //        6  sends a new frame from its own card to that card
 //
-// So the pair of hardware addresses is new on each link, and the IP addresses stay. Without step 2 a packet in a loop of routes
-// would circle for ever.
+// So the pair of hardware addresses is new on each link, and the IP addresses stay. Without step 2 a packet in a loop
+// of routes would circle for ever.
 //
 //        lan::network net{1};
 //        auto& a = net.host("A", "10.0.1.2/24");
@@ -12321,8 +12361,8 @@ class router : public host {
     /// Returns the speaker of RIP, or nullptr.
     [[nodiscard]] const rip_speaker* rip() const noexcept { return rip_.get(); }
 
-    /// Translates the source of all packets that leave a port to the address of that port, and their answers back. Throws
-    /// std::out_of_range for a port that the router does not have.
+    /// Translates the source of all packets that leave a port to the address of that port, and their answers back.
+    /// Throws std::out_of_range for a port that the router does not have.
     void masquerade(unsigned outside) {
         (void)interface(outside);
         outside_ = outside;
@@ -12331,6 +12371,7 @@ class router : public host {
     void forward_port(packet::ip_protocol protocol, std::uint16_t outside_port, const endpoint& inside) {
         nat_.add_static(protocol, outside_port, inside.address().v4(), inside.port());
     }
+    /// Returns the table of translated ports.
     [[nodiscard]] nat_table& nat() noexcept { return nat_; }
     [[nodiscard]] std::string tables() const override { return ip_node::tables() + nat_.text(net().now()); }
 
@@ -12659,7 +12700,8 @@ class net_file_error : public std::invalid_argument {
   public:
     net_file_error(std::size_t line, const std::string& message)
         : std::invalid_argument{"line " + std::to_string(line) + ": " + message}, line_{line} {}
-    [[nodiscard]] std::size_t line() const noexcept { return line_; }  ///< counted from 1
+    /// Returns the number of the line, counted from 1.
+    [[nodiscard]] std::size_t line() const noexcept { return line_; }
 
   private:
     std::size_t line_;
@@ -12674,8 +12716,8 @@ class scenario {
   public:
     static constexpr std::size_t max_text = 1 << 20;  ///< bytes of a text
 
-    /// Builds the nodes and cables. Throws net_file_error for a text that it cannot read; the network may then have a part
-    /// of the nodes.
+    /// Builds the nodes and cables. Throws net_file_error for a text that it cannot read; the network may then have a
+    /// part of the nodes.
     scenario(network& net, std::string_view text);
 
     /// Returns how many actions there are.
@@ -13384,24 +13426,24 @@ class congestion_window {
 // netnotes/lan/tcp_cookie.hpp: initial sequence numbers that nobody guesses, and SYN cookies
 // SPDX-License-Identifier: MIT
 //
-// Where does a connection begin to count? If a stranger could guess, the stranger could send segments in the name of the
-// peer. So the number is the output of a keyed hash of both endpoints, plus a clock that makes each next connection
+// Where does a connection begin to count? If a stranger could guess, the stranger could send segments in the name of
+// the peer. So the number is the output of a keyed hash of both endpoints, plus a clock that makes each next connection
 // between the same endpoints begin later (RFC 6528):
 //
 //        ISN = clock of 4 us + hash(secret, our address and port, the peer's address and port)
 //
-// A SYN cookie is an initial number as well, of a server that remembers nothing (RFC 4987 §3.6). A SYN costs an attacker
-// 60 bytes. If it cost the server an entry in a table until the handshake ends, the table would soon be full: the SYN flood.
-// The server therefore writes into its number what it would have remembered, and forgets the SYN:
+// A SYN cookie is an initial number as well, of a server that remembers nothing (RFC 4987 §3.6). A SYN costs an
+// attacker 60 bytes. If it cost the server an entry in a table until the handshake ends, the table would soon be full:
+// the SYN flood. The server therefore writes into its number what it would have remembered, and forgets the SYN:
 //
 //        ┌───────┬─────┬──────────────────────────────────────────────────┐
 //        │ t     │ MSS │ hash(secret, both endpoints, the SYN's number, t) │    t: minutes, about; MSS: one of eight
 //        │ 5 bit │ 3   │ 24 bits                                          │
 //        └───────┴─────┴──────────────────────────────────────────────────┘
 //
-// A client that exists acknowledges the number plus one, so the cookie comes back. The server computes the hash again. If
-// it is equal, and t is recent, the connection stands. A forged source address never sees the number, and has one chance in
-// 16 million per guess. The price: options that do not fit are lost, above all the window scale.
+// A client that exists acknowledges the number plus one, so the cookie comes back. The server computes the hash again.
+// If it is equal, and t is recent, the connection stands. A forged source address never sees the number, and has one
+// chance in 16 million per guess. The price: options that do not fit are lost, above all the window scale.
 //
 // On this page:  keyed_hash · initial_sequence() · syn_cookies
 // The notes:     tcp半链接攻击; example 35
@@ -13433,6 +13475,7 @@ class keyed_hash {
         : v_{secret.first ^ 0x736f6d6570736575, secret.second ^ 0x646f72616e646f6d, secret.first ^ 0x6c7967656e657261,
              secret.second ^ 0x7465646279746573} {}
 
+    /// Takes a number into the hash, or the address and the port of an endpoint.
     constexpr keyed_hash& add(std::uint64_t number) noexcept {
         v_[3] ^= number;
         mix();
@@ -13472,7 +13515,8 @@ class keyed_hash {
     std::uint32_t size_ = 0;
 };
 
-/// Returns the number with which a connection begins (RFC 9293 §3.4.1, RFC 6528 §3): the time in units of 4 us, and a hash.
+/// Returns the number with which a connection begins (RFC 9293 §3.4.1, RFC 6528 §3): the time in units of 4 us, and a
+/// hash.
 [[nodiscard]] constexpr packet::sequence initial_sequence(const keyed_hash::key& secret, const endpoint& local,
                                                           const endpoint& remote,
                                                           std::chrono::nanoseconds now) noexcept {
@@ -13500,7 +13544,8 @@ class syn_cookies {
         return packet::sequence{static_cast<std::uint32_t>(time & 31) << 27 | index << 24 |
                                 hash(local, remote, peers_initial, time)};
     }
-    /// Checks the cookie that an ACK has brought back. Returns the client's MSS, or nullopt if the cookie is forged or old.
+    /// Checks the cookie that an ACK has brought back. Returns the client's MSS, or nullopt if the cookie is forged or
+    /// old.
     [[nodiscard]] constexpr std::optional<std::uint16_t> check(packet::sequence cookie, const endpoint& local,
                                                                const endpoint& remote, packet::sequence peers_initial,
                                                                std::chrono::nanoseconds now) const noexcept {
@@ -13538,12 +13583,13 @@ class syn_cookies {
 //                │ SYN-RECEIVED, one a client   │          │ ESTABLISHED                │
 //                └──────────────────────────────┘          └────────────────────────────┘
 //
-// Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut out:
-// that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry (lan/tcp_cookie.hpp).
-// The client's ACK then makes the connection out of nothing.
+// Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut
+// out: that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry
+// (lan/tcp_cookie.hpp). The client's ACK then makes the connection out of nothing.
 //
 // If the second queue is full, because the program does not accept, the last ACK of a handshake is dropped. The client
-// believes to be connected, and sends. Its bytes are not acknowledged, so it sends them again, and with luck there is room.
+// believes to be connected, and sends. Its bytes are not acknowledged, so it sends them again, and with luck there is
+// room.
 //
 // On this page:  syn_cookie_use · listener_options · tcp_listener
 // The notes:     tcp半链接攻击, listen的参数 (backlog); example 35
@@ -13583,13 +13629,14 @@ class syn_cookies {
 //        client.connect(packet::sequence{1000}, 0s);
 //        while (const auto segment = client.next(0s)) say(segment->header.flags.syn());
 //
-// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC 5961
-// added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a
-// connection. An acknowledgment must not be older than the largest window. What fails such a check is answered by a
+// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC
+// 5961 added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never
+// ends a connection. An acknowledgment must not be older than the largest window. What fails such a check is answered
+// by a
 // *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
 //
-// Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our SYN
-// does not offer them. Bytes in a SYN are not taken, so the peer sends them again, as Linux does.
+// Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our
+// SYN does not offer them. Bytes in a SYN are not taken, so the peer sends them again, as Linux does.
 //
 // On this page:  tcp_machine · reset_for()
 // The notes:     TCP三次握手, 四次挥手, tcp十种状态, TCP的2MSL问题
@@ -13712,8 +13759,9 @@ enum class tcp_state : std::uint8_t {
 // netnotes/lan/tcp_queues.hpp: bytes before they are acknowledged, and bytes before they are read
 // SPDX-License-Identifier: MIT
 //
-// TCP sits between two programs that do not wait for each other, so it has a queue at each end. The sender keeps each byte
-// until the peer acknowledges it, because the byte may be lost. The receiver keeps each byte until its program reads it:
+// TCP sits between two programs that do not wait for each other, so it has a queue at each end. The sender keeps each
+// byte until the peer acknowledges it, because the byte may be lost. The receiver keeps each byte until its program
+// reads it:
 //
 //        sender      ├─ acknowledged ─┼─ under way ─┼─ not sent yet ─┤
 //                         forgotten   ^ SND.UNA     ^ SND.NXT
@@ -13723,7 +13771,8 @@ enum class tcp_state : std::uint8_t {
 //
 // The receiver's window is its promise: bytes before the edge will be kept. A promise is never taken back (RFC 9293
 // §3.8.6, SHLD-14). The edge moves on only by a worthwhile step, half the buffer or a whole segment. Without this rule
-// a slow reader would announce three bytes, get three, and announce three again: the silly window syndrome (§3.8.6.2.2).
+// a slow reader would announce three bytes, get three, and announce three again: the silly window syndrome
+// (§3.8.6.2.2).
 //
 // On this page:  send_queue · receive_queue
 // The notes:     TCP (滑动窗口)
@@ -13798,8 +13847,8 @@ class send_queue {
     detail::byte_queue queue_;
 };
 
-/// The bytes that have arrived and the program has not read: bytes in order, bytes behind a gap, and the peer's FIN. At most as much
-/// as the window has promised is kept, whatever the peer sends.
+/// The bytes that have arrived and the program has not read: bytes in order, bytes behind a gap, and the peer's FIN. At
+/// most as much as the window has promised is kept, whatever the peer sends.
 class receive_queue {
   public:
     /// `capacity` is at most 2^30 bytes. A window moves on by `segment` bytes at least.
@@ -13826,8 +13875,8 @@ class receive_queue {
     void promise(std::uint32_t window) noexcept {
         if (edge_.is_before(next_ + window)) edge_ = next_ + window;
     }
-    /// Returns true if the peer should learn at once that the program has read: the window was below half the buffer, and
-    /// would double.
+    /// Returns true if the peer should learn at once that the program has read: the window was below half the buffer,
+    /// and would double.
     [[nodiscard]] bool wants_update() const noexcept {
         if (has_finished_ || window() > capacity_ / 2) return false;
         const std::uint32_t possible = capacity_ - std::min(capacity_, unread());
@@ -13840,8 +13889,8 @@ class receive_queue {
         bool left_gap = false;       ///< bytes are missing before what arrived, or a gap was filled
         bool has_finished = false;   ///< the FIN is the next in order, and was taken
     };
-    /// Takes the bytes of a segment that begin with the number `at`. Bytes that were there before, and bytes outside the
-    /// window, are dropped. Throws std::bad_alloc.
+    /// Takes the bytes of a segment that begin with the number `at`, and returns what they changed. Bytes that were
+    /// there before, and bytes outside the window, are dropped. Throws std::bad_alloc.
     arrival arrived(packet::sequence at, std::span<const std::byte> bytes, bool fin) {
         arrival found;
         if (has_finished_) return found;
@@ -13945,7 +13994,8 @@ class receive_queue {
 //        always                  RTO = SRTT + 4 RTTVAR, at least one second
 //        each time it expires    RTO doubles, up to a minute
 //
-// A segment that was sent twice is never measured, because its acknowledgment could belong to either copy (Karn's rule).
+// A segment that was sent twice is never measured, because its acknowledgment could belong to either copy (Karn's
+// rule).
 //
 // Time is a std::chrono::nanoseconds: the time since any beginning that the caller chooses. Nothing here reads a clock.
 //
@@ -13983,7 +14033,8 @@ struct tcp_settings {
     unsigned max_syn_retransmissions = 7;
     /// Repetitions of a segment before the connection fails. It must not fail before 100 s (RFC 9293 §3.8.3).
     unsigned max_retransmissions = 12;
-    /// Segments that may be sent before the first acknowledgment. Zero is RFC 5681's rule: two to four. RFC 6928 has 10.
+    /// Segments that may be sent before the first acknowledgment. Zero is RFC 5681's rule: two to four. RFC 6928 has
+    /// 10.
     unsigned initial_window = 0;
 
     /// MSL, the longest time that a segment may be under way. TIME-WAIT lasts twice as long (RFC 9293 §3.4.2).
@@ -13991,7 +14042,8 @@ struct tcp_settings {
     /// How long FIN-WAIT-2 may last after close(). Zero is for ever. Linux has 60 s (tcp_fin_timeout, tcp(7)).
     std::chrono::nanoseconds fin_wait_2_timeout{};
 
-    /// Silence after which a probe asks whether the peer is there. Zero, the default, is off (RFC 9293 §3.8.4, MUST-25).
+    /// Silence after which a probe asks whether the peer is there. Zero, the default, is off (RFC 9293 §3.8.4,
+    /// MUST-25).
     std::chrono::nanoseconds keep_alive_idle{};
     std::chrono::nanoseconds keep_alive_interval = std::chrono::seconds{75};  ///< between two probes
     unsigned keep_alive_count = 9;                                            ///< probes without an answer
@@ -14034,6 +14086,7 @@ class retransmission_timeout {
         doublings_ = 0;
         base_ = std::clamp(std::max(base_, duration{std::chrono::seconds{3}}), min_, max_);
     }
+    /// Returns the timeout that holds now.
     [[nodiscard]] constexpr duration value() const noexcept { return after(doublings_); }
     /// Returns the timeout after that number of doublings, for other timers that double (zero-window probes).
     [[nodiscard]] constexpr duration after(unsigned doublings) const noexcept {
@@ -14451,8 +14504,8 @@ class tcp_sender {
 
 namespace netnotes::lan {
 
-/// Returns the RST that answers a segment to a port where there is no connection (RFC 9293 §3.10.7.1). Returns nullopt for
-/// a RST, which is never answered: two hosts would otherwise reset each other for ever.
+/// Returns the RST that answers a segment to a port where there is no connection (RFC 9293 §3.10.7.1). Returns nullopt
+/// for a RST, which is never answered: two hosts would otherwise reset each other for ever.
 [[nodiscard]] constexpr std::optional<packet::tcp> reset_for(const packet::tcp_view& segment) noexcept {
     if (segment.flags().rst()) return std::nullopt;
     packet::tcp reset{
@@ -14468,7 +14521,8 @@ namespace netnotes::lan {
 }
 
 /// One end of a connection: RFC 9293 with the timer of RFC 6298, the congestion control of RFC 5681 and 6582, window
-/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that moment.
+/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that
+/// moment.
 class tcp_machine : public detail::tcp_sender {
   public:
     /// Makes a machine in CLOSED. The peer's port may be 0 before listen().
@@ -14495,8 +14549,8 @@ class tcp_machine : public detail::tcp_sender {
         listen_number_ = initial;
         state_ = tcp_state::listen;
     }
-    /// Opens as if the handshake had taken place: the peer has acknowledged our SYN with a cookie (see syn_cookies). Each
-    /// number is that of the side's SYN. Neither side scales its windows.
+    /// Opens as if the handshake had taken place: the peer has acknowledged our SYN with a cookie (see syn_cookies).
+    /// Each number is that of the side's SYN. Neither side scales its windows.
     void establish(packet::sequence ours, packet::sequence peers, std::uint16_t peer_segment_size, time now) {
         if (state_ != tcp_state::closed) return;
         *this = tcp_machine{settings_, local_port_, remote_port_};
@@ -14511,16 +14565,16 @@ class tcp_machine : public detail::tcp_sender {
         synchronized();
         state_ = tcp_state::established;
     }
-    /// Queues bytes, and returns how many were taken: as many as there is room for, none after shutdown(). In SYN-SENT and
-    /// SYN-RECEIVED they wait for the connection. Throws std::bad_alloc.
+    /// Queues bytes, and returns how many were taken: as many as there is room for, none after shutdown(). In SYN-SENT
+    /// and SYN-RECEIVED they wait for the connection. Throws std::bad_alloc.
     std::size_t send(std::span<const std::byte> bytes) {
         const bool may = state_ == tcp_state::established || state_ == tcp_state::close_wait ||
                          state_ == tcp_state::syn_sent || state_ == tcp_state::syn_received;
         return may && !finishing_ ? queue_.append(bytes) : 0;
     }
     std::size_t send(std::string_view text) { return send(std::as_bytes(std::span{text.data(), text.size()})); }
-    /// Queues bytes and marks them as urgent: the peer's program should learn of them early (RFC 9293 §3.8.5). Kept because
-    /// the RFC demands it; new programs should not use it (RFC 6093).
+    /// Queues bytes and marks them as urgent, so that the peer's program learns of them early (RFC 9293 §3.8.5).
+    /// Returns how many bytes were taken. The RFC demands this call, but new programs should not use it (RFC 6093).
     std::size_t send_urgent(std::span<const std::byte> bytes) {
         const std::size_t taken = send(bytes);
         if (taken != 0) urgent_end_ = finish();
@@ -14544,8 +14598,8 @@ class tcp_machine : public detail::tcp_sender {
             default: break;
         }
     }
-    /// Ends both directions, as close() of a socket does. Bytes that the program has not read, and bytes that arrive later,
-    /// are answered by a RST: they are lost, and the peer should know (RFC 9293 §3.6.1).
+    /// Ends both directions, as close() of a socket does. Bytes that the program has not read, and bytes that arrive
+    /// later, are answered by a RST: they are lost, and the peer should know (RFC 9293 §3.6.1).
     void close(time now) noexcept {
         now_ = std::max(now_, now);
         discards_ = true;
@@ -14573,8 +14627,8 @@ class tcp_machine : public detail::tcp_sender {
         urgent_received_ -= std::min(urgent_received_, count);
         if (is_synchronized() && state_ != tcp_state::time_wait && receive_.wants_update()) acknowledge_now();
     }
-    /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too, that
-    /// is what recv() of a socket tells by 0.
+    /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too,
+    /// that is what recv() of a socket tells by 0.
     [[nodiscard]] bool has_peer_finished() const noexcept { return receive_.has_finished(); }
     /// Returns how many urgent bytes are to be read.
     [[nodiscard]] std::size_t urgent() const noexcept { return urgent_received_; }
@@ -14610,8 +14664,9 @@ class tcp_machine : public detail::tcp_sender {
         cursor_ = una_;
         timed_.reset();
     }
-    /// Returns true if the machine waits in TIME-WAIT, and this SYN begins a new connection whose numbers cannot be taken
-    /// for old ones. The host may then forget this machine and hand the SYN to its listener (RFC 9293 §3.6.1, MAY-2).
+    /// Returns true if the machine waits in TIME-WAIT, and this SYN begins a new connection whose numbers cannot be
+    /// taken for old ones. The host may then forget this machine and hand the SYN to its listener (RFC 9293 §3.6.1,
+    /// MAY-2).
     [[nodiscard]] bool gives_way_to(const packet::tcp_view& segment) const noexcept {
         const auto flags = segment.flags();
         return state_ == tcp_state::time_wait && flags.syn() && !flags.rst() && !flags.ack() &&
@@ -14726,8 +14781,8 @@ class tcp_machine : public detail::tcp_sender {
             if (number == receive_.next() && flags.ack() && !flags.syn() && is_fresh(segment))
                 take_acknowledgment(segment, number, 1);
             if (state_ == tcp_state::closed) return;
-            // Two ends that disagree about the numbers would answer each other for ever. Only a segment without bytes can
-            // be part of such a war, because bytes come from a timer.
+            // Two ends that disagree about the numbers would answer each other for ever. Only a segment without bytes
+            // can be part of such a war, because bytes come from a timer.
             return length == 0 ? challenge() : acknowledge_now();
         }
         last_heard_ = now_;
@@ -14774,8 +14829,8 @@ class tcp_machine : public detail::tcp_sender {
         return number.is_in(next, window) || (number + (length - 1)).is_in(next, window) ||
                (number.is_before(next) && (number + length).is_after(next));
     }
-    /// Returns false for an acknowledgment of bytes that were never sent. Returns false, too, if the acknowledgment is older
-    /// than the largest window (RFC 5961 §5).
+    /// Returns false for an acknowledgment of bytes that were never sent. Returns false, too, if the acknowledgment is
+    /// older than the largest window (RFC 5961 §5).
     [[nodiscard]] bool is_fresh(const packet::tcp_view& segment) const noexcept {
         const packet::sequence ack = segment.acknowledgment_number();
         return !ack.is_after(nxt_) && !ack.is_before(una_ - max_window_);
@@ -14900,12 +14955,14 @@ namespace netnotes::lan {
 /// When a listener uses SYN cookies. Linux has the same three (net.ipv4.tcp_syncookies 0, 1 and 2).
 enum class syn_cookie_use : std::uint8_t { never, when_full, always };
 
+/// The queues of a listener.
 struct listener_options {
     std::size_t backlog = 128;  ///< the limit of half-open connections, and that of connections that wait for accept()
     syn_cookie_use cookies = syn_cookie_use::when_full;
 };
 
-/// A port at which connections arrive. It knows no network: segments and the time go in, segments and a deadline come out.
+/// A port at which connections arrive. It knows no network: segments and the time go in, segments and a deadline come
+/// out.
 class tcp_listener {
   public:
     using time = std::chrono::nanoseconds;
@@ -14939,8 +14996,8 @@ class tcp_listener {
                  const keyed_hash::key& secret)
         : port_{port}, settings_{settings}, how_{how}, secret_{secret}, cookies_{secret} {}
 
-    /// Takes a segment that belongs to no connection. Returns the connection whose handshake it has ended, if any. `waiting`
-    /// is how many connections wait for accept(). Throws std::bad_alloc.
+    /// Takes a segment that belongs to no connection. Returns the connection whose handshake it has ended, if any.
+    /// `waiting` is how many connections wait for accept(). Throws std::bad_alloc.
     std::optional<arrived_connection> receive(const endpoint& local, const endpoint& remote,
                                               const packet::tcp_view& segment, std::size_t waiting, time now) {
         now_ = std::max(now_, now);
@@ -14992,6 +15049,7 @@ class tcp_listener {
     /// Takes an ICMP error about a segment to a client: a half-open connection to it ends.
     void unreachable(const endpoint& local, const endpoint& remote) { half_open_.erase({remote, local}); }
 
+    /// Returns the port, in host byte order.
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     /// Returns how many half-open connections there are.
     [[nodiscard]] std::size_t half_open() const noexcept { return half_open_.size(); }
@@ -15082,7 +15140,8 @@ class tcp_listener {
 // SPDX-License-Identifier: MIT
 //
 // A machine knows one connection; a host has many. The stack looks up to which one a segment belongs: by both addresses
-// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a RST:
+// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a
+// RST:
 //
 //        segment ──> addresses and ports in the table? ──yes──> that connection
 //                         │ no, or TIME-WAIT that gives way to a SYN
@@ -15092,7 +15151,8 @@ class tcp_listener {
 //                         ▼
 //                        RST
 //
-// Programs of a simulated host are functions. The stack calls them when something has changed, and they look what it was:
+// Programs of a simulated host are functions. The stack calls them when something has changed, and they look what it
+// was:
 //
 //        lan::network net{1};
 //        auto& a = net.host("A", "10.0.0.1/24");
@@ -15148,8 +15208,10 @@ class tcp_connection {
     /// Called after something has changed: bytes have arrived, there is room again, the state is another.
     std::function<void(tcp_connection&)> on_change;
 
+    /// Returns the endpoint of this end, or of the peer.
     [[nodiscard]] const endpoint& local() const noexcept { return local_; }
     [[nodiscard]] const endpoint& remote() const noexcept { return remote_; }
+    /// Returns the connection's protocol machine, or its state alone.
     [[nodiscard]] const tcp_machine& machine() const noexcept { return machine_; }
     [[nodiscard]] tcp_state state() const noexcept { return machine_.state(); }
     /// Returns true if the peer has finished, and everything was read.
@@ -15196,7 +15258,7 @@ class tcp_stack {
         host_->net().cancel(timer_);
     }
 
-    /// The numbers of connections and listeners that begin from now on.
+    /// Returns the settings of connections and listeners that begin from now on.
     tcp_settings& settings() noexcept { return settings_; }
 
     /// Opens a port. `accepted` is called for each connection; without it, connections wait for accept(). Throws
@@ -15216,8 +15278,8 @@ class tcp_stack {
         waiting.pop_front();
         return first;
     }
-    /// Opens a connection from that local port, 0 for a free one. Its SYN leaves when the network runs. Throws
-    /// std::invalid_argument if there is no route, or if both ends are in use already.
+    /// Opens a connection from this local port, 0 for a free port, and returns it. Its SYN leaves when the network
+    /// runs. Throws std::invalid_argument if there is no route, or if both ends are in use already.
     tcp_connection& connect(const endpoint& remote, std::uint16_t local_port = 0) {
         const auto source = host_->source_for(remote.address().v4());
         if (!source) throw std::invalid_argument{host_->name() + " has no route to " + remote.to_string()};
@@ -15235,8 +15297,8 @@ class tcp_stack {
         for (auto& [port, open] : ports_) std::erase(open.waiting, &which);
         return connections_.erase({which.local(), which.remote()}) > 0;
     }
-    /// Returns the connections, closed ones included, until they are released or forgotten: a connection that the program has
-    /// closed is forgotten when its state is CLOSED.
+    /// Returns the connections, closed ones included, until they are released or forgotten: a connection that the
+    /// program has closed is forgotten when its state is CLOSED.
     [[nodiscard]] std::vector<tcp_connection*> connections() const {
         std::vector<tcp_connection*> all;
         for (const auto& each : connections_) all.push_back(each.second.get());

@@ -19062,7 +19062,7 @@ using time_point = std::chrono::sys_seconds;
 /// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
 /// to be the name of a day. `now` decides the century where the year has two digits.
 [[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
-/// Reads a date, where `now` is the time of the system's clock.
+/// Does the same, where `now` is the time of the system's clock.
 [[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
     return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
 }
@@ -19445,6 +19445,7 @@ class fields {
         return found;
     }
 
+    /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
     /// Returns the field with this number, counted from 0. The number must be below size().
@@ -19890,6 +19891,7 @@ namespace netnotes::http {
 /// The target of a request, read into its parts. It owns its text.
 class target {
   public:
+    /// The forms of a target (RFC 9112 §3.2).
     enum class form : std::uint8_t {
         origin,    ///< "/notes?page=2"
         absolute,  ///< "http://example.com/notes?page=2"
@@ -20123,7 +20125,7 @@ class body_source {
     /// Returns how many bytes there are in all, or nullopt if this is known only at the end. In a response such a body
     /// is sent in chunks.
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
-    /// Waits for the next piece, which is valid until the next call. No bytes: the body has ended.
+    /// Waits for the next piece and returns it. It is valid until the next call. No bytes: the body has ended.
     [[nodiscard]] virtual task<std::span<const std::byte>> next() = 0;
 };
 
@@ -20189,12 +20191,13 @@ class request {
     /// Waits for the whole body and returns it. A second call returns "". Throws as http/server.hpp says, above all if
     /// the body is too large. Include http/server.hpp to call it.
     [[nodiscard]] task<std::string> text();
-    /// Waits for the next bytes of the body. They are valid until the next call. No bytes: the body has ended. Include
-    /// http/server.hpp to call it.
+    /// Waits for the next bytes of the body and returns them. They are valid until the next call. No bytes: the body
+    /// has ended. Include http/server.hpp to call it.
     [[nodiscard]] task<std::span<const std::byte>> recv();
     /// Gives the request a body that is still arriving. The source must outlive the request, or be taken away again
     /// with nullptr. For authors of servers.
     void set_source(body_source* source) noexcept { source_ = source; }
+    /// Returns the body that is still arriving, or nullptr.
     [[nodiscard]] body_source* source() const noexcept { return source_; }
 
     request(request&&) = default;
@@ -20348,10 +20351,10 @@ struct head_context {
 /// response has a field `Connection: close`, or if the body ends with the connection.
 ///
 /// Content-Length, Transfer-Encoding and Connection of the response are left out: this function knows better. So is
-/// Date, unless `date` is empty. The responses 101 and 426 say `Connection: Upgrade`. No other status 1xx is a response. The
-/// fields cannot hold a line's end: see fields::add().
+/// Date, unless `date` is empty. The responses 101 and 426 say `Connection: Upgrade`. No other status 1xx is a
+/// response. The fields cannot hold a line's end: see fields::add().
 body_coding write_head(std::string& to, const response& answer, head_context& context);
-/// Appends the head in the same way, for a body of this size; nullopt: it is not known yet.
+/// Does the same for a body of this size; nullopt means that the size is not known yet.
 body_coding write_head(std::string& to, const response& answer, std::optional<std::uint64_t> size,
                        head_context& context);
 
@@ -20651,6 +20654,7 @@ class head_reader;
 
 /// Where the body of a message ends (RFC 9112 §6.3).
 struct framing {
+    /// How the receiver finds the end.
     enum class kind : std::uint8_t {
         none,         ///< there is no body
         length,       ///< after `length` bytes, which may be 0
@@ -20990,6 +20994,7 @@ struct refusal {
     std::size_t offset = 0;      ///< of the offending byte, counted from 0: in the head, or in the body with its chunks
     std::size_t line_begin = 0;  ///< where the line begins, counted from 0
 
+    /// Returns the status that a server answers with, or the section of the RFC that demands the refusal.
     [[nodiscard]] http::status status() const noexcept { return status_of(why); }
     [[nodiscard]] std::string_view section() const noexcept { return section_of(why); }
     /// Returns the sentence: `400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)`. `head` is the text
@@ -21040,11 +21045,13 @@ struct head_progress {
 
 /// What parse_head() has found.
 struct head_result {
+    /// What the parser needs next.
     enum class outcome : std::uint8_t { complete, more, refused };
     outcome what = outcome::more;
     std::size_t size = 0;     ///< of the head with its empty line, if it is complete
     http::refusal refusal{};  ///< if it is refused
 
+    /// Returns whether this is the outcome; so do the functions below.
     [[nodiscard]] bool is_complete() const noexcept { return what == outcome::complete; }
     [[nodiscard]] bool is_refused() const noexcept { return what == outcome::refused; }
     [[nodiscard]] bool needs_more() const noexcept { return what == outcome::more; }
@@ -21056,7 +21063,7 @@ struct head_result {
 /// reads beyond `bytes`, allocates nothing, and throws nothing.
 [[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, request_head& head,
                                      const limits& bounds = {}) noexcept;
-/// Reads the head of a response in the same way.
+/// Does the same for the head of a response.
 [[nodiscard]] head_result parse_head(std::string_view bytes, head_progress& seen, response_head& head,
                                      const limits& bounds = {}) noexcept;
 
@@ -21565,6 +21572,7 @@ class body_decoder {
     /// refused with reason::cut_off: what has come is only a part.
     void end() noexcept;
 
+    /// Returns true if the whole body was read, or if it was refused.
     [[nodiscard]] bool is_done() const noexcept { return state_ == state::done; }
     [[nodiscard]] bool is_refused() const noexcept { return state_ == state::refused; }
     /// Returns why and where, if is_refused(). The offset counts bytes of body and frame, from 0.
@@ -22035,8 +22043,8 @@ class cut_link_guard {
 //               └── host ──┘ └┬─┘└── target ─┘└┬─┘
 //                            port              fragment: it stays in the browser, so it is dropped
 //
-// Programs that read the same URL differently are a hole (SSRF): one checks the host, the other connects to another one.
-// So this reader refuses what is ambiguous: `http://good.com@evil.com/`, a backslash, spaces, control characters.
+// Programs that read the same URL differently are a hole (SSRF): one checks the host, the other connects to another
+// one. So this reader refuses what is ambiguous: `http://good.com@evil.com/`, a backslash, spaces, control characters.
 //
 // A server may answer with another place (Location), and that text may be relative. resolve() puts it together with the
 // URL of the request (RFC 3986 §5.2).
@@ -22062,8 +22070,8 @@ class cut_link_guard {
 
 namespace netnotes::http {
 
-/// A URL with the scheme http. It has constructors, because g++ 12 destroys a temporary aggregate twice in an expression
-/// with co_await: `co_await browser.send(ask, http::url{"127.0.0.1", port, "/x"})` is safe.
+/// A URL with the scheme http. It has constructors, because g++ 12 destroys a temporary aggregate twice in an
+/// expression with co_await: `co_await browser.send(ask, http::url{"127.0.0.1", port, "/x"})` is safe.
 struct url {
     url() = default;
     /// Puts a URL together. Nothing is checked: parse() is for text of a stranger.
@@ -22077,10 +22085,11 @@ struct url {
     /// Reads a URL. Returns nullopt if the text is not a URL of http; `why` then has the reason and the place. A user
     /// (`me@host`) is refused, and so is https: this module has no TLS.
     [[nodiscard]] static std::optional<url> parse(std::string_view text, parse_failure& why);
-    /// Reads a URL. Throws parse_error.
+    /// Reads a URL and returns it. Throws parse_error.
     [[nodiscard]] static url parse(std::string_view text);
-    /// Returns the URL that `reference` means on a page with this URL: a whole URL, "//host/path", "/path", "?query", or
-    /// a path that is relative to the last '/'. Returns nullopt, and sets `why`, for a text that parse() would refuse.
+    /// Returns the URL that `reference` means on a page with this URL: a whole URL, "//host/path", "/path", "?query",
+    /// or a path that is relative to the last '/'. Returns nullopt, and sets `why`, for a text that parse() would
+    /// refuse.
     [[nodiscard]] std::optional<url> resolve(std::string_view reference, parse_failure& why) const;
 
     /// Returns host and port as the field Host has them: "example.com", "example.com:8000", "[2001:db8::1]".
@@ -22711,7 +22720,9 @@ struct connection_settings {
 class connection {
   public:
     using time = std::chrono::steady_clock::time_point;
+    /// Which end of a connection this is.
     enum class role : std::uint8_t { client, server };
+    /// What receive() reports.
     enum class event : std::uint8_t {
         need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
         request,    ///< a head has come: see request()
@@ -23177,8 +23188,8 @@ inline void connection::expired(time now) {
 //        /link/passwd              a symbolic link that leads out of the folder: the kernel refuses to follow it
 //
 // A check of the text cannot see a symbolic link, and a link may appear between a check and open(2). So the kernel
-// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below the
-// piece before, and no link is followed at all.
+// checks, while it opens the file (openat2(2), Linux 5.6). On an older kernel each piece of the path is opened below
+// the piece before, and no link is followed at all.
 //
 //     http::files pictures{"/srv/pictures"};                              // in a handler of http::serve():
 //     co_return pictures.answer(ask);                                     // 200, 206, 304, 404, 405, 412, 416 or 301
@@ -23258,9 +23269,9 @@ enum class range_kind : std::uint8_t {
     part,           ///< one part
     unsatisfiable,  ///< a part behind the end of the file: 416
 };
-/// Reads the value of a Range field, for a file of `size` bytes, and sets `range` if there is one part. `bytes=5-` means
-/// everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the file is cut, and a suffix
-/// longer than the file is the whole file.
+/// Reads the value of a Range field, for a file of `size` bytes, and returns what it asks for. Sets `range` if it is
+/// one part. `bytes=5-` means everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the
+/// file is cut, and a suffix longer than the file is the whole file.
 ///
 /// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows: a request for a thousand ranges that
 /// overlap would otherwise be answered with a thousand copies (CVE-2011-3192).
@@ -23285,9 +23296,9 @@ struct file_decision {
     int status = 200;     ///< 200, 206 for a part, 304 not modified, 412 precondition failed, 416 no such part
     byte_range bytes{};  ///< what is sent, for 200 and 206
 };
-/// Decides what is sent, in the order of RFC 9110 §13.2.2: If-Match, or else If-Unmodified-Since. Then If-None-Match, or
-/// else If-Modified-Since. Then Range, if If-Range allows it. `what` is GET or HEAD. A HEAD request has no ranges
-/// (RFC 9110 §14.2). A date that is not valid counts as absent.
+/// Returns what is sent. The order is that of RFC 9110 §13.2.2: If-Match, or else If-Unmodified-Since. Then
+/// If-None-Match, or else If-Modified-Since. Then Range, if If-Range allows it. `what` is GET or HEAD. A HEAD request
+/// has no ranges (RFC 9110 §14.2). A date that is not valid counts as absent.
 [[nodiscard]] file_decision decide_file(method what, const file_conditions& asked, const file_facts& file);
 
 // ---- The folder ----------------------------------------------------------------------------------------
@@ -23307,6 +23318,7 @@ class opened_file {
     ~opened_file() {
         if (descriptor_ >= 0) ::close(descriptor_);
     }
+    /// Returns true if there is a file.
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
     /// Returns the descriptor, or -1. It belongs to this object.
     [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
@@ -23327,8 +23339,8 @@ class file_body final : public body_source {
     /// Takes over the file. The bytes are not read before they are sent.
     file_body(opened_file file, byte_range bytes) noexcept : file_{std::move(file)}, bytes_{bytes} {}
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return bytes_.count; }
-    /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if the
-    /// file cannot be read, or is shorter now than it was.
+    /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if
+    /// the file cannot be read, or is shorter now than it was.
     [[nodiscard]] task<std::span<const std::byte>> next() override;
     [[nodiscard]] int native_handle() const noexcept { return file_.native_handle(); }
     /// Returns the bytes that are still to be sent.
@@ -23342,8 +23354,8 @@ class file_body final : public body_source {
 
 /// How files opens what is below its folder.
 enum class file_lookup : std::uint8_t {
-    /// By openat2(2). A symbolic link is followed if it stays below the folder. If the kernel does not know the call, as
-    /// `without_links`.
+    /// By openat2(2). A symbolic link is followed if it stays below the folder. If the kernel does not know the call,
+    /// as `without_links`.
     by_kernel,
     /// Each piece of a path is opened below the piece before, and a symbolic link is not followed at all.
     without_links,
@@ -23351,9 +23363,9 @@ enum class file_lookup : std::uint8_t {
 
 /// A folder whose files are on the web. It can be moved, not copied. All calls may be made from several threads.
 ///
-/// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path of
-/// a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative to
-/// the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
+/// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path
+/// of a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative
+/// to the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
 class files {
   public:
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
@@ -23368,9 +23380,9 @@ class files {
         if (root_ >= 0) ::close(root_);
     }
 
-    /// Answers a GET or HEAD request for a file: with 200, 206, 304, 412 or 416, with 301 for a folder without a '/' at
-    /// its end, or with 404. Another method is answered with 405. A file of at most 16 KiB is read at once, a longer one
-    /// becomes a file_body. Throws std::system_error if the process has no descriptor left.
+    /// Returns the response to a GET or HEAD request for a file: 200, 206, 304, 412 or 416, 301 for a folder without a
+    /// '/' at its end, or 404. Another method is answered with 405. A file of at most 16 KiB is read at once; a longer
+    /// file becomes a file_body. Throws std::system_error if the process has no descriptor left.
     ///
     /// The response says `X-Content-Type-Options: nosniff`. Without it a browser may take a text that a stranger has
     /// uploaded for a page with scripts.
@@ -23526,8 +23538,8 @@ inline int openat2(int folder, const char* name, std::uint64_t flags) noexcept {
 }
 constexpr int to_read = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;  // O_NONBLOCK: see files::open()
 
-/// Opens the path piece by piece. A part of it that was a folder may be moved away meanwhile, but ".." is no piece here,
-/// so the walk never goes up.
+/// Opens the path piece by piece. A part of it that was a folder may be moved away meanwhile, but ".." is no piece
+/// here, so the walk never goes up.
 inline int open_without_links(int folder, const std::string& name) noexcept {
     int at = folder;
     for (std::size_t begin = 0;;) {
@@ -23761,9 +23773,9 @@ class upgraded_connection {
     upgraded_connection(const upgraded_connection&) = delete;
     upgraded_connection& operator=(const upgraded_connection&) = delete;
 
-    /// Waits for the next bytes, beginning with bytes that came with the request. They are valid until the next co_await.
-    /// No bytes: the peer has ended its stream, or the server stops. Throws std::system_error, errc::timed_out after
-    /// `limit` without a byte.
+    /// Waits for the next bytes and returns them, first the bytes that came with the request. They are valid until the
+    /// next co_await. No bytes: the peer has ended its stream, or the server stops. Throws std::system_error,
+    /// errc::timed_out after `limit` without a byte.
     [[nodiscard]] virtual task<std::string_view> receive(duration limit) = 0;
     /// Sends all bytes, which must stay valid meanwhile. Throws errc::timed_out if the kernel takes none for `limit`.
     [[nodiscard]] virtual task<> send(std::string_view bytes, duration limit) = 0;
@@ -24436,8 +24448,8 @@ inline task<std::span<const std::byte>> request::recv() {
 // A cookie is a name and a value, too. The server sets it with the field Set-Cookie, and the browser sends it back with
 // each later request, in the field Cookie.
 //
-// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to be:
-// the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
+// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to
+// be: the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
 //
 // On this page:  form_limits · form, encode_form · form_part, parse_multipart, multipart_boundary · cookies, set_cookie
 // Below it:      ip/text.hpp (parse_failure), http/target.hpp (percent coding)
@@ -24504,6 +24516,7 @@ class form {
     }
     /// Adds a field behind the others.
     void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+    /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
     [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
     [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
@@ -24528,12 +24541,12 @@ struct form_part {
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
 };
 
-/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data` with
-/// one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data`
+/// with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
 [[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
 
-/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason and
-/// the place in `why`, for
+/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason
+/// and the place in `why`, for
 ///   - a body without its first or its last boundary: the last one shows that the body has not been cut,
 ///   - a part without `Content-Disposition: form-data; name="..."`, or with two of these fields or names,
 ///   - a line of a part's head that does not end in CR LF, is folded or holds a control character,
@@ -24548,13 +24561,14 @@ struct form_part {
 /// The cookies of a request. The views lie in the text that was parsed.
 class cookies {
   public:
+    /// A pair of the field Cookie.
     struct cookie {
         std::string_view name;
         std::string_view value;
     };
-    /// Reads the value of a Cookie field: `a=1; b=2`. Quotation marks around a value are removed. A pair that is not
-    /// valid is skipped, and so are pairs behind the first max_fields: another program of the same site may have set
-    /// them, and a refusal would lock the person out until the cookie expires.
+    /// Reads the value of a Cookie field, `a=1; b=2`, and returns its pairs. Quotation marks around a value are
+    /// removed. A pair that is not valid is skipped, and so are pairs behind the first max_fields. Another program of
+    /// the same site may have set them. A refusal would lock the person out until the cookie expires.
     [[nodiscard]] static cookies parse(std::string_view text, form_limits limits = {});
 
     /// Returns the first value with this name, or nullopt. A browser sends the cookie with the longest path first
@@ -24579,9 +24593,9 @@ enum class same_site : std::uint8_t {
     none,    ///< always; needs `secure`
 };
 
-/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites cannot
-/// make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++ 12
-/// destroys a temporary aggregate twice there.
+/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites
+/// cannot make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++
+/// 12 destroys a temporary aggregate twice there.
 struct set_cookie {
     std::string name{};
     std::string value{};  ///< printable ASCII without space, quotation mark, comma, semicolon and backslash
@@ -24678,8 +24692,8 @@ class parameter_reader {
     std::string_view rest_;
     bool is_valid_ = true;
 };
-/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because a
-/// browser encodes only these: "100%25" is the name 100%25.
+/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because
+/// a browser encodes only these: "100%25" is the name 100%25.
 inline std::string part_name(std::string_view text) {
     std::string name;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -25082,8 +25096,8 @@ inline std::string set_cookie::to_string() const {
 // The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
 // shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
 //
-// A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without tasks the
-// bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
+// A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without
+// tasks the bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
 //
 // On this page:  is_websocket, accept_websocket, websocket_key · websocket_message, websocket_reader · write_frame,
 // write_close
@@ -25152,6 +25166,7 @@ struct websocket_message {
 /// Finds messages in the bytes of a connection.
 class websocket_reader {
   public:
+    /// Which end of a connection this is.
     enum class role : std::uint8_t { client, server };
     /// Reads as this end. A message of more than `max_message` bytes is refused with 1009.
     explicit websocket_reader(role who, std::size_t max_message = 1024 * 1024) noexcept
@@ -25935,9 +25950,9 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 // netnotes/lan/arp.hpp: which card has this IP address? The cache of answers
 // SPDX-License-Identifier: MIT
 //
-// A host that sends an IP packet to a neighbour needs the address of the neighbour's card. It asks all cards of the link and
-// keeps the answer (RFC 826). An answer may become wrong, so each entry has a state (RFC 4861 §7.3 for IPv6; Linux does the
-// same for ARP, arp(7)):
+// A host that sends an IP packet to a neighbour needs the address of the neighbour's card. It asks all cards of the
+// link and keeps the answer (RFC 826). An answer may become wrong, so each entry has a state (RFC 4861 §7.3 for IPv6;
+// Linux does the same for ARP, arp(7)):
 //
 //                    first packet                  answer                       30 s
 //          (no entry) ──────────▶ incomplete ─────────────────▶ reachable ──────────────▶ stale
@@ -25951,8 +25966,8 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 //          probe        asks the known card only
 //          permanent    entered by the administrator: never asked, never changed
 //
-// Nothing proves that an answer is true. A question tells the address of the asking host as well, and the host that is asked
-// believes it. That saves a question, and is how ARP spoofing works. Static entries are a defence.
+// Nothing proves that an answer is true. A question tells the address of the asking host as well, and the host that is
+// asked believes it. That saves a question, and is how ARP spoofing works. Static entries are a defence.
 //
 // On this page:  arp_state · arp_settings · arp_cache
 // The notes:     ARP; Packet Tracer; ARP欺骗 (ARP spoofing)
@@ -26438,8 +26453,8 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 // netnotes/lan/network.hpp: nodes, cables between them, and the loop that moves frames
 // SPDX-License-Identifier: MIT
 //
-// A network holds nodes and cables. A node is anything with ports: a host, a switch, or a class of your own. It hears of
-// two things only: a frame has arrived at a port, or a time has come.
+// A network holds nodes and cables. A node is anything with ports: a host, a switch, or a class of your own. It hears
+// of two things only: a frame has arrived at a port, or a time has come.
 //
 //        class repeater : public lan::node {
 //          public:
@@ -26451,8 +26466,8 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 //        auto& r = net.add<repeater>("R");
 //        net.connect(a, r);                           // takes the next free port; r[1] names a certain port
 //
-// The network moves in three ways. step() goes on to the next frame that arrives somewhere: it is the button "Forward" of
-// Packet Tracer. run() goes on until nothing happens any more. run_until() goes on to a point in time.
+// The network moves in three ways. step() goes on to the next frame that arrives somewhere: it is the button "Forward"
+// of Packet Tracer. run() goes on until nothing happens any more. run_until() goes on to a point in time.
 //
 // Everything that entered a cable is kept, also what the cable lost: passages() returns it, and save() writes a capture
 // file with an interface for each cable, which Wireshark opens.
@@ -27114,15 +27129,15 @@ inline std::optional<capture_record> pcapng_reader::next() {
 // netnotes/lan/cable.hpp: what a cable does to a frame
 // SPDX-License-Identifier: MIT
 //
-// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its bits
-// into the cable (the rate), and then each bit needs time for the way (the delay).
+// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its
+// bits into the cable (the rate), and then each bit needs time for the way (the delay).
 //
 //        A ├───────────── 10 ms, 100 Mbit/s ─────────────┤ S1
 //
 //        a frame of 1,514 bytes:  123 us until its last bit is in the cable, and 10 ms until that bit is out
 //
-// Real cables, and above all radio links, lose frames. Networks also deliver frames twice or in another order. Here all of
-// that happens on request: by chance with a stated probability, or to a certain frame.
+// Real cables, and above all radio links, lose frames. Networks also deliver frames twice or in another order. Here all
+// of that happens on request: by chance with a stated probability, or to a certain frame.
 //
 //        cable.lose_nth(3);                           // the third frame that enters from now on does not arrive
 //        cable.cut_at(2s);                            // from this time on nothing arrives
@@ -27145,8 +27160,8 @@ inline std::optional<capture_record> pcapng_reader::next() {
 // netnotes/lan/event.hpp: virtual time, chance, and the list of what happens next
 // SPDX-License-Identifier: MIT
 //
-// A simulated network has no clock. It has a list of events, each with its time. The loop takes the earliest event, sets the
-// time to it, and lets it happen. That adds later events to the list:
+// A simulated network has no clock. It has a list of events, each with its time. The loop takes the earliest event,
+// sets the time to it, and lets it happen. That adds later events to the list:
 //
 //        time          serial   event
 //        0.000 000 s        1   A sends an ARP request                 happens now, and adds event 4
@@ -27154,11 +27169,12 @@ inline std::optional<capture_record> pcapng_reader::next() {
 //        1.000 000 s        2   A's patience for an answer ends
 //        1.000 000 s        3   B's patience ends                      equal times: the smaller serial number is first
 //
-// A second of this time costs no time of yours, and an hour without an event costs nothing at all. The order depends on two
-// numbers only. So the same program does the same on every machine, in every run.
+// A second of this time costs no time of yours, and an hour without an event costs nothing at all. The order depends on
+// two numbers only. So the same program does the same on every machine, in every run.
 //
-// Chance is reproducible as well. The distributions of <random> give other numbers in each standard library, and floating
-// point may differ between processors. The generator here uses whole numbers only: equal seeds give equal networks.
+// Chance is reproducible as well. The distributions of <random> give other numbers in each standard library, and
+// floating point may differ between processors. The generator here uses whole numbers only: equal seeds give equal
+// networks.
 //
 // On this page:  virtual_time, time_text · random_numbers · event_queue
 // The notes:     Packet Tracer; examples 32 to 34
@@ -27195,8 +27211,9 @@ using virtual_time = std::chrono::nanoseconds;
     return text += micros;
 }
 
-/// A generator of random numbers (SplitMix64, by Steele, Lea and Flood, 2014). It is fast and has a period of 2^64. It is no
-/// secret: a reader of a few numbers can compute all others. A regular value; equal seeds give equal numbers everywhere.
+/// A generator of random numbers (SplitMix64, by Steele, Lea and Flood, 2014). It is fast and has a period of 2^64. It
+/// is no secret: a reader of a few numbers can compute all others. A regular value; equal seeds give equal numbers
+/// everywhere.
 class random_numbers {
   public:
     constexpr explicit random_numbers(std::uint64_t seed) noexcept : state_{seed} {}
@@ -27229,10 +27246,11 @@ class random_numbers {
     std::uint64_t state_;
 };
 
-/// Events in the order of their times. Equal times keep the order in which the events were added. Event is a movable type.
+/// Events in the order of their times. Equal times keep the order in which the events were added. Event is a movable
+/// type.
 ///
-/// Adding and taking an event costs O(log n). Cancelling costs O(1): the place in the list stays until its time comes, or
-/// until more than half of all places belong to cancelled events.
+/// Adding and taking an event costs O(log n). Cancelling costs O(1): the place in the list stays until its time comes,
+/// or until more than half of all places belong to cancelled events.
 template <class Event>
 class event_queue {
   public:
@@ -27248,7 +27266,7 @@ class event_queue {
         Event event;
     };
 
-    /// Adds an event. Throws std::bad_alloc only.
+    /// Adds an event, and returns a ticket to remove it with. Throws std::bad_alloc only.
     ticket add(virtual_time time, Event event) {
         std::uint32_t slot = 0;
         if (free_.empty()) {
@@ -27339,8 +27357,9 @@ class event_queue {
 
 namespace netnotes::lan {
 
-/// The bytes of an Ethernet frame, from the destination address to the end of the payload, without the CRC. A value that is
-/// cheap to copy: copies share the bytes, which nobody can change. A hub that repeats a frame to ten ports copies no byte.
+/// The bytes of an Ethernet frame, from the destination address to the end of the payload, without the CRC. A value
+/// that is cheap to copy: copies share the bytes, which nobody can change. A hub that repeats a frame to ten ports
+/// copies no byte.
 class frame {
   public:
     /// Creates a frame without bytes. No cable transports it.
@@ -27349,10 +27368,13 @@ class frame {
     explicit frame(std::vector<std::byte> bytes)
         : bytes_{std::make_shared<const std::vector<std::byte>>(std::move(bytes))} {}
 
+    /// Returns the bytes; a copy of the frame shares them.
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
         return bytes_ ? std::span<const std::byte>{*bytes_} : std::span<const std::byte>{};
     }
+    /// Returns the number of bytes.
     [[nodiscard]] std::size_t size() const noexcept { return bytes_ ? bytes_->size() : 0; }
+    /// Returns true if the frame has no bytes.
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
   private:
@@ -27393,12 +27415,13 @@ enum class fate : std::uint8_t {
 /// Returns a probability in the unit of cable_settings: per_cent(1) is 10,000 of a million.
 [[nodiscard]] constexpr std::uint32_t per_cent(std::uint32_t percentage) noexcept { return percentage * 10'000; }
 
-/// The properties of a cable. Probabilities are parts of a million, from 0 to 1,000,000; each frame is judged by itself.
+/// The properties of a cable. Probabilities are parts of a million, from 0 to 1,000,000; each frame is judged by
+/// itself.
 struct cable_settings {
     /// How long a bit is on its way. 10 us is the delay of two kilometres of glass fibre. Must not be negative.
     virtual_time delay = std::chrono::microseconds{10};
-    /// Bits per second in each direction; 0 stands for no limit. A frame takes its own time and that of 24 bytes more: the
-    /// preamble, the CRC, and the gap between frames (IEEE 802.3 §3.1.1, §4.4.2).
+    /// Bits per second in each direction; 0 stands for no limit. A frame takes its own time and that of 24 bytes more:
+    /// the preamble, the CRC, and the gap between frames (IEEE 802.3 §3.1.1, §4.4.2).
     std::uint64_t rate = 0;
     /// Most bytes of an IP packet. The interfaces at both ends take it over.
     std::size_t mtu = 1500;
@@ -27434,8 +27457,8 @@ struct port {
     port(node& which, unsigned index) noexcept : owner{&which}, number{index} {}
 };
 
-/// Anything with ports. Derive from it, and let the network create it: `net.add<my_node>("X")`. The network owns its nodes
-/// and keeps them in their places, so references to them stay valid as long as the network.
+/// Anything with ports. Derive from it, and let the network create it: `net.add<my_node>("X")`. The network owns its
+/// nodes and keeps them in their places, so references to them stay valid as long as the network.
 class node {
   public:
     /// Takes a name of 1 to 32 characters: letters, digits, `-`, `_` and `.`. Throws std::invalid_argument for another
@@ -27446,6 +27469,7 @@ class node {
     node& operator=(const node&) = delete;
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// Returns the network of the node.
     [[nodiscard]] network& net() const noexcept { return *net_; }
     /// Returns the number of the node, counted from 1 in the order of creation.
     [[nodiscard]] unsigned number() const noexcept { return number_; }
@@ -27454,23 +27478,24 @@ class node {
     [[nodiscard]] cable* cable_at(unsigned port) const noexcept {
         return port < ports_.size() ? ports_[port].wire : nullptr;
     }
-    /// Names a port for network::connect(). Throws std::out_of_range for a port that the node does not have.
+    /// Returns a port, for network::connect(). Throws std::out_of_range for a port that the node does not have.
     [[nodiscard]] port operator[](unsigned number);
-    /// Returns the hardware address of a port: 02:00, the node's number in two bytes, and the port's number in two bytes.
-    /// Hubs and switches do not use it.
+    /// Returns the hardware address of a port: 02:00, the node's number in two bytes, and the port's number in two
+    /// bytes. Hubs and switches do not use it.
     [[nodiscard]] packet::mac_address port_address(unsigned port) const noexcept {
         return packet::mac_address{std::uint64_t{0x0200} << 32 | std::uint64_t{number_ & 0xffff} << 16 |
                                    (port & 0xffff)};
     }
 
-    /// Says what the node is, for maps and tables, for example `host`.
+    /// Returns what the node is, for maps and tables, for example `host`.
     [[nodiscard]] virtual std::string_view kind() const noexcept { return "node"; }
     /// Returns the tables of the node as text, one line for each entry. It is empty if the node has none.
     [[nodiscard]] virtual std::string tables() const { return {}; }
-    // Each returns the node as a device of that kind, or nullptr. They work without run-time type information.
+    /// Returns the node as a device of that kind, or nullptr. A router is a host, too. It works without run-time type
+    /// information.
     [[nodiscard]] virtual learning_switch* as_switch() noexcept { return nullptr; }
     [[nodiscard]] virtual ip_node* as_ip_node() noexcept { return nullptr; }
-    [[nodiscard]] virtual host* as_host() noexcept { return nullptr; }  ///< a router is a host, too
+    [[nodiscard]] virtual host* as_host() noexcept { return nullptr; }
     [[nodiscard]] virtual router* as_router() noexcept { return nullptr; }
     /// Treats a frame that has arrived at a port. The frame may be kept.
     virtual void receive(unsigned port, const frame& arrived) = 0;
@@ -27509,6 +27534,7 @@ struct passage {
     lan::fate fate{};
     lan::frame frame{};
 
+    /// Returns the node at the end where the frame went in, or where it came out.
     [[nodiscard]] const node& sender() const noexcept;
     [[nodiscard]] const node& receiver() const noexcept;
 };
@@ -27533,8 +27559,8 @@ class cable {
     /// Returns the number of the cable, counted from 0. It is its interface number in a capture file.
     [[nodiscard]] std::size_t number() const noexcept { return number_; }
 
-    /// Takes out the n-th frame that enters from now on, counted from 1, in either direction. Several calls add up. Does
-    /// nothing for 0.
+    /// Takes out the n-th frame that enters from now on, counted from 1, in either direction. Several calls add up.
+    /// Does nothing for 0.
     void lose_nth(std::uint64_t n) {
         if (n > 0) doomed_.push_back(entered_[0] + entered_[1] + n);
     }
@@ -27572,8 +27598,9 @@ class cable {
     std::optional<virtual_time> cut_, mend_;
 };
 
-/// A simulated network. It touches no real interface: it has no socket, no clock and no thread. Equal programs with equal
-/// seeds make equal networks, byte by byte, on every machine. Use it in one thread at a time. It cannot be copied or moved.
+/// A simulated network. It touches no real interface: it has no socket, no clock and no thread. Equal programs with
+/// equal seeds make equal networks, byte by byte, on every machine. Use it in one thread at a time. It cannot be copied
+/// or moved.
 class network {
   public:
     using action = std::function<void()>;
@@ -27602,7 +27629,8 @@ class network {
 
     // ---- Building
 
-    /// Creates a node of your own class. Its constructor gets the network, the name, and the other arguments.
+    /// Creates a node of your own class and returns it. Its constructor gets the network, the name, and the other
+    /// arguments.
     template <std::derived_from<node> Node, class... Arguments>
     Node& add(std::string_view name, Arguments&&... arguments) {
         auto made = std::make_unique<Node>(*this, name, std::forward<Arguments>(arguments)...);
@@ -27611,17 +27639,18 @@ class network {
         nodes_.push_back(std::move(made));
         return result;
     }
-    /// Creates a hub; include lan/switch.hpp.
+    /// Creates a hub and returns it; include lan/switch.hpp.
     lan::hub& hub(std::string_view name);
-    /// Creates a switch; include lan/switch.hpp.
+    /// Creates a switch and returns it; include lan/switch.hpp.
     lan::learning_switch& learning_switch(std::string_view name);
-    /// Creates a host with an interface such as `10.0.1.2/24`; include lan/host.hpp. Throws parse_error.
+    /// Creates a host with an interface such as `10.0.1.2/24`, and returns it; include lan/host.hpp. Throws
+    /// parse_error.
     lan::host& host(std::string_view name, std::string_view interface);
-    /// Creates a router with an interface for each text; include lan/router.hpp. Throws parse_error.
+    /// Creates a router with an interface for each text, and returns it; include lan/router.hpp. Throws parse_error.
     lan::router& router(std::string_view name, std::initializer_list<std::string_view> interfaces);
 
-    /// Connects two ports by a cable. Throws std::invalid_argument if a port has a cable already, if a node has no free
-    /// port, if both ports are the same, or if a setting is out of range.
+    /// Connects two ports by a cable, and returns the cable. Throws std::invalid_argument if a port has a cable
+    /// already, if a node has no free port, if both ports are the same, or if a setting is out of range.
     cable& connect(port a, port b, const cable_settings& how = {});
 
     /// Returns the node of that name, or nullptr.
@@ -27634,10 +27663,12 @@ class network {
 
     // ---- Time
 
+    /// Returns the virtual time.
     [[nodiscard]] virtual_time now() const noexcept { return now_; }
     /// Returns the generator of the network. Nodes of your own should use it too.
     [[nodiscard]] random_numbers& random() noexcept { return random_; }
-    /// Calls `call` after `delay`, which counts as 0 if it is negative. Throws std::bad_alloc only.
+    /// Calls `call` after `delay`, which counts as 0 if it is negative. Returns a timer to cancel it with. Throws
+    /// std::bad_alloc only.
     timer after(virtual_time delay, action call, timer_kind kind = timer_kind::foreground) {
         foreground_ += kind == timer_kind::foreground;
         happening what;
@@ -27659,8 +27690,8 @@ class network {
     /// Moves on until no frame is on its way and no foreground timer is left. Returns false if `max_events` events have
     /// happened before that. A loop of switches, for example, never comes to rest.
     bool run(std::size_t max_events = 1'000'000);
-    /// Moves on to a point in time, and lets everything happen that happens until then. Returns false after `max_events`
-    /// events; the time is then earlier. Does nothing if the time has passed already.
+    /// Moves on to a point in time, and lets everything happen that happens until then. Returns false after
+    /// `max_events` events; the time is then earlier. Does nothing if the time has passed already.
     bool run_until(virtual_time time, std::size_t max_events = 1'000'000);
     bool run_for(virtual_time duration, std::size_t max_events = 1'000'000) {
         return run_until(now_ + duration, max_events);
@@ -27679,8 +27710,8 @@ class network {
     }
     /// Keeps at most `max_count` passages from now on. Later frames are transported, but not kept.
     void keep_passages(std::size_t max_count) { max_passages_ = max_count; }
-    /// Writes the passages as a pcapng file: an interface for each cable, with its name, and a comment at each frame that
-    /// did not simply arrive. The time 0 is 1970-01-01. Errors of the stream are the stream's.
+    /// Writes the passages as a pcapng file: an interface for each cable, with its name, and a comment at each frame
+    /// that did not simply arrive. The time 0 is 1970-01-01. Errors of the stream are the stream's.
     void save(std::ostream& out) const;
 
   private:
@@ -27882,6 +27913,7 @@ namespace netnotes::lan {
 /// The state of an entry; the picture at the head of this page shows how they follow each other.
 enum class arp_state : std::uint8_t { incomplete, reachable, stale, delay, probe, failed, permanent };
 
+/// Returns the name of the state.
 [[nodiscard]] constexpr std::string_view to_string(arp_state state) noexcept {
     constexpr std::string_view names[]{"incomplete", "reachable", "stale", "delay", "probe", "failed", "permanent"};
     const auto index = static_cast<std::size_t>(state);
@@ -27903,6 +27935,7 @@ struct arp_settings {
 class arp_cache {
   public:
     using bytes = std::vector<std::byte>;
+    /// What the table needs from its node.
     struct services {
         /// Sends an ARP request for `target`, to all cards or to one card.
         std::function<void(ipv4_address target, packet::mac_address to)> ask;
@@ -27911,6 +27944,7 @@ class arp_cache {
         /// Takes a packet whose receiver did not answer.
         std::function<void(bytes&& packet)> give_up;
     };
+    /// A neighbour, and what is known of its card.
     struct entry {
         arp_state state = arp_state::incomplete;
         packet::mac_address address{};
@@ -27928,8 +27962,8 @@ class arp_cache {
 
     /// Sends a packet to a neighbour, now or when its card is known.
     void send(ipv4_address neighbour, bytes&& packet);
-    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry reachable.
-    /// Other news change an existing entry; they make a new entry only if `may_create` is true.
+    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry
+    /// reachable. Other news change an existing entry; they make a new entry only if `may_create` is true.
     void heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create);
     /// Adds a permanent entry. ARP packets do not change it.
     void add_static(ipv4_address neighbour, packet::mac_address address);
@@ -32472,15 +32506,16 @@ class dissector {
 // netnotes/lan/host.hpp: hosts, with ping and traceroute
 // SPDX-License-Identifier: MIT
 //
-// A host has an interface and a default gateway, the router for all networks but its own. A destination in its own network is
-// a neighbour: the host asks for it by ARP. For any other destination it asks for the gateway. The netmask decides:
+// A host has an interface and a default gateway, the router for all networks but its own. A destination in its own
+// network is a neighbour: the host asks for it by ARP. For any other destination it asks for the gateway. The netmask
+// decides:
 //
 //        10.0.1.2/24   →  10.0.2.2     first 24 bits differ: to the gateway
 //        10.0.1.2/8    →  10.0.2.2     first 8 bits are equal: "a neighbour". ARP asks, and no host answers.
 //
-// ping sends echo requests and counts the answers (RFC 1122 §3.2.2.6). traceroute sends datagrams to a port that no program
-// uses, with the time to live 1, 2, 3 and so on. The router at which it becomes 0 reports that, and so shows its address. The last
-// report is another: the destination says that its port is closed.
+// ping sends echo requests and counts the answers (RFC 1122 §3.2.2.6). traceroute sends datagrams to a port that no
+// program uses, with the time to live 1, 2, 3 and so on. The router at which it becomes 0 reports that, and so shows
+// its address. The last report is another: the destination says that its port is closed.
 //
 //        lan::network net;
 //        auto& a = net.host("A", "10.0.1.2/24");
@@ -32507,8 +32542,8 @@ class dissector {
 // netnotes/lan/ip_node.hpp: what hosts and routers have in common: IP on top of Ethernet
 // SPDX-License-Identifier: MIT
 //
-// Each port of a host or a router is an interface with a hardware address and an IP address. This page moves packets between
-// the interfaces and the protocols above:
+// Each port of a host or a router is an interface with a hardware address and an IP address. This page moves packets
+// between the interfaces and the protocols above:
 //
 //             ping, UDP, TCP             error messages
 //                 │    ▲                      │
@@ -32521,13 +32556,13 @@ class dissector {
 //          ▼           │ for this card, or for all?
 //        ═════════ the cable ═════════
 //
-// A node that has to drop a packet tells the sender by ICMP: no route, no answer to ARP, no program at this port, too long. It
-// quotes the beginning of the packet. Some packets get no such answer, or messages would breed messages: other errors,
-// broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each second
-// (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
+// A node that has to drop a packet tells the sender by ICMP: no route, no answer to ARP, no program at this port, too
+// long. It quotes the beginning of the packet. Some packets get no such answer, or messages would breed messages: other
+// errors, broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each
+// second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
 //
-// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp() takes
-// datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
+// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
+// takes datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
 //
 // IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed.
 //
@@ -33165,8 +33200,8 @@ struct error_limit {
 // netnotes/lan/route.hpp: where next? The table of routes
 // SPDX-License-Identifier: MIT
 //
-// A host and a router decide the next step of each packet by a table. Of all routes whose network contains the destination,
-// the route with the longest prefix wins, because it knows the destination best (RFC 1812 §5.2.4.3):
+// A host and a router decide the next step of each packet by a table. Of all routes whose network contains the
+// destination, the route with the longest prefix wins, because it knows the destination best (RFC 1812 §5.2.4.3):
 //
 //        network         via          port
 //        10.0.1.0/24     directly     0          the next hop is the destination itself
@@ -33174,8 +33209,8 @@ struct error_limit {
 //        10.9.0.0/16     10.0.1.7     0          10.9.3.4 is in both networks above: this route has the longer prefix
 //        0.0.0.0/0       10.0.1.1     0          the default route contains every address, and has the shortest prefix
 //
-// The address "via" is the next router. It does not stand in the packet: it is only asked for by ARP, and the frame goes to
-// its card.
+// The address "via" is the next router. It does not stand in the packet: it is only asked for by ARP, and the frame
+// goes to its card.
 //
 // On this page:  route_origin · route · next_hop · route_table
 // The notes:     路由表 (routing table), 默认网关 (default gateway); example 33
@@ -33205,12 +33240,14 @@ enum class route_origin : std::uint8_t {
     learnt,     ///< by a routing protocol
 };
 
+/// Returns the name of the origin.
 [[nodiscard]] constexpr std::string_view to_string(route_origin origin) noexcept {
     constexpr std::string_view names[]{"connected", "static", "RIP"};
     const auto index = static_cast<std::size_t>(origin);
     return index < std::size(names) ? names[index] : "unknown";
 }
 
+/// A row of the table: where packets to a network go.
 struct route {
     netnotes::network destination{};    ///< of IPv4
     std::optional<ipv4_address> via{};  ///< the next router; nullopt if the destination is a neighbour
@@ -33321,9 +33358,10 @@ class ip_node : public node {
 
     // ---- Configuration
 
-    /// Adds an interface, that is, a port with an address such as 10.0.1.2/24, and the route to its network. Throws
-    /// std::invalid_argument for an address that no host can have.
+    /// Adds an interface, that is, a port with an address such as 10.0.1.2/24, and the route to its network. Returns
+    /// the number of the port. Throws std::invalid_argument for an address that no host can have.
     unsigned add_interface(const ip_interface& address);
+    /// Returns the address of an interface with its network. Throws std::out_of_range if there is no such port.
     [[nodiscard]] const ip_interface& interface(unsigned port = 0) const { return interfaces_.at(port)->address; }
     /// Returns the IP address of an interface.
     [[nodiscard]] ipv4_address address(unsigned port = 0) const { return interfaces_.at(port)->ip; }
@@ -33358,8 +33396,8 @@ class ip_node : public node {
     /// Sends a UDP datagram. Returns false as send_packet() does.
     bool send_udp(std::uint16_t source_port, const endpoint& destination, std::span<const std::byte> payload,
                   const packet_options& how = {});
-    /// Takes the packets of a protocol, for example TCP. An empty handler gives the protocol up. ICMP and UDP are treated
-    /// here, and cannot be taken.
+    /// Takes the packets of a protocol, for example TCP. An empty handler gives the protocol up. ICMP and UDP are
+    /// treated here, and cannot be taken.
     void on_protocol(packet::ip_protocol protocol, protocol_handler handler) {
         protocols_[protocol] = std::move(handler);
     }
@@ -33372,6 +33410,7 @@ class ip_node : public node {
         send_arp(port, packet::arp_operation::request, address(port), {}, address(port));
     }
 
+    /// Returns how many packets came, left, and were dropped.
     [[nodiscard]] const ip_counters& counters() const noexcept { return counters_; }
     /// Returns the source address of a packet to that destination, or nullopt if there is no route.
     [[nodiscard]] std::optional<ipv4_address> source_for(ipv4_address destination) const;
@@ -33398,7 +33437,8 @@ class ip_node : public node {
         (void)port, (void)packet;
         ++counters_.not_for_us;
     }
-    /// Treats a packet that has arrived, before anything is decided about it. Returns true if it is done with the packet.
+    /// Treats a packet that has arrived, before anything is decided about it. Returns true if it is done with the
+    /// packet.
     virtual bool intercept(unsigned port, const packet::ipv4_view& packet) {
         (void)port, (void)packet;
         return false;
@@ -33748,7 +33788,8 @@ inline void ip_node::join_fragments(const packet::ipv4_view& part,
     const auto place = known != incomplete_.end() ? known : incomplete_.try_emplace(key).first;
     if (part.fragment_offset() == 0) place->second.first.assign(part.bytes().begin(), part.bytes().end());
     if (known != incomplete_.end()) return;
-    // RFC 1122 §3.3.2: after a time the fragments are dropped, and the sender hears of it if the first fragment is there.
+    // RFC 1122 §3.3.2: after a time the fragments are dropped, and the sender hears of it if the first fragment is
+    // there.
     place->second.timer = net().after(reassembly_time, [this, key] {
         const auto late = incomplete_.find(key);
         if (late == incomplete_.end()) return;
@@ -33832,6 +33873,7 @@ enum class probe_outcome : std::uint8_t {
     no_route,   ///< this host knows no way
 };
 
+/// How ping() asks.
 struct ping_options {
     unsigned count = 1;     ///< requests, 1 to 65,535
     std::size_t size = 56;  ///< bytes of data in each, at most 65,507
@@ -33844,6 +33886,7 @@ struct ping_options {
 /// A run of ping.
 class ping_session {
   public:
+    /// A request and its answer.
     struct echo {
         probe_outcome what = probe_outcome::waiting;
         ipv4_address from{};  ///< the node that has answered or reported
@@ -33855,6 +33898,7 @@ class ping_session {
         virtual_time sent{};
         virtual_time round_trip{};
     };
+    /// Returns the address that is asked.
     [[nodiscard]] ipv4_address destination() const noexcept { return destination_; }
     /// Returns the requests that were sent, in order. The first has the sequence number 1.
     [[nodiscard]] const std::vector<echo>& echoes() const noexcept { return echoes_; }
@@ -33880,6 +33924,7 @@ class ping_session {
     bool is_done_ = false;
 };
 
+/// How traceroute() asks.
 struct trace_options {
     unsigned max_hops = 30;
     virtual_time timeout = std::chrono::seconds{5};  ///< how long the host waits for each report
@@ -33889,6 +33934,7 @@ struct trace_options {
 /// A run of traceroute.
 class trace_session {
   public:
+    /// A router on the way, or the destination.
     struct hop {
         probe_outcome what = probe_outcome::waiting;
         ipv4_address from{};
@@ -33897,6 +33943,7 @@ class trace_session {
         virtual_time sent{};
         virtual_time round_trip{};
     };
+    /// Returns the address at the end of the way.
     [[nodiscard]] ipv4_address destination() const noexcept { return destination_; }
     /// Returns the probes; the first had the time to live 1.
     [[nodiscard]] const std::vector<hop>& hops() const noexcept { return hops_; }
@@ -33928,13 +33975,14 @@ class host : public ip_node {
     [[nodiscard]] std::string_view kind() const noexcept override { return "host"; }
     [[nodiscard]] host* as_host() noexcept override { return this; }
 
-    /// Begins to send echo requests. The result changes while the network runs, and stays valid as long as the host.
-    /// Throws parse_error for an unreadable address.
+    /// Begins to send echo requests, and returns their answers so far. The result changes while the network runs, and
+    /// stays valid as long as the host. Throws parse_error for an unreadable address.
     const ping_session& ping(std::string_view destination, const ping_options& how = {}) {
         return ping(ipv4_address{destination}, how);
     }
     const ping_session& ping(ipv4_address destination, const ping_options& how = {});
-    /// Begins to look for the routers on the way to a destination. The result changes while the network runs.
+    /// Begins to look for the routers on the way to a destination, and returns the routers so far. The result changes
+    /// while the network runs.
     const trace_session& traceroute(std::string_view destination, const trace_options& how = {}) {
         return traceroute(ipv4_address{destination}, how);
     }
@@ -34161,8 +34209,8 @@ inline lan::host& network::host(std::string_view name, std::string_view interfac
 // netnotes/lan/name_service.hpp: name servers and resolvers in a simulated network
 // SPDX-License-Identifier: MIT
 //
-// A resolver asks a name server by UDP, and believes the first answer that fits. Nothing proves who sent it. What "fits"
-// means is therefore all that protects the resolver (RFC 5452 §9.1):
+// A resolver asks a name server by UDP, and believes the first answer that fits. Nothing proves who sent it. What
+// "fits" means is therefore all that protects the resolver (RFC 5452 §9.1):
 //
 //        query    10.0.0.2:51812 ──> 10.0.0.53:53    id 40312, www.exAMPle.Com ?
 //        answer   10.0.0.53:53 ──> 10.0.0.2:51812    id 40312, www.exAMPle.Com = 192.0.2.80
@@ -34171,11 +34219,11 @@ inline lan::host& network::host(std::string_view name, std::string_view interfac
 //                     that was asked      asked          of the query   resolver mixes capitals ("0x20")
 //
 // An attacker who does not see the query must guess the rest. An id that counts upwards and a port that never changes
-// leave nothing to guess. A random id leaves 65,536 possibilities, a random port multiplies them by 16,384, and each letter
-// of the name by two.
+// leave nothing to guess. A random id leaves 65,536 possibilities, a random port multiplies them by 16,384, and each
+// letter of the name by two.
 //
-// All of that is in vain if the server itself lies. A hijacked resolver gives its answers with the right id from the right
-// port: compare answers of several servers, or better, check signatures (DNSSEC, RFC 4033).
+// All of that is in vain if the server itself lies. A hijacked resolver gives its answers with the right id from the
+// right port: compare answers of several servers, or better, check signatures (DNSSEC, RFC 4033).
 //
 // On this page:  name_server · lying_resolver · resolver_habits · stub_resolver
 // The notes:     dns服务器被劫持, dns欺骗; example 36
@@ -34223,6 +34271,7 @@ class name_server : public host {
     }
     /// How long the server thinks before it answers, for example because it has to ask others.
     virtual_time delay{};
+    /// Returns the number of queries so far.
     [[nodiscard]] std::uint64_t queries() const noexcept { return queries_; }
 
   protected:
@@ -34324,8 +34373,8 @@ class stub_resolver {
     stub_resolver(const stub_resolver&) = delete;
     stub_resolver& operator=(const stub_resolver&) = delete;
 
-    /// Asks for the address of a name. The result changes while the network runs, and stays valid as long as the
-    /// resolver. Throws parse_error for an unreadable name.
+    /// Asks for the address of a name, and returns what is known of the answer. The result changes while the network
+    /// runs, and stays valid as long as the resolver. Throws parse_error for an unreadable name.
     const lookup& ask(std::string_view name) {
         random_numbers& random = host_->net().random();
         lookup& asked = lookups_.emplace_back();
@@ -34347,6 +34396,7 @@ class stub_resolver {
         host_->send_udp(asked.port, {server_, name_server::port}, query.message());
         return asked;
     }
+    /// Returns how the resolver asks and what it believes.
     [[nodiscard]] const resolver_habits& habits() const noexcept { return habits_; }
 
   private:
@@ -34391,8 +34441,8 @@ class stub_resolver {
 
 namespace netnotes::lan {
 
-/// A host that sends SYNs in the name of hosts that do not exist. Nobody answers the SYN+ACKs, so each SYN occupies a place
-/// in the server's backlog until the server gives it up.
+/// A host that sends SYNs in the name of hosts that do not exist. Nobody answers the SYN+ACKs, so each SYN occupies a
+/// place in the server's backlog until the server gives it up.
 class syn_flooder : public host {
   public:
     syn_flooder(network& net, std::string_view name, std::string_view interface) : host{net, name, interface} {}
@@ -34406,6 +34456,7 @@ class syn_flooder : public host {
         const ipv4_address next{first_source.to_uint() + 1};
         net().after(interval, [this, victim, count, interval, next] { flood(victim, count - 1, interval, next); });
     }
+    /// Returns how many packets were sent so far.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 
   private:
@@ -34434,11 +34485,12 @@ class arp_spoofer : public node {
 
     arp_spoofer(network& net, std::string_view name) : node{net, name} { add_ports(1); }
     [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
+    /// Returns the address of the attacker's card.
     [[nodiscard]] packet::mac_address hardware_address() const noexcept { return port_address(0); }
     reader read;
 
-    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times. Caches
-    /// forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
+    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times.
+    /// Caches forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
     void poison(ipv4_address a, ipv4_address b, virtual_time interval = std::chrono::seconds{10}, unsigned count = 6) {
         victims_ = {a, b};
         for (const ipv4_address each : victims_)
@@ -34496,8 +34548,8 @@ class arp_spoofer : public node {
     std::uint64_t passed_on_ = 0;
 };
 
-/// Dynamic ARP inspection: a guard for a switch. It knows which card has which address and behind which port the card is. An ARP
-/// packet that says something else is dropped. Real switches learn the table from DHCP.
+/// Dynamic ARP inspection: a guard for a switch. It knows which card has which address and behind which port the card
+/// is. An ARP packet that says something else is dropped. Real switches learn the table from DHCP.
 ///
 ///     lan::arp_inspection inspection;
 ///     inspection.bind(a.address(), a.hardware_address(), 0);
@@ -34506,8 +34558,8 @@ class arp_inspection {
   public:
     /// Enters a host: its address, its card, and the port of the switch.
     void bind(ipv4_address address, packet::mac_address card, unsigned port) { table_[address] = {card, port}; }
-    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before it
-    /// has an address (RFC 5227), and claims nothing.
+    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before
+    /// it has an address (RFC 5227), and claims nothing.
     [[nodiscard]] bool operator()(unsigned port, const packet::frame_view& frame) const {
         const auto arp = frame.arp();
         if (!arp) return true;
@@ -34532,15 +34584,16 @@ class arp_inspection {
     std::map<ipv4_address, binding> table_;
 };
 
-/// A host that sends answers in the name of a name server, and guesses what makes them fit. It does not see the queries.
+/// A host that sends answers in the name of a name server, and guesses what makes them fit. It does not see the
+/// queries.
 class dns_spoofer : public host {
   public:
     dns_spoofer(network& net, std::string_view name, std::string_view interface) : host{net, name, interface} {}
     [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
 
-    /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address `lie`, and
-    /// guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do not leave open, the
-    /// forger knows: `id` is the next id of a resolver that counts.
+    /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address
+    /// `lie`, and guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do
+    /// not leave open, the forger knows: `id` is the next id of a resolver that counts.
     void forge(ipv4_address client, ipv4_address server, std::string_view name, ipv4_address lie,
                const resolver_habits& habits, std::uint16_t id, unsigned count, virtual_time interval) {
         for (unsigned i = 0; i < count; ++i)
@@ -34548,6 +34601,7 @@ class dns_spoofer : public host {
                 send_answer(client, server, text, lie, habits, id);
             });
     }
+    /// Returns how many packets were sent so far.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 
   private:
@@ -35978,7 +36032,8 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 // netnotes/lan/net_file.hpp: networks written as text
 // SPDX-License-Identifier: MIT
 //
-// A network and what happens in it, without a compiler. A line is a statement; the rest of a line behind `#` is a comment:
+// A network and what happens in it, without a compiler. A line is a statement; the rest of a line behind `#` is a
+// comment:
 //
 //        host A 10.0.1.2/24 via 10.0.1.1            # a host, and its default gateway
 //        host B 10.0.2.2/24 via 10.0.2.1
@@ -36010,8 +36065,8 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 //     flush NODE                  forgets what a switch has learnt, or the ARP cache of a host
 //     show NODE                   its tables
 //
-// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. FROM and TO are names of
-// nodes; TO may be an address. An error names the line, and says what was expected.
+// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. FROM and TO are
+// names of nodes; TO may be an address. An error names the line, and says what was expected.
 //
 // On this page:  net_file_error · scenario
 // The notes:     Packet Tracer; examples 32 to 34
@@ -36034,8 +36089,8 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 // netnotes/lan/router.hpp: routers
 // SPDX-License-Identifier: MIT
 //
-// A router is a host with several interfaces that passes packets on. For each packet that is not for itself it does this (RFC
-// 1812 §5.2):
+// A router is a host with several interfaces that passes packets on. For each packet that is not for itself it does
+// this (RFC 1812 §5.2):
 //
 //        1  looks for the route with the longest matching prefix        none: "network unreachable" to the sender
 //        2  decrements the time to live                                 it becomes 0: "time to live exceeded"
@@ -36044,8 +36099,8 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 //        5  asks by ARP for the card of the next hop                    no answer: "host unreachable"
 //        6  sends a new frame from its own card to that card
 //
-// So the pair of hardware addresses is new on each link, and the IP addresses stay. Without step 2 a packet in a loop of routes
-// would circle for ever.
+// So the pair of hardware addresses is new on each link, and the IP addresses stay. Without step 2 a packet in a loop
+// of routes would circle for ever.
 //
 //        lan::network net{1};
 //        auto& a = net.host("A", "10.0.1.2/24");
@@ -36373,8 +36428,8 @@ class router : public host {
     /// Returns the speaker of RIP, or nullptr.
     [[nodiscard]] const rip_speaker* rip() const noexcept { return rip_.get(); }
 
-    /// Translates the source of all packets that leave a port to the address of that port, and their answers back. Throws
-    /// std::out_of_range for a port that the router does not have.
+    /// Translates the source of all packets that leave a port to the address of that port, and their answers back.
+    /// Throws std::out_of_range for a port that the router does not have.
     void masquerade(unsigned outside) {
         (void)interface(outside);
         outside_ = outside;
@@ -36383,6 +36438,7 @@ class router : public host {
     void forward_port(packet::ip_protocol protocol, std::uint16_t outside_port, const endpoint& inside) {
         nat_.add_static(protocol, outside_port, inside.address().v4(), inside.port());
     }
+    /// Returns the table of translated ports.
     [[nodiscard]] nat_table& nat() noexcept { return nat_; }
     [[nodiscard]] std::string tables() const override { return ip_node::tables() + nat_.text(net().now()); }
 
@@ -36711,7 +36767,8 @@ class net_file_error : public std::invalid_argument {
   public:
     net_file_error(std::size_t line, const std::string& message)
         : std::invalid_argument{"line " + std::to_string(line) + ": " + message}, line_{line} {}
-    [[nodiscard]] std::size_t line() const noexcept { return line_; }  ///< counted from 1
+    /// Returns the number of the line, counted from 1.
+    [[nodiscard]] std::size_t line() const noexcept { return line_; }
 
   private:
     std::size_t line_;
@@ -36726,8 +36783,8 @@ class scenario {
   public:
     static constexpr std::size_t max_text = 1 << 20;  ///< bytes of a text
 
-    /// Builds the nodes and cables. Throws net_file_error for a text that it cannot read; the network may then have a part
-    /// of the nodes.
+    /// Builds the nodes and cables. Throws net_file_error for a text that it cannot read; the network may then have a
+    /// part of the nodes.
     scenario(network& net, std::string_view text);
 
     /// Returns how many actions there are.
@@ -37436,24 +37493,24 @@ class congestion_window {
 // netnotes/lan/tcp_cookie.hpp: initial sequence numbers that nobody guesses, and SYN cookies
 // SPDX-License-Identifier: MIT
 //
-// Where does a connection begin to count? If a stranger could guess, the stranger could send segments in the name of the
-// peer. So the number is the output of a keyed hash of both endpoints, plus a clock that makes each next connection
+// Where does a connection begin to count? If a stranger could guess, the stranger could send segments in the name of
+// the peer. So the number is the output of a keyed hash of both endpoints, plus a clock that makes each next connection
 // between the same endpoints begin later (RFC 6528):
 //
 //        ISN = clock of 4 us + hash(secret, our address and port, the peer's address and port)
 //
-// A SYN cookie is an initial number as well, of a server that remembers nothing (RFC 4987 §3.6). A SYN costs an attacker
-// 60 bytes. If it cost the server an entry in a table until the handshake ends, the table would soon be full: the SYN flood.
-// The server therefore writes into its number what it would have remembered, and forgets the SYN:
+// A SYN cookie is an initial number as well, of a server that remembers nothing (RFC 4987 §3.6). A SYN costs an
+// attacker 60 bytes. If it cost the server an entry in a table until the handshake ends, the table would soon be full:
+// the SYN flood. The server therefore writes into its number what it would have remembered, and forgets the SYN:
 //
 //        ┌───────┬─────┬──────────────────────────────────────────────────┐
 //        │ t     │ MSS │ hash(secret, both endpoints, the SYN's number, t) │    t: minutes, about; MSS: one of eight
 //        │ 5 bit │ 3   │ 24 bits                                          │
 //        └───────┴─────┴──────────────────────────────────────────────────┘
 //
-// A client that exists acknowledges the number plus one, so the cookie comes back. The server computes the hash again. If
-// it is equal, and t is recent, the connection stands. A forged source address never sees the number, and has one chance in
-// 16 million per guess. The price: options that do not fit are lost, above all the window scale.
+// A client that exists acknowledges the number plus one, so the cookie comes back. The server computes the hash again.
+// If it is equal, and t is recent, the connection stands. A forged source address never sees the number, and has one
+// chance in 16 million per guess. The price: options that do not fit are lost, above all the window scale.
 //
 // On this page:  keyed_hash · initial_sequence() · syn_cookies
 // The notes:     tcp半链接攻击; example 35
@@ -37485,6 +37542,7 @@ class keyed_hash {
         : v_{secret.first ^ 0x736f6d6570736575, secret.second ^ 0x646f72616e646f6d, secret.first ^ 0x6c7967656e657261,
              secret.second ^ 0x7465646279746573} {}
 
+    /// Takes a number into the hash, or the address and the port of an endpoint.
     constexpr keyed_hash& add(std::uint64_t number) noexcept {
         v_[3] ^= number;
         mix();
@@ -37524,7 +37582,8 @@ class keyed_hash {
     std::uint32_t size_ = 0;
 };
 
-/// Returns the number with which a connection begins (RFC 9293 §3.4.1, RFC 6528 §3): the time in units of 4 us, and a hash.
+/// Returns the number with which a connection begins (RFC 9293 §3.4.1, RFC 6528 §3): the time in units of 4 us, and a
+/// hash.
 [[nodiscard]] constexpr packet::sequence initial_sequence(const keyed_hash::key& secret, const endpoint& local,
                                                           const endpoint& remote,
                                                           std::chrono::nanoseconds now) noexcept {
@@ -37552,7 +37611,8 @@ class syn_cookies {
         return packet::sequence{static_cast<std::uint32_t>(time & 31) << 27 | index << 24 |
                                 hash(local, remote, peers_initial, time)};
     }
-    /// Checks the cookie that an ACK has brought back. Returns the client's MSS, or nullopt if the cookie is forged or old.
+    /// Checks the cookie that an ACK has brought back. Returns the client's MSS, or nullopt if the cookie is forged or
+    /// old.
     [[nodiscard]] constexpr std::optional<std::uint16_t> check(packet::sequence cookie, const endpoint& local,
                                                                const endpoint& remote, packet::sequence peers_initial,
                                                                std::chrono::nanoseconds now) const noexcept {
@@ -37590,12 +37650,13 @@ class syn_cookies {
 //                │ SYN-RECEIVED, one a client   │          │ ESTABLISHED                │
 //                └──────────────────────────────┘          └────────────────────────────┘
 //
-// Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut out:
-// that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry (lan/tcp_cookie.hpp).
-// The client's ACK then makes the connection out of nothing.
+// Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut
+// out: that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry
+// (lan/tcp_cookie.hpp). The client's ACK then makes the connection out of nothing.
 //
 // If the second queue is full, because the program does not accept, the last ACK of a handshake is dropped. The client
-// believes to be connected, and sends. Its bytes are not acknowledged, so it sends them again, and with luck there is room.
+// believes to be connected, and sends. Its bytes are not acknowledged, so it sends them again, and with luck there is
+// room.
 //
 // On this page:  syn_cookie_use · listener_options · tcp_listener
 // The notes:     tcp半链接攻击, listen的参数 (backlog); example 35
@@ -37635,13 +37696,14 @@ class syn_cookies {
 //        client.connect(packet::sequence{1000}, 0s);
 //        while (const auto segment = client.next(0s)) say(segment->header.flags.syn());
 //
-// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC 5961
-// added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a
-// connection. An acknowledgment must not be older than the largest window. What fails such a check is answered by a
+// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC
+// 5961 added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never
+// ends a connection. An acknowledgment must not be older than the largest window. What fails such a check is answered
+// by a
 // *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
 //
-// Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our SYN
-// does not offer them. Bytes in a SYN are not taken, so the peer sends them again, as Linux does.
+// Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our
+// SYN does not offer them. Bytes in a SYN are not taken, so the peer sends them again, as Linux does.
 //
 // On this page:  tcp_machine · reset_for()
 // The notes:     TCP三次握手, 四次挥手, tcp十种状态, TCP的2MSL问题
@@ -37708,8 +37770,9 @@ class syn_cookies {
 // netnotes/lan/tcp_queues.hpp: bytes before they are acknowledged, and bytes before they are read
 // SPDX-License-Identifier: MIT
 //
-// TCP sits between two programs that do not wait for each other, so it has a queue at each end. The sender keeps each byte
-// until the peer acknowledges it, because the byte may be lost. The receiver keeps each byte until its program reads it:
+// TCP sits between two programs that do not wait for each other, so it has a queue at each end. The sender keeps each
+// byte until the peer acknowledges it, because the byte may be lost. The receiver keeps each byte until its program
+// reads it:
 //
 //        sender      ├─ acknowledged ─┼─ under way ─┼─ not sent yet ─┤
 //                         forgotten   ^ SND.UNA     ^ SND.NXT
@@ -37719,7 +37782,8 @@ class syn_cookies {
 //
 // The receiver's window is its promise: bytes before the edge will be kept. A promise is never taken back (RFC 9293
 // §3.8.6, SHLD-14). The edge moves on only by a worthwhile step, half the buffer or a whole segment. Without this rule
-// a slow reader would announce three bytes, get three, and announce three again: the silly window syndrome (§3.8.6.2.2).
+// a slow reader would announce three bytes, get three, and announce three again: the silly window syndrome
+// (§3.8.6.2.2).
 //
 // On this page:  send_queue · receive_queue
 // The notes:     TCP (滑动窗口)
@@ -37794,8 +37858,8 @@ class send_queue {
     detail::byte_queue queue_;
 };
 
-/// The bytes that have arrived and the program has not read: bytes in order, bytes behind a gap, and the peer's FIN. At most as much
-/// as the window has promised is kept, whatever the peer sends.
+/// The bytes that have arrived and the program has not read: bytes in order, bytes behind a gap, and the peer's FIN. At
+/// most as much as the window has promised is kept, whatever the peer sends.
 class receive_queue {
   public:
     /// `capacity` is at most 2^30 bytes. A window moves on by `segment` bytes at least.
@@ -37822,8 +37886,8 @@ class receive_queue {
     void promise(std::uint32_t window) noexcept {
         if (edge_.is_before(next_ + window)) edge_ = next_ + window;
     }
-    /// Returns true if the peer should learn at once that the program has read: the window was below half the buffer, and
-    /// would double.
+    /// Returns true if the peer should learn at once that the program has read: the window was below half the buffer,
+    /// and would double.
     [[nodiscard]] bool wants_update() const noexcept {
         if (has_finished_ || window() > capacity_ / 2) return false;
         const std::uint32_t possible = capacity_ - std::min(capacity_, unread());
@@ -37836,8 +37900,8 @@ class receive_queue {
         bool left_gap = false;       ///< bytes are missing before what arrived, or a gap was filled
         bool has_finished = false;   ///< the FIN is the next in order, and was taken
     };
-    /// Takes the bytes of a segment that begin with the number `at`. Bytes that were there before, and bytes outside the
-    /// window, are dropped. Throws std::bad_alloc.
+    /// Takes the bytes of a segment that begin with the number `at`, and returns what they changed. Bytes that were
+    /// there before, and bytes outside the window, are dropped. Throws std::bad_alloc.
     arrival arrived(packet::sequence at, std::span<const std::byte> bytes, bool fin) {
         arrival found;
         if (has_finished_) return found;
@@ -37941,7 +38005,8 @@ class receive_queue {
 //        always                  RTO = SRTT + 4 RTTVAR, at least one second
 //        each time it expires    RTO doubles, up to a minute
 //
-// A segment that was sent twice is never measured, because its acknowledgment could belong to either copy (Karn's rule).
+// A segment that was sent twice is never measured, because its acknowledgment could belong to either copy (Karn's
+// rule).
 //
 // Time is a std::chrono::nanoseconds: the time since any beginning that the caller chooses. Nothing here reads a clock.
 //
@@ -37979,7 +38044,8 @@ struct tcp_settings {
     unsigned max_syn_retransmissions = 7;
     /// Repetitions of a segment before the connection fails. It must not fail before 100 s (RFC 9293 §3.8.3).
     unsigned max_retransmissions = 12;
-    /// Segments that may be sent before the first acknowledgment. Zero is RFC 5681's rule: two to four. RFC 6928 has 10.
+    /// Segments that may be sent before the first acknowledgment. Zero is RFC 5681's rule: two to four. RFC 6928 has
+    /// 10.
     unsigned initial_window = 0;
 
     /// MSL, the longest time that a segment may be under way. TIME-WAIT lasts twice as long (RFC 9293 §3.4.2).
@@ -37987,7 +38053,8 @@ struct tcp_settings {
     /// How long FIN-WAIT-2 may last after close(). Zero is for ever. Linux has 60 s (tcp_fin_timeout, tcp(7)).
     std::chrono::nanoseconds fin_wait_2_timeout{};
 
-    /// Silence after which a probe asks whether the peer is there. Zero, the default, is off (RFC 9293 §3.8.4, MUST-25).
+    /// Silence after which a probe asks whether the peer is there. Zero, the default, is off (RFC 9293 §3.8.4,
+    /// MUST-25).
     std::chrono::nanoseconds keep_alive_idle{};
     std::chrono::nanoseconds keep_alive_interval = std::chrono::seconds{75};  ///< between two probes
     unsigned keep_alive_count = 9;                                            ///< probes without an answer
@@ -38030,6 +38097,7 @@ class retransmission_timeout {
         doublings_ = 0;
         base_ = std::clamp(std::max(base_, duration{std::chrono::seconds{3}}), min_, max_);
     }
+    /// Returns the timeout that holds now.
     [[nodiscard]] constexpr duration value() const noexcept { return after(doublings_); }
     /// Returns the timeout after that number of doublings, for other timers that double (zero-window probes).
     [[nodiscard]] constexpr duration after(unsigned doublings) const noexcept {
@@ -38447,8 +38515,8 @@ class tcp_sender {
 
 namespace netnotes::lan {
 
-/// Returns the RST that answers a segment to a port where there is no connection (RFC 9293 §3.10.7.1). Returns nullopt for
-/// a RST, which is never answered: two hosts would otherwise reset each other for ever.
+/// Returns the RST that answers a segment to a port where there is no connection (RFC 9293 §3.10.7.1). Returns nullopt
+/// for a RST, which is never answered: two hosts would otherwise reset each other for ever.
 [[nodiscard]] constexpr std::optional<packet::tcp> reset_for(const packet::tcp_view& segment) noexcept {
     if (segment.flags().rst()) return std::nullopt;
     packet::tcp reset{
@@ -38464,7 +38532,8 @@ namespace netnotes::lan {
 }
 
 /// One end of a connection: RFC 9293 with the timer of RFC 6298, the congestion control of RFC 5681 and 6582, window
-/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that moment.
+/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that
+/// moment.
 class tcp_machine : public detail::tcp_sender {
   public:
     /// Makes a machine in CLOSED. The peer's port may be 0 before listen().
@@ -38491,8 +38560,8 @@ class tcp_machine : public detail::tcp_sender {
         listen_number_ = initial;
         state_ = tcp_state::listen;
     }
-    /// Opens as if the handshake had taken place: the peer has acknowledged our SYN with a cookie (see syn_cookies). Each
-    /// number is that of the side's SYN. Neither side scales its windows.
+    /// Opens as if the handshake had taken place: the peer has acknowledged our SYN with a cookie (see syn_cookies).
+    /// Each number is that of the side's SYN. Neither side scales its windows.
     void establish(packet::sequence ours, packet::sequence peers, std::uint16_t peer_segment_size, time now) {
         if (state_ != tcp_state::closed) return;
         *this = tcp_machine{settings_, local_port_, remote_port_};
@@ -38507,16 +38576,16 @@ class tcp_machine : public detail::tcp_sender {
         synchronized();
         state_ = tcp_state::established;
     }
-    /// Queues bytes, and returns how many were taken: as many as there is room for, none after shutdown(). In SYN-SENT and
-    /// SYN-RECEIVED they wait for the connection. Throws std::bad_alloc.
+    /// Queues bytes, and returns how many were taken: as many as there is room for, none after shutdown(). In SYN-SENT
+    /// and SYN-RECEIVED they wait for the connection. Throws std::bad_alloc.
     std::size_t send(std::span<const std::byte> bytes) {
         const bool may = state_ == tcp_state::established || state_ == tcp_state::close_wait ||
                          state_ == tcp_state::syn_sent || state_ == tcp_state::syn_received;
         return may && !finishing_ ? queue_.append(bytes) : 0;
     }
     std::size_t send(std::string_view text) { return send(std::as_bytes(std::span{text.data(), text.size()})); }
-    /// Queues bytes and marks them as urgent: the peer's program should learn of them early (RFC 9293 §3.8.5). Kept because
-    /// the RFC demands it; new programs should not use it (RFC 6093).
+    /// Queues bytes and marks them as urgent, so that the peer's program learns of them early (RFC 9293 §3.8.5).
+    /// Returns how many bytes were taken. The RFC demands this call, but new programs should not use it (RFC 6093).
     std::size_t send_urgent(std::span<const std::byte> bytes) {
         const std::size_t taken = send(bytes);
         if (taken != 0) urgent_end_ = finish();
@@ -38540,8 +38609,8 @@ class tcp_machine : public detail::tcp_sender {
             default: break;
         }
     }
-    /// Ends both directions, as close() of a socket does. Bytes that the program has not read, and bytes that arrive later,
-    /// are answered by a RST: they are lost, and the peer should know (RFC 9293 §3.6.1).
+    /// Ends both directions, as close() of a socket does. Bytes that the program has not read, and bytes that arrive
+    /// later, are answered by a RST: they are lost, and the peer should know (RFC 9293 §3.6.1).
     void close(time now) noexcept {
         now_ = std::max(now_, now);
         discards_ = true;
@@ -38569,8 +38638,8 @@ class tcp_machine : public detail::tcp_sender {
         urgent_received_ -= std::min(urgent_received_, count);
         if (is_synchronized() && state_ != tcp_state::time_wait && receive_.wants_update()) acknowledge_now();
     }
-    /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too, that
-    /// is what recv() of a socket tells by 0.
+    /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too,
+    /// that is what recv() of a socket tells by 0.
     [[nodiscard]] bool has_peer_finished() const noexcept { return receive_.has_finished(); }
     /// Returns how many urgent bytes are to be read.
     [[nodiscard]] std::size_t urgent() const noexcept { return urgent_received_; }
@@ -38606,8 +38675,9 @@ class tcp_machine : public detail::tcp_sender {
         cursor_ = una_;
         timed_.reset();
     }
-    /// Returns true if the machine waits in TIME-WAIT, and this SYN begins a new connection whose numbers cannot be taken
-    /// for old ones. The host may then forget this machine and hand the SYN to its listener (RFC 9293 §3.6.1, MAY-2).
+    /// Returns true if the machine waits in TIME-WAIT, and this SYN begins a new connection whose numbers cannot be
+    /// taken for old ones. The host may then forget this machine and hand the SYN to its listener (RFC 9293 §3.6.1,
+    /// MAY-2).
     [[nodiscard]] bool gives_way_to(const packet::tcp_view& segment) const noexcept {
         const auto flags = segment.flags();
         return state_ == tcp_state::time_wait && flags.syn() && !flags.rst() && !flags.ack() &&
@@ -38722,8 +38792,8 @@ class tcp_machine : public detail::tcp_sender {
             if (number == receive_.next() && flags.ack() && !flags.syn() && is_fresh(segment))
                 take_acknowledgment(segment, number, 1);
             if (state_ == tcp_state::closed) return;
-            // Two ends that disagree about the numbers would answer each other for ever. Only a segment without bytes can
-            // be part of such a war, because bytes come from a timer.
+            // Two ends that disagree about the numbers would answer each other for ever. Only a segment without bytes
+            // can be part of such a war, because bytes come from a timer.
             return length == 0 ? challenge() : acknowledge_now();
         }
         last_heard_ = now_;
@@ -38770,8 +38840,8 @@ class tcp_machine : public detail::tcp_sender {
         return number.is_in(next, window) || (number + (length - 1)).is_in(next, window) ||
                (number.is_before(next) && (number + length).is_after(next));
     }
-    /// Returns false for an acknowledgment of bytes that were never sent. Returns false, too, if the acknowledgment is older
-    /// than the largest window (RFC 5961 §5).
+    /// Returns false for an acknowledgment of bytes that were never sent. Returns false, too, if the acknowledgment is
+    /// older than the largest window (RFC 5961 §5).
     [[nodiscard]] bool is_fresh(const packet::tcp_view& segment) const noexcept {
         const packet::sequence ack = segment.acknowledgment_number();
         return !ack.is_after(nxt_) && !ack.is_before(una_ - max_window_);
@@ -38896,12 +38966,14 @@ namespace netnotes::lan {
 /// When a listener uses SYN cookies. Linux has the same three (net.ipv4.tcp_syncookies 0, 1 and 2).
 enum class syn_cookie_use : std::uint8_t { never, when_full, always };
 
+/// The queues of a listener.
 struct listener_options {
     std::size_t backlog = 128;  ///< the limit of half-open connections, and that of connections that wait for accept()
     syn_cookie_use cookies = syn_cookie_use::when_full;
 };
 
-/// A port at which connections arrive. It knows no network: segments and the time go in, segments and a deadline come out.
+/// A port at which connections arrive. It knows no network: segments and the time go in, segments and a deadline come
+/// out.
 class tcp_listener {
   public:
     using time = std::chrono::nanoseconds;
@@ -38935,8 +39007,8 @@ class tcp_listener {
                  const keyed_hash::key& secret)
         : port_{port}, settings_{settings}, how_{how}, secret_{secret}, cookies_{secret} {}
 
-    /// Takes a segment that belongs to no connection. Returns the connection whose handshake it has ended, if any. `waiting`
-    /// is how many connections wait for accept(). Throws std::bad_alloc.
+    /// Takes a segment that belongs to no connection. Returns the connection whose handshake it has ended, if any.
+    /// `waiting` is how many connections wait for accept(). Throws std::bad_alloc.
     std::optional<arrived_connection> receive(const endpoint& local, const endpoint& remote,
                                               const packet::tcp_view& segment, std::size_t waiting, time now) {
         now_ = std::max(now_, now);
@@ -38988,6 +39060,7 @@ class tcp_listener {
     /// Takes an ICMP error about a segment to a client: a half-open connection to it ends.
     void unreachable(const endpoint& local, const endpoint& remote) { half_open_.erase({remote, local}); }
 
+    /// Returns the port, in host byte order.
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     /// Returns how many half-open connections there are.
     [[nodiscard]] std::size_t half_open() const noexcept { return half_open_.size(); }
@@ -39078,7 +39151,8 @@ class tcp_listener {
 // SPDX-License-Identifier: MIT
 //
 // A machine knows one connection; a host has many. The stack looks up to which one a segment belongs: by both addresses
-// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a RST:
+// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a
+// RST:
 //
 //        segment ──> addresses and ports in the table? ──yes──> that connection
 //                         │ no, or TIME-WAIT that gives way to a SYN
@@ -39088,7 +39162,8 @@ class tcp_listener {
 //                         ▼
 //                        RST
 //
-// Programs of a simulated host are functions. The stack calls them when something has changed, and they look what it was:
+// Programs of a simulated host are functions. The stack calls them when something has changed, and they look what it
+// was:
 //
 //        lan::network net{1};
 //        auto& a = net.host("A", "10.0.0.1/24");
@@ -39144,8 +39219,10 @@ class tcp_connection {
     /// Called after something has changed: bytes have arrived, there is room again, the state is another.
     std::function<void(tcp_connection&)> on_change;
 
+    /// Returns the endpoint of this end, or of the peer.
     [[nodiscard]] const endpoint& local() const noexcept { return local_; }
     [[nodiscard]] const endpoint& remote() const noexcept { return remote_; }
+    /// Returns the connection's protocol machine, or its state alone.
     [[nodiscard]] const tcp_machine& machine() const noexcept { return machine_; }
     [[nodiscard]] tcp_state state() const noexcept { return machine_.state(); }
     /// Returns true if the peer has finished, and everything was read.
@@ -39192,7 +39269,7 @@ class tcp_stack {
         host_->net().cancel(timer_);
     }
 
-    /// The numbers of connections and listeners that begin from now on.
+    /// Returns the settings of connections and listeners that begin from now on.
     tcp_settings& settings() noexcept { return settings_; }
 
     /// Opens a port. `accepted` is called for each connection; without it, connections wait for accept(). Throws
@@ -39212,8 +39289,8 @@ class tcp_stack {
         waiting.pop_front();
         return first;
     }
-    /// Opens a connection from that local port, 0 for a free one. Its SYN leaves when the network runs. Throws
-    /// std::invalid_argument if there is no route, or if both ends are in use already.
+    /// Opens a connection from this local port, 0 for a free port, and returns it. Its SYN leaves when the network
+    /// runs. Throws std::invalid_argument if there is no route, or if both ends are in use already.
     tcp_connection& connect(const endpoint& remote, std::uint16_t local_port = 0) {
         const auto source = host_->source_for(remote.address().v4());
         if (!source) throw std::invalid_argument{host_->name() + " has no route to " + remote.to_string()};
@@ -39231,8 +39308,8 @@ class tcp_stack {
         for (auto& [port, open] : ports_) std::erase(open.waiting, &which);
         return connections_.erase({which.local(), which.remote()}) > 0;
     }
-    /// Returns the connections, closed ones included, until they are released or forgotten: a connection that the program has
-    /// closed is forgotten when its state is CLOSED.
+    /// Returns the connections, closed ones included, until they are released or forgotten: a connection that the
+    /// program has closed is forgotten when its state is CLOSED.
     [[nodiscard]] std::vector<tcp_connection*> connections() const {
         std::vector<tcp_connection*> all;
         for (const auto& each : connections_) all.push_back(each.second.get());
@@ -49192,6 +49269,7 @@ class value {
     requires(!std::same_as<T, value> && std::constructible_from<value, const T&>) value(const std::vector<T>& items)
         : value(list(items.begin(), items.end())) {}
 
+    /// Returns which kind of value this is.
     [[nodiscard]] value_kind kind() const noexcept { return static_cast<value_kind>(held_.index()); }
     [[nodiscard]] bool is_none() const noexcept { return kind() == value_kind::none; }
     /// Returns true for a string and for a safe string.
@@ -51182,6 +51260,7 @@ class templates {
     /// to find faults early.
     void check(std::string_view name) const { static_cast<void>(find(name, 0)); }
 
+    /// Returns the settings that all templates share.
     [[nodiscard]] const template_settings& settings() const noexcept { return settings_; }
 
   private:
@@ -52031,17 +52110,18 @@ namespace netnotes::web {
 class middleware {
   public:
     virtual ~middleware() = default;
-    /// Called before the route is looked up. To answer in the view's place it returns a response.
+    /// Is called before the route is looked up. Returns a response to answer in the view's place, or nullopt.
     virtual std::optional<http::response> process_request(http::request&) { return std::nullopt; }
-    /// Called when the view is known, before it runs. To answer in the view's place it returns a response.
+    /// Is called when the view is known, before it runs. Returns a response to answer in the view's place, or nullopt.
     virtual std::optional<http::response> process_view(http::request&) { return std::nullopt; }
-    /// Called when the view has returned a page that is not rendered yet. It may change the page.
+    /// Is called when the view has returned a page that is not rendered yet. It may change the page.
     virtual void process_template_response(http::request&, template_response&) {}
-    /// Called when the view has thrown, or the page could not be rendered. To answer it returns a response.
+    /// Is called when the view has thrown, or the page could not be rendered. Returns a response, or nullopt to let the
+    /// error go on.
     virtual std::optional<http::response> process_exception(http::request&, const std::exception&) {
         return std::nullopt;
     }
-    /// Called with the response, which it returns, changed or not.
+    /// Is called with the response, and returns it, changed or not.
     virtual http::response process_response(http::request&, http::response made) { return made; }
 };
 
@@ -52065,7 +52145,8 @@ class site {
     /// is no std::exception passes, such as netnotes::cancelled.
     [[nodiscard]] http::response answer(http::request& ask) const { return layer(0, ask); }
     [[nodiscard]] http::response answer(http::request&& ask) const { return answer(ask); }
-    /// For http::serve(), which takes it as the handler. It does not wait for the body of a request.
+    /// Returns the response, so that http::serve() takes the site as its handler. It does not wait for the body of a
+    /// request.
     [[nodiscard]] http::response operator()(http::request& ask) const { return answer(ask); }
 
   private:

@@ -130,8 +130,8 @@
 // A cookie is a name and a value, too. The server sets it with the field Set-Cookie, and the browser sends it back with
 // each later request, in the field Cookie.
 //
-// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to be:
-// the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
+// Every text here comes from a stranger. So each reader has bounds, and refuses a text that is not what it claims to
+// be: the reason and its place are in a parse_failure. The exception is a Cookie field, see cookies::parse().
 //
 // On this page:  form_limits · form, encode_form · form_part, parse_multipart, multipart_boundary · cookies, set_cookie
 // Below it:      ip/text.hpp (parse_failure), http/target.hpp (percent coding)
@@ -901,6 +901,7 @@ namespace netnotes::http {
 /// The target of a request, read into its parts. It owns its text.
 class target {
   public:
+    /// The forms of a target (RFC 9112 §3.2).
     enum class form : std::uint8_t {
         origin,    ///< "/notes?page=2"
         absolute,  ///< "http://example.com/notes?page=2"
@@ -1157,6 +1158,7 @@ class form {
     }
     /// Adds a field behind the others.
     void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+    /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
     [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
     [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
@@ -1181,12 +1183,12 @@ struct form_part {
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
 };
 
-/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data` with
-/// one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data`
+/// with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
 [[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
 
-/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason and
-/// the place in `why`, for
+/// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason
+/// and the place in `why`, for
 ///   - a body without its first or its last boundary: the last one shows that the body has not been cut,
 ///   - a part without `Content-Disposition: form-data; name="..."`, or with two of these fields or names,
 ///   - a line of a part's head that does not end in CR LF, is folded or holds a control character,
@@ -1201,13 +1203,14 @@ struct form_part {
 /// The cookies of a request. The views lie in the text that was parsed.
 class cookies {
   public:
+    /// A pair of the field Cookie.
     struct cookie {
         std::string_view name;
         std::string_view value;
     };
-    /// Reads the value of a Cookie field: `a=1; b=2`. Quotation marks around a value are removed. A pair that is not
-    /// valid is skipped, and so are pairs behind the first max_fields: another program of the same site may have set
-    /// them, and a refusal would lock the person out until the cookie expires.
+    /// Reads the value of a Cookie field, `a=1; b=2`, and returns its pairs. Quotation marks around a value are
+    /// removed. A pair that is not valid is skipped, and so are pairs behind the first max_fields. Another program of
+    /// the same site may have set them. A refusal would lock the person out until the cookie expires.
     [[nodiscard]] static cookies parse(std::string_view text, form_limits limits = {});
 
     /// Returns the first value with this name, or nullopt. A browser sends the cookie with the longest path first
@@ -1232,9 +1235,9 @@ enum class same_site : std::uint8_t {
     none,    ///< always; needs `secure`
 };
 
-/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites cannot
-/// make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++ 12
-/// destroys a temporary aggregate twice there.
+/// A cookie that a server sets. The defaults are the careful ones: no script can read the cookie, and other sites
+/// cannot make the browser send it with a form. Give a cookie a name of its own where an expression has a co_await: g++
+/// 12 destroys a temporary aggregate twice there.
 struct set_cookie {
     std::string name{};
     std::string value{};  ///< printable ASCII without space, quotation mark, comma, semicolon and backslash
@@ -1331,8 +1334,8 @@ class parameter_reader {
     std::string_view rest_;
     bool is_valid_ = true;
 };
-/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because a
-/// browser encodes only these: "100%25" is the name 100%25.
+/// Decodes the text between the quotation marks of a name in a part's head. Only %22, %0D and %0A are decoded, because
+/// a browser encodes only these: "100%25" is the name 100%25.
 inline std::string part_name(std::string_view text) {
     std::string name;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -1659,7 +1662,7 @@ using time_point = std::chrono::sys_seconds;
 /// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
 /// to be the name of a day. `now` decides the century where the year has two digits.
 [[nodiscard]] std::optional<time_point> read_date(std::string_view text, time_point now) noexcept;
-/// Reads a date, where `now` is the time of the system's clock.
+/// Does the same, where `now` is the time of the system's clock.
 [[nodiscard]] inline std::optional<time_point> read_date(std::string_view text) noexcept {
     return read_date(text, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
 }
@@ -1912,6 +1915,7 @@ class fields {
         return found;
     }
 
+    /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
     /// Returns the field with this number, counted from 0. The number must be below size().
@@ -2327,7 +2331,7 @@ class body_source {
     /// Returns how many bytes there are in all, or nullopt if this is known only at the end. In a response such a body
     /// is sent in chunks.
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
-    /// Waits for the next piece, which is valid until the next call. No bytes: the body has ended.
+    /// Waits for the next piece and returns it. It is valid until the next call. No bytes: the body has ended.
     [[nodiscard]] virtual task<std::span<const std::byte>> next() = 0;
 };
 
@@ -2393,12 +2397,13 @@ class request {
     /// Waits for the whole body and returns it. A second call returns "". Throws as http/server.hpp says, above all if
     /// the body is too large. Include http/server.hpp to call it.
     [[nodiscard]] task<std::string> text();
-    /// Waits for the next bytes of the body. They are valid until the next call. No bytes: the body has ended. Include
-    /// http/server.hpp to call it.
+    /// Waits for the next bytes of the body and returns them. They are valid until the next call. No bytes: the body
+    /// has ended. Include http/server.hpp to call it.
     [[nodiscard]] task<std::span<const std::byte>> recv();
     /// Gives the request a body that is still arriving. The source must outlive the request, or be taken away again
     /// with nullptr. For authors of servers.
     void set_source(body_source* source) noexcept { source_ = source; }
+    /// Returns the body that is still arriving, or nullptr.
     [[nodiscard]] body_source* source() const noexcept { return source_; }
 
     request(request&&) = default;
@@ -3630,6 +3635,7 @@ class value {
     requires(!std::same_as<T, value> && std::constructible_from<value, const T&>) value(const std::vector<T>& items)
         : value(list(items.begin(), items.end())) {}
 
+    /// Returns which kind of value this is.
     [[nodiscard]] value_kind kind() const noexcept { return static_cast<value_kind>(held_.index()); }
     [[nodiscard]] bool is_none() const noexcept { return kind() == value_kind::none; }
     /// Returns true for a string and for a safe string.
@@ -5620,6 +5626,7 @@ class templates {
     /// to find faults early.
     void check(std::string_view name) const { static_cast<void>(find(name, 0)); }
 
+    /// Returns the settings that all templates share.
     [[nodiscard]] const template_settings& settings() const noexcept { return settings_; }
 
   private:
@@ -6469,17 +6476,18 @@ namespace netnotes::web {
 class middleware {
   public:
     virtual ~middleware() = default;
-    /// Called before the route is looked up. To answer in the view's place it returns a response.
+    /// Is called before the route is looked up. Returns a response to answer in the view's place, or nullopt.
     virtual std::optional<http::response> process_request(http::request&) { return std::nullopt; }
-    /// Called when the view is known, before it runs. To answer in the view's place it returns a response.
+    /// Is called when the view is known, before it runs. Returns a response to answer in the view's place, or nullopt.
     virtual std::optional<http::response> process_view(http::request&) { return std::nullopt; }
-    /// Called when the view has returned a page that is not rendered yet. It may change the page.
+    /// Is called when the view has returned a page that is not rendered yet. It may change the page.
     virtual void process_template_response(http::request&, template_response&) {}
-    /// Called when the view has thrown, or the page could not be rendered. To answer it returns a response.
+    /// Is called when the view has thrown, or the page could not be rendered. Returns a response, or nullopt to let the
+    /// error go on.
     virtual std::optional<http::response> process_exception(http::request&, const std::exception&) {
         return std::nullopt;
     }
-    /// Called with the response, which it returns, changed or not.
+    /// Is called with the response, and returns it, changed or not.
     virtual http::response process_response(http::request&, http::response made) { return made; }
 };
 
@@ -6503,7 +6511,8 @@ class site {
     /// is no std::exception passes, such as netnotes::cancelled.
     [[nodiscard]] http::response answer(http::request& ask) const { return layer(0, ask); }
     [[nodiscard]] http::response answer(http::request&& ask) const { return answer(ask); }
-    /// For http::serve(), which takes it as the handler. It does not wait for the body of a request.
+    /// Returns the response, so that http::serve() takes the site as its handler. It does not wait for the body of a
+    /// request.
     [[nodiscard]] http::response operator()(http::request& ask) const { return answer(ask); }
 
   private:
