@@ -25,7 +25,7 @@ STAGES = [(1, 5, "#2f7ed8", "addresses and sockets", "地址与套接字"), (6, 
           (10, 13, "#3a9d4f", "TCP", "TCP"), (14, 14, "#8a9a1c", "TFTP", "TFTP"),
           (15, 21, "#d98a00", "servers, select, epoll", "服务器、select、epoll"), (22, 27, "#d4573b", "coroutines", "协程"),
           (28, 31, "#b0408a", "packets", "报文"), (32, 37, "#7a4fc0", "the local network", "局域网"),
-          (38, 42, "#4a5fc9", "HTTP", "HTTP"), (43, 49, "#2b6fb3", "web", "Web"), (50, 99, "#444c56", "a database", "数据库")]
+          (38, 42, "#4a5fc9", "HTTP", "HTTP"), (43, 49, "#2b6fb3", "web", "Web"), (50, 99, "#444c56", "database, chat", "数据库、聊天室")]
 STYLE = ("text{font-family:system-ui,'Noto Sans','Noto Sans CJK SC',sans-serif}.m{font-family:ui-monospace,Menlo,Consolas,"
          "'DejaVu Sans Mono','Noto Sans Mono CJK SC',monospace;white-space:pre}")
 
@@ -55,12 +55,12 @@ def road():
             side = 74 if x > width / 2 else -74
             path += f" C {x + side:.0f} {y} {nx + side:.0f} {ny} {nx:.0f} {ny}"
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
-           "<title>The road of the lessons, from the first socket to a database</title>", f"<style>{STYLE}</style>",
+           "<title>The road of the lessons, from the first socket to a chat in the browser</title>", f"<style>{STYLE}</style>",
            f'<rect width="{width}" height="{height}" rx="14" fill="#fbfaf6"/>',
            f'<path d="{path}" fill="none" stroke="#c9c4b5" stroke-width="26" stroke-linecap="round" stroke-linejoin="round"/>',
            f'<path d="{path}" fill="none" stroke="#fff" stroke-width="2" stroke-dasharray="10 9"/>',
            f'<text x="24" y="36" font-size="20" font-weight="700" fill="#333">{len(each)} lessons, '
-           "from the first socket to a database</text>"]
+           "from the first socket to a chat in the browser</text>"]
     x = 24
     seen = {number for number, _ in each}
     legend = []

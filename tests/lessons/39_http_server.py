@@ -1,7 +1,9 @@
 """The web server: a page, a form, and clients that are no browsers."""
+import collections
 import http.client
 import socket
 
+import browser as chrome
 from hostile import connect, reset
 from play import Lesson
 
@@ -42,6 +44,24 @@ with Lesson(__file__, (PORT,)) as lesson:
         large.sendall(b"POST /greet HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n")
         assert large.recv(100).startswith(b"HTTP/1.1 413 ")
     assert ask("GET", "/")[0] == 200
+
+    with chrome.start() as chromium:
+        if chromium:
+            page = chromium.open(f"http://localhost:{PORT}/")
+            server.expect("GET /\n")
+            server.expect("GET /favicon.ico\n")  # Chromium asks for it by itself
+            for name in "<b>Li", "Wang":
+                page.is_loaded = False
+                page.run("document.forms[0].name.focus()")
+                page.type(f"{name}\n")
+                chromium.until(lambda: page.is_loaded)
+                server.expect("POST /greet\n")
+                assert page.run("document.body.innerText") == f"Hello, {name}!"
+                page.go("Page.navigate", url=f"http://localhost:{PORT}/")
+                server.expect("GET /\n")
+            counted = collections.Counter(each["connectionId"] for each in page.answers)
+            assert len(page.answers) >= 5 and max(counted.values()) >= 4, page.answers  # keep-alive
+            assert {each["status"] for each in page.answers} <= {200, 404}, page.answers
 
     taken = lesson.start("http_server")
     assert "http_server: bind 127.0.0.1:8000: Address already in use" in taken.ends(1)

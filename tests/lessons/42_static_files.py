@@ -1,16 +1,30 @@
 """A folder on the web: files, parts of them, and paths that try to leave."""
+import hashlib
 import http.client
 import os
 import pathlib
 import shutil
 import subprocess
+import struct
 import tempfile
+import zlib
 
+import browser as chrome
 from hostile import connect, reset
 from play import Lesson
 
 PORT = 8000
 BYTES = bytes(i % 251 for i in range(2_000_000))
+
+
+def picture():
+    """Returns a red picture of 7 times 5 points, as PNG."""
+    def part(kind, data):
+        return struct.pack("!I", len(data)) + kind + data + struct.pack("!I", zlib.crc32(kind + data))
+    return (b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack("!IIBBBBB", 7, 5, 8, 2, 0, 0, 0)) +
+            part(b"IDAT", zlib.compress((b"\0" + b"\xff\0\0" * 7) * 5)) + part(b"IEND", b""))
+
+
 with Lesson(__file__, (PORT,)) as lesson, tempfile.TemporaryDirectory() as folder:
     public = pathlib.Path(folder, "public")
     public.mkdir()
@@ -55,6 +69,35 @@ with Lesson(__file__, (PORT,)) as lesson, tempfile.TemporaryDirectory() as folde
     else:
         print("without curl: it is not installed")
     assert ask("/")[0] == 200
+    with chrome.start() as chromium:
+        if chromium:
+            (public / "cat.png").write_bytes(picture())
+            (public / "album.html").write_text("<!DOCTYPE html><title>album</title><img src=cat.png>")
+            page = chromium.open(f"http://localhost:{PORT}/album.html")
+            server.expect('"GET /cat.png HTTP/1.1" 200 ')
+            assert page.run("document.images[0].naturalWidth * 10 + document.images[0].naturalHeight") == 75
+            page.go("Page.reload")
+            server.expect('"GET /album.html HTTP/1.1" 304 ')
+            server.expect('"GET /cat.png HTTP/1.1" 304 ')
+            assert page.run("document.images[0].naturalWidth") == 7
+
+            # A download that is cut in the middle. The page asks for the rest, if the file is still the same.
+            huge = BYTES * 10
+            (public / "huge.bin").write_bytes(huge)
+            half, rest, digest = page.run("""(async () => {
+                const answer = await fetch("/huge.bin", {cache: "no-store"}), reader = answer.body.getReader(), pieces = [];
+                let size = 0;
+                while (size < 500000) { const piece = (await reader.read()).value; pieces.push(piece); size += piece.length; }
+                await reader.cancel();
+                const rest = await fetch("/huge.bin", {cache: "no-store", headers: {
+                    "Range": `bytes=${size}-`, "If-Range": answer.headers.get("ETag")}});
+                pieces.push(await rest.blob());
+                const whole = await new Blob(pieces).arrayBuffer();
+                const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
+                return [size, [rest.status, rest.headers.get("Content-Range")], [...digest]];
+            })()""")
+            assert rest == [206, f"bytes {half}-19999999/20000000"], (half, rest)
+            assert bytes(digest) == hashlib.sha256(huge).digest()
     server.interrupt()
     server.ends(0)
 
