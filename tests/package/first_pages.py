@@ -1,7 +1,7 @@
 """Takes the samples out of the first page of each header, out of README.md and out of tests/bench, as they stand there,
 compiles them, and attacks the servers among them.
 
-    first_pages.py ROOT [HEADER.hpp | README.md | bench]...        CXX and CXXFLAGS from the environment
+    first_pages.py ROOT [HEADER.hpp | README.md | bench]...   CXX, CXXFLAGS and ECHO_SERVER (a path) from the environment
 
 A sample is, in README.md, the text in a ```cpp fence. On a first page a block of lines that are indented by five
 columns or more, in which a line ends with ; or { or }, if it is neither a drawing nor abbreviated by "...". Text behind
@@ -9,7 +9,8 @@ three spaces is a note in the margin, and is cut off. A line with the comment "/
 
 One rule holds for all samples:
   - Every sample has the prelude before it: netnotes.hpp, the standard headers, `namespace net`, and say().
-  - A program (it has a main) is compiled as it stands, and run. 6666 (8000 of a web server) becomes a free port. If it says `listen` or `serve`
+  - A program (it has a main) is compiled as it stands, but together with the others, each in a namespace of its own: reading
+    all headers takes longer than compiling a sample. Then it is run. 6666 (8000 of a web server) becomes a free port. If it says `listen` or `serve`
     it is a server: it is attacked. Else it must end, with status 0.
   - Anything else is a fragment. Definitions become members of a class template, statements become the body of a member
     function (a task, if they co_await), and a name that the fragment does not declare becomes a parameter of the
@@ -95,7 +96,6 @@ class Workshop:
         self.folder = folder
         self.include = os.path.join(root, "include")
         self.write("prelude.hpp", PRELUDE)
-        self.number = 0
         # Compiled once; g++ and clang find it beside the header.
         done = self.compiler("-x", "c++-header", self.path("prelude.hpp"), "-o", self.path("prelude.hpp.gch"))
         if done.returncode != 0:
@@ -112,13 +112,24 @@ class Workshop:
         return subprocess.run([CXX, *FLAGS, "-I", self.include, *arguments], capture_output=True, text=True,
                               env={**os.environ, "LC_ALL": "C"}, check=False)
 
-    def build(self, text):
-        """The program, or what the compiler says."""
-        self.number += 1
-        name = f"sample{self.number}"
-        self.write(name + ".cpp", text)
-        done = self.compiler("-include", self.path("prelude.hpp"), self.path(name + ".cpp"), "-o", self.path(name))
-        return (self.path(name), "") if done.returncode == 0 else (None, done.stderr)
+    def build(self, programs):
+        """Of a list of programs. Returns the command of each, and what is wrong with each that does not compile."""
+        includes, bodies, calls = [], "", ""
+        for number, text in enumerate(programs):
+            includes += re.findall(r"^#include .*\n", text, re.M)
+            self.write(f"program{number}.inc", with_end(re.sub(r"^#include .*\n", "\n", text, flags=re.M)))
+            bodies += f'namespace program{number} {{\n#include "program{number}.inc"\n}}\n'
+            takes = "count - 1, words + 1" if re.search(r"\bint main\([^)]", text) else ""
+            calls += f'    if (std::string(words[1]) == "{number}") return program{number}::program_main({takes});\n'
+        self.write("programs.cpp", "".join(dict.fromkeys(includes)) + bodies +
+                   "int main(int count, char** words) {\n    if (count < 2) return 99;\n" + calls + "    return 99;\n}\n")
+        done = self.compiler("-include", self.path("prelude.hpp"), self.path("programs.cpp"), "-o", self.path("programs"))
+        wrong = {}
+        for number, error in re.findall(r"program(\d+)\.inc:\d+(?::\d+)?: (error: .*)", done.stderr):
+            wrong[int(number)] = wrong.get(int(number), "does not compile:\n") + error + "\n"
+        if done.returncode != 0 and not wrong:
+            raise Failure("does not compile:\n" + done.stderr)
+        return [[self.path("programs"), str(number)] for number in range(len(programs))], wrong
 
     def complaints(self, samples, names):
         """Compiles these fragments together, each in a namespace of its own. Returns the errors of each. Reading the
@@ -171,6 +182,17 @@ def fragment(sample, names):
     result = "task<>" if "co_await" in body else "void"
     return (USING + f"template <{parameters}> struct fragment {{\n{members}" + "\n".join(definitions) +
             f"\n{result} statements() {{\n{body}\n}}\n}};\n")
+
+
+def with_end(text):
+    """The program with its main() under another name, which does not return 0 by itself at its end."""
+    start = re.search(r"\bint main\(", text).start()
+    depth, end = 0, text.index("{", start)
+    for end in range(end, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        if depth == 0:
+            break
+    return re.sub(r"\bint main\(", "int program_main(", text[:end] + "return 0; " + text[end:])
 
 
 # ---- attacking them
@@ -281,17 +303,12 @@ def attack(command, port, log, hears_signals, speaks_http=False):
             server.must_stop()
 
 
-def check(workshop, sample, log):
-    """Builds and runs a program. Returns what was done."""
-    port = free_port()
-    text = re.sub(r"\b(6666|8000)\b", str(port), sample)
-    program, complaint = workshop.build(text if "net::" in text else USING + text)
-    if not program:
-        raise Failure("does not compile:\n" + complaint)
+def check(command, sample, port, log):
+    """Runs a program. Returns what was done."""
     if re.search(r"listen|serve", sample):
-        attack([program], port, log, "stop_on_signals" in sample, "http::serve" in sample)
+        attack(command, port, log, "stop_on_signals" in sample, "http::serve" in sample)
         return "a server, attacked"
-    done = subprocess.run([program], stdout=subprocess.DEVNULL, timeout=60, check=False)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60, check=False)
     if done.returncode != 0:
         raise Failure(f"exit status {done.returncode}")
     return "a program, run"
@@ -314,7 +331,7 @@ def main():
                 failed = True
                 print(f"{what}: FAILED: {failure}", flush=True)
 
-        fragments = []
+        fragments, programs = [], []
         pages = [os.path.relpath(os.path.join(where, name), headers) for where, _, names in os.walk(headers) for name in names]
         for name in sorted(pages) + ["README.md"]:
             if only and name not in only:
@@ -323,9 +340,24 @@ def main():
                 os.path.join(headers, name))
             for sample in samples:
                 if re.search(r"\bint main\(", sample):
-                    one(name, lambda: check(workshop, sample, log))
+                    programs.append((name, sample, free_port()))
                 else:
                     fragments.append((name, sample))
+
+        bench = os.path.join(root, "tests", "bench")
+        if not only or "bench" in only:
+            with open(os.path.join(bench, "smallest_echo_netnotes.cpp"), encoding="utf-8") as file:
+                programs.append(("smallest_echo_netnotes.cpp", file.read(), free_port()))
+        texts = [re.sub(r"\b(6666|8000)\b", str(port), sample) for _, sample, port in programs]
+        commands, wrong = workshop.build([text if "net::" in text else USING + text for text in texts])
+        for number, (name, sample, port) in enumerate(programs):
+            def work():
+                if number in wrong:
+                    raise Failure(wrong[number])
+                if wrong:
+                    raise Failure("not run, because another one does not compile")
+                return check(commands[number], sample, port, log)
+            one(name, work)
 
         def verdict(complaint):
             if complaint:
@@ -335,18 +367,14 @@ def main():
         for number, (name, _) in enumerate(fragments):
             one(name, lambda: verdict(wrong.get(number)))
         if not only or "bench" in only:
-            bench = os.path.join(root, "tests", "bench")
-            with open(os.path.join(bench, "smallest_echo_netnotes.cpp"), encoding="utf-8") as file:
-                smallest = file.read()
-            one("smallest_echo_netnotes.cpp", lambda: check(workshop, smallest, log))
-            with open(os.path.join(bench, "echo_server.cpp"), encoding="utf-8") as file:
-                program, complaint = workshop.build(file.read())
+            server = os.environ.get("ECHO_SERVER")
+            if not server:
+                server = workshop.path("echo_server")
+                workshop.compiler(os.path.join(bench, "echo_server.cpp"), "-o", server)
             for model in MODELS:
                 def work():
-                    if not program:
-                        raise Failure("does not compile:\n" + complaint)
                     port = free_port()
-                    attack([program, model, "--port", str(port)], port, log, True)
+                    attack([server, model, "--port", str(port)], port, log, True)
                     return "a server, attacked"
                 one("echo_server " + model, work)
     # A rule that finds nothing any more would pass, too.

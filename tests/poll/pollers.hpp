@@ -100,24 +100,24 @@ constexpr bool all_of(interest set, interest flags) {
     return (static_cast<unsigned>(set) & static_cast<unsigned>(flags)) == static_cast<unsigned>(flags);
 }
 
-std::size_t bytes_waiting(int descriptor) {
+inline std::size_t bytes_waiting(int descriptor) {
     int count = 0;
     REQUIRE(::ioctl(descriptor, FIONREAD, &count) == 0);
     return static_cast<std::size_t>(count);
 }
 /// A TCP peer's bytes have travelled when they can be counted here. (Bytes of a socket pair arrive at once.)
-void wait_until_readable(const net::socket& stream) {
+inline void wait_until_readable(const net::socket& stream) {
     std::error_code error;
     stream.wait(POLLIN, net::time_point::max(), error);
     REQUIRE_FALSE(error);
 }
 /// ... and the end of the stream, too.
-void wait_until_done(const net::socket& stream) {
+inline void wait_until_done(const net::socket& stream) {
     std::error_code error;
     stream.wait(POLLRDHUP, net::time_point::max(), error);
     REQUIRE_FALSE(error);
 }
-void reset(net::socket stream) { stream.set_option(net::option::linger{0s}); }  // and closes it
+inline void reset(net::socket stream) { stream.set_option(net::option::linger{0s}); }  // and closes it
 
 /// An eventfd that is readable, or not: the smallest thing that can be waited for.
 class flag {

@@ -59,23 +59,23 @@ constexpr auto a_while = 30ms;
 
 /// More than the kernel's buffers hold between two sockets that nobody reads from.
 constexpr std::size_t too_much = 64 << 20;
-const std::string& much() {
+inline const std::string& much() {
     static const std::string bytes = pattern(too_much);
     return bytes;
 }
 
-bool is_close_on_exec(int descriptor) { return (::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0; }
-bool has_nonblock(int descriptor) { return (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) != 0; }
-std::uint16_t port_of(const net::socket& socket) { return socket.local_endpoint().ip().port(); }
+inline bool is_close_on_exec(int descriptor) { return (::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0; }
+inline bool has_nonblock(int descriptor) { return (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) != 0; }
+inline std::uint16_t port_of(const net::socket& socket) { return socket.local_endpoint().ip().port(); }
 
 /// Closes without a goodbye: SO_LINGER with zero seconds makes close() send a reset.
-void reset(net::socket& connection) {
+inline void reset(net::socket& connection) {
     connection.set_option(net::option::linger{0s});
     connection.close();
 }
 
 /// A name that no other process uses at the moment.
-net::unix_endpoint unused_name() {
+inline net::unix_endpoint unused_name() {
     static int count = 0;
     return net::unix_endpoint::abstract("netnotes-" + std::to_string(::getpid()) + '-' + std::to_string(++count));
 }
@@ -97,7 +97,7 @@ class full_listener {
   private:
     net::socket listener_, inside_;
 };
-std::list<full_listener> full_listeners() {
+inline std::list<full_listener> full_listeners() {
     std::list<full_listener> all;
     for (const net::ip_address& address : loopbacks()) all.emplace_back(address);
     all.emplace_back();

@@ -61,8 +61,8 @@ constexpr auto a_while = 30ms;
 const net::ip_address loopback{net::ipv4_address::loopback()};
 const net::endpoint anywhere_on_loopback{loopback, 0};
 
-net::address_family family_of(const net::ip_address& address) { return support::family_of(address); }
-net::udp_socket bound(const net::ip_address& address, net::udp_options options = {}) {
+inline net::address_family family_of(const net::ip_address& address) { return support::family_of(address); }
+inline net::udp_socket bound(const net::ip_address& address, net::udp_options options = {}) {
     return net::udp_socket{net::endpoint{address, 0}, options};
 }
 
@@ -82,19 +82,19 @@ class deaf_port {
     net::udp_socket holder_;
 };
 
-std::string text(std::span<const std::byte> bytes) { return std::string{net::as_text(bytes)}; }
-std::string receive(net::udp_socket& from) {
+inline std::string text(std::span<const std::byte> bytes) { return std::string{net::as_text(bytes)}; }
+inline std::string receive(net::udp_socket& from) {
     std::vector<std::byte> buffer(65'536);
     return text(from.recv_from(buffer).bytes);
 }
-bool has_nothing(net::udp_socket& socket) {
+inline bool has_nothing(net::udp_socket& socket) {
     std::array<std::byte, 64> buffer;
     std::error_code error;
     socket.recv_from(buffer, error, MSG_DONTWAIT);
     return error == std::errc::operation_would_block;
 }
 using texts = std::vector<std::string>;
-texts texts_of(std::span<const net::udp_socket::received> batch) {
+inline texts texts_of(std::span<const net::udp_socket::received> batch) {
     texts all;
     for (const auto& [bytes, sender, truncated] : batch) all.push_back(text(bytes));
     return all;
