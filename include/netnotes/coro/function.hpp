@@ -51,7 +51,7 @@ task<task_result<Function>> call_in_frame(Function what) {
     co_return co_await what();
 }
 
-/// Does the same for what can be awaited once: see event_loop::run().
+/// Does the same for an awaitable that can be awaited once: see event_loop::run().
 template <class Awaiter, class... Parts>
 task<decltype(std::declval<Awaiter&>().await_resume())> await_in_frame(awaited_once<Awaiter, Parts...> what) {
     co_return co_await std::move(what);

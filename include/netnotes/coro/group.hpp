@@ -100,8 +100,8 @@ class task_group {
 template <task_function<task_group&> Body>
 [[nodiscard]] auto with_group(Body body);
 /// Does the same, and tells all failures: it adds each exception to `failures`, in the order in which the tasks end,
-/// the first one too. A task that ends by its cancellation is not a failure. `failures` must stay valid until the call
-/// returns or throws.
+/// also the first exception. A task that ends by its cancellation is not a failure. `failures` must stay valid until
+/// the call returns or throws.
 ///
 ///     std::vector<std::exception_ptr> failures;
 ///     try { co_await with_group(body, failures); } catch (const std::exception&) {}        then look at `failures`

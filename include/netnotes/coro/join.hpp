@@ -201,7 +201,8 @@ class spawned : public fiber {
     bool was_taken_ : 1 = false;  // true after the result or the exception was taken
 
   private:
-    std::uint32_t joins_ = 0;  // awaiters that refer to this object: a waiting one, and cancelled ones not yet resumed
+    // Awaiters that refer to this object: a waiting awaiter, and cancelled awaiters that are not resumed yet.
+    std::uint32_t joins_ = 0;
     spawned* next_spawned_;
     spawned** previous_spawned_;
     loop_operation* joiner_ = nullptr;

@@ -1,8 +1,8 @@
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
 //
-// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of them,
-// and waits while the queue is empty:
+// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of
+// them, and waits while the queue is empty:
 //
 //     task<> accept_all(async_listener listener) {
 //         for (;;) {
@@ -40,7 +40,7 @@ namespace detail {
 class accepting;
 }  // namespace detail
 
-/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second one gets
+/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second task gets
 /// std::logic_error. So does a task of another loop.
 class async_listener : public detail::async_socket {
   public:

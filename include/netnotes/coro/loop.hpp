@@ -69,8 +69,8 @@ struct loop_options {
     /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
     bool virtual_time = false;
     /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp).
-    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in
-    /// use. nullptr means the default.
+    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the back
+    /// end in use. nullptr means the default.
     io_backend_factory backend = io_backend::epoll;
 };
 
@@ -144,7 +144,7 @@ class event_loop : public detail::scheduler {
         return spawn(detail::call_in_frame(std::move(what)), name);
     }
 
-    /// Makes the loop call `what()` in its thread, soon, and returns at once. Call from any thread while the loop
+    /// Makes the loop call `what()` in its thread, soon, and returns at once. Any thread may call it while the loop
     /// exists. Do not call it in a signal handler, because it allocates; use remote_event there. If `what()` throws,
     /// the run ends and run() throws that exception.
     template <class Function>

@@ -83,7 +83,7 @@ class accepting;
 ///
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
 /// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
-/// keeps the bytes behind a message for the next one.
+/// keeps the bytes behind a message for the next message.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -137,7 +137,7 @@ class async_stream : public detail::async_socket {
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
-    /// Sends all bytes, and suspends until the kernel has taken the last one. The bytes must stay valid until then,
+    /// Sends all bytes, and suspends until the kernel has taken the last byte. The bytes must stay valid until then,
     /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
     /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);

@@ -303,8 +303,8 @@ class channel {
     ~channel();
 
     /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
-    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
-    /// moving a T throws.
+    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and the
+    /// exceptions of moving a T.
     [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
     /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
     /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the

@@ -3,7 +3,7 @@
 //
 // Every connection has a timeout, and nearly every timeout is cancelled before it expires. So arming and cancelling
 // must cost almost nothing, even with many timers. A sorted structure sorts all timers, but the program needs only the
-// next one. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
+// next timer. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
 //
 //        level 0    64 slots of 1 tick each          the next 64 ticks
 //        level 1    64 slots of 64 ticks             the next 4,096

@@ -20,7 +20,7 @@
 //        get ──> a connection of the pool, or Happy Eyeballs ──> request ──> response ──> body ──> back to the pool
 //                └──────────────────────────── one deadline for all of it ───────────────────────────┘
 //
-// The body comes with the response, up to max_body bytes. A longer one comes piece by piece:
+// The body comes with the response, up to max_body bytes. A longer body comes piece by piece:
 //
 //     http::response answer = co_await browser.open(http::request{"GET", "/big"}, http::url::parse("http://..."));
 //     for (;;) { auto piece = co_await answer.source->next(); if (piece.empty()) break; use(piece); }
@@ -85,8 +85,8 @@
 
 namespace netnotes::http {
 
-/// The limits of a client. No member has a destructor, so the struct may be a temporary in a co_await expression; g++ 12
-/// destroys other temporaries twice there.
+/// The limits of a client. No member has a destructor, so the struct may be a temporary in a co_await expression; g++
+/// 12 destroys other temporaries twice there.
 struct client_options {
     /// For all of a request: the wait for a place in the pool, the look-up of the name, the connection, redirects, and
     /// the body. Must be above zero.
@@ -107,9 +107,9 @@ class client_pool;
 class client_exchange;
 }  // namespace detail
 
-/// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The client
-/// may be destroyed while a task uses it or a body is read. It must be destroyed before the loop, because its idle
-/// connections belong to the loop: make the client behind the loop, or in a task.
+/// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The
+/// client may be destroyed while a task uses it or a body is read. It must be destroyed before the loop, because its
+/// idle connections belong to the loop: make the client behind the loop, or in a task.
 class client {
   public:
     /// Throws std::invalid_argument if a limit that must be above zero is not.
@@ -120,8 +120,8 @@ class client {
     /// errc::message_size for a body of more than max_body bytes.
     [[nodiscard]] task<response> get(std::string where);
     /// Sends a request with its body() to the host of the URL, and returns the response with its body. The URL's target
-    /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of fields
-    /// inside a co_await expression: give such a request a name, and move it.)
+    /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of
+    /// fields inside a co_await expression: give such a request a name, and move it.)
     [[nodiscard]] task<response> send(request ask, url where);
     /// Does the same, but the response has its body as `source`, which is never empty. The connection belongs to it. To
     /// destroy the response early closes the connection. The deadline holds for the body, too.
@@ -173,8 +173,8 @@ class client_pool {
         }
         wake_next();
     }
-    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find one
-    /// place would be a million for a thousand places.
+    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find
+    /// one place would be a million for a thousand places.
     class waiter {
       public:
         waiter(client_pool& pool, const std::string& host) : pool_{pool}, host_{host} { pool.waiting_.push_back(this); }
@@ -371,7 +371,8 @@ class client_exchange final : public body_source {
         keeps_ = !is_cut_ && head.keeps_alive && framing_.how != framing::kind::until_close;
         if (body_.is_done()) end(keeps_ && link_->unused().empty());
     }
-    /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is closed.
+    /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is
+    /// closed.
     void end(bool is_usable) noexcept {
         std::unique_ptr<client_link> link = std::move(link_);
         if (!std::exchange(is_entered_, false)) return;

@@ -1,9 +1,10 @@
 // netnotes/http/connection.hpp: the rules of a connection, without a network and without a clock
 // SPDX-License-Identifier: MIT
 //
-// HTTP/1.1 sends one message after the other over one connection. This machine knows what may follow what. Bytes and
-// the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over anything:
-// threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for tasks.)
+// HTTP/1.1 sends one message after the other over one connection. This machine knows which message may follow which.
+// Bytes and the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over
+// anything: threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for
+// tasks.)
 //
 //        bytes ──> receive() ──> next(): request, data, data, end           the peer's message
 //        bytes <── output()  <── begin(), write(), write(), finish()        ours
@@ -107,7 +108,7 @@ struct connection_settings {
 };
 
 /// One end of a connection. It holds received bytes until they are used, bytes to send until they are sent, and the
-/// head of the message at hand. Throws std::logic_error for calls in the wrong order, for example two answers to one
+/// head of the current message. Throws std::logic_error for calls in the wrong order, for example two answers to one
 /// request.
 class connection {
   public:
@@ -141,7 +142,7 @@ class connection {
     /// Takes bytes that have come. Views into earlier bytes become invalid. Call next() until it returns need_data,
     /// paused, refused or closed before you receive more, or the buffer grows.
     void receive(std::string_view bytes, time now);
-    /// Takes that the peer will send nothing more.
+    /// Ends the input: the peer will send nothing more.
     void receive_end() noexcept { at_end_ = true; }
     /// Returns the next event. A server gets the next request only after finish(), even if its bytes are there: so
     /// answers leave in the order of the requests (pipelining, RFC 9112 §9.3.2). The rest of an answered request
@@ -185,7 +186,7 @@ class connection {
     void write(std::string_view piece);
     /// Ends our message. If it has fewer bytes than promised, the connection must be reset: see closing().
     void finish();
-    /// Lets the message at hand be the last one: a server that stops. Call it before begin().
+    /// Makes the current message the last message of the connection, for a server that stops. Call it before begin().
     void close_after_this() noexcept { closes_here_ = true; }
 
     /// Returns the bytes to send, in order. They stay until sent() says how many of them the network has taken.
@@ -202,7 +203,7 @@ class connection {
     /// is nothing to wait for, or only for our own program. A client has no limit for the answer here, because it has
     /// one for the whole exchange.
     [[nodiscard]] time deadline(time now) noexcept;
-    /// Takes that the deadline is over. A server has a 408 in output() then, if that helps.
+    /// Reports that the deadline has passed. A server has a 408 in output() then, if that helps.
     void expired(time now);
 
   private:
@@ -467,7 +468,7 @@ inline connection::closing connection::how_to_close() const noexcept {
     if (is_server()) {
         if (turn_ == turn::body) return ending_ == ending::refused ? closing::reset : closing::no;
         if (turn_ == turn::idle && ending_ != ending::refused) return closing::no;
-        // A peer that asked for the end sends no request behind this one, but perhaps the rest of its body.
+        // A peer that asked for the end sends no further request, but perhaps the rest of this request's body.
         const bool has_said_all = at_end_ || (ending_ == ending::asked_by_peer && !is_unread());
         return has_said_all ? closing::close : closing::linger;
     }

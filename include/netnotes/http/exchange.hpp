@@ -1,8 +1,8 @@
 // netnotes/http/exchange.hpp: one connection of a web server, from its first byte to its last
 // SPDX-License-Identifier: MIT
 //
-// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. All of the trouble is in what may
-// happen between these steps, and each case has an answer here:
+// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. The trouble comes between these
+// steps, and each case has an answer here:
 //
 //        recv ──> head whole? ──yes──> handler(request) ──> answer ──> out ──┐   another head is there already:
 //          ^          │no: keep the rest, until the head's deadline          │   do not send yet (pipelining)
@@ -71,16 +71,17 @@ namespace netnotes::http {
 /// expression; g++ 12 destroys other temporaries twice there.
 struct server_options {
     std::size_t max_connections = 10'000;                   ///< further clients wait in the listener's queue; above zero
-    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1, serve()
-    /// keeps a descriptor free for each: see netnotes::serve_options.
+    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1,
+    /// serve() keeps a descriptor free for each: see netnotes::serve_options.
     std::size_t descriptors_per_connection = 1;
     wait_time head_timeout = std::chrono::seconds{10};      ///< for a whole head, from its first byte; above zero
     wait_time idle_timeout = std::chrono::seconds{60};      ///< between two requests; above zero
     /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
     /// count, not the time in which the handler works. Above zero.
     wait_time body_timeout = std::chrono::seconds{10};
-    /// While the kernel takes no byte of an answer. Above zero. Linux takes more when a third of the send buffer is free.
-    /// The buffer grows with the connection, often to 4 MiB, and a slow client must take that third within this time.
+    /// While the kernel takes no byte of an answer. Above zero. Linux takes more when a third of the send buffer is
+    /// free. The buffer grows with the connection, often to 4 MiB, and a slow client must take that third within this
+    /// time.
     wait_time send_timeout = std::chrono::seconds{30};
     wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
     http::limits limits{};                                  ///< the bounds of heads and bodies
@@ -105,9 +106,9 @@ template <class Handler>
 concept request_handler = std::is_invocable_r_v<task<response>, Handler&, request&> ||
                           std::is_invocable_r_v<response, Handler&, request&>;
 
-/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the server
-/// stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends after the
-/// answer in any case.
+/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the
+/// server stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends
+/// after the answer in any case.
 class body_error : public std::runtime_error {
   public:
     body_error(http::status code, const std::string& sentence) : std::runtime_error{sentence}, status_{code} {}
@@ -189,7 +190,7 @@ class exchange final : public body_source {
     task<bool> run() {
         for (;;) {
             if (step_ == step::more) {
-                if constexpr (requires { link_.stream.set_timeout(duration{}); }) {  // mostly one send is enough
+                if constexpr (requires { link_.stream.set_timeout(duration{}); }) {  // usually a single send is enough
                     if (!out_.empty()) {
                         link_.limit(server_.options.send_timeout);
                         const std::size_t done = co_await link_.stream.send(out_);
@@ -379,8 +380,8 @@ class exchange final : public body_source {
         lingers_ = true;
         throw body_error{code, sentence};
     }
-    /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the client
-    /// waits for it.
+    /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the
+    /// client waits for it.
     task<> receive_body() {
         is_broken_ = true;  // unless all that follows succeeds
         if (std::exchange(expects_continue_, false)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
@@ -409,8 +410,8 @@ class exchange final : public body_source {
         is_broken_ = false;
         body_received_ += link_.unused().size();
     }
-    /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also does
-    /// so if the client waits for "100 Continue": it gets another answer, and may then send the body or not.
+    /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also
+    /// does so if the client waits for "100 Continue": it gets another answer, and may then send the body or not.
     void forget_body_if_large() {
         if (body_.is_done()) return;
         const bool is_large = framing_.how == framing::kind::length && framing_.length > most_drained;

@@ -69,7 +69,8 @@ class fields {
     /// Appends a field, even if one with that name is there. Spaces and tabs at the value's ends are dropped. Throws
     /// std::invalid_argument if the name is no token, or if the value holds a control character other than a tab.
     void add(std::string_view name, std::string_view value);
-    /// Makes this the only field with that name. It takes the place of the first one. Throws as add() does.
+    /// Makes this the only field with that name. The new field takes the place of the first old field. Throws as add()
+    /// does.
     void set(std::string_view name, std::string_view value);
     /// Removes all fields with that name, and returns how many there were.
     std::size_t erase(std::string_view name) noexcept {

@@ -129,7 +129,7 @@ struct file_decision {
 
 // ---- The folder ----------------------------------------------------------------------------------------
 
-/// Owns an open file, to read, and knows what a decision needs. It can be moved, not copied.
+/// Owns a file that is open for reading, and knows its facts. It can be moved, not copied.
 class opened_file {
   public:
     opened_file() noexcept = default;
@@ -307,7 +307,7 @@ inline bool has_tag(std::string_view list, std::string_view tag, bool is_strong)
         const bool is_weak = list.starts_with("W/");
         if (is_weak) list.remove_prefix(2);
         const std::size_t end = list.starts_with('"') ? list.find('"', 1) : list.npos;
-        if (end == list.npos) return false;  // not valid, and what follows cannot be read either
+        if (end == list.npos) return false;  // not valid, and the text behind it cannot be read either
         if (list.substr(0, end + 1) == tag && !(is_weak && is_strong)) return true;
         list.remove_prefix(end + 1);
     }

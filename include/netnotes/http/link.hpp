@@ -1,8 +1,8 @@
 // netnotes/http/link.hpp: a connection, and the bytes of it that came too early
 // SPDX-License-Identifier: MIT
 //
-// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body, or
-// three requests at once. A link keeps the bytes that belong to what comes next:
+// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body,
+// or three requests at once. A link keeps the bytes of the next message:
 //
 //        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
 //                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
@@ -69,8 +69,9 @@ class peer_link {
         kept_.resize(old + size);
         co_return size > 0;
     }
-    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so when
-    /// a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut off.
+    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so
+    /// when a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut
+    /// off.
     task<> send(std::string_view bytes) {
         while (!bytes.empty()) {
             std::size_t size = 0;

@@ -26,7 +26,7 @@
 // Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
 //
 // A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
+// chapters above derive from body_source, and this chapter only carries it.
 //
 // On this page:  body_source · request · response, not_found, redirect
 // Sources:       RFC 9112 §2; RFC 9110 §6

@@ -44,10 +44,10 @@
 
 namespace netnotes::http {
 
-/// How far parse_head() has looked. Begin each message with a new one.
+/// How far parse_head() has looked. Begin each message with a new object.
 struct head_progress {
     std::size_t seen = 0;        ///< bytes in which no end of the head was found
-    std::size_t start_line = 0;  ///< where the line behind the first one begins; 0: not known yet
+    std::size_t start_line = 0;  ///< where the second line begins; 0: not known yet
 };
 
 /// What parse_head() has found.
@@ -178,7 +178,7 @@ class head_reader {
         result_ = {head_result::outcome::refused, 0, {why, line_, offset_of(at), offset_of(line_begin_)}};
         return false;
     }
-    /// Refuses something in the line before this one, which began at `line`.
+    /// Refuses something in the previous line, which began at `line`.
     bool refuse_line(reason why, const char* at, const char* line) noexcept {
         result_ = {head_result::outcome::refused, 0, {why, line_ - 1, offset_of(at), offset_of(line)}};
         return false;

@@ -208,7 +208,7 @@ inline std::string refusal::message(std::string_view head) const {
         std::string_view quote = head.substr(line_begin);
         quote = quote.substr(0, quote.find('\n'));
         if (quote.ends_with('\r')) quote.remove_suffix(1);
-        // Of a long line show the offending byte, and what stands before it.
+        // Of a long line show the offending byte, and the text before it.
         const std::size_t place = offset - std::min(offset, line_begin);
         std::size_t from = 0;
         if (place + 1 > most) from = std::min(place + 1, quote.size()) - std::min(most, quote.size());

@@ -2,15 +2,16 @@
 // SPDX-License-Identifier: MIT
 //
 // A client may ask to speak another protocol on the same connection: `Upgrade: websocket`. If the handler agrees, its
-// response has the status 101, and what follows the head belongs to the new protocol:
+// response has the status 101, and the bytes behind the head belong to the new protocol:
 //
 //        client                                        http::serve()
 //          GET /chat ... Upgrade: x      ─────────>      handler(ask) ──> response 101 with an upgrade as its source
 //                                        <─────────      HTTP/1.1 101 Switching Protocols
 //          bytes of x  <──────────────────────────>      upgrade::converse(connection)
 //
-// In a response the source is what follows the head. So here it is the whole conversation, and response needs no member
-// for this rare case. By the time the conversation begins, the request is gone: take what you need out of it before.
+// In a response the source sends the bytes behind the head. So here it is the whole conversation, and response needs no
+// member for this rare case. By the time the conversation begins, the request is gone: take what you need out of it
+// before.
 //
 // On this page:  for authors of protocols: upgraded_connection · upgrade · detail::upgraded_link
 // Below it:      http/link.hpp, http/message.hpp
@@ -53,7 +54,7 @@ class upgraded_connection {
     virtual bool send_at_once(std::string_view bytes) noexcept = 0;
     /// Ends the connection with a reset. A task that waits for it fails.
     virtual void abort() noexcept = 0;
-    /// Returns true if the server has been told to stop.
+    /// Returns true after a stop request to the server.
     [[nodiscard]] virtual bool is_stopping() const noexcept = 0;
     /// Hands an exception to server_options::on_error.
     virtual void report(const std::exception& failure) const noexcept = 0;

@@ -91,7 +91,7 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
             digit = letter < 26 ? letter + 10 : 36;
         }
         if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
         if (!is_above) number = number * base + digit;
     }
     if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))

@@ -293,7 +293,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?

@@ -76,11 +76,11 @@ class arp_cache {
         /// Takes a packet whose receiver did not answer.
         std::function<void(bytes&& packet)> give_up;
     };
-    /// A neighbour, and what is known of its card.
+    /// A neighbour and its card, as far as they are known.
     struct entry {
         arp_state state = arp_state::incomplete;
         packet::mac_address address{};
-        virtual_time confirmed{};  ///< when the address was heard last
+        virtual_time confirmed{};  ///< when an ARP packet named the address last
         unsigned tries = 0;        ///< questions since the last answer
         std::vector<bytes> waiting{};
         network::timer timer{};
@@ -94,7 +94,7 @@ class arp_cache {
 
     /// Sends a packet to a neighbour, now or when its card is known.
     void send(ipv4_address neighbour, bytes&& packet);
-    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry
+    /// Notes the address of an ARP packet. An answer to a question of ours makes the entry
     /// reachable. Other news change an existing entry; they make a new entry only if `may_create` is true.
     void heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create);
     /// Adds a permanent entry. ARP packets do not change it.

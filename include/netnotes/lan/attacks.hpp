@@ -164,8 +164,8 @@ class arp_inspection {
   public:
     /// Enters a host: its address, its card, and the port of the switch.
     void bind(ipv4_address address, packet::mac_address card, unsigned port) { table_[address] = {card, port}; }
-    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before
-    /// it has an address (RFC 5227), and claims nothing.
+    /// Returns true if the frame may pass: it is no ARP packet, or its sender has the address that it claims. The
+    /// sender 0.0.0.0 asks before it has an address (RFC 5227), and claims nothing.
     [[nodiscard]] bool operator()(unsigned port, const packet::frame_view& frame) const {
         const auto arp = frame.arp();
         if (!arp) return true;

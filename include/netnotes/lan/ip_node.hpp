@@ -20,7 +20,7 @@
 // errors, broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each
 // second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
 //
-// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
+// Hooks for the protocols above: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
 // takes datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
 //
 // IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed.

@@ -147,7 +147,7 @@ struct resolver_habits {
 /// The part of a host that asks for addresses. It must live as long as the network runs.
 class stub_resolver {
   public:
-    /// A question, and what became of it.
+    /// A question and its result.
     struct lookup {
         packet::dns_name name{};  ///< as it was asked, with its capitals
         std::uint16_t id = 0;

@@ -136,7 +136,7 @@ class node {
     std::vector<port_state> ports_;
 };
 
-/// A frame that entered a cable, and what became of it.
+/// A frame that entered a cable, and its fate.
 struct passage {
     virtual_time sent{};     ///< when the node sent it
     virtual_time arrived{};  ///< when it is at the other end; of a lost frame, when it would be

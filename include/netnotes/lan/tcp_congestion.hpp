@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The peer's window says what the peer has room for. Nobody says what the network between has room for, so a sender
-// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller of
-// the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
+// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller
+// of the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
 //
 //        cwnd                       x  three acknowledgments say the same: a segment is lost
 //         │                 x      x│       fast retransmit: send it again, without waiting for the timer
@@ -19,10 +19,10 @@
 // In slow start each acknowledgment of new bytes adds a segment, so the window doubles in a round trip. From the
 // threshold ssthresh on it grows by about a segment in a round trip: congestion avoidance.
 //
-// An acknowledgment that repeats the one before means that a segment arrived behind a gap. The third one in a row is
-// taken as proof. Until the gap is filled, each further one lets a new segment go, because it says that one has arrived.
-// If the acknowledgment that follows fills the gap only in part, the next segment is lost as well, and is sent at once
-// (RFC 6582, "NewReno").
+// An acknowledgment that repeats the previous acknowledgment means that a segment arrived behind a gap. The third
+// repetition in a row is taken as proof. Until the gap is filled, each further repetition allows a new segment, because
+// it says that a segment has arrived. If the acknowledgment that follows fills the gap only in part, the next segment
+// is lost as well, and is sent at once (RFC 6582, "NewReno").
 //
 // On this page:  congestion_window
 // The notes:     TCP (流量控制, 拥塞控制)
@@ -41,8 +41,8 @@ namespace netnotes::lan {
 class congestion_window {
   public:
     constexpr congestion_window() noexcept = default;
-    /// Begins a connection. `segment` is how many bytes a segment carries. `initial_segments` 0 is RFC 5681's rule: four
-    /// segments of up to 1095 bytes, three of up to 2190, else two.
+    /// Begins a connection. `segment` is how many bytes a segment carries. `initial_segments` 0 is RFC 5681's rule:
+    /// four segments of up to 1095 bytes, three of up to 2190, else two.
     constexpr congestion_window(std::uint32_t segment, unsigned initial_segments, packet::sequence first) noexcept
         : segment_{std::max(segment, 1u)}, recover_{first} {
         const unsigned rule = segment_ > 2190 ? 2 : segment_ > 1095 ? 3 : 4;
@@ -50,7 +50,8 @@ class congestion_window {
         size_ = initial_;
     }
 
-    /// Returns how many bytes may be under way. The first two repeated acknowledgments each allow a segment more (RFC 3042).
+    /// Returns how many bytes may be under way. The first two repeated acknowledgments each allow a segment more (RFC
+    /// 3042).
     [[nodiscard]] constexpr std::uint32_t size() const noexcept {
         return size_ + (is_recovering_ ? 0 : std::min(duplicates_, 2u) * segment_);
     }
@@ -58,8 +59,8 @@ class congestion_window {
     [[nodiscard]] constexpr bool is_recovering() const noexcept { return is_recovering_; }
     [[nodiscard]] constexpr bool is_slow_start() const noexcept { return size_ < threshold_; }
 
-    /// Takes the acknowledgment of `bytes` new bytes, up to `acknowledged`; `in_flight` are not acknowledged yet. Returns
-    /// true if the segment that now is the first unacknowledged one must be sent again.
+    /// Takes the acknowledgment of `bytes` new bytes, up to `acknowledged`; `in_flight` are not acknowledged yet.
+    /// Returns true if the segment that now is the first unacknowledged one must be sent again.
     constexpr bool new_bytes(std::uint32_t bytes, packet::sequence acknowledged, std::uint32_t in_flight) noexcept {
         duplicates_ = 0;
         if (!is_recovering_) {
@@ -75,8 +76,8 @@ class congestion_window {
         size_ = std::min(threshold_, std::max(in_flight, segment_) + segment_);
         return false;
     }
-    /// Takes an acknowledgment that repeats the one before. `next` is the next new sequence number. Returns true if the
-    /// first unacknowledged segment must be sent again: fast retransmit.
+    /// Takes an acknowledgment that repeats the previous acknowledgment. `next` is the next new sequence number.
+    /// Returns true if the first unacknowledged segment must be sent again: fast retransmit.
     constexpr bool repeated(packet::sequence acknowledged, packet::sequence next, std::uint32_t in_flight) noexcept {
         if (is_recovering_) {
             size_ = std::min(size_ + segment_, largest);  // a segment has left the network
@@ -92,7 +93,7 @@ class congestion_window {
         has_timed_out_ = false;
         return true;
     }
-    /// Takes that the timer has expired. `is_first` is false if the same segment was repeated before.
+    /// Reports that the timer has expired. `is_first` is false if the same segment was repeated before.
     constexpr void timed_out(packet::sequence next, std::uint32_t in_flight, bool is_first) noexcept {
         if (is_first) halve(in_flight);
         size_ = segment_;
@@ -101,7 +102,7 @@ class congestion_window {
         has_timed_out_ = true;
         recover_ = next;
     }
-    /// Takes that nothing was sent for longer than the timeout: what the window knew is old (RFC 5681 §4.1).
+    /// Reports that nothing was sent for longer than the timeout, so the window is out of date (RFC 5681 §4.1).
     constexpr void was_idle() noexcept { size_ = std::min(size_, initial_); }
     /// Takes another size of segments: the path carries smaller packets only.
     constexpr void segment_size(std::uint32_t bytes) noexcept {

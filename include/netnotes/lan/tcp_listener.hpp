@@ -8,7 +8,7 @@
 //                └──────────────────────────────┘          └────────────────────────────┘
 //
 // Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut
-// out: that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry
+// out. A SYN flood aims at this. With SYN cookies the listener answers such a SYN without an entry
 // (lan/tcp_cookie.hpp). The client's ACK then makes the connection out of nothing.
 //
 // If the second queue is full, because the program does not accept, the last ACK of a handshake is dropped. The client
@@ -61,7 +61,7 @@ class tcp_listener {
         std::uint64_t cookies_passed = 0;  ///< ACKs with a good cookie
         std::uint64_t cookies_failed = 0;  ///< ACKs with a cookie that is forged or old
         std::uint64_t established = 0;     ///< handshakes that ended well
-        std::uint64_t expired = 0;         ///< half-open connections that were given up
+        std::uint64_t expired = 0;         ///< half-open connections that were dropped
         std::uint64_t waits_dropped = 0;   ///< last ACKs that were dropped, because connections wait for accept()
     };
     /// A segment to a client.

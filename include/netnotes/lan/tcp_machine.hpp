@@ -12,7 +12,8 @@
 //        └────────────────────────┘         └───────────────┘         └────────────────────────┘
 //
 // After each call, take segments from next() until it returns nullopt. The machine knows ports and no addresses: the
-// caller puts an IP header in front (packet::write) and checks the checksum of what arrives (tcp_view::checksum_state).
+// caller puts an IP header in front (packet::write) and checks the checksum of each segment that arrives
+// (tcp_view::checksum_state).
 //
 //        lan::tcp_machine client{{}, 40000, 80};
 //        client.connect(packet::sequence{1000}, 0s);
@@ -173,7 +174,7 @@ class tcp_machine : public detail::tcp_sender {
         if (is_synchronized() && state_ != tcp_state::time_wait && receive_.wants_update()) acknowledge_now();
     }
     /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too,
-    /// that is what recv() of a socket tells by 0.
+    /// recv() of a socket would return 0.
     [[nodiscard]] bool has_peer_finished() const noexcept { return receive_.has_finished(); }
     /// Returns how many urgent bytes are to be read.
     [[nodiscard]] std::size_t urgent() const noexcept { return urgent_received_; }
@@ -199,7 +200,7 @@ class tcp_machine : public detail::tcp_sender {
     void unreachable(bool is_hard) noexcept {
         if (is_hard && state_ == tcp_state::syn_sent) end(make_error_code(std::errc::host_unreachable));
     }
-    /// Takes that a path carries packets of at most that many bytes (ICMP "fragmentation needed"). Sends again what was
+    /// Reports that a path carries packets of at most `bytes` bytes (ICMP "fragmentation needed"). Sends again what was
     /// too large. Values below 68 count as 68 (RFC 791).
     void path_mtu(std::uint16_t bytes) noexcept {
         const std::uint32_t size = std::max<std::uint32_t>(bytes, 68) - 40;
@@ -465,7 +466,7 @@ class tcp_machine : public detail::tcp_sender {
             !bytes.empty())
             return reset_and_end({});  // no program will read it
         const auto found = receive_.arrived(number, bytes, fin);
-        // A gap, and its end, are told at once, so that the peer can send again early (RFC 5681 §4.2).
+        // A gap, and its end, are acknowledged at once, so that the peer can send again early (RFC 5681 §4.2).
         if (found.left_gap || found.in_order == 0)
             acknowledge_now();
         else

@@ -128,7 +128,7 @@ class receive_queue {
     /// What arrived() has found.
     struct arrival {
         std::uint32_t in_order = 0;  ///< bytes that may now be read
-        bool left_gap = false;       ///< bytes are missing before what arrived, or a gap was filled
+        bool left_gap = false;       ///< bytes are missing before the new bytes, or a gap was filled
         bool has_finished = false;   ///< the FIN is the next in order, and was taken
     };
     /// Takes the bytes of a segment that begin with the number `at`, and returns what they changed. Bytes that were

@@ -1,8 +1,8 @@
 // netnotes/lan/tcp_sender.hpp: what leaves a TCP, and when
 // SPDX-License-Identifier: MIT
 //
-// This chapter is the half of the TCP machine that speaks; lan/tcp_machine.hpp is the half that listens. Everything that
-// leaves is decided at one place, next(): the caller asks for segments until it returns nullopt.
+// This chapter is the half of the TCP machine that speaks; lan/tcp_machine.hpp is the half that listens. Everything
+// that leaves is decided at one place, next(): the caller asks for segments until it returns nullopt.
 //
 // The variables have the names of RFC 9293 §3.3.1. Each SYN, each byte and each FIN has a sequence number:
 //
@@ -12,12 +12,12 @@
 //             acked     under way        was sent,       may be sent            must wait
 //                                        goes again
 //
-// The cursor is what the RFC leaves out. It says where to go on sending. Usually it is SND.NXT. When the timer expires, the
-// cursor goes back to SND.UNA, and the sender goes on from there as if nothing had been sent. SND.NXT stays, because the
-// peer may acknowledge everything before it.
+// The RFC has no such cursor. It says where to go on sending. Usually it is SND.NXT. When the timer expires, the cursor
+// goes back to SND.UNA, and the sender goes on from there as if nothing had been sent. SND.NXT stays, because the peer
+// may acknowledge everything before it.
 //
-// A sender does not send just because it may (RFC 9293 §3.8.6.2.1). It sends a full segment at once. It sends a small one
-// if nothing is under way, or if nothing more will follow, or if it fills half the peer's largest window. With
+// A sender does not send just because it may (RFC 9293 §3.8.6.2.1). It sends a full segment at once. It sends a small
+// segment if nothing is under way, or if nothing more will follow, or if it fills half the peer's largest window. With
 // tcp_settings::nagle off, small segments go at once.
 //
 // A window of zero could last for ever, because the segment that opens it carries no data, and no timer protects it.

@@ -103,7 +103,7 @@ class retransmission_timeout {
     constexpr void back_off() noexcept {
         if (value() < max_) ++doublings_;
     }
-    /// Takes that a SYN was sent more than once: data begins with at least three seconds (RFC 6298 §5.7).
+    /// Reports that a SYN was sent more than once: data begins with at least three seconds (RFC 6298 §5.7).
     constexpr void syn_was_repeated() noexcept {
         doublings_ = 0;
         base_ = std::clamp(std::max(base_, duration{std::chrono::seconds{3}}), min_, max_);

@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A machine knows one connection; a host has many. The stack looks up to which one a segment belongs: by both addresses
-// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a
-// RST:
+// and both ports. A segment of no connection goes to the listener of its port. If there is no listener, it gets a RST:
 //
 //        segment ──> addresses and ports in the table? ──yes──> that connection
 //                         │ no, or TIME-WAIT that gives way to a SYN
@@ -309,7 +308,7 @@ class tcp_stack {
         }
         for (const auto& each : std::exchange(leaving_, {})) {
             packet_options how;
-            how.dont_fragment = true;  // so that a smaller MTU on the path is told (RFC 1191)
+            how.dont_fragment = true;  // so that a router reports a smaller MTU on the path (RFC 1191)
             how.source = each.source;
             host_->send_packet(each.destination, packet::ip_protocol::tcp, std::span{each.bytes}.subspan(20), how);
         }

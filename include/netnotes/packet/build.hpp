@@ -237,7 +237,7 @@ struct ipv6 {
     }
 };
 
-/// An extension header of IPv6. `contents` are its bytes behind the second one, and are not copied: they must live
+/// An extension header of IPv6. `contents` are its bytes from the third on. They are not copied, so they must live
 /// until write() returns. Their size is 6 and a multiple of eight more.
 struct ipv6_header {
     ip_protocol kind = ip_protocol::hop_by_hop;
@@ -257,7 +257,7 @@ struct ipv6_fragment {
     std::uint32_t identification = 0;
 };
 
-/// An ICMP message: a header, and what follows as payload.
+/// An ICMP message: a header and its payload.
 struct icmp {
     icmp_type type = icmp_type::echo_request;
     std::uint8_t code = 0;
@@ -268,7 +268,7 @@ struct icmp {
     }
 };
 
-/// An ICMPv6 message: a header, and what follows as payload.
+/// An ICMPv6 message: a header and its payload.
 struct icmpv6 {
     icmpv6_type type = icmpv6_type::echo_request;
     std::uint8_t code = 0;
@@ -359,7 +359,7 @@ constexpr std::size_t size_of(const Payload& payload) noexcept {
         return std::string_view{payload}.size();
 }
 
-/// The number under which Ethernet knows what follows; nullopt if it has none.
+/// The EtherType of the next header; nullopt if it has no EtherType.
 constexpr std::optional<ether_type> ether_type_of(const auto& next) noexcept {
     using next_type = std::remove_cvref_t<decltype(next)>;
     if constexpr (std::same_as<next_type, ipv4>) return ether_type::ipv4;
@@ -368,7 +368,7 @@ constexpr std::optional<ether_type> ether_type_of(const auto& next) noexcept {
     if constexpr (std::same_as<next_type, vlan>) return ether_type::vlan;
     return std::nullopt;
 }
-/// The number under which IP knows what follows.
+/// The protocol number of the next header.
 constexpr ip_protocol ip_protocol_of(const auto& next) noexcept {
     using next_type = std::remove_cvref_t<decltype(next)>;
     if constexpr (std::same_as<next_type, ipv6_header>) return next.kind;
@@ -561,7 +561,7 @@ class frame_writer {
     }
 
     std::byte* to_;
-    std::byte* end_ = nullptr;  // behind what the lengths count
+    std::byte* end_ = nullptr;  // behind the bytes that the lengths count
     internet_sum source_;
     internet_sum addresses_;
 };

@@ -1,21 +1,22 @@
 // netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
 // SPDX-License-Identifier: MIT
 //
-// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
-// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
+// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out
+// of the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
 //
 //        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
 //                                                                479c + 2     =  479e,  its complement is b861
 //
 // The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
 // properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
-// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
+// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new
+// value.
 //
 // The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
 // *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
 //
-// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
-// captures seldom contain it.
+// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it,
+// so captures seldom contain it.
 //
 // On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
 // The notes:     TCP报文首部 (检验和)
@@ -64,8 +65,8 @@ constexpr std::uint64_t native(const std::byte* from) noexcept {
     return load<Word, std::endian::native>(from);
 }
 
-/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts as
-/// if a zero followed it (RFC 1071 §1).
+/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts
+/// as if a zero followed it (RFC 1071 §1).
 constexpr std::uint64_t sum_of(const std::byte* from, std::size_t size, std::uint64_t sum = 0) noexcept {
     // The carries are counted beside the sum and added at the end: an addition and a carry for each eight bytes.
     std::uint64_t carries = 0;
@@ -166,14 +167,14 @@ class internet_sum {
     return begin.add(bytes).checksum();
 }
 
-/// Returns the sum of what UDP and TCP add in front of their own header: addresses, protocol, and the length in bytes of
-/// header and data (RFC 9293 §3.1, RFC 768).
+/// Returns the sum of the pseudo-header, which UDP and TCP add in front of their own header. It has the addresses, the
+/// protocol, and the length in bytes of header and data (RFC 9293 §3.1, RFC 768).
 [[nodiscard]] constexpr internet_sum pseudo_header(ipv4_address source, ipv4_address destination, ip_protocol protocol,
                                                    std::uint32_t length) noexcept {
     return internet_sum{}.add(source).add(destination).add(static_cast<std::uint16_t>(protocol)).add(length);
 }
-/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of the
-/// route.
+/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of
+/// the route.
 [[nodiscard]] constexpr internet_sum pseudo_header(const ipv6_address& source, const ipv6_address& destination,
                                                    ip_protocol protocol, std::uint32_t length) noexcept {
     return internet_sum{}.add(source).add(destination).add(length).add(static_cast<std::uint16_t>(protocol));
@@ -233,7 +234,7 @@ inline constexpr auto crc32_table = [] {
 }  // namespace detail
 
 /// Returns the CRC-32 of Ethernet, which stands behind the frame with the byte of the smallest weight first (IEEE 802.3
-/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the pieces in front of this one.
+/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the earlier pieces.
 [[nodiscard]] constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept {
     std::uint32_t value = ~before;
     for (const std::byte each : bytes)

@@ -49,7 +49,7 @@ inline constexpr std::uint16_t dns_port = 53;
 /// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
 inline constexpr std::size_t dns_udp_size = 512;
 
-/// The type of a record, or what a question asks for (IANA, "Resource Record (RR) TYPEs").
+/// The type of a record, or of the records that a question asks for (IANA, "Resource Record (RR) TYPEs").
 enum class dns_type : std::uint16_t {
     a = 1,       ///< an IPv4 address
     ns = 2,      ///< the name of a server that has authority

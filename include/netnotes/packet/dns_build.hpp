@@ -230,7 +230,7 @@ class dns_builder {
 
     std::span<std::byte> room_;
     std::size_t size_ = dns_view::header_size;  // of the message
-    std::size_t at_ = dns_view::header_size;    // behind what was written of the item at hand
+    std::size_t at_ = dns_view::header_size;    // behind the part of the current item that was written
     std::size_t data_at_ = 0;
     unsigned list_ = 0;
     bool fits_ = true;

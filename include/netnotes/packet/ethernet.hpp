@@ -69,8 +69,8 @@ class ethernet_view : public header_view {
     }
 };
 
-/// The rest of a VLAN tag: two bytes of control information, and the type of what follows (IEEE 802.1Q §9.6). The type
-/// 0x8100 in front of it belongs to the header outside.
+/// The rest of a VLAN tag: two bytes of control information, and the type of the next header (IEEE 802.1Q §9.6). The
+/// type 0x8100 in front of it belongs to the header outside.
 class vlan_view : public header_view {
   public:
     /// Returns nullopt if fewer than 4 bytes are there; `why` then says so.

@@ -7,10 +7,10 @@
 //        captured:   1-100   301-400   101-200   1-100 again              the receiver acknowledges 401
 //        events:     data    (kept)    data      retransmission           gap of 100 bytes, data 301-400
 //
-// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A
-// gap is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and
-// only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
-// arrives, proves nothing.
+// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. The
+// follower stops waiting for a gap for only three reasons. The receiver acknowledged bytes behind the gap: then it has
+// them, and only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or
+// that a FIN arrives, proves nothing.
 //
 // A hostile sender sends the same bytes twice with different content, so that the observer and the receiver read
 // different texts. Here the bytes that came first count, and each difference is an event.
@@ -109,7 +109,7 @@ struct stream_event {
 
 /// Bounds for the memory of a tcp_follower.
 struct follow_limits {
-    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A
+    /// Bytes that all streams together may take: bytes behind gaps, the history, and the cost of managing them. A
     /// stream needs about a kilobyte; with less nothing is followed.
     std::size_t max_memory = 64 << 20;
     /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a
@@ -151,7 +151,7 @@ class tcp_follower {
     tcp_follower(const tcp_follower&) = delete;
     tcp_follower& operator=(const tcp_follower&) = delete;
 
-    /// Takes the next segment of the capture. Throws std::bad_alloc, and what the handler throws.
+    /// Takes the next segment of the capture. Throws std::bad_alloc, and any exception of the handler.
     template <class Handler>
     void add(const tcp_segment& segment, Handler&& handler) {
         add_to(segment, detail::event_sink{handler});
@@ -173,7 +173,7 @@ class tcp_follower {
     using kind = stream_event::kind;
     /// The bytes that one side sends. Places count from the first byte of the side, which has place 0.
     struct half {
-        std::optional<sequence> initial{};  // the number of the SYN, or what it must have been
+        std::optional<sequence> initial{};  // the number of the SYN, seen or computed
         std::optional<sequence> next{};     // the number of the next byte to report; nullopt until a segment was seen
         std::uint64_t place = 0;            // of that byte
         detail::pieces behind_gap{};
@@ -385,7 +385,7 @@ inline void tcp_follower::accept(stream& in, stream_side side, std::uint64_t whe
     }
 }
 
-/// Keeps bytes behind a gap, if there is room for them. Otherwise the gap is given up.
+/// Keeps bytes behind a gap, if there is room for them. Otherwise the follower stops waiting for the gap.
 inline void tcp_follower::keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
                                const detail::event_sink& sink) {
     half& to = in.halves[static_cast<std::size_t>(side)];

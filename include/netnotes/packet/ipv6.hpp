@@ -15,8 +15,8 @@
 //        │                 destination address, 16 bytes                 │
 //        └───────────────────────────────────────────────────────────────┘
 //
-// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or
-// ICMPv6:
+// What IPv4 keeps in options stands in extension headers. Each header names the next header, and the last names TCP,
+// UDP or ICMPv6:
 //
 //        IPv6          hop-by-hop       fragment         TCP
 //        next: 0  ───> next: 44   ───>  next: 6   ───>   …
@@ -256,7 +256,7 @@ class ipv6_view : public header_view {
     [[nodiscard]] constexpr std::uint32_t flow_label() const noexcept { return get_32(0) & 0xfffffu; }
     /// Returns the length in bytes of everything behind this header, extension headers included.
     [[nodiscard]] constexpr std::uint16_t payload_length() const noexcept { return get_16(4); }
-    /// Returns the protocol of what follows, which may be an extension header.
+    /// Returns the protocol of the next header, which may be an extension header.
     [[nodiscard]] constexpr ip_protocol next_header() const noexcept { return static_cast<ip_protocol>(get_8(6)); }
     /// Returns how many routers the packet may still pass.
     [[nodiscard]] constexpr std::uint8_t hop_limit() const noexcept { return get_8(7); }

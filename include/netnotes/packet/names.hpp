@@ -1,7 +1,7 @@
 // netnotes/packet/names.hpp: the words that every chapter of packet uses
 // SPDX-License-Identifier: MIT
 //
-// A frame is a nest of layers. Each header names the protocol of what follows it, with a number of a registry:
+// A frame is a nest of layers. Each header names the protocol of the next header, with a number of a registry:
 //
 //        ┌─ Ethernet ──────────┬─ IPv4 ───────────────┬─ TCP ────────────┬─ payload ─┐
 //        │ ether_type 0x0800 ──┼> ip_protocol 6 ──────┼> ports 40944 80  │ GET / …   │

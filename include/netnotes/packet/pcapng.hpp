@@ -354,7 +354,7 @@ inline std::optional<capture_record> pcapng_reader::next() {
             case obsolete_packet:
             case simple_packet:
             case enhanced_packet: return read_packet(*found);
-            default: break;  // names, statistics, secrets, and what others have thought of
+            default: break;  // names, statistics, secrets, and blocks of other programs
         }
     }
     return std::nullopt;

@@ -87,7 +87,7 @@ class pieces {
         }
         return done;
     }
-    /// Counts the bytes in which a repetition differs from what is there.
+    /// Counts the bytes in which a repetition differs from the first copy.
     static void compare(insertion& done, std::uint64_t at, std::span<const std::byte> bytes,
                         std::span<const std::byte> there) noexcept {
         const std::size_t common = std::min(bytes.size(), there.size());

@@ -1,7 +1,8 @@
 // netnotes/packet/print.hpp: a frame as a line, a tree, a hex dump, and the RFC's box
 // SPDX-License-Identifier: MIT
 //
-// Four printers show the same frame, from far away to very near. All but the first are driven by the table of fields.hpp:
+// Four printers show the same frame, from far away to very near. All but the first are driven by the table of
+// fields.hpp:
 //
 //        summary      10.0.0.1 → 10.0.0.2 TCP 74 40944 → 6666 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
 //
@@ -39,16 +40,16 @@
 
 namespace netnotes::packet {
 
-/// Returns the frame in one line: addresses, protocol, size on the wire, and what the protocol says. Sequence numbers
-/// stand as the header has them, not relative to the first.
+/// Returns the frame in one line: addresses, protocol, size on the wire, and the main fields of the protocol. Sequence
+/// numbers stand as the header has them, not relative to the first.
 [[nodiscard]] std::string summary(const frame_view& frame);
 /// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
 [[nodiscard]] std::string tree(const frame_view& frame);
 /// Returns the bytes as lines of sixteen, in hexadecimal digits and as characters. The bytes of `marked` stand in
 /// brackets.
 [[nodiscard]] std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked = std::nullopt);
-/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a row.
-/// Returns an empty text if the frame does not have the header.
+/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a
+/// row. Returns an empty text if the frame does not have the header.
 [[nodiscard]] std::string box(const frame_view& frame, layer header);
 
 namespace detail {
@@ -150,7 +151,7 @@ inline void add_arp(line& to, const arp_view& arp) {
         to.add(sender, " is at ", arp.sender_hardware_address().to_string());
 }
 
-/// What stands behind the names of both ends: the name of the innermost protocol, the size, and what it says.
+/// Returns the text behind the names of both ends: the innermost protocol, the size, and its main fields.
 inline void add_protocol(line& to, const frame_view& frame) {
     const auto start = [&](std::string_view name) { to.add(name, " ", frame.size_on_the_wire(), " "); };
     if (const auto tcp = frame.tcp()) {

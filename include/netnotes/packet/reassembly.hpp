@@ -90,7 +90,7 @@ struct ip_fragment {
 
 /// Bounds for time and memory, with the numbers of Linux.
 struct reassembly_limits {
-    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not
+    /// Bytes that all incomplete packets together may take, with the cost of managing them. If a fragment does not
     /// fit, the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in
     /// addition.
     std::size_t max_memory = 4 << 20;
@@ -235,7 +235,7 @@ inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now
         result.what = reassembly::outcome::discarded;
         return result;
     }
-    // Room first, so that the limit holds at every moment. The packet at hand may itself be dropped.
+    // Room first, so that the limit holds at every moment. The packet of this call may itself be dropped.
     const std::uint64_t at = fragment.offset;
     std::size_t cost = 0;
     const auto does_not_fit = [&] {

@@ -159,7 +159,7 @@ struct tcp_timestamps {
     friend constexpr bool operator==(const tcp_timestamps&, const tcp_timestamps&) noexcept = default;
 };
 
-/// Bytes that arrived behind a gap (RFC 2018 §3): those from `first` to the one before `last`.
+/// Bytes that arrived behind a gap (RFC 2018 §3): the bytes from `first` on, before `last`.
 struct tcp_block {
     sequence first;
     sequence last;

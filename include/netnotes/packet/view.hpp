@@ -63,7 +63,7 @@ struct view_maker {
 };
 }  // namespace detail
 
-/// The part that all views share: the bytes of a header and of what follows it. The view is valid as long as the bytes.
+/// The part that all views share: the bytes of a header and of its payload. The view is valid as long as the bytes.
 class header_view {
   public:
     /// Returns the header and its payload.

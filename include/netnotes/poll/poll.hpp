@@ -78,7 +78,7 @@ class poll_poller : public detail::takes_objects<poll_poller> {
     void remove(int descriptor) noexcept {
         const std::uint32_t place = place_of(descriptor);
         if (place == nowhere) return;
-        watched_[place] = watched_.back();  // the last one fills the gap
+        watched_[place] = watched_.back();  // the last entry fills the gap
         who_[place] = who_.back();
         places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
         places_[static_cast<std::size_t>(descriptor)] = nowhere;

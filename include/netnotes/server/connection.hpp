@@ -84,14 +84,15 @@ class connection {
     /// Sends the bytes, and queues a copy of the rest if the kernel does not take all of them now. An error closes the
     /// connection, and on_close() reports it. After close_after_sending() or close() it does nothing.
     void send(const_buffer bytes) noexcept;
-    /// Makes the server call the handler's on_timer() for this connection once, after this time. A new call replaces the
-    /// time, and `never` cancels it.
+    /// Makes the server call the handler's on_timer() for this connection once, after this time. A new call replaces
+    /// the time, and `never` cancels it.
     void set_timer(wait_time time) noexcept {
         timer_ = time == never ? time_point::max() : std::max(detail::later(server_.now, time), server_.soon());
         arm();
     }
     /// Limits the connection as a whole: at this moment it is closed with errc::timed_out, even in the middle of an
-    /// exchange that goes on. time_point::max() removes the limit. Use it in on_open(), or for reactor_server::connect().
+    /// exchange that goes on. time_point::max() removes the limit. Use it in on_open(), or for
+    /// reactor_server::connect().
     void set_deadline(time_point when) noexcept {
         deadline_ = when == time_point::max() ? when : std::max(when, server_.soon());
         arm();
@@ -135,11 +136,11 @@ class connection {
         reactor_options options;
         connection* changed = nullptr;  ///< a list, linked by next_changed_, of the connections for settle()
         time_point now{};               ///< the time of this turn: the clock is read once for all events
-        std::size_t lost_alarms = 0;    ///< alarms that count no more: of ended connections, or an earlier one came
+        std::size_t lost_alarms = 0;    ///< alarms that were replaced, or whose connection has ended
         std::vector<alarm> alarms;      ///< a heap. Of a connection only the alarm at armed_ counts
         [[nodiscard]] time_point soon() const noexcept { return now + duration{1}; }  // not in this turn
-        /// Removes the lost alarms if they are half of the heap. Otherwise a client could let it grow: a handler that sets
-        /// a long timer and then a short one for each message loses a long alarm each time.
+        /// Removes the lost alarms if they are half of the heap. Otherwise a client could let it grow: a handler that
+        /// sets a long timer and then a short one for each message loses a long alarm each time.
         template <class Find>
         void remove_lost_alarms(Find find) noexcept {
             if (lost_alarms < 64 || lost_alarms < alarms.size() / 2) return;
@@ -154,8 +155,8 @@ class connection {
 
     connection(socket&& accepted, const socket_address& peer, std::uint64_t id, shared& server) noexcept
         : socket_{std::move(accepted)}, peer_{peer}, id_{id}, server_{server} {}
-    /// Puts an alarm for the earlier of timer and deadline into the heap, unless an earlier alarm is there already: then
-    /// the server looks again at that moment.
+    /// Puts an alarm for the earlier of timer and deadline into the heap, unless an earlier alarm is there already:
+    /// then the server looks again at that moment.
     void arm() noexcept {
         const time_point when = std::min(timer_, deadline_);
         if (when >= armed_ || state_ == state::closed) return;

@@ -30,7 +30,7 @@ class connection_lists {
     [[nodiscard]] connection* longest_idle() const noexcept { return longest_idle_; }
     [[nodiscard]] connection* longest_exchange() const noexcept { return longest_exchange_; }
 
-    /// Adds a connection as the one with the last activity.
+    /// Adds a connection at the end: its activity is the latest.
     void append_to_activity(connection& client, time_point now) noexcept {
         client.active_ = now;
         client.earlier_ = std::exchange(last_active_, &client);

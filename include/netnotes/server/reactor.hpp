@@ -546,7 +546,7 @@ void reactor_server<Handler, Poller>::run_alarms() {
         std::pop_heap(alarms.begin(), alarms.end());
         alarms.pop_back();
         connection* const client = find(due.id);
-        if (!client || client->armed_ != due.when) {  // it has ended, or an earlier alarm took this one's place
+        if (!client || client->armed_ != due.when) {  // it has ended, or an earlier alarm replaced this alarm
             if (shared_.lost_alarms > 0) --shared_.lost_alarms;
             continue;
         }

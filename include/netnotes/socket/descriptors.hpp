@@ -120,8 +120,8 @@ struct credentials {
 namespace detail {
 struct descriptor_messages {
     using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
-    /// Room for what the kernel puts before the descriptors if the program has asked for it: the sender's credentials
-    /// and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
+    /// Room for data that the kernel puts before the descriptors if the program has asked for it: the sender's
+    /// credentials and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
     static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
 
     static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,

@@ -225,7 +225,7 @@ class resolver_threads {
     static inline std::atomic<int> running_{0};
 };
 
-/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
 class resolver_call {
   public:
     resolver_call(const resolver_call&) = delete;

@@ -76,7 +76,7 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
 
 /// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
 /// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
-/// one.
+/// address.
 inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!where.is_ip()) return false;
     socket_address local;

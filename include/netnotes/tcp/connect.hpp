@@ -72,7 +72,7 @@ class connect_hook {
 /// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
     wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
-    /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
+    /// The time after which the next attempt begins beside this attempt: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
     const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.

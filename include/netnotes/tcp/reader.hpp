@@ -100,7 +100,7 @@ class buffered_reader {
     std::optional<std::string_view> recv_until(std::string_view delimiter);
     std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
     /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
-    /// line as well. To tell such a line from a complete one, call recv_until("\n").
+    /// line as well. To tell such a line from a complete line, call recv_until("\n").
     std::optional<std::string_view> recv_line();
     std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
     /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
@@ -135,8 +135,8 @@ class buffered_reader {
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
-    /// many idle clients calls it before it waits.
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server
+    /// with many idle clients calls it before it waits.
     void shrink_to_fit() noexcept {
         if (begin_ != end_) return;
         memory_.reset();

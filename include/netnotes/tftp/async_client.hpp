@@ -64,7 +64,7 @@ inline task<outcome> run_in_task(transfer& one, transfer_socket& socket, const r
                 co_await yield();  // what is left there is not announced again
         } catch (const std::system_error& failure) {
             error = failure.code();
-        } catch (const cancelled&) {  // the server is told first
+        } catch (const cancelled&) {  // the server gets an error first
             was_cancelled = true;
             error = std::make_error_code(std::errc::operation_canceled);
         }

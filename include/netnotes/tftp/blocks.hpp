@@ -1,15 +1,15 @@
 // netnotes/tftp/blocks.hpp: the numbers of blocks, and the blocks of a file that is sent
 // SPDX-License-Identifier: MIT
 //
-// A block number has 16 bits on the wire, and a file may have more blocks. So both ends count in 64 bits, and the number
-// on the wire rolls over: to 0 unless the ends agree on 1.
+// A block number has 16 bits on the wire, and a file may have more blocks. So both ends count in 64 bits, and the
+// number on the wire rolls over: to 0 unless the ends agree on 1.
 //
 //        count      1 ... 65,535   65,536   65,537
 //        number     1 ... 65,535        0        1       rollover 0
 //                   1 ... 65,535        1        2       rollover 1
 //
-// A sender keeps the blocks of a window in memory, because each may have to be sent again. Neighbours lie side by side, so
-// one system call sends several.
+// A sender keeps the blocks of a window in memory, because each may have to be sent again. Neighbours lie side by side,
+// so one system call sends several.
 //
 // On this page:  block_numbers · block_ring
 // Above it:      tftp/transfer.hpp
@@ -33,7 +33,7 @@
 
 namespace netnotes::tftp::detail {
 
-/// Converts between counts of blocks and numbers on the wire. Count 0 is what precedes the first block.
+/// Converts between counts of blocks and numbers on the wire. Count 0 is the place before the first block.
 class block_numbers {
   public:
     block_numbers() noexcept = default;
@@ -89,7 +89,7 @@ class block_ring {
         const std::size_t size = block_size_ + data_header_size;
         return {ring_.get() + static_cast<std::size_t>((block - 1) % slots_) * size, size};
     }
-    /// Is the block the first of the ring, so that its predecessor does not lie in front of it?
+    /// Returns true if the block is the first of the ring, so that its predecessor does not lie in front of it.
     [[nodiscard]] bool begins_ring(std::uint64_t block) const noexcept { return (block - 1) % slots_ == 0; }
 
     /// Reads the block that follows the last loaded block. `failure` then has the error of the source, if any.
@@ -121,7 +121,7 @@ class block_ring {
         }
         return filled;
     }
-    /// A file that grows meanwhile ends where it ended: the announced size is what is sent.
+    /// If the file grows meanwhile, only the announced size is sent.
     std::size_t read_bytes(std::span<std::byte> room, std::error_code& failure) noexcept {
         if (announced_)
             room = room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), *announced_ - bytes_)));

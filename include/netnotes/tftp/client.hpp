@@ -21,7 +21,7 @@
 #ifndef NETNOTES_TFTP_CLIENT_HPP
 #define NETNOTES_TFTP_CLIENT_HPP
 
-#include <time.h>  // the next one needs it
+#include <time.h>  // linux/errqueue.h needs it
 
 #include <linux/errqueue.h>
 #include <netinet/in.h>
@@ -110,13 +110,15 @@ class transfer_socket {
     transfer_socket(const endpoint& local, bool has_window)
         : socket_{local}, batch_{has_window ? 8u : 2u, datagram_batch::any_size} {
         if (has_window) {
-            // The kernel must be able to hold all of it, or what it drops is sent again and again.
+            // The kernel must have room for a whole window. Otherwise it drops datagrams, and they are sent again and
+            // again.
             constexpr int wished = 4 << 20;
             std::error_code as_much_as_allowed;
             socket_.set_option(SOL_SOCKET, SO_RCVBUF, std::as_bytes(std::span{&wished, 1}), as_much_as_allowed);
             socket_.enable_receive_offload(as_much_as_allowed);
         }
-        // That nobody listens there is told at once by the net, but to a socket without a peer only if it asks (ip(7)).
+        // If no program listens there, an ICMP error arrives at once. A socket without a peer gets it only if it asks
+        // for it (ip(7)).
         constexpr int yes = 1;
         const auto on = std::as_bytes(std::span{&yes, 1});
         std::error_code unimportant;
@@ -139,7 +141,7 @@ class transfer_socket {
                 unsent_.bytes = unsent_.bytes.subspan(std::min(sent * unsent_.segment, unsent_.bytes.size()));
             }
             if (error == std::errc::operation_would_block || error == std::errc::no_buffer_space) return false;
-            // What the net has said of an earlier datagram is told in place of sending this one.
+            // The kernel reports an ICMP error of an earlier datagram instead of sending this datagram.
             if (error && read_errors(one) && !one.has_ended() && std::exchange(is_first_try, false)) continue;
             is_first_try = true;
             // Whatever else it is (no route, a firewall), it may pass: to the machine the datagram is lost.
@@ -158,7 +160,7 @@ class transfer_socket {
             for (const auto& each : all) take(one, each, now);
             if (!all.empty()) forget_unsent(one);
             if (error == std::errc::operation_would_block) {
-                // Woken for nothing? Then by an error that a send has heard of, and that still stands in its queue.
+                // Woken for nothing? Then by an error that a send has reported, and that is still in the queue.
                 if (round == 0) read_errors(one);
                 return true;
             }
@@ -178,8 +180,8 @@ class transfer_socket {
     void forget_failure() noexcept { failure_.clear(); }
 
   private:
-    /// Takes what the net has said of what was sent; true when it has said something. It says of which datagram, so a
-    /// stranger's trouble does not end the transfer.
+    /// Reads the ICMP errors of sent datagrams. Returns true if there was one. Each names its datagram, so an error of
+    /// another address does not end the transfer.
     bool read_errors(transfer& one) noexcept {
         constexpr int most = 64;
         int count = 0;
@@ -300,7 +302,7 @@ inline outcome run(transfer& one, transfer_socket& socket, const request& more) 
         if (one.has_ended()) break;
         std::error_code error;
         bool is_drained = true;  // if it is not, the next wait ends at once
-        // A socket that obeyed the stop by itself would send nothing from then on, and the server is to be told.
+        // A socket with a stop could send nothing after the stop, but the server must get an error.
         netnotes::detail::wait_for(socket.socket().native_handle(), all_sent ? POLLIN : POLLOUT, more.stop,
                                    std::min(one.deadline(), more.deadline), error);
         if (!react(one, socket, more, error, clock::now(), is_drained)) break;
@@ -314,7 +316,7 @@ inline outcome run(transfer& one, transfer_socket& socket, const request& more) 
 inline outcome explained(outcome result, const transfer_socket& socket) {
     if (result.error == std::errc::timed_out && socket.failure()) {
         result.error = socket.failure();
-        result.message = "nothing was heard";
+        result.message = "nothing was received";
     }
     return result;
 }

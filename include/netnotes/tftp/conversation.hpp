@@ -49,7 +49,7 @@ namespace detail {
 
 class conversation;
 
-/// What the transfers of one server share: its socket, its options, the room for what comes, and the rates. The server
+/// What the transfers of one server share: its socket, its options, the buffer for datagrams, and the rates. The server
 /// itself hears through it what becomes of a transfer.
 class conversation_owner {
   public:
@@ -189,28 +189,28 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     [[nodiscard]] bool advance(time_point now) noexcept;
     /// Its end: this will be destroyed, perhaps now.
     void leave() noexcept;
-    /// The same, and the client is told.
+    /// Does the same, and sends the client an error.
     void abort(time_point now) noexcept;
     /// The same, and the client is not told: it has forgotten this transfer itself.
     void forget(std::errc why, std::string_view message) noexcept;
-    /// Ends the transfer of a client that never answered. The request counts as not answered. The log is not told, because
-    /// a forged request must not be worth a line.
+    /// Ends the transfer of a client that never answered. The request counts as not answered. The log is not told,
+    /// because a forged request must not be worth a line.
     void drop_unanswered() noexcept;
     /// An ICMP message says that nothing arrives at the client.
     void unreachable(int code) noexcept;
     [[nodiscard]] const endpoint& client() const noexcept { return asked_.client; }
     [[nodiscard]] bool is_decided() const noexcept { return is_told_; }
-    /// Has the client acknowledged anything? Before, it may not be where the request says that it is.
+    /// Returns true if the client has acknowledged anything. Until then the address of the request may be forged.
     [[nodiscard]] bool is_proven() const noexcept { return is_proven_; }
     [[nodiscard]] time_point began() const noexcept { return began_; }
     [[nodiscard]] std::uint64_t blocks() const noexcept { return machine_.result().blocks; }
-    /// Is that what a client says first, when it has heard the beginning of a transfer?
+    /// Returns true if a client sends this packet first, in answer to the beginning of a transfer.
     [[nodiscard]] bool is_first_answer(const packet& what) const noexcept {
         if (is_upload()) return what.what == opcode::data && what.block == 1;
         return what.what == opcode::acknowledgment && what.block == (has_granted_ ? 0 : 1);
     }
     [[nodiscard]] std::span<const std::byte> request() const noexcept { return std::as_bytes(std::span{asked_.bytes}); }
-    /// The next one in its queue.
+    /// Returns the next conversation of its queue.
     [[nodiscard]] conversation* later() const noexcept { return later_; }
     [[nodiscard]] bool is_for(std::span<const std::byte> request) const noexcept {
         const auto said = std::as_bytes(std::span{asked_.bytes});
@@ -336,12 +336,12 @@ inline void conversation::begin(time_point now) noexcept {
 inline void conversation::take(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept {
     const std::uint64_t before = machine_.result().bytes;
     machine_.receive(from, datagram, now);
-    if (!machine_.still_goes()) unsent_ = {};  // there was no room for it; what has come may change what is to be said
+    if (!machine_.still_goes()) unsent_ = {};  // no room for it; a new packet may change what to send
     if (!is_proven_ && from == asked_.client) look_for_proof(datagram);
     // Not what has come again: it has, perhaps, because we take our time.
     if (is_upload()) charge(static_cast<std::size_t>(machine_.result().bytes - before), now);
 }
-/// A client that acknowledges has heard of the transfer, so the request was its own. (On a single port an acknowledgment
+/// A client that acknowledges has received from us, so the request was its own. (On a single port an acknowledgment
 /// can be forged.)
 inline void conversation::look_for_proof(std::span<const std::byte> datagram) noexcept {
     if (machine_.result().blocks == 0) {
@@ -473,7 +473,7 @@ inline void conversation::forget(std::errc why, std::string_view message) noexce
     leave();
 }
 
-/// Ends the transfer with an error that the client and the log are told.
+/// Ends the transfer with an error, for the client and for the log.
 inline void conversation::cannot_listen(std::error_code why) noexcept {
     unsent_ = {};
     machine_.abort(error::not_defined, why, "the server cannot wait for the client");
@@ -489,7 +489,7 @@ inline task<> conversation::listen() {
                 co_await yield();
             else
                 co_await ready_->readable();
-        } catch (const std::system_error& failure) {  // nothing of the client's would be heard any more
+        } catch (const std::system_error& failure) {  // nothing of the client would be received any more
             cannot_listen(failure.code());
             co_return;
         }

@@ -239,7 +239,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             run.bytes = run.bytes.subspan(size);
             reports = 0;
         } else if (is_of_icmp(errno) && reports++ < max_reports) {
-            has_errors = true;  // about an earlier datagram; or about this one, and then it comes again
+            has_errors = true;  // about an earlier datagram; or about this datagram, and then the error comes again
         } else if (netnotes::detail::would_block(errno) || errno == ENOBUFS) {
             return false;
         } else if (together) {

@@ -55,7 +55,7 @@ namespace netnotes::tftp {
 /// The fate of an old file that has the name of the new file.
 enum class existing_file {
     keep,     ///< it stays, and the transfer fails: errc::file_exists
-    replace,  ///< by the new one, when that is whole
+    replace,  ///< by the new file, when the new file is whole
 };
 
 static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
@@ -221,7 +221,7 @@ inline std::optional<std::uint64_t> size_that_is_true(int file, off_t size) noex
         do got = ::pread(file, bytes.data(), bytes.size(), last);
         while (got < 0 && errno == EINTR);
         if (got == (size > 0 ? 1 : 0)) return static_cast<std::uint64_t>(size);
-        // A file that is being written has another size by now. That one is true.
+        // A file that is being written has another size by now. The new size is right.
         struct stat now {};
         if (::fstat(file, &now) != 0 || now.st_size == size) break;
         size = now.st_size;

@@ -23,8 +23,8 @@
 
 namespace netnotes::tftp::detail {
 
-/// Room for a datagram to the peer, and for a datagram to a stranger. A `take` function returns no bytes if
-/// nothing is to be said. The bytes are valid until the next call of any member.
+/// Room for a datagram to the peer, and for a datagram to a stranger. A `take` function returns no bytes if nothing
+/// must be sent. The bytes are valid until the next call of any member.
 class outbox {
   public:
     /// Prepares a request. Returns false if no request can carry the name.
@@ -48,7 +48,7 @@ class outbox {
         size_ = write_error(room_, code, message);
         is_full_ = true;
     }
-    /// Says again what was said or prepared last.
+    /// Sends again the datagram that was sent or prepared last.
     void say_again() noexcept { is_full_ = size_ > 0; }
     void say_nothing() noexcept { is_full_ = false; }
     [[nodiscard]] std::span<const std::byte> take() noexcept {

@@ -1,9 +1,9 @@
 // netnotes/tftp/pace.hpp: how fast a sender may send, and how many blocks at once
 // SPDX-License-Identifier: MIT
 //
-// A sender learns from acknowledgments how long the link needs for a block. Before the first loss it sends a whole window
-// at once. After a loss it sends the window in pieces, each when the link has carried the piece before it. So a short
-// queue on the way takes each piece, and few blocks are under way when the receiver tells of a gap.
+// A sender learns from acknowledgments how long the link needs for a block. Before the first loss it sends a whole
+// window at once. After a loss it sends the window in pieces, each when the link has carried the piece before it. So a
+// short queue on the way takes each piece, and few blocks are under way when the receiver tells of a gap.
 //
 //        window of 16, at once       ################                         one loss costs up to 15 blocks
 //        in pieces of 4, paced       ####    ####    ####    ####             ... up to 3, and what the round trip carries
@@ -23,10 +23,11 @@
 
 namespace netnotes::tftp::detail {
 
-/// The rate of the link, its losses, and what follows for the next piece.
+/// Measures the rate of the link and its losses, and decides how large the next piece is and when it is sent.
 class pace {
   public:
-    /// Begins with windows of `window` blocks. `slowest` is how long a block takes on the slowest link that is thought of.
+    /// Begins with windows of `window` blocks. `slowest` is how long a block takes on the slowest link that is thought
+    /// of.
     void begin(std::uint64_t window, duration slowest) noexcept {
         window_ = piece_ = window;
         slowest_ = slowest;
@@ -37,8 +38,8 @@ class pace {
     [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept {
         return is_known() ? block_time_ * static_cast<std::int64_t>(blocks) : duration::zero();
     }
-    /// Takes that the link has carried `blocks` in `took`, after it was idle. If some of them were sent before, an earlier
-    /// copy may have been acknowledged: that shows a lower rate at most.
+    /// Reports that the link has carried `blocks` in `took`, after it was idle. If some of them were sent before, an
+    /// earlier copy may have been acknowledged: that shows a lower rate at most.
     void measure(duration took, std::uint64_t blocks, bool were_sent_once) noexcept {
         if (took <= duration::zero() || blocks == 0) return;
         duration each = took / static_cast<std::int64_t>(blocks);
@@ -49,23 +50,23 @@ class pace {
         else if (each < block_time_ || block_time_ < slowest_)  // the time of a few blocks is not exact
             block_time_ += (each - block_time_) / 4;
     }
-    /// Takes that a block may take much less than was measured.
+    /// Reports that a block may take much less time than was measured.
     void may_take(duration less) noexcept {
         if (less > duration::zero() && less < block_time_ / 4) block_time_ = less;
     }
-    /// Takes that the link is not slower than the slowest: the time that was measured has another reason, perhaps.
+    /// Reports that the link is not slower than the slowest link: the measured time may have another reason.
     void takes_no_longer() noexcept { block_time_ = std::min(block_time_, slowest_); }
-    /// Takes that an answer came later than the rate explains, so the link is slower than was measured.
+    /// Reports that an answer came later than the rate explains, so the link is slower than was measured.
     void was_late() noexcept {
         if (is_known() && block_time_ < slowest_) block_time_ = std::min(block_time_ / 2 * 3, slowest_);
     }
 
-    /// Takes that `blocks` are sent now. The link is busy until it has carried them.
+    /// Reports that `blocks` are sent now. The link is busy until it has carried them.
     void sent(std::uint64_t blocks, time_point now) noexcept {
         // A sixteenth more: a link that is taken for faster than it is would lose the end of each piece.
         busy_until_ = std::max(busy_until_, now) + (is_paced() ? time_of(blocks) / 16 * 17 : time_of(blocks));
     }
-    /// Takes that `blocks` are on the link as of now, and nothing else is.
+    /// Reports that exactly `blocks` are on the link now.
     void has_left(std::uint64_t blocks, time_point now) noexcept { busy_until_ = now + time_of(blocks); }
     /// Returns when the link has carried all that was sent, as far as is known.
     [[nodiscard]] time_point busy_until() const noexcept { return busy_until_; }
@@ -81,7 +82,7 @@ class pace {
         constexpr std::uint64_t before = 48;  // blocks that count as arrived before the first loss
         return std::max(min_piece, (done_ + before) * 3 / (8 * losses_));
     }
-    /// Takes that `done` blocks have arrived. After a long time without a loss the pieces grow.
+    /// Reports that `done` blocks have arrived. After a long time without a loss the pieces grow.
     void arrived(std::uint64_t done) noexcept {
         done_ = done;
         if (piece_ >= window_ || done - changed_at_ < (std::uint64_t{32} << caution_) * piece_) return;
@@ -94,8 +95,8 @@ class pace {
         ++losses_;
         shrink();
     }
-    /// Makes the pieces smaller, and lets them grow later than before. Where a block takes longer than timers are coarse,
-    /// small pieces cost no time.
+    /// Makes the pieces smaller, and lets them grow later than before. Where a block takes longer than timers are
+    /// coarse, small pieces cost no time.
     void shrink() noexcept {
         changed_at_ = done_;
         if (std::exchange(has_grown_, false)) caution_ = std::min(caution_ + 1, 5u);
@@ -110,7 +111,7 @@ class pace {
         piece_ = std::clamp<std::uint64_t>(smaller, 1, window_);
     }
     [[nodiscard]] bool has_lost() const noexcept { return losses_ > 0; }
-    /// Takes that the last loss was none.
+    /// Reports that the last loss was no loss.
     void was_no_loss() noexcept {
         if (losses_ > 0) --losses_;
     }

@@ -270,7 +270,7 @@ class option_reader {
   public:
     explicit option_reader(options& all) noexcept : all_{all} {}
     enum class verdict { good, bad, unknown };
-    /// A bad one is absent from then on, see packet::has_bad_option.
+    /// A bad option counts as absent from then on: see packet::has_bad_option.
     verdict read(std::string_view name, std::string_view value) noexcept {
         if (same_word(name, "blksize")) return set(all_.block_size, 1, value, min_block_size, max_block_size);
         if (same_word(name, "windowsize")) return set(all_.window_size, 2, value, 1, 65'535);

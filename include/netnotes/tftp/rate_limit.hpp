@@ -25,7 +25,7 @@ namespace detail {
 class rate_limit {
   public:
     explicit rate_limit(std::uint64_t rate) noexcept : rate_{rate} {}
-    /// Takes that `size` bytes were sent. Returns when the next bytes may go. A delay of up to `late` is made up for,
+    /// Counts `size` bytes that were sent. Returns when the next bytes may go. A delay of up to `late` is made up for,
     /// because timers are late.
     time_point charge(std::size_t size, time_point now) noexcept {
         if (rate_ == 0) return now;
@@ -56,7 +56,7 @@ class address_rate_limit {
     [[nodiscard]] bool has_room(const ip_address& address, time_point now, duration burst) const noexcept {
         return rate_ == 0 || paid_until_[index(address)] <= now + burst;
     }
-    /// Takes that `size` bytes do not count any more.
+    /// Subtracts `size` bytes, which do not count any more.
     void give_back(const ip_address& address, std::size_t size) noexcept {
         if (rate_ != 0) place(address) -= time_of(size);
     }

@@ -50,7 +50,8 @@ class receive_window {
             return is_answered ? verdict::acknowledge : verdict::pass_over;
         }
         if (ahead >= size_) return verdict::pass_over;
-        // A block is missing. That is told once more if the sender has begun again and has lost the same block again.
+        // A block is missing. The gap is reported once more if the sender has begun again and has lost the same block
+        // again.
         if (std::exchange(has_told_gap_, true) && !goes_back) return verdict::pass_over;
         return verdict::acknowledge;
     }
@@ -70,7 +71,7 @@ class receive_window {
         unacknowledged_ = 0;
         acknowledged_at_ = now;
     }
-    /// Takes that nothing was heard for long: a gap may be told again.
+    /// Reports that nothing arrived for long, so a gap may be reported again.
     void timed_out() noexcept { has_told_gap_ = false; }
 
   private:

@@ -73,7 +73,7 @@ class server_core final : public conversation_owner {
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 
   private:
-    /// An answer takes its time: a transfer is not given up for a request that came together with its own.
+    /// An answer needs some time, so a request does not replace a transfer whose request came together with it.
     static constexpr std::size_t max_on_one_port = 4;
     static constexpr duration min_age = std::chrono::milliseconds{1};
 
@@ -197,7 +197,7 @@ inline void server_core::begin_stop() noexcept {
     if (options_.grace != never) loop_->arm(grace_, netnotes::detail::later(loop_->now(), options_.grace));
     settle();
 }
-/// After a stop: goes on with it when the last one has ended.
+/// Resumes run() after a stop, when the last transfer has ended.
 inline void server_core::settle() noexcept {
     if (!is_stopping_ || !waiter_) return;
     // A stop does not wait for transfers that dally. They go at the next turn, because this may be a call of theirs.
@@ -237,8 +237,8 @@ inline void server_core::no_more_counted(conversation& one) noexcept {
     if (const auto count = of_client_.find(one.client().address()); count != of_client_.end() && --count->second == 0)
         of_client_.erase(count);
 }
-/// The client of this one has answered. It has then forgotten an earlier transfer of the same request, and on a single
-/// port every earlier one.
+/// Reports that the client of this conversation has answered. So it has forgotten an earlier transfer of the same
+/// request, and on a single port every earlier transfer.
 inline void server_core::proven(conversation& one, std::size_t unproven_bytes) noexcept {
     if (!one.is_decided()) queue::take_out(one);
     unproven_pace_.give_back(one.client().address(), unproven_bytes);
@@ -265,8 +265,8 @@ inline conversation* server_core::oldest_unproven(const ip_address* of) const no
     while (one && of && one->client().address() != *of) one = one->later();
     return one;
 }
-/// A transfer whose client has not answered makes room for a new one: the oldest of them, or the oldest of an address.
-/// Returns false if no transfer can.
+/// Ends a transfer whose client has not answered, to make room for a new transfer: the oldest, or the oldest of an
+/// address. Returns false if there is no such transfer.
 inline bool server_core::give_up_unproven(time_point now, const ip_address* of) noexcept {
     conversation* const one = oldest_unproven(of);
     if (!one || now - one->began() < min_age) return false;
@@ -278,8 +278,8 @@ inline bool server_core::make_room(time_point now) noexcept {
     if (undecided_ >= options_.max_transfers && !give_up_unproven(now, nullptr)) return false;
     return all_.size() / 2 < options_.max_transfers || send_away_oldest();
 }
-/// Returns false if the client is to ask again: transfers of its address may make room, in a moment. (If none of them will
-/// it is refused, see attempt().)
+/// Returns false if the client is to ask again: transfers of its address may make room, in a moment. (If none of them
+/// will it is refused, see attempt().)
 inline bool server_core::make_room_of(const ip_address& client, time_point now) noexcept {
     const auto count = of_client_.find(client);
     if (count == of_client_.end() || count->second < options_.max_per_client) return true;
@@ -309,7 +309,7 @@ inline task<> server_core::listen() {
                 co_await yield();
             else
                 co_await ready_->readable();
-        } catch (const std::system_error&) {  // no request would be heard any more: run() throws it
+        } catch (const std::system_error&) {  // no request would be received any more: run() throws it
             if (!failure_) failure_ = std::current_exception();
             begin_stop();
             co_return;
@@ -364,12 +364,12 @@ inline void server_core::hand_over(const arrival& datagram, const packet& what, 
         if (one.advance(now)) one.leave();
     };
     if (!earlier || !later) return give_to(*(earlier ? earlier : later));
-    if (what.what == opcode::error) {  // of which of them it speaks is not said
+    if (what.what == opcode::error) {  // it does not say which of them it means
         give_to(*earlier);
         return give_to(*later);
     }
     if (later->is_first_answer(what)) return give_to(*later);
-    // The client goes on with the earlier one: then the later request was a copy that came late.
+    // If the client goes on with the earlier transfer, the later request was a late copy.
     const std::uint64_t before = earlier->blocks();
     earlier->take(datagram.sender, datagram.bytes, now);
     const bool has_moved = earlier->blocks() != before;
@@ -377,9 +377,9 @@ inline void server_core::hand_over(const arrival& datagram, const packet& what, 
     if (has_moved) later->forget(std::errc::connection_aborted, "a request that came late");
 }
 
-/// Returns true if the request is a copy, and belongs to a transfer that is there. Otherwise makes way for a new transfer. A
-/// client that repeats its request after the end of its transfer has done with it. On a single port so has a client that
-/// asks for something else, because the two transfers could not be told apart.
+/// Returns true if the request is a copy, and belongs to a transfer that is there. Otherwise makes way for a new
+/// transfer. A client that repeats its request after the end of its transfer has done with it. On a single port so has
+/// a client that asks for something else, because the two transfers could not be told apart.
 inline bool server_core::passes_over(const arrival& datagram, time_point now) noexcept {
     const auto [begin, end] = all_.equal_range(datagram.sender);
     std::array<conversation*, max_on_one_port> replaced{};
@@ -407,8 +407,8 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
         return;
     }
     transfer_record record{.client = datagram.sender, .what = request.what, .mode = request.mode.value_or(mode::octet)};
-    // A shortage: transfers whose client has not answered, or that are over, have what is needed, perhaps. Each gives up
-    // its file at once, and its socket when the loop comes to it. To open a file below the root takes some more.
+    // A shortage: transfers whose client has not answered, or that are over, have what is needed, perhaps. Each gives
+    // up its file at once, and its socket when the loop comes to it. To open a file below the root takes some more.
     constexpr int max_attempts = 8;
     for (int i = 0; i < max_attempts; ++i) {
         if (attempt(datagram, request, record, now)) return;
@@ -512,7 +512,7 @@ inline void server_core::refuse(const arrival& datagram, error code, std::string
     send_run(socket_.native_handle(), datagram.answer, what, merges, has_errors_);
     charge_unproven(datagram.sender, size, now);
 }
-/// A client that hears nothing repeats itself until it gives up.
+/// A client that gets no answer repeats its request until its patience ends.
 inline void server_core::refuse_broken(const arrival& datagram) noexcept {
     if (is_stopping_) return;
     const bool reads = datagram.bytes[1] == static_cast<std::byte>(opcode::read_request);
@@ -526,7 +526,7 @@ inline void server_core::refuse(const arrival& datagram, transfer_record& record
         std::string words = why.what();
         if (words.ends_with(": " + meaning)) words.resize(words.size() - meaning.size() - 2);
         const error code = to_error(why.code());
-        // The client is not told the attempt, which may name a path. It is told the system's words.
+        // The client is not told the attempt, which may name a path. It gets the system's words.
         refuse(datagram, code, why.code() == make_error_code(error::not_defined) ? words : meaning);
         // To std::error_code an error without a number means success.
         record.result.error = why.code() ? why.code() : std::make_error_code(std::errc::connection_refused);

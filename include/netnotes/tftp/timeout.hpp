@@ -1,8 +1,8 @@
 // netnotes/tftp/timeout.hpp: how long to wait for an answer before a datagram is sent again
 // SPDX-License-Identifier: MIT
 //
-// The retransmission timeout follows the round trips that were measured (RFC 6298). It doubles at each retransmission, and
-// stays doubled until a round trip is measured of a datagram that was sent once (Karn's rule).
+// The retransmission timeout follows the round trips that were measured (RFC 6298). It doubles at each retransmission,
+// and stays doubled until a round trip is measured of a datagram that was sent once (Karn's rule).
 //
 //        round trip 400 ms   timeout = 400 + 4 * 200  = 1,200 ms
 //        round trip 800 ms   timeout = 450 + 4 * 250  = 1,450 ms
@@ -35,7 +35,7 @@ class retransmission_timeout {
     explicit retransmission_timeout(const settings& how) noexcept
         : min_{how.min_timeout}, max_{how.max_timeout}, base_{how.first_timeout}, value_{how.first_timeout} {}
 
-    /// Takes a timeout that both ends have agreed on (RFC 2349). It is the least and the first one from now on.
+    /// Takes a timeout that both ends have agreed on (RFC 2349). From now on it is the smallest and the first timeout.
     void agree_on(duration agreed) noexcept {
         value_ = base_ = min_ = agreed;
         max_ = std::max(max_, agreed);

@@ -175,7 +175,7 @@ class transfer {
     }
     [[nodiscard]] duration answer_time() const noexcept;
     void wait_for_answer() noexcept;
-    /// A sender hears nothing while the link carries a window, and what was under way before it.
+    /// A sender gets no answer while the link carries a window and the datagrams before it.
     [[nodiscard]] duration patience() const noexcept {
         const bool is_window = state_ == state::sending && result_.window_size > 1;
         return settings_.patience +
@@ -188,7 +188,7 @@ class transfer {
         wait_for_answer();
     }
 
-    // A server that has heard of its request only: whoever sent that may have lied about where it is.
+    // A server that has only received the request, whose sender address may be forged.
     [[nodiscard]] bool is_unproven() const noexcept {
         return acquaintance_ == acquaintance::claimed ||
                (role_ == role::server && settings_.shared_port && source_ && window_.done() == 0);
@@ -343,7 +343,8 @@ inline void transfer::receive(const endpoint& from, std::span<const std::byte> d
                                (sink_ && what->what == opcode::data && what->block == 1) ||
                                (source_ && what->what == opcode::acknowledgment && what->block == 0);
         if (!is_answer) return;
-        // A refusal that came twice is of the first request. What else comes from there answers the second one.
+        // A refusal that came twice belongs to the first request. Any other datagram from there answers the second
+        // request.
         if (from == refused_by_ && what->what == opcode::error &&
             what->error_code == static_cast<std::uint16_t>(error::option_refused))
             return;
@@ -394,7 +395,7 @@ inline void transfer::from_peer(const packet& what) noexcept {
 inline void transfer::granted(const packet& what) noexcept {
     if (role_ != role::client || state_ == state::dallying) return;
     if (state_ != state::requesting) {
-        // It was said again, so what we have answered was lost. (A sender's answer is data, and has its timer.)
+        // The peer repeats it, so our answer was lost. (A sender's answer is data, and has its timer.)
         if (state_ == state::receiving && received_.done() == 0) acknowledge();
         return;
     }
@@ -431,7 +432,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     // Where numbers roll over to 1 no block has the number 0: it means what was before the first.
     if (numbers_.rolls_to_one() && number == 0 && window_.done() > 0) return;
     const std::uint64_t upto = window_.done() + numbers_.distance(window_.done(), number);
-    if (upto > window_.furthest()) return;  // an old one, from before a roll-over or a repetition
+    if (upto > window_.furthest()) return;  // an old acknowledgment, from before a roll-over or a repetition
     if (upto == window_.done()) {
         if (is_unproven()) return;
         window_.acknowledged_again(now_);
@@ -530,7 +531,7 @@ inline void transfer::expired(time_point now) noexcept {
     if (state_ == state::dallying) return end({}, {}, false);
     if (now - progress_ >= patience()) {
         const auto why = std::make_error_code(std::errc::timed_out);
-        // A peer that was never heard is told nothing: it may not know of the request.
+        // A peer that never answered gets no error, because it may not know the request.
         if (is_unproven()) return end(why, "no answer for too long", false);
         return fail(error::not_defined, why, "no answer for too long");
     }
@@ -573,7 +574,8 @@ inline void transfer::unreachable(const endpoint& where) noexcept {
     end(std::make_error_code(std::errc::connection_refused), "nobody listens there", false);
 }
 
-/// Ends the transfer and tells the peer, once. A peer that has not answered yet is told as well, as it may have begun.
+/// Ends the transfer and tells the peer, once. A peer that has not answered yet gets the error as well, because it may
+/// have begun.
 inline void transfer::fail(error code, std::error_code why, std::string_view message) noexcept {
     outbox_.tell_error(code, message);
     end(why, message, false);

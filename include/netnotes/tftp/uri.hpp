@@ -47,7 +47,7 @@ struct uri {
 
 namespace detail {
 
-/// Where the text goes wrong is told by its place in the whole.
+/// The place of a fault is counted in the whole text.
 class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
   public:
     uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}

@@ -14,11 +14,11 @@
 // So a block that the network doubled looks like a gap. A block that is sent again without need draws one more
 // acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
 //   - It proves a gap only if a later datagram than the missing block can have drawn it. That datagram must have been
-//     sent long enough ago to be heard.
+//     sent long enough ago to be answered.
 //   - After a restart, the blocks that were under way may draw acknowledgments that mean nothing. Their number is known,
-//     and the time by which the last of them is heard.
+//     and the time by which the last of them is answered.
 //   - A peer that sends such acknowledgments has to say a gap twice. If it does not, one block asks it.
-//   - An acknowledgment of more than what was sent again shows that the restart was needless (RFC 4015).
+//   - An acknowledgment beyond the blocks that were sent again shows that the restart was needless (RFC 4015).
 //   - A second loss of the same block is proved in the same way, and need not wait for the timer.
 //
 // If no answer comes for the timeout, a single block is sent again. First this is the last block, then the first
@@ -71,21 +71,21 @@ class send_window {
     /// Returns the blocks that may go out now, or a count of 0. A run that begins before next_new() is sent again
     /// alone.
     [[nodiscard]] run next(time_point now) noexcept;
-    /// Takes that a run went out, or the front of it.
+    /// Reports that a run was sent, or the front of it.
     void sent(run what, time_point now) noexcept;
-    /// Takes that `last` is the number of the file's last block.
+    /// Learns that `last` is the number of the file's last block.
     void ends_with(std::uint64_t last) noexcept { last_ = last; }
     /// Sends a block again that was sent, alone.
     void repeat(std::uint64_t block) noexcept { repeats_ = block; }
 
     /// Takes an acknowledgment of blocks that were not acknowledged before.
     void acknowledged(std::uint64_t upto, time_point now) noexcept;
-    /// Takes an acknowledgment that says the same as the last one.
+    /// Takes an acknowledgment that repeats the last acknowledgment.
     void acknowledged_again(time_point now) noexcept;
-    /// Takes that deadline() has come.
+    /// Reports that deadline() has passed.
     void expired(time_point now) noexcept;
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// Returns how long an answer to what was sent may take.
+    /// Returns how long the peer may take to answer the datagrams that were sent.
     [[nodiscard]] duration answer_time(time_point now) const noexcept;
 
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
@@ -242,9 +242,9 @@ inline send_window::run send_window::next(time_point now) noexcept {
                 under_way += each.last - each.first + 1;
                 newest = std::max(newest, each.heard_by);
             });
-            // Until all of it was heard: a loss then costs half of a run, and not a whole one.
+            // Waits until all of it is acknowledged. A loss then costs half of a run, and not a whole run.
             if (under_way >= most) return pause(newest), run{};
-            // Its word of a gap may be lost. A peer that acknowledges what it did not expect can be asked.
+            // Its report of a gap may be lost. A peer that acknowledges unexpected blocks can be asked.
             if (is_echoing_ && unanswered_ < 5 + 2 * answered_ && next_ - 1 >= std::max(done_, asked_at_) + 3 * most) {
                 phase_ = phase::probing;
                 probe(next_ - 1, now);
@@ -338,12 +338,12 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
     if (was_probed && attempts_ == 0) ++answered_;
     const std::uint64_t sent_again = next_ - restart_;
     done_ = upto;
-    // First of all, because heard_by() counts from done_ to next_: a restart has taken next_ back, and `upto` may lie behind
-    // it if the acknowledgment answers what was sent before the restart.
+    // First of all, because heard_by() counts from done_ to next_: a restart has taken next_ back, and `upto` may lie
+    // behind it if the acknowledgment answers what was sent before the restart.
     next_ = std::max(next_, done_ + 1);
     sent_.drop_until(done_);
     pace_.arrived(done_);
-    // Datagrams keep their order, mostly: what the last restart may have drawn was heard before this.
+    // Datagrams mostly keep their order, so an answer to the last restart would have come before this acknowledgment.
     if (done_ > recover_) echoes_ = 0;
     if (was_needless) {
         is_echoing_ = true;
@@ -370,7 +370,7 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
 /// Of a single block that means nothing: see the Sorcerer's Apprentice, RFC 1123 §4.2.3.1.
 inline void send_window::acknowledged_again(time_point now) noexcept {
     if (agreed_ == 1 || next_ == done_ + 1) return;
-    // A peer that says the same without hurry has heard nothing for a while: nothing is under way any more.
+    // A peer that repeats its acknowledgment slowly has received nothing for a while, so nothing is under way any more.
     const duration apart = now - std::exchange(heard_at_, now);
     if (echoes_ > 0 && explained_ > 0 && pace_.is_known() && apart > pace_.time_of(2) + timer_.min()) {
         echoes_ = 0;
@@ -392,14 +392,15 @@ inline void send_window::acknowledged_again(time_point now) noexcept {
     if (can_be_gap(now)) tells_gap(now);
 }
 
-/// Was a datagram sent after the block that may be missing, and long enough ago to have drawn this?
+/// Returns true if a datagram was sent after the block that may be missing, and long enough ago to have drawn this
+/// acknowledgment.
 inline bool send_window::can_be_gap(time_point now) const noexcept {
     const piece* const behind = sent_.find(done_ + 2);
     if (behind && !is_too_soon(behind->sent_at, now)) return true;
-    // All was heard long ago: the peer says by itself what it has.
+    // All was acknowledged long ago, so the peer repeats its state by itself.
     return !sent_.is_empty() && sent_.newest().heard_by < now - margin();
 }
-/// Has the peer told of the gap by itself, long after it has heard all that was sent?
+/// Returns true if the peer reports the gap by itself, long after it has received all that was sent.
 inline void send_window::note_silence(time_point now) noexcept {
     if (now <= heard_until_ + timer_.min()) {
         ++told_;

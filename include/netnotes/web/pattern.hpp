@@ -85,7 +85,7 @@ class pattern_match {
     std::vector<std::size_t> places_;  // begin and end of each group
 };
 
-/// A regular expression. A regular value; a constant one may be used by several threads at once.
+/// A regular expression. A regular value: several threads may use a constant object at once.
 class pattern {
   public:
     /// How large a program may become. `x{20}` counts as twenty times x.
@@ -99,8 +99,8 @@ class pattern {
 
     /// Reads a regular expression. Throws parse_error, which quotes the text and names the place of the fault.
     explicit pattern(std::string_view text);
-    /// Reads a regular expression. Returns nullopt if it is not one, or asks for what this matcher refuses; `why` then
-    /// has the reason and its place.
+    /// Reads a regular expression. Returns nullopt if the text is no pattern, or uses something that this matcher
+    /// refuses; `why` then has the reason and its place.
     [[nodiscard]] static std::optional<pattern> parse(std::string_view text, parse_failure& why);
 
     /// Returns the first match anywhere in the text, as Python's re.search(). `steps`, if it is not null, is raised by
@@ -154,8 +154,8 @@ namespace detail::patterns {
 
 /// One walk through a text. Python repeats what may be empty once more after it has found nothing, and then stops. So a
 /// way must know, for each repetition around it, whether the repetition has moved since it began. Inner repetitions
-/// began later: if an outer one has not moved, none inside it has. One number is therefore enough: how many of the
-/// outermost repetitions have moved. A way that takes a character has moved in all of them.
+/// began later: if an outer repetition has not moved, no inner repetition has. One number is therefore enough: how many
+/// of the outermost repetitions have moved. A way that takes a character has moved in all of them.
 class walk {
   public:
     walk(const program& of, std::string_view text, std::size_t* steps)

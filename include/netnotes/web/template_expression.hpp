@@ -32,7 +32,7 @@
 
 namespace netnotes::web::detail::templates {
 
-/// A literal, or a name with what is asked of it.
+/// A literal, or a name with its lookups.
 struct operand {
     std::optional<value> literal;
     std::vector<std::string_view> parts;

@@ -78,7 +78,7 @@ class map {
     std::vector<entry> entries_;
 };
 
-/// Text that is HTML already. Templates print it as it is. Never make it out of what a stranger has typed.
+/// Text that is HTML already. Templates print it as it is. Never make it out of a stranger's text.
 struct safe_string {
     std::string text;
 };
@@ -176,7 +176,7 @@ class value {
         return function != nullptr ? std::optional{(**function)()} : std::nullopt;
     }
 
-    /// Returns false for none, false, 0, and what is empty.
+    /// Returns false for none, false, 0, and empty values.
     [[nodiscard]] bool is_true() const noexcept;
     /// Returns how many characters, items or entries there are, or nullopt for kinds that have none.
     [[nodiscard]] std::optional<std::size_t> size() const noexcept;

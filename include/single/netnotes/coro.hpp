@@ -610,7 +610,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?
@@ -1528,7 +1528,8 @@ struct service {
     std::string_view purpose;
 };
 
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
+/// today.
 inline constexpr std::array<service, 27> services{{
     {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
     {"ftp", 21, transport::tcp, "file transfer, the control connection"},
@@ -2669,7 +2670,7 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
 
 /// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
 /// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
-/// one.
+/// address.
 inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!where.is_ip()) return false;
     socket_address local;
@@ -3859,7 +3860,7 @@ class buffered_reader {
     std::optional<std::string_view> recv_until(std::string_view delimiter);
     std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
     /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
-    /// line as well. To tell such a line from a complete one, call recv_until("\n").
+    /// line as well. To tell such a line from a complete line, call recv_until("\n").
     std::optional<std::string_view> recv_line();
     std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
     /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
@@ -3894,8 +3895,8 @@ class buffered_reader {
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
-    /// many idle clients calls it before it waits.
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server
+    /// with many idle clients calls it before it waits.
     void shrink_to_fit() noexcept {
         if (begin_ != end_) return;
         memory_.reset();
@@ -4595,7 +4596,7 @@ class resolver_threads {
     static inline std::atomic<int> running_{0};
 };
 
-/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
 class resolver_call {
   public:
     resolver_call(const resolver_call&) = delete;
@@ -4847,7 +4848,7 @@ class connect_hook {
 /// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
     wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
-    /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
+    /// The time after which the next attempt begins beside this attempt: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
     const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.
@@ -6372,7 +6373,7 @@ task<task_result<Function>> call_in_frame(Function what) {
     co_return co_await what();
 }
 
-/// Does the same for what can be awaited once: see event_loop::run().
+/// Does the same for an awaitable that can be awaited once: see event_loop::run().
 template <class Awaiter, class... Parts>
 task<decltype(std::declval<Awaiter&>().await_resume())> await_in_frame(awaited_once<Awaiter, Parts...> what) {
     co_return co_await std::move(what);
@@ -7019,7 +7020,7 @@ class io_intake {
 //
 // Every connection has a timeout, and nearly every timeout is cancelled before it expires. So arming and cancelling
 // must cost almost nothing, even with many timers. A sorted structure sorts all timers, but the program needs only the
-// next one. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
+// next timer. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
 //
 //        level 0    64 slots of 1 tick each          the next 64 ticks
 //        level 1    64 slots of 64 ticks             the next 4,096
@@ -8216,7 +8217,8 @@ class spawned : public fiber {
     bool was_taken_ : 1 = false;  // true after the result or the exception was taken
 
   private:
-    std::uint32_t joins_ = 0;  // awaiters that refer to this object: a waiting one, and cancelled ones not yet resumed
+    // Awaiters that refer to this object: a waiting awaiter, and cancelled awaiters that are not resumed yet.
+    std::uint32_t joins_ = 0;
     spawned* next_spawned_;
     spawned** previous_spawned_;
     loop_operation* joiner_ = nullptr;
@@ -8510,8 +8512,8 @@ struct loop_options {
     /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
     bool virtual_time = false;
     /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp).
-    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in
-    /// use. nullptr means the default.
+    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the back
+    /// end in use. nullptr means the default.
     io_backend_factory backend = io_backend::epoll;
 };
 
@@ -8585,7 +8587,7 @@ class event_loop : public detail::scheduler {
         return spawn(detail::call_in_frame(std::move(what)), name);
     }
 
-    /// Makes the loop call `what()` in its thread, soon, and returns at once. Call from any thread while the loop
+    /// Makes the loop call `what()` in its thread, soon, and returns at once. Any thread may call it while the loop
     /// exists. Do not call it in a signal handler, because it allocates; use remote_event there. If `what()` throws,
     /// the run ends and run() throws that exception.
     template <class Function>
@@ -8990,7 +8992,7 @@ class accepting;
 ///
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
 /// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
-/// keeps the bytes behind a message for the next one.
+/// keeps the bytes behind a message for the next message.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -9044,7 +9046,7 @@ class async_stream : public detail::async_socket {
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
-    /// Sends all bytes, and suspends until the kernel has taken the last one. The bytes must stay valid until then,
+    /// Sends all bytes, and suspends until the kernel has taken the last byte. The bytes must stay valid until then,
     /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
     /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
@@ -12877,8 +12879,8 @@ class task_group {
 template <task_function<task_group&> Body>
 [[nodiscard]] auto with_group(Body body);
 /// Does the same, and tells all failures: it adds each exception to `failures`, in the order in which the tasks end,
-/// the first one too. A task that ends by its cancellation is not a failure. `failures` must stay valid until the call
-/// returns or throws.
+/// also the first exception. A task that ends by its cancellation is not a failure. `failures` must stay valid until
+/// the call returns or throws.
 ///
 ///     std::vector<std::exception_ptr> failures;
 ///     try { co_await with_group(body, failures); } catch (const std::exception&) {}        then look at `failures`
@@ -13626,8 +13628,8 @@ class channel {
     ~channel();
 
     /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
-    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
-    /// moving a T throws.
+    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and the
+    /// exceptions of moving a T.
     [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
     /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
     /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
@@ -14848,8 +14850,8 @@ struct credentials {
 namespace detail {
 struct descriptor_messages {
     using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
-    /// Room for what the kernel puts before the descriptors if the program has asked for it: the sender's credentials
-    /// and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
+    /// Room for data that the kernel puts before the descriptors if the program has asked for it: the sender's
+    /// credentials and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
     static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
 
     static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
@@ -16300,8 +16302,8 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
 //
-// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of them,
-// and waits while the queue is empty:
+// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of
+// them, and waits while the queue is empty:
 //
 //     task<> accept_all(async_listener listener) {
 //         for (;;) {
@@ -16339,7 +16341,7 @@ namespace detail {
 class accepting;
 }  // namespace detail
 
-/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second one gets
+/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second task gets
 /// std::logic_error. So does a task of another loop.
 class async_listener : public detail::async_socket {
   public:
@@ -17776,7 +17778,7 @@ class poll_poller : public detail::takes_objects<poll_poller> {
     void remove(int descriptor) noexcept {
         const std::uint32_t place = place_of(descriptor);
         if (place == nowhere) return;
-        watched_[place] = watched_.back();  // the last one fills the gap
+        watched_[place] = watched_.back();  // the last entry fills the gap
         who_[place] = who_.back();
         places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
         places_[static_cast<std::size_t>(descriptor)] = nowhere;
@@ -18339,7 +18341,7 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
             digit = letter < 26 ? letter + 10 : 36;
         }
         if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
         if (!is_above) number = number * base + digit;
     }
     if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))

@@ -1047,7 +1047,7 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 // Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
 //
 // A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
+// chapters above derive from body_source, and this chapter only carries it.
 //
 // On this page:  body_source · request · response, not_found, redirect
 // Sources:       RFC 9112 §2; RFC 9110 §6
@@ -1389,7 +1389,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?
@@ -2002,7 +2002,8 @@ class fields {
     /// Appends a field, even if one with that name is there. Spaces and tabs at the value's ends are dropped. Throws
     /// std::invalid_argument if the name is no token, or if the value holds a control character other than a tab.
     void add(std::string_view name, std::string_view value);
-    /// Makes this the only field with that name. It takes the place of the first one. Throws as add() does.
+    /// Makes this the only field with that name. The new field takes the place of the first old field. Throws as add()
+    /// does.
     void set(std::string_view name, std::string_view value);
     /// Removes all fields with that name, and returns how many there were.
     std::size_t erase(std::string_view name) noexcept {
@@ -3629,7 +3630,7 @@ inline std::string refusal::message(std::string_view head) const {
         std::string_view quote = head.substr(line_begin);
         quote = quote.substr(0, quote.find('\n'));
         if (quote.ends_with('\r')) quote.remove_suffix(1);
-        // Of a long line show the offending byte, and what stands before it.
+        // Of a long line show the offending byte, and the text before it.
         const std::size_t place = offset - std::min(offset, line_begin);
         std::size_t from = 0;
         if (place + 1 > most) from = std::min(place + 1, quote.size()) - std::min(most, quote.size());
@@ -3650,10 +3651,10 @@ inline std::string refusal::message(std::string_view head) const {
 
 namespace netnotes::http {
 
-/// How far parse_head() has looked. Begin each message with a new one.
+/// How far parse_head() has looked. Begin each message with a new object.
 struct head_progress {
     std::size_t seen = 0;        ///< bytes in which no end of the head was found
-    std::size_t start_line = 0;  ///< where the line behind the first one begins; 0: not known yet
+    std::size_t start_line = 0;  ///< where the second line begins; 0: not known yet
 };
 
 /// What parse_head() has found.
@@ -3784,7 +3785,7 @@ class head_reader {
         result_ = {head_result::outcome::refused, 0, {why, line_, offset_of(at), offset_of(line_begin_)}};
         return false;
     }
-    /// Refuses something in the line before this one, which began at `line`.
+    /// Refuses something in the previous line, which began at `line`.
     bool refuse_line(reason why, const char* at, const char* line) noexcept {
         result_ = {head_result::outcome::refused, 0, {why, line_ - 1, offset_of(at), offset_of(line)}};
         return false;
@@ -4424,7 +4425,7 @@ inline void body_decoder::parse_trailers() {
 //        get ──> a connection of the pool, or Happy Eyeballs ──> request ──> response ──> body ──> back to the pool
 //                └──────────────────────────── one deadline for all of it ───────────────────────────┘
 //
-// The body comes with the response, up to max_body bytes. A longer one comes piece by piece:
+// The body comes with the response, up to max_body bytes. A longer body comes piece by piece:
 //
 //     http::response answer = co_await browser.open(http::request{"GET", "/big"}, http::url::parse("http://..."));
 //     for (;;) { auto piece = co_await answer.source->next(); if (piece.empty()) break; use(piece); }
@@ -5294,7 +5295,8 @@ struct service {
     std::string_view purpose;
 };
 
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
+/// today.
 inline constexpr std::array<service, 27> services{{
     {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
     {"ftp", 21, transport::tcp, "file transfer, the control connection"},
@@ -5930,7 +5932,7 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
 
 /// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
 /// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
-/// one.
+/// address.
 inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!where.is_ip()) return false;
     socket_address local;
@@ -6139,7 +6141,7 @@ class resolver_threads {
     static inline std::atomic<int> running_{0};
 };
 
-/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
 class resolver_call {
   public:
     resolver_call(const resolver_call&) = delete;
@@ -8099,7 +8101,7 @@ class connect_hook {
 /// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
     wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
-    /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
+    /// The time after which the next attempt begins beside this attempt: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
     const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.
@@ -10820,7 +10822,7 @@ task<task_result<Function>> call_in_frame(Function what) {
     co_return co_await what();
 }
 
-/// Does the same for what can be awaited once: see event_loop::run().
+/// Does the same for an awaitable that can be awaited once: see event_loop::run().
 template <class Awaiter, class... Parts>
 task<decltype(std::declval<Awaiter&>().await_resume())> await_in_frame(awaited_once<Awaiter, Parts...> what) {
     co_return co_await std::move(what);
@@ -11519,7 +11521,7 @@ class io_intake {
 //
 // Every connection has a timeout, and nearly every timeout is cancelled before it expires. So arming and cancelling
 // must cost almost nothing, even with many timers. A sorted structure sorts all timers, but the program needs only the
-// next one. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
+// next timer. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
 //
 //        level 0    64 slots of 1 tick each          the next 64 ticks
 //        level 1    64 slots of 64 ticks             the next 4,096
@@ -12716,7 +12718,8 @@ class spawned : public fiber {
     bool was_taken_ : 1 = false;  // true after the result or the exception was taken
 
   private:
-    std::uint32_t joins_ = 0;  // awaiters that refer to this object: a waiting one, and cancelled ones not yet resumed
+    // Awaiters that refer to this object: a waiting awaiter, and cancelled awaiters that are not resumed yet.
+    std::uint32_t joins_ = 0;
     spawned* next_spawned_;
     spawned** previous_spawned_;
     loop_operation* joiner_ = nullptr;
@@ -13010,8 +13013,8 @@ struct loop_options {
     /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
     bool virtual_time = false;
     /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp).
-    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in
-    /// use. nullptr means the default.
+    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the back
+    /// end in use. nullptr means the default.
     io_backend_factory backend = io_backend::epoll;
 };
 
@@ -13085,7 +13088,7 @@ class event_loop : public detail::scheduler {
         return spawn(detail::call_in_frame(std::move(what)), name);
     }
 
-    /// Makes the loop call `what()` in its thread, soon, and returns at once. Call from any thread while the loop
+    /// Makes the loop call `what()` in its thread, soon, and returns at once. Any thread may call it while the loop
     /// exists. Do not call it in a signal handler, because it allocates; use remote_event there. If `what()` throws,
     /// the run ends and run() throws that exception.
     template <class Function>
@@ -14240,8 +14243,8 @@ class task_group {
 template <task_function<task_group&> Body>
 [[nodiscard]] auto with_group(Body body);
 /// Does the same, and tells all failures: it adds each exception to `failures`, in the order in which the tasks end,
-/// the first one too. A task that ends by its cancellation is not a failure. `failures` must stay valid until the call
-/// returns or throws.
+/// also the first exception. A task that ends by its cancellation is not a failure. `failures` must stay valid until
+/// the call returns or throws.
 ///
 ///     std::vector<std::exception_ptr> failures;
 ///     try { co_await with_group(body, failures); } catch (const std::exception&) {}        then look at `failures`
@@ -14925,7 +14928,7 @@ class accepting;
 ///
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
 /// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
-/// keeps the bytes behind a message for the next one.
+/// keeps the bytes behind a message for the next message.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -14979,7 +14982,7 @@ class async_stream : public detail::async_socket {
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
-    /// Sends all bytes, and suspends until the kernel has taken the last one. The bytes must stay valid until then,
+    /// Sends all bytes, and suspends until the kernel has taken the last byte. The bytes must stay valid until then,
     /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
     /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
@@ -15611,8 +15614,8 @@ class channel {
     ~channel();
 
     /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
-    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
-    /// moving a T throws.
+    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and the
+    /// exceptions of moving a T.
     [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
     /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
     /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
@@ -16320,8 +16323,8 @@ inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, u
 // netnotes/http/link.hpp: a connection, and the bytes of it that came too early
 // SPDX-License-Identifier: MIT
 //
-// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body, or
-// three requests at once. A link keeps the bytes that belong to what comes next:
+// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body,
+// or three requests at once. A link keeps the bytes of the next message:
 //
 //        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
 //                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
@@ -16486,7 +16489,7 @@ class buffered_reader {
     std::optional<std::string_view> recv_until(std::string_view delimiter);
     std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
     /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
-    /// line as well. To tell such a line from a complete one, call recv_until("\n").
+    /// line as well. To tell such a line from a complete line, call recv_until("\n").
     std::optional<std::string_view> recv_line();
     std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
     /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
@@ -16521,8 +16524,8 @@ class buffered_reader {
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
-    /// many idle clients calls it before it waits.
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server
+    /// with many idle clients calls it before it waits.
     void shrink_to_fit() noexcept {
         if (begin_ != end_) return;
         memory_.reset();
@@ -17639,8 +17642,9 @@ class peer_link {
         kept_.resize(old + size);
         co_return size > 0;
     }
-    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so when
-    /// a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut off.
+    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so
+    /// when a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut
+    /// off.
     task<> send(std::string_view bytes) {
         while (!bytes.empty()) {
             std::size_t size = 0;
@@ -17919,8 +17923,8 @@ inline std::optional<url> url::resolve(std::string_view reference, parse_failure
 
 namespace netnotes::http {
 
-/// The limits of a client. No member has a destructor, so the struct may be a temporary in a co_await expression; g++ 12
-/// destroys other temporaries twice there.
+/// The limits of a client. No member has a destructor, so the struct may be a temporary in a co_await expression; g++
+/// 12 destroys other temporaries twice there.
 struct client_options {
     /// For all of a request: the wait for a place in the pool, the look-up of the name, the connection, redirects, and
     /// the body. Must be above zero.
@@ -17941,9 +17945,9 @@ class client_pool;
 class client_exchange;
 }  // namespace detail
 
-/// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The client
-/// may be destroyed while a task uses it or a body is read. It must be destroyed before the loop, because its idle
-/// connections belong to the loop: make the client behind the loop, or in a task.
+/// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The
+/// client may be destroyed while a task uses it or a body is read. It must be destroyed before the loop, because its
+/// idle connections belong to the loop: make the client behind the loop, or in a task.
 class client {
   public:
     /// Throws std::invalid_argument if a limit that must be above zero is not.
@@ -17954,8 +17958,8 @@ class client {
     /// errc::message_size for a body of more than max_body bytes.
     [[nodiscard]] task<response> get(std::string where);
     /// Sends a request with its body() to the host of the URL, and returns the response with its body. The URL's target
-    /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of fields
-    /// inside a co_await expression: give such a request a name, and move it.)
+    /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of
+    /// fields inside a co_await expression: give such a request a name, and move it.)
     [[nodiscard]] task<response> send(request ask, url where);
     /// Does the same, but the response has its body as `source`, which is never empty. The connection belongs to it. To
     /// destroy the response early closes the connection. The deadline holds for the body, too.
@@ -18007,8 +18011,8 @@ class client_pool {
         }
         wake_next();
     }
-    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find one
-    /// place would be a million for a thousand places.
+    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find
+    /// one place would be a million for a thousand places.
     class waiter {
       public:
         waiter(client_pool& pool, const std::string& host) : pool_{pool}, host_{host} { pool.waiting_.push_back(this); }
@@ -18205,7 +18209,8 @@ class client_exchange final : public body_source {
         keeps_ = !is_cut_ && head.keeps_alive && framing_.how != framing::kind::until_close;
         if (body_.is_done()) end(keeps_ && link_->unused().empty());
     }
-    /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is closed.
+    /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is
+    /// closed.
     void end(bool is_usable) noexcept {
         std::unique_ptr<client_link> link = std::move(link_);
         if (!std::exchange(is_entered_, false)) return;
@@ -18309,9 +18314,10 @@ inline task<response> client::get(std::string where) {
 // netnotes/http/connection.hpp: the rules of a connection, without a network and without a clock
 // SPDX-License-Identifier: MIT
 //
-// HTTP/1.1 sends one message after the other over one connection. This machine knows what may follow what. Bytes and
-// the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over anything:
-// threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for tasks.)
+// HTTP/1.1 sends one message after the other over one connection. This machine knows which message may follow which.
+// Bytes and the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over
+// anything: threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for
+// tasks.)
 //
 //        bytes ──> receive() ──> next(): request, data, data, end           the peer's message
 //        bytes <── output()  <── begin(), write(), write(), finish()        ours
@@ -18415,7 +18421,7 @@ struct connection_settings {
 };
 
 /// One end of a connection. It holds received bytes until they are used, bytes to send until they are sent, and the
-/// head of the message at hand. Throws std::logic_error for calls in the wrong order, for example two answers to one
+/// head of the current message. Throws std::logic_error for calls in the wrong order, for example two answers to one
 /// request.
 class connection {
   public:
@@ -18449,7 +18455,7 @@ class connection {
     /// Takes bytes that have come. Views into earlier bytes become invalid. Call next() until it returns need_data,
     /// paused, refused or closed before you receive more, or the buffer grows.
     void receive(std::string_view bytes, time now);
-    /// Takes that the peer will send nothing more.
+    /// Ends the input: the peer will send nothing more.
     void receive_end() noexcept { at_end_ = true; }
     /// Returns the next event. A server gets the next request only after finish(), even if its bytes are there: so
     /// answers leave in the order of the requests (pipelining, RFC 9112 §9.3.2). The rest of an answered request
@@ -18493,7 +18499,7 @@ class connection {
     void write(std::string_view piece);
     /// Ends our message. If it has fewer bytes than promised, the connection must be reset: see closing().
     void finish();
-    /// Lets the message at hand be the last one: a server that stops. Call it before begin().
+    /// Makes the current message the last message of the connection, for a server that stops. Call it before begin().
     void close_after_this() noexcept { closes_here_ = true; }
 
     /// Returns the bytes to send, in order. They stay until sent() says how many of them the network has taken.
@@ -18510,7 +18516,7 @@ class connection {
     /// is nothing to wait for, or only for our own program. A client has no limit for the answer here, because it has
     /// one for the whole exchange.
     [[nodiscard]] time deadline(time now) noexcept;
-    /// Takes that the deadline is over. A server has a 408 in output() then, if that helps.
+    /// Reports that the deadline has passed. A server has a 408 in output() then, if that helps.
     void expired(time now);
 
   private:
@@ -18775,7 +18781,7 @@ inline connection::closing connection::how_to_close() const noexcept {
     if (is_server()) {
         if (turn_ == turn::body) return ending_ == ending::refused ? closing::reset : closing::no;
         if (turn_ == turn::idle && ending_ != ending::refused) return closing::no;
-        // A peer that asked for the end sends no request behind this one, but perhaps the rest of its body.
+        // A peer that asked for the end sends no further request, but perhaps the rest of this request's body.
         const bool has_said_all = at_end_ || (ending_ == ending::asked_by_peer && !is_unread());
         return has_said_all ? closing::close : closing::linger;
     }
@@ -18814,8 +18820,8 @@ inline void connection::expired(time now) {
 // netnotes/http/exchange.hpp: one connection of a web server, from its first byte to its last
 // SPDX-License-Identifier: MIT
 //
-// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. All of the trouble is in what may
-// happen between these steps, and each case has an answer here:
+// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. The trouble comes between these
+// steps, and each case has an answer here:
 //
 //        recv ──> head whole? ──yes──> handler(request) ──> answer ──> out ──┐   another head is there already:
 //          ^          │no: keep the rest, until the head's deadline          │   do not send yet (pipelining)
@@ -19123,7 +19129,7 @@ struct file_decision {
 
 // ---- The folder ----------------------------------------------------------------------------------------
 
-/// Owns an open file, to read, and knows what a decision needs. It can be moved, not copied.
+/// Owns a file that is open for reading, and knows its facts. It can be moved, not copied.
 class opened_file {
   public:
     opened_file() noexcept = default;
@@ -19301,7 +19307,7 @@ inline bool has_tag(std::string_view list, std::string_view tag, bool is_strong)
         const bool is_weak = list.starts_with("W/");
         if (is_weak) list.remove_prefix(2);
         const std::size_t end = list.starts_with('"') ? list.find('"', 1) : list.npos;
-        if (end == list.npos) return false;  // not valid, and what follows cannot be read either
+        if (end == list.npos) return false;  // not valid, and the text behind it cannot be read either
         if (list.substr(0, end + 1) == tag && !(is_weak && is_strong)) return true;
         list.remove_prefix(end + 1);
     }
@@ -19552,15 +19558,16 @@ inline task<std::span<const std::byte>> file_body::next() {
 // SPDX-License-Identifier: MIT
 //
 // A client may ask to speak another protocol on the same connection: `Upgrade: websocket`. If the handler agrees, its
-// response has the status 101, and what follows the head belongs to the new protocol:
+// response has the status 101, and the bytes behind the head belong to the new protocol:
 //
 //        client                                        http::serve()
 //          GET /chat ... Upgrade: x      ─────────>      handler(ask) ──> response 101 with an upgrade as its source
 //                                        <─────────      HTTP/1.1 101 Switching Protocols
 //          bytes of x  <──────────────────────────>      upgrade::converse(connection)
 //
-// In a response the source is what follows the head. So here it is the whole conversation, and response needs no member
-// for this rare case. By the time the conversation begins, the request is gone: take what you need out of it before.
+// In a response the source sends the bytes behind the head. So here it is the whole conversation, and response needs no
+// member for this rare case. By the time the conversation begins, the request is gone: take what you need out of it
+// before.
 //
 // On this page:  for authors of protocols: upgraded_connection · upgrade · detail::upgraded_link
 // Below it:      http/link.hpp, http/message.hpp
@@ -19603,7 +19610,7 @@ class upgraded_connection {
     virtual bool send_at_once(std::string_view bytes) noexcept = 0;
     /// Ends the connection with a reset. A task that waits for it fails.
     virtual void abort() noexcept = 0;
-    /// Returns true if the server has been told to stop.
+    /// Returns true after a stop request to the server.
     [[nodiscard]] virtual bool is_stopping() const noexcept = 0;
     /// Hands an exception to server_options::on_error.
     virtual void report(const std::exception& failure) const noexcept = 0;
@@ -19696,16 +19703,17 @@ namespace netnotes::http {
 /// expression; g++ 12 destroys other temporaries twice there.
 struct server_options {
     std::size_t max_connections = 10'000;                   ///< further clients wait in the listener's queue; above zero
-    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1, serve()
-    /// keeps a descriptor free for each: see netnotes::serve_options.
+    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1,
+    /// serve() keeps a descriptor free for each: see netnotes::serve_options.
     std::size_t descriptors_per_connection = 1;
     wait_time head_timeout = std::chrono::seconds{10};      ///< for a whole head, from its first byte; above zero
     wait_time idle_timeout = std::chrono::seconds{60};      ///< between two requests; above zero
     /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
     /// count, not the time in which the handler works. Above zero.
     wait_time body_timeout = std::chrono::seconds{10};
-    /// While the kernel takes no byte of an answer. Above zero. Linux takes more when a third of the send buffer is free.
-    /// The buffer grows with the connection, often to 4 MiB, and a slow client must take that third within this time.
+    /// While the kernel takes no byte of an answer. Above zero. Linux takes more when a third of the send buffer is
+    /// free. The buffer grows with the connection, often to 4 MiB, and a slow client must take that third within this
+    /// time.
     wait_time send_timeout = std::chrono::seconds{30};
     wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
     http::limits limits{};                                  ///< the bounds of heads and bodies
@@ -19730,9 +19738,9 @@ template <class Handler>
 concept request_handler = std::is_invocable_r_v<task<response>, Handler&, request&> ||
                           std::is_invocable_r_v<response, Handler&, request&>;
 
-/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the server
-/// stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends after the
-/// answer in any case.
+/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the
+/// server stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends
+/// after the answer in any case.
 class body_error : public std::runtime_error {
   public:
     body_error(http::status code, const std::string& sentence) : std::runtime_error{sentence}, status_{code} {}
@@ -19814,7 +19822,7 @@ class exchange final : public body_source {
     task<bool> run() {
         for (;;) {
             if (step_ == step::more) {
-                if constexpr (requires { link_.stream.set_timeout(duration{}); }) {  // mostly one send is enough
+                if constexpr (requires { link_.stream.set_timeout(duration{}); }) {  // usually a single send is enough
                     if (!out_.empty()) {
                         link_.limit(server_.options.send_timeout);
                         const std::size_t done = co_await link_.stream.send(out_);
@@ -20004,8 +20012,8 @@ class exchange final : public body_source {
         lingers_ = true;
         throw body_error{code, sentence};
     }
-    /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the client
-    /// waits for it.
+    /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the
+    /// client waits for it.
     task<> receive_body() {
         is_broken_ = true;  // unless all that follows succeeds
         if (std::exchange(expects_continue_, false)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
@@ -20034,8 +20042,8 @@ class exchange final : public body_source {
         is_broken_ = false;
         body_received_ += link_.unused().size();
     }
-    /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also does
-    /// so if the client waits for "100 Continue": it gets another answer, and may then send the body or not.
+    /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also
+    /// does so if the client waits for "100 Continue": it gets another answer, and may then send the body or not.
     void forget_body_if_large() {
         if (body_.is_done()) return;
         const bool is_large = framing_.how == framing::kind::length && framing_.length > most_drained;
@@ -20886,8 +20894,8 @@ inline std::string set_cookie::to_string() const {
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
 //
-// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of them,
-// and waits while the queue is empty:
+// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of
+// them, and waits while the queue is empty:
 //
 //     task<> accept_all(async_listener listener) {
 //         for (;;) {
@@ -20925,7 +20933,7 @@ namespace detail {
 class accepting;
 }  // namespace detail
 
-/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second one gets
+/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second task gets
 /// std::logic_error. So does a task of another loop.
 class async_listener : public detail::async_socket {
   public:

@@ -391,7 +391,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?
@@ -1473,7 +1473,8 @@ struct service {
     std::string_view purpose;
 };
 
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
+/// today.
 inline constexpr std::array<service, 27> services{{
     {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
     {"ftp", 21, transport::tcp, "file transfer, the control connection"},
@@ -2100,7 +2101,7 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
             digit = letter < 26 ? letter + 10 : 36;
         }
         if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
         if (!is_above) number = number * base + digit;
     }
     if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))

@@ -445,7 +445,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?
@@ -1192,7 +1192,7 @@ struct std::hash<Value> {
 // netnotes/packet/names.hpp: the words that every chapter of packet uses
 // SPDX-License-Identifier: MIT
 //
-// A frame is a nest of layers. Each header names the protocol of what follows it, with a number of a registry:
+// A frame is a nest of layers. Each header names the protocol of the next header, with a number of a registry:
 //
 //        ┌─ Ethernet ──────────┬─ IPv4 ───────────────┬─ TCP ────────────┬─ payload ─┐
 //        │ ether_type 0x0800 ──┼> ip_protocol 6 ──────┼> ports 40944 80  │ GET / …   │
@@ -2319,7 +2319,7 @@ inline std::optional<capture_record> pcapng_reader::next() {
             case obsolete_packet:
             case simple_packet:
             case enhanced_packet: return read_packet(*found);
-            default: break;  // names, statistics, secrets, and what others have thought of
+            default: break;  // names, statistics, secrets, and blocks of other programs
         }
     }
     return std::nullopt;
@@ -2728,7 +2728,7 @@ class node {
     std::vector<port_state> ports_;
 };
 
-/// A frame that entered a cable, and what became of it.
+/// A frame that entered a cable, and its fate.
 struct passage {
     virtual_time sent{};     ///< when the node sent it
     virtual_time arrived{};  ///< when it is at the other end; of a lost frame, when it would be
@@ -3147,11 +3147,11 @@ class arp_cache {
         /// Takes a packet whose receiver did not answer.
         std::function<void(bytes&& packet)> give_up;
     };
-    /// A neighbour, and what is known of its card.
+    /// A neighbour and its card, as far as they are known.
     struct entry {
         arp_state state = arp_state::incomplete;
         packet::mac_address address{};
-        virtual_time confirmed{};  ///< when the address was heard last
+        virtual_time confirmed{};  ///< when an ARP packet named the address last
         unsigned tries = 0;        ///< questions since the last answer
         std::vector<bytes> waiting{};
         network::timer timer{};
@@ -3165,7 +3165,7 @@ class arp_cache {
 
     /// Sends a packet to a neighbour, now or when its card is known.
     void send(ipv4_address neighbour, bytes&& packet);
-    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry
+    /// Notes the address of an ARP packet. An answer to a question of ours makes the entry
     /// reachable. Other news change an existing entry; they make a new entry only if `may_create` is true.
     void heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create);
     /// Adds a permanent entry. ARP packets do not change it.
@@ -3558,7 +3558,8 @@ struct service {
     std::string_view purpose;
 };
 
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
+/// today.
 inline constexpr std::array<service, 27> services{{
     {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
     {"ftp", 21, transport::tcp, "file transfer, the control connection"},
@@ -3658,21 +3659,22 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 // netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
 // SPDX-License-Identifier: MIT
 //
-// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
-// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
+// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out
+// of the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
 //
 //        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
 //                                                                479c + 2     =  479e,  its complement is b861
 //
 // The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
 // properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
-// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
+// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new
+// value.
 //
 // The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
 // *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
 //
-// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
-// captures seldom contain it.
+// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it,
+// so captures seldom contain it.
 //
 // On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
 // The notes:     TCP报文首部 (检验和)
@@ -3721,8 +3723,8 @@ constexpr std::uint64_t native(const std::byte* from) noexcept {
     return load<Word, std::endian::native>(from);
 }
 
-/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts as
-/// if a zero followed it (RFC 1071 §1).
+/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts
+/// as if a zero followed it (RFC 1071 §1).
 constexpr std::uint64_t sum_of(const std::byte* from, std::size_t size, std::uint64_t sum = 0) noexcept {
     // The carries are counted beside the sum and added at the end: an addition and a carry for each eight bytes.
     std::uint64_t carries = 0;
@@ -3823,14 +3825,14 @@ class internet_sum {
     return begin.add(bytes).checksum();
 }
 
-/// Returns the sum of what UDP and TCP add in front of their own header: addresses, protocol, and the length in bytes of
-/// header and data (RFC 9293 §3.1, RFC 768).
+/// Returns the sum of the pseudo-header, which UDP and TCP add in front of their own header. It has the addresses, the
+/// protocol, and the length in bytes of header and data (RFC 9293 §3.1, RFC 768).
 [[nodiscard]] constexpr internet_sum pseudo_header(ipv4_address source, ipv4_address destination, ip_protocol protocol,
                                                    std::uint32_t length) noexcept {
     return internet_sum{}.add(source).add(destination).add(static_cast<std::uint16_t>(protocol)).add(length);
 }
-/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of the
-/// route.
+/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of
+/// the route.
 [[nodiscard]] constexpr internet_sum pseudo_header(const ipv6_address& source, const ipv6_address& destination,
                                                    ip_protocol protocol, std::uint32_t length) noexcept {
     return internet_sum{}.add(source).add(destination).add(length).add(static_cast<std::uint16_t>(protocol));
@@ -3890,7 +3892,7 @@ inline constexpr auto crc32_table = [] {
 }  // namespace detail
 
 /// Returns the CRC-32 of Ethernet, which stands behind the frame with the byte of the smallest weight first (IEEE 802.3
-/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the pieces in front of this one.
+/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the earlier pieces.
 [[nodiscard]] constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept {
     std::uint32_t value = ~before;
     for (const std::byte each : bytes)
@@ -4004,7 +4006,7 @@ struct view_maker {
 };
 }  // namespace detail
 
-/// The part that all views share: the bytes of a header and of what follows it. The view is valid as long as the bytes.
+/// The part that all views share: the bytes of a header and of its payload. The view is valid as long as the bytes.
 class header_view {
   public:
     /// Returns the header and its payload.
@@ -4239,8 +4241,8 @@ class ethernet_view : public header_view {
     }
 };
 
-/// The rest of a VLAN tag: two bytes of control information, and the type of what follows (IEEE 802.1Q §9.6). The type
-/// 0x8100 in front of it belongs to the header outside.
+/// The rest of a VLAN tag: two bytes of control information, and the type of the next header (IEEE 802.1Q §9.6). The
+/// type 0x8100 in front of it belongs to the header outside.
 class vlan_view : public header_view {
   public:
     /// Returns nullopt if fewer than 4 bytes are there; `why` then says so.
@@ -4866,8 +4868,8 @@ class ipv4_view : public header_view {
 //        │                 destination address, 16 bytes                 │
 //        └───────────────────────────────────────────────────────────────┘
 //
-// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or
-// ICMPv6:
+// What IPv4 keeps in options stands in extension headers. Each header names the next header, and the last names TCP,
+// UDP or ICMPv6:
 //
 //        IPv6          hop-by-hop       fragment         TCP
 //        next: 0  ───> next: 44   ───>  next: 6   ───>   …
@@ -5107,7 +5109,7 @@ class ipv6_view : public header_view {
     [[nodiscard]] constexpr std::uint32_t flow_label() const noexcept { return get_32(0) & 0xfffffu; }
     /// Returns the length in bytes of everything behind this header, extension headers included.
     [[nodiscard]] constexpr std::uint16_t payload_length() const noexcept { return get_16(4); }
-    /// Returns the protocol of what follows, which may be an extension header.
+    /// Returns the protocol of the next header, which may be an extension header.
     [[nodiscard]] constexpr ip_protocol next_header() const noexcept { return static_cast<ip_protocol>(get_8(6)); }
     /// Returns how many routers the packet may still pass.
     [[nodiscard]] constexpr std::uint8_t hop_limit() const noexcept { return get_8(7); }
@@ -5308,7 +5310,7 @@ struct tcp_timestamps {
     friend constexpr bool operator==(const tcp_timestamps&, const tcp_timestamps&) noexcept = default;
 };
 
-/// Bytes that arrived behind a gap (RFC 2018 §3): those from `first` to the one before `last`.
+/// Bytes that arrived behind a gap (RFC 2018 §3): the bytes from `first` on, before `last`.
 struct tcp_block {
     sequence first;
     sequence last;
@@ -5736,7 +5738,7 @@ struct ipv6 {
     }
 };
 
-/// An extension header of IPv6. `contents` are its bytes behind the second one, and are not copied: they must live
+/// An extension header of IPv6. `contents` are its bytes from the third on. They are not copied, so they must live
 /// until write() returns. Their size is 6 and a multiple of eight more.
 struct ipv6_header {
     ip_protocol kind = ip_protocol::hop_by_hop;
@@ -5756,7 +5758,7 @@ struct ipv6_fragment {
     std::uint32_t identification = 0;
 };
 
-/// An ICMP message: a header, and what follows as payload.
+/// An ICMP message: a header and its payload.
 struct icmp {
     icmp_type type = icmp_type::echo_request;
     std::uint8_t code = 0;
@@ -5767,7 +5769,7 @@ struct icmp {
     }
 };
 
-/// An ICMPv6 message: a header, and what follows as payload.
+/// An ICMPv6 message: a header and its payload.
 struct icmpv6 {
     icmpv6_type type = icmpv6_type::echo_request;
     std::uint8_t code = 0;
@@ -5858,7 +5860,7 @@ constexpr std::size_t size_of(const Payload& payload) noexcept {
         return std::string_view{payload}.size();
 }
 
-/// The number under which Ethernet knows what follows; nullopt if it has none.
+/// The EtherType of the next header; nullopt if it has no EtherType.
 constexpr std::optional<ether_type> ether_type_of(const auto& next) noexcept {
     using next_type = std::remove_cvref_t<decltype(next)>;
     if constexpr (std::same_as<next_type, ipv4>) return ether_type::ipv4;
@@ -5867,7 +5869,7 @@ constexpr std::optional<ether_type> ether_type_of(const auto& next) noexcept {
     if constexpr (std::same_as<next_type, vlan>) return ether_type::vlan;
     return std::nullopt;
 }
-/// The number under which IP knows what follows.
+/// The protocol number of the next header.
 constexpr ip_protocol ip_protocol_of(const auto& next) noexcept {
     using next_type = std::remove_cvref_t<decltype(next)>;
     if constexpr (std::same_as<next_type, ipv6_header>) return next.kind;
@@ -6060,7 +6062,7 @@ class frame_writer {
     }
 
     std::byte* to_;
-    std::byte* end_ = nullptr;  // behind what the lengths count
+    std::byte* end_ = nullptr;  // behind the bytes that the lengths count
     internet_sum source_;
     internet_sum addresses_;
 };
@@ -6517,7 +6519,7 @@ inline constexpr std::uint16_t dns_port = 53;
 /// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
 inline constexpr std::size_t dns_udp_size = 512;
 
-/// The type of a record, or what a question asks for (IANA, "Resource Record (RR) TYPEs").
+/// The type of a record, or of the records that a question asks for (IANA, "Resource Record (RR) TYPEs").
 enum class dns_type : std::uint16_t {
     a = 1,       ///< an IPv4 address
     ns = 2,      ///< the name of a server that has authority
@@ -7271,7 +7273,7 @@ class dns_builder {
 
     std::span<std::byte> room_;
     std::size_t size_ = dns_view::header_size;  // of the message
-    std::size_t at_ = dns_view::header_size;    // behind what was written of the item at hand
+    std::size_t at_ = dns_view::header_size;    // behind the part of the current item that was written
     std::size_t data_at_ = 0;
     unsigned list_ = 0;
     bool fits_ = true;
@@ -8018,7 +8020,7 @@ class dissector {
 // errors, broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each
 // second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
 //
-// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
+// Hooks for the protocols above: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
 // takes datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
 //
 // IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed.
@@ -8655,7 +8657,7 @@ class pieces {
         }
         return done;
     }
-    /// Counts the bytes in which a repetition differs from what is there.
+    /// Counts the bytes in which a repetition differs from the first copy.
     static void compare(insertion& done, std::uint64_t at, std::span<const std::byte> bytes,
                         std::span<const std::byte> there) noexcept {
         const std::size_t common = std::min(bytes.size(), there.size());
@@ -8755,7 +8757,7 @@ struct ip_fragment {
 
 /// Bounds for time and memory, with the numbers of Linux.
 struct reassembly_limits {
-    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not
+    /// Bytes that all incomplete packets together may take, with the cost of managing them. If a fragment does not
     /// fit, the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in
     /// addition.
     std::size_t max_memory = 4 << 20;
@@ -8900,7 +8902,7 @@ inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now
         result.what = reassembly::outcome::discarded;
         return result;
     }
-    // Room first, so that the limit holds at every moment. The packet at hand may itself be dropped.
+    // Room first, so that the limit holds at every moment. The packet of this call may itself be dropped.
     const std::uint64_t at = fragment.offset;
     std::size_t cost = 0;
     const auto does_not_fit = [&] {
@@ -10288,7 +10290,7 @@ struct resolver_habits {
 /// The part of a host that asks for addresses. It must live as long as the network runs.
 class stub_resolver {
   public:
-    /// A question, and what became of it.
+    /// A question and its result.
     struct lookup {
         packet::dns_name name{};  ///< as it was asked, with its capitals
         std::uint16_t id = 0;
@@ -10491,8 +10493,8 @@ class arp_inspection {
   public:
     /// Enters a host: its address, its card, and the port of the switch.
     void bind(ipv4_address address, packet::mac_address card, unsigned port) { table_[address] = {card, port}; }
-    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before
-    /// it has an address (RFC 5227), and claims nothing.
+    /// Returns true if the frame may pass: it is no ARP packet, or its sender has the address that it claims. The
+    /// sender 0.0.0.0 asks before it has an address (RFC 5227), and claims nothing.
     [[nodiscard]] bool operator()(unsigned port, const packet::frame_view& frame) const {
         const auto arp = frame.arp();
         if (!arp) return true;
@@ -10620,7 +10622,8 @@ class dns_spoofer : public host {
 // netnotes/packet/print.hpp: a frame as a line, a tree, a hex dump, and the RFC's box
 // SPDX-License-Identifier: MIT
 //
-// Four printers show the same frame, from far away to very near. All but the first are driven by the table of fields.hpp:
+// Four printers show the same frame, from far away to very near. All but the first are driven by the table of
+// fields.hpp:
 //
 //        summary      10.0.0.1 → 10.0.0.2 TCP 74 40944 → 6666 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
 //
@@ -11054,16 +11057,16 @@ constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer hea
 
 namespace netnotes::packet {
 
-/// Returns the frame in one line: addresses, protocol, size on the wire, and what the protocol says. Sequence numbers
-/// stand as the header has them, not relative to the first.
+/// Returns the frame in one line: addresses, protocol, size on the wire, and the main fields of the protocol. Sequence
+/// numbers stand as the header has them, not relative to the first.
 [[nodiscard]] std::string summary(const frame_view& frame);
 /// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
 [[nodiscard]] std::string tree(const frame_view& frame);
 /// Returns the bytes as lines of sixteen, in hexadecimal digits and as characters. The bytes of `marked` stand in
 /// brackets.
 [[nodiscard]] std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked = std::nullopt);
-/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a row.
-/// Returns an empty text if the frame does not have the header.
+/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a
+/// row. Returns an empty text if the frame does not have the header.
 [[nodiscard]] std::string box(const frame_view& frame, layer header);
 
 namespace detail {
@@ -11165,7 +11168,7 @@ inline void add_arp(line& to, const arp_view& arp) {
         to.add(sender, " is at ", arp.sender_hardware_address().to_string());
 }
 
-/// What stands behind the names of both ends: the name of the innermost protocol, the size, and what it says.
+/// Returns the text behind the names of both ends: the innermost protocol, the size, and its main fields.
 inline void add_protocol(line& to, const frame_view& frame) {
     const auto start = [&](std::string_view name) { to.add(name, " ", frame.size_on_the_wire(), " "); };
     if (const auto tcp = frame.tcp()) {
@@ -13290,8 +13293,8 @@ class svg_writer {
 // SPDX-License-Identifier: MIT
 //
 // The peer's window says what the peer has room for. Nobody says what the network between has room for, so a sender
-// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller of
-// the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
+// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller
+// of the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
 //
 //        cwnd                       x  three acknowledgments say the same: a segment is lost
 //         │                 x      x│       fast retransmit: send it again, without waiting for the timer
@@ -13307,10 +13310,10 @@ class svg_writer {
 // In slow start each acknowledgment of new bytes adds a segment, so the window doubles in a round trip. From the
 // threshold ssthresh on it grows by about a segment in a round trip: congestion avoidance.
 //
-// An acknowledgment that repeats the one before means that a segment arrived behind a gap. The third one in a row is
-// taken as proof. Until the gap is filled, each further one lets a new segment go, because it says that one has arrived.
-// If the acknowledgment that follows fills the gap only in part, the next segment is lost as well, and is sent at once
-// (RFC 6582, "NewReno").
+// An acknowledgment that repeats the previous acknowledgment means that a segment arrived behind a gap. The third
+// repetition in a row is taken as proof. Until the gap is filled, each further repetition allows a new segment, because
+// it says that a segment has arrived. If the acknowledgment that follows fills the gap only in part, the next segment
+// is lost as well, and is sent at once (RFC 6582, "NewReno").
 //
 // On this page:  congestion_window
 // The notes:     TCP (流量控制, 拥塞控制)
@@ -13329,8 +13332,8 @@ namespace netnotes::lan {
 class congestion_window {
   public:
     constexpr congestion_window() noexcept = default;
-    /// Begins a connection. `segment` is how many bytes a segment carries. `initial_segments` 0 is RFC 5681's rule: four
-    /// segments of up to 1095 bytes, three of up to 2190, else two.
+    /// Begins a connection. `segment` is how many bytes a segment carries. `initial_segments` 0 is RFC 5681's rule:
+    /// four segments of up to 1095 bytes, three of up to 2190, else two.
     constexpr congestion_window(std::uint32_t segment, unsigned initial_segments, packet::sequence first) noexcept
         : segment_{std::max(segment, 1u)}, recover_{first} {
         const unsigned rule = segment_ > 2190 ? 2 : segment_ > 1095 ? 3 : 4;
@@ -13338,7 +13341,8 @@ class congestion_window {
         size_ = initial_;
     }
 
-    /// Returns how many bytes may be under way. The first two repeated acknowledgments each allow a segment more (RFC 3042).
+    /// Returns how many bytes may be under way. The first two repeated acknowledgments each allow a segment more (RFC
+    /// 3042).
     [[nodiscard]] constexpr std::uint32_t size() const noexcept {
         return size_ + (is_recovering_ ? 0 : std::min(duplicates_, 2u) * segment_);
     }
@@ -13346,8 +13350,8 @@ class congestion_window {
     [[nodiscard]] constexpr bool is_recovering() const noexcept { return is_recovering_; }
     [[nodiscard]] constexpr bool is_slow_start() const noexcept { return size_ < threshold_; }
 
-    /// Takes the acknowledgment of `bytes` new bytes, up to `acknowledged`; `in_flight` are not acknowledged yet. Returns
-    /// true if the segment that now is the first unacknowledged one must be sent again.
+    /// Takes the acknowledgment of `bytes` new bytes, up to `acknowledged`; `in_flight` are not acknowledged yet.
+    /// Returns true if the segment that now is the first unacknowledged one must be sent again.
     constexpr bool new_bytes(std::uint32_t bytes, packet::sequence acknowledged, std::uint32_t in_flight) noexcept {
         duplicates_ = 0;
         if (!is_recovering_) {
@@ -13363,8 +13367,8 @@ class congestion_window {
         size_ = std::min(threshold_, std::max(in_flight, segment_) + segment_);
         return false;
     }
-    /// Takes an acknowledgment that repeats the one before. `next` is the next new sequence number. Returns true if the
-    /// first unacknowledged segment must be sent again: fast retransmit.
+    /// Takes an acknowledgment that repeats the previous acknowledgment. `next` is the next new sequence number.
+    /// Returns true if the first unacknowledged segment must be sent again: fast retransmit.
     constexpr bool repeated(packet::sequence acknowledged, packet::sequence next, std::uint32_t in_flight) noexcept {
         if (is_recovering_) {
             size_ = std::min(size_ + segment_, largest);  // a segment has left the network
@@ -13380,7 +13384,7 @@ class congestion_window {
         has_timed_out_ = false;
         return true;
     }
-    /// Takes that the timer has expired. `is_first` is false if the same segment was repeated before.
+    /// Reports that the timer has expired. `is_first` is false if the same segment was repeated before.
     constexpr void timed_out(packet::sequence next, std::uint32_t in_flight, bool is_first) noexcept {
         if (is_first) halve(in_flight);
         size_ = segment_;
@@ -13389,7 +13393,7 @@ class congestion_window {
         has_timed_out_ = true;
         recover_ = next;
     }
-    /// Takes that nothing was sent for longer than the timeout: what the window knew is old (RFC 5681 §4.1).
+    /// Reports that nothing was sent for longer than the timeout, so the window is out of date (RFC 5681 §4.1).
     constexpr void was_idle() noexcept { size_ = std::min(size_, initial_); }
     /// Takes another size of segments: the path carries smaller packets only.
     constexpr void segment_size(std::uint32_t bytes) noexcept {
@@ -13584,7 +13588,7 @@ class syn_cookies {
 //                └──────────────────────────────┘          └────────────────────────────┘
 //
 // Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut
-// out: that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry
+// out. A SYN flood aims at this. With SYN cookies the listener answers such a SYN without an entry
 // (lan/tcp_cookie.hpp). The client's ACK then makes the connection out of nothing.
 //
 // If the second queue is full, because the program does not accept, the last ACK of a handshake is dropped. The client
@@ -13623,7 +13627,8 @@ class syn_cookies {
 //        └────────────────────────┘         └───────────────┘         └────────────────────────┘
 //
 // After each call, take segments from next() until it returns nullopt. The machine knows ports and no addresses: the
-// caller puts an IP header in front (packet::write) and checks the checksum of what arrives (tcp_view::checksum_state).
+// caller puts an IP header in front (packet::write) and checks the checksum of each segment that arrives
+// (tcp_view::checksum_state).
 //
 //        lan::tcp_machine client{{}, 40000, 80};
 //        client.connect(packet::sequence{1000}, 0s);
@@ -13715,8 +13720,8 @@ enum class tcp_state : std::uint8_t {
 // netnotes/lan/tcp_sender.hpp: what leaves a TCP, and when
 // SPDX-License-Identifier: MIT
 //
-// This chapter is the half of the TCP machine that speaks; lan/tcp_machine.hpp is the half that listens. Everything that
-// leaves is decided at one place, next(): the caller asks for segments until it returns nullopt.
+// This chapter is the half of the TCP machine that speaks; lan/tcp_machine.hpp is the half that listens. Everything
+// that leaves is decided at one place, next(): the caller asks for segments until it returns nullopt.
 //
 // The variables have the names of RFC 9293 §3.3.1. Each SYN, each byte and each FIN has a sequence number:
 //
@@ -13726,12 +13731,12 @@ enum class tcp_state : std::uint8_t {
 //             acked     under way        was sent,       may be sent            must wait
 //                                        goes again
 //
-// The cursor is what the RFC leaves out. It says where to go on sending. Usually it is SND.NXT. When the timer expires, the
-// cursor goes back to SND.UNA, and the sender goes on from there as if nothing had been sent. SND.NXT stays, because the
-// peer may acknowledge everything before it.
+// The RFC has no such cursor. It says where to go on sending. Usually it is SND.NXT. When the timer expires, the cursor
+// goes back to SND.UNA, and the sender goes on from there as if nothing had been sent. SND.NXT stays, because the peer
+// may acknowledge everything before it.
 //
-// A sender does not send just because it may (RFC 9293 §3.8.6.2.1). It sends a full segment at once. It sends a small one
-// if nothing is under way, or if nothing more will follow, or if it fills half the peer's largest window. With
+// A sender does not send just because it may (RFC 9293 §3.8.6.2.1). It sends a full segment at once. It sends a small
+// segment if nothing is under way, or if nothing more will follow, or if it fills half the peer's largest window. With
 // tcp_settings::nagle off, small segments go at once.
 //
 // A window of zero could last for ever, because the segment that opens it carries no data, and no timer protects it.
@@ -13886,7 +13891,7 @@ class receive_queue {
     /// What arrived() has found.
     struct arrival {
         std::uint32_t in_order = 0;  ///< bytes that may now be read
-        bool left_gap = false;       ///< bytes are missing before what arrived, or a gap was filled
+        bool left_gap = false;       ///< bytes are missing before the new bytes, or a gap was filled
         bool has_finished = false;   ///< the FIN is the next in order, and was taken
     };
     /// Takes the bytes of a segment that begin with the number `at`, and returns what they changed. Bytes that were
@@ -14081,7 +14086,7 @@ class retransmission_timeout {
     constexpr void back_off() noexcept {
         if (value() < max_) ++doublings_;
     }
-    /// Takes that a SYN was sent more than once: data begins with at least three seconds (RFC 6298 §5.7).
+    /// Reports that a SYN was sent more than once: data begins with at least three seconds (RFC 6298 §5.7).
     constexpr void syn_was_repeated() noexcept {
         doublings_ = 0;
         base_ = std::clamp(std::max(base_, duration{std::chrono::seconds{3}}), min_, max_);
@@ -14628,7 +14633,7 @@ class tcp_machine : public detail::tcp_sender {
         if (is_synchronized() && state_ != tcp_state::time_wait && receive_.wants_update()) acknowledge_now();
     }
     /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too,
-    /// that is what recv() of a socket tells by 0.
+    /// recv() of a socket would return 0.
     [[nodiscard]] bool has_peer_finished() const noexcept { return receive_.has_finished(); }
     /// Returns how many urgent bytes are to be read.
     [[nodiscard]] std::size_t urgent() const noexcept { return urgent_received_; }
@@ -14654,7 +14659,7 @@ class tcp_machine : public detail::tcp_sender {
     void unreachable(bool is_hard) noexcept {
         if (is_hard && state_ == tcp_state::syn_sent) end(make_error_code(std::errc::host_unreachable));
     }
-    /// Takes that a path carries packets of at most that many bytes (ICMP "fragmentation needed"). Sends again what was
+    /// Reports that a path carries packets of at most `bytes` bytes (ICMP "fragmentation needed"). Sends again what was
     /// too large. Values below 68 count as 68 (RFC 791).
     void path_mtu(std::uint16_t bytes) noexcept {
         const std::uint32_t size = std::max<std::uint32_t>(bytes, 68) - 40;
@@ -14920,7 +14925,7 @@ class tcp_machine : public detail::tcp_sender {
             !bytes.empty())
             return reset_and_end({});  // no program will read it
         const auto found = receive_.arrived(number, bytes, fin);
-        // A gap, and its end, are told at once, so that the peer can send again early (RFC 5681 §4.2).
+        // A gap, and its end, are acknowledged at once, so that the peer can send again early (RFC 5681 §4.2).
         if (found.left_gap || found.in_order == 0)
             acknowledge_now();
         else
@@ -14976,7 +14981,7 @@ class tcp_listener {
         std::uint64_t cookies_passed = 0;  ///< ACKs with a good cookie
         std::uint64_t cookies_failed = 0;  ///< ACKs with a cookie that is forged or old
         std::uint64_t established = 0;     ///< handshakes that ended well
-        std::uint64_t expired = 0;         ///< half-open connections that were given up
+        std::uint64_t expired = 0;         ///< half-open connections that were dropped
         std::uint64_t waits_dropped = 0;   ///< last ACKs that were dropped, because connections wait for accept()
     };
     /// A segment to a client.
@@ -15140,8 +15145,7 @@ class tcp_listener {
 // SPDX-License-Identifier: MIT
 //
 // A machine knows one connection; a host has many. The stack looks up to which one a segment belongs: by both addresses
-// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a
-// RST:
+// and both ports. A segment of no connection goes to the listener of its port. If there is no listener, it gets a RST:
 //
 //        segment ──> addresses and ports in the table? ──yes──> that connection
 //                         │ no, or TIME-WAIT that gives way to a SYN
@@ -15447,7 +15451,7 @@ class tcp_stack {
         }
         for (const auto& each : std::exchange(leaving_, {})) {
             packet_options how;
-            how.dont_fragment = true;  // so that a smaller MTU on the path is told (RFC 1191)
+            how.dont_fragment = true;  // so that a router reports a smaller MTU on the path (RFC 1191)
             how.source = each.source;
             host_->send_packet(each.destination, packet::ip_protocol::tcp, std::span{each.bytes}.subspan(20), how);
         }
@@ -15847,7 +15851,7 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
             digit = letter < 26 ? letter + 10 : 36;
         }
         if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
         if (!is_above) number = number * base + digit;
     }
     if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
@@ -16382,10 +16386,10 @@ class capture_reader {
 //        captured:   1-100   301-400   101-200   1-100 again              the receiver acknowledges 401
 //        events:     data    (kept)    data      retransmission           gap of 100 bytes, data 301-400
 //
-// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A
-// gap is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and
-// only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
-// arrives, proves nothing.
+// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. The
+// follower stops waiting for a gap for only three reasons. The receiver acknowledged bytes behind the gap: then it has
+// them, and only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or
+// that a FIN arrives, proves nothing.
 //
 // A hostile sender sends the same bytes twice with different content, so that the observer and the receiver read
 // different texts. Here the bytes that came first count, and each difference is an event.
@@ -16484,7 +16488,7 @@ struct stream_event {
 
 /// Bounds for the memory of a tcp_follower.
 struct follow_limits {
-    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A
+    /// Bytes that all streams together may take: bytes behind gaps, the history, and the cost of managing them. A
     /// stream needs about a kilobyte; with less nothing is followed.
     std::size_t max_memory = 64 << 20;
     /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a
@@ -16526,7 +16530,7 @@ class tcp_follower {
     tcp_follower(const tcp_follower&) = delete;
     tcp_follower& operator=(const tcp_follower&) = delete;
 
-    /// Takes the next segment of the capture. Throws std::bad_alloc, and what the handler throws.
+    /// Takes the next segment of the capture. Throws std::bad_alloc, and any exception of the handler.
     template <class Handler>
     void add(const tcp_segment& segment, Handler&& handler) {
         add_to(segment, detail::event_sink{handler});
@@ -16548,7 +16552,7 @@ class tcp_follower {
     using kind = stream_event::kind;
     /// The bytes that one side sends. Places count from the first byte of the side, which has place 0.
     struct half {
-        std::optional<sequence> initial{};  // the number of the SYN, or what it must have been
+        std::optional<sequence> initial{};  // the number of the SYN, seen or computed
         std::optional<sequence> next{};     // the number of the next byte to report; nullopt until a segment was seen
         std::uint64_t place = 0;            // of that byte
         detail::pieces behind_gap{};
@@ -16760,7 +16764,7 @@ inline void tcp_follower::accept(stream& in, stream_side side, std::uint64_t whe
     }
 }
 
-/// Keeps bytes behind a gap, if there is room for them. Otherwise the gap is given up.
+/// Keeps bytes behind a gap, if there is room for them. Otherwise the follower stops waiting for the gap.
 inline void tcp_follower::keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
                                const detail::event_sink& sink) {
     half& to = in.halves[static_cast<std::size_t>(side)];

@@ -633,7 +633,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?
@@ -1551,7 +1551,8 @@ struct service {
     std::string_view purpose;
 };
 
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
+/// today.
 inline constexpr std::array<service, 27> services{{
     {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
     {"ftp", 21, transport::tcp, "file transfer, the control connection"},
@@ -2692,7 +2693,7 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
 
 /// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
 /// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
-/// one.
+/// address.
 inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!where.is_ip()) return false;
     socket_address local;
@@ -3882,7 +3883,7 @@ class buffered_reader {
     std::optional<std::string_view> recv_until(std::string_view delimiter);
     std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
     /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
-    /// line as well. To tell such a line from a complete one, call recv_until("\n").
+    /// line as well. To tell such a line from a complete line, call recv_until("\n").
     std::optional<std::string_view> recv_line();
     std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
     /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
@@ -3917,8 +3918,8 @@ class buffered_reader {
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
-    /// many idle clients calls it before it waits.
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server
+    /// with many idle clients calls it before it waits.
     void shrink_to_fit() noexcept {
         if (begin_ != end_) return;
         memory_.reset();
@@ -4618,7 +4619,7 @@ class resolver_threads {
     static inline std::atomic<int> running_{0};
 };
 
-/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
 class resolver_call {
   public:
     resolver_call(const resolver_call&) = delete;
@@ -4870,7 +4871,7 @@ class connect_hook {
 /// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
     wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
-    /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
+    /// The time after which the next attempt begins beside this attempt: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
     const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.
@@ -6395,7 +6396,7 @@ task<task_result<Function>> call_in_frame(Function what) {
     co_return co_await what();
 }
 
-/// Does the same for what can be awaited once: see event_loop::run().
+/// Does the same for an awaitable that can be awaited once: see event_loop::run().
 template <class Awaiter, class... Parts>
 task<decltype(std::declval<Awaiter&>().await_resume())> await_in_frame(awaited_once<Awaiter, Parts...> what) {
     co_return co_await std::move(what);
@@ -7042,7 +7043,7 @@ class io_intake {
 //
 // Every connection has a timeout, and nearly every timeout is cancelled before it expires. So arming and cancelling
 // must cost almost nothing, even with many timers. A sorted structure sorts all timers, but the program needs only the
-// next one. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
+// next timer. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
 //
 //        level 0    64 slots of 1 tick each          the next 64 ticks
 //        level 1    64 slots of 64 ticks             the next 4,096
@@ -8239,7 +8240,8 @@ class spawned : public fiber {
     bool was_taken_ : 1 = false;  // true after the result or the exception was taken
 
   private:
-    std::uint32_t joins_ = 0;  // awaiters that refer to this object: a waiting one, and cancelled ones not yet resumed
+    // Awaiters that refer to this object: a waiting awaiter, and cancelled awaiters that are not resumed yet.
+    std::uint32_t joins_ = 0;
     spawned* next_spawned_;
     spawned** previous_spawned_;
     loop_operation* joiner_ = nullptr;
@@ -8533,8 +8535,8 @@ struct loop_options {
     /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
     bool virtual_time = false;
     /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp).
-    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in
-    /// use. nullptr means the default.
+    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the back
+    /// end in use. nullptr means the default.
     io_backend_factory backend = io_backend::epoll;
 };
 
@@ -8608,7 +8610,7 @@ class event_loop : public detail::scheduler {
         return spawn(detail::call_in_frame(std::move(what)), name);
     }
 
-    /// Makes the loop call `what()` in its thread, soon, and returns at once. Call from any thread while the loop
+    /// Makes the loop call `what()` in its thread, soon, and returns at once. Any thread may call it while the loop
     /// exists. Do not call it in a signal handler, because it allocates; use remote_event there. If `what()` throws,
     /// the run ends and run() throws that exception.
     template <class Function>
@@ -9013,7 +9015,7 @@ class accepting;
 ///
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
 /// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
-/// keeps the bytes behind a message for the next one.
+/// keeps the bytes behind a message for the next message.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -9067,7 +9069,7 @@ class async_stream : public detail::async_socket {
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
-    /// Sends all bytes, and suspends until the kernel has taken the last one. The bytes must stay valid until then,
+    /// Sends all bytes, and suspends until the kernel has taken the last byte. The bytes must stay valid until then,
     /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
     /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
@@ -12900,8 +12902,8 @@ class task_group {
 template <task_function<task_group&> Body>
 [[nodiscard]] auto with_group(Body body);
 /// Does the same, and tells all failures: it adds each exception to `failures`, in the order in which the tasks end,
-/// the first one too. A task that ends by its cancellation is not a failure. `failures` must stay valid until the call
-/// returns or throws.
+/// also the first exception. A task that ends by its cancellation is not a failure. `failures` must stay valid until
+/// the call returns or throws.
 ///
 ///     std::vector<std::exception_ptr> failures;
 ///     try { co_await with_group(body, failures); } catch (const std::exception&) {}        then look at `failures`
@@ -13649,8 +13651,8 @@ class channel {
     ~channel();
 
     /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
-    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
-    /// moving a T throws.
+    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and the
+    /// exceptions of moving a T.
     [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
     /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
     /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
@@ -14871,8 +14873,8 @@ struct credentials {
 namespace detail {
 struct descriptor_messages {
     using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
-    /// Room for what the kernel puts before the descriptors if the program has asked for it: the sender's credentials
-    /// and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
+    /// Room for data that the kernel puts before the descriptors if the program has asked for it: the sender's
+    /// credentials and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
     static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
 
     static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
@@ -16323,8 +16325,8 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
 //
-// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of them,
-// and waits while the queue is empty:
+// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of
+// them, and waits while the queue is empty:
 //
 //     task<> accept_all(async_listener listener) {
 //         for (;;) {
@@ -16362,7 +16364,7 @@ namespace detail {
 class accepting;
 }  // namespace detail
 
-/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second one gets
+/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second task gets
 /// std::logic_error. So does a task of another loop.
 class async_listener : public detail::async_socket {
   public:
@@ -17799,7 +17801,7 @@ class poll_poller : public detail::takes_objects<poll_poller> {
     void remove(int descriptor) noexcept {
         const std::uint32_t place = place_of(descriptor);
         if (place == nowhere) return;
-        watched_[place] = watched_.back();  // the last one fills the gap
+        watched_[place] = watched_.back();  // the last entry fills the gap
         who_[place] = who_.back();
         places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
         places_[static_cast<std::size_t>(descriptor)] = nowhere;
@@ -18362,7 +18364,7 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
             digit = letter < 26 ? letter + 10 : 36;
         }
         if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
         if (!is_above) number = number * base + digit;
     }
     if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
@@ -19000,7 +19002,7 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 // Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
 //
 // A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
+// chapters above derive from body_source, and this chapter only carries it.
 //
 // On this page:  body_source · request · response, not_found, redirect
 // Sources:       RFC 9112 §2; RFC 9110 §6
@@ -19389,7 +19391,8 @@ class fields {
     /// Appends a field, even if one with that name is there. Spaces and tabs at the value's ends are dropped. Throws
     /// std::invalid_argument if the name is no token, or if the value holds a control character other than a tab.
     void add(std::string_view name, std::string_view value);
-    /// Makes this the only field with that name. It takes the place of the first one. Throws as add() does.
+    /// Makes this the only field with that name. The new field takes the place of the first old field. Throws as add()
+    /// does.
     void set(std::string_view name, std::string_view value);
     /// Removes all fields with that name, and returns how many there were.
     std::size_t erase(std::string_view name) noexcept {
@@ -21016,7 +21019,7 @@ inline std::string refusal::message(std::string_view head) const {
         std::string_view quote = head.substr(line_begin);
         quote = quote.substr(0, quote.find('\n'));
         if (quote.ends_with('\r')) quote.remove_suffix(1);
-        // Of a long line show the offending byte, and what stands before it.
+        // Of a long line show the offending byte, and the text before it.
         const std::size_t place = offset - std::min(offset, line_begin);
         std::size_t from = 0;
         if (place + 1 > most) from = std::min(place + 1, quote.size()) - std::min(most, quote.size());
@@ -21037,10 +21040,10 @@ inline std::string refusal::message(std::string_view head) const {
 
 namespace netnotes::http {
 
-/// How far parse_head() has looked. Begin each message with a new one.
+/// How far parse_head() has looked. Begin each message with a new object.
 struct head_progress {
     std::size_t seen = 0;        ///< bytes in which no end of the head was found
-    std::size_t start_line = 0;  ///< where the line behind the first one begins; 0: not known yet
+    std::size_t start_line = 0;  ///< where the second line begins; 0: not known yet
 };
 
 /// What parse_head() has found.
@@ -21171,7 +21174,7 @@ class head_reader {
         result_ = {head_result::outcome::refused, 0, {why, line_, offset_of(at), offset_of(line_begin_)}};
         return false;
     }
-    /// Refuses something in the line before this one, which began at `line`.
+    /// Refuses something in the previous line, which began at `line`.
     bool refuse_line(reason why, const char* at, const char* line) noexcept {
         result_ = {head_result::outcome::refused, 0, {why, line_ - 1, offset_of(at), offset_of(line)}};
         return false;
@@ -21811,7 +21814,7 @@ inline void body_decoder::parse_trailers() {
 //        get ──> a connection of the pool, or Happy Eyeballs ──> request ──> response ──> body ──> back to the pool
 //                └──────────────────────────── one deadline for all of it ───────────────────────────┘
 //
-// The body comes with the response, up to max_body bytes. A longer one comes piece by piece:
+// The body comes with the response, up to max_body bytes. A longer body comes piece by piece:
 //
 //     http::response answer = co_await browser.open(http::request{"GET", "/big"}, http::url::parse("http://..."));
 //     for (;;) { auto piece = co_await answer.source->next(); if (piece.empty()) break; use(piece); }
@@ -21871,8 +21874,8 @@ inline void body_decoder::parse_trailers() {
 // netnotes/http/link.hpp: a connection, and the bytes of it that came too early
 // SPDX-License-Identifier: MIT
 //
-// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body, or
-// three requests at once. A link keeps the bytes that belong to what comes next:
+// TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body,
+// or three requests at once. A link keeps the bytes of the next message:
 //
 //        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
 //                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
@@ -21939,8 +21942,9 @@ class peer_link {
         kept_.resize(old + size);
         co_return size > 0;
     }
-    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so when
-    /// a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut off.
+    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so
+    /// when a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut
+    /// off.
     task<> send(std::string_view bytes) {
         while (!bytes.empty()) {
             std::size_t size = 0;
@@ -22219,8 +22223,8 @@ inline std::optional<url> url::resolve(std::string_view reference, parse_failure
 
 namespace netnotes::http {
 
-/// The limits of a client. No member has a destructor, so the struct may be a temporary in a co_await expression; g++ 12
-/// destroys other temporaries twice there.
+/// The limits of a client. No member has a destructor, so the struct may be a temporary in a co_await expression; g++
+/// 12 destroys other temporaries twice there.
 struct client_options {
     /// For all of a request: the wait for a place in the pool, the look-up of the name, the connection, redirects, and
     /// the body. Must be above zero.
@@ -22241,9 +22245,9 @@ class client_pool;
 class client_exchange;
 }  // namespace detail
 
-/// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The client
-/// may be destroyed while a task uses it or a body is read. It must be destroyed before the loop, because its idle
-/// connections belong to the loop: make the client behind the loop, or in a task.
+/// Sends requests, and keeps the connections for the next ones. All tasks that use a client belong to one loop. The
+/// client may be destroyed while a task uses it or a body is read. It must be destroyed before the loop, because its
+/// idle connections belong to the loop: make the client behind the loop, or in a task.
 class client {
   public:
     /// Throws std::invalid_argument if a limit that must be above zero is not.
@@ -22254,8 +22258,8 @@ class client {
     /// errc::message_size for a body of more than max_body bytes.
     [[nodiscard]] task<response> get(std::string where);
     /// Sends a request with its body() to the host of the URL, and returns the response with its body. The URL's target
-    /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of fields
-    /// inside a co_await expression: give such a request a name, and move it.)
+    /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of
+    /// fields inside a co_await expression: give such a request a name, and move it.)
     [[nodiscard]] task<response> send(request ask, url where);
     /// Does the same, but the response has its body as `source`, which is never empty. The connection belongs to it. To
     /// destroy the response early closes the connection. The deadline holds for the body, too.
@@ -22307,8 +22311,8 @@ class client_pool {
         }
         wake_next();
     }
-    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find one
-    /// place would be a million for a thousand places.
+    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find
+    /// one place would be a million for a thousand places.
     class waiter {
       public:
         waiter(client_pool& pool, const std::string& host) : pool_{pool}, host_{host} { pool.waiting_.push_back(this); }
@@ -22505,7 +22509,8 @@ class client_exchange final : public body_source {
         keeps_ = !is_cut_ && head.keeps_alive && framing_.how != framing::kind::until_close;
         if (body_.is_done()) end(keeps_ && link_->unused().empty());
     }
-    /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is closed.
+    /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is
+    /// closed.
     void end(bool is_usable) noexcept {
         std::unique_ptr<client_link> link = std::move(link_);
         if (!std::exchange(is_entered_, false)) return;
@@ -22609,9 +22614,10 @@ inline task<response> client::get(std::string where) {
 // netnotes/http/connection.hpp: the rules of a connection, without a network and without a clock
 // SPDX-License-Identifier: MIT
 //
-// HTTP/1.1 sends one message after the other over one connection. This machine knows what may follow what. Bytes and
-// the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over anything:
-// threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for tasks.)
+// HTTP/1.1 sends one message after the other over one connection. This machine knows which message may follow which.
+// Bytes and the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over
+// anything: threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for
+// tasks.)
 //
 //        bytes ──> receive() ──> next(): request, data, data, end           the peer's message
 //        bytes <── output()  <── begin(), write(), write(), finish()        ours
@@ -22715,7 +22721,7 @@ struct connection_settings {
 };
 
 /// One end of a connection. It holds received bytes until they are used, bytes to send until they are sent, and the
-/// head of the message at hand. Throws std::logic_error for calls in the wrong order, for example two answers to one
+/// head of the current message. Throws std::logic_error for calls in the wrong order, for example two answers to one
 /// request.
 class connection {
   public:
@@ -22749,7 +22755,7 @@ class connection {
     /// Takes bytes that have come. Views into earlier bytes become invalid. Call next() until it returns need_data,
     /// paused, refused or closed before you receive more, or the buffer grows.
     void receive(std::string_view bytes, time now);
-    /// Takes that the peer will send nothing more.
+    /// Ends the input: the peer will send nothing more.
     void receive_end() noexcept { at_end_ = true; }
     /// Returns the next event. A server gets the next request only after finish(), even if its bytes are there: so
     /// answers leave in the order of the requests (pipelining, RFC 9112 §9.3.2). The rest of an answered request
@@ -22793,7 +22799,7 @@ class connection {
     void write(std::string_view piece);
     /// Ends our message. If it has fewer bytes than promised, the connection must be reset: see closing().
     void finish();
-    /// Lets the message at hand be the last one: a server that stops. Call it before begin().
+    /// Makes the current message the last message of the connection, for a server that stops. Call it before begin().
     void close_after_this() noexcept { closes_here_ = true; }
 
     /// Returns the bytes to send, in order. They stay until sent() says how many of them the network has taken.
@@ -22810,7 +22816,7 @@ class connection {
     /// is nothing to wait for, or only for our own program. A client has no limit for the answer here, because it has
     /// one for the whole exchange.
     [[nodiscard]] time deadline(time now) noexcept;
-    /// Takes that the deadline is over. A server has a 408 in output() then, if that helps.
+    /// Reports that the deadline has passed. A server has a 408 in output() then, if that helps.
     void expired(time now);
 
   private:
@@ -23075,7 +23081,7 @@ inline connection::closing connection::how_to_close() const noexcept {
     if (is_server()) {
         if (turn_ == turn::body) return ending_ == ending::refused ? closing::reset : closing::no;
         if (turn_ == turn::idle && ending_ != ending::refused) return closing::no;
-        // A peer that asked for the end sends no request behind this one, but perhaps the rest of its body.
+        // A peer that asked for the end sends no further request, but perhaps the rest of this request's body.
         const bool has_said_all = at_end_ || (ending_ == ending::asked_by_peer && !is_unread());
         return has_said_all ? closing::close : closing::linger;
     }
@@ -23114,8 +23120,8 @@ inline void connection::expired(time now) {
 // netnotes/http/exchange.hpp: one connection of a web server, from its first byte to its last
 // SPDX-License-Identifier: MIT
 //
-// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. All of the trouble is in what may
-// happen between these steps, and each case has an answer here:
+// A connection of HTTP/1.1 is a loop: read a head, call the handler, write the answer. The trouble comes between these
+// steps, and each case has an answer here:
 //
 //        recv ──> head whole? ──yes──> handler(request) ──> answer ──> out ──┐   another head is there already:
 //          ^          │no: keep the rest, until the head's deadline          │   do not send yet (pipelining)
@@ -23303,7 +23309,7 @@ struct file_decision {
 
 // ---- The folder ----------------------------------------------------------------------------------------
 
-/// Owns an open file, to read, and knows what a decision needs. It can be moved, not copied.
+/// Owns a file that is open for reading, and knows its facts. It can be moved, not copied.
 class opened_file {
   public:
     opened_file() noexcept = default;
@@ -23481,7 +23487,7 @@ inline bool has_tag(std::string_view list, std::string_view tag, bool is_strong)
         const bool is_weak = list.starts_with("W/");
         if (is_weak) list.remove_prefix(2);
         const std::size_t end = list.starts_with('"') ? list.find('"', 1) : list.npos;
-        if (end == list.npos) return false;  // not valid, and what follows cannot be read either
+        if (end == list.npos) return false;  // not valid, and the text behind it cannot be read either
         if (list.substr(0, end + 1) == tag && !(is_weak && is_strong)) return true;
         list.remove_prefix(end + 1);
     }
@@ -23732,15 +23738,16 @@ inline task<std::span<const std::byte>> file_body::next() {
 // SPDX-License-Identifier: MIT
 //
 // A client may ask to speak another protocol on the same connection: `Upgrade: websocket`. If the handler agrees, its
-// response has the status 101, and what follows the head belongs to the new protocol:
+// response has the status 101, and the bytes behind the head belong to the new protocol:
 //
 //        client                                        http::serve()
 //          GET /chat ... Upgrade: x      ─────────>      handler(ask) ──> response 101 with an upgrade as its source
 //                                        <─────────      HTTP/1.1 101 Switching Protocols
 //          bytes of x  <──────────────────────────>      upgrade::converse(connection)
 //
-// In a response the source is what follows the head. So here it is the whole conversation, and response needs no member
-// for this rare case. By the time the conversation begins, the request is gone: take what you need out of it before.
+// In a response the source sends the bytes behind the head. So here it is the whole conversation, and response needs no
+// member for this rare case. By the time the conversation begins, the request is gone: take what you need out of it
+// before.
 //
 // On this page:  for authors of protocols: upgraded_connection · upgrade · detail::upgraded_link
 // Below it:      http/link.hpp, http/message.hpp
@@ -23783,7 +23790,7 @@ class upgraded_connection {
     virtual bool send_at_once(std::string_view bytes) noexcept = 0;
     /// Ends the connection with a reset. A task that waits for it fails.
     virtual void abort() noexcept = 0;
-    /// Returns true if the server has been told to stop.
+    /// Returns true after a stop request to the server.
     [[nodiscard]] virtual bool is_stopping() const noexcept = 0;
     /// Hands an exception to server_options::on_error.
     virtual void report(const std::exception& failure) const noexcept = 0;
@@ -23876,16 +23883,17 @@ namespace netnotes::http {
 /// expression; g++ 12 destroys other temporaries twice there.
 struct server_options {
     std::size_t max_connections = 10'000;                   ///< further clients wait in the listener's queue; above zero
-    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1, serve()
-    /// keeps a descriptor free for each: see netnotes::serve_options.
+    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1,
+    /// serve() keeps a descriptor free for each: see netnotes::serve_options.
     std::size_t descriptors_per_connection = 1;
     wait_time head_timeout = std::chrono::seconds{10};      ///< for a whole head, from its first byte; above zero
     wait_time idle_timeout = std::chrono::seconds{60};      ///< between two requests; above zero
     /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
     /// count, not the time in which the handler works. Above zero.
     wait_time body_timeout = std::chrono::seconds{10};
-    /// While the kernel takes no byte of an answer. Above zero. Linux takes more when a third of the send buffer is free.
-    /// The buffer grows with the connection, often to 4 MiB, and a slow client must take that third within this time.
+    /// While the kernel takes no byte of an answer. Above zero. Linux takes more when a third of the send buffer is
+    /// free. The buffer grows with the connection, often to 4 MiB, and a slow client must take that third within this
+    /// time.
     wait_time send_timeout = std::chrono::seconds{30};
     wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
     http::limits limits{};                                  ///< the bounds of heads and bodies
@@ -23910,9 +23918,9 @@ template <class Handler>
 concept request_handler = std::is_invocable_r_v<task<response>, Handler&, request&> ||
                           std::is_invocable_r_v<response, Handler&, request&>;
 
-/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the server
-/// stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends after the
-/// answer in any case.
+/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the
+/// server stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends
+/// after the answer in any case.
 class body_error : public std::runtime_error {
   public:
     body_error(http::status code, const std::string& sentence) : std::runtime_error{sentence}, status_{code} {}
@@ -23994,7 +24002,7 @@ class exchange final : public body_source {
     task<bool> run() {
         for (;;) {
             if (step_ == step::more) {
-                if constexpr (requires { link_.stream.set_timeout(duration{}); }) {  // mostly one send is enough
+                if constexpr (requires { link_.stream.set_timeout(duration{}); }) {  // usually a single send is enough
                     if (!out_.empty()) {
                         link_.limit(server_.options.send_timeout);
                         const std::size_t done = co_await link_.stream.send(out_);
@@ -24184,8 +24192,8 @@ class exchange final : public body_source {
         lingers_ = true;
         throw body_error{code, sentence};
     }
-    /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the client
-    /// waits for it.
+    /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the
+    /// client waits for it.
     task<> receive_body() {
         is_broken_ = true;  // unless all that follows succeeds
         if (std::exchange(expects_continue_, false)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
@@ -24214,8 +24222,8 @@ class exchange final : public body_source {
         is_broken_ = false;
         body_received_ += link_.unused().size();
     }
-    /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also does
-    /// so if the client waits for "100 Continue": it gets another answer, and may then send the body or not.
+    /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also
+    /// does so if the client waits for "100 Continue": it gets another answer, and may then send the body or not.
     void forget_body_if_large() {
         if (body_.is_done()) return;
         const bool is_large = framing_.how == framing::kind::length && framing_.length > most_drained;
@@ -25989,7 +25997,7 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 // netnotes/packet/names.hpp: the words that every chapter of packet uses
 // SPDX-License-Identifier: MIT
 //
-// A frame is a nest of layers. Each header names the protocol of what follows it, with a number of a registry:
+// A frame is a nest of layers. Each header names the protocol of the next header, with a number of a registry:
 //
 //        ┌─ Ethernet ──────────┬─ IPv4 ───────────────┬─ TCP ────────────┬─ payload ─┐
 //        │ ether_type 0x0800 ──┼> ip_protocol 6 ──────┼> ports 40944 80  │ GET / …   │
@@ -27116,7 +27124,7 @@ inline std::optional<capture_record> pcapng_reader::next() {
             case obsolete_packet:
             case simple_packet:
             case enhanced_packet: return read_packet(*found);
-            default: break;  // names, statistics, secrets, and what others have thought of
+            default: break;  // names, statistics, secrets, and blocks of other programs
         }
     }
     return std::nullopt;
@@ -27525,7 +27533,7 @@ class node {
     std::vector<port_state> ports_;
 };
 
-/// A frame that entered a cable, and what became of it.
+/// A frame that entered a cable, and its fate.
 struct passage {
     virtual_time sent{};     ///< when the node sent it
     virtual_time arrived{};  ///< when it is at the other end; of a lost frame, when it would be
@@ -27944,11 +27952,11 @@ class arp_cache {
         /// Takes a packet whose receiver did not answer.
         std::function<void(bytes&& packet)> give_up;
     };
-    /// A neighbour, and what is known of its card.
+    /// A neighbour and its card, as far as they are known.
     struct entry {
         arp_state state = arp_state::incomplete;
         packet::mac_address address{};
-        virtual_time confirmed{};  ///< when the address was heard last
+        virtual_time confirmed{};  ///< when an ARP packet named the address last
         unsigned tries = 0;        ///< questions since the last answer
         std::vector<bytes> waiting{};
         network::timer timer{};
@@ -27962,7 +27970,7 @@ class arp_cache {
 
     /// Sends a packet to a neighbour, now or when its card is known.
     void send(ipv4_address neighbour, bytes&& packet);
-    /// Takes note of an address that was heard in an ARP packet. An answer to a question of ours makes the entry
+    /// Notes the address of an ARP packet. An answer to a question of ours makes the entry
     /// reachable. Other news change an existing entry; they make a new entry only if `may_create` is true.
     void heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create);
     /// Adds a permanent entry. ARP packets do not change it.
@@ -28201,21 +28209,22 @@ inline std::optional<arp_state> arp_cache::state_of(ipv4_address neighbour) cons
 // netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
 // SPDX-License-Identifier: MIT
 //
-// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
-// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
+// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out
+// of the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
 //
 //        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
 //                                                                479c + 2     =  479e,  its complement is b861
 //
 // The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
 // properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
-// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
+// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new
+// value.
 //
 // The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
 // *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
 //
-// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
-// captures seldom contain it.
+// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it,
+// so captures seldom contain it.
 //
 // On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
 // The notes:     TCP报文首部 (检验和)
@@ -28264,8 +28273,8 @@ constexpr std::uint64_t native(const std::byte* from) noexcept {
     return load<Word, std::endian::native>(from);
 }
 
-/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts as
-/// if a zero followed it (RFC 1071 §1).
+/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts
+/// as if a zero followed it (RFC 1071 §1).
 constexpr std::uint64_t sum_of(const std::byte* from, std::size_t size, std::uint64_t sum = 0) noexcept {
     // The carries are counted beside the sum and added at the end: an addition and a carry for each eight bytes.
     std::uint64_t carries = 0;
@@ -28366,14 +28375,14 @@ class internet_sum {
     return begin.add(bytes).checksum();
 }
 
-/// Returns the sum of what UDP and TCP add in front of their own header: addresses, protocol, and the length in bytes of
-/// header and data (RFC 9293 §3.1, RFC 768).
+/// Returns the sum of the pseudo-header, which UDP and TCP add in front of their own header. It has the addresses, the
+/// protocol, and the length in bytes of header and data (RFC 9293 §3.1, RFC 768).
 [[nodiscard]] constexpr internet_sum pseudo_header(ipv4_address source, ipv4_address destination, ip_protocol protocol,
                                                    std::uint32_t length) noexcept {
     return internet_sum{}.add(source).add(destination).add(static_cast<std::uint16_t>(protocol)).add(length);
 }
-/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of the
-/// route.
+/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of
+/// the route.
 [[nodiscard]] constexpr internet_sum pseudo_header(const ipv6_address& source, const ipv6_address& destination,
                                                    ip_protocol protocol, std::uint32_t length) noexcept {
     return internet_sum{}.add(source).add(destination).add(length).add(static_cast<std::uint16_t>(protocol));
@@ -28433,7 +28442,7 @@ inline constexpr auto crc32_table = [] {
 }  // namespace detail
 
 /// Returns the CRC-32 of Ethernet, which stands behind the frame with the byte of the smallest weight first (IEEE 802.3
-/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the pieces in front of this one.
+/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the earlier pieces.
 [[nodiscard]] constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept {
     std::uint32_t value = ~before;
     for (const std::byte each : bytes)
@@ -28547,7 +28556,7 @@ struct view_maker {
 };
 }  // namespace detail
 
-/// The part that all views share: the bytes of a header and of what follows it. The view is valid as long as the bytes.
+/// The part that all views share: the bytes of a header and of its payload. The view is valid as long as the bytes.
 class header_view {
   public:
     /// Returns the header and its payload.
@@ -28782,8 +28791,8 @@ class ethernet_view : public header_view {
     }
 };
 
-/// The rest of a VLAN tag: two bytes of control information, and the type of what follows (IEEE 802.1Q §9.6). The type
-/// 0x8100 in front of it belongs to the header outside.
+/// The rest of a VLAN tag: two bytes of control information, and the type of the next header (IEEE 802.1Q §9.6). The
+/// type 0x8100 in front of it belongs to the header outside.
 class vlan_view : public header_view {
   public:
     /// Returns nullopt if fewer than 4 bytes are there; `why` then says so.
@@ -29409,8 +29418,8 @@ class ipv4_view : public header_view {
 //        │                 destination address, 16 bytes                 │
 //        └───────────────────────────────────────────────────────────────┘
 //
-// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or
-// ICMPv6:
+// What IPv4 keeps in options stands in extension headers. Each header names the next header, and the last names TCP,
+// UDP or ICMPv6:
 //
 //        IPv6          hop-by-hop       fragment         TCP
 //        next: 0  ───> next: 44   ───>  next: 6   ───>   …
@@ -29650,7 +29659,7 @@ class ipv6_view : public header_view {
     [[nodiscard]] constexpr std::uint32_t flow_label() const noexcept { return get_32(0) & 0xfffffu; }
     /// Returns the length in bytes of everything behind this header, extension headers included.
     [[nodiscard]] constexpr std::uint16_t payload_length() const noexcept { return get_16(4); }
-    /// Returns the protocol of what follows, which may be an extension header.
+    /// Returns the protocol of the next header, which may be an extension header.
     [[nodiscard]] constexpr ip_protocol next_header() const noexcept { return static_cast<ip_protocol>(get_8(6)); }
     /// Returns how many routers the packet may still pass.
     [[nodiscard]] constexpr std::uint8_t hop_limit() const noexcept { return get_8(7); }
@@ -29851,7 +29860,7 @@ struct tcp_timestamps {
     friend constexpr bool operator==(const tcp_timestamps&, const tcp_timestamps&) noexcept = default;
 };
 
-/// Bytes that arrived behind a gap (RFC 2018 §3): those from `first` to the one before `last`.
+/// Bytes that arrived behind a gap (RFC 2018 §3): the bytes from `first` on, before `last`.
 struct tcp_block {
     sequence first;
     sequence last;
@@ -30279,7 +30288,7 @@ struct ipv6 {
     }
 };
 
-/// An extension header of IPv6. `contents` are its bytes behind the second one, and are not copied: they must live
+/// An extension header of IPv6. `contents` are its bytes from the third on. They are not copied, so they must live
 /// until write() returns. Their size is 6 and a multiple of eight more.
 struct ipv6_header {
     ip_protocol kind = ip_protocol::hop_by_hop;
@@ -30299,7 +30308,7 @@ struct ipv6_fragment {
     std::uint32_t identification = 0;
 };
 
-/// An ICMP message: a header, and what follows as payload.
+/// An ICMP message: a header and its payload.
 struct icmp {
     icmp_type type = icmp_type::echo_request;
     std::uint8_t code = 0;
@@ -30310,7 +30319,7 @@ struct icmp {
     }
 };
 
-/// An ICMPv6 message: a header, and what follows as payload.
+/// An ICMPv6 message: a header and its payload.
 struct icmpv6 {
     icmpv6_type type = icmpv6_type::echo_request;
     std::uint8_t code = 0;
@@ -30401,7 +30410,7 @@ constexpr std::size_t size_of(const Payload& payload) noexcept {
         return std::string_view{payload}.size();
 }
 
-/// The number under which Ethernet knows what follows; nullopt if it has none.
+/// The EtherType of the next header; nullopt if it has no EtherType.
 constexpr std::optional<ether_type> ether_type_of(const auto& next) noexcept {
     using next_type = std::remove_cvref_t<decltype(next)>;
     if constexpr (std::same_as<next_type, ipv4>) return ether_type::ipv4;
@@ -30410,7 +30419,7 @@ constexpr std::optional<ether_type> ether_type_of(const auto& next) noexcept {
     if constexpr (std::same_as<next_type, vlan>) return ether_type::vlan;
     return std::nullopt;
 }
-/// The number under which IP knows what follows.
+/// The protocol number of the next header.
 constexpr ip_protocol ip_protocol_of(const auto& next) noexcept {
     using next_type = std::remove_cvref_t<decltype(next)>;
     if constexpr (std::same_as<next_type, ipv6_header>) return next.kind;
@@ -30603,7 +30612,7 @@ class frame_writer {
     }
 
     std::byte* to_;
-    std::byte* end_ = nullptr;  // behind what the lengths count
+    std::byte* end_ = nullptr;  // behind the bytes that the lengths count
     internet_sum source_;
     internet_sum addresses_;
 };
@@ -31060,7 +31069,7 @@ inline constexpr std::uint16_t dns_port = 53;
 /// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
 inline constexpr std::size_t dns_udp_size = 512;
 
-/// The type of a record, or what a question asks for (IANA, "Resource Record (RR) TYPEs").
+/// The type of a record, or of the records that a question asks for (IANA, "Resource Record (RR) TYPEs").
 enum class dns_type : std::uint16_t {
     a = 1,       ///< an IPv4 address
     ns = 2,      ///< the name of a server that has authority
@@ -31814,7 +31823,7 @@ class dns_builder {
 
     std::span<std::byte> room_;
     std::size_t size_ = dns_view::header_size;  // of the message
-    std::size_t at_ = dns_view::header_size;    // behind what was written of the item at hand
+    std::size_t at_ = dns_view::header_size;    // behind the part of the current item that was written
     std::size_t data_at_ = 0;
     unsigned list_ = 0;
     bool fits_ = true;
@@ -32561,7 +32570,7 @@ class dissector {
 // errors, broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each
 // second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
 //
-// Hooks for what is built on top: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
+// Hooks for the protocols above: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
 // takes datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
 //
 // IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed.
@@ -32722,7 +32731,7 @@ class pieces {
         }
         return done;
     }
-    /// Counts the bytes in which a repetition differs from what is there.
+    /// Counts the bytes in which a repetition differs from the first copy.
     static void compare(insertion& done, std::uint64_t at, std::span<const std::byte> bytes,
                         std::span<const std::byte> there) noexcept {
         const std::size_t common = std::min(bytes.size(), there.size());
@@ -32822,7 +32831,7 @@ struct ip_fragment {
 
 /// Bounds for time and memory, with the numbers of Linux.
 struct reassembly_limits {
-    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not
+    /// Bytes that all incomplete packets together may take, with the cost of managing them. If a fragment does not
     /// fit, the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in
     /// addition.
     std::size_t max_memory = 4 << 20;
@@ -32967,7 +32976,7 @@ inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now
         result.what = reassembly::outcome::discarded;
         return result;
     }
-    // Room first, so that the limit holds at every moment. The packet at hand may itself be dropped.
+    // Room first, so that the limit holds at every moment. The packet of this call may itself be dropped.
     const std::uint64_t at = fragment.offset;
     std::size_t cost = 0;
     const auto does_not_fit = [&] {
@@ -34355,7 +34364,7 @@ struct resolver_habits {
 /// The part of a host that asks for addresses. It must live as long as the network runs.
 class stub_resolver {
   public:
-    /// A question, and what became of it.
+    /// A question and its result.
     struct lookup {
         packet::dns_name name{};  ///< as it was asked, with its capitals
         std::uint16_t id = 0;
@@ -34558,8 +34567,8 @@ class arp_inspection {
   public:
     /// Enters a host: its address, its card, and the port of the switch.
     void bind(ipv4_address address, packet::mac_address card, unsigned port) { table_[address] = {card, port}; }
-    /// Returns true if the frame may pass: it is no ARP, or the sender is what it says. The sender 0.0.0.0 asks before
-    /// it has an address (RFC 5227), and claims nothing.
+    /// Returns true if the frame may pass: it is no ARP packet, or its sender has the address that it claims. The
+    /// sender 0.0.0.0 asks before it has an address (RFC 5227), and claims nothing.
     [[nodiscard]] bool operator()(unsigned port, const packet::frame_view& frame) const {
         const auto arp = frame.arp();
         if (!arp) return true;
@@ -34687,7 +34696,8 @@ class dns_spoofer : public host {
 // netnotes/packet/print.hpp: a frame as a line, a tree, a hex dump, and the RFC's box
 // SPDX-License-Identifier: MIT
 //
-// Four printers show the same frame, from far away to very near. All but the first are driven by the table of fields.hpp:
+// Four printers show the same frame, from far away to very near. All but the first are driven by the table of
+// fields.hpp:
 //
 //        summary      10.0.0.1 → 10.0.0.2 TCP 74 40944 → 6666 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
 //
@@ -35121,16 +35131,16 @@ constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer hea
 
 namespace netnotes::packet {
 
-/// Returns the frame in one line: addresses, protocol, size on the wire, and what the protocol says. Sequence numbers
-/// stand as the header has them, not relative to the first.
+/// Returns the frame in one line: addresses, protocol, size on the wire, and the main fields of the protocol. Sequence
+/// numbers stand as the header has them, not relative to the first.
 [[nodiscard]] std::string summary(const frame_view& frame);
 /// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
 [[nodiscard]] std::string tree(const frame_view& frame);
 /// Returns the bytes as lines of sixteen, in hexadecimal digits and as characters. The bytes of `marked` stand in
 /// brackets.
 [[nodiscard]] std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked = std::nullopt);
-/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a row.
-/// Returns an empty text if the frame does not have the header.
+/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a
+/// row. Returns an empty text if the frame does not have the header.
 [[nodiscard]] std::string box(const frame_view& frame, layer header);
 
 namespace detail {
@@ -35232,7 +35242,7 @@ inline void add_arp(line& to, const arp_view& arp) {
         to.add(sender, " is at ", arp.sender_hardware_address().to_string());
 }
 
-/// What stands behind the names of both ends: the name of the innermost protocol, the size, and what it says.
+/// Returns the text behind the names of both ends: the innermost protocol, the size, and its main fields.
 inline void add_protocol(line& to, const frame_view& frame) {
     const auto start = [&](std::string_view name) { to.add(name, " ", frame.size_on_the_wire(), " "); };
     if (const auto tcp = frame.tcp()) {
@@ -37357,8 +37367,8 @@ class svg_writer {
 // SPDX-License-Identifier: MIT
 //
 // The peer's window says what the peer has room for. Nobody says what the network between has room for, so a sender
-// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller of
-// the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
+// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller
+// of the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
 //
 //        cwnd                       x  three acknowledgments say the same: a segment is lost
 //         │                 x      x│       fast retransmit: send it again, without waiting for the timer
@@ -37374,10 +37384,10 @@ class svg_writer {
 // In slow start each acknowledgment of new bytes adds a segment, so the window doubles in a round trip. From the
 // threshold ssthresh on it grows by about a segment in a round trip: congestion avoidance.
 //
-// An acknowledgment that repeats the one before means that a segment arrived behind a gap. The third one in a row is
-// taken as proof. Until the gap is filled, each further one lets a new segment go, because it says that one has arrived.
-// If the acknowledgment that follows fills the gap only in part, the next segment is lost as well, and is sent at once
-// (RFC 6582, "NewReno").
+// An acknowledgment that repeats the previous acknowledgment means that a segment arrived behind a gap. The third
+// repetition in a row is taken as proof. Until the gap is filled, each further repetition allows a new segment, because
+// it says that a segment has arrived. If the acknowledgment that follows fills the gap only in part, the next segment
+// is lost as well, and is sent at once (RFC 6582, "NewReno").
 //
 // On this page:  congestion_window
 // The notes:     TCP (流量控制, 拥塞控制)
@@ -37396,8 +37406,8 @@ namespace netnotes::lan {
 class congestion_window {
   public:
     constexpr congestion_window() noexcept = default;
-    /// Begins a connection. `segment` is how many bytes a segment carries. `initial_segments` 0 is RFC 5681's rule: four
-    /// segments of up to 1095 bytes, three of up to 2190, else two.
+    /// Begins a connection. `segment` is how many bytes a segment carries. `initial_segments` 0 is RFC 5681's rule:
+    /// four segments of up to 1095 bytes, three of up to 2190, else two.
     constexpr congestion_window(std::uint32_t segment, unsigned initial_segments, packet::sequence first) noexcept
         : segment_{std::max(segment, 1u)}, recover_{first} {
         const unsigned rule = segment_ > 2190 ? 2 : segment_ > 1095 ? 3 : 4;
@@ -37405,7 +37415,8 @@ class congestion_window {
         size_ = initial_;
     }
 
-    /// Returns how many bytes may be under way. The first two repeated acknowledgments each allow a segment more (RFC 3042).
+    /// Returns how many bytes may be under way. The first two repeated acknowledgments each allow a segment more (RFC
+    /// 3042).
     [[nodiscard]] constexpr std::uint32_t size() const noexcept {
         return size_ + (is_recovering_ ? 0 : std::min(duplicates_, 2u) * segment_);
     }
@@ -37413,8 +37424,8 @@ class congestion_window {
     [[nodiscard]] constexpr bool is_recovering() const noexcept { return is_recovering_; }
     [[nodiscard]] constexpr bool is_slow_start() const noexcept { return size_ < threshold_; }
 
-    /// Takes the acknowledgment of `bytes` new bytes, up to `acknowledged`; `in_flight` are not acknowledged yet. Returns
-    /// true if the segment that now is the first unacknowledged one must be sent again.
+    /// Takes the acknowledgment of `bytes` new bytes, up to `acknowledged`; `in_flight` are not acknowledged yet.
+    /// Returns true if the segment that now is the first unacknowledged one must be sent again.
     constexpr bool new_bytes(std::uint32_t bytes, packet::sequence acknowledged, std::uint32_t in_flight) noexcept {
         duplicates_ = 0;
         if (!is_recovering_) {
@@ -37430,8 +37441,8 @@ class congestion_window {
         size_ = std::min(threshold_, std::max(in_flight, segment_) + segment_);
         return false;
     }
-    /// Takes an acknowledgment that repeats the one before. `next` is the next new sequence number. Returns true if the
-    /// first unacknowledged segment must be sent again: fast retransmit.
+    /// Takes an acknowledgment that repeats the previous acknowledgment. `next` is the next new sequence number.
+    /// Returns true if the first unacknowledged segment must be sent again: fast retransmit.
     constexpr bool repeated(packet::sequence acknowledged, packet::sequence next, std::uint32_t in_flight) noexcept {
         if (is_recovering_) {
             size_ = std::min(size_ + segment_, largest);  // a segment has left the network
@@ -37447,7 +37458,7 @@ class congestion_window {
         has_timed_out_ = false;
         return true;
     }
-    /// Takes that the timer has expired. `is_first` is false if the same segment was repeated before.
+    /// Reports that the timer has expired. `is_first` is false if the same segment was repeated before.
     constexpr void timed_out(packet::sequence next, std::uint32_t in_flight, bool is_first) noexcept {
         if (is_first) halve(in_flight);
         size_ = segment_;
@@ -37456,7 +37467,7 @@ class congestion_window {
         has_timed_out_ = true;
         recover_ = next;
     }
-    /// Takes that nothing was sent for longer than the timeout: what the window knew is old (RFC 5681 §4.1).
+    /// Reports that nothing was sent for longer than the timeout, so the window is out of date (RFC 5681 §4.1).
     constexpr void was_idle() noexcept { size_ = std::min(size_, initial_); }
     /// Takes another size of segments: the path carries smaller packets only.
     constexpr void segment_size(std::uint32_t bytes) noexcept {
@@ -37651,7 +37662,7 @@ class syn_cookies {
 //                └──────────────────────────────┘          └────────────────────────────┘
 //
 // Both queues have a limit. If half-open connections use up the first, further SYNs are dropped, and clients are shut
-// out: that is what a SYN flood wants. With SYN cookies the listener answers such a SYN without an entry
+// out. A SYN flood aims at this. With SYN cookies the listener answers such a SYN without an entry
 // (lan/tcp_cookie.hpp). The client's ACK then makes the connection out of nothing.
 //
 // If the second queue is full, because the program does not accept, the last ACK of a handshake is dropped. The client
@@ -37690,7 +37701,8 @@ class syn_cookies {
 //        └────────────────────────┘         └───────────────┘         └────────────────────────┘
 //
 // After each call, take segments from next() until it returns nullopt. The machine knows ports and no addresses: the
-// caller puts an IP header in front (packet::write) and checks the checksum of what arrives (tcp_view::checksum_state).
+// caller puts an IP header in front (packet::write) and checks the checksum of each segment that arrives
+// (tcp_view::checksum_state).
 //
 //        lan::tcp_machine client{{}, 40000, 80};
 //        client.connect(packet::sequence{1000}, 0s);
@@ -37726,8 +37738,8 @@ class syn_cookies {
 // netnotes/lan/tcp_sender.hpp: what leaves a TCP, and when
 // SPDX-License-Identifier: MIT
 //
-// This chapter is the half of the TCP machine that speaks; lan/tcp_machine.hpp is the half that listens. Everything that
-// leaves is decided at one place, next(): the caller asks for segments until it returns nullopt.
+// This chapter is the half of the TCP machine that speaks; lan/tcp_machine.hpp is the half that listens. Everything
+// that leaves is decided at one place, next(): the caller asks for segments until it returns nullopt.
 //
 // The variables have the names of RFC 9293 §3.3.1. Each SYN, each byte and each FIN has a sequence number:
 //
@@ -37737,12 +37749,12 @@ class syn_cookies {
 //             acked     under way        was sent,       may be sent            must wait
 //                                        goes again
 //
-// The cursor is what the RFC leaves out. It says where to go on sending. Usually it is SND.NXT. When the timer expires, the
-// cursor goes back to SND.UNA, and the sender goes on from there as if nothing had been sent. SND.NXT stays, because the
-// peer may acknowledge everything before it.
+// The RFC has no such cursor. It says where to go on sending. Usually it is SND.NXT. When the timer expires, the cursor
+// goes back to SND.UNA, and the sender goes on from there as if nothing had been sent. SND.NXT stays, because the peer
+// may acknowledge everything before it.
 //
-// A sender does not send just because it may (RFC 9293 §3.8.6.2.1). It sends a full segment at once. It sends a small one
-// if nothing is under way, or if nothing more will follow, or if it fills half the peer's largest window. With
+// A sender does not send just because it may (RFC 9293 §3.8.6.2.1). It sends a full segment at once. It sends a small
+// segment if nothing is under way, or if nothing more will follow, or if it fills half the peer's largest window. With
 // tcp_settings::nagle off, small segments go at once.
 //
 // A window of zero could last for ever, because the segment that opens it carries no data, and no timer protects it.
@@ -37897,7 +37909,7 @@ class receive_queue {
     /// What arrived() has found.
     struct arrival {
         std::uint32_t in_order = 0;  ///< bytes that may now be read
-        bool left_gap = false;       ///< bytes are missing before what arrived, or a gap was filled
+        bool left_gap = false;       ///< bytes are missing before the new bytes, or a gap was filled
         bool has_finished = false;   ///< the FIN is the next in order, and was taken
     };
     /// Takes the bytes of a segment that begin with the number `at`, and returns what they changed. Bytes that were
@@ -38092,7 +38104,7 @@ class retransmission_timeout {
     constexpr void back_off() noexcept {
         if (value() < max_) ++doublings_;
     }
-    /// Takes that a SYN was sent more than once: data begins with at least three seconds (RFC 6298 §5.7).
+    /// Reports that a SYN was sent more than once: data begins with at least three seconds (RFC 6298 §5.7).
     constexpr void syn_was_repeated() noexcept {
         doublings_ = 0;
         base_ = std::clamp(std::max(base_, duration{std::chrono::seconds{3}}), min_, max_);
@@ -38639,7 +38651,7 @@ class tcp_machine : public detail::tcp_sender {
         if (is_synchronized() && state_ != tcp_state::time_wait && receive_.wants_update()) acknowledge_now();
     }
     /// Returns true if the peer has sent its FIN, and everything before it has arrived. Once readable() is empty, too,
-    /// that is what recv() of a socket tells by 0.
+    /// recv() of a socket would return 0.
     [[nodiscard]] bool has_peer_finished() const noexcept { return receive_.has_finished(); }
     /// Returns how many urgent bytes are to be read.
     [[nodiscard]] std::size_t urgent() const noexcept { return urgent_received_; }
@@ -38665,7 +38677,7 @@ class tcp_machine : public detail::tcp_sender {
     void unreachable(bool is_hard) noexcept {
         if (is_hard && state_ == tcp_state::syn_sent) end(make_error_code(std::errc::host_unreachable));
     }
-    /// Takes that a path carries packets of at most that many bytes (ICMP "fragmentation needed"). Sends again what was
+    /// Reports that a path carries packets of at most `bytes` bytes (ICMP "fragmentation needed"). Sends again what was
     /// too large. Values below 68 count as 68 (RFC 791).
     void path_mtu(std::uint16_t bytes) noexcept {
         const std::uint32_t size = std::max<std::uint32_t>(bytes, 68) - 40;
@@ -38931,7 +38943,7 @@ class tcp_machine : public detail::tcp_sender {
             !bytes.empty())
             return reset_and_end({});  // no program will read it
         const auto found = receive_.arrived(number, bytes, fin);
-        // A gap, and its end, are told at once, so that the peer can send again early (RFC 5681 §4.2).
+        // A gap, and its end, are acknowledged at once, so that the peer can send again early (RFC 5681 §4.2).
         if (found.left_gap || found.in_order == 0)
             acknowledge_now();
         else
@@ -38987,7 +38999,7 @@ class tcp_listener {
         std::uint64_t cookies_passed = 0;  ///< ACKs with a good cookie
         std::uint64_t cookies_failed = 0;  ///< ACKs with a cookie that is forged or old
         std::uint64_t established = 0;     ///< handshakes that ended well
-        std::uint64_t expired = 0;         ///< half-open connections that were given up
+        std::uint64_t expired = 0;         ///< half-open connections that were dropped
         std::uint64_t waits_dropped = 0;   ///< last ACKs that were dropped, because connections wait for accept()
     };
     /// A segment to a client.
@@ -39151,8 +39163,7 @@ class tcp_listener {
 // SPDX-License-Identifier: MIT
 //
 // A machine knows one connection; a host has many. The stack looks up to which one a segment belongs: by both addresses
-// and both ports. What belongs to no connection goes to the listener of its port, and what belongs to nobody gets a
-// RST:
+// and both ports. A segment of no connection goes to the listener of its port. If there is no listener, it gets a RST:
 //
 //        segment ──> addresses and ports in the table? ──yes──> that connection
 //                         │ no, or TIME-WAIT that gives way to a SYN
@@ -39458,7 +39469,7 @@ class tcp_stack {
         }
         for (const auto& each : std::exchange(leaving_, {})) {
             packet_options how;
-            how.dont_fragment = true;  // so that a smaller MTU on the path is told (RFC 1191)
+            how.dont_fragment = true;  // so that a router reports a smaller MTU on the path (RFC 1191)
             how.source = each.source;
             host_->send_packet(each.destination, packet::ip_protocol::tcp, std::span{each.bytes}.subspan(20), how);
         }
@@ -39901,10 +39912,10 @@ class capture_reader {
 //        captured:   1-100   301-400   101-200   1-100 again              the receiver acknowledges 401
 //        events:     data    (kept)    data      retransmission           gap of 100 bytes, data 301-400
 //
-// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A
-// gap is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and
-// only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
-// arrives, proves nothing.
+// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. The
+// follower stops waiting for a gap for only three reasons. The receiver acknowledged bytes behind the gap: then it has
+// them, and only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or
+// that a FIN arrives, proves nothing.
 //
 // A hostile sender sends the same bytes twice with different content, so that the observer and the receiver read
 // different texts. Here the bytes that came first count, and each difference is an event.
@@ -40003,7 +40014,7 @@ struct stream_event {
 
 /// Bounds for the memory of a tcp_follower.
 struct follow_limits {
-    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A
+    /// Bytes that all streams together may take: bytes behind gaps, the history, and the cost of managing them. A
     /// stream needs about a kilobyte; with less nothing is followed.
     std::size_t max_memory = 64 << 20;
     /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a
@@ -40045,7 +40056,7 @@ class tcp_follower {
     tcp_follower(const tcp_follower&) = delete;
     tcp_follower& operator=(const tcp_follower&) = delete;
 
-    /// Takes the next segment of the capture. Throws std::bad_alloc, and what the handler throws.
+    /// Takes the next segment of the capture. Throws std::bad_alloc, and any exception of the handler.
     template <class Handler>
     void add(const tcp_segment& segment, Handler&& handler) {
         add_to(segment, detail::event_sink{handler});
@@ -40067,7 +40078,7 @@ class tcp_follower {
     using kind = stream_event::kind;
     /// The bytes that one side sends. Places count from the first byte of the side, which has place 0.
     struct half {
-        std::optional<sequence> initial{};  // the number of the SYN, or what it must have been
+        std::optional<sequence> initial{};  // the number of the SYN, seen or computed
         std::optional<sequence> next{};     // the number of the next byte to report; nullopt until a segment was seen
         std::uint64_t place = 0;            // of that byte
         detail::pieces behind_gap{};
@@ -40279,7 +40290,7 @@ inline void tcp_follower::accept(stream& in, stream_side side, std::uint64_t whe
     }
 }
 
-/// Keeps bytes behind a gap, if there is room for them. Otherwise the gap is given up.
+/// Keeps bytes behind a gap, if there is room for them. Otherwise the follower stops waiting for the gap.
 inline void tcp_follower::keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
                                const detail::event_sink& sink) {
     half& to = in.halves[static_cast<std::size_t>(side)];
@@ -40858,14 +40869,15 @@ class connection {
     /// Sends the bytes, and queues a copy of the rest if the kernel does not take all of them now. An error closes the
     /// connection, and on_close() reports it. After close_after_sending() or close() it does nothing.
     void send(const_buffer bytes) noexcept;
-    /// Makes the server call the handler's on_timer() for this connection once, after this time. A new call replaces the
-    /// time, and `never` cancels it.
+    /// Makes the server call the handler's on_timer() for this connection once, after this time. A new call replaces
+    /// the time, and `never` cancels it.
     void set_timer(wait_time time) noexcept {
         timer_ = time == never ? time_point::max() : std::max(detail::later(server_.now, time), server_.soon());
         arm();
     }
     /// Limits the connection as a whole: at this moment it is closed with errc::timed_out, even in the middle of an
-    /// exchange that goes on. time_point::max() removes the limit. Use it in on_open(), or for reactor_server::connect().
+    /// exchange that goes on. time_point::max() removes the limit. Use it in on_open(), or for
+    /// reactor_server::connect().
     void set_deadline(time_point when) noexcept {
         deadline_ = when == time_point::max() ? when : std::max(when, server_.soon());
         arm();
@@ -40909,11 +40921,11 @@ class connection {
         reactor_options options;
         connection* changed = nullptr;  ///< a list, linked by next_changed_, of the connections for settle()
         time_point now{};               ///< the time of this turn: the clock is read once for all events
-        std::size_t lost_alarms = 0;    ///< alarms that count no more: of ended connections, or an earlier one came
+        std::size_t lost_alarms = 0;    ///< alarms that were replaced, or whose connection has ended
         std::vector<alarm> alarms;      ///< a heap. Of a connection only the alarm at armed_ counts
         [[nodiscard]] time_point soon() const noexcept { return now + duration{1}; }  // not in this turn
-        /// Removes the lost alarms if they are half of the heap. Otherwise a client could let it grow: a handler that sets
-        /// a long timer and then a short one for each message loses a long alarm each time.
+        /// Removes the lost alarms if they are half of the heap. Otherwise a client could let it grow: a handler that
+        /// sets a long timer and then a short one for each message loses a long alarm each time.
         template <class Find>
         void remove_lost_alarms(Find find) noexcept {
             if (lost_alarms < 64 || lost_alarms < alarms.size() / 2) return;
@@ -40928,8 +40940,8 @@ class connection {
 
     connection(socket&& accepted, const socket_address& peer, std::uint64_t id, shared& server) noexcept
         : socket_{std::move(accepted)}, peer_{peer}, id_{id}, server_{server} {}
-    /// Puts an alarm for the earlier of timer and deadline into the heap, unless an earlier alarm is there already: then
-    /// the server looks again at that moment.
+    /// Puts an alarm for the earlier of timer and deadline into the heap, unless an earlier alarm is there already:
+    /// then the server looks again at that moment.
     void arm() noexcept {
         const time_point when = std::min(timer_, deadline_);
         if (when >= armed_ || state_ == state::closed) return;
@@ -41438,7 +41450,7 @@ class connection_lists {
     [[nodiscard]] connection* longest_idle() const noexcept { return longest_idle_; }
     [[nodiscard]] connection* longest_exchange() const noexcept { return longest_exchange_; }
 
-    /// Adds a connection as the one with the last activity.
+    /// Adds a connection at the end: its activity is the latest.
     void append_to_activity(connection& client, time_point now) noexcept {
         client.active_ = now;
         client.earlier_ = std::exchange(last_active_, &client);
@@ -42038,7 +42050,7 @@ void reactor_server<Handler, Poller>::run_alarms() {
         std::pop_heap(alarms.begin(), alarms.end());
         alarms.pop_back();
         connection* const client = find(due.id);
-        if (!client || client->armed_ != due.when) {  // it has ended, or an earlier alarm took this one's place
+        if (!client || client->armed_ != due.when) {  // it has ended, or an earlier alarm replaced this alarm
             if (shared_.lost_alarms > 0) --shared_.lost_alarms;
             continue;
         }
@@ -42369,7 +42381,7 @@ void threaded_server<Handler>::join_the_done() {
 #ifndef NETNOTES_TFTP_CLIENT_HPP
 #define NETNOTES_TFTP_CLIENT_HPP
 
-#include <time.h>  // the next one needs it
+#include <time.h>  // linux/errqueue.h needs it
 
 #include <linux/errqueue.h>
 #include <netinet/in.h>
@@ -42450,15 +42462,15 @@ void threaded_server<Handler>::join_the_done() {
 // netnotes/tftp/blocks.hpp: the numbers of blocks, and the blocks of a file that is sent
 // SPDX-License-Identifier: MIT
 //
-// A block number has 16 bits on the wire, and a file may have more blocks. So both ends count in 64 bits, and the number
-// on the wire rolls over: to 0 unless the ends agree on 1.
+// A block number has 16 bits on the wire, and a file may have more blocks. So both ends count in 64 bits, and the
+// number on the wire rolls over: to 0 unless the ends agree on 1.
 //
 //        count      1 ... 65,535   65,536   65,537
 //        number     1 ... 65,535        0        1       rollover 0
 //                   1 ... 65,535        1        2       rollover 1
 //
-// A sender keeps the blocks of a window in memory, because each may have to be sent again. Neighbours lie side by side, so
-// one system call sends several.
+// A sender keeps the blocks of a window in memory, because each may have to be sent again. Neighbours lie side by side,
+// so one system call sends several.
 //
 // On this page:  block_numbers · block_ring
 // Above it:      tftp/transfer.hpp
@@ -42859,7 +42871,7 @@ class option_reader {
   public:
     explicit option_reader(options& all) noexcept : all_{all} {}
     enum class verdict { good, bad, unknown };
-    /// A bad one is absent from then on, see packet::has_bad_option.
+    /// A bad option counts as absent from then on: see packet::has_bad_option.
     verdict read(std::string_view name, std::string_view value) noexcept {
         if (same_word(name, "blksize")) return set(all_.block_size, 1, value, min_block_size, max_block_size);
         if (same_word(name, "windowsize")) return set(all_.window_size, 2, value, 1, 65'535);
@@ -43109,7 +43121,7 @@ inline error to_error(const std::error_code& code) noexcept {
 
 namespace netnotes::tftp::detail {
 
-/// Converts between counts of blocks and numbers on the wire. Count 0 is what precedes the first block.
+/// Converts between counts of blocks and numbers on the wire. Count 0 is the place before the first block.
 class block_numbers {
   public:
     block_numbers() noexcept = default;
@@ -43165,7 +43177,7 @@ class block_ring {
         const std::size_t size = block_size_ + data_header_size;
         return {ring_.get() + static_cast<std::size_t>((block - 1) % slots_) * size, size};
     }
-    /// Is the block the first of the ring, so that its predecessor does not lie in front of it?
+    /// Returns true if the block is the first of the ring, so that its predecessor does not lie in front of it.
     [[nodiscard]] bool begins_ring(std::uint64_t block) const noexcept { return (block - 1) % slots_ == 0; }
 
     /// Reads the block that follows the last loaded block. `failure` then has the error of the source, if any.
@@ -43197,7 +43209,7 @@ class block_ring {
         }
         return filled;
     }
-    /// A file that grows meanwhile ends where it ended: the announced size is what is sent.
+    /// If the file grows meanwhile, only the announced size is sent.
     std::size_t read_bytes(std::span<std::byte> room, std::error_code& failure) noexcept {
         if (announced_)
             room = room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), *announced_ - bytes_)));
@@ -43580,8 +43592,8 @@ enum class role : unsigned char { client, server };
 
 namespace netnotes::tftp::detail {
 
-/// Room for a datagram to the peer, and for a datagram to a stranger. A `take` function returns no bytes if
-/// nothing is to be said. The bytes are valid until the next call of any member.
+/// Room for a datagram to the peer, and for a datagram to a stranger. A `take` function returns no bytes if nothing
+/// must be sent. The bytes are valid until the next call of any member.
 class outbox {
   public:
     /// Prepares a request. Returns false if no request can carry the name.
@@ -43605,7 +43617,7 @@ class outbox {
         size_ = write_error(room_, code, message);
         is_full_ = true;
     }
-    /// Says again what was said or prepared last.
+    /// Sends again the datagram that was sent or prepared last.
     void say_again() noexcept { is_full_ = size_ > 0; }
     void say_nothing() noexcept { is_full_ = false; }
     [[nodiscard]] std::span<const std::byte> take() noexcept {
@@ -43690,7 +43702,8 @@ class receive_window {
             return is_answered ? verdict::acknowledge : verdict::pass_over;
         }
         if (ahead >= size_) return verdict::pass_over;
-        // A block is missing. That is told once more if the sender has begun again and has lost the same block again.
+        // A block is missing. The gap is reported once more if the sender has begun again and has lost the same block
+        // again.
         if (std::exchange(has_told_gap_, true) && !goes_back) return verdict::pass_over;
         return verdict::acknowledge;
     }
@@ -43710,7 +43723,7 @@ class receive_window {
         unacknowledged_ = 0;
         acknowledged_at_ = now;
     }
-    /// Takes that nothing was heard for long: a gap may be told again.
+    /// Reports that nothing arrived for long, so a gap may be reported again.
     void timed_out() noexcept { has_told_gap_ = false; }
 
   private:
@@ -43730,8 +43743,8 @@ class receive_window {
 // netnotes/tftp/timeout.hpp: how long to wait for an answer before a datagram is sent again
 // SPDX-License-Identifier: MIT
 //
-// The retransmission timeout follows the round trips that were measured (RFC 6298). It doubles at each retransmission, and
-// stays doubled until a round trip is measured of a datagram that was sent once (Karn's rule).
+// The retransmission timeout follows the round trips that were measured (RFC 6298). It doubles at each retransmission,
+// and stays doubled until a round trip is measured of a datagram that was sent once (Karn's rule).
 //
 //        round trip 400 ms   timeout = 400 + 4 * 200  = 1,200 ms
 //        round trip 800 ms   timeout = 450 + 4 * 250  = 1,450 ms
@@ -43764,7 +43777,7 @@ class retransmission_timeout {
     explicit retransmission_timeout(const settings& how) noexcept
         : min_{how.min_timeout}, max_{how.max_timeout}, base_{how.first_timeout}, value_{how.first_timeout} {}
 
-    /// Takes a timeout that both ends have agreed on (RFC 2349). It is the least and the first one from now on.
+    /// Takes a timeout that both ends have agreed on (RFC 2349). From now on it is the smallest and the first timeout.
     void agree_on(duration agreed) noexcept {
         value_ = base_ = min_ = agreed;
         max_ = std::max(max_, agreed);
@@ -43837,11 +43850,11 @@ class retransmission_timeout {
 // So a block that the network doubled looks like a gap. A block that is sent again without need draws one more
 // acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
 //   - It proves a gap only if a later datagram than the missing block can have drawn it. That datagram must have been
-//     sent long enough ago to be heard.
+//     sent long enough ago to be answered.
 //   - After a restart, the blocks that were under way may draw acknowledgments that mean nothing. Their number is known,
-//     and the time by which the last of them is heard.
+//     and the time by which the last of them is answered.
 //   - A peer that sends such acknowledgments has to say a gap twice. If it does not, one block asks it.
-//   - An acknowledgment of more than what was sent again shows that the restart was needless (RFC 4015).
+//   - An acknowledgment beyond the blocks that were sent again shows that the restart was needless (RFC 4015).
 //   - A second loss of the same block is proved in the same way, and need not wait for the timer.
 //
 // If no answer comes for the timeout, a single block is sent again. First this is the last block, then the first
@@ -43874,9 +43887,9 @@ class retransmission_timeout {
 // netnotes/tftp/pace.hpp: how fast a sender may send, and how many blocks at once
 // SPDX-License-Identifier: MIT
 //
-// A sender learns from acknowledgments how long the link needs for a block. Before the first loss it sends a whole window
-// at once. After a loss it sends the window in pieces, each when the link has carried the piece before it. So a short
-// queue on the way takes each piece, and few blocks are under way when the receiver tells of a gap.
+// A sender learns from acknowledgments how long the link needs for a block. Before the first loss it sends a whole
+// window at once. After a loss it sends the window in pieces, each when the link has carried the piece before it. So a
+// short queue on the way takes each piece, and few blocks are under way when the receiver tells of a gap.
 //
 //        window of 16, at once       ################                         one loss costs up to 15 blocks
 //        in pieces of 4, paced       ####    ####    ####    ####             ... up to 3, and what the round trip carries
@@ -43896,10 +43909,11 @@ class retransmission_timeout {
 
 namespace netnotes::tftp::detail {
 
-/// The rate of the link, its losses, and what follows for the next piece.
+/// Measures the rate of the link and its losses, and decides how large the next piece is and when it is sent.
 class pace {
   public:
-    /// Begins with windows of `window` blocks. `slowest` is how long a block takes on the slowest link that is thought of.
+    /// Begins with windows of `window` blocks. `slowest` is how long a block takes on the slowest link that is thought
+    /// of.
     void begin(std::uint64_t window, duration slowest) noexcept {
         window_ = piece_ = window;
         slowest_ = slowest;
@@ -43910,8 +43924,8 @@ class pace {
     [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept {
         return is_known() ? block_time_ * static_cast<std::int64_t>(blocks) : duration::zero();
     }
-    /// Takes that the link has carried `blocks` in `took`, after it was idle. If some of them were sent before, an earlier
-    /// copy may have been acknowledged: that shows a lower rate at most.
+    /// Reports that the link has carried `blocks` in `took`, after it was idle. If some of them were sent before, an
+    /// earlier copy may have been acknowledged: that shows a lower rate at most.
     void measure(duration took, std::uint64_t blocks, bool were_sent_once) noexcept {
         if (took <= duration::zero() || blocks == 0) return;
         duration each = took / static_cast<std::int64_t>(blocks);
@@ -43922,23 +43936,23 @@ class pace {
         else if (each < block_time_ || block_time_ < slowest_)  // the time of a few blocks is not exact
             block_time_ += (each - block_time_) / 4;
     }
-    /// Takes that a block may take much less than was measured.
+    /// Reports that a block may take much less time than was measured.
     void may_take(duration less) noexcept {
         if (less > duration::zero() && less < block_time_ / 4) block_time_ = less;
     }
-    /// Takes that the link is not slower than the slowest: the time that was measured has another reason, perhaps.
+    /// Reports that the link is not slower than the slowest link: the measured time may have another reason.
     void takes_no_longer() noexcept { block_time_ = std::min(block_time_, slowest_); }
-    /// Takes that an answer came later than the rate explains, so the link is slower than was measured.
+    /// Reports that an answer came later than the rate explains, so the link is slower than was measured.
     void was_late() noexcept {
         if (is_known() && block_time_ < slowest_) block_time_ = std::min(block_time_ / 2 * 3, slowest_);
     }
 
-    /// Takes that `blocks` are sent now. The link is busy until it has carried them.
+    /// Reports that `blocks` are sent now. The link is busy until it has carried them.
     void sent(std::uint64_t blocks, time_point now) noexcept {
         // A sixteenth more: a link that is taken for faster than it is would lose the end of each piece.
         busy_until_ = std::max(busy_until_, now) + (is_paced() ? time_of(blocks) / 16 * 17 : time_of(blocks));
     }
-    /// Takes that `blocks` are on the link as of now, and nothing else is.
+    /// Reports that exactly `blocks` are on the link now.
     void has_left(std::uint64_t blocks, time_point now) noexcept { busy_until_ = now + time_of(blocks); }
     /// Returns when the link has carried all that was sent, as far as is known.
     [[nodiscard]] time_point busy_until() const noexcept { return busy_until_; }
@@ -43954,7 +43968,7 @@ class pace {
         constexpr std::uint64_t before = 48;  // blocks that count as arrived before the first loss
         return std::max(min_piece, (done_ + before) * 3 / (8 * losses_));
     }
-    /// Takes that `done` blocks have arrived. After a long time without a loss the pieces grow.
+    /// Reports that `done` blocks have arrived. After a long time without a loss the pieces grow.
     void arrived(std::uint64_t done) noexcept {
         done_ = done;
         if (piece_ >= window_ || done - changed_at_ < (std::uint64_t{32} << caution_) * piece_) return;
@@ -43967,8 +43981,8 @@ class pace {
         ++losses_;
         shrink();
     }
-    /// Makes the pieces smaller, and lets them grow later than before. Where a block takes longer than timers are coarse,
-    /// small pieces cost no time.
+    /// Makes the pieces smaller, and lets them grow later than before. Where a block takes longer than timers are
+    /// coarse, small pieces cost no time.
     void shrink() noexcept {
         changed_at_ = done_;
         if (std::exchange(has_grown_, false)) caution_ = std::min(caution_ + 1, 5u);
@@ -43983,7 +43997,7 @@ class pace {
         piece_ = std::clamp<std::uint64_t>(smaller, 1, window_);
     }
     [[nodiscard]] bool has_lost() const noexcept { return losses_ > 0; }
-    /// Takes that the last loss was none.
+    /// Reports that the last loss was no loss.
     void was_no_loss() noexcept {
         if (losses_ > 0) --losses_;
     }
@@ -44024,21 +44038,21 @@ class send_window {
     /// Returns the blocks that may go out now, or a count of 0. A run that begins before next_new() is sent again
     /// alone.
     [[nodiscard]] run next(time_point now) noexcept;
-    /// Takes that a run went out, or the front of it.
+    /// Reports that a run was sent, or the front of it.
     void sent(run what, time_point now) noexcept;
-    /// Takes that `last` is the number of the file's last block.
+    /// Learns that `last` is the number of the file's last block.
     void ends_with(std::uint64_t last) noexcept { last_ = last; }
     /// Sends a block again that was sent, alone.
     void repeat(std::uint64_t block) noexcept { repeats_ = block; }
 
     /// Takes an acknowledgment of blocks that were not acknowledged before.
     void acknowledged(std::uint64_t upto, time_point now) noexcept;
-    /// Takes an acknowledgment that says the same as the last one.
+    /// Takes an acknowledgment that repeats the last acknowledgment.
     void acknowledged_again(time_point now) noexcept;
-    /// Takes that deadline() has come.
+    /// Reports that deadline() has passed.
     void expired(time_point now) noexcept;
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// Returns how long an answer to what was sent may take.
+    /// Returns how long the peer may take to answer the datagrams that were sent.
     [[nodiscard]] duration answer_time(time_point now) const noexcept;
 
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
@@ -44195,9 +44209,9 @@ inline send_window::run send_window::next(time_point now) noexcept {
                 under_way += each.last - each.first + 1;
                 newest = std::max(newest, each.heard_by);
             });
-            // Until all of it was heard: a loss then costs half of a run, and not a whole one.
+            // Waits until all of it is acknowledged. A loss then costs half of a run, and not a whole run.
             if (under_way >= most) return pause(newest), run{};
-            // Its word of a gap may be lost. A peer that acknowledges what it did not expect can be asked.
+            // Its report of a gap may be lost. A peer that acknowledges unexpected blocks can be asked.
             if (is_echoing_ && unanswered_ < 5 + 2 * answered_ && next_ - 1 >= std::max(done_, asked_at_) + 3 * most) {
                 phase_ = phase::probing;
                 probe(next_ - 1, now);
@@ -44291,12 +44305,12 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
     if (was_probed && attempts_ == 0) ++answered_;
     const std::uint64_t sent_again = next_ - restart_;
     done_ = upto;
-    // First of all, because heard_by() counts from done_ to next_: a restart has taken next_ back, and `upto` may lie behind
-    // it if the acknowledgment answers what was sent before the restart.
+    // First of all, because heard_by() counts from done_ to next_: a restart has taken next_ back, and `upto` may lie
+    // behind it if the acknowledgment answers what was sent before the restart.
     next_ = std::max(next_, done_ + 1);
     sent_.drop_until(done_);
     pace_.arrived(done_);
-    // Datagrams keep their order, mostly: what the last restart may have drawn was heard before this.
+    // Datagrams mostly keep their order, so an answer to the last restart would have come before this acknowledgment.
     if (done_ > recover_) echoes_ = 0;
     if (was_needless) {
         is_echoing_ = true;
@@ -44323,7 +44337,7 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
 /// Of a single block that means nothing: see the Sorcerer's Apprentice, RFC 1123 §4.2.3.1.
 inline void send_window::acknowledged_again(time_point now) noexcept {
     if (agreed_ == 1 || next_ == done_ + 1) return;
-    // A peer that says the same without hurry has heard nothing for a while: nothing is under way any more.
+    // A peer that repeats its acknowledgment slowly has received nothing for a while, so nothing is under way any more.
     const duration apart = now - std::exchange(heard_at_, now);
     if (echoes_ > 0 && explained_ > 0 && pace_.is_known() && apart > pace_.time_of(2) + timer_.min()) {
         echoes_ = 0;
@@ -44345,14 +44359,15 @@ inline void send_window::acknowledged_again(time_point now) noexcept {
     if (can_be_gap(now)) tells_gap(now);
 }
 
-/// Was a datagram sent after the block that may be missing, and long enough ago to have drawn this?
+/// Returns true if a datagram was sent after the block that may be missing, and long enough ago to have drawn this
+/// acknowledgment.
 inline bool send_window::can_be_gap(time_point now) const noexcept {
     const piece* const behind = sent_.find(done_ + 2);
     if (behind && !is_too_soon(behind->sent_at, now)) return true;
-    // All was heard long ago: the peer says by itself what it has.
+    // All was acknowledged long ago, so the peer repeats its state by itself.
     return !sent_.is_empty() && sent_.newest().heard_by < now - margin();
 }
-/// Has the peer told of the gap by itself, long after it has heard all that was sent?
+/// Returns true if the peer reports the gap by itself, long after it has received all that was sent.
 inline void send_window::note_silence(time_point now) noexcept {
     if (now <= heard_until_ + timer_.min()) {
         ++told_;
@@ -44576,7 +44591,7 @@ class transfer {
     }
     [[nodiscard]] duration answer_time() const noexcept;
     void wait_for_answer() noexcept;
-    /// A sender hears nothing while the link carries a window, and what was under way before it.
+    /// A sender gets no answer while the link carries a window and the datagrams before it.
     [[nodiscard]] duration patience() const noexcept {
         const bool is_window = state_ == state::sending && result_.window_size > 1;
         return settings_.patience +
@@ -44589,7 +44604,7 @@ class transfer {
         wait_for_answer();
     }
 
-    // A server that has heard of its request only: whoever sent that may have lied about where it is.
+    // A server that has only received the request, whose sender address may be forged.
     [[nodiscard]] bool is_unproven() const noexcept {
         return acquaintance_ == acquaintance::claimed ||
                (role_ == role::server && settings_.shared_port && source_ && window_.done() == 0);
@@ -44744,7 +44759,8 @@ inline void transfer::receive(const endpoint& from, std::span<const std::byte> d
                                (sink_ && what->what == opcode::data && what->block == 1) ||
                                (source_ && what->what == opcode::acknowledgment && what->block == 0);
         if (!is_answer) return;
-        // A refusal that came twice is of the first request. What else comes from there answers the second one.
+        // A refusal that came twice belongs to the first request. Any other datagram from there answers the second
+        // request.
         if (from == refused_by_ && what->what == opcode::error &&
             what->error_code == static_cast<std::uint16_t>(error::option_refused))
             return;
@@ -44795,7 +44811,7 @@ inline void transfer::from_peer(const packet& what) noexcept {
 inline void transfer::granted(const packet& what) noexcept {
     if (role_ != role::client || state_ == state::dallying) return;
     if (state_ != state::requesting) {
-        // It was said again, so what we have answered was lost. (A sender's answer is data, and has its timer.)
+        // The peer repeats it, so our answer was lost. (A sender's answer is data, and has its timer.)
         if (state_ == state::receiving && received_.done() == 0) acknowledge();
         return;
     }
@@ -44832,7 +44848,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     // Where numbers roll over to 1 no block has the number 0: it means what was before the first.
     if (numbers_.rolls_to_one() && number == 0 && window_.done() > 0) return;
     const std::uint64_t upto = window_.done() + numbers_.distance(window_.done(), number);
-    if (upto > window_.furthest()) return;  // an old one, from before a roll-over or a repetition
+    if (upto > window_.furthest()) return;  // an old acknowledgment, from before a roll-over or a repetition
     if (upto == window_.done()) {
         if (is_unproven()) return;
         window_.acknowledged_again(now_);
@@ -44931,7 +44947,7 @@ inline void transfer::expired(time_point now) noexcept {
     if (state_ == state::dallying) return end({}, {}, false);
     if (now - progress_ >= patience()) {
         const auto why = std::make_error_code(std::errc::timed_out);
-        // A peer that was never heard is told nothing: it may not know of the request.
+        // A peer that never answered gets no error, because it may not know the request.
         if (is_unproven()) return end(why, "no answer for too long", false);
         return fail(error::not_defined, why, "no answer for too long");
     }
@@ -44974,7 +44990,8 @@ inline void transfer::unreachable(const endpoint& where) noexcept {
     end(std::make_error_code(std::errc::connection_refused), "nobody listens there", false);
 }
 
-/// Ends the transfer and tells the peer, once. A peer that has not answered yet is told as well, as it may have begun.
+/// Ends the transfer and tells the peer, once. A peer that has not answered yet gets the error as well, because it may
+/// have begun.
 inline void transfer::fail(error code, std::error_code why, std::string_view message) noexcept {
     outbox_.tell_error(code, message);
     end(why, message, false);
@@ -45139,13 +45156,15 @@ class transfer_socket {
     transfer_socket(const endpoint& local, bool has_window)
         : socket_{local}, batch_{has_window ? 8u : 2u, datagram_batch::any_size} {
         if (has_window) {
-            // The kernel must be able to hold all of it, or what it drops is sent again and again.
+            // The kernel must have room for a whole window. Otherwise it drops datagrams, and they are sent again and
+            // again.
             constexpr int wished = 4 << 20;
             std::error_code as_much_as_allowed;
             socket_.set_option(SOL_SOCKET, SO_RCVBUF, std::as_bytes(std::span{&wished, 1}), as_much_as_allowed);
             socket_.enable_receive_offload(as_much_as_allowed);
         }
-        // That nobody listens there is told at once by the net, but to a socket without a peer only if it asks (ip(7)).
+        // If no program listens there, an ICMP error arrives at once. A socket without a peer gets it only if it asks
+        // for it (ip(7)).
         constexpr int yes = 1;
         const auto on = std::as_bytes(std::span{&yes, 1});
         std::error_code unimportant;
@@ -45168,7 +45187,7 @@ class transfer_socket {
                 unsent_.bytes = unsent_.bytes.subspan(std::min(sent * unsent_.segment, unsent_.bytes.size()));
             }
             if (error == std::errc::operation_would_block || error == std::errc::no_buffer_space) return false;
-            // What the net has said of an earlier datagram is told in place of sending this one.
+            // The kernel reports an ICMP error of an earlier datagram instead of sending this datagram.
             if (error && read_errors(one) && !one.has_ended() && std::exchange(is_first_try, false)) continue;
             is_first_try = true;
             // Whatever else it is (no route, a firewall), it may pass: to the machine the datagram is lost.
@@ -45187,7 +45206,7 @@ class transfer_socket {
             for (const auto& each : all) take(one, each, now);
             if (!all.empty()) forget_unsent(one);
             if (error == std::errc::operation_would_block) {
-                // Woken for nothing? Then by an error that a send has heard of, and that still stands in its queue.
+                // Woken for nothing? Then by an error that a send has reported, and that is still in the queue.
                 if (round == 0) read_errors(one);
                 return true;
             }
@@ -45207,8 +45226,8 @@ class transfer_socket {
     void forget_failure() noexcept { failure_.clear(); }
 
   private:
-    /// Takes what the net has said of what was sent; true when it has said something. It says of which datagram, so a
-    /// stranger's trouble does not end the transfer.
+    /// Reads the ICMP errors of sent datagrams. Returns true if there was one. Each names its datagram, so an error of
+    /// another address does not end the transfer.
     bool read_errors(transfer& one) noexcept {
         constexpr int most = 64;
         int count = 0;
@@ -45329,7 +45348,7 @@ inline outcome run(transfer& one, transfer_socket& socket, const request& more) 
         if (one.has_ended()) break;
         std::error_code error;
         bool is_drained = true;  // if it is not, the next wait ends at once
-        // A socket that obeyed the stop by itself would send nothing from then on, and the server is to be told.
+        // A socket with a stop could send nothing after the stop, but the server must get an error.
         netnotes::detail::wait_for(socket.socket().native_handle(), all_sent ? POLLIN : POLLOUT, more.stop,
                                    std::min(one.deadline(), more.deadline), error);
         if (!react(one, socket, more, error, clock::now(), is_drained)) break;
@@ -45343,7 +45362,7 @@ inline outcome run(transfer& one, transfer_socket& socket, const request& more) 
 inline outcome explained(outcome result, const transfer_socket& socket) {
     if (result.error == std::errc::timed_out && socket.failure()) {
         result.error = socket.failure();
-        result.message = "nothing was heard";
+        result.message = "nothing was received";
     }
     return result;
 }
@@ -45426,7 +45445,7 @@ inline task<outcome> run_in_task(transfer& one, transfer_socket& socket, const r
                 co_await yield();  // what is left there is not announced again
         } catch (const std::system_error& failure) {
             error = failure.code();
-        } catch (const cancelled&) {  // the server is told first
+        } catch (const cancelled&) {  // the server gets an error first
             was_cancelled = true;
             error = std::make_error_code(std::errc::operation_canceled);
         }
@@ -45739,7 +45758,7 @@ namespace netnotes::tftp {
 /// The fate of an old file that has the name of the new file.
 enum class existing_file {
     keep,     ///< it stays, and the transfer fails: errc::file_exists
-    replace,  ///< by the new one, when that is whole
+    replace,  ///< by the new file, when the new file is whole
 };
 
 static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
@@ -45905,7 +45924,7 @@ inline std::optional<std::uint64_t> size_that_is_true(int file, off_t size) noex
         do got = ::pread(file, bytes.data(), bytes.size(), last);
         while (got < 0 && errno == EINTR);
         if (got == (size > 0 ? 1 : 0)) return static_cast<std::uint64_t>(size);
-        // A file that is being written has another size by now. That one is true.
+        // A file that is being written has another size by now. The new size is right.
         struct stat now {};
         if (::fstat(file, &now) != 0 || now.st_size == size) break;
         size = now.st_size;
@@ -46515,7 +46534,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             run.bytes = run.bytes.subspan(size);
             reports = 0;
         } else if (is_of_icmp(errno) && reports++ < max_reports) {
-            has_errors = true;  // about an earlier datagram; or about this one, and then it comes again
+            has_errors = true;  // about an earlier datagram; or about this datagram, and then the error comes again
         } else if (netnotes::detail::would_block(errno) || errno == ENOBUFS) {
             return false;
         } else if (together) {
@@ -46558,7 +46577,7 @@ namespace detail {
 class rate_limit {
   public:
     explicit rate_limit(std::uint64_t rate) noexcept : rate_{rate} {}
-    /// Takes that `size` bytes were sent. Returns when the next bytes may go. A delay of up to `late` is made up for,
+    /// Counts `size` bytes that were sent. Returns when the next bytes may go. A delay of up to `late` is made up for,
     /// because timers are late.
     time_point charge(std::size_t size, time_point now) noexcept {
         if (rate_ == 0) return now;
@@ -46589,7 +46608,7 @@ class address_rate_limit {
     [[nodiscard]] bool has_room(const ip_address& address, time_point now, duration burst) const noexcept {
         return rate_ == 0 || paid_until_[index(address)] <= now + burst;
     }
-    /// Takes that `size` bytes do not count any more.
+    /// Subtracts `size` bytes, which do not count any more.
     void give_back(const ip_address& address, std::size_t size) noexcept {
         if (rate_ != 0) place(address) -= time_of(size);
     }
@@ -46785,7 +46804,7 @@ namespace detail {
 
 class conversation;
 
-/// What the transfers of one server share: its socket, its options, the room for what comes, and the rates. The server
+/// What the transfers of one server share: its socket, its options, the buffer for datagrams, and the rates. The server
 /// itself hears through it what becomes of a transfer.
 class conversation_owner {
   public:
@@ -46925,28 +46944,28 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     [[nodiscard]] bool advance(time_point now) noexcept;
     /// Its end: this will be destroyed, perhaps now.
     void leave() noexcept;
-    /// The same, and the client is told.
+    /// Does the same, and sends the client an error.
     void abort(time_point now) noexcept;
     /// The same, and the client is not told: it has forgotten this transfer itself.
     void forget(std::errc why, std::string_view message) noexcept;
-    /// Ends the transfer of a client that never answered. The request counts as not answered. The log is not told, because
-    /// a forged request must not be worth a line.
+    /// Ends the transfer of a client that never answered. The request counts as not answered. The log is not told,
+    /// because a forged request must not be worth a line.
     void drop_unanswered() noexcept;
     /// An ICMP message says that nothing arrives at the client.
     void unreachable(int code) noexcept;
     [[nodiscard]] const endpoint& client() const noexcept { return asked_.client; }
     [[nodiscard]] bool is_decided() const noexcept { return is_told_; }
-    /// Has the client acknowledged anything? Before, it may not be where the request says that it is.
+    /// Returns true if the client has acknowledged anything. Until then the address of the request may be forged.
     [[nodiscard]] bool is_proven() const noexcept { return is_proven_; }
     [[nodiscard]] time_point began() const noexcept { return began_; }
     [[nodiscard]] std::uint64_t blocks() const noexcept { return machine_.result().blocks; }
-    /// Is that what a client says first, when it has heard the beginning of a transfer?
+    /// Returns true if a client sends this packet first, in answer to the beginning of a transfer.
     [[nodiscard]] bool is_first_answer(const packet& what) const noexcept {
         if (is_upload()) return what.what == opcode::data && what.block == 1;
         return what.what == opcode::acknowledgment && what.block == (has_granted_ ? 0 : 1);
     }
     [[nodiscard]] std::span<const std::byte> request() const noexcept { return std::as_bytes(std::span{asked_.bytes}); }
-    /// The next one in its queue.
+    /// Returns the next conversation of its queue.
     [[nodiscard]] conversation* later() const noexcept { return later_; }
     [[nodiscard]] bool is_for(std::span<const std::byte> request) const noexcept {
         const auto said = std::as_bytes(std::span{asked_.bytes});
@@ -47072,12 +47091,12 @@ inline void conversation::begin(time_point now) noexcept {
 inline void conversation::take(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept {
     const std::uint64_t before = machine_.result().bytes;
     machine_.receive(from, datagram, now);
-    if (!machine_.still_goes()) unsent_ = {};  // there was no room for it; what has come may change what is to be said
+    if (!machine_.still_goes()) unsent_ = {};  // no room for it; a new packet may change what to send
     if (!is_proven_ && from == asked_.client) look_for_proof(datagram);
     // Not what has come again: it has, perhaps, because we take our time.
     if (is_upload()) charge(static_cast<std::size_t>(machine_.result().bytes - before), now);
 }
-/// A client that acknowledges has heard of the transfer, so the request was its own. (On a single port an acknowledgment
+/// A client that acknowledges has received from us, so the request was its own. (On a single port an acknowledgment
 /// can be forged.)
 inline void conversation::look_for_proof(std::span<const std::byte> datagram) noexcept {
     if (machine_.result().blocks == 0) {
@@ -47209,7 +47228,7 @@ inline void conversation::forget(std::errc why, std::string_view message) noexce
     leave();
 }
 
-/// Ends the transfer with an error that the client and the log are told.
+/// Ends the transfer with an error, for the client and for the log.
 inline void conversation::cannot_listen(std::error_code why) noexcept {
     unsent_ = {};
     machine_.abort(error::not_defined, why, "the server cannot wait for the client");
@@ -47225,7 +47244,7 @@ inline task<> conversation::listen() {
                 co_await yield();
             else
                 co_await ready_->readable();
-        } catch (const std::system_error& failure) {  // nothing of the client's would be heard any more
+        } catch (const std::system_error& failure) {  // nothing of the client would be received any more
             cannot_listen(failure.code());
             co_return;
         }
@@ -47283,7 +47302,7 @@ class server_core final : public conversation_owner {
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 
   private:
-    /// An answer takes its time: a transfer is not given up for a request that came together with its own.
+    /// An answer needs some time, so a request does not replace a transfer whose request came together with it.
     static constexpr std::size_t max_on_one_port = 4;
     static constexpr duration min_age = std::chrono::milliseconds{1};
 
@@ -47407,7 +47426,7 @@ inline void server_core::begin_stop() noexcept {
     if (options_.grace != never) loop_->arm(grace_, netnotes::detail::later(loop_->now(), options_.grace));
     settle();
 }
-/// After a stop: goes on with it when the last one has ended.
+/// Resumes run() after a stop, when the last transfer has ended.
 inline void server_core::settle() noexcept {
     if (!is_stopping_ || !waiter_) return;
     // A stop does not wait for transfers that dally. They go at the next turn, because this may be a call of theirs.
@@ -47447,8 +47466,8 @@ inline void server_core::no_more_counted(conversation& one) noexcept {
     if (const auto count = of_client_.find(one.client().address()); count != of_client_.end() && --count->second == 0)
         of_client_.erase(count);
 }
-/// The client of this one has answered. It has then forgotten an earlier transfer of the same request, and on a single
-/// port every earlier one.
+/// Reports that the client of this conversation has answered. So it has forgotten an earlier transfer of the same
+/// request, and on a single port every earlier transfer.
 inline void server_core::proven(conversation& one, std::size_t unproven_bytes) noexcept {
     if (!one.is_decided()) queue::take_out(one);
     unproven_pace_.give_back(one.client().address(), unproven_bytes);
@@ -47475,8 +47494,8 @@ inline conversation* server_core::oldest_unproven(const ip_address* of) const no
     while (one && of && one->client().address() != *of) one = one->later();
     return one;
 }
-/// A transfer whose client has not answered makes room for a new one: the oldest of them, or the oldest of an address.
-/// Returns false if no transfer can.
+/// Ends a transfer whose client has not answered, to make room for a new transfer: the oldest, or the oldest of an
+/// address. Returns false if there is no such transfer.
 inline bool server_core::give_up_unproven(time_point now, const ip_address* of) noexcept {
     conversation* const one = oldest_unproven(of);
     if (!one || now - one->began() < min_age) return false;
@@ -47488,8 +47507,8 @@ inline bool server_core::make_room(time_point now) noexcept {
     if (undecided_ >= options_.max_transfers && !give_up_unproven(now, nullptr)) return false;
     return all_.size() / 2 < options_.max_transfers || send_away_oldest();
 }
-/// Returns false if the client is to ask again: transfers of its address may make room, in a moment. (If none of them will
-/// it is refused, see attempt().)
+/// Returns false if the client is to ask again: transfers of its address may make room, in a moment. (If none of them
+/// will it is refused, see attempt().)
 inline bool server_core::make_room_of(const ip_address& client, time_point now) noexcept {
     const auto count = of_client_.find(client);
     if (count == of_client_.end() || count->second < options_.max_per_client) return true;
@@ -47519,7 +47538,7 @@ inline task<> server_core::listen() {
                 co_await yield();
             else
                 co_await ready_->readable();
-        } catch (const std::system_error&) {  // no request would be heard any more: run() throws it
+        } catch (const std::system_error&) {  // no request would be received any more: run() throws it
             if (!failure_) failure_ = std::current_exception();
             begin_stop();
             co_return;
@@ -47574,12 +47593,12 @@ inline void server_core::hand_over(const arrival& datagram, const packet& what, 
         if (one.advance(now)) one.leave();
     };
     if (!earlier || !later) return give_to(*(earlier ? earlier : later));
-    if (what.what == opcode::error) {  // of which of them it speaks is not said
+    if (what.what == opcode::error) {  // it does not say which of them it means
         give_to(*earlier);
         return give_to(*later);
     }
     if (later->is_first_answer(what)) return give_to(*later);
-    // The client goes on with the earlier one: then the later request was a copy that came late.
+    // If the client goes on with the earlier transfer, the later request was a late copy.
     const std::uint64_t before = earlier->blocks();
     earlier->take(datagram.sender, datagram.bytes, now);
     const bool has_moved = earlier->blocks() != before;
@@ -47587,9 +47606,9 @@ inline void server_core::hand_over(const arrival& datagram, const packet& what, 
     if (has_moved) later->forget(std::errc::connection_aborted, "a request that came late");
 }
 
-/// Returns true if the request is a copy, and belongs to a transfer that is there. Otherwise makes way for a new transfer. A
-/// client that repeats its request after the end of its transfer has done with it. On a single port so has a client that
-/// asks for something else, because the two transfers could not be told apart.
+/// Returns true if the request is a copy, and belongs to a transfer that is there. Otherwise makes way for a new
+/// transfer. A client that repeats its request after the end of its transfer has done with it. On a single port so has
+/// a client that asks for something else, because the two transfers could not be told apart.
 inline bool server_core::passes_over(const arrival& datagram, time_point now) noexcept {
     const auto [begin, end] = all_.equal_range(datagram.sender);
     std::array<conversation*, max_on_one_port> replaced{};
@@ -47617,8 +47636,8 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
         return;
     }
     transfer_record record{.client = datagram.sender, .what = request.what, .mode = request.mode.value_or(mode::octet)};
-    // A shortage: transfers whose client has not answered, or that are over, have what is needed, perhaps. Each gives up
-    // its file at once, and its socket when the loop comes to it. To open a file below the root takes some more.
+    // A shortage: transfers whose client has not answered, or that are over, have what is needed, perhaps. Each gives
+    // up its file at once, and its socket when the loop comes to it. To open a file below the root takes some more.
     constexpr int max_attempts = 8;
     for (int i = 0; i < max_attempts; ++i) {
         if (attempt(datagram, request, record, now)) return;
@@ -47722,7 +47741,7 @@ inline void server_core::refuse(const arrival& datagram, error code, std::string
     send_run(socket_.native_handle(), datagram.answer, what, merges, has_errors_);
     charge_unproven(datagram.sender, size, now);
 }
-/// A client that hears nothing repeats itself until it gives up.
+/// A client that gets no answer repeats its request until its patience ends.
 inline void server_core::refuse_broken(const arrival& datagram) noexcept {
     if (is_stopping_) return;
     const bool reads = datagram.bytes[1] == static_cast<std::byte>(opcode::read_request);
@@ -47736,7 +47755,7 @@ inline void server_core::refuse(const arrival& datagram, transfer_record& record
         std::string words = why.what();
         if (words.ends_with(": " + meaning)) words.resize(words.size() - meaning.size() - 2);
         const error code = to_error(why.code());
-        // The client is not told the attempt, which may name a path. It is told the system's words.
+        // The client is not told the attempt, which may name a path. It gets the system's words.
         refuse(datagram, code, why.code() == make_error_code(error::not_defined) ? words : meaning);
         // To std::error_code an error without a number means success.
         record.result.error = why.code() ? why.code() : std::make_error_code(std::errc::connection_refused);
@@ -47866,7 +47885,7 @@ struct uri {
 
 namespace detail {
 
-/// Where the text goes wrong is told by its place in the whole.
+/// The place of a fault is counted in the whole text.
 class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
   public:
     uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}
@@ -48773,7 +48792,7 @@ class pattern_match {
     std::vector<std::size_t> places_;  // begin and end of each group
 };
 
-/// A regular expression. A regular value; a constant one may be used by several threads at once.
+/// A regular expression. A regular value: several threads may use a constant object at once.
 class pattern {
   public:
     /// How large a program may become. `x{20}` counts as twenty times x.
@@ -48787,8 +48806,8 @@ class pattern {
 
     /// Reads a regular expression. Throws parse_error, which quotes the text and names the place of the fault.
     explicit pattern(std::string_view text);
-    /// Reads a regular expression. Returns nullopt if it is not one, or asks for what this matcher refuses; `why` then
-    /// has the reason and its place.
+    /// Reads a regular expression. Returns nullopt if the text is no pattern, or uses something that this matcher
+    /// refuses; `why` then has the reason and its place.
     [[nodiscard]] static std::optional<pattern> parse(std::string_view text, parse_failure& why);
 
     /// Returns the first match anywhere in the text, as Python's re.search(). `steps`, if it is not null, is raised by
@@ -48842,8 +48861,8 @@ namespace detail::patterns {
 
 /// One walk through a text. Python repeats what may be empty once more after it has found nothing, and then stops. So a
 /// way must know, for each repetition around it, whether the repetition has moved since it began. Inner repetitions
-/// began later: if an outer one has not moved, none inside it has. One number is therefore enough: how many of the
-/// outermost repetitions have moved. A way that takes a character has moved in all of them.
+/// began later: if an outer repetition has not moved, no inner repetition has. One number is therefore enough: how many
+/// of the outermost repetitions have moved. A way that takes a character has moved in all of them.
 class walk {
   public:
     walk(const program& of, std::string_view text, std::size_t* steps)
@@ -49219,7 +49238,7 @@ class map {
     std::vector<entry> entries_;
 };
 
-/// Text that is HTML already. Templates print it as it is. Never make it out of what a stranger has typed.
+/// Text that is HTML already. Templates print it as it is. Never make it out of a stranger's text.
 struct safe_string {
     std::string text;
 };
@@ -49317,7 +49336,7 @@ class value {
         return function != nullptr ? std::optional{(**function)()} : std::nullopt;
     }
 
-    /// Returns false for none, false, 0, and what is empty.
+    /// Returns false for none, false, 0, and empty values.
     [[nodiscard]] bool is_true() const noexcept;
     /// Returns how many characters, items or entries there are, or nullopt for kinds that have none.
     [[nodiscard]] std::optional<std::size_t> size() const noexcept;
@@ -50220,7 +50239,7 @@ inline value apply(const filter& which, const value& what, const value* argument
 
 namespace netnotes::web::detail::templates {
 
-/// A literal, or a name with what is asked of it.
+/// A literal, or a name with its lookups.
 struct operand {
     std::optional<value> literal;
     std::vector<std::string_view> parts;

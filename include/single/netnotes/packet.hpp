@@ -445,7 +445,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?
@@ -1527,7 +1527,8 @@ struct service {
     std::string_view purpose;
 };
 
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
+/// today.
 inline constexpr std::array<service, 27> services{{
     {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
     {"ftp", 21, transport::tcp, "file transfer, the control connection"},
@@ -2154,7 +2155,7 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
             digit = letter < 26 ? letter + 10 : 36;
         }
         if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
         if (!is_above) number = number * base + digit;
     }
     if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
@@ -2468,21 +2469,22 @@ enum class tcp_state : std::uint8_t {
 // netnotes/packet/checksum.hpp: how a receiver notices a damaged packet
 // SPDX-License-Identifier: MIT
 //
-// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out of
-// the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
+// IP, ICMP, UDP and TCP share one checksum (RFC 1071). The sender adds up the header's numbers of 16 bits. A carry out
+// of the 16 bits is added at the other end (one's complement). The sum's complement goes into the header:
 //
 //        4500 + 0073 + 0000 + 4000 + 4011 + 0000 + c0a8 + 0001 + c0a8 + 00c7  =  2479c
 //                                                                479c + 2     =  479e,  its complement is b861
 //
 // The receiver adds up everything, the checksum too. The result is ffff if nothing was damaged. The sum has two useful
 // properties. It does not depend on the order of bytes in memory, so whole machine words can be summed. And it can be
-// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new value.
+// corrected without the rest of the packet: a router that changes the time to live needs only the old and the new
+// value.
 //
 // The checksum finds every single wrong bit, but it misses words that were swapped. UDP and TCP also sum a
 // *pseudo-header*: the addresses, the protocol and the length. So a packet that reaches a wrong host is noticed.
 //
-// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it, so
-// captures seldom contain it.
+// Ethernet has a stronger checksum behind each frame: the CRC-32 (IEEE 802.3 §3.2.9). The card checks and removes it,
+// so captures seldom contain it.
 //
 // On this page:  internet_sum, internet_checksum · pseudo_header · updated_checksum · crc32 · checksum_state
 // The notes:     TCP报文首部 (检验和)
@@ -2629,7 +2631,7 @@ constexpr void load_ahead(std::span<const std::byte> whole, std::size_t at, std:
 // netnotes/packet/names.hpp: the words that every chapter of packet uses
 // SPDX-License-Identifier: MIT
 //
-// A frame is a nest of layers. Each header names the protocol of what follows it, with a number of a registry:
+// A frame is a nest of layers. Each header names the protocol of the next header, with a number of a registry:
 //
 //        ┌─ Ethernet ──────────┬─ IPv4 ───────────────┬─ TCP ────────────┬─ payload ─┐
 //        │ ether_type 0x0800 ──┼> ip_protocol 6 ──────┼> ports 40944 80  │ GET / …   │
@@ -2994,8 +2996,8 @@ constexpr std::uint64_t native(const std::byte* from) noexcept {
     return load<Word, std::endian::native>(from);
 }
 
-/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts as
-/// if a zero followed it (RFC 1071 §1).
+/// Returns the one's complement sum of the bytes, in the processor's order, not folded. An odd byte at the end counts
+/// as if a zero followed it (RFC 1071 §1).
 constexpr std::uint64_t sum_of(const std::byte* from, std::size_t size, std::uint64_t sum = 0) noexcept {
     // The carries are counted beside the sum and added at the end: an addition and a carry for each eight bytes.
     std::uint64_t carries = 0;
@@ -3096,14 +3098,14 @@ class internet_sum {
     return begin.add(bytes).checksum();
 }
 
-/// Returns the sum of what UDP and TCP add in front of their own header: addresses, protocol, and the length in bytes of
-/// header and data (RFC 9293 §3.1, RFC 768).
+/// Returns the sum of the pseudo-header, which UDP and TCP add in front of their own header. It has the addresses, the
+/// protocol, and the length in bytes of header and data (RFC 9293 §3.1, RFC 768).
 [[nodiscard]] constexpr internet_sum pseudo_header(ipv4_address source, ipv4_address destination, ip_protocol protocol,
                                                    std::uint32_t length) noexcept {
     return internet_sum{}.add(source).add(destination).add(static_cast<std::uint16_t>(protocol)).add(length);
 }
-/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of the
-/// route.
+/// Returns the sum for IPv6 (RFC 8200 §8.1). If the packet has a routing header, `destination` is the last address of
+/// the route.
 [[nodiscard]] constexpr internet_sum pseudo_header(const ipv6_address& source, const ipv6_address& destination,
                                                    ip_protocol protocol, std::uint32_t length) noexcept {
     return internet_sum{}.add(source).add(destination).add(length).add(static_cast<std::uint16_t>(protocol));
@@ -3163,7 +3165,7 @@ inline constexpr auto crc32_table = [] {
 }  // namespace detail
 
 /// Returns the CRC-32 of Ethernet, which stands behind the frame with the byte of the smallest weight first (IEEE 802.3
-/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the pieces in front of this one.
+/// §3.2.9). A longer text may be computed piece by piece: `before` is the result for the earlier pieces.
 [[nodiscard]] constexpr std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept {
     std::uint32_t value = ~before;
     for (const std::byte each : bytes)
@@ -3277,7 +3279,7 @@ struct view_maker {
 };
 }  // namespace detail
 
-/// The part that all views share: the bytes of a header and of what follows it. The view is valid as long as the bytes.
+/// The part that all views share: the bytes of a header and of its payload. The view is valid as long as the bytes.
 class header_view {
   public:
     /// Returns the header and its payload.
@@ -3512,8 +3514,8 @@ class ethernet_view : public header_view {
     }
 };
 
-/// The rest of a VLAN tag: two bytes of control information, and the type of what follows (IEEE 802.1Q §9.6). The type
-/// 0x8100 in front of it belongs to the header outside.
+/// The rest of a VLAN tag: two bytes of control information, and the type of the next header (IEEE 802.1Q §9.6). The
+/// type 0x8100 in front of it belongs to the header outside.
 class vlan_view : public header_view {
   public:
     /// Returns nullopt if fewer than 4 bytes are there; `why` then says so.
@@ -4139,8 +4141,8 @@ class ipv4_view : public header_view {
 //        │                 destination address, 16 bytes                 │
 //        └───────────────────────────────────────────────────────────────┘
 //
-// What IPv4 keeps in options stands in extension headers. Each names the next one, and the last names TCP, UDP or
-// ICMPv6:
+// What IPv4 keeps in options stands in extension headers. Each header names the next header, and the last names TCP,
+// UDP or ICMPv6:
 //
 //        IPv6          hop-by-hop       fragment         TCP
 //        next: 0  ───> next: 44   ───>  next: 6   ───>   …
@@ -4380,7 +4382,7 @@ class ipv6_view : public header_view {
     [[nodiscard]] constexpr std::uint32_t flow_label() const noexcept { return get_32(0) & 0xfffffu; }
     /// Returns the length in bytes of everything behind this header, extension headers included.
     [[nodiscard]] constexpr std::uint16_t payload_length() const noexcept { return get_16(4); }
-    /// Returns the protocol of what follows, which may be an extension header.
+    /// Returns the protocol of the next header, which may be an extension header.
     [[nodiscard]] constexpr ip_protocol next_header() const noexcept { return static_cast<ip_protocol>(get_8(6)); }
     /// Returns how many routers the packet may still pass.
     [[nodiscard]] constexpr std::uint8_t hop_limit() const noexcept { return get_8(7); }
@@ -4581,7 +4583,7 @@ struct tcp_timestamps {
     friend constexpr bool operator==(const tcp_timestamps&, const tcp_timestamps&) noexcept = default;
 };
 
-/// Bytes that arrived behind a gap (RFC 2018 §3): those from `first` to the one before `last`.
+/// Bytes that arrived behind a gap (RFC 2018 §3): the bytes from `first` on, before `last`.
 struct tcp_block {
     sequence first;
     sequence last;
@@ -5009,7 +5011,7 @@ struct ipv6 {
     }
 };
 
-/// An extension header of IPv6. `contents` are its bytes behind the second one, and are not copied: they must live
+/// An extension header of IPv6. `contents` are its bytes from the third on. They are not copied, so they must live
 /// until write() returns. Their size is 6 and a multiple of eight more.
 struct ipv6_header {
     ip_protocol kind = ip_protocol::hop_by_hop;
@@ -5029,7 +5031,7 @@ struct ipv6_fragment {
     std::uint32_t identification = 0;
 };
 
-/// An ICMP message: a header, and what follows as payload.
+/// An ICMP message: a header and its payload.
 struct icmp {
     icmp_type type = icmp_type::echo_request;
     std::uint8_t code = 0;
@@ -5040,7 +5042,7 @@ struct icmp {
     }
 };
 
-/// An ICMPv6 message: a header, and what follows as payload.
+/// An ICMPv6 message: a header and its payload.
 struct icmpv6 {
     icmpv6_type type = icmpv6_type::echo_request;
     std::uint8_t code = 0;
@@ -5131,7 +5133,7 @@ constexpr std::size_t size_of(const Payload& payload) noexcept {
         return std::string_view{payload}.size();
 }
 
-/// The number under which Ethernet knows what follows; nullopt if it has none.
+/// The EtherType of the next header; nullopt if it has no EtherType.
 constexpr std::optional<ether_type> ether_type_of(const auto& next) noexcept {
     using next_type = std::remove_cvref_t<decltype(next)>;
     if constexpr (std::same_as<next_type, ipv4>) return ether_type::ipv4;
@@ -5140,7 +5142,7 @@ constexpr std::optional<ether_type> ether_type_of(const auto& next) noexcept {
     if constexpr (std::same_as<next_type, vlan>) return ether_type::vlan;
     return std::nullopt;
 }
-/// The number under which IP knows what follows.
+/// The protocol number of the next header.
 constexpr ip_protocol ip_protocol_of(const auto& next) noexcept {
     using next_type = std::remove_cvref_t<decltype(next)>;
     if constexpr (std::same_as<next_type, ipv6_header>) return next.kind;
@@ -5333,7 +5335,7 @@ class frame_writer {
     }
 
     std::byte* to_;
-    std::byte* end_ = nullptr;  // behind what the lengths count
+    std::byte* end_ = nullptr;  // behind the bytes that the lengths count
     internet_sum source_;
     internet_sum addresses_;
 };
@@ -6232,7 +6234,7 @@ inline std::optional<capture_record> pcapng_reader::next() {
             case obsolete_packet:
             case simple_packet:
             case enhanced_packet: return read_packet(*found);
-            default: break;  // names, statistics, secrets, and what others have thought of
+            default: break;  // names, statistics, secrets, and blocks of other programs
         }
     }
     return std::nullopt;
@@ -6690,7 +6692,7 @@ inline constexpr std::uint16_t dns_port = 53;
 /// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
 inline constexpr std::size_t dns_udp_size = 512;
 
-/// The type of a record, or what a question asks for (IANA, "Resource Record (RR) TYPEs").
+/// The type of a record, or of the records that a question asks for (IANA, "Resource Record (RR) TYPEs").
 enum class dns_type : std::uint16_t {
     a = 1,       ///< an IPv4 address
     ns = 2,      ///< the name of a server that has authority
@@ -7479,7 +7481,7 @@ class dns_builder {
 
     std::span<std::byte> room_;
     std::size_t size_ = dns_view::header_size;  // of the message
-    std::size_t at_ = dns_view::header_size;    // behind what was written of the item at hand
+    std::size_t at_ = dns_view::header_size;    // behind the part of the current item that was written
     std::size_t data_at_ = 0;
     unsigned list_ = 0;
     bool fits_ = true;
@@ -8574,10 +8576,10 @@ constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer hea
 //        captured:   1-100   301-400   101-200   1-100 again              the receiver acknowledges 401
 //        events:     data    (kept)    data      retransmission           gap of 100 bytes, data 301-400
 //
-// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. A
-// gap is given up only for one of three reasons. The receiver acknowledged bytes behind the gap: then it has them, and
-// only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or that a FIN
-// arrives, proves nothing.
+// A segment behind a gap is kept until the gap is filled. Most gaps are filled, because TCP sends lost bytes again. The
+// follower stops waiting for a gap for only three reasons. The receiver acknowledged bytes behind the gap: then it has
+// them, and only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or
+// that a FIN arrives, proves nothing.
 //
 // A hostile sender sends the same bytes twice with different content, so that the observer and the receiver read
 // different texts. Here the bytes that came first count, and each difference is an event.
@@ -8696,7 +8698,7 @@ class pieces {
         }
         return done;
     }
-    /// Counts the bytes in which a repetition differs from what is there.
+    /// Counts the bytes in which a repetition differs from the first copy.
     static void compare(insertion& done, std::uint64_t at, std::span<const std::byte> bytes,
                         std::span<const std::byte> there) noexcept {
         const std::size_t common = std::min(bytes.size(), there.size());
@@ -8812,7 +8814,7 @@ struct stream_event {
 
 /// Bounds for the memory of a tcp_follower.
 struct follow_limits {
-    /// Bytes that all streams together may take: bytes behind gaps, the history, and what it costs to manage them. A
+    /// Bytes that all streams together may take: bytes behind gaps, the history, and the cost of managing them. A
     /// stream needs about a kilobyte; with less nothing is followed.
     std::size_t max_memory = 64 << 20;
     /// How many of the last reported bytes of each side are kept, to compare retransmissions with. With 0 a
@@ -8854,7 +8856,7 @@ class tcp_follower {
     tcp_follower(const tcp_follower&) = delete;
     tcp_follower& operator=(const tcp_follower&) = delete;
 
-    /// Takes the next segment of the capture. Throws std::bad_alloc, and what the handler throws.
+    /// Takes the next segment of the capture. Throws std::bad_alloc, and any exception of the handler.
     template <class Handler>
     void add(const tcp_segment& segment, Handler&& handler) {
         add_to(segment, detail::event_sink{handler});
@@ -8876,7 +8878,7 @@ class tcp_follower {
     using kind = stream_event::kind;
     /// The bytes that one side sends. Places count from the first byte of the side, which has place 0.
     struct half {
-        std::optional<sequence> initial{};  // the number of the SYN, or what it must have been
+        std::optional<sequence> initial{};  // the number of the SYN, seen or computed
         std::optional<sequence> next{};     // the number of the next byte to report; nullopt until a segment was seen
         std::uint64_t place = 0;            // of that byte
         detail::pieces behind_gap{};
@@ -9088,7 +9090,7 @@ inline void tcp_follower::accept(stream& in, stream_side side, std::uint64_t whe
     }
 }
 
-/// Keeps bytes behind a gap, if there is room for them. Otherwise the gap is given up.
+/// Keeps bytes behind a gap, if there is room for them. Otherwise the follower stops waiting for the gap.
 inline void tcp_follower::keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
                                const detail::event_sink& sink) {
     half& to = in.halves[static_cast<std::size_t>(side)];
@@ -9204,7 +9206,8 @@ inline void tcp_follower::flush(stream& in, stream_event::gap_reason reason, con
 // netnotes/packet/print.hpp: a frame as a line, a tree, a hex dump, and the RFC's box
 // SPDX-License-Identifier: MIT
 //
-// Four printers show the same frame, from far away to very near. All but the first are driven by the table of fields.hpp:
+// Four printers show the same frame, from far away to very near. All but the first are driven by the table of
+// fields.hpp:
 //
 //        summary      10.0.0.1 → 10.0.0.2 TCP 74 40944 → 6666 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
 //
@@ -9242,16 +9245,16 @@ inline void tcp_follower::flush(stream& in, stream_event::gap_reason reason, con
 
 namespace netnotes::packet {
 
-/// Returns the frame in one line: addresses, protocol, size on the wire, and what the protocol says. Sequence numbers
-/// stand as the header has them, not relative to the first.
+/// Returns the frame in one line: addresses, protocol, size on the wire, and the main fields of the protocol. Sequence
+/// numbers stand as the header has them, not relative to the first.
 [[nodiscard]] std::string summary(const frame_view& frame);
 /// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
 [[nodiscard]] std::string tree(const frame_view& frame);
 /// Returns the bytes as lines of sixteen, in hexadecimal digits and as characters. The bytes of `marked` stand in
 /// brackets.
 [[nodiscard]] std::string hex_dump(std::span<const std::byte> bytes, std::optional<field_place> marked = std::nullopt);
-/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a row.
-/// Returns an empty text if the frame does not have the header.
+/// Returns the header as its RFC draws it, 32 bits in a row, with the frame's values in it. Ethernet has 48 bits in a
+/// row. Returns an empty text if the frame does not have the header.
 [[nodiscard]] std::string box(const frame_view& frame, layer header);
 
 namespace detail {
@@ -9353,7 +9356,7 @@ inline void add_arp(line& to, const arp_view& arp) {
         to.add(sender, " is at ", arp.sender_hardware_address().to_string());
 }
 
-/// What stands behind the names of both ends: the name of the innermost protocol, the size, and what it says.
+/// Returns the text behind the names of both ends: the innermost protocol, the size, and its main fields.
 inline void add_protocol(line& to, const frame_view& frame) {
     const auto start = [&](std::string_view name) { to.add(name, " ", frame.size_on_the_wire(), " "); };
     if (const auto tcp = frame.tcp()) {
@@ -9745,7 +9748,7 @@ struct ip_fragment {
 
 /// Bounds for time and memory, with the numbers of Linux.
 struct reassembly_limits {
-    /// Bytes that all incomplete packets together may take, with what it costs to manage them. If a fragment does not
+    /// Bytes that all incomplete packets together may take, with the cost of managing them. If a fragment does not
     /// fit, the packets that have waited longest are dropped. One whole packet, at most 65,535 bytes, comes in
     /// addition.
     std::size_t max_memory = 4 << 20;
@@ -9890,7 +9893,7 @@ inline reassembly reassembler::add(const ip_fragment& fragment, capture_time now
         result.what = reassembly::outcome::discarded;
         return result;
     }
-    // Room first, so that the limit holds at every moment. The packet at hand may itself be dropped.
+    // Room first, so that the limit holds at every moment. The packet of this call may itself be dropped.
     const std::uint64_t at = fragment.offset;
     std::size_t cost = 0;
     const auto does_not_fit = [&] {

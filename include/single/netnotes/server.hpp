@@ -614,7 +614,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?
@@ -1532,7 +1532,8 @@ struct service {
     std::string_view purpose;
 };
 
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
+/// today.
 inline constexpr std::array<service, 27> services{{
     {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
     {"ftp", 21, transport::tcp, "file transfer, the control connection"},
@@ -2673,7 +2674,7 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
 
 /// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
 /// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
-/// one.
+/// address.
 inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!where.is_ip()) return false;
     socket_address local;
@@ -4129,7 +4130,7 @@ class poll_poller : public detail::takes_objects<poll_poller> {
     void remove(int descriptor) noexcept {
         const std::uint32_t place = place_of(descriptor);
         if (place == nowhere) return;
-        watched_[place] = watched_.back();  // the last one fills the gap
+        watched_[place] = watched_.back();  // the last entry fills the gap
         who_[place] = who_.back();
         places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
         places_[static_cast<std::size_t>(descriptor)] = nowhere;
@@ -5168,7 +5169,7 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
             digit = letter < 26 ? letter + 10 : 36;
         }
         if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
         if (!is_above) number = number * base + digit;
     }
     if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
@@ -5562,8 +5563,8 @@ struct credentials {
 namespace detail {
 struct descriptor_messages {
     using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
-    /// Room for what the kernel puts before the descriptors if the program has asked for it: the sender's credentials
-    /// and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
+    /// Room for data that the kernel puts before the descriptors if the program has asked for it: the sender's
+    /// credentials and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
     static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
 
     static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
@@ -6238,7 +6239,7 @@ class resolver_threads {
     static inline std::atomic<int> running_{0};
 };
 
-/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
 class resolver_call {
   public:
     resolver_call(const resolver_call&) = delete;
@@ -6729,7 +6730,7 @@ class connect_hook {
 /// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
     wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
-    /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
+    /// The time after which the next attempt begins beside this attempt: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
     const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.
@@ -7822,14 +7823,15 @@ class connection {
     /// Sends the bytes, and queues a copy of the rest if the kernel does not take all of them now. An error closes the
     /// connection, and on_close() reports it. After close_after_sending() or close() it does nothing.
     void send(const_buffer bytes) noexcept;
-    /// Makes the server call the handler's on_timer() for this connection once, after this time. A new call replaces the
-    /// time, and `never` cancels it.
+    /// Makes the server call the handler's on_timer() for this connection once, after this time. A new call replaces
+    /// the time, and `never` cancels it.
     void set_timer(wait_time time) noexcept {
         timer_ = time == never ? time_point::max() : std::max(detail::later(server_.now, time), server_.soon());
         arm();
     }
     /// Limits the connection as a whole: at this moment it is closed with errc::timed_out, even in the middle of an
-    /// exchange that goes on. time_point::max() removes the limit. Use it in on_open(), or for reactor_server::connect().
+    /// exchange that goes on. time_point::max() removes the limit. Use it in on_open(), or for
+    /// reactor_server::connect().
     void set_deadline(time_point when) noexcept {
         deadline_ = when == time_point::max() ? when : std::max(when, server_.soon());
         arm();
@@ -7873,11 +7875,11 @@ class connection {
         reactor_options options;
         connection* changed = nullptr;  ///< a list, linked by next_changed_, of the connections for settle()
         time_point now{};               ///< the time of this turn: the clock is read once for all events
-        std::size_t lost_alarms = 0;    ///< alarms that count no more: of ended connections, or an earlier one came
+        std::size_t lost_alarms = 0;    ///< alarms that were replaced, or whose connection has ended
         std::vector<alarm> alarms;      ///< a heap. Of a connection only the alarm at armed_ counts
         [[nodiscard]] time_point soon() const noexcept { return now + duration{1}; }  // not in this turn
-        /// Removes the lost alarms if they are half of the heap. Otherwise a client could let it grow: a handler that sets
-        /// a long timer and then a short one for each message loses a long alarm each time.
+        /// Removes the lost alarms if they are half of the heap. Otherwise a client could let it grow: a handler that
+        /// sets a long timer and then a short one for each message loses a long alarm each time.
         template <class Find>
         void remove_lost_alarms(Find find) noexcept {
             if (lost_alarms < 64 || lost_alarms < alarms.size() / 2) return;
@@ -7892,8 +7894,8 @@ class connection {
 
     connection(socket&& accepted, const socket_address& peer, std::uint64_t id, shared& server) noexcept
         : socket_{std::move(accepted)}, peer_{peer}, id_{id}, server_{server} {}
-    /// Puts an alarm for the earlier of timer and deadline into the heap, unless an earlier alarm is there already: then
-    /// the server looks again at that moment.
+    /// Puts an alarm for the earlier of timer and deadline into the heap, unless an earlier alarm is there already:
+    /// then the server looks again at that moment.
     void arm() noexcept {
         const time_point when = std::min(timer_, deadline_);
         if (when >= armed_ || state_ == state::closed) return;
@@ -8402,7 +8404,7 @@ class connection_lists {
     [[nodiscard]] connection* longest_idle() const noexcept { return longest_idle_; }
     [[nodiscard]] connection* longest_exchange() const noexcept { return longest_exchange_; }
 
-    /// Adds a connection as the one with the last activity.
+    /// Adds a connection at the end: its activity is the latest.
     void append_to_activity(connection& client, time_point now) noexcept {
         client.active_ = now;
         client.earlier_ = std::exchange(last_active_, &client);
@@ -9002,7 +9004,7 @@ void reactor_server<Handler, Poller>::run_alarms() {
         std::pop_heap(alarms.begin(), alarms.end());
         alarms.pop_back();
         connection* const client = find(due.id);
-        if (!client || client->armed_ != due.when) {  // it has ended, or an earlier alarm took this one's place
+        if (!client || client->armed_ != due.when) {  // it has ended, or an earlier alarm replaced this alarm
             if (shared_.lost_alarms > 0) --shared_.lost_alarms;
             continue;
         }
@@ -9595,7 +9597,7 @@ class buffered_reader {
     std::optional<std::string_view> recv_until(std::string_view delimiter);
     std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
     /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
-    /// line as well. To tell such a line from a complete one, call recv_until("\n").
+    /// line as well. To tell such a line from a complete line, call recv_until("\n").
     std::optional<std::string_view> recv_line();
     std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
     /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
@@ -9630,8 +9632,8 @@ class buffered_reader {
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
-    /// many idle clients calls it before it waits.
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server
+    /// with many idle clients calls it before it waits.
     void shrink_to_fit() noexcept {
         if (begin_ != end_) return;
         memory_.reset();

@@ -670,7 +670,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?
@@ -1588,7 +1588,8 @@ struct service {
     std::string_view purpose;
 };
 
-/// The notes' services, put right (FTP's control port is 21, not 20) and completed by what is in use today.
+/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
+/// today.
 inline constexpr std::array<service, 27> services{{
     {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
     {"ftp", 21, transport::tcp, "file transfer, the control connection"},
@@ -2729,7 +2730,7 @@ inline void wait_for(int descriptor, short events, const stop_event* stop, time_
 
 /// Returns true if connect() has begun to connect this stream to itself. The local endpoint is known as soon as
 /// connect(2) returns, even if connecting continues in the background. The wildcard address stands for the loopback
-/// one.
+/// address.
 inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!where.is_ip()) return false;
     socket_address local;
@@ -3919,7 +3920,7 @@ class buffered_reader {
     std::optional<std::string_view> recv_until(std::string_view delimiter);
     std::optional<std::string_view> recv_until(std::string_view delimiter, std::error_code& error) noexcept;
     /// Returns the next line without its end, "\n" or "\r\n", or nullopt at the end. Bytes behind the last "\n" are a
-    /// line as well. To tell such a line from a complete one, call recv_until("\n").
+    /// line as well. To tell such a line from a complete line, call recv_until("\n").
     std::optional<std::string_view> recv_line();
     std::optional<std::string_view> recv_line(std::error_code& error) noexcept;
     /// Returns the next `size` bytes, or nullopt at an orderly end. A size above the limit fails with
@@ -3954,8 +3955,8 @@ class buffered_reader {
     [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
     /// Returns the size of the reader's memory, in bytes.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server with
-    /// many idle clients calls it before it waits.
+    /// Frees the memory if the reader holds no bytes. Views of the messages before are not valid any more. A server
+    /// with many idle clients calls it before it waits.
     void shrink_to_fit() noexcept {
         if (begin_ != end_) return;
         memory_.reset();
@@ -4655,7 +4656,7 @@ class resolver_threads {
     static inline std::atomic<int> running_{0};
 };
 
-/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last one deletes it.
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
 class resolver_call {
   public:
     resolver_call(const resolver_call&) = delete;
@@ -4907,7 +4908,7 @@ class connect_hook {
 /// The settings of connecting: how to try several addresses, and what ends it.
 struct connect_options {
     wait_time timeout = never;  ///< For all attempts together. Zero accepts only a connection made at once.
-    /// The time after which the next attempt begins beside this one: the Connection Attempt Delay of RFC 8305 §5,
+    /// The time after which the next attempt begins beside this attempt: the Connection Attempt Delay of RFC 8305 §5,
     /// 250 ms recommended. Less than 10 ms counts as 10 ms.
     wait_time attempt_delay = std::chrono::milliseconds{250};
     const stop_event* stop = nullptr;  ///< Ends the connecting with errc::operation_canceled, not later calls.
@@ -6432,7 +6433,7 @@ task<task_result<Function>> call_in_frame(Function what) {
     co_return co_await what();
 }
 
-/// Does the same for what can be awaited once: see event_loop::run().
+/// Does the same for an awaitable that can be awaited once: see event_loop::run().
 template <class Awaiter, class... Parts>
 task<decltype(std::declval<Awaiter&>().await_resume())> await_in_frame(awaited_once<Awaiter, Parts...> what) {
     co_return co_await std::move(what);
@@ -7079,7 +7080,7 @@ class io_intake {
 //
 // Every connection has a timeout, and nearly every timeout is cancelled before it expires. So arming and cancelling
 // must cost almost nothing, even with many timers. A sorted structure sorts all timers, but the program needs only the
-// next one. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
+// next timer. A wheel does not sort. It divides time into ticks, and puts each timer in the list of a slot.
 //
 //        level 0    64 slots of 1 tick each          the next 64 ticks
 //        level 1    64 slots of 64 ticks             the next 4,096
@@ -8276,7 +8277,8 @@ class spawned : public fiber {
     bool was_taken_ : 1 = false;  // true after the result or the exception was taken
 
   private:
-    std::uint32_t joins_ = 0;  // awaiters that refer to this object: a waiting one, and cancelled ones not yet resumed
+    // Awaiters that refer to this object: a waiting awaiter, and cancelled awaiters that are not resumed yet.
+    std::uint32_t joins_ = 0;
     spawned* next_spawned_;
     spawned** previous_spawned_;
     loop_operation* joiner_ = nullptr;
@@ -8570,8 +8572,8 @@ struct loop_options {
     /// For tests: the clock stands still while any task can run. If all tasks wait, it jumps to the first timer.
     bool virtual_time = false;
     /// How the loop waits for descriptors: io_backend::epoll, or io_backend::io_uring (include coro/io/io_uring.hpp).
-    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the one in
-    /// use. nullptr means the default.
+    /// If the kernel refuses the chosen back end, the loop uses this default; event_loop::backend() returns the back
+    /// end in use. nullptr means the default.
     io_backend_factory backend = io_backend::epoll;
 };
 
@@ -8645,7 +8647,7 @@ class event_loop : public detail::scheduler {
         return spawn(detail::call_in_frame(std::move(what)), name);
     }
 
-    /// Makes the loop call `what()` in its thread, soon, and returns at once. Call from any thread while the loop
+    /// Makes the loop call `what()` in its thread, soon, and returns at once. Any thread may call it while the loop
     /// exists. Do not call it in a signal handler, because it allocates; use remote_event there. If `what()` throws,
     /// the run ends and run() throws that exception.
     template <class Function>
@@ -9050,7 +9052,7 @@ class accepting;
 ///
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
 /// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
-/// keeps the bytes behind a message for the next one.
+/// keeps the bytes behind a message for the next message.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -9104,7 +9106,7 @@ class async_stream : public detail::async_socket {
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
-    /// Sends all bytes, and suspends until the kernel has taken the last one. The bytes must stay valid until then,
+    /// Sends all bytes, and suspends until the kernel has taken the last byte. The bytes must stay valid until then,
     /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
     /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
@@ -12937,8 +12939,8 @@ class task_group {
 template <task_function<task_group&> Body>
 [[nodiscard]] auto with_group(Body body);
 /// Does the same, and tells all failures: it adds each exception to `failures`, in the order in which the tasks end,
-/// the first one too. A task that ends by its cancellation is not a failure. `failures` must stay valid until the call
-/// returns or throws.
+/// also the first exception. A task that ends by its cancellation is not a failure. `failures` must stay valid until
+/// the call returns or throws.
 ///
 ///     std::vector<std::exception_ptr> failures;
 ///     try { co_await with_group(body, failures); } catch (const std::exception&) {}        then look at `failures`
@@ -13686,8 +13688,8 @@ class channel {
     ~channel();
 
     /// `co_await c.send(value)` passes the value on, and suspends while the channel is full. Throws std::logic_error if
-    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and what
-    /// moving a T throws.
+    /// the channel is closed, or if it is closed or destroyed during the wait. Throws netnotes::cancelled, and the
+    /// exceptions of moving a T.
     [[nodiscard]] detail::awaited_once<sending, channel*, T> send(T value);
     /// `co_await c.receive()` suspends until there is a value, and returns it as std::optional<T>. Returns nullopt if
     /// the channel is closed and empty. Throws netnotes::cancelled, what moving a T throws, or std::logic_error if the
@@ -14908,8 +14910,8 @@ struct credentials {
 namespace detail {
 struct descriptor_messages {
     using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
-    /// Room for what the kernel puts before the descriptors if the program has asked for it: the sender's credentials
-    /// and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
+    /// Room for data that the kernel puts before the descriptors if the program has asked for it: the sender's
+    /// credentials and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
     static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
 
     static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
@@ -16360,8 +16362,8 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
 //
-// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of them,
-// and waits while the queue is empty:
+// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of
+// them, and waits while the queue is empty:
 //
 //     task<> accept_all(async_listener listener) {
 //         for (;;) {
@@ -16399,7 +16401,7 @@ namespace detail {
 class accepting;
 }  // namespace detail
 
-/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second one gets
+/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second task gets
 /// std::logic_error. So does a task of another loop.
 class async_listener : public detail::async_socket {
   public:
@@ -17836,7 +17838,7 @@ class poll_poller : public detail::takes_objects<poll_poller> {
     void remove(int descriptor) noexcept {
         const std::uint32_t place = place_of(descriptor);
         if (place == nowhere) return;
-        watched_[place] = watched_.back();  // the last one fills the gap
+        watched_[place] = watched_.back();  // the last entry fills the gap
         who_[place] = who_.back();
         places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
         places_[static_cast<std::size_t>(descriptor)] = nowhere;
@@ -18399,7 +18401,7 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
             digit = letter < 26 ? letter + 10 : 36;
         }
         if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is told first
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
         if (!is_above) number = number * base + digit;
     }
     if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
@@ -18950,7 +18952,7 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 #ifndef NETNOTES_TFTP_CLIENT_HPP
 #define NETNOTES_TFTP_CLIENT_HPP
 
-#include <time.h>  // the next one needs it
+#include <time.h>  // linux/errqueue.h needs it
 
 #include <linux/errqueue.h>
 #include <netinet/in.h>
@@ -19031,15 +19033,15 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 // netnotes/tftp/blocks.hpp: the numbers of blocks, and the blocks of a file that is sent
 // SPDX-License-Identifier: MIT
 //
-// A block number has 16 bits on the wire, and a file may have more blocks. So both ends count in 64 bits, and the number
-// on the wire rolls over: to 0 unless the ends agree on 1.
+// A block number has 16 bits on the wire, and a file may have more blocks. So both ends count in 64 bits, and the
+// number on the wire rolls over: to 0 unless the ends agree on 1.
 //
 //        count      1 ... 65,535   65,536   65,537
 //        number     1 ... 65,535        0        1       rollover 0
 //                   1 ... 65,535        1        2       rollover 1
 //
-// A sender keeps the blocks of a window in memory, because each may have to be sent again. Neighbours lie side by side, so
-// one system call sends several.
+// A sender keeps the blocks of a window in memory, because each may have to be sent again. Neighbours lie side by side,
+// so one system call sends several.
 //
 // On this page:  block_numbers · block_ring
 // Above it:      tftp/transfer.hpp
@@ -19440,7 +19442,7 @@ class option_reader {
   public:
     explicit option_reader(options& all) noexcept : all_{all} {}
     enum class verdict { good, bad, unknown };
-    /// A bad one is absent from then on, see packet::has_bad_option.
+    /// A bad option counts as absent from then on: see packet::has_bad_option.
     verdict read(std::string_view name, std::string_view value) noexcept {
         if (same_word(name, "blksize")) return set(all_.block_size, 1, value, min_block_size, max_block_size);
         if (same_word(name, "windowsize")) return set(all_.window_size, 2, value, 1, 65'535);
@@ -19690,7 +19692,7 @@ inline error to_error(const std::error_code& code) noexcept {
 
 namespace netnotes::tftp::detail {
 
-/// Converts between counts of blocks and numbers on the wire. Count 0 is what precedes the first block.
+/// Converts between counts of blocks and numbers on the wire. Count 0 is the place before the first block.
 class block_numbers {
   public:
     block_numbers() noexcept = default;
@@ -19746,7 +19748,7 @@ class block_ring {
         const std::size_t size = block_size_ + data_header_size;
         return {ring_.get() + static_cast<std::size_t>((block - 1) % slots_) * size, size};
     }
-    /// Is the block the first of the ring, so that its predecessor does not lie in front of it?
+    /// Returns true if the block is the first of the ring, so that its predecessor does not lie in front of it.
     [[nodiscard]] bool begins_ring(std::uint64_t block) const noexcept { return (block - 1) % slots_ == 0; }
 
     /// Reads the block that follows the last loaded block. `failure` then has the error of the source, if any.
@@ -19778,7 +19780,7 @@ class block_ring {
         }
         return filled;
     }
-    /// A file that grows meanwhile ends where it ended: the announced size is what is sent.
+    /// If the file grows meanwhile, only the announced size is sent.
     std::size_t read_bytes(std::span<std::byte> room, std::error_code& failure) noexcept {
         if (announced_)
             room = room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), *announced_ - bytes_)));
@@ -20161,8 +20163,8 @@ enum class role : unsigned char { client, server };
 
 namespace netnotes::tftp::detail {
 
-/// Room for a datagram to the peer, and for a datagram to a stranger. A `take` function returns no bytes if
-/// nothing is to be said. The bytes are valid until the next call of any member.
+/// Room for a datagram to the peer, and for a datagram to a stranger. A `take` function returns no bytes if nothing
+/// must be sent. The bytes are valid until the next call of any member.
 class outbox {
   public:
     /// Prepares a request. Returns false if no request can carry the name.
@@ -20186,7 +20188,7 @@ class outbox {
         size_ = write_error(room_, code, message);
         is_full_ = true;
     }
-    /// Says again what was said or prepared last.
+    /// Sends again the datagram that was sent or prepared last.
     void say_again() noexcept { is_full_ = size_ > 0; }
     void say_nothing() noexcept { is_full_ = false; }
     [[nodiscard]] std::span<const std::byte> take() noexcept {
@@ -20271,7 +20273,8 @@ class receive_window {
             return is_answered ? verdict::acknowledge : verdict::pass_over;
         }
         if (ahead >= size_) return verdict::pass_over;
-        // A block is missing. That is told once more if the sender has begun again and has lost the same block again.
+        // A block is missing. The gap is reported once more if the sender has begun again and has lost the same block
+        // again.
         if (std::exchange(has_told_gap_, true) && !goes_back) return verdict::pass_over;
         return verdict::acknowledge;
     }
@@ -20291,7 +20294,7 @@ class receive_window {
         unacknowledged_ = 0;
         acknowledged_at_ = now;
     }
-    /// Takes that nothing was heard for long: a gap may be told again.
+    /// Reports that nothing arrived for long, so a gap may be reported again.
     void timed_out() noexcept { has_told_gap_ = false; }
 
   private:
@@ -20311,8 +20314,8 @@ class receive_window {
 // netnotes/tftp/timeout.hpp: how long to wait for an answer before a datagram is sent again
 // SPDX-License-Identifier: MIT
 //
-// The retransmission timeout follows the round trips that were measured (RFC 6298). It doubles at each retransmission, and
-// stays doubled until a round trip is measured of a datagram that was sent once (Karn's rule).
+// The retransmission timeout follows the round trips that were measured (RFC 6298). It doubles at each retransmission,
+// and stays doubled until a round trip is measured of a datagram that was sent once (Karn's rule).
 //
 //        round trip 400 ms   timeout = 400 + 4 * 200  = 1,200 ms
 //        round trip 800 ms   timeout = 450 + 4 * 250  = 1,450 ms
@@ -20345,7 +20348,7 @@ class retransmission_timeout {
     explicit retransmission_timeout(const settings& how) noexcept
         : min_{how.min_timeout}, max_{how.max_timeout}, base_{how.first_timeout}, value_{how.first_timeout} {}
 
-    /// Takes a timeout that both ends have agreed on (RFC 2349). It is the least and the first one from now on.
+    /// Takes a timeout that both ends have agreed on (RFC 2349). From now on it is the smallest and the first timeout.
     void agree_on(duration agreed) noexcept {
         value_ = base_ = min_ = agreed;
         max_ = std::max(max_, agreed);
@@ -20418,11 +20421,11 @@ class retransmission_timeout {
 // So a block that the network doubled looks like a gap. A block that is sent again without need draws one more
 // acknowledgment. So the sender asks of each acknowledgment which datagram can have drawn it (as RACK does, RFC 8985):
 //   - It proves a gap only if a later datagram than the missing block can have drawn it. That datagram must have been
-//     sent long enough ago to be heard.
+//     sent long enough ago to be answered.
 //   - After a restart, the blocks that were under way may draw acknowledgments that mean nothing. Their number is known,
-//     and the time by which the last of them is heard.
+//     and the time by which the last of them is answered.
 //   - A peer that sends such acknowledgments has to say a gap twice. If it does not, one block asks it.
-//   - An acknowledgment of more than what was sent again shows that the restart was needless (RFC 4015).
+//   - An acknowledgment beyond the blocks that were sent again shows that the restart was needless (RFC 4015).
 //   - A second loss of the same block is proved in the same way, and need not wait for the timer.
 //
 // If no answer comes for the timeout, a single block is sent again. First this is the last block, then the first
@@ -20455,9 +20458,9 @@ class retransmission_timeout {
 // netnotes/tftp/pace.hpp: how fast a sender may send, and how many blocks at once
 // SPDX-License-Identifier: MIT
 //
-// A sender learns from acknowledgments how long the link needs for a block. Before the first loss it sends a whole window
-// at once. After a loss it sends the window in pieces, each when the link has carried the piece before it. So a short
-// queue on the way takes each piece, and few blocks are under way when the receiver tells of a gap.
+// A sender learns from acknowledgments how long the link needs for a block. Before the first loss it sends a whole
+// window at once. After a loss it sends the window in pieces, each when the link has carried the piece before it. So a
+// short queue on the way takes each piece, and few blocks are under way when the receiver tells of a gap.
 //
 //        window of 16, at once       ################                         one loss costs up to 15 blocks
 //        in pieces of 4, paced       ####    ####    ####    ####             ... up to 3, and what the round trip carries
@@ -20477,10 +20480,11 @@ class retransmission_timeout {
 
 namespace netnotes::tftp::detail {
 
-/// The rate of the link, its losses, and what follows for the next piece.
+/// Measures the rate of the link and its losses, and decides how large the next piece is and when it is sent.
 class pace {
   public:
-    /// Begins with windows of `window` blocks. `slowest` is how long a block takes on the slowest link that is thought of.
+    /// Begins with windows of `window` blocks. `slowest` is how long a block takes on the slowest link that is thought
+    /// of.
     void begin(std::uint64_t window, duration slowest) noexcept {
         window_ = piece_ = window;
         slowest_ = slowest;
@@ -20491,8 +20495,8 @@ class pace {
     [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept {
         return is_known() ? block_time_ * static_cast<std::int64_t>(blocks) : duration::zero();
     }
-    /// Takes that the link has carried `blocks` in `took`, after it was idle. If some of them were sent before, an earlier
-    /// copy may have been acknowledged: that shows a lower rate at most.
+    /// Reports that the link has carried `blocks` in `took`, after it was idle. If some of them were sent before, an
+    /// earlier copy may have been acknowledged: that shows a lower rate at most.
     void measure(duration took, std::uint64_t blocks, bool were_sent_once) noexcept {
         if (took <= duration::zero() || blocks == 0) return;
         duration each = took / static_cast<std::int64_t>(blocks);
@@ -20503,23 +20507,23 @@ class pace {
         else if (each < block_time_ || block_time_ < slowest_)  // the time of a few blocks is not exact
             block_time_ += (each - block_time_) / 4;
     }
-    /// Takes that a block may take much less than was measured.
+    /// Reports that a block may take much less time than was measured.
     void may_take(duration less) noexcept {
         if (less > duration::zero() && less < block_time_ / 4) block_time_ = less;
     }
-    /// Takes that the link is not slower than the slowest: the time that was measured has another reason, perhaps.
+    /// Reports that the link is not slower than the slowest link: the measured time may have another reason.
     void takes_no_longer() noexcept { block_time_ = std::min(block_time_, slowest_); }
-    /// Takes that an answer came later than the rate explains, so the link is slower than was measured.
+    /// Reports that an answer came later than the rate explains, so the link is slower than was measured.
     void was_late() noexcept {
         if (is_known() && block_time_ < slowest_) block_time_ = std::min(block_time_ / 2 * 3, slowest_);
     }
 
-    /// Takes that `blocks` are sent now. The link is busy until it has carried them.
+    /// Reports that `blocks` are sent now. The link is busy until it has carried them.
     void sent(std::uint64_t blocks, time_point now) noexcept {
         // A sixteenth more: a link that is taken for faster than it is would lose the end of each piece.
         busy_until_ = std::max(busy_until_, now) + (is_paced() ? time_of(blocks) / 16 * 17 : time_of(blocks));
     }
-    /// Takes that `blocks` are on the link as of now, and nothing else is.
+    /// Reports that exactly `blocks` are on the link now.
     void has_left(std::uint64_t blocks, time_point now) noexcept { busy_until_ = now + time_of(blocks); }
     /// Returns when the link has carried all that was sent, as far as is known.
     [[nodiscard]] time_point busy_until() const noexcept { return busy_until_; }
@@ -20535,7 +20539,7 @@ class pace {
         constexpr std::uint64_t before = 48;  // blocks that count as arrived before the first loss
         return std::max(min_piece, (done_ + before) * 3 / (8 * losses_));
     }
-    /// Takes that `done` blocks have arrived. After a long time without a loss the pieces grow.
+    /// Reports that `done` blocks have arrived. After a long time without a loss the pieces grow.
     void arrived(std::uint64_t done) noexcept {
         done_ = done;
         if (piece_ >= window_ || done - changed_at_ < (std::uint64_t{32} << caution_) * piece_) return;
@@ -20548,8 +20552,8 @@ class pace {
         ++losses_;
         shrink();
     }
-    /// Makes the pieces smaller, and lets them grow later than before. Where a block takes longer than timers are coarse,
-    /// small pieces cost no time.
+    /// Makes the pieces smaller, and lets them grow later than before. Where a block takes longer than timers are
+    /// coarse, small pieces cost no time.
     void shrink() noexcept {
         changed_at_ = done_;
         if (std::exchange(has_grown_, false)) caution_ = std::min(caution_ + 1, 5u);
@@ -20564,7 +20568,7 @@ class pace {
         piece_ = std::clamp<std::uint64_t>(smaller, 1, window_);
     }
     [[nodiscard]] bool has_lost() const noexcept { return losses_ > 0; }
-    /// Takes that the last loss was none.
+    /// Reports that the last loss was no loss.
     void was_no_loss() noexcept {
         if (losses_ > 0) --losses_;
     }
@@ -20605,21 +20609,21 @@ class send_window {
     /// Returns the blocks that may go out now, or a count of 0. A run that begins before next_new() is sent again
     /// alone.
     [[nodiscard]] run next(time_point now) noexcept;
-    /// Takes that a run went out, or the front of it.
+    /// Reports that a run was sent, or the front of it.
     void sent(run what, time_point now) noexcept;
-    /// Takes that `last` is the number of the file's last block.
+    /// Learns that `last` is the number of the file's last block.
     void ends_with(std::uint64_t last) noexcept { last_ = last; }
     /// Sends a block again that was sent, alone.
     void repeat(std::uint64_t block) noexcept { repeats_ = block; }
 
     /// Takes an acknowledgment of blocks that were not acknowledged before.
     void acknowledged(std::uint64_t upto, time_point now) noexcept;
-    /// Takes an acknowledgment that says the same as the last one.
+    /// Takes an acknowledgment that repeats the last acknowledgment.
     void acknowledged_again(time_point now) noexcept;
-    /// Takes that deadline() has come.
+    /// Reports that deadline() has passed.
     void expired(time_point now) noexcept;
     [[nodiscard]] time_point deadline() const noexcept { return deadline_; }
-    /// Returns how long an answer to what was sent may take.
+    /// Returns how long the peer may take to answer the datagrams that were sent.
     [[nodiscard]] duration answer_time(time_point now) const noexcept;
 
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
@@ -20776,9 +20780,9 @@ inline send_window::run send_window::next(time_point now) noexcept {
                 under_way += each.last - each.first + 1;
                 newest = std::max(newest, each.heard_by);
             });
-            // Until all of it was heard: a loss then costs half of a run, and not a whole one.
+            // Waits until all of it is acknowledged. A loss then costs half of a run, and not a whole run.
             if (under_way >= most) return pause(newest), run{};
-            // Its word of a gap may be lost. A peer that acknowledges what it did not expect can be asked.
+            // Its report of a gap may be lost. A peer that acknowledges unexpected blocks can be asked.
             if (is_echoing_ && unanswered_ < 5 + 2 * answered_ && next_ - 1 >= std::max(done_, asked_at_) + 3 * most) {
                 phase_ = phase::probing;
                 probe(next_ - 1, now);
@@ -20872,12 +20876,12 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
     if (was_probed && attempts_ == 0) ++answered_;
     const std::uint64_t sent_again = next_ - restart_;
     done_ = upto;
-    // First of all, because heard_by() counts from done_ to next_: a restart has taken next_ back, and `upto` may lie behind
-    // it if the acknowledgment answers what was sent before the restart.
+    // First of all, because heard_by() counts from done_ to next_: a restart has taken next_ back, and `upto` may lie
+    // behind it if the acknowledgment answers what was sent before the restart.
     next_ = std::max(next_, done_ + 1);
     sent_.drop_until(done_);
     pace_.arrived(done_);
-    // Datagrams keep their order, mostly: what the last restart may have drawn was heard before this.
+    // Datagrams mostly keep their order, so an answer to the last restart would have come before this acknowledgment.
     if (done_ > recover_) echoes_ = 0;
     if (was_needless) {
         is_echoing_ = true;
@@ -20904,7 +20908,7 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
 /// Of a single block that means nothing: see the Sorcerer's Apprentice, RFC 1123 §4.2.3.1.
 inline void send_window::acknowledged_again(time_point now) noexcept {
     if (agreed_ == 1 || next_ == done_ + 1) return;
-    // A peer that says the same without hurry has heard nothing for a while: nothing is under way any more.
+    // A peer that repeats its acknowledgment slowly has received nothing for a while, so nothing is under way any more.
     const duration apart = now - std::exchange(heard_at_, now);
     if (echoes_ > 0 && explained_ > 0 && pace_.is_known() && apart > pace_.time_of(2) + timer_.min()) {
         echoes_ = 0;
@@ -20926,14 +20930,15 @@ inline void send_window::acknowledged_again(time_point now) noexcept {
     if (can_be_gap(now)) tells_gap(now);
 }
 
-/// Was a datagram sent after the block that may be missing, and long enough ago to have drawn this?
+/// Returns true if a datagram was sent after the block that may be missing, and long enough ago to have drawn this
+/// acknowledgment.
 inline bool send_window::can_be_gap(time_point now) const noexcept {
     const piece* const behind = sent_.find(done_ + 2);
     if (behind && !is_too_soon(behind->sent_at, now)) return true;
-    // All was heard long ago: the peer says by itself what it has.
+    // All was acknowledged long ago, so the peer repeats its state by itself.
     return !sent_.is_empty() && sent_.newest().heard_by < now - margin();
 }
-/// Has the peer told of the gap by itself, long after it has heard all that was sent?
+/// Returns true if the peer reports the gap by itself, long after it has received all that was sent.
 inline void send_window::note_silence(time_point now) noexcept {
     if (now <= heard_until_ + timer_.min()) {
         ++told_;
@@ -21157,7 +21162,7 @@ class transfer {
     }
     [[nodiscard]] duration answer_time() const noexcept;
     void wait_for_answer() noexcept;
-    /// A sender hears nothing while the link carries a window, and what was under way before it.
+    /// A sender gets no answer while the link carries a window and the datagrams before it.
     [[nodiscard]] duration patience() const noexcept {
         const bool is_window = state_ == state::sending && result_.window_size > 1;
         return settings_.patience +
@@ -21170,7 +21175,7 @@ class transfer {
         wait_for_answer();
     }
 
-    // A server that has heard of its request only: whoever sent that may have lied about where it is.
+    // A server that has only received the request, whose sender address may be forged.
     [[nodiscard]] bool is_unproven() const noexcept {
         return acquaintance_ == acquaintance::claimed ||
                (role_ == role::server && settings_.shared_port && source_ && window_.done() == 0);
@@ -21325,7 +21330,8 @@ inline void transfer::receive(const endpoint& from, std::span<const std::byte> d
                                (sink_ && what->what == opcode::data && what->block == 1) ||
                                (source_ && what->what == opcode::acknowledgment && what->block == 0);
         if (!is_answer) return;
-        // A refusal that came twice is of the first request. What else comes from there answers the second one.
+        // A refusal that came twice belongs to the first request. Any other datagram from there answers the second
+        // request.
         if (from == refused_by_ && what->what == opcode::error &&
             what->error_code == static_cast<std::uint16_t>(error::option_refused))
             return;
@@ -21376,7 +21382,7 @@ inline void transfer::from_peer(const packet& what) noexcept {
 inline void transfer::granted(const packet& what) noexcept {
     if (role_ != role::client || state_ == state::dallying) return;
     if (state_ != state::requesting) {
-        // It was said again, so what we have answered was lost. (A sender's answer is data, and has its timer.)
+        // The peer repeats it, so our answer was lost. (A sender's answer is data, and has its timer.)
         if (state_ == state::receiving && received_.done() == 0) acknowledge();
         return;
     }
@@ -21413,7 +21419,7 @@ inline void transfer::acknowledged(std::uint16_t number) noexcept {
     // Where numbers roll over to 1 no block has the number 0: it means what was before the first.
     if (numbers_.rolls_to_one() && number == 0 && window_.done() > 0) return;
     const std::uint64_t upto = window_.done() + numbers_.distance(window_.done(), number);
-    if (upto > window_.furthest()) return;  // an old one, from before a roll-over or a repetition
+    if (upto > window_.furthest()) return;  // an old acknowledgment, from before a roll-over or a repetition
     if (upto == window_.done()) {
         if (is_unproven()) return;
         window_.acknowledged_again(now_);
@@ -21512,7 +21518,7 @@ inline void transfer::expired(time_point now) noexcept {
     if (state_ == state::dallying) return end({}, {}, false);
     if (now - progress_ >= patience()) {
         const auto why = std::make_error_code(std::errc::timed_out);
-        // A peer that was never heard is told nothing: it may not know of the request.
+        // A peer that never answered gets no error, because it may not know the request.
         if (is_unproven()) return end(why, "no answer for too long", false);
         return fail(error::not_defined, why, "no answer for too long");
     }
@@ -21555,7 +21561,8 @@ inline void transfer::unreachable(const endpoint& where) noexcept {
     end(std::make_error_code(std::errc::connection_refused), "nobody listens there", false);
 }
 
-/// Ends the transfer and tells the peer, once. A peer that has not answered yet is told as well, as it may have begun.
+/// Ends the transfer and tells the peer, once. A peer that has not answered yet gets the error as well, because it may
+/// have begun.
 inline void transfer::fail(error code, std::error_code why, std::string_view message) noexcept {
     outbox_.tell_error(code, message);
     end(why, message, false);
@@ -21720,13 +21727,15 @@ class transfer_socket {
     transfer_socket(const endpoint& local, bool has_window)
         : socket_{local}, batch_{has_window ? 8u : 2u, datagram_batch::any_size} {
         if (has_window) {
-            // The kernel must be able to hold all of it, or what it drops is sent again and again.
+            // The kernel must have room for a whole window. Otherwise it drops datagrams, and they are sent again and
+            // again.
             constexpr int wished = 4 << 20;
             std::error_code as_much_as_allowed;
             socket_.set_option(SOL_SOCKET, SO_RCVBUF, std::as_bytes(std::span{&wished, 1}), as_much_as_allowed);
             socket_.enable_receive_offload(as_much_as_allowed);
         }
-        // That nobody listens there is told at once by the net, but to a socket without a peer only if it asks (ip(7)).
+        // If no program listens there, an ICMP error arrives at once. A socket without a peer gets it only if it asks
+        // for it (ip(7)).
         constexpr int yes = 1;
         const auto on = std::as_bytes(std::span{&yes, 1});
         std::error_code unimportant;
@@ -21749,7 +21758,7 @@ class transfer_socket {
                 unsent_.bytes = unsent_.bytes.subspan(std::min(sent * unsent_.segment, unsent_.bytes.size()));
             }
             if (error == std::errc::operation_would_block || error == std::errc::no_buffer_space) return false;
-            // What the net has said of an earlier datagram is told in place of sending this one.
+            // The kernel reports an ICMP error of an earlier datagram instead of sending this datagram.
             if (error && read_errors(one) && !one.has_ended() && std::exchange(is_first_try, false)) continue;
             is_first_try = true;
             // Whatever else it is (no route, a firewall), it may pass: to the machine the datagram is lost.
@@ -21768,7 +21777,7 @@ class transfer_socket {
             for (const auto& each : all) take(one, each, now);
             if (!all.empty()) forget_unsent(one);
             if (error == std::errc::operation_would_block) {
-                // Woken for nothing? Then by an error that a send has heard of, and that still stands in its queue.
+                // Woken for nothing? Then by an error that a send has reported, and that is still in the queue.
                 if (round == 0) read_errors(one);
                 return true;
             }
@@ -21788,8 +21797,8 @@ class transfer_socket {
     void forget_failure() noexcept { failure_.clear(); }
 
   private:
-    /// Takes what the net has said of what was sent; true when it has said something. It says of which datagram, so a
-    /// stranger's trouble does not end the transfer.
+    /// Reads the ICMP errors of sent datagrams. Returns true if there was one. Each names its datagram, so an error of
+    /// another address does not end the transfer.
     bool read_errors(transfer& one) noexcept {
         constexpr int most = 64;
         int count = 0;
@@ -21910,7 +21919,7 @@ inline outcome run(transfer& one, transfer_socket& socket, const request& more) 
         if (one.has_ended()) break;
         std::error_code error;
         bool is_drained = true;  // if it is not, the next wait ends at once
-        // A socket that obeyed the stop by itself would send nothing from then on, and the server is to be told.
+        // A socket with a stop could send nothing after the stop, but the server must get an error.
         netnotes::detail::wait_for(socket.socket().native_handle(), all_sent ? POLLIN : POLLOUT, more.stop,
                                    std::min(one.deadline(), more.deadline), error);
         if (!react(one, socket, more, error, clock::now(), is_drained)) break;
@@ -21924,7 +21933,7 @@ inline outcome run(transfer& one, transfer_socket& socket, const request& more) 
 inline outcome explained(outcome result, const transfer_socket& socket) {
     if (result.error == std::errc::timed_out && socket.failure()) {
         result.error = socket.failure();
-        result.message = "nothing was heard";
+        result.message = "nothing was received";
     }
     return result;
 }
@@ -22007,7 +22016,7 @@ inline task<outcome> run_in_task(transfer& one, transfer_socket& socket, const r
                 co_await yield();  // what is left there is not announced again
         } catch (const std::system_error& failure) {
             error = failure.code();
-        } catch (const cancelled&) {  // the server is told first
+        } catch (const cancelled&) {  // the server gets an error first
             was_cancelled = true;
             error = std::make_error_code(std::errc::operation_canceled);
         }
@@ -22320,7 +22329,7 @@ namespace netnotes::tftp {
 /// The fate of an old file that has the name of the new file.
 enum class existing_file {
     keep,     ///< it stays, and the transfer fails: errc::file_exists
-    replace,  ///< by the new one, when that is whole
+    replace,  ///< by the new file, when the new file is whole
 };
 
 static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
@@ -22486,7 +22495,7 @@ inline std::optional<std::uint64_t> size_that_is_true(int file, off_t size) noex
         do got = ::pread(file, bytes.data(), bytes.size(), last);
         while (got < 0 && errno == EINTR);
         if (got == (size > 0 ? 1 : 0)) return static_cast<std::uint64_t>(size);
-        // A file that is being written has another size by now. That one is true.
+        // A file that is being written has another size by now. The new size is right.
         struct stat now {};
         if (::fstat(file, &now) != 0 || now.st_size == size) break;
         size = now.st_size;
@@ -23096,7 +23105,7 @@ inline bool send_run(int descriptor, const destination& where, transfer::outgoin
             run.bytes = run.bytes.subspan(size);
             reports = 0;
         } else if (is_of_icmp(errno) && reports++ < max_reports) {
-            has_errors = true;  // about an earlier datagram; or about this one, and then it comes again
+            has_errors = true;  // about an earlier datagram; or about this datagram, and then the error comes again
         } else if (netnotes::detail::would_block(errno) || errno == ENOBUFS) {
             return false;
         } else if (together) {
@@ -23139,7 +23148,7 @@ namespace detail {
 class rate_limit {
   public:
     explicit rate_limit(std::uint64_t rate) noexcept : rate_{rate} {}
-    /// Takes that `size` bytes were sent. Returns when the next bytes may go. A delay of up to `late` is made up for,
+    /// Counts `size` bytes that were sent. Returns when the next bytes may go. A delay of up to `late` is made up for,
     /// because timers are late.
     time_point charge(std::size_t size, time_point now) noexcept {
         if (rate_ == 0) return now;
@@ -23170,7 +23179,7 @@ class address_rate_limit {
     [[nodiscard]] bool has_room(const ip_address& address, time_point now, duration burst) const noexcept {
         return rate_ == 0 || paid_until_[index(address)] <= now + burst;
     }
-    /// Takes that `size` bytes do not count any more.
+    /// Subtracts `size` bytes, which do not count any more.
     void give_back(const ip_address& address, std::size_t size) noexcept {
         if (rate_ != 0) place(address) -= time_of(size);
     }
@@ -23366,7 +23375,7 @@ namespace detail {
 
 class conversation;
 
-/// What the transfers of one server share: its socket, its options, the room for what comes, and the rates. The server
+/// What the transfers of one server share: its socket, its options, the buffer for datagrams, and the rates. The server
 /// itself hears through it what becomes of a transfer.
 class conversation_owner {
   public:
@@ -23506,28 +23515,28 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     [[nodiscard]] bool advance(time_point now) noexcept;
     /// Its end: this will be destroyed, perhaps now.
     void leave() noexcept;
-    /// The same, and the client is told.
+    /// Does the same, and sends the client an error.
     void abort(time_point now) noexcept;
     /// The same, and the client is not told: it has forgotten this transfer itself.
     void forget(std::errc why, std::string_view message) noexcept;
-    /// Ends the transfer of a client that never answered. The request counts as not answered. The log is not told, because
-    /// a forged request must not be worth a line.
+    /// Ends the transfer of a client that never answered. The request counts as not answered. The log is not told,
+    /// because a forged request must not be worth a line.
     void drop_unanswered() noexcept;
     /// An ICMP message says that nothing arrives at the client.
     void unreachable(int code) noexcept;
     [[nodiscard]] const endpoint& client() const noexcept { return asked_.client; }
     [[nodiscard]] bool is_decided() const noexcept { return is_told_; }
-    /// Has the client acknowledged anything? Before, it may not be where the request says that it is.
+    /// Returns true if the client has acknowledged anything. Until then the address of the request may be forged.
     [[nodiscard]] bool is_proven() const noexcept { return is_proven_; }
     [[nodiscard]] time_point began() const noexcept { return began_; }
     [[nodiscard]] std::uint64_t blocks() const noexcept { return machine_.result().blocks; }
-    /// Is that what a client says first, when it has heard the beginning of a transfer?
+    /// Returns true if a client sends this packet first, in answer to the beginning of a transfer.
     [[nodiscard]] bool is_first_answer(const packet& what) const noexcept {
         if (is_upload()) return what.what == opcode::data && what.block == 1;
         return what.what == opcode::acknowledgment && what.block == (has_granted_ ? 0 : 1);
     }
     [[nodiscard]] std::span<const std::byte> request() const noexcept { return std::as_bytes(std::span{asked_.bytes}); }
-    /// The next one in its queue.
+    /// Returns the next conversation of its queue.
     [[nodiscard]] conversation* later() const noexcept { return later_; }
     [[nodiscard]] bool is_for(std::span<const std::byte> request) const noexcept {
         const auto said = std::as_bytes(std::span{asked_.bytes});
@@ -23653,12 +23662,12 @@ inline void conversation::begin(time_point now) noexcept {
 inline void conversation::take(const endpoint& from, std::span<const std::byte> datagram, time_point now) noexcept {
     const std::uint64_t before = machine_.result().bytes;
     machine_.receive(from, datagram, now);
-    if (!machine_.still_goes()) unsent_ = {};  // there was no room for it; what has come may change what is to be said
+    if (!machine_.still_goes()) unsent_ = {};  // no room for it; a new packet may change what to send
     if (!is_proven_ && from == asked_.client) look_for_proof(datagram);
     // Not what has come again: it has, perhaps, because we take our time.
     if (is_upload()) charge(static_cast<std::size_t>(machine_.result().bytes - before), now);
 }
-/// A client that acknowledges has heard of the transfer, so the request was its own. (On a single port an acknowledgment
+/// A client that acknowledges has received from us, so the request was its own. (On a single port an acknowledgment
 /// can be forged.)
 inline void conversation::look_for_proof(std::span<const std::byte> datagram) noexcept {
     if (machine_.result().blocks == 0) {
@@ -23790,7 +23799,7 @@ inline void conversation::forget(std::errc why, std::string_view message) noexce
     leave();
 }
 
-/// Ends the transfer with an error that the client and the log are told.
+/// Ends the transfer with an error, for the client and for the log.
 inline void conversation::cannot_listen(std::error_code why) noexcept {
     unsent_ = {};
     machine_.abort(error::not_defined, why, "the server cannot wait for the client");
@@ -23806,7 +23815,7 @@ inline task<> conversation::listen() {
                 co_await yield();
             else
                 co_await ready_->readable();
-        } catch (const std::system_error& failure) {  // nothing of the client's would be heard any more
+        } catch (const std::system_error& failure) {  // nothing of the client would be received any more
             cannot_listen(failure.code());
             co_return;
         }
@@ -23864,7 +23873,7 @@ class server_core final : public conversation_owner {
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 
   private:
-    /// An answer takes its time: a transfer is not given up for a request that came together with its own.
+    /// An answer needs some time, so a request does not replace a transfer whose request came together with it.
     static constexpr std::size_t max_on_one_port = 4;
     static constexpr duration min_age = std::chrono::milliseconds{1};
 
@@ -23988,7 +23997,7 @@ inline void server_core::begin_stop() noexcept {
     if (options_.grace != never) loop_->arm(grace_, netnotes::detail::later(loop_->now(), options_.grace));
     settle();
 }
-/// After a stop: goes on with it when the last one has ended.
+/// Resumes run() after a stop, when the last transfer has ended.
 inline void server_core::settle() noexcept {
     if (!is_stopping_ || !waiter_) return;
     // A stop does not wait for transfers that dally. They go at the next turn, because this may be a call of theirs.
@@ -24028,8 +24037,8 @@ inline void server_core::no_more_counted(conversation& one) noexcept {
     if (const auto count = of_client_.find(one.client().address()); count != of_client_.end() && --count->second == 0)
         of_client_.erase(count);
 }
-/// The client of this one has answered. It has then forgotten an earlier transfer of the same request, and on a single
-/// port every earlier one.
+/// Reports that the client of this conversation has answered. So it has forgotten an earlier transfer of the same
+/// request, and on a single port every earlier transfer.
 inline void server_core::proven(conversation& one, std::size_t unproven_bytes) noexcept {
     if (!one.is_decided()) queue::take_out(one);
     unproven_pace_.give_back(one.client().address(), unproven_bytes);
@@ -24056,8 +24065,8 @@ inline conversation* server_core::oldest_unproven(const ip_address* of) const no
     while (one && of && one->client().address() != *of) one = one->later();
     return one;
 }
-/// A transfer whose client has not answered makes room for a new one: the oldest of them, or the oldest of an address.
-/// Returns false if no transfer can.
+/// Ends a transfer whose client has not answered, to make room for a new transfer: the oldest, or the oldest of an
+/// address. Returns false if there is no such transfer.
 inline bool server_core::give_up_unproven(time_point now, const ip_address* of) noexcept {
     conversation* const one = oldest_unproven(of);
     if (!one || now - one->began() < min_age) return false;
@@ -24069,8 +24078,8 @@ inline bool server_core::make_room(time_point now) noexcept {
     if (undecided_ >= options_.max_transfers && !give_up_unproven(now, nullptr)) return false;
     return all_.size() / 2 < options_.max_transfers || send_away_oldest();
 }
-/// Returns false if the client is to ask again: transfers of its address may make room, in a moment. (If none of them will
-/// it is refused, see attempt().)
+/// Returns false if the client is to ask again: transfers of its address may make room, in a moment. (If none of them
+/// will it is refused, see attempt().)
 inline bool server_core::make_room_of(const ip_address& client, time_point now) noexcept {
     const auto count = of_client_.find(client);
     if (count == of_client_.end() || count->second < options_.max_per_client) return true;
@@ -24100,7 +24109,7 @@ inline task<> server_core::listen() {
                 co_await yield();
             else
                 co_await ready_->readable();
-        } catch (const std::system_error&) {  // no request would be heard any more: run() throws it
+        } catch (const std::system_error&) {  // no request would be received any more: run() throws it
             if (!failure_) failure_ = std::current_exception();
             begin_stop();
             co_return;
@@ -24155,12 +24164,12 @@ inline void server_core::hand_over(const arrival& datagram, const packet& what, 
         if (one.advance(now)) one.leave();
     };
     if (!earlier || !later) return give_to(*(earlier ? earlier : later));
-    if (what.what == opcode::error) {  // of which of them it speaks is not said
+    if (what.what == opcode::error) {  // it does not say which of them it means
         give_to(*earlier);
         return give_to(*later);
     }
     if (later->is_first_answer(what)) return give_to(*later);
-    // The client goes on with the earlier one: then the later request was a copy that came late.
+    // If the client goes on with the earlier transfer, the later request was a late copy.
     const std::uint64_t before = earlier->blocks();
     earlier->take(datagram.sender, datagram.bytes, now);
     const bool has_moved = earlier->blocks() != before;
@@ -24168,9 +24177,9 @@ inline void server_core::hand_over(const arrival& datagram, const packet& what, 
     if (has_moved) later->forget(std::errc::connection_aborted, "a request that came late");
 }
 
-/// Returns true if the request is a copy, and belongs to a transfer that is there. Otherwise makes way for a new transfer. A
-/// client that repeats its request after the end of its transfer has done with it. On a single port so has a client that
-/// asks for something else, because the two transfers could not be told apart.
+/// Returns true if the request is a copy, and belongs to a transfer that is there. Otherwise makes way for a new
+/// transfer. A client that repeats its request after the end of its transfer has done with it. On a single port so has
+/// a client that asks for something else, because the two transfers could not be told apart.
 inline bool server_core::passes_over(const arrival& datagram, time_point now) noexcept {
     const auto [begin, end] = all_.equal_range(datagram.sender);
     std::array<conversation*, max_on_one_port> replaced{};
@@ -24198,8 +24207,8 @@ inline void server_core::begin_conversation(const arrival& datagram, const packe
         return;
     }
     transfer_record record{.client = datagram.sender, .what = request.what, .mode = request.mode.value_or(mode::octet)};
-    // A shortage: transfers whose client has not answered, or that are over, have what is needed, perhaps. Each gives up
-    // its file at once, and its socket when the loop comes to it. To open a file below the root takes some more.
+    // A shortage: transfers whose client has not answered, or that are over, have what is needed, perhaps. Each gives
+    // up its file at once, and its socket when the loop comes to it. To open a file below the root takes some more.
     constexpr int max_attempts = 8;
     for (int i = 0; i < max_attempts; ++i) {
         if (attempt(datagram, request, record, now)) return;
@@ -24303,7 +24312,7 @@ inline void server_core::refuse(const arrival& datagram, error code, std::string
     send_run(socket_.native_handle(), datagram.answer, what, merges, has_errors_);
     charge_unproven(datagram.sender, size, now);
 }
-/// A client that hears nothing repeats itself until it gives up.
+/// A client that gets no answer repeats its request until its patience ends.
 inline void server_core::refuse_broken(const arrival& datagram) noexcept {
     if (is_stopping_) return;
     const bool reads = datagram.bytes[1] == static_cast<std::byte>(opcode::read_request);
@@ -24317,7 +24326,7 @@ inline void server_core::refuse(const arrival& datagram, transfer_record& record
         std::string words = why.what();
         if (words.ends_with(": " + meaning)) words.resize(words.size() - meaning.size() - 2);
         const error code = to_error(why.code());
-        // The client is not told the attempt, which may name a path. It is told the system's words.
+        // The client is not told the attempt, which may name a path. It gets the system's words.
         refuse(datagram, code, why.code() == make_error_code(error::not_defined) ? words : meaning);
         // To std::error_code an error without a number means success.
         record.result.error = why.code() ? why.code() : std::make_error_code(std::errc::connection_refused);
@@ -24447,7 +24456,7 @@ struct uri {
 
 namespace detail {
 
-/// Where the text goes wrong is told by its place in the whole.
+/// The place of a fault is counted in the whole text.
 class uri_reader {  // (In a reason '%', '#' and '@' would stand for numbers, see parse_failure.)
   public:
     uri_reader(std::string_view text, parse_failure& why) noexcept : text_{text}, why_{why} {}

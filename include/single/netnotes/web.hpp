@@ -447,7 +447,7 @@ constexpr bool read_zone(const char* first, const char* last, zone_name& zone, p
 /// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
 constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
                          parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last one lowest; after "::" only those behind it
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
     uint128 front;       // the groups before "::", already in their place
     unsigned count = 0;  // of all groups
     bool gap = false;    // has "::" been seen?
@@ -1600,7 +1600,7 @@ inline std::string set_cookie::to_string() const {
 // Without a connection they return what body() holds, so a handler can be tested with a request made by hand.
 //
 // A response has a text as its body, or a body_source: a file, or pieces that a task makes one after the other. The
-// chapters above this one derive from body_source, and this page only carries it.
+// chapters above derive from body_source, and this chapter only carries it.
 //
 // On this page:  body_source · request · response, not_found, redirect
 // Sources:       RFC 9112 §2; RFC 9110 §6
@@ -1859,7 +1859,8 @@ class fields {
     /// Appends a field, even if one with that name is there. Spaces and tabs at the value's ends are dropped. Throws
     /// std::invalid_argument if the name is no token, or if the value holds a control character other than a tab.
     void add(std::string_view name, std::string_view value);
-    /// Makes this the only field with that name. It takes the place of the first one. Throws as add() does.
+    /// Makes this the only field with that name. The new field takes the place of the first old field. Throws as add()
+    /// does.
     void set(std::string_view name, std::string_view value);
     /// Removes all fields with that name, and returns how many there were.
     std::size_t erase(std::string_view name) noexcept {
@@ -3139,7 +3140,7 @@ class pattern_match {
     std::vector<std::size_t> places_;  // begin and end of each group
 };
 
-/// A regular expression. A regular value; a constant one may be used by several threads at once.
+/// A regular expression. A regular value: several threads may use a constant object at once.
 class pattern {
   public:
     /// How large a program may become. `x{20}` counts as twenty times x.
@@ -3153,8 +3154,8 @@ class pattern {
 
     /// Reads a regular expression. Throws parse_error, which quotes the text and names the place of the fault.
     explicit pattern(std::string_view text);
-    /// Reads a regular expression. Returns nullopt if it is not one, or asks for what this matcher refuses; `why` then
-    /// has the reason and its place.
+    /// Reads a regular expression. Returns nullopt if the text is no pattern, or uses something that this matcher
+    /// refuses; `why` then has the reason and its place.
     [[nodiscard]] static std::optional<pattern> parse(std::string_view text, parse_failure& why);
 
     /// Returns the first match anywhere in the text, as Python's re.search(). `steps`, if it is not null, is raised by
@@ -3208,8 +3209,8 @@ namespace detail::patterns {
 
 /// One walk through a text. Python repeats what may be empty once more after it has found nothing, and then stops. So a
 /// way must know, for each repetition around it, whether the repetition has moved since it began. Inner repetitions
-/// began later: if an outer one has not moved, none inside it has. One number is therefore enough: how many of the
-/// outermost repetitions have moved. A way that takes a character has moved in all of them.
+/// began later: if an outer repetition has not moved, no inner repetition has. One number is therefore enough: how many
+/// of the outermost repetitions have moved. A way that takes a character has moved in all of them.
 class walk {
   public:
     walk(const program& of, std::string_view text, std::size_t* steps)
@@ -3585,7 +3586,7 @@ class map {
     std::vector<entry> entries_;
 };
 
-/// Text that is HTML already. Templates print it as it is. Never make it out of what a stranger has typed.
+/// Text that is HTML already. Templates print it as it is. Never make it out of a stranger's text.
 struct safe_string {
     std::string text;
 };
@@ -3683,7 +3684,7 @@ class value {
         return function != nullptr ? std::optional{(**function)()} : std::nullopt;
     }
 
-    /// Returns false for none, false, 0, and what is empty.
+    /// Returns false for none, false, 0, and empty values.
     [[nodiscard]] bool is_true() const noexcept;
     /// Returns how many characters, items or entries there are, or nullopt for kinds that have none.
     [[nodiscard]] std::optional<std::size_t> size() const noexcept;
@@ -4586,7 +4587,7 @@ inline value apply(const filter& which, const value& what, const value* argument
 
 namespace netnotes::web::detail::templates {
 
-/// A literal, or a name with what is asked of it.
+/// A literal, or a name with its lookups.
 struct operand {
     std::optional<value> literal;
     std::vector<std::string_view> parts;
