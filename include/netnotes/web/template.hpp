@@ -18,6 +18,9 @@
 //
 // Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
 //
+// Texts of templates are a part of the program, and values may come from strangers. A template that loops over a long
+// list a thousand times is as slow as it is written.
+//
 // Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
 // template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
 //
@@ -115,6 +118,34 @@ class templates {
 
 namespace detail::templates {
 
+/// Gives a variable another value, and its old value at the end of the scope. This holds after an exception, too: a
+/// condition in which {{ block.super }} fails is false, and the page goes on.
+template <class T>
+class for_now {
+  public:
+    for_now(T& which, T what) : which_{which}, before_{std::exchange(which, std::move(what))} {}
+    for_now(const for_now&) = delete;
+    for_now& operator=(const for_now&) = delete;
+    ~for_now() { which_ = std::move(before_); }
+
+  private:
+    T& which_;
+    T before_;
+};
+/// Drops the names that were bound in this scope.
+class new_names {
+  public:
+    explicit new_names(scope& names) noexcept : names_{names}, count_{names.bindings.size()} {}
+    new_names(const new_names&) = delete;
+    new_names& operator=(const new_names&) = delete;
+    ~new_names() { drop(0); }
+    void drop(std::size_t kept) { names_.bindings.resize(count_ + kept); }
+
+  private:
+    scope& names_;
+    std::size_t count_;
+};
+
 class renderer {
   public:
     renderer(const web::templates& of, const map& context) : of_{of}, names_{context} {
@@ -124,17 +155,12 @@ class renderer {
 
     std::string run(const std::shared_ptr<const program>& what) {
         alive_.push_back(what);
-        try {
-            render(*what);
-        } catch (const template_error& error) {
-            if (error.line() != 0 || now_ == nullptr) throw;
-            throw template_error{error.kind(), error.message(), now_->name, line_};
-        }
+        render(*what);
         return std::move(out_);
     }
 
   private:
-    static constexpr unsigned max_depth = 100;
+    static constexpr unsigned max_depth = 100, max_tags = 1'000;
     using block_place = std::pair<const program*, std::uint32_t>;
     /// The blocks of each name: the parent's first, the child's last.
     using block_chains = std::map<std::string_view, std::vector<block_place>>;
@@ -159,15 +185,22 @@ class renderer {
         return names_.evaluate(now_->expressions[which], holder, missing_is_none);
     }
     void bind(std::string_view name, value what) { names_.bindings.push_back({name, std::move(what)}); }
-    /// Drops the names from `count` on.
-    void drop_to(std::size_t count) { names_.bindings.resize(count); }
 
-    void render(const program& what) {
-        const program* const before = std::exchange(now_, &what);
-        range(0, static_cast<std::uint32_t>(what.nodes.size()));
-        now_ = before;
+    void render(const program& what) { walk(what, 0, static_cast<std::uint32_t>(what.nodes.size())); }
+    /// Renders nodes of a template, and gives an error that has no place the place of the tag.
+    void walk(const program& in, std::uint32_t first, std::uint32_t last) {
+        const for_now<const program*> now{now_, &in};
+        try {
+            range(first, last);
+        } catch (const template_error& error) {
+            if (error.line() != 0) throw;
+            throw template_error{error.kind(), error.message(), in.name, line_};
+        }
     }
     void range(std::uint32_t first, std::uint32_t last) {
+        // 100 templates with 100 tags around the next include would need more stack than there is.
+        if (tags_ == max_tags) throw template_error{"RecursionError", "tags are nested more than 1000 deep"};
+        const for_now tags{tags_, tags_ + 1};
         for (std::uint32_t i = first; i < last;) {
             const node& what = now_->nodes[i];
             line_ = what.line;
@@ -182,17 +215,15 @@ class renderer {
                 case node_kind::loop: loop(i), i = what.end; break;
                 case node_kind::choice: choice(i), i = what.end; break;
                 case node_kind::with: {
-                    const std::size_t count = names_.bindings.size();
+                    const new_names names{names_};
                     assign(what);
                     range(i + 1, what.end);
-                    drop_to(count);
                     i = what.end;
                     break;
                 }
                 case node_kind::autoescape: {
-                    const bool before = std::exchange(names_.autoescape, what.flag);
+                    const for_now autoescape{names_.autoescape, what.flag};
                     range(i + 1, what.end);
-                    names_.autoescape = before;
                     i = what.end;
                     break;
                 }
@@ -211,7 +242,6 @@ class renderer {
         const node what = now_->nodes[which];
         value holder;
         const value sequence = evaluate(what.first, holder, true);
-        const std::size_t count = names_.bindings.size();
         std::optional<list> made;
         const list* items = sequence.as_list();
         if (items == nullptr) {
@@ -223,6 +253,7 @@ class renderer {
         loop_state state;
         state.count = items->size();
         if (const binding* outer = names_.find("forloop"); outer != nullptr) state.parent = outer->loop;
+        new_names names{names_};
         names_.bindings.push_back({"forloop", {}, &state});
         for (std::size_t i = 0; i < items->size(); ++i) {
             state.index = i;
@@ -241,10 +272,9 @@ class renderer {
                     bind(now_->names[what.names + k], std::move(parts[k]));
             }
             range(which + 1, what.middle);
-            drop_to(count + 1);
+            names.drop(1);  // but not forloop
             line_ = what.line;
         }
-        drop_to(count);
     }
     void choice(std::uint32_t which) {
         const std::uint32_t end = now_->nodes[which].end;
@@ -278,24 +308,25 @@ class renderer {
 
     void block(std::uint32_t which) {
         const std::string_view name = now_->nodes[which].text;
-        const std::size_t count = names_.bindings.size();
-        const program* const before = now_;
-        block_place place{now_, which};
-        bool was_popped = false;
+        const new_names names{names_};
+        struct taken {  // out of the chain while it is rendered, so that {{ block.super }} finds the next
+            block_place place;
+            std::vector<block_place>* chain = nullptr;
+            ~taken() {
+                if (chain != nullptr) chain->push_back(place);
+            }
+        } found{{now_, which}};
         if (blocks_ != nullptr) {
             auto& chain = (*blocks_)[name];
             if (!chain.empty()) {
-                place = chain.back();
+                found.place = chain.back();
                 chain.pop_back();
-                was_popped = true;
+                found.chain = &chain;
             }
         }
         names_.bindings.push_back({"block", value{name}, nullptr, true});
-        now_ = place.first;
-        range(place.second + 1, now_->nodes[place.second].end);
-        now_ = before;
-        if (was_popped) (*blocks_)[name].push_back(place);
-        drop_to(count);
+        const auto [in, index] = found.place;
+        walk(*in, index + 1, in->nodes[index].end);
     }
     /// {{ block.super }}: the block of this name that is next in the chain.
     value super(std::string_view name) {
@@ -303,22 +334,12 @@ class renderer {
             refuse("'BlockNode' object has no attribute 'context'. Did you use {{ block.super }} in a base template?");
         const auto found = blocks_->find(name);
         if (found == blocks_->end() || found->second.empty()) return "";
-        std::string before = std::exchange(out_, {});
-        const program* const here = now_;
-        const std::size_t line = line_, count = names_.bindings.size();
         const auto [in, index] = found->second.back();
-        try {
-            now_ = in;
-            block(index);
-        } catch (...) {  // a condition goes on after an error
-            out_ = std::move(before);
-            now_ = here;
-            drop_to(count);
-            throw;
-        }
-        now_ = here;
-        line_ = line;
-        return safe_string{std::exchange(out_, std::move(before))};
+        const for_now page{out_, std::string{}};
+        const for_now<const program*> now{now_, in};
+        const for_now line{line_, line_};
+        block(index);
+        return safe_string{std::move(out_)};
     }
     void add_blocks(const program& of) {
         for (const auto& [name, index] : of.blocks) {
@@ -338,8 +359,8 @@ class renderer {
             refuse(message);
         }
         block_chains own;
-        const bool is_first = blocks_ == nullptr;
-        if (is_first) blocks_ = &own;
+        const for_now blocks{blocks_, blocks_ == nullptr ? &own : blocks_};
+        const for_now depth{depth_, depth_};
         add_blocks(*now_);
         // A template does not extend itself: of several with its name it extends the next.
         const std::string text = name.text();
@@ -348,9 +369,7 @@ class renderer {
         const auto parent = enter(text, skip);
         if (!parent->has_extends) add_blocks(*parent);
         render(*parent);
-        --depth_;
         extended_.pop_back();
-        if (is_first) blocks_ = nullptr;
     }
     std::shared_ptr<const program> enter(std::string_view name, std::size_t skip) {
         if (depth_ == max_depth)
@@ -366,28 +385,16 @@ class renderer {
         value holder;
         const value name = evaluate(what.first, holder);
         if (!name.is_true()) throw template_error{"TemplateDoesNotExist", "No template names provided"};
-        const std::size_t count = names_.bindings.size();
-        const program* const before = now_;
+        const new_names names{names_};
+        const std::size_t floor = names_.bindings.size();
         assign(what);
-        std::pair<std::size_t, const map*> hidden{};
-        std::vector<binding> given;
-        if (what.flag) {
-            given.assign(names_.bindings.begin() + static_cast<std::ptrdiff_t>(count), names_.bindings.end());
-            drop_to(count);
-            hidden = names_.hide();
-            names_.bindings.insert(names_.bindings.end(), given.begin(), given.end());
-        }
-        block_chains* const blocks = std::exchange(blocks_, nullptr);
-        const std::vector<std::string> extended = std::exchange(extended_, {});
-        const auto found = enter(name.text(), 0);
-        render(*found);
-        --depth_;
-        alive_.pop_back();
-        extended_ = extended;
-        blocks_ = blocks;
-        if (what.flag) names_.show(hidden);
-        now_ = before;
-        drop_to(count);
+        const scope::hidden_names hidden{names_, what.flag, floor};
+        const for_now<block_chains*> blocks{blocks_, nullptr};
+        const for_now extended{extended_, std::vector<std::string>{}};
+        const for_now depth{depth_, depth_};
+        const std::size_t alive = alive_.size();
+        render(*enter(name.text(), 0));
+        alive_.resize(alive);
     }
 
     // ---- Addresses
@@ -450,10 +457,11 @@ class renderer {
     std::string out_;
     const program* now_ = nullptr;
     std::size_t line_ = 0;
-    unsigned depth_ = 0;
+    unsigned depth_ = 0;  // of templates
+    unsigned tags_ = 0;   // that are open
     block_chains* blocks_ = nullptr;
     std::vector<std::string> extended_;
-    std::vector<std::shared_ptr<const program>> alive_;
+    std::vector<std::shared_ptr<const program>> alive_;  // names are views of their texts
 };
 
 }  // namespace detail::templates
@@ -466,7 +474,7 @@ inline templates::program_pointer templates::read(std::string_view text, std::st
 inline templates::program_pointer templates::find(std::string_view name, std::size_t skip) const {
     const std::lock_guard lock{mutex_};
     const std::pair key{std::string{name}, skip};
-    const std::uint64_t version = settings_.reload ? loader_->version(name) : 0;
+    const std::uint64_t version = settings_.reload ? loader_->version(name, skip) : 0;
     const auto found = kept_.find(key);
     if (found != kept_.end() && found->second.version == version) return found->second.program;
     const auto text = loader_->load(name, skip);

@@ -23,7 +23,9 @@
 
 namespace netnotes::web::detail::templates {
 
-inline std::string two_digits(unsigned number) { return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number)); }
+inline std::string two_digits(unsigned number) {
+    return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number));
+}
 
 /// Returns the time in a format of Django's filter `date`: d j D l S w z, m n M b N F, y Y L t, g G h H i s a A f P, c
 /// U. Other letters stand for themselves.
@@ -46,7 +48,8 @@ inline std::string format_date(time_value when, std::string_view format) {
     const unsigned week_day = weekday{midnight}.c_encoding();
     const unsigned hour_12 = hour % 12 == 0 ? 12 : hour % 12;
     const std::string_view half = hour < 12 ? "a.m." : "p.m.";
-    const std::string short_time = std::to_string(hour_12) + (minute == 0 ? "" : netnotes::detail::joined(":", two_digits(minute)));
+    const std::string short_time =
+        std::to_string(hour_12) + (minute == 0 ? "" : netnotes::detail::joined(":", two_digits(minute)));
     std::string made;
     for (std::size_t i = 0; i < format.size(); ++i) {
         switch (format[i]) {

@@ -18,11 +18,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -182,15 +182,29 @@ class scope {
   public:
     explicit scope(const map& context) noexcept : context_{&context} {}
 
-    std::vector<binding> bindings;
+    /// A deque: evaluate() may return a value in it while {{ x|add:block.super }} adds names.
+    std::deque<binding> bindings;
     bool autoescape = true;
     std::function<value(std::string_view)> super_of;  // renders the parent's block
 
-    /// Hides all names; returns what show() needs.
-    std::pair<std::size_t, const map*> hide() noexcept {
-        return {std::exchange(floor_, bindings.size()), std::exchange(context_, &nothing())};
-    }
-    void show(std::pair<std::size_t, const map*> hidden) noexcept { std::tie(floor_, context_) = hidden; }
+    /// If `hides`, hides the names below `floor` and the context as long as it lives.
+    class hidden_names {
+      public:
+        hidden_names(scope& names, bool hides, std::size_t floor) noexcept
+            : names_{names}, floor_{names.floor_}, context_{names.context_} {
+            if (!hides) return;
+            names.floor_ = floor;
+            names.context_ = &nothing();
+        }
+        hidden_names(const hidden_names&) = delete;
+        hidden_names& operator=(const hidden_names&) = delete;
+        ~hidden_names() { names_.floor_ = floor_, names_.context_ = context_; }
+
+      private:
+        scope& names_;
+        std::size_t floor_;
+        const map* context_;
+    };
 
     [[nodiscard]] const binding* find(std::string_view name) const noexcept {
         for (std::size_t i = bindings.size(); i > floor_; --i)

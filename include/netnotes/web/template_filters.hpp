@@ -24,8 +24,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <locale>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -67,9 +68,10 @@ inline std::optional<double> real_number(std::string_view text) {
     std::string digits{stripped(text)};
     const bool is_plain = !digits.empty() && digits.find_first_not_of("0123456789+-.eE") == digits.npos;
     if (!is_plain) return std::nullopt;
-    char* end = nullptr;
-    const double number = std::strtod(digits.c_str(), &end);
-    return *end == '\0' && end != digits.c_str() ? std::optional{number} : std::nullopt;
+    std::istringstream in{digits};
+    in.imbue(std::locale::classic());  // strtod() would want a comma in a program that has called setlocale()
+    double number = 0;
+    return in >> number && in.peek() == std::istringstream::traits_type::eof() ? std::optional{number} : std::nullopt;
 }
 inline std::string lower(std::string_view text) {
     std::string made{text};
@@ -325,8 +327,9 @@ inline constexpr filter filters[]{
     {"title", 1, 1, true, [](const filter_input& in) -> value { return title(in.text()); }},
     {"truncatechars", 2, 2, true, [](const filter_input& in) -> value {
         if (!in.argument->is_text() && !in.argument->is_number())
-            type_error(netnotes::detail::joined("int() argument must be a string, a bytes-like object or a real number, not '",
-                                                in.argument->type_name(), "'"));
+            type_error(netnotes::detail::joined(
+                "int() argument must be a string, a bytes-like object or a real number, not '",
+                in.argument->type_name(), "'"));
         const auto length = whole_number(*in.argument);
         return length ? truncated(in.text(), *length) : in.text();
     }},

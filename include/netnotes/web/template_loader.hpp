@@ -11,7 +11,7 @@
 // The notes put the folder of APP_DIRS into the project's root. Django looks for it in each application.
 //
 // A name cannot leave its folder: `..`, an absolute path, and a symbolic link that points out of the folder are
-// refused.
+// refused. So are `./list.html` and `shop//list.html`: each template has one name.
 //
 // On this page:  template_text, template_loader · template_folders, template_map
 // The notes:     配置 DIRS, APP_DIRS; example 45
@@ -49,9 +49,9 @@ class template_loader {
     virtual ~template_loader() = default;
     /// Returns the text of a template, or nullopt if it is not found. `skip` templates of this name are passed over.
     [[nodiscard]] virtual std::optional<template_text> load(std::string_view name, std::size_t skip) const = 0;
-    /// Returns a number that changes when load(name, 0) would return another text. It is asked only if templates are
-    /// read again when they have changed.
-    [[nodiscard]] virtual std::uint64_t version(std::string_view name) const = 0;
+    /// Returns a number that changes when load() with the same arguments would return another text. It is asked only if
+    /// templates are read again when they have changed.
+    [[nodiscard]] virtual std::uint64_t version(std::string_view name, std::size_t skip) const = 0;
 };
 
 /// Templates in memory, for tests and for short programs.
@@ -69,7 +69,7 @@ class template_map final : public template_loader {
         if (found == texts_.end() || skip > 0) return std::nullopt;
         return template_text{found->second, found->first};
     }
-    [[nodiscard]] std::uint64_t version(std::string_view) const override { return version_; }
+    [[nodiscard]] std::uint64_t version(std::string_view, std::size_t) const override { return version_; }
 
   private:
     std::map<std::string, std::string, std::less<>> texts_;
@@ -100,8 +100,8 @@ class template_folders final : public template_loader {
         if (in.bad() || text.size() > max_size) return std::nullopt;
         return template_text{std::move(text), path->string()};
     }
-    [[nodiscard]] std::uint64_t version(std::string_view name) const override {
-        const auto path = find(name, 0);
+    [[nodiscard]] std::uint64_t version(std::string_view name, std::size_t skip) const override {
+        const auto path = find(name, skip);
         if (!path) return 0;
         std::error_code ignored;
         const auto time = std::filesystem::last_write_time(*path, ignored).time_since_epoch().count();
@@ -125,10 +125,13 @@ class template_folders final : public template_loader {
     }
     static bool is_inside(std::string_view name) {
         if (name.empty() || name.find('\0') != name.npos) return false;
-        const std::filesystem::path path{name};
-        for (const auto& part : path)
-            if (part == "..") return false;
-        return path.is_relative();
+        // Only one spelling of each name: a name may come from a stranger, and what was read is kept by its name.
+        for (std::string_view rest = name;;) {
+            const std::string_view part = rest.substr(0, rest.find('/'));
+            if (part.empty() || part == "." || part == "..") return false;
+            if (part.size() == rest.size()) return true;
+            rest.remove_prefix(part.size() + 1);
+        }
     }
 
     std::vector<std::filesystem::path> folders_;

@@ -34,6 +34,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -103,10 +104,11 @@ class value {
     value(std::nullptr_t) noexcept {}
     template <std::same_as<bool> T>
     value(T what) noexcept : held_{what} {}
-    /// A whole number of 64 bits. Larger ones are refused by the compiler's own conversion.
+    /// A whole number of 64 bits. Throws std::out_of_range if the number is above 2^63 - 1.
     template <std::integral T>
-    requires(!std::same_as<T, bool> && !std::same_as<T, char>) value(T what)
-    noexcept : held_{static_cast<std::int64_t>(what)} {}
+    requires(!std::same_as<T, bool> && !std::same_as<T, char>) value(T what) : held_{static_cast<std::int64_t>(what)} {
+        if (!std::in_range<std::int64_t>(what)) throw std::out_of_range{"web::value: a number above 2^63 - 1"};
+    }
     template <std::floating_point T>
     value(T what) noexcept : held_{static_cast<double>(what)} {}
     value(const char* text) : held_{std::string{text}} {}
