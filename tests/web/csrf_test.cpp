@@ -102,3 +102,47 @@ TEST_CASE("a token for a request that has not passed the layer is refused") {
     ask.fields().set("X-Netnotes-CSRF-Secret", "short");
     CHECK_THROWS_AS(web::csrf::token(ask), std::logic_error);
 }
+
+TEST_CASE("a site of https also asks where a form without Origin comes from") {
+    // An attacker in between can set a cookie by http://, so it knows a secret and a token that fit.
+    const web::csrf layer{{"https://friend.example"}, true};
+    const guest_book book;
+    const http::response page = book.site.answer(http::request{"GET", "/"});
+    const std::string secret = between(page.fields.find("Set-Cookie").value_or(""), "csrftoken=", ";");
+    const std::string token = between(page.body, "value=\"", "\"");
+    const auto fault = [&](std::string_view field, std::string_view text) {
+        http::request ask{"POST", "/", {{"Host", "shop.example"}, {"Cookie", "csrftoken=" + secret}}};
+        ask.set_body("csrfmiddlewaretoken=" + token);
+        if (!field.empty()) ask.fields().set(field, text);
+        return layer.fault_of(ask);
+    };
+    CHECK(fault("", "") == "Referer checking failed - no Referer.");
+    CHECK(fault("Referer", "https://shop.example/form/?q=1") == "");
+    CHECK(fault("Referer", "https://shop.example") == "");
+    CHECK(fault("Referer", "https://friend.example/x") == "");
+    CHECK(fault("Origin", "https://shop.example") == "");
+    for (const auto* page_of :
+         {"http://shop.example/", "https://evil.example/https://shop.example/", "https://shop.example.evil.example/",
+          "https://shop.example@evil.example/", "shop.example", "https://", "https:///shop.example", "x"})
+        CHECK(fault("Referer", page_of).starts_with("Referer checking failed - "s + page_of));
+    CHECK(fault("Origin", "http://shop.example").starts_with("Origin checking failed"));
+}
+
+TEST_CASE("what a client sends as fields of the layer or as cookie is not believed") {
+    const guest_book book;
+    const auto cookie_after = [&](http::fields fields) {
+        fields.add("Host", "shop.example");
+        const http::response made = book.site.answer(http::request{"GET", "/", std::move(fields)});
+        return between(made.fields.find("Set-Cookie").value_or(""), "csrftoken=", ";");
+    };
+    const std::string wanted(32, 'a');
+    CHECK(cookie_after({{"Cookie", "csrftoken=" + wanted}}) == wanted);
+    CHECK(cookie_after({{"X-Netnotes-CSRF-Secret", wanted}}) != wanted);
+    CHECK(cookie_after({{"X-Netnotes-CSRF-Secret", wanted}, {"X-Netnotes-CSRF-Secret", wanted}}) != wanted);
+    for (const auto& sent :
+         {std::string(31, 'a'), std::string(33, 'a'), std::string(31, 'a') + "-", "\""s + wanted + "\"x"})
+        CHECK(cookie_after({{"Cookie", "csrftoken=" + sent}}) != sent);
+    CHECK(!book.site
+               .answer(http::request{"GET", "/?plain", {{"X-Netnotes-CSRF-Used", "1"}, {"X-Netnotes-CSRF-Used", "1"}}})
+               .fields.find("Set-Cookie"));
+}

@@ -5,7 +5,7 @@
 // cross-site request forgery: a foreign page lets a person's browser do something in the person's name.
 //
 //        our page                       cookie  csrftoken = SECRET          form  csrfmiddlewaretoken = TOKEN(SECRET)
-//        a foreign page                 cookie  csrftoken = SECRET          form  a guess: the page cannot read the cookie
+//        a foreign page                 cookie  csrftoken = SECRET          form  a guess: it cannot read the cookie
 //
 // So a form carries a second copy of a secret. The layer compares both copies, and answers 403 if they differ:
 //
@@ -54,7 +54,8 @@ class csrf : public middleware {
     static constexpr std::size_t secret_size = 32;
 
     /// `trusted` are origins besides the site's own, for example "https://shop.example". `secure` is for a site that is
-    /// reached by https:// only.
+    /// reached by https:// only: the cookie is not sent otherwise, and a form without Origin must have a Referer of the
+    /// site.
     explicit csrf(std::vector<std::string> trusted = {}, bool secure = false)
         : trusted_{std::move(trusted)}, secure_{secure} {}
 
@@ -106,9 +107,21 @@ class csrf : public middleware {
             case http::method::trace: return {};
             default: break;
         }
-        if (const auto origin = ask.field("Origin"); origin && !is_trusted(*origin, ask.host()))
-            return "Origin checking failed - " + netnotes::visible(origin->substr(0, 200)) +
-                   " does not match any trusted origins.";
+        if (const auto origin = ask.field("Origin")) {
+            if (!is_trusted(*origin, ask.host()))
+                return "Origin checking failed - " + netnotes::visible(origin->substr(0, 200)) +
+                       " does not match any trusted origins.";
+        } else if (secure_) {
+            // An attacker in between can set a cookie for the site by http://, and so knows a secret. Browsers tell by
+            // https:// where a form comes from, so the page must be one of ours.
+            const std::string_view page = ask.field("Referer").value_or("");
+            if (page.empty()) return "Referer checking failed - no Referer.";
+            const std::size_t scheme = page.find("://");
+            const std::size_t path = scheme == page.npos ? page.size() : page.find_first_of("/?#", scheme + 3);
+            if (!is_trusted(page.substr(0, path), ask.host()))
+                return "Referer checking failed - " + netnotes::visible(page.substr(0, 200)) +
+                       " does not match any trusted origins.";
+        }
         const std::string_view kept = cookie(ask);
         if (!is_secret(kept)) return "CSRF cookie not set.";
         std::string given;
