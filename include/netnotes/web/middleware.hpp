@@ -23,6 +23,8 @@
 //     a hook throws              It becomes a 500 at that layer, and the layers around it see a response.
 //     process_template_response  Only for a template_response, from the inside to the outside, before it is rendered.
 //
+// http::serve() takes a site as its handler, also if some of its views are tasks.
+//
 // On this page:  middleware, site
 // The notes:     中间件; example 48
 
@@ -39,6 +41,7 @@
 #include <variant>
 #include <vector>
 
+#include "../coro/task.hpp"
 #include "../http/message.hpp"
 #include "routes.hpp"
 
@@ -81,54 +84,115 @@ class site {
     }
 
     /// Returns the response. An exception becomes a 500, whose text says what was thrown only in development. Only what
-    /// is no std::exception passes, such as netnotes::cancelled.
-    [[nodiscard]] http::response answer(http::request& ask) const { return layer(0, ask); }
+    /// is no std::exception passes, such as netnotes::cancelled. A view that is a task is such a 500.
+    [[nodiscard]] http::response answer(http::request& ask) const {
+        passage way = enter(ask);
+        if (way.view) {
+            try {
+                way.answered = (*way.view)(ask);
+            } catch (const std::exception&) {
+                way.fault = std::current_exception();
+            }
+        }
+        return leave(ask, std::move(way));
+    }
     [[nodiscard]] http::response answer(http::request&& ask) const { return answer(ask); }
-    /// Returns the response, so that http::serve() takes the site as its handler. It does not wait for the body of a
-    /// request.
-    [[nodiscard]] http::response operator()(http::request& ask) const { return answer(ask); }
+    /// Returns the same as answer(), and waits for a view that is a task. The site and the request must live as long as
+    /// the task.
+    [[nodiscard]] task<http::response> async_answer(http::request& ask) const {
+        passage way = enter(ask);
+        if (way.view) {
+            try {
+                if (way.view->waits()) {
+                    auto running = way.view->start(ask);
+                    auto made = co_await std::move(running);
+                    way.answered = std::move(made);
+                } else {
+                    way.answered = (*way.view)(ask);
+                }
+            } catch (const std::exception&) {
+                way.fault = std::current_exception();
+            }
+        }
+        co_return leave(ask, std::move(way));
+    }
+    /// Returns the response to a request whose body it has waited for, because web::csrf reads the body. This makes a
+    /// site a handler of http::serve(). A view that takes its body in pieces needs a handler of your own, which calls async_answer().
+    template <std::same_as<http::request> Request>  // a template: request::text() has its code in http/server.hpp
+    [[nodiscard]] task<http::response> operator()(Request& ask) const {
+        auto body = co_await ask.text();
+        ask.set_body(std::move(body));
+        auto made = co_await async_answer(ask);
+        co_return made;
+    }
 
   private:
+    /// A request on its way.
+    struct passage {
+        std::size_t entered = 0;               // how many layers will see the response
+        std::optional<http::response> made{};  // without the view, or
+        std::optional<routes::ready_view> view{};
+        std::optional<view_answer> answered{};  // by the view, or
+        std::exception_ptr fault{};
+    };
     [[nodiscard]] http::response failed(const std::exception& error) const {
         return {http::status::internal_server_error,
                 settings_.debug ? "500: " + visible(error.what()) + "\n" : "500: the server has failed\n"};
     }
-    http::response layer(std::size_t which, http::request& ask) const {
+    /// The way in, up to the view.
+    passage enter(http::request& ask) const {
+        passage way;
         try {
-            if (which == layers_.size()) return innermost(ask);
-            std::optional<http::response> made = layers_[which]->process_request(ask);
-            if (!made) made = layer(which + 1, ask);
-            return layers_[which]->process_response(ask, *std::move(made));
+            for (; !way.made && way.entered < layers_.size(); ++way.entered)
+                way.made = layers_[way.entered]->process_request(ask);
+            if (way.made) return way;
+            auto found = table_->find(ask, settings_);
+            if (auto* made = std::get_if<http::response>(&found)) way.made = std::move(*made);
+            for (std::size_t i = 0; !way.made && i < layers_.size(); ++i) way.made = layers_[i]->process_view(ask);
+            if (!way.made) way.view = std::get<routes::ready_view>(std::move(found));
         } catch (const std::exception& error) {
-            return failed(error);
+            way.made = failed(error);
         }
+        return way;
     }
-    http::response innermost(http::request& ask) const {
-        auto found = table_->find(ask, settings_);
-        if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
-        for (const auto& each : layers_)
-            if (auto made = each->process_view(ask)) return *std::move(made);
-        std::optional<view_answer> made;
+    /// The way out, from what the view has returned or thrown.
+    http::response leave(http::request& ask, passage way) const {
         try {
-            made = std::get<routes::ready_view>(found)(ask);
+            if (!way.made) way.made = way.fault ? rescued(ask, way.fault) : finished(ask, *std::move(way.answered));
         } catch (const std::exception& error) {
-            if (auto answered = rescued(ask, error)) return *std::move(answered);
-            throw;
+            way.made = failed(error);
         }
-        auto* const page = std::get_if<template_response>(&*made);
-        if (page == nullptr) return std::get<http::response>(*std::move(made));
+        http::response made = *std::move(way.made);
+        for (std::size_t i = way.entered; i > 0; --i) {
+            try {
+                made = layers_[i - 1]->process_response(ask, std::move(made));
+            } catch (const std::exception& error) {
+                made = failed(error);
+            }
+        }
+        return made;
+    }
+    http::response finished(http::request& ask, view_answer answered) const {
+        auto* const page = std::get_if<template_response>(&answered);
+        if (page == nullptr) return std::get<http::response>(std::move(answered));
         for (std::size_t i = layers_.size(); i > 0; --i) layers_[i - 1]->process_template_response(ask, *page);
+        std::exception_ptr fault;
         try {
             return page->render();
+        } catch (const std::exception&) {
+            fault = std::current_exception();
+        }
+        return rescued(ask, fault);
+    }
+    /// Returns what the layers make of an exception. Throws it again if none of them answers.
+    http::response rescued(http::request& ask, const std::exception_ptr& fault) const {
+        try {
+            std::rethrow_exception(fault);
         } catch (const std::exception& error) {
-            if (auto answered = rescued(ask, error)) return *std::move(answered);
+            for (std::size_t i = layers_.size(); i > 0; --i)
+                if (auto made = layers_[i - 1]->process_exception(ask, error)) return *std::move(made);
             throw;
         }
-    }
-    std::optional<http::response> rescued(http::request& ask, const std::exception& error) const {
-        for (std::size_t i = layers_.size(); i > 0; --i)
-            if (auto made = layers_[i - 1]->process_exception(ask, error)) return made;
-        return std::nullopt;
     }
 
     const routes* table_;

@@ -16,6 +16,13 @@
 //        std::cout << table.reverse("detail", {42});                       // /articles/42/
 //        const http::response page = table.answer(http::request{"GET", "/articles/42/"});
 //
+// A view that waits is a task. Its request and its arguments live until it has ended:
+//
+//        task<http::response> slow(http::request&, int id) {
+//            co_await sleep_for(std::chrono::seconds{1});
+//            co_return http::response{200, std::to_string(id)};
+//        }
+//
 // A path whose parts do not fit the view's arguments does not compile. The notes write tables of regular expressions;
 // these are re_path(), and a mismatch throws when the table is made.
 //
@@ -43,6 +50,7 @@
 #include <variant>
 #include <vector>
 
+#include "../coro/task.hpp"
 #include "../http/message.hpp"
 #include "pattern.hpp"
 #include "template.hpp"
@@ -62,7 +70,7 @@ struct template_response {
         return {status, pages->render(name, context), "text/html; charset=utf-8"};
     }
 };
-/// What a view returns.
+/// What a view returns: a response, or a page that is rendered later. A view may also return a task of one of them.
 using view_answer = std::variant<http::response, template_response>;
 
 namespace detail::routing {
@@ -83,6 +91,7 @@ using arguments_of = typename signature<std::decay_t<View>>::arguments;
 
 inline void argument_does_not_fit_the_path() {}  // not constexpr: a call of it does not compile
 inline void number_of_arguments_differs_from_path() {}
+inline void a_path_begins_without_its_slash() {}
 
 /// The next part in angle brackets, from `at` on: its kind and its name. `at` is then behind it.
 struct part {
@@ -116,6 +125,7 @@ class path_text<std::tuple<Arguments...>> {
   public:
     template <std::convertible_to<std::string_view> Text>
     consteval path_text(const Text& text) : text_{text} {  // NOLINT: like a format string
+        if (text_.starts_with('/')) a_path_begins_without_its_slash();
         std::string_view kinds[sizeof...(Arguments) + 1];
         std::size_t count = 0, at = 0;
         while (const auto found = next_part(text_, at)) {
@@ -144,8 +154,20 @@ bool read_argument(std::string_view text, Argument& to) {
     }
 }
 
-/// Views with their types hidden. Returns nullopt if an argument cannot be read.
-using any_view = std::function<std::optional<view_answer>(http::request&, const std::vector<std::string>&)>;
+/// Views with their types hidden. They are given arguments that can be read.
+using any_view = std::function<std::variant<view_answer, task<view_answer>>(http::request&, std::vector<std::string>)>;
+
+template <class View, class Arguments>
+struct view_result;
+template <class View, class... Arguments>
+struct view_result<View, std::tuple<Arguments...>> : std::invoke_result<const View&, http::request&, Arguments&...> {};
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+/// True for a view that is a task.
+template <class View>
+inline constexpr bool waits = is_task<typename view_result<View, arguments_of<View>>::type>;
 
 template <class Arguments>
 bool read_arguments(const std::vector<std::string>& texts, Arguments& to) {
@@ -160,11 +182,29 @@ bool can_read(const std::vector<std::string>& texts) {
     return read_arguments(texts, unused);
 }
 template <class View>
+auto call(const View& view, http::request& ask, const std::vector<std::string>& texts, arguments_of<View>& arguments) {
+    static_cast<void>(read_arguments(texts, arguments));
+    return std::apply([&](auto&... each) { return view(ask, each...); }, arguments);
+}
+/// Runs a view that waits. What it may refer to lies in this frame: the arguments, and the texts that they show.
+template <class View>
+task<view_answer> run(const View& view, http::request& ask, std::vector<std::string> texts) {
+    arguments_of<View> arguments;
+    auto running = call(view, ask, texts, arguments);
+    auto made = co_await std::move(running);
+    view_answer answer{std::move(made)};
+    co_return answer;
+}
+template <class View>
 any_view hide(View view) {
-    return [view = std::move(view)](http::request& ask, const std::vector<std::string>& texts) {
-        arguments_of<View> arguments;
-        if (!read_arguments(texts, arguments)) return std::optional<view_answer>{};
-        return std::apply([&](auto&... each) { return std::optional<view_answer>{view(ask, each...)}; }, arguments);
+    using result = std::variant<view_answer, task<view_answer>>;
+    return [view = std::move(view)](http::request& ask, std::vector<std::string> texts) {
+        if constexpr (waits<View>) {
+            return result{run(view, ask, std::move(texts))};
+        } else {
+            arguments_of<View> arguments;
+            return result{view_answer{call(view, ask, texts, arguments)}};
+        }
     };
 }
 
@@ -180,6 +220,7 @@ struct route {
     std::string name;
     any_view view;
     bool (*can_read)(const std::vector<std::string>& arguments);
+    bool waits = false;
     std::vector<http::method> methods;  // empty: all
 };
 
@@ -266,8 +307,9 @@ struct route_settings {
 class routes {
   public:
     /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
-    /// returns an http::response. It takes these `methods`, or all if the list is empty. A route that takes GET also
-    /// takes HEAD. Throws std::invalid_argument if a part has an unknown kind.
+    /// returns an http::response, a template_response, or a task of one of them. The route takes these `methods`, or
+    /// all if the list is empty. A route that takes GET also takes HEAD. Throws std::invalid_argument if a part has an
+    /// unknown kind.
     template <class View>
     routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
                  std::string name = {}, std::vector<http::method> methods = {}) {
@@ -288,8 +330,12 @@ class routes {
                                                                  std::to_string(wanted), " arguments")};
         return add(std::move(made), std::move(view), std::move(name), std::move(methods));
     }
-    /// Adds all routes of a table behind a prefix without parts. Their names get the namespace in front: shop:list.
+    /// Adds all routes of a table behind a prefix. Their names get the namespace in front: shop:list. Throws
+    /// std::invalid_argument if the prefix has parts in angle brackets: the views would get them as their own.
     routes& include(std::string_view prefix, const routes& table, std::string_view space = {}) {
+        std::size_t begin = 0;
+        if (detail::routing::next_part(prefix, begin))
+            throw std::invalid_argument{"include: the prefix " + netnotes::quoted(prefix) + " has parts"};
         for (detail::routing::route each : table.routes_) {
             each.pieces.insert(each.pieces.begin(), detail::routing::read_path(prefix, false));
             if (!space.empty()) each.spaces.insert(each.spaces.begin(), std::string{space});
@@ -298,8 +344,32 @@ class routes {
         return *this;
     }
 
-    /// A view that was found, with its arguments.
-    using ready_view = std::function<view_answer(http::request&)>;
+    /// A view that was found, with its arguments. It refers to the table.
+    class ready_view {
+      public:
+        /// Returns true if the view is a task.
+        [[nodiscard]] bool waits() const noexcept { return route_->waits; }
+        /// Calls a view that does not wait. Throws std::logic_error if the view is a task.
+        [[nodiscard]] view_answer operator()(http::request& ask) const {
+            if (waits())
+                throw std::logic_error{"the view of " + netnotes::quoted(route_->pieces.back().text) +
+                                       " is a task: ask the table or the site with async_answer()"};
+            return std::get<view_answer>(route_->view(ask, arguments_));
+        }
+        /// Returns the task of a view that waits. The request must live as long as the task. Throws std::logic_error if
+        /// the view is no task.
+        [[nodiscard]] task<view_answer> start(http::request& ask) const {
+            if (!waits()) throw std::logic_error{"a view that is no task is called"};
+            return std::get<task<view_answer>>(route_->view(ask, arguments_));
+        }
+
+      private:
+        friend class routes;
+        ready_view(const detail::routing::route& found, std::vector<std::string> arguments)
+            : route_{&found}, arguments_{std::move(arguments)} {}
+        const detail::routing::route* route_;
+        std::vector<std::string> arguments_;
+    };
     /// Returns the view for a request, or an answer in its place: 405 with the field Allow if routes fit that take
     /// other methods only, 301 to the path with a slash behind it, 404 if no route fits. A HEAD request gets the view
     /// of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route try.
@@ -312,33 +382,42 @@ class routes {
             if (!takes(each, ask.method()))
                 allowed.insert(allowed.end(), each.methods.begin(), each.methods.end());
             else if (each.can_read(arguments))
-                return ready_view{[&each, arguments](http::request& now) { return *each.view(now, arguments); }};
+                return ready_view{each, std::move(arguments)};
         }
         if (!allowed.empty()) return not_allowed(allowed);
-        if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
-            // Two slashes at the beginning would name another host (Django CVE-2018-14574).
-            std::string target = netnotes::detail::joined("/", http::percent_encode(path_of(ask) + "/", "/"));
-            if (target.starts_with("//")) target.replace(1, 1, "%2F");
+        if (settings.append_slash && !ask.path().ends_with('/') && has(std::string{path_of(ask)} + "/")) {
+            std::string target = from_root(http::percent_encode(std::string{path_of(ask)} + "/", "/"));
             if (!ask.query().empty()) target.append("?").append(ask.query());
             return http::redirect(target, http::status::moved_permanently);
         }
         return missing(ask, settings);
     }
-    /// Returns what the view for this request returns, rendered, or what find() has in its place.
+    /// Returns what the view for this request returns, rendered, or what find() has in its place. Throws
+    /// std::logic_error if the view is a task.
     [[nodiscard]] http::response answer(http::request& ask, const route_settings& settings = {}) const {
         auto found = find(ask, settings);
         if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
-        view_answer made = std::get<ready_view>(found)(ask);
-        if (const auto* page = std::get_if<template_response>(&made)) return page->render();
-        return std::get<http::response>(std::move(made));
+        return rendered(std::get<ready_view>(found)(ask));
     }
     [[nodiscard]] http::response answer(http::request&& ask, const route_settings& settings = {}) const {
         return answer(ask, settings);
     }
+    /// Returns the same as answer(), and waits for a view that is a task. The table and the request must live as long
+    /// as the task.
+    [[nodiscard]] task<http::response> async_answer(http::request& ask, route_settings settings = {}) const {
+        auto found = find(ask, settings);
+        if (auto* made = std::get_if<http::response>(&found)) co_return std::move(*made);
+        const ready_view& view = std::get<ready_view>(found);
+        if (!view.waits()) co_return rendered(view(ask));
+        auto running = view.start(ask);
+        auto made = co_await std::move(running);
+        co_return rendered(std::move(made));
+    }
 
     /// Returns the path of the first route with this name that takes the arguments, or the named arguments:
-    /// "shop:detail", {3}. The same table takes the path again. Throws a template_error of the kind NoReverseMatch with
-    /// Django's text.
+    /// "shop:detail", {3}. The route takes the path again and finds the same arguments. The path never begins with two
+    /// slashes, which would name another host: the second is %2F. Throws a template_error of the kind NoReverseMatch
+    /// with Django's text.
     [[nodiscard]] std::string reverse(std::string_view name, const list& arguments = {}, const map& named = {}) const;
 
     /// Returns the table, one route a line.
@@ -362,13 +441,24 @@ class routes {
         made.pieces.push_back(std::move(what));
         made.name = std::move(name);
         made.can_read = &detail::routing::can_read<View>;
+        made.waits = detail::routing::waits<View>;
         made.view = detail::routing::hide(std::move(view));
         made.methods = std::move(methods);
         routes_.push_back(std::move(made));
         return *this;
     }
-    static std::string path_of(const http::request& ask) {
-        return ask.path().starts_with('/') ? ask.path().substr(1) : ask.path();
+    static std::string_view path_of(const http::request& ask) {
+        const std::string_view path = ask.path();
+        return path.substr(path.starts_with('/') ? 1 : 0);
+    }
+    /// The path from the root of the site. Two slashes would name another host (Django CVE-2018-14574).
+    static std::string from_root(std::string_view path) {
+        return path.starts_with('/') ? netnotes::detail::joined("/%2F", path.substr(1))
+                                     : netnotes::detail::joined("/", path);
+    }
+    static http::response rendered(view_answer made) {
+        if (const auto* page = std::get_if<template_response>(&made)) return page->render();
+        return std::get<http::response>(std::move(made));
     }
     static bool takes(const route& which, http::method method) {
         if (which.methods.empty()) return true;
@@ -436,15 +526,15 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
     std::size_t count = 0;
     for (const route& each : routes_) {
         if (each.name != last || !is_in(each)) continue;
-        std::size_t used = 0;
+        std::vector<std::string> used;
         std::optional<std::string> whole{""};
         for (const auto& piece : each.pieces) {
             const auto made = detail::routing::fill(piece.compiled.text(), [&](std::string_view group) {
-                if (named.empty())
-                    return used < arguments.size() ? std::optional{arguments[used++].text()} : std::nullopt;
-                const value* found = named.find(group);
-                used += found != nullptr ? 1u : 0u;
-                return found != nullptr ? std::optional{found->text()} : std::nullopt;
+                const value* found = !named.empty()                   ? named.find(group)
+                                     : used.size() < arguments.size() ? &arguments[used.size()]
+                                                                      : nullptr;
+                if (found != nullptr) used.push_back(found->text());
+                return found != nullptr ? std::optional{used.back()} : std::nullopt;
             });
             if (whole && made)
                 *whole += *made;
@@ -452,9 +542,9 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
                 whole.reset();
         }
         std::vector<std::string> again;
-        if (whole && used == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
-            again.size() == used)
-            return netnotes::detail::joined("/", http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
+        if (whole && used.size() == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
+            again == used)
+            return from_root(http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
         ++count;
         std::string text;
         for (const auto& piece : each.pieces)
