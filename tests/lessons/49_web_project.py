@@ -5,9 +5,9 @@ import re
 import tempfile
 import urllib.parse
 
-from play import Failure, Lesson
+from play import Chromium, Failure, Lesson, Pages
 
-PORT = 8000
+PORT, ATTACKER = 8000, 8001
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "examples/49_web_project/guest_book.cpp"
 
 
@@ -34,7 +34,7 @@ class Browser:
         return self.ask("POST", "/add/", csrfmiddlewaretoken=self.token, **form)[0].status
 
 
-with Lesson(__file__, (PORT,)) as lesson, tempfile.TemporaryDirectory() as folder:
+with Lesson(__file__, (PORT, ATTACKER)) as lesson, tempfile.TemporaryDirectory() as folder:
     book = pathlib.Path(folder, "book")
     lesson.start("demo", "new", str(book)).ends(0)
     wrote = {str(each.relative_to(book)) for each in book.rglob("*") if each.is_file()}
@@ -81,6 +81,28 @@ with Lesson(__file__, (PORT,)) as lesson, tempfile.TemporaryDirectory() as folde
         base.write_text(frame + "changed", encoding="utf-8")
         assert ann.ask("GET", "/")[1].endswith("changed")  # a template is read again
         base.write_text(frame, encoding="utf-8")
+
+        if program == "guest_book" and (browser := Chromium.found()):  # and once with a real browser
+            foreign = f"""<form method="post" action="http://localhost:{PORT}/add/"><input name="name" value="Eve">
+                          <input name="text" value="spam"></form><script>document.querySelector("form").submit()</script>"""
+            write = """document.querySelector("[name=name]").value = "Bo"; document.querySelector("[name=text]").value = "TEXT";
+                       document.querySelector("button").click()"""
+            seen = "document.cookie + document.querySelector('[name=csrfmiddlewaretoken]')?.value"
+            with browser, Pages(ATTACKER, {"/": foreign}):
+                browser.open(f"http://localhost:{PORT}/")
+                browser.shows("Send")
+                tokens = {browser.evaluate(seen)}
+                for text in "<img src=x onerror=document.title=1>", "two":  # the second form has the token of a page that was loaded anew
+                    browser.evaluate(write.replace("TEXT", text))
+                    page = browser.shows(f"<li>Bo: {text.replace('<', '&lt;').replace('>', '&gt;')}</li>")
+                    tokens.add(browser.evaluate(seen))
+                assert len(tokens) == 3 and all(len(each) == 64 for each in tokens), tokens  # no script sees the cookie
+                assert browser.evaluate("document.title") == "Guest book"
+                assert browser.evaluate("getComputedStyle(document.querySelector('li')).overflowWrap") == "anywhere"
+                browser.open(f"http://localhost:{ATTACKER}/")
+                browser.shows(f"Origin checking failed - http://localhost:{ATTACKER} does not match any trusted origins.")
+            assert entries.read_text(encoding="utf-8") == kept + "Bo: <img src=x onerror=document.title=1>\nBo: two\n"
+            kept = entries.read_text(encoding="utf-8")
 
         (book / "entries.txt.new").mkdir()  # now no file can be written: the old file stays
         assert ann.write(name="Ann", text="lost") == 500

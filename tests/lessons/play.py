@@ -15,6 +15,8 @@ The programs use the ports of the notes. So the script runs in a network namespa
 that. Elsewhere the scripts take turns, and a script is skipped (status 77) if one of its ports is taken.
 """
 import fcntl
+import http.server
+import json
 import os
 import pathlib
 import pty
@@ -26,7 +28,9 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
+import threading
 import time
 import unicodedata
 
@@ -246,3 +250,113 @@ def listens(port, protocol="tcp"):
                         return
         time.sleep(0.01)
     raise Failure(f"nothing has {protocol} port {port}")
+
+
+class Pages(http.server.ThreadingHTTPServer):
+    """A site of fixed pages: {path: HTML}. It serves as long as the `with`."""
+
+    def __init__(self, port, pages):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                page = pages.get(self.path, "").encode()
+                self.send_response(200 if page else 404)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+
+            def log_message(self, *_):
+                pass
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class Chromium:
+    """A browser without a window, which is told through two pipes what to do (Chrome DevTools Protocol)."""
+
+    @staticmethod
+    def found():
+        """Returns a browser, or None with a word if there is none that starts."""
+        program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        if not program:
+            return print("without Chromium: it is not installed")
+        try:
+            return Chromium(program)
+        except Failure as error:
+            return print(f"without Chromium: {error}")
+
+    def __init__(self, program):
+        self.name, self.count, self.rest = os.path.basename(program), 0, b""
+        self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        (commands, self.commands), (self.answers, answers) = os.pipe(), os.pipe()
+        theirs = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (commands, answers)]  # not 3 and 4, which they become
+
+        def three_and_four():
+            os.dup2(theirs[0], 3)
+            os.dup2(theirs[1], 4)
+        self.process = subprocess.Popen([program, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
+                                         f"--user-data-dir={self.profile.name}", "about:blank"], preexec_fn=three_and_four,
+                                        pass_fds=(3, 4), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        for each in (commands, answers, *theirs):
+            os.close(each)
+        self.session = None
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+
+    def ask(self, method, **parameters):
+        """Sends a command, and returns its result."""
+        self.count += 1
+        command = {"id": self.count, "method": method, "params": parameters, **({"sessionId": self.session} if self.session else {})}
+        try:
+            os.write(self.commands, json.dumps(command).encode() + b"\0")
+        except BrokenPipeError:
+            raise Failure(f"{self.name} has ended") from None
+        end = time.monotonic() + PATIENCE
+        while True:
+            while b"\0" not in self.rest:
+                if not select.select([self.answers], [], [], max(0, end - time.monotonic()))[0]:
+                    raise Failure(f"{self.name} does not answer {method}")
+                piece = os.read(self.answers, 1 << 16)
+                if not piece:
+                    raise Failure(f"{self.name} has ended")
+                self.rest += piece
+            text, _, self.rest = self.rest.partition(b"\0")
+            answer = json.loads(text)
+            if answer.get("id") == self.count:  # events have no number
+                if "error" in answer:
+                    raise Failure(f"{method}: {answer['error']}")
+                return answer["result"]
+
+    def open(self, address):
+        self.ask("Page.navigate", url=address)
+
+    def evaluate(self, script):
+        """Returns the value of a script in the page, or None while the page changes."""
+        return self.ask("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
+
+    def shows(self, text, where="document.documentElement.outerHTML"):
+        """Waits until the page has a text. Returns the page."""
+        end, page = time.monotonic() + PATIENCE, ""
+        while text not in page:
+            if time.monotonic() > end:
+                raise Failure(f"{self.name} does not show {text!r}; it shows {page!r}")
+            time.sleep(0.02)
+            page = self.evaluate(where) or ""
+        return page
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self.commands)
+        os.close(self.answers)
+        self.profile.cleanup()
