@@ -1,4 +1,4 @@
-// guest_book.cpp: a guest book: routes, templates, a form, static files, and a file that is whole or not there (beyond the notes)
+// guest_book.cpp: a guest book: routes, templates, a form, static files, and a file of entries (beyond the notes)
 
 #include <netnotes/http.hpp>
 #include <netnotes/web.hpp>
@@ -10,6 +10,8 @@
 namespace net = netnotes;
 namespace http = netnotes::http;
 namespace web = netnotes::web;
+
+constexpr bool debug = true;  // a 404 lists the routes, a 500 says what was thrown: false before strangers come
 
 struct access_line : web::middleware {  // a layer around all views
     http::response process_response(http::request& ask, http::response made) override {
@@ -24,7 +26,7 @@ int main(int argc, char** argv) try {
     const web::template_folders dirs{folder + "/templates"};
     web::routes table;
     const auto reverse = [&](auto name, auto& parts, auto& named) { return table.reverse(name, parts, named); };
-    const web::templates pages{dirs, {.reload = true, .reverse = reverse}};
+    const web::templates pages{dirs, {.reload = debug, .reverse = reverse}};
     const auto index = [&](const http::request&) {
         web::list entries;
         std::ifstream file{book};
@@ -49,18 +51,14 @@ int main(int argc, char** argv) try {
         return files.answer(ask, "/" + http::percent_encode(name, "/"));
     };
     table.path("", index, "index").path("add/", add, "add", {http::method::post}).path("static/<path:name>", file);
-    web::site site{table};
+    web::site site{table, {.debug = debug}};
     site.add(access_line{}).add(web::csrf{});
-    const auto answer = [&](http::request& ask) -> net::task<http::response> {
-        ask.set_body(co_await ask.text());
-        co_return site.answer(ask);
-    };
     net::stop_event stop;
     net::stop_on_signals signals{stop};
     net::tcp_listener listener{{net::ipv4_address::loopback(), 8000}};
     std::cout << "等待浏览器 (open http://localhost:8000 in a browser; Ctrl-C ends)" << std::endl;
     net::event_loop loop;
-    loop.run(http::serve(std::move(listener), answer), stop);
+    loop.run(http::serve(std::move(listener), site), stop);
 } catch (const std::exception& error) {
     std::cerr << "guest_book: " << error.what() << '\n';
     return 1;
