@@ -8,7 +8,7 @@
 //
 // The notes:     模板的继承
 // Type:          demo
-// You will see:  what demo.txt shows: blocks that are filled, kept and extended; what is lost; three generations; faults
+// You will see:  what demo.txt shows: blocks filled, kept and extended; what is lost; three generations; faults
 
 #include "../demo.hpp"
 

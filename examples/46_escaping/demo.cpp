@@ -6,7 +6,7 @@
 //
 // The notes:     html转义
 // Type:          demo
-// You will see:  what demo.txt shows: the five characters, what is safe and what is not, and where escaping does not help
+// You will see:  what demo.txt shows: the five characters, what is safe and what is not, where escaping does not help
 
 #include "../demo.hpp"
 

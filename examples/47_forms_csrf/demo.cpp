@@ -3,7 +3,7 @@
 //        own page       cookie: SECRET    form: TOKEN(SECRET)    Origin: http://shop.example      the form passes
 //        foreign page   cookie: SECRET    form: –                Origin: http://evil.example      403, with the reason
 //
-// A browser adds the cookie and Origin. A page can choose neither of them, and it cannot read the pages of another site.
+// A browser adds the cookie and Origin. A page can choose neither, and it cannot read the pages of another site.
 //
 // The notes:     DTL语言 (csrf_token)
 // Type:          demo
@@ -143,8 +143,8 @@ std::size_t compressed_size(std::string_view page) {
     }
     return count;
 }
-/// Finds a token letter by letter, as an attacker does who sees sizes only: the page shows the guess, and a right letter
-/// makes the page smaller. `token_of_page` returns the token of the next page.
+/// Finds a token letter by letter, as an attacker does who sees sizes only: the page shows the guess, and a right
+/// letter makes the page smaller. `token_of_page` returns the token of the next page.
 template <class Token>
 std::string measure(Token token_of_page, std::size_t size) {
     constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
