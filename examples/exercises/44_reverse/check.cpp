@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
     });
     steps.step("random arguments, against the library", "随机参数，与库对照", [&] {
         const std::vector<std::string> pieces{"0", "7", "42", "a", "Z", "x-y", "_", "/", "//", ".", " ", "%", "%2F", "?", "é", "\n", "<", ">", "~"};
-        for (int round = 0; round < 3000; ++round) {
+        for (int round = 0; round < 500; ++round) {
             const known& which = routes[steps.below(static_cast<std::uint32_t>(routes.size()))];
             words arguments(steps.below(20) == 0 ? steps.below(3) : which.parts);
             const std::uint32_t choices = steps.below(3) == 0 ? 3 : steps.below(2) == 0 ? 7 : static_cast<std::uint32_t>(pieces.size());
@@ -109,7 +109,7 @@ int main(int argc, char** argv) {
         }
     });
     steps.step("the library finds the arguments in your path again", "库在你的路径里又找到这些参数", [&] {
-        for (int round = 0; round < 300; ++round) {
+        for (int round = 0; round < 100; ++round) {
             const known& which = routes[steps.below(static_cast<std::uint32_t>(routes.size()))];
             words arguments(which.parts);
             for (auto& each : arguments) each = std::to_string(steps.below(1000));

@@ -349,7 +349,7 @@ class routes {
       public:
         /// Returns true if the view is a task.
         [[nodiscard]] bool waits() const noexcept { return route_->waits; }
-        /// Calls a view that does not wait. Throws std::logic_error if the view is a task.
+        /// Returns what a view returns that does not wait. Throws std::logic_error if the view is a task.
         [[nodiscard]] view_answer operator()(http::request& ask) const {
             if (waits())
                 throw std::logic_error{"the view of " + netnotes::quoted(route_->pieces.back().text) +
