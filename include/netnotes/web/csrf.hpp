@@ -16,7 +16,8 @@
 // token is another one in each page, although the secret stays: an attacker who sees the sizes of compressed pages
 // cannot guess it character by character (the attack BREACH).
 //
-// The layer reads the form in the body of the request. In a server, wait for the body first:
+// The layer reads the form in the body of the request. A site waits for the body if it is the handler of http::serve().
+// A handler of your own waits first:
 //
 //        auto handler = [&site](http::request& ask) -> task<http::response> {
 //            ask.set_body(co_await ask.text());
