@@ -199,8 +199,7 @@ TEST_CASE("a condition that fails inside block.super leaves everything as it was
 }
 
 TEST_CASE("numbers are read and written in the same way under each locale") {
-    const char* const set = std::setlocale(LC_NUMERIC, "de_DE.UTF-8");
-    if (set == nullptr) WARN("SKIPPED: the locale de_DE.UTF-8 is not installed");
+    std::setlocale(LC_NUMERIC, "de_DE.UTF-8");  // 1,5: where it is installed
     const std::string made = page("{{ 1.5 }} {{ f }} {{ '1.0'|pluralize }}|{{ '2.5'|pluralize }}", {{"f", 2.5}});
     std::setlocale(LC_NUMERIC, "C");
     CHECK(made == "1.5 2.5 |s");
