@@ -4,10 +4,13 @@
     ninja web_server
     web.py --programs DIR [--rounds N] [--only rows|page]
 
-rows: a template with 1,000 rows. Each round gives each engine a second of processor time, one after the other, and a figure is
-milliseconds of processor time for a page. page: a routed page of two templates, as http.py measures it with wrk: processor time
-of the server for a request, beside Django under gunicorn (its workers `sync` and `gthread`, one process each). A ratio is the
-median of the ratios of each round. All must make the same bytes, or nothing is measured. Exit status 77 if a peer is missing.
+rows: a template with 1,000 rows. Each round gives each engine a second of processor time, one after the other. A figure is
+milliseconds of processor time for a page.
+
+page: a routed page of two templates, as http.py measures it with wrk. A figure is the processor time of the server for a
+request. Django runs under gunicorn, with a worker `sync` and with a worker `gthread`.
+
+A ratio is the median of the ratios of each round. All must make the same bytes, or nothing is measured. Exit status 77 if a peer is missing.
 """
 import argparse
 import importlib.util
@@ -22,7 +25,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"  # Debian's packages belong to it
-MAKE = """
+MAKE = '''
 import sys, time
 texts = eval(open("texts").read())
 class Row:
@@ -39,8 +42,8 @@ def run(render):
         render()
         count += 1
     print((time.process_time() - begin) / count * 1000)
-"""
-DJANGO = MAKE + """
+'''
+DJANGO = MAKE + '''
 import django
 from django.conf import settings
 from django.http import HttpResponse
@@ -63,12 +66,12 @@ if __name__ == "__main__":
     else:
         page = engines["django"].get_template("rows.html")
         run(lambda: page.render(rows))
-"""
-JINJA = MAKE + """
+'''
+JINJA = MAKE + '''
 import jinja2
 page = jinja2.Environment(autoescape=True, keep_trailing_newline=True).from_string(texts["rows.html"].replace("forloop.counter", "loop.index"))
 run(lambda: page.render(rows))
-"""
+'''
 
 
 def http_bench():

@@ -28,9 +28,12 @@ const web::template_map texts{
 <nav>{% for each in menu %}<a href="{{ each.path }}">{{ each.name }}</a>{% endfor %}</nav>
 {% block main %}{% endblock %}
 )"},
+    {"comments.html", R"(<ul>{% for each in comments %}<li>{{ each }}</li>{% empty %}<li>Nobody has written yet.</li>{% endfor %}</ul>
+)"},
     {"article.html", R"({% extends "base.html" %}{% block title %}Article {{ id }}{% endblock %}
 {% block main %}<h1>{{ title }}</h1>
-<ul>{% for each in comments %}<li>{{ each }}</li>{% empty %}<li>Nobody has written yet.</li>{% endfor %}</ul>
+<p>Words of visitors.</p>
+{% include "comments.html" %}
 {% if id > 1 %}<a href="/articles/1/">first</a>{% endif %}{% endblock %}
 )"}};
 const web::templates pages{texts};

@@ -283,7 +283,7 @@ class Chromium:
 
     @staticmethod
     def found():
-        """Returns a browser, or None with a word if there is none that starts."""
+        """Returns a browser. Prints a word if no browser starts."""
         program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
         if not program:
             return print("without Chromium: it is not installed")

@@ -48118,7 +48118,7 @@ inline uri uri::parse(std::string_view text) {
 // cross-site request forgery: a foreign page lets a person's browser do something in the person's name.
 //
 //        our page                       cookie  csrftoken = SECRET          form  csrfmiddlewaretoken = TOKEN(SECRET)
-//        a foreign page                 cookie  csrftoken = SECRET          form  a guess: the page cannot read the cookie
+//        a foreign page                 cookie  csrftoken = SECRET          form  a guess: it cannot read the cookie
 //
 // So a form carries a second copy of a secret. The layer compares both copies, and answers 403 if they differ:
 //
@@ -48129,7 +48129,8 @@ inline uri uri::parse(std::string_view text) {
 // token is another one in each page, although the secret stays: an attacker who sees the sizes of compressed pages
 // cannot guess it character by character (the attack BREACH).
 //
-// The layer reads the form in the body of the request. In a server, wait for the body first:
+// The layer reads the form in the body of the request. A site waits for the body if it is the handler of http::serve().
+// A handler of your own waits first:
 //
 //        auto handler = [&site](http::request& ask) -> task<http::response> {
 //            ask.set_body(co_await ask.text());
@@ -48179,6 +48180,8 @@ inline uri uri::parse(std::string_view text) {
 //     a hook throws              It becomes a 500 at that layer, and the layers around it see a response.
 //     process_template_response  Only for a template_response, from the inside to the outside, before it is rendered.
 //
+// http::serve() takes a site as its handler, also if some of its views are tasks.
+//
 // On this page:  middleware, site
 // The notes:     中间件; example 48
 
@@ -48194,6 +48197,7 @@ inline uri uri::parse(std::string_view text) {
 #include <utility>
 #include <variant>
 #include <vector>
+
 
 
 // netnotes/web/routes.hpp: which view answers which path
@@ -48213,6 +48217,13 @@ inline uri uri::parse(std::string_view text) {
 //        table.path("articles/<int:id>/", show, "detail");
 //        std::cout << table.reverse("detail", {42});                       // /articles/42/
 //        const http::response page = table.answer(http::request{"GET", "/articles/42/"});
+//
+// A view that waits is a task. Its request and its arguments live until it has ended:
+//
+//        task<http::response> slow(http::request&, int id) {
+//            co_await sleep_for(std::chrono::seconds{1});
+//            co_return http::response{200, std::to_string(id)};
+//        }
 //
 // A path whose parts do not fit the view's arguments does not compile. The notes write tables of regular expressions;
 // these are re_path(), and a mismatch throws when the table is made.
@@ -48240,6 +48251,7 @@ inline uri uri::parse(std::string_view text) {
 #include <utility>
 #include <variant>
 #include <vector>
+
 
 
 // netnotes/web/pattern.hpp: regular expressions that cannot be made slow
@@ -49054,6 +49066,9 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 //
 // Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
 //
+// Texts of templates are a part of the program, and values may come from strangers. A template that loops over a long
+// list a thousand times is as slow as it is written.
+//
 // Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
 // template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
 //
@@ -49096,11 +49111,11 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -49130,8 +49145,9 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <locale>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49194,6 +49210,7 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -49263,10 +49280,11 @@ class value {
     value(std::nullptr_t) noexcept {}
     template <std::same_as<bool> T>
     value(T what) noexcept : held_{what} {}
-    /// A whole number of 64 bits. Larger ones are refused by the compiler's own conversion.
+    /// A whole number of 64 bits. Throws std::out_of_range if the number is above 2^63 - 1.
     template <std::integral T>
-    requires(!std::same_as<T, bool> && !std::same_as<T, char>) value(T what)
-    noexcept : held_{static_cast<std::int64_t>(what)} {}
+    requires(!std::same_as<T, bool> && !std::same_as<T, char>) value(T what) : held_{static_cast<std::int64_t>(what)} {
+        if (!std::in_range<std::int64_t>(what)) throw std::out_of_range{"web::value: a number above 2^63 - 1"};
+    }
     template <std::floating_point T>
     value(T what) noexcept : held_{static_cast<double>(what)} {}
     value(const char* text) : held_{std::string{text}} {}
@@ -49631,7 +49649,9 @@ inline std::string plain_time(time_value when) {
 
 namespace netnotes::web::detail::templates {
 
-inline std::string two_digits(unsigned number) { return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number)); }
+inline std::string two_digits(unsigned number) {
+    return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number));
+}
 
 /// Returns the time in a format of Django's filter `date`: d j D l S w z, m n M b N F, y Y L t, g G h H i s a A f P, c
 /// U. Other letters stand for themselves.
@@ -49654,7 +49674,8 @@ inline std::string format_date(time_value when, std::string_view format) {
     const unsigned week_day = weekday{midnight}.c_encoding();
     const unsigned hour_12 = hour % 12 == 0 ? 12 : hour % 12;
     const std::string_view half = hour < 12 ? "a.m." : "p.m.";
-    const std::string short_time = std::to_string(hour_12) + (minute == 0 ? "" : netnotes::detail::joined(":", two_digits(minute)));
+    const std::string short_time =
+        std::to_string(hour_12) + (minute == 0 ? "" : netnotes::detail::joined(":", two_digits(minute)));
     std::string made;
     for (std::size_t i = 0; i < format.size(); ++i) {
         switch (format[i]) {
@@ -49946,9 +49967,10 @@ inline std::optional<double> real_number(std::string_view text) {
     std::string digits{stripped(text)};
     const bool is_plain = !digits.empty() && digits.find_first_not_of("0123456789+-.eE") == digits.npos;
     if (!is_plain) return std::nullopt;
-    char* end = nullptr;
-    const double number = std::strtod(digits.c_str(), &end);
-    return *end == '\0' && end != digits.c_str() ? std::optional{number} : std::nullopt;
+    std::istringstream in{digits};
+    in.imbue(std::locale::classic());  // strtod() would want a comma in a program that has called setlocale()
+    double number = 0;
+    return in >> number && in.peek() == std::istringstream::traits_type::eof() ? std::optional{number} : std::nullopt;
 }
 inline std::string lower(std::string_view text) {
     std::string made{text};
@@ -50204,8 +50226,9 @@ inline constexpr filter filters[]{
     {"title", 1, 1, true, [](const filter_input& in) -> value { return title(in.text()); }},
     {"truncatechars", 2, 2, true, [](const filter_input& in) -> value {
         if (!in.argument->is_text() && !in.argument->is_number())
-            type_error(netnotes::detail::joined("int() argument must be a string, a bytes-like object or a real number, not '",
-                                                in.argument->type_name(), "'"));
+            type_error(netnotes::detail::joined(
+                "int() argument must be a string, a bytes-like object or a real number, not '",
+                in.argument->type_name(), "'"));
         const auto length = whole_number(*in.argument);
         return length ? truncated(in.text(), *length) : in.text();
     }},
@@ -50389,15 +50412,29 @@ class scope {
   public:
     explicit scope(const map& context) noexcept : context_{&context} {}
 
-    std::vector<binding> bindings;
+    /// A deque: evaluate() may return a value in it while {{ x|add:block.super }} adds names.
+    std::deque<binding> bindings;
     bool autoescape = true;
     std::function<value(std::string_view)> super_of;  // renders the parent's block
 
-    /// Hides all names; returns what show() needs.
-    std::pair<std::size_t, const map*> hide() noexcept {
-        return {std::exchange(floor_, bindings.size()), std::exchange(context_, &nothing())};
-    }
-    void show(std::pair<std::size_t, const map*> hidden) noexcept { std::tie(floor_, context_) = hidden; }
+    /// If `hides`, hides the names below `floor` and the context as long as it lives.
+    class hidden_names {
+      public:
+        hidden_names(scope& names, bool hides, std::size_t floor) noexcept
+            : names_{names}, floor_{names.floor_}, context_{names.context_} {
+            if (!hides) return;
+            names.floor_ = floor;
+            names.context_ = &nothing();
+        }
+        hidden_names(const hidden_names&) = delete;
+        hidden_names& operator=(const hidden_names&) = delete;
+        ~hidden_names() { names_.floor_ = floor_, names_.context_ = context_; }
+
+      private:
+        scope& names_;
+        std::size_t floor_;
+        const map* context_;
+    };
 
     [[nodiscard]] const binding* find(std::string_view name) const noexcept {
         for (std::size_t i = bindings.size(); i > floor_; --i)
@@ -50658,7 +50695,7 @@ inline value evaluate(const std::vector<condition>& all, std::uint32_t which, co
 // The notes put the folder of APP_DIRS into the project's root. Django looks for it in each application.
 //
 // A name cannot leave its folder: `..`, an absolute path, and a symbolic link that points out of the folder are
-// refused.
+// refused. So are `./list.html` and `shop//list.html`: each template has one name.
 //
 // On this page:  template_text, template_loader · template_folders, template_map
 // The notes:     配置 DIRS, APP_DIRS; example 45
@@ -50696,9 +50733,9 @@ class template_loader {
     virtual ~template_loader() = default;
     /// Returns the text of a template, or nullopt if it is not found. `skip` templates of this name are passed over.
     [[nodiscard]] virtual std::optional<template_text> load(std::string_view name, std::size_t skip) const = 0;
-    /// Returns a number that changes when load(name, 0) would return another text. It is asked only if templates are
-    /// read again when they have changed.
-    [[nodiscard]] virtual std::uint64_t version(std::string_view name) const = 0;
+    /// Returns a number that changes when load() with the same arguments would return another text. It is asked only if
+    /// templates are read again when they have changed.
+    [[nodiscard]] virtual std::uint64_t version(std::string_view name, std::size_t skip) const = 0;
 };
 
 /// Templates in memory, for tests and for short programs.
@@ -50716,7 +50753,7 @@ class template_map final : public template_loader {
         if (found == texts_.end() || skip > 0) return std::nullopt;
         return template_text{found->second, found->first};
     }
-    [[nodiscard]] std::uint64_t version(std::string_view) const override { return version_; }
+    [[nodiscard]] std::uint64_t version(std::string_view, std::size_t) const override { return version_; }
 
   private:
     std::map<std::string, std::string, std::less<>> texts_;
@@ -50747,8 +50784,8 @@ class template_folders final : public template_loader {
         if (in.bad() || text.size() > max_size) return std::nullopt;
         return template_text{std::move(text), path->string()};
     }
-    [[nodiscard]] std::uint64_t version(std::string_view name) const override {
-        const auto path = find(name, 0);
+    [[nodiscard]] std::uint64_t version(std::string_view name, std::size_t skip) const override {
+        const auto path = find(name, skip);
         if (!path) return 0;
         std::error_code ignored;
         const auto time = std::filesystem::last_write_time(*path, ignored).time_since_epoch().count();
@@ -50772,10 +50809,13 @@ class template_folders final : public template_loader {
     }
     static bool is_inside(std::string_view name) {
         if (name.empty() || name.find('\0') != name.npos) return false;
-        const std::filesystem::path path{name};
-        for (const auto& part : path)
-            if (part == "..") return false;
-        return path.is_relative();
+        // Only one spelling of each name: a name may come from a stranger, and what was read is kept by its name.
+        for (std::string_view rest = name;;) {
+            const std::string_view part = rest.substr(0, rest.find('/'));
+            if (part.empty() || part == "." || part == "..") return false;
+            if (part.size() == rest.size()) return true;
+            rest.remove_prefix(part.size() + 1);
+        }
     }
 
     std::vector<std::filesystem::path> folders_;
@@ -51304,6 +51344,34 @@ class templates {
 
 namespace detail::templates {
 
+/// Gives a variable another value, and its old value at the end of the scope. This holds after an exception, too: a
+/// condition in which {{ block.super }} fails is false, and the page goes on.
+template <class T>
+class for_now {
+  public:
+    for_now(T& which, T what) : which_{which}, before_{std::exchange(which, std::move(what))} {}
+    for_now(const for_now&) = delete;
+    for_now& operator=(const for_now&) = delete;
+    ~for_now() { which_ = std::move(before_); }
+
+  private:
+    T& which_;
+    T before_;
+};
+/// Drops the names that were bound in this scope.
+class new_names {
+  public:
+    explicit new_names(scope& names) noexcept : names_{names}, count_{names.bindings.size()} {}
+    new_names(const new_names&) = delete;
+    new_names& operator=(const new_names&) = delete;
+    ~new_names() { drop(0); }
+    void drop(std::size_t kept) { names_.bindings.resize(count_ + kept); }
+
+  private:
+    scope& names_;
+    std::size_t count_;
+};
+
 class renderer {
   public:
     renderer(const web::templates& of, const map& context) : of_{of}, names_{context} {
@@ -51313,17 +51381,12 @@ class renderer {
 
     std::string run(const std::shared_ptr<const program>& what) {
         alive_.push_back(what);
-        try {
-            render(*what);
-        } catch (const template_error& error) {
-            if (error.line() != 0 || now_ == nullptr) throw;
-            throw template_error{error.kind(), error.message(), now_->name, line_};
-        }
+        render(*what);
         return std::move(out_);
     }
 
   private:
-    static constexpr unsigned max_depth = 100;
+    static constexpr unsigned max_depth = 100, max_tags = 1'000;
     using block_place = std::pair<const program*, std::uint32_t>;
     /// The blocks of each name: the parent's first, the child's last.
     using block_chains = std::map<std::string_view, std::vector<block_place>>;
@@ -51348,15 +51411,22 @@ class renderer {
         return names_.evaluate(now_->expressions[which], holder, missing_is_none);
     }
     void bind(std::string_view name, value what) { names_.bindings.push_back({name, std::move(what)}); }
-    /// Drops the names from `count` on.
-    void drop_to(std::size_t count) { names_.bindings.resize(count); }
 
-    void render(const program& what) {
-        const program* const before = std::exchange(now_, &what);
-        range(0, static_cast<std::uint32_t>(what.nodes.size()));
-        now_ = before;
+    void render(const program& what) { walk(what, 0, static_cast<std::uint32_t>(what.nodes.size())); }
+    /// Renders nodes of a template, and gives an error that has no place the place of the tag.
+    void walk(const program& in, std::uint32_t first, std::uint32_t last) {
+        const for_now<const program*> now{now_, &in};
+        try {
+            range(first, last);
+        } catch (const template_error& error) {
+            if (error.line() != 0) throw;
+            throw template_error{error.kind(), error.message(), in.name, line_};
+        }
     }
     void range(std::uint32_t first, std::uint32_t last) {
+        // 100 templates with 100 tags around the next include would need more stack than there is.
+        if (tags_ == max_tags) throw template_error{"RecursionError", "tags are nested more than 1000 deep"};
+        const for_now tags{tags_, tags_ + 1};
         for (std::uint32_t i = first; i < last;) {
             const node& what = now_->nodes[i];
             line_ = what.line;
@@ -51371,17 +51441,15 @@ class renderer {
                 case node_kind::loop: loop(i), i = what.end; break;
                 case node_kind::choice: choice(i), i = what.end; break;
                 case node_kind::with: {
-                    const std::size_t count = names_.bindings.size();
+                    const new_names names{names_};
                     assign(what);
                     range(i + 1, what.end);
-                    drop_to(count);
                     i = what.end;
                     break;
                 }
                 case node_kind::autoescape: {
-                    const bool before = std::exchange(names_.autoescape, what.flag);
+                    const for_now autoescape{names_.autoescape, what.flag};
                     range(i + 1, what.end);
-                    names_.autoescape = before;
                     i = what.end;
                     break;
                 }
@@ -51400,7 +51468,6 @@ class renderer {
         const node what = now_->nodes[which];
         value holder;
         const value sequence = evaluate(what.first, holder, true);
-        const std::size_t count = names_.bindings.size();
         std::optional<list> made;
         const list* items = sequence.as_list();
         if (items == nullptr) {
@@ -51412,6 +51479,7 @@ class renderer {
         loop_state state;
         state.count = items->size();
         if (const binding* outer = names_.find("forloop"); outer != nullptr) state.parent = outer->loop;
+        new_names names{names_};
         names_.bindings.push_back({"forloop", {}, &state});
         for (std::size_t i = 0; i < items->size(); ++i) {
             state.index = i;
@@ -51430,10 +51498,9 @@ class renderer {
                     bind(now_->names[what.names + k], std::move(parts[k]));
             }
             range(which + 1, what.middle);
-            drop_to(count + 1);
+            names.drop(1);  // but not forloop
             line_ = what.line;
         }
-        drop_to(count);
     }
     void choice(std::uint32_t which) {
         const std::uint32_t end = now_->nodes[which].end;
@@ -51467,24 +51534,25 @@ class renderer {
 
     void block(std::uint32_t which) {
         const std::string_view name = now_->nodes[which].text;
-        const std::size_t count = names_.bindings.size();
-        const program* const before = now_;
-        block_place place{now_, which};
-        bool was_popped = false;
+        const new_names names{names_};
+        struct taken {  // out of the chain while it is rendered, so that {{ block.super }} finds the next
+            block_place place;
+            std::vector<block_place>* chain = nullptr;
+            ~taken() {
+                if (chain != nullptr) chain->push_back(place);
+            }
+        } found{{now_, which}};
         if (blocks_ != nullptr) {
             auto& chain = (*blocks_)[name];
             if (!chain.empty()) {
-                place = chain.back();
+                found.place = chain.back();
                 chain.pop_back();
-                was_popped = true;
+                found.chain = &chain;
             }
         }
         names_.bindings.push_back({"block", value{name}, nullptr, true});
-        now_ = place.first;
-        range(place.second + 1, now_->nodes[place.second].end);
-        now_ = before;
-        if (was_popped) (*blocks_)[name].push_back(place);
-        drop_to(count);
+        const auto [in, index] = found.place;
+        walk(*in, index + 1, in->nodes[index].end);
     }
     /// {{ block.super }}: the block of this name that is next in the chain.
     value super(std::string_view name) {
@@ -51492,22 +51560,12 @@ class renderer {
             refuse("'BlockNode' object has no attribute 'context'. Did you use {{ block.super }} in a base template?");
         const auto found = blocks_->find(name);
         if (found == blocks_->end() || found->second.empty()) return "";
-        std::string before = std::exchange(out_, {});
-        const program* const here = now_;
-        const std::size_t line = line_, count = names_.bindings.size();
         const auto [in, index] = found->second.back();
-        try {
-            now_ = in;
-            block(index);
-        } catch (...) {  // a condition goes on after an error
-            out_ = std::move(before);
-            now_ = here;
-            drop_to(count);
-            throw;
-        }
-        now_ = here;
-        line_ = line;
-        return safe_string{std::exchange(out_, std::move(before))};
+        const for_now page{out_, std::string{}};
+        const for_now<const program*> now{now_, in};
+        const for_now line{line_, line_};
+        block(index);
+        return safe_string{std::move(out_)};
     }
     void add_blocks(const program& of) {
         for (const auto& [name, index] : of.blocks) {
@@ -51527,8 +51585,8 @@ class renderer {
             refuse(message);
         }
         block_chains own;
-        const bool is_first = blocks_ == nullptr;
-        if (is_first) blocks_ = &own;
+        const for_now blocks{blocks_, blocks_ == nullptr ? &own : blocks_};
+        const for_now depth{depth_, depth_};
         add_blocks(*now_);
         // A template does not extend itself: of several with its name it extends the next.
         const std::string text = name.text();
@@ -51537,9 +51595,7 @@ class renderer {
         const auto parent = enter(text, skip);
         if (!parent->has_extends) add_blocks(*parent);
         render(*parent);
-        --depth_;
         extended_.pop_back();
-        if (is_first) blocks_ = nullptr;
     }
     std::shared_ptr<const program> enter(std::string_view name, std::size_t skip) {
         if (depth_ == max_depth)
@@ -51555,28 +51611,16 @@ class renderer {
         value holder;
         const value name = evaluate(what.first, holder);
         if (!name.is_true()) throw template_error{"TemplateDoesNotExist", "No template names provided"};
-        const std::size_t count = names_.bindings.size();
-        const program* const before = now_;
+        const new_names names{names_};
+        const std::size_t floor = names_.bindings.size();
         assign(what);
-        std::pair<std::size_t, const map*> hidden{};
-        std::vector<binding> given;
-        if (what.flag) {
-            given.assign(names_.bindings.begin() + static_cast<std::ptrdiff_t>(count), names_.bindings.end());
-            drop_to(count);
-            hidden = names_.hide();
-            names_.bindings.insert(names_.bindings.end(), given.begin(), given.end());
-        }
-        block_chains* const blocks = std::exchange(blocks_, nullptr);
-        const std::vector<std::string> extended = std::exchange(extended_, {});
-        const auto found = enter(name.text(), 0);
-        render(*found);
-        --depth_;
-        alive_.pop_back();
-        extended_ = extended;
-        blocks_ = blocks;
-        if (what.flag) names_.show(hidden);
-        now_ = before;
-        drop_to(count);
+        const scope::hidden_names hidden{names_, what.flag, floor};
+        const for_now<block_chains*> blocks{blocks_, nullptr};
+        const for_now extended{extended_, std::vector<std::string>{}};
+        const for_now depth{depth_, depth_};
+        const std::size_t alive = alive_.size();
+        render(*enter(name.text(), 0));
+        alive_.resize(alive);
     }
 
     // ---- Addresses
@@ -51639,10 +51683,11 @@ class renderer {
     std::string out_;
     const program* now_ = nullptr;
     std::size_t line_ = 0;
-    unsigned depth_ = 0;
+    unsigned depth_ = 0;  // of templates
+    unsigned tags_ = 0;   // that are open
     block_chains* blocks_ = nullptr;
     std::vector<std::string> extended_;
-    std::vector<std::shared_ptr<const program>> alive_;
+    std::vector<std::shared_ptr<const program>> alive_;  // names are views of their texts
 };
 
 }  // namespace detail::templates
@@ -51655,7 +51700,7 @@ inline templates::program_pointer templates::read(std::string_view text, std::st
 inline templates::program_pointer templates::find(std::string_view name, std::size_t skip) const {
     const std::lock_guard lock{mutex_};
     const std::pair key{std::string{name}, skip};
-    const std::uint64_t version = settings_.reload ? loader_->version(name) : 0;
+    const std::uint64_t version = settings_.reload ? loader_->version(name, skip) : 0;
     const auto found = kept_.find(key);
     if (found != kept_.end() && found->second.version == version) return found->second.program;
     const auto text = loader_->load(name, skip);
@@ -51693,7 +51738,7 @@ struct template_response {
         return {status, pages->render(name, context), "text/html; charset=utf-8"};
     }
 };
-/// What a view returns.
+/// What a view returns: a response, or a page that is rendered later. A view may also return a task of one of them.
 using view_answer = std::variant<http::response, template_response>;
 
 namespace detail::routing {
@@ -51714,6 +51759,7 @@ using arguments_of = typename signature<std::decay_t<View>>::arguments;
 
 inline void argument_does_not_fit_the_path() {}  // not constexpr: a call of it does not compile
 inline void number_of_arguments_differs_from_path() {}
+inline void a_path_begins_without_its_slash() {}
 
 /// The next part in angle brackets, from `at` on: its kind and its name. `at` is then behind it.
 struct part {
@@ -51747,6 +51793,7 @@ class path_text<std::tuple<Arguments...>> {
   public:
     template <std::convertible_to<std::string_view> Text>
     consteval path_text(const Text& text) : text_{text} {  // NOLINT: like a format string
+        if (text_.starts_with('/')) a_path_begins_without_its_slash();
         std::string_view kinds[sizeof...(Arguments) + 1];
         std::size_t count = 0, at = 0;
         while (const auto found = next_part(text_, at)) {
@@ -51775,8 +51822,20 @@ bool read_argument(std::string_view text, Argument& to) {
     }
 }
 
-/// Views with their types hidden. Returns nullopt if an argument cannot be read.
-using any_view = std::function<std::optional<view_answer>(http::request&, const std::vector<std::string>&)>;
+/// Views with their types hidden. They are given arguments that can be read.
+using any_view = std::function<std::variant<view_answer, task<view_answer>>(http::request&, std::vector<std::string>)>;
+
+template <class View, class Arguments>
+struct view_result;
+template <class View, class... Arguments>
+struct view_result<View, std::tuple<Arguments...>> : std::invoke_result<const View&, http::request&, Arguments&...> {};
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+/// True for a view that is a task.
+template <class View>
+inline constexpr bool waits = is_task<typename view_result<View, arguments_of<View>>::type>;
 
 template <class Arguments>
 bool read_arguments(const std::vector<std::string>& texts, Arguments& to) {
@@ -51791,11 +51850,29 @@ bool can_read(const std::vector<std::string>& texts) {
     return read_arguments(texts, unused);
 }
 template <class View>
+auto call(const View& view, http::request& ask, const std::vector<std::string>& texts, arguments_of<View>& arguments) {
+    static_cast<void>(read_arguments(texts, arguments));
+    return std::apply([&](auto&... each) { return view(ask, each...); }, arguments);
+}
+/// Runs a view that waits. What it may refer to lies in this frame: the arguments, and the texts that they show.
+template <class View>
+task<view_answer> run(const View& view, http::request& ask, std::vector<std::string> texts) {
+    arguments_of<View> arguments;
+    auto running = call(view, ask, texts, arguments);
+    auto made = co_await std::move(running);
+    view_answer answer{std::move(made)};
+    co_return answer;
+}
+template <class View>
 any_view hide(View view) {
-    return [view = std::move(view)](http::request& ask, const std::vector<std::string>& texts) {
-        arguments_of<View> arguments;
-        if (!read_arguments(texts, arguments)) return std::optional<view_answer>{};
-        return std::apply([&](auto&... each) { return std::optional<view_answer>{view(ask, each...)}; }, arguments);
+    using result = std::variant<view_answer, task<view_answer>>;
+    return [view = std::move(view)](http::request& ask, std::vector<std::string> texts) {
+        if constexpr (waits<View>) {
+            return result{run(view, ask, std::move(texts))};
+        } else {
+            arguments_of<View> arguments;
+            return result{view_answer{call(view, ask, texts, arguments)}};
+        }
     };
 }
 
@@ -51811,6 +51888,7 @@ struct route {
     std::string name;
     any_view view;
     bool (*can_read)(const std::vector<std::string>& arguments);
+    bool waits = false;
     std::vector<http::method> methods;  // empty: all
 };
 
@@ -51897,8 +51975,9 @@ struct route_settings {
 class routes {
   public:
     /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
-    /// returns an http::response. It takes these `methods`, or all if the list is empty. A route that takes GET also
-    /// takes HEAD. Throws std::invalid_argument if a part has an unknown kind.
+    /// returns an http::response, a template_response, or a task of one of them. The route takes these `methods`, or
+    /// all if the list is empty. A route that takes GET also takes HEAD. Throws std::invalid_argument if a part has an
+    /// unknown kind.
     template <class View>
     routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
                  std::string name = {}, std::vector<http::method> methods = {}) {
@@ -51919,8 +51998,12 @@ class routes {
                                                                  std::to_string(wanted), " arguments")};
         return add(std::move(made), std::move(view), std::move(name), std::move(methods));
     }
-    /// Adds all routes of a table behind a prefix without parts. Their names get the namespace in front: shop:list.
+    /// Adds all routes of a table behind a prefix. Their names get the namespace in front: shop:list. Throws
+    /// std::invalid_argument if the prefix has parts in angle brackets: the views would get them as their own.
     routes& include(std::string_view prefix, const routes& table, std::string_view space = {}) {
+        std::size_t begin = 0;
+        if (detail::routing::next_part(prefix, begin))
+            throw std::invalid_argument{"include: the prefix " + netnotes::quoted(prefix) + " has parts"};
         for (detail::routing::route each : table.routes_) {
             each.pieces.insert(each.pieces.begin(), detail::routing::read_path(prefix, false));
             if (!space.empty()) each.spaces.insert(each.spaces.begin(), std::string{space});
@@ -51929,8 +52012,32 @@ class routes {
         return *this;
     }
 
-    /// A view that was found, with its arguments.
-    using ready_view = std::function<view_answer(http::request&)>;
+    /// A view that was found, with its arguments. It refers to the table.
+    class ready_view {
+      public:
+        /// Returns true if the view is a task.
+        [[nodiscard]] bool waits() const noexcept { return route_->waits; }
+        /// Returns what a view returns that does not wait. Throws std::logic_error if the view is a task.
+        [[nodiscard]] view_answer operator()(http::request& ask) const {
+            if (waits())
+                throw std::logic_error{"the view of " + netnotes::quoted(route_->pieces.back().text) +
+                                       " is a task: ask the table or the site with async_answer()"};
+            return std::get<view_answer>(route_->view(ask, arguments_));
+        }
+        /// Returns the task of a view that waits. The request must live as long as the task. Throws std::logic_error if
+        /// the view is no task.
+        [[nodiscard]] task<view_answer> start(http::request& ask) const {
+            if (!waits()) throw std::logic_error{"a view that is no task is called"};
+            return std::get<task<view_answer>>(route_->view(ask, arguments_));
+        }
+
+      private:
+        friend class routes;
+        ready_view(const detail::routing::route& found, std::vector<std::string> arguments)
+            : route_{&found}, arguments_{std::move(arguments)} {}
+        const detail::routing::route* route_;
+        std::vector<std::string> arguments_;
+    };
     /// Returns the view for a request, or an answer in its place: 405 with the field Allow if routes fit that take
     /// other methods only, 301 to the path with a slash behind it, 404 if no route fits. A HEAD request gets the view
     /// of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route try.
@@ -51943,33 +52050,42 @@ class routes {
             if (!takes(each, ask.method()))
                 allowed.insert(allowed.end(), each.methods.begin(), each.methods.end());
             else if (each.can_read(arguments))
-                return ready_view{[&each, arguments](http::request& now) { return *each.view(now, arguments); }};
+                return ready_view{each, std::move(arguments)};
         }
         if (!allowed.empty()) return not_allowed(allowed);
-        if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
-            // Two slashes at the beginning would name another host (Django CVE-2018-14574).
-            std::string target = netnotes::detail::joined("/", http::percent_encode(path_of(ask) + "/", "/"));
-            if (target.starts_with("//")) target.replace(1, 1, "%2F");
+        if (settings.append_slash && !ask.path().ends_with('/') && has(std::string{path_of(ask)} + "/")) {
+            std::string target = from_root(http::percent_encode(std::string{path_of(ask)} + "/", "/"));
             if (!ask.query().empty()) target.append("?").append(ask.query());
             return http::redirect(target, http::status::moved_permanently);
         }
         return missing(ask, settings);
     }
-    /// Returns what the view for this request returns, rendered, or what find() has in its place.
+    /// Returns what the view for this request returns, rendered, or what find() has in its place. Throws
+    /// std::logic_error if the view is a task.
     [[nodiscard]] http::response answer(http::request& ask, const route_settings& settings = {}) const {
         auto found = find(ask, settings);
         if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
-        view_answer made = std::get<ready_view>(found)(ask);
-        if (const auto* page = std::get_if<template_response>(&made)) return page->render();
-        return std::get<http::response>(std::move(made));
+        return rendered(std::get<ready_view>(found)(ask));
     }
     [[nodiscard]] http::response answer(http::request&& ask, const route_settings& settings = {}) const {
         return answer(ask, settings);
     }
+    /// Returns the same as answer(), and waits for a view that is a task. The table and the request must live as long
+    /// as the task.
+    [[nodiscard]] task<http::response> async_answer(http::request& ask, route_settings settings = {}) const {
+        auto found = find(ask, settings);
+        if (auto* made = std::get_if<http::response>(&found)) co_return std::move(*made);
+        const ready_view& view = std::get<ready_view>(found);
+        if (!view.waits()) co_return rendered(view(ask));
+        auto running = view.start(ask);
+        auto made = co_await std::move(running);
+        co_return rendered(std::move(made));
+    }
 
     /// Returns the path of the first route with this name that takes the arguments, or the named arguments:
-    /// "shop:detail", {3}. The same table takes the path again. Throws a template_error of the kind NoReverseMatch with
-    /// Django's text.
+    /// "shop:detail", {3}. The route takes the path again and finds the same arguments. The path never begins with two
+    /// slashes, which would name another host: the second is %2F. Throws a template_error of the kind NoReverseMatch
+    /// with Django's text.
     [[nodiscard]] std::string reverse(std::string_view name, const list& arguments = {}, const map& named = {}) const;
 
     /// Returns the table, one route a line.
@@ -51993,13 +52109,24 @@ class routes {
         made.pieces.push_back(std::move(what));
         made.name = std::move(name);
         made.can_read = &detail::routing::can_read<View>;
+        made.waits = detail::routing::waits<View>;
         made.view = detail::routing::hide(std::move(view));
         made.methods = std::move(methods);
         routes_.push_back(std::move(made));
         return *this;
     }
-    static std::string path_of(const http::request& ask) {
-        return ask.path().starts_with('/') ? ask.path().substr(1) : ask.path();
+    static std::string_view path_of(const http::request& ask) {
+        const std::string_view path = ask.path();
+        return path.substr(path.starts_with('/') ? 1 : 0);
+    }
+    /// The path from the root of the site. Two slashes would name another host (Django CVE-2018-14574).
+    static std::string from_root(std::string_view path) {
+        return path.starts_with('/') ? netnotes::detail::joined("/%2F", path.substr(1))
+                                     : netnotes::detail::joined("/", path);
+    }
+    static http::response rendered(view_answer made) {
+        if (const auto* page = std::get_if<template_response>(&made)) return page->render();
+        return std::get<http::response>(std::move(made));
     }
     static bool takes(const route& which, http::method method) {
         if (which.methods.empty()) return true;
@@ -52067,15 +52194,15 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
     std::size_t count = 0;
     for (const route& each : routes_) {
         if (each.name != last || !is_in(each)) continue;
-        std::size_t used = 0;
+        std::vector<std::string> used;
         std::optional<std::string> whole{""};
         for (const auto& piece : each.pieces) {
             const auto made = detail::routing::fill(piece.compiled.text(), [&](std::string_view group) {
-                if (named.empty())
-                    return used < arguments.size() ? std::optional{arguments[used++].text()} : std::nullopt;
-                const value* found = named.find(group);
-                used += found != nullptr ? 1u : 0u;
-                return found != nullptr ? std::optional{found->text()} : std::nullopt;
+                const value* found = !named.empty()                   ? named.find(group)
+                                     : used.size() < arguments.size() ? &arguments[used.size()]
+                                                                      : nullptr;
+                if (found != nullptr) used.push_back(found->text());
+                return found != nullptr ? std::optional{used.back()} : std::nullopt;
             });
             if (whole && made)
                 *whole += *made;
@@ -52083,9 +52210,9 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
                 whole.reset();
         }
         std::vector<std::string> again;
-        if (whole && used == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
-            again.size() == used)
-            return netnotes::detail::joined("/", http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
+        if (whole && used.size() == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
+            again == used)
+            return from_root(http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
         ++count;
         std::string text;
         for (const auto& piece : each.pieces)
@@ -52161,54 +52288,115 @@ class site {
     }
 
     /// Returns the response. An exception becomes a 500, whose text says what was thrown only in development. Only what
-    /// is no std::exception passes, such as netnotes::cancelled.
-    [[nodiscard]] http::response answer(http::request& ask) const { return layer(0, ask); }
+    /// is no std::exception passes, such as netnotes::cancelled. A view that is a task is such a 500.
+    [[nodiscard]] http::response answer(http::request& ask) const {
+        passage way = enter(ask);
+        if (way.view) {
+            try {
+                way.answered = (*way.view)(ask);
+            } catch (const std::exception&) {
+                way.fault = std::current_exception();
+            }
+        }
+        return leave(ask, std::move(way));
+    }
     [[nodiscard]] http::response answer(http::request&& ask) const { return answer(ask); }
-    /// Returns the response, so that http::serve() takes the site as its handler. It does not wait for the body of a
-    /// request.
-    [[nodiscard]] http::response operator()(http::request& ask) const { return answer(ask); }
+    /// Returns the same as answer(), and waits for a view that is a task. The site and the request must live as long as
+    /// the task.
+    [[nodiscard]] task<http::response> async_answer(http::request& ask) const {
+        passage way = enter(ask);
+        if (way.view) {
+            try {
+                if (way.view->waits()) {
+                    auto running = way.view->start(ask);
+                    auto made = co_await std::move(running);
+                    way.answered = std::move(made);
+                } else {
+                    way.answered = (*way.view)(ask);
+                }
+            } catch (const std::exception&) {
+                way.fault = std::current_exception();
+            }
+        }
+        co_return leave(ask, std::move(way));
+    }
+    /// Returns the response to a request whose body it has waited for, because web::csrf reads the body. This makes a
+    /// site a handler of http::serve(). A view that takes its body in pieces needs a handler of your own, which calls async_answer().
+    template <std::same_as<http::request> Request>  // a template: request::text() has its code in http/server.hpp
+    [[nodiscard]] task<http::response> operator()(Request& ask) const {
+        auto body = co_await ask.text();
+        ask.set_body(std::move(body));
+        auto made = co_await async_answer(ask);
+        co_return made;
+    }
 
   private:
+    /// A request on its way.
+    struct passage {
+        std::size_t entered = 0;               // how many layers will see the response
+        std::optional<http::response> made{};  // without the view, or
+        std::optional<routes::ready_view> view{};
+        std::optional<view_answer> answered{};  // by the view, or
+        std::exception_ptr fault{};
+    };
     [[nodiscard]] http::response failed(const std::exception& error) const {
         return {http::status::internal_server_error,
                 settings_.debug ? "500: " + visible(error.what()) + "\n" : "500: the server has failed\n"};
     }
-    http::response layer(std::size_t which, http::request& ask) const {
+    /// The way in, up to the view.
+    passage enter(http::request& ask) const {
+        passage way;
         try {
-            if (which == layers_.size()) return innermost(ask);
-            std::optional<http::response> made = layers_[which]->process_request(ask);
-            if (!made) made = layer(which + 1, ask);
-            return layers_[which]->process_response(ask, *std::move(made));
+            for (; !way.made && way.entered < layers_.size(); ++way.entered)
+                way.made = layers_[way.entered]->process_request(ask);
+            if (way.made) return way;
+            auto found = table_->find(ask, settings_);
+            if (auto* made = std::get_if<http::response>(&found)) way.made = std::move(*made);
+            for (std::size_t i = 0; !way.made && i < layers_.size(); ++i) way.made = layers_[i]->process_view(ask);
+            if (!way.made) way.view = std::get<routes::ready_view>(std::move(found));
         } catch (const std::exception& error) {
-            return failed(error);
+            way.made = failed(error);
         }
+        return way;
     }
-    http::response innermost(http::request& ask) const {
-        auto found = table_->find(ask, settings_);
-        if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
-        for (const auto& each : layers_)
-            if (auto made = each->process_view(ask)) return *std::move(made);
-        std::optional<view_answer> made;
+    /// The way out, from what the view has returned or thrown.
+    http::response leave(http::request& ask, passage way) const {
         try {
-            made = std::get<routes::ready_view>(found)(ask);
+            if (!way.made) way.made = way.fault ? rescued(ask, way.fault) : finished(ask, *std::move(way.answered));
         } catch (const std::exception& error) {
-            if (auto answered = rescued(ask, error)) return *std::move(answered);
-            throw;
+            way.made = failed(error);
         }
-        auto* const page = std::get_if<template_response>(&*made);
-        if (page == nullptr) return std::get<http::response>(*std::move(made));
+        http::response made = *std::move(way.made);
+        for (std::size_t i = way.entered; i > 0; --i) {
+            try {
+                made = layers_[i - 1]->process_response(ask, std::move(made));
+            } catch (const std::exception& error) {
+                made = failed(error);
+            }
+        }
+        return made;
+    }
+    http::response finished(http::request& ask, view_answer answered) const {
+        auto* const page = std::get_if<template_response>(&answered);
+        if (page == nullptr) return std::get<http::response>(std::move(answered));
         for (std::size_t i = layers_.size(); i > 0; --i) layers_[i - 1]->process_template_response(ask, *page);
+        std::exception_ptr fault;
         try {
             return page->render();
+        } catch (const std::exception&) {
+            fault = std::current_exception();
+        }
+        return rescued(ask, fault);
+    }
+    /// Returns what the layers make of an exception. Throws it again if none of them answers.
+    http::response rescued(http::request& ask, const std::exception_ptr& fault) const {
+        try {
+            std::rethrow_exception(fault);
         } catch (const std::exception& error) {
-            if (auto answered = rescued(ask, error)) return *std::move(answered);
+            for (std::size_t i = layers_.size(); i > 0; --i)
+                if (auto made = layers_[i - 1]->process_exception(ask, error)) return *std::move(made);
             throw;
         }
-    }
-    std::optional<http::response> rescued(http::request& ask, const std::exception& error) const {
-        for (std::size_t i = layers_.size(); i > 0; --i)
-            if (auto made = layers_[i - 1]->process_exception(ask, error)) return made;
-        return std::nullopt;
     }
 
     const routes* table_;
@@ -52232,7 +52420,8 @@ class csrf : public middleware {
     static constexpr std::size_t secret_size = 32;
 
     /// `trusted` are origins besides the site's own, for example "https://shop.example". `secure` is for a site that is
-    /// reached by https:// only.
+    /// reached by https:// only: the cookie is not sent otherwise, and a form without Origin must have a Referer of the
+    /// site.
     explicit csrf(std::vector<std::string> trusted = {}, bool secure = false)
         : trusted_{std::move(trusted)}, secure_{secure} {}
 
@@ -52284,9 +52473,21 @@ class csrf : public middleware {
             case http::method::trace: return {};
             default: break;
         }
-        if (const auto origin = ask.field("Origin"); origin && !is_trusted(*origin, ask.host()))
-            return "Origin checking failed - " + netnotes::visible(origin->substr(0, 200)) +
-                   " does not match any trusted origins.";
+        if (const auto origin = ask.field("Origin")) {
+            if (!is_trusted(*origin, ask.host()))
+                return "Origin checking failed - " + netnotes::visible(origin->substr(0, 200)) +
+                       " does not match any trusted origins.";
+        } else if (secure_) {
+            // An attacker in between can set a cookie for the site by http://, and so knows a secret. Browsers tell by
+            // https:// where a form comes from, so the page must be one of ours.
+            const std::string_view page = ask.field("Referer").value_or("");
+            if (page.empty()) return "Referer checking failed - no Referer.";
+            const std::size_t scheme = page.find("://");
+            const std::size_t path = scheme == page.npos ? page.size() : page.find_first_of("/?#", scheme + 3);
+            if (!is_trusted(page.substr(0, path), ask.host()))
+                return "Referer checking failed - " + netnotes::visible(page.substr(0, 200)) +
+                       " does not match any trusted origins.";
+        }
         const std::string_view kept = cookie(ask);
         if (!is_secret(kept)) return "CSRF cookie not set.";
         std::string given;

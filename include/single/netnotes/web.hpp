@@ -71,7 +71,7 @@
 // cross-site request forgery: a foreign page lets a person's browser do something in the person's name.
 //
 //        our page                       cookie  csrftoken = SECRET          form  csrfmiddlewaretoken = TOKEN(SECRET)
-//        a foreign page                 cookie  csrftoken = SECRET          form  a guess: the page cannot read the cookie
+//        a foreign page                 cookie  csrftoken = SECRET          form  a guess: it cannot read the cookie
 //
 // So a form carries a second copy of a secret. The layer compares both copies, and answers 403 if they differ:
 //
@@ -82,7 +82,8 @@
 // token is another one in each page, although the secret stays: an attacker who sees the sizes of compressed pages
 // cannot guess it character by character (the attack BREACH).
 //
-// The layer reads the form in the body of the request. In a server, wait for the body first:
+// The layer reads the form in the body of the request. A site waits for the body if it is the handler of http::serve().
+// A handler of your own waits first:
 //
 //        auto handler = [&site](http::request& ask) -> task<http::response> {
 //            ask.set_body(co_await ask.text());
@@ -2527,6 +2528,8 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 //     a hook throws              It becomes a 500 at that layer, and the layers around it see a response.
 //     process_template_response  Only for a template_response, from the inside to the outside, before it is rendered.
 //
+// http::serve() takes a site as its handler, also if some of its views are tasks.
+//
 // On this page:  middleware, site
 // The notes:     中间件; example 48
 
@@ -2542,6 +2545,591 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 #include <utility>
 #include <variant>
 #include <vector>
+
+// netnotes/coro/task.hpp: functions that wait
+// SPDX-License-Identifier: MIT
+//
+// A server with a thousand clients waits in a thousand places. A thread for each client costs a thousand stacks.
+// Callbacks need only one stack, but they cut each conversation into pieces. A coroutine is a function that can wait
+// without keeping a thread. `co_await` suspends it, and the event loop resumes it when its event has happened. So it
+// reads like the blocking program.
+//
+//     task<std::string> ask(async_stream& server, std::string_view question) {
+//         co_await server.send_all(question);                     other tasks run during the wait
+//         co_return co_await receive_line(server);                a task awaits a task as a function calls a function
+//     }
+//
+//        outer ── co_await inner() ──> inner ── co_await (an operation) ──┐
+//          ^                             ^                                │ the stack is empty; the frames are on the
+//          |                             └────── the loop resumes it ─────┘ heap, and each frame knows which frame
+//          └────── co_return value ──────┘                                  awaits it
+//
+// A task is lazy. Calling the function only makes its frame, and co_await begins it. So a task that is never awaited
+// never runs, which is why the class is [[nodiscard]]. The task begins inside the expression that awaits it, so
+// arguments passed by reference stay valid. To run a task concurrently with its caller, use spawn() (coro/loop.hpp).
+//
+// If a task is cancelled, its wait throws netnotes::cancelled. Destructors then clean up, as in any function. The class
+// is not a std::exception, so a handler that logs every std::exception and continues does not swallow it. If a task
+// swallows it anyway, its next wait throws it again.
+//
+// g++ 12 compiles some expressions around co_await wrongly, and prints no warning. With that compiler write
+//     auto ready = co_await x; if (ready) ...        not   if (co_await x) ..., while (co_await x) ..., switch
+//     pair p{a, 1}; co_await f(std::move(p))         not   co_await f({a, 1}): an aggregate that is a temporary
+//     auto body = [n]() -> task<> ...; co_await body()     not   co_await [n]() -> task<> {...}(): a capturing temporary
+//     auto body = [n](task_group&) ...; with_group(body)   not   co_await with_group([n](task_group&) ...), nor such a
+//                                                                std::function argument, nor [n](T) {...}(co_await x)
+//     if (c) co_await x; else co_await y;            not   c ? co_await x : co_await y, with operands of class type
+//     auto text = co_await x; throw error{text};     not   throw error{co_await x}
+//     auto a = co_await x; std::vector{a, ...}       not   std::vector{co_await x, co_await y}, pair p{co_await x, 4}
+// clang and newer versions of g++ compile both columns correctly. The examples and tests use the left column.
+// `sh tests/gcc12_coroutines.sh FILE...` finds expressions of the right column in your sources.
+//
+// On this page:  task, cancelled · for authors of awaitables: fiber, operation, awaited_once
+// The notes:     asyncio, async/await; examples 24 to 26
+
+#ifndef NETNOTES_CORO_TASK_HPP
+#define NETNOTES_CORO_TASK_HPP
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+
+
+namespace netnotes {
+
+namespace detail {
+class scheduler;
+template <class T>
+class task_promise;
+template <class T>
+class task_awaiter;
+struct task_access;
+}  // namespace detail
+
+/// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
+/// rethrow it. Outside of the cancelled task it is reported as std::system_error with errc::operation_canceled: by
+/// event_loop::run(), and by join_handle::join() to a task that was not cancelled itself.
+class cancelled {
+  public:
+    /// Returns a fixed text for log messages.
+    [[nodiscard]] const char* what() const noexcept { return "this task was cancelled"; }
+};
+
+/// A coroutine that can wait. Its result is a value, a reference, nothing, or an exception. It begins when it is
+/// awaited, and it can be awaited once: `co_await f()`, or `co_await std::move(t)` for a variable. Before that it can
+/// be moved, not copied. It runs in the thread of its event loop.
+///
+/// A task that waits can be destroyed. Its variables are then destroyed, innermost call first, which nests on the
+/// stack. Each call takes 64 bytes with g++ -O2, and 160 bytes without optimization. So a depth of 50,000 calls is safe
+/// on a stack of 8 MiB. The end of a task, and its cancellation, do not nest.
+template <class T = void>
+class [[nodiscard]] task {
+  public:
+    /// Names the promise, as the language requires for a coroutine.
+    using promise_type = detail::task_promise<T>;
+
+    /// Makes an empty task. Awaiting it throws std::logic_error, as does awaiting a task that was moved from or
+    /// awaited.
+    task() noexcept = default;
+    /// Takes the coroutine of `other`, which is empty afterwards.
+    task(task&& other) noexcept : coroutine_{std::exchange(other.coroutine_, nullptr)} {}
+    /// Destroys the own coroutine and takes that of `other`, which is empty afterwards.
+    task& operator=(task&& other) noexcept {
+        task{std::move(other)}.swap(*this);
+        return *this;
+    }
+    /// Destroys the coroutine if it was never awaited, with its arguments.
+    ~task() {
+        if (coroutine_) coroutine_.destroy();
+    }
+    /// Exchanges the two coroutines.
+    void swap(task& other) noexcept { std::swap(coroutine_, other.coroutine_); }
+
+    /// `co_await` runs the task at once, up to its first wait, and suspends the caller until the task has ended. Then
+    /// it returns the task's result or throws its exception. Throws std::logic_error if the task is empty.
+    [[nodiscard]] detail::task_awaiter<T> operator co_await() && noexcept;
+    /// A mistake: the message says what to write.
+    template <class Result = T>
+    detail::task_awaiter<Result> operator co_await() & {
+        static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
+    }
+
+  private:
+    friend promise_type;
+    friend detail::task_access;
+    explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_{coroutine} {}
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+// ========================================================================================================
+// For authors of awaitables
+// ========================================================================================================
+
+namespace detail {
+
+class operation;
+
+/// Holds what a thread must remember from one coroutine to the next. A coroutine that ends does not resume its awaiter:
+/// it stores the awaiter in `next` and returns. So chains of any length end without nesting on the stack. "Symmetric
+/// transfer" gives the same only where the compiler turns a call into a jump. g++ does not below -O2 or with a
+/// sanitizer.
+struct relay {
+    std::coroutine_handle<> next;  ///< is resumed as soon as the running coroutine has returned
+    std::uintptr_t stack_begin;    ///< where the stack was when the loop resumed the running chain
+
+    /// Resumes `coroutine`, and then each coroutine that is stored in `next`.
+    void resume(std::coroutine_handle<> coroutine) {
+        stack_begin = here();
+        coroutine.resume();
+        while (next) std::exchange(next, nullptr).resume();
+    }
+    /// Returns true if the stack is deep, because coroutines have begun inside one another. Then the loop should begin
+    /// the next coroutine.
+    [[nodiscard]] bool is_deep() const noexcept {
+        return static_cast<std::intptr_t>(stack_begin - here()) > most;
+    }
+
+  private:
+    static constexpr std::intptr_t most = 32 * 1024;  // bytes; musl's threads have 128 KiB in all
+    [[gnu::always_inline]] static std::uintptr_t here() noexcept {
+        return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    }
+};
+inline constinit thread_local relay between{};
+
+/// Throws netnotes::cancelled.
+[[noreturn]] inline void throw_cancelled() { throw cancelled{}; }
+/// Throws std::logic_error for a task without a coroutine.
+[[noreturn]] inline void throw_empty_task() {
+    throw std::logic_error{"empty task: default-constructed, moved from, or already awaited"};
+}
+
+/// A chain of tasks, each awaiting the next. It begins with the task that was started, by spawn() for example, and ends
+/// with the task that runs or waits. Other libraries call the whole chain a fibre, a green thread or a task.
+class fiber {
+  public:
+    fiber(const fiber&) = delete;
+    fiber& operator=(const fiber&) = delete;
+
+    /// Cancels the chain. Its present wait throws netnotes::cancelled unless the wait has been decided already, and so
+    /// does every later wait. The loop resumes the chain later, not inside this call.
+    void cancel() noexcept;
+    /// Returns true after cancel() or withdraw().
+    [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_; }
+    /// Cancels the chain and declares that its result will not be used. A value or permit that is reserved for the
+    /// chain is then given back, although cancel() would come too late for that.
+    void withdraw() noexcept;
+    /// Returns true after withdraw().
+    [[nodiscard]] bool is_withdrawn() const noexcept { return withdrawn_; }
+    /// Returns the scheduler that resumes the chain. The chain must have begun.
+    [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
+    /// Returns the name that was given to spawn().
+    [[nodiscard]] const char* name() const noexcept { return name_; }
+    /// Sets the coroutine that resume() resumes. Code that suspends the chain calls this.
+    void goes_on_at(std::coroutine_handle<> coroutine) noexcept { goes_on_at_ = coroutine; }
+    /// Returns the coroutine that resume() resumes.
+    [[nodiscard]] std::coroutine_handle<> goes_on_at() const noexcept { return goes_on_at_; }
+    /// Resumes the chain. This object may be destroyed when the call returns.
+    void resume() const { between.resume(goes_on_at_); }
+
+  protected:
+    fiber() noexcept = default;
+    /// Makes a chain of `loop`. `name` is not copied.
+    fiber(scheduler& loop, const char* name) noexcept : loop_{&loop}, name_{name} {}
+    /// Makes this chain a part of `parent`, which waits for it: takes over the loop and the name.
+    void belongs_to(const fiber& parent) noexcept {
+        loop_ = parent.loop_;
+        name_ = parent.name_;
+    }
+    /// Ends the wait of an awaiter that is stored outside of the coroutine. Call when the coroutine has been destroyed.
+    inline void leave_awaiter() noexcept;
+    ~fiber() = default;
+    /// Called once, when the outermost task has ended and its result is stored. It runs in the last step of the
+    /// coroutine, and may destroy the coroutine.
+    virtual void ended() noexcept = 0;
+    /// Makes the loop resume the chain at the next turn. Returns false if the chain has no loop.
+    virtual bool postpone() noexcept { return false; }
+
+  private:
+    friend operation;
+    friend scheduler;
+    friend class task_promise_base;
+    template <class T>
+    friend class task_awaiter;
+    scheduler* loop_ = nullptr;
+    const char* name_ = "";
+    operation* waits_for_ = nullptr;
+    // A chain runs, waits, or is in the ready queue. So one of each member is enough for all its tasks and awaiters.
+    std::coroutine_handle<> goes_on_at_;
+    fiber* next_ready_ = nullptr;
+    bool cancelled_ = false;
+    bool withdrawn_ = false;
+};
+
+/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// coroutine.
+class operation {
+  public:
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+    /// Returns the chain that waits. The operation must wait, or have waited.
+    [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
+
+  protected:
+    operation() noexcept = default;
+    /// Waits still only if the frame is destroyed during the wait. Then the derived class removes itself from its list.
+    /// (always_inline, because g++ takes the body of a coroutine for code that runs once, and would make this a call.)
+    [[gnu::always_inline]] ~operation() {
+        if (is_waiting()) [[unlikely]]
+            decided();
+    }
+    /// Begins the wait: from now on cancelled() may be called. Call in await_suspend().
+    void waits(std::coroutine_handle<> waiter, fiber& whose) noexcept {
+        chain_ = reinterpret_cast<std::uintptr_t>(&whose) | waiting;
+        whose.waits_for_ = this;
+        whose.goes_on_at(waiter);
+    }
+    /// Returns true after the first waits().
+    [[nodiscard]] bool has_waited() const noexcept { return chain_ != 0; }
+    /// Returns true from waits() until decided().
+    [[nodiscard]] bool is_waiting() const noexcept { return (chain_ & waiting) != 0; }
+    /// Ends the wait: from now on cancelling comes too late. The caller must make sure that the coroutine is resumed.
+    void decided() noexcept {
+        chain().waits_for_ = nullptr;
+        chain_ &= ~waiting;
+    }
+    /// Gives up the wait, and makes sure that the loop resumes the coroutine later. Called when the chain is cancelled.
+    virtual void cancelled() noexcept = 0;
+
+  private:
+    friend fiber;
+    // The chain's address. Its lowest bit is set while this operation waits. An awaiter that is stored outside of its
+    // coroutine may be destroyed after the chain, so the destructor must not read the chain.
+    static constexpr std::uintptr_t waiting = 1;
+    std::uintptr_t chain_ = 0;
+};
+
+/// An awaitable that can be awaited once, because its awaiter takes over `parts`. Only an rvalue can be awaited, so
+/// code that awaits a variable twice does not compile.
+template <class Awaiter, class... Parts>
+class [[nodiscard]] awaited_once {
+  public:
+    /// Takes the arguments of the awaiter's constructor.
+    explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
+    /// Makes the awaiter when `co_await` begins.
+    [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
+
+  private:
+    std::tuple<Parts...> parts_;
+};
+
+inline void fiber::cancel() noexcept {
+    if (std::exchange(cancelled_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::leave_awaiter() noexcept {
+    if (waits_for_) [[unlikely]]
+        waits_for_->cancelled();
+}
+inline void fiber::withdraw() noexcept {
+    cancelled_ = true;
+    if (std::exchange(withdrawn_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+// Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
+// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
+// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
+// objects before it calls their destructors.
+
+inline constexpr bool keeps_frames =
+#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
+    false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    false;
+#else
+    true;
+#endif
+#else
+    true;
+#endif
+
+class frame_store {
+  public:
+    void* take(std::size_t size) {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
+        list& free = lists_[index];
+        if (!free.first) return ::operator new((step * index) + first_step);
+        --free.length;
+        return std::exchange(free.first, free.first->next);
+    }
+    void give_back(void* frame, std::size_t size) noexcept {
+        const std::size_t index = index_of(size);
+        if (!keeps_frames || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
+        if (!open_) return late(frame, size);
+        list& free = lists_[index];
+        free.first = new (frame) link{free.first};
+        ++free.length;
+    }
+
+  private:
+    static constexpr std::size_t step = 16;        // bytes between two sizes, as in malloc, ...
+    static constexpr std::size_t first_step = 24;  // ... which keeps 8 bytes of each block for itself
+    static constexpr std::uint32_t longest = 256;  // free frames kept of one size; further frames are deleted
+    struct link {
+        link* next;
+    };
+    struct list {
+        link* first;
+        std::uint32_t length;
+    };
+    static constexpr std::size_t index_of(std::size_t size) noexcept {
+        return size <= first_step ? 0 : (size - first_step + step - 1) / step;
+    }
+
+    void late(void* frame, std::size_t size) noexcept;
+    void empty() noexcept {
+        open_ = false;
+        for (list& free : lists_)
+            while (free.first) ::operator delete(std::exchange(free.first, free.first->next));
+    }
+
+    // No constructor and no destructor, so that access to the thread_local object needs no check whether it was made.
+    std::array<list, 128> lists_;
+    bool open_;
+    bool closed_;
+};
+inline constinit thread_local frame_store frames{};
+
+/// Takes a frame while the store is not open. The first frame that a thread gives back opens its store, and the end of
+/// the thread empties it. Frames that other thread_local objects give back after that are deleted.
+inline void frame_store::late(void* frame, std::size_t size) noexcept {
+    struct closing {
+        ~closing() {
+            frames.empty();
+            frames.closed_ = true;
+        }
+    };
+    if (closed_) return ::operator delete(frame);
+    static thread_local closing at_the_end;
+    static_cast<void>(at_the_end);
+    open_ = true;
+    give_back(frame, size);
+}
+
+class task_promise_base {
+  public:
+    static void* operator new(std::size_t size) { return frames.take(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { frames.give_back(frame, size); }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept { return ending{}; }
+
+    /// Returns the chain that this task is a part of. The task must have begun.
+    [[nodiscard]] fiber& chain() const noexcept { return *fiber_; }
+
+    /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
+    void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
+    /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
+    ///
+    /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
+    /// call returns. A task that has waited stores the awaiter in relay::next when it ends. So does a task that the
+    /// loop had to begin because the stack was deep.
+    bool begin(std::coroutine_handle<> self, std::coroutine_handle<> awaiter, fiber& chain) {
+        continuation_ = awaiter;
+        fiber_ = &chain;
+        if (between.is_deep()) [[unlikely]] {
+            chain.goes_on_at(self);
+            if (chain.postpone()) return false;
+        }
+        state_ = state::in_place;
+        self.resume();
+        return std::exchange(state_, state::waiting) == state::ended;
+    }
+
+  private:
+    enum class state : char { waiting, in_place, ended };
+    struct ending {
+        bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+            task_promise_base& task = self.promise();
+            if (std::exchange(task.state_, state::ended) == state::in_place) return;
+            if (task.continuation_)
+                between.next = task.continuation_;
+            else
+                task.fiber_->ended();
+        }
+        void await_resume() const noexcept {}
+    };
+
+    std::coroutine_handle<> continuation_;
+    fiber* fiber_ = nullptr;
+    state state_ = state::waiting;
+};
+
+/// Stores what a task returned or threw.
+template <class T>
+class result {
+  public:
+    result() noexcept {}
+    result(const result&) = delete;
+    result& operator=(const result&) = delete;
+    ~result() { clear(); }
+    template <class Value>
+    void set_value(Value&& value) {
+        if constexpr (std::is_reference_v<T>)
+            new (&value_) stored{std::addressof(value)};
+        else
+            new (&value_) stored(std::forward<Value>(value));
+        kind_ = kind::value;
+    }
+    /// Stores an exception, and drops a value that is stored already. A destructor of a variable may throw after
+    /// co_return.
+    void set_exception(std::exception_ptr exception) noexcept {
+        clear();
+        new (&exception_) std::exception_ptr{std::move(exception)};
+        kind_ = kind::exception;
+    }
+    /// Returns the value, or throws the exception. Call once.
+    T take() {
+        if (kind_ == kind::exception) std::rethrow_exception(exception_);
+        if constexpr (std::is_reference_v<T>)
+            return static_cast<T>(*value_);
+        else
+            return std::move(value_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept {
+        return kind_ == kind::exception ? exception_ : nullptr;
+    }
+    /// Moves the result of `other` here.
+    void take_over(result& other) {
+        if (other.kind_ == kind::exception)
+            set_exception(other.exception_);
+        else if constexpr (std::is_reference_v<T>)
+            set_value(*other.value_);
+        else
+            set_value(std::move(other.value_));
+    }
+
+  private:
+    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
+    enum class kind : char { none, value, exception };
+    void clear() noexcept {
+        if (kind_ == kind::value) value_.~stored();
+        if (kind_ == kind::exception) exception_.~exception_ptr();
+        kind_ = kind::none;
+    }
+    union {
+        stored value_;
+        std::exception_ptr exception_;
+    };
+    kind kind_ = kind::none;
+};
+template <>
+class result<void> {
+  public:
+    void set_exception(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
+    void take() const {
+        if (exception_) std::rethrow_exception(exception_);
+    }
+    [[nodiscard]] std::exception_ptr exception() const noexcept { return exception_; }
+    void take_over(result& other) noexcept { exception_ = std::move(other.exception_); }
+
+  private:
+    std::exception_ptr exception_;
+};
+
+template <class T>
+class task_promise : public task_promise_base {
+  public:
+    task<T> get_return_object() noexcept { return task<T>{std::coroutine_handle<task_promise>::from_promise(*this)}; }
+    template <class Value = T>
+    requires std::is_convertible_v<Value&&, T>
+    void return_value(Value&& value) { outcome.set_value(std::forward<Value>(value)); }
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<T> outcome;
+};
+template <>
+class task_promise<void> : public task_promise_base {
+  public:
+    task<void> get_return_object() noexcept {
+        return task<void>{std::coroutine_handle<task_promise>::from_promise(*this)};
+    }
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
+
+    result<void> outcome;
+};
+
+/// Owns the awaited task, so that its frame is destroyed at the end of the awaiting expression.
+template <class T>
+class [[nodiscard]] task_awaiter {
+  public:
+    explicit task_awaiter(std::coroutine_handle<task_promise<T>> awaited) noexcept : awaited_{awaited} {}
+    task_awaiter(task_awaiter&& other) noexcept : awaited_{std::exchange(other.awaited_, nullptr)} {}
+    task_awaiter& operator=(task_awaiter&&) = delete;
+    ~task_awaiter() {
+        if (awaited_) awaited_.destroy();
+    }
+    void operator co_await() & = delete;  // a task can be awaited once
+    bool await_ready() const noexcept { return false; }
+    /// Begins the task. If the task is empty, the awaiting task gives up its turn before the error is thrown. So a
+    /// program that tries again for ever still lets the other tasks run.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
+        fiber& whose = awaiter.promise().chain();
+        if (awaited_) [[likely]]
+            return !awaited_.promise().begin(awaited_, awaiter, whose);
+        whose.goes_on_at(awaiter);
+        return whose.postpone();
+    }
+    T await_resume() const {
+        if (!awaited_) [[unlikely]]
+            throw_empty_task();
+        return awaited_.promise().outcome.take();
+    }
+
+  private:
+    std::coroutine_handle<task_promise<T>> awaited_;
+};
+
+/// Lets code that starts tasks take the coroutine out of a task.
+struct task_access {
+    template <class T>
+    static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
+        return std::exchange(from.coroutine_, nullptr);
+    }
+};
+
+}  // namespace detail
+
+template <class T>
+detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
+    return detail::task_awaiter<T>{std::exchange(coroutine_, nullptr)};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_TASK_HPP
 
 
 // netnotes/web/routes.hpp: which view answers which path
@@ -2561,6 +3149,13 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 //        table.path("articles/<int:id>/", show, "detail");
 //        std::cout << table.reverse("detail", {42});                       // /articles/42/
 //        const http::response page = table.answer(http::request{"GET", "/articles/42/"});
+//
+// A view that waits is a task. Its request and its arguments live until it has ended:
+//
+//        task<http::response> slow(http::request&, int id) {
+//            co_await sleep_for(std::chrono::seconds{1});
+//            co_return http::response{200, std::to_string(id)};
+//        }
 //
 // A path whose parts do not fit the view's arguments does not compile. The notes write tables of regular expressions;
 // these are re_path(), and a mismatch throws when the table is made.
@@ -2588,6 +3183,7 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 #include <utility>
 #include <variant>
 #include <vector>
+
 
 
 // netnotes/web/pattern.hpp: regular expressions that cannot be made slow
@@ -3402,6 +3998,9 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 //
 // Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
 //
+// Texts of templates are a part of the program, and values may come from strangers. A template that loops over a long
+// list a thousand times is as slow as it is written.
+//
 // Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
 // template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
 //
@@ -3444,11 +4043,11 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -3478,8 +4077,9 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <locale>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -3542,6 +4142,7 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -3611,10 +4212,11 @@ class value {
     value(std::nullptr_t) noexcept {}
     template <std::same_as<bool> T>
     value(T what) noexcept : held_{what} {}
-    /// A whole number of 64 bits. Larger ones are refused by the compiler's own conversion.
+    /// A whole number of 64 bits. Throws std::out_of_range if the number is above 2^63 - 1.
     template <std::integral T>
-    requires(!std::same_as<T, bool> && !std::same_as<T, char>) value(T what)
-    noexcept : held_{static_cast<std::int64_t>(what)} {}
+    requires(!std::same_as<T, bool> && !std::same_as<T, char>) value(T what) : held_{static_cast<std::int64_t>(what)} {
+        if (!std::in_range<std::int64_t>(what)) throw std::out_of_range{"web::value: a number above 2^63 - 1"};
+    }
     template <std::floating_point T>
     value(T what) noexcept : held_{static_cast<double>(what)} {}
     value(const char* text) : held_{std::string{text}} {}
@@ -3979,7 +4581,9 @@ inline std::string plain_time(time_value when) {
 
 namespace netnotes::web::detail::templates {
 
-inline std::string two_digits(unsigned number) { return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number)); }
+inline std::string two_digits(unsigned number) {
+    return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number));
+}
 
 /// Returns the time in a format of Django's filter `date`: d j D l S w z, m n M b N F, y Y L t, g G h H i s a A f P, c
 /// U. Other letters stand for themselves.
@@ -4002,7 +4606,8 @@ inline std::string format_date(time_value when, std::string_view format) {
     const unsigned week_day = weekday{midnight}.c_encoding();
     const unsigned hour_12 = hour % 12 == 0 ? 12 : hour % 12;
     const std::string_view half = hour < 12 ? "a.m." : "p.m.";
-    const std::string short_time = std::to_string(hour_12) + (minute == 0 ? "" : netnotes::detail::joined(":", two_digits(minute)));
+    const std::string short_time =
+        std::to_string(hour_12) + (minute == 0 ? "" : netnotes::detail::joined(":", two_digits(minute)));
     std::string made;
     for (std::size_t i = 0; i < format.size(); ++i) {
         switch (format[i]) {
@@ -4294,9 +4899,10 @@ inline std::optional<double> real_number(std::string_view text) {
     std::string digits{stripped(text)};
     const bool is_plain = !digits.empty() && digits.find_first_not_of("0123456789+-.eE") == digits.npos;
     if (!is_plain) return std::nullopt;
-    char* end = nullptr;
-    const double number = std::strtod(digits.c_str(), &end);
-    return *end == '\0' && end != digits.c_str() ? std::optional{number} : std::nullopt;
+    std::istringstream in{digits};
+    in.imbue(std::locale::classic());  // strtod() would want a comma in a program that has called setlocale()
+    double number = 0;
+    return in >> number && in.peek() == std::istringstream::traits_type::eof() ? std::optional{number} : std::nullopt;
 }
 inline std::string lower(std::string_view text) {
     std::string made{text};
@@ -4552,8 +5158,9 @@ inline constexpr filter filters[]{
     {"title", 1, 1, true, [](const filter_input& in) -> value { return title(in.text()); }},
     {"truncatechars", 2, 2, true, [](const filter_input& in) -> value {
         if (!in.argument->is_text() && !in.argument->is_number())
-            type_error(netnotes::detail::joined("int() argument must be a string, a bytes-like object or a real number, not '",
-                                                in.argument->type_name(), "'"));
+            type_error(netnotes::detail::joined(
+                "int() argument must be a string, a bytes-like object or a real number, not '",
+                in.argument->type_name(), "'"));
         const auto length = whole_number(*in.argument);
         return length ? truncated(in.text(), *length) : in.text();
     }},
@@ -4737,15 +5344,29 @@ class scope {
   public:
     explicit scope(const map& context) noexcept : context_{&context} {}
 
-    std::vector<binding> bindings;
+    /// A deque: evaluate() may return a value in it while {{ x|add:block.super }} adds names.
+    std::deque<binding> bindings;
     bool autoescape = true;
     std::function<value(std::string_view)> super_of;  // renders the parent's block
 
-    /// Hides all names; returns what show() needs.
-    std::pair<std::size_t, const map*> hide() noexcept {
-        return {std::exchange(floor_, bindings.size()), std::exchange(context_, &nothing())};
-    }
-    void show(std::pair<std::size_t, const map*> hidden) noexcept { std::tie(floor_, context_) = hidden; }
+    /// If `hides`, hides the names below `floor` and the context as long as it lives.
+    class hidden_names {
+      public:
+        hidden_names(scope& names, bool hides, std::size_t floor) noexcept
+            : names_{names}, floor_{names.floor_}, context_{names.context_} {
+            if (!hides) return;
+            names.floor_ = floor;
+            names.context_ = &nothing();
+        }
+        hidden_names(const hidden_names&) = delete;
+        hidden_names& operator=(const hidden_names&) = delete;
+        ~hidden_names() { names_.floor_ = floor_, names_.context_ = context_; }
+
+      private:
+        scope& names_;
+        std::size_t floor_;
+        const map* context_;
+    };
 
     [[nodiscard]] const binding* find(std::string_view name) const noexcept {
         for (std::size_t i = bindings.size(); i > floor_; --i)
@@ -5006,7 +5627,7 @@ inline value evaluate(const std::vector<condition>& all, std::uint32_t which, co
 // The notes put the folder of APP_DIRS into the project's root. Django looks for it in each application.
 //
 // A name cannot leave its folder: `..`, an absolute path, and a symbolic link that points out of the folder are
-// refused.
+// refused. So are `./list.html` and `shop//list.html`: each template has one name.
 //
 // On this page:  template_text, template_loader · template_folders, template_map
 // The notes:     配置 DIRS, APP_DIRS; example 45
@@ -5044,9 +5665,9 @@ class template_loader {
     virtual ~template_loader() = default;
     /// Returns the text of a template, or nullopt if it is not found. `skip` templates of this name are passed over.
     [[nodiscard]] virtual std::optional<template_text> load(std::string_view name, std::size_t skip) const = 0;
-    /// Returns a number that changes when load(name, 0) would return another text. It is asked only if templates are
-    /// read again when they have changed.
-    [[nodiscard]] virtual std::uint64_t version(std::string_view name) const = 0;
+    /// Returns a number that changes when load() with the same arguments would return another text. It is asked only if
+    /// templates are read again when they have changed.
+    [[nodiscard]] virtual std::uint64_t version(std::string_view name, std::size_t skip) const = 0;
 };
 
 /// Templates in memory, for tests and for short programs.
@@ -5064,7 +5685,7 @@ class template_map final : public template_loader {
         if (found == texts_.end() || skip > 0) return std::nullopt;
         return template_text{found->second, found->first};
     }
-    [[nodiscard]] std::uint64_t version(std::string_view) const override { return version_; }
+    [[nodiscard]] std::uint64_t version(std::string_view, std::size_t) const override { return version_; }
 
   private:
     std::map<std::string, std::string, std::less<>> texts_;
@@ -5095,8 +5716,8 @@ class template_folders final : public template_loader {
         if (in.bad() || text.size() > max_size) return std::nullopt;
         return template_text{std::move(text), path->string()};
     }
-    [[nodiscard]] std::uint64_t version(std::string_view name) const override {
-        const auto path = find(name, 0);
+    [[nodiscard]] std::uint64_t version(std::string_view name, std::size_t skip) const override {
+        const auto path = find(name, skip);
         if (!path) return 0;
         std::error_code ignored;
         const auto time = std::filesystem::last_write_time(*path, ignored).time_since_epoch().count();
@@ -5120,10 +5741,13 @@ class template_folders final : public template_loader {
     }
     static bool is_inside(std::string_view name) {
         if (name.empty() || name.find('\0') != name.npos) return false;
-        const std::filesystem::path path{name};
-        for (const auto& part : path)
-            if (part == "..") return false;
-        return path.is_relative();
+        // Only one spelling of each name: a name may come from a stranger, and what was read is kept by its name.
+        for (std::string_view rest = name;;) {
+            const std::string_view part = rest.substr(0, rest.find('/'));
+            if (part.empty() || part == "." || part == "..") return false;
+            if (part.size() == rest.size()) return true;
+            rest.remove_prefix(part.size() + 1);
+        }
     }
 
     std::vector<std::filesystem::path> folders_;
@@ -5652,6 +6276,34 @@ class templates {
 
 namespace detail::templates {
 
+/// Gives a variable another value, and its old value at the end of the scope. This holds after an exception, too: a
+/// condition in which {{ block.super }} fails is false, and the page goes on.
+template <class T>
+class for_now {
+  public:
+    for_now(T& which, T what) : which_{which}, before_{std::exchange(which, std::move(what))} {}
+    for_now(const for_now&) = delete;
+    for_now& operator=(const for_now&) = delete;
+    ~for_now() { which_ = std::move(before_); }
+
+  private:
+    T& which_;
+    T before_;
+};
+/// Drops the names that were bound in this scope.
+class new_names {
+  public:
+    explicit new_names(scope& names) noexcept : names_{names}, count_{names.bindings.size()} {}
+    new_names(const new_names&) = delete;
+    new_names& operator=(const new_names&) = delete;
+    ~new_names() { drop(0); }
+    void drop(std::size_t kept) { names_.bindings.resize(count_ + kept); }
+
+  private:
+    scope& names_;
+    std::size_t count_;
+};
+
 class renderer {
   public:
     renderer(const web::templates& of, const map& context) : of_{of}, names_{context} {
@@ -5661,17 +6313,12 @@ class renderer {
 
     std::string run(const std::shared_ptr<const program>& what) {
         alive_.push_back(what);
-        try {
-            render(*what);
-        } catch (const template_error& error) {
-            if (error.line() != 0 || now_ == nullptr) throw;
-            throw template_error{error.kind(), error.message(), now_->name, line_};
-        }
+        render(*what);
         return std::move(out_);
     }
 
   private:
-    static constexpr unsigned max_depth = 100;
+    static constexpr unsigned max_depth = 100, max_tags = 1'000;
     using block_place = std::pair<const program*, std::uint32_t>;
     /// The blocks of each name: the parent's first, the child's last.
     using block_chains = std::map<std::string_view, std::vector<block_place>>;
@@ -5696,15 +6343,22 @@ class renderer {
         return names_.evaluate(now_->expressions[which], holder, missing_is_none);
     }
     void bind(std::string_view name, value what) { names_.bindings.push_back({name, std::move(what)}); }
-    /// Drops the names from `count` on.
-    void drop_to(std::size_t count) { names_.bindings.resize(count); }
 
-    void render(const program& what) {
-        const program* const before = std::exchange(now_, &what);
-        range(0, static_cast<std::uint32_t>(what.nodes.size()));
-        now_ = before;
+    void render(const program& what) { walk(what, 0, static_cast<std::uint32_t>(what.nodes.size())); }
+    /// Renders nodes of a template, and gives an error that has no place the place of the tag.
+    void walk(const program& in, std::uint32_t first, std::uint32_t last) {
+        const for_now<const program*> now{now_, &in};
+        try {
+            range(first, last);
+        } catch (const template_error& error) {
+            if (error.line() != 0) throw;
+            throw template_error{error.kind(), error.message(), in.name, line_};
+        }
     }
     void range(std::uint32_t first, std::uint32_t last) {
+        // 100 templates with 100 tags around the next include would need more stack than there is.
+        if (tags_ == max_tags) throw template_error{"RecursionError", "tags are nested more than 1000 deep"};
+        const for_now tags{tags_, tags_ + 1};
         for (std::uint32_t i = first; i < last;) {
             const node& what = now_->nodes[i];
             line_ = what.line;
@@ -5719,17 +6373,15 @@ class renderer {
                 case node_kind::loop: loop(i), i = what.end; break;
                 case node_kind::choice: choice(i), i = what.end; break;
                 case node_kind::with: {
-                    const std::size_t count = names_.bindings.size();
+                    const new_names names{names_};
                     assign(what);
                     range(i + 1, what.end);
-                    drop_to(count);
                     i = what.end;
                     break;
                 }
                 case node_kind::autoescape: {
-                    const bool before = std::exchange(names_.autoescape, what.flag);
+                    const for_now autoescape{names_.autoescape, what.flag};
                     range(i + 1, what.end);
-                    names_.autoescape = before;
                     i = what.end;
                     break;
                 }
@@ -5748,7 +6400,6 @@ class renderer {
         const node what = now_->nodes[which];
         value holder;
         const value sequence = evaluate(what.first, holder, true);
-        const std::size_t count = names_.bindings.size();
         std::optional<list> made;
         const list* items = sequence.as_list();
         if (items == nullptr) {
@@ -5760,6 +6411,7 @@ class renderer {
         loop_state state;
         state.count = items->size();
         if (const binding* outer = names_.find("forloop"); outer != nullptr) state.parent = outer->loop;
+        new_names names{names_};
         names_.bindings.push_back({"forloop", {}, &state});
         for (std::size_t i = 0; i < items->size(); ++i) {
             state.index = i;
@@ -5778,10 +6430,9 @@ class renderer {
                     bind(now_->names[what.names + k], std::move(parts[k]));
             }
             range(which + 1, what.middle);
-            drop_to(count + 1);
+            names.drop(1);  // but not forloop
             line_ = what.line;
         }
-        drop_to(count);
     }
     void choice(std::uint32_t which) {
         const std::uint32_t end = now_->nodes[which].end;
@@ -5815,24 +6466,25 @@ class renderer {
 
     void block(std::uint32_t which) {
         const std::string_view name = now_->nodes[which].text;
-        const std::size_t count = names_.bindings.size();
-        const program* const before = now_;
-        block_place place{now_, which};
-        bool was_popped = false;
+        const new_names names{names_};
+        struct taken {  // out of the chain while it is rendered, so that {{ block.super }} finds the next
+            block_place place;
+            std::vector<block_place>* chain = nullptr;
+            ~taken() {
+                if (chain != nullptr) chain->push_back(place);
+            }
+        } found{{now_, which}};
         if (blocks_ != nullptr) {
             auto& chain = (*blocks_)[name];
             if (!chain.empty()) {
-                place = chain.back();
+                found.place = chain.back();
                 chain.pop_back();
-                was_popped = true;
+                found.chain = &chain;
             }
         }
         names_.bindings.push_back({"block", value{name}, nullptr, true});
-        now_ = place.first;
-        range(place.second + 1, now_->nodes[place.second].end);
-        now_ = before;
-        if (was_popped) (*blocks_)[name].push_back(place);
-        drop_to(count);
+        const auto [in, index] = found.place;
+        walk(*in, index + 1, in->nodes[index].end);
     }
     /// {{ block.super }}: the block of this name that is next in the chain.
     value super(std::string_view name) {
@@ -5840,22 +6492,12 @@ class renderer {
             refuse("'BlockNode' object has no attribute 'context'. Did you use {{ block.super }} in a base template?");
         const auto found = blocks_->find(name);
         if (found == blocks_->end() || found->second.empty()) return "";
-        std::string before = std::exchange(out_, {});
-        const program* const here = now_;
-        const std::size_t line = line_, count = names_.bindings.size();
         const auto [in, index] = found->second.back();
-        try {
-            now_ = in;
-            block(index);
-        } catch (...) {  // a condition goes on after an error
-            out_ = std::move(before);
-            now_ = here;
-            drop_to(count);
-            throw;
-        }
-        now_ = here;
-        line_ = line;
-        return safe_string{std::exchange(out_, std::move(before))};
+        const for_now page{out_, std::string{}};
+        const for_now<const program*> now{now_, in};
+        const for_now line{line_, line_};
+        block(index);
+        return safe_string{std::move(out_)};
     }
     void add_blocks(const program& of) {
         for (const auto& [name, index] : of.blocks) {
@@ -5875,8 +6517,8 @@ class renderer {
             refuse(message);
         }
         block_chains own;
-        const bool is_first = blocks_ == nullptr;
-        if (is_first) blocks_ = &own;
+        const for_now blocks{blocks_, blocks_ == nullptr ? &own : blocks_};
+        const for_now depth{depth_, depth_};
         add_blocks(*now_);
         // A template does not extend itself: of several with its name it extends the next.
         const std::string text = name.text();
@@ -5885,9 +6527,7 @@ class renderer {
         const auto parent = enter(text, skip);
         if (!parent->has_extends) add_blocks(*parent);
         render(*parent);
-        --depth_;
         extended_.pop_back();
-        if (is_first) blocks_ = nullptr;
     }
     std::shared_ptr<const program> enter(std::string_view name, std::size_t skip) {
         if (depth_ == max_depth)
@@ -5903,28 +6543,16 @@ class renderer {
         value holder;
         const value name = evaluate(what.first, holder);
         if (!name.is_true()) throw template_error{"TemplateDoesNotExist", "No template names provided"};
-        const std::size_t count = names_.bindings.size();
-        const program* const before = now_;
+        const new_names names{names_};
+        const std::size_t floor = names_.bindings.size();
         assign(what);
-        std::pair<std::size_t, const map*> hidden{};
-        std::vector<binding> given;
-        if (what.flag) {
-            given.assign(names_.bindings.begin() + static_cast<std::ptrdiff_t>(count), names_.bindings.end());
-            drop_to(count);
-            hidden = names_.hide();
-            names_.bindings.insert(names_.bindings.end(), given.begin(), given.end());
-        }
-        block_chains* const blocks = std::exchange(blocks_, nullptr);
-        const std::vector<std::string> extended = std::exchange(extended_, {});
-        const auto found = enter(name.text(), 0);
-        render(*found);
-        --depth_;
-        alive_.pop_back();
-        extended_ = extended;
-        blocks_ = blocks;
-        if (what.flag) names_.show(hidden);
-        now_ = before;
-        drop_to(count);
+        const scope::hidden_names hidden{names_, what.flag, floor};
+        const for_now<block_chains*> blocks{blocks_, nullptr};
+        const for_now extended{extended_, std::vector<std::string>{}};
+        const for_now depth{depth_, depth_};
+        const std::size_t alive = alive_.size();
+        render(*enter(name.text(), 0));
+        alive_.resize(alive);
     }
 
     // ---- Addresses
@@ -5987,10 +6615,11 @@ class renderer {
     std::string out_;
     const program* now_ = nullptr;
     std::size_t line_ = 0;
-    unsigned depth_ = 0;
+    unsigned depth_ = 0;  // of templates
+    unsigned tags_ = 0;   // that are open
     block_chains* blocks_ = nullptr;
     std::vector<std::string> extended_;
-    std::vector<std::shared_ptr<const program>> alive_;
+    std::vector<std::shared_ptr<const program>> alive_;  // names are views of their texts
 };
 
 }  // namespace detail::templates
@@ -6003,7 +6632,7 @@ inline templates::program_pointer templates::read(std::string_view text, std::st
 inline templates::program_pointer templates::find(std::string_view name, std::size_t skip) const {
     const std::lock_guard lock{mutex_};
     const std::pair key{std::string{name}, skip};
-    const std::uint64_t version = settings_.reload ? loader_->version(name) : 0;
+    const std::uint64_t version = settings_.reload ? loader_->version(name, skip) : 0;
     const auto found = kept_.find(key);
     if (found != kept_.end() && found->second.version == version) return found->second.program;
     const auto text = loader_->load(name, skip);
@@ -6041,7 +6670,7 @@ struct template_response {
         return {status, pages->render(name, context), "text/html; charset=utf-8"};
     }
 };
-/// What a view returns.
+/// What a view returns: a response, or a page that is rendered later. A view may also return a task of one of them.
 using view_answer = std::variant<http::response, template_response>;
 
 namespace detail::routing {
@@ -6062,6 +6691,7 @@ using arguments_of = typename signature<std::decay_t<View>>::arguments;
 
 inline void argument_does_not_fit_the_path() {}  // not constexpr: a call of it does not compile
 inline void number_of_arguments_differs_from_path() {}
+inline void a_path_begins_without_its_slash() {}
 
 /// The next part in angle brackets, from `at` on: its kind and its name. `at` is then behind it.
 struct part {
@@ -6095,6 +6725,7 @@ class path_text<std::tuple<Arguments...>> {
   public:
     template <std::convertible_to<std::string_view> Text>
     consteval path_text(const Text& text) : text_{text} {  // NOLINT: like a format string
+        if (text_.starts_with('/')) a_path_begins_without_its_slash();
         std::string_view kinds[sizeof...(Arguments) + 1];
         std::size_t count = 0, at = 0;
         while (const auto found = next_part(text_, at)) {
@@ -6123,8 +6754,20 @@ bool read_argument(std::string_view text, Argument& to) {
     }
 }
 
-/// Views with their types hidden. Returns nullopt if an argument cannot be read.
-using any_view = std::function<std::optional<view_answer>(http::request&, const std::vector<std::string>&)>;
+/// Views with their types hidden. They are given arguments that can be read.
+using any_view = std::function<std::variant<view_answer, task<view_answer>>(http::request&, std::vector<std::string>)>;
+
+template <class View, class Arguments>
+struct view_result;
+template <class View, class... Arguments>
+struct view_result<View, std::tuple<Arguments...>> : std::invoke_result<const View&, http::request&, Arguments&...> {};
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+/// True for a view that is a task.
+template <class View>
+inline constexpr bool waits = is_task<typename view_result<View, arguments_of<View>>::type>;
 
 template <class Arguments>
 bool read_arguments(const std::vector<std::string>& texts, Arguments& to) {
@@ -6139,11 +6782,29 @@ bool can_read(const std::vector<std::string>& texts) {
     return read_arguments(texts, unused);
 }
 template <class View>
+auto call(const View& view, http::request& ask, const std::vector<std::string>& texts, arguments_of<View>& arguments) {
+    static_cast<void>(read_arguments(texts, arguments));
+    return std::apply([&](auto&... each) { return view(ask, each...); }, arguments);
+}
+/// Runs a view that waits. What it may refer to lies in this frame: the arguments, and the texts that they show.
+template <class View>
+task<view_answer> run(const View& view, http::request& ask, std::vector<std::string> texts) {
+    arguments_of<View> arguments;
+    auto running = call(view, ask, texts, arguments);
+    auto made = co_await std::move(running);
+    view_answer answer{std::move(made)};
+    co_return answer;
+}
+template <class View>
 any_view hide(View view) {
-    return [view = std::move(view)](http::request& ask, const std::vector<std::string>& texts) {
-        arguments_of<View> arguments;
-        if (!read_arguments(texts, arguments)) return std::optional<view_answer>{};
-        return std::apply([&](auto&... each) { return std::optional<view_answer>{view(ask, each...)}; }, arguments);
+    using result = std::variant<view_answer, task<view_answer>>;
+    return [view = std::move(view)](http::request& ask, std::vector<std::string> texts) {
+        if constexpr (waits<View>) {
+            return result{run(view, ask, std::move(texts))};
+        } else {
+            arguments_of<View> arguments;
+            return result{view_answer{call(view, ask, texts, arguments)}};
+        }
     };
 }
 
@@ -6159,6 +6820,7 @@ struct route {
     std::string name;
     any_view view;
     bool (*can_read)(const std::vector<std::string>& arguments);
+    bool waits = false;
     std::vector<http::method> methods;  // empty: all
 };
 
@@ -6245,8 +6907,9 @@ struct route_settings {
 class routes {
   public:
     /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
-    /// returns an http::response. It takes these `methods`, or all if the list is empty. A route that takes GET also
-    /// takes HEAD. Throws std::invalid_argument if a part has an unknown kind.
+    /// returns an http::response, a template_response, or a task of one of them. The route takes these `methods`, or
+    /// all if the list is empty. A route that takes GET also takes HEAD. Throws std::invalid_argument if a part has an
+    /// unknown kind.
     template <class View>
     routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
                  std::string name = {}, std::vector<http::method> methods = {}) {
@@ -6267,8 +6930,12 @@ class routes {
                                                                  std::to_string(wanted), " arguments")};
         return add(std::move(made), std::move(view), std::move(name), std::move(methods));
     }
-    /// Adds all routes of a table behind a prefix without parts. Their names get the namespace in front: shop:list.
+    /// Adds all routes of a table behind a prefix. Their names get the namespace in front: shop:list. Throws
+    /// std::invalid_argument if the prefix has parts in angle brackets: the views would get them as their own.
     routes& include(std::string_view prefix, const routes& table, std::string_view space = {}) {
+        std::size_t begin = 0;
+        if (detail::routing::next_part(prefix, begin))
+            throw std::invalid_argument{"include: the prefix " + netnotes::quoted(prefix) + " has parts"};
         for (detail::routing::route each : table.routes_) {
             each.pieces.insert(each.pieces.begin(), detail::routing::read_path(prefix, false));
             if (!space.empty()) each.spaces.insert(each.spaces.begin(), std::string{space});
@@ -6277,8 +6944,32 @@ class routes {
         return *this;
     }
 
-    /// A view that was found, with its arguments.
-    using ready_view = std::function<view_answer(http::request&)>;
+    /// A view that was found, with its arguments. It refers to the table.
+    class ready_view {
+      public:
+        /// Returns true if the view is a task.
+        [[nodiscard]] bool waits() const noexcept { return route_->waits; }
+        /// Returns what a view returns that does not wait. Throws std::logic_error if the view is a task.
+        [[nodiscard]] view_answer operator()(http::request& ask) const {
+            if (waits())
+                throw std::logic_error{"the view of " + netnotes::quoted(route_->pieces.back().text) +
+                                       " is a task: ask the table or the site with async_answer()"};
+            return std::get<view_answer>(route_->view(ask, arguments_));
+        }
+        /// Returns the task of a view that waits. The request must live as long as the task. Throws std::logic_error if
+        /// the view is no task.
+        [[nodiscard]] task<view_answer> start(http::request& ask) const {
+            if (!waits()) throw std::logic_error{"a view that is no task is called"};
+            return std::get<task<view_answer>>(route_->view(ask, arguments_));
+        }
+
+      private:
+        friend class routes;
+        ready_view(const detail::routing::route& found, std::vector<std::string> arguments)
+            : route_{&found}, arguments_{std::move(arguments)} {}
+        const detail::routing::route* route_;
+        std::vector<std::string> arguments_;
+    };
     /// Returns the view for a request, or an answer in its place: 405 with the field Allow if routes fit that take
     /// other methods only, 301 to the path with a slash behind it, 404 if no route fits. A HEAD request gets the view
     /// of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route try.
@@ -6291,33 +6982,42 @@ class routes {
             if (!takes(each, ask.method()))
                 allowed.insert(allowed.end(), each.methods.begin(), each.methods.end());
             else if (each.can_read(arguments))
-                return ready_view{[&each, arguments](http::request& now) { return *each.view(now, arguments); }};
+                return ready_view{each, std::move(arguments)};
         }
         if (!allowed.empty()) return not_allowed(allowed);
-        if (settings.append_slash && !ask.path().ends_with('/') && has(path_of(ask) + "/")) {
-            // Two slashes at the beginning would name another host (Django CVE-2018-14574).
-            std::string target = netnotes::detail::joined("/", http::percent_encode(path_of(ask) + "/", "/"));
-            if (target.starts_with("//")) target.replace(1, 1, "%2F");
+        if (settings.append_slash && !ask.path().ends_with('/') && has(std::string{path_of(ask)} + "/")) {
+            std::string target = from_root(http::percent_encode(std::string{path_of(ask)} + "/", "/"));
             if (!ask.query().empty()) target.append("?").append(ask.query());
             return http::redirect(target, http::status::moved_permanently);
         }
         return missing(ask, settings);
     }
-    /// Returns what the view for this request returns, rendered, or what find() has in its place.
+    /// Returns what the view for this request returns, rendered, or what find() has in its place. Throws
+    /// std::logic_error if the view is a task.
     [[nodiscard]] http::response answer(http::request& ask, const route_settings& settings = {}) const {
         auto found = find(ask, settings);
         if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
-        view_answer made = std::get<ready_view>(found)(ask);
-        if (const auto* page = std::get_if<template_response>(&made)) return page->render();
-        return std::get<http::response>(std::move(made));
+        return rendered(std::get<ready_view>(found)(ask));
     }
     [[nodiscard]] http::response answer(http::request&& ask, const route_settings& settings = {}) const {
         return answer(ask, settings);
     }
+    /// Returns the same as answer(), and waits for a view that is a task. The table and the request must live as long
+    /// as the task.
+    [[nodiscard]] task<http::response> async_answer(http::request& ask, route_settings settings = {}) const {
+        auto found = find(ask, settings);
+        if (auto* made = std::get_if<http::response>(&found)) co_return std::move(*made);
+        const ready_view& view = std::get<ready_view>(found);
+        if (!view.waits()) co_return rendered(view(ask));
+        auto running = view.start(ask);
+        auto made = co_await std::move(running);
+        co_return rendered(std::move(made));
+    }
 
     /// Returns the path of the first route with this name that takes the arguments, or the named arguments:
-    /// "shop:detail", {3}. The same table takes the path again. Throws a template_error of the kind NoReverseMatch with
-    /// Django's text.
+    /// "shop:detail", {3}. The route takes the path again and finds the same arguments. The path never begins with two
+    /// slashes, which would name another host: the second is %2F. Throws a template_error of the kind NoReverseMatch
+    /// with Django's text.
     [[nodiscard]] std::string reverse(std::string_view name, const list& arguments = {}, const map& named = {}) const;
 
     /// Returns the table, one route a line.
@@ -6341,13 +7041,24 @@ class routes {
         made.pieces.push_back(std::move(what));
         made.name = std::move(name);
         made.can_read = &detail::routing::can_read<View>;
+        made.waits = detail::routing::waits<View>;
         made.view = detail::routing::hide(std::move(view));
         made.methods = std::move(methods);
         routes_.push_back(std::move(made));
         return *this;
     }
-    static std::string path_of(const http::request& ask) {
-        return ask.path().starts_with('/') ? ask.path().substr(1) : ask.path();
+    static std::string_view path_of(const http::request& ask) {
+        const std::string_view path = ask.path();
+        return path.substr(path.starts_with('/') ? 1 : 0);
+    }
+    /// The path from the root of the site. Two slashes would name another host (Django CVE-2018-14574).
+    static std::string from_root(std::string_view path) {
+        return path.starts_with('/') ? netnotes::detail::joined("/%2F", path.substr(1))
+                                     : netnotes::detail::joined("/", path);
+    }
+    static http::response rendered(view_answer made) {
+        if (const auto* page = std::get_if<template_response>(&made)) return page->render();
+        return std::get<http::response>(std::move(made));
     }
     static bool takes(const route& which, http::method method) {
         if (which.methods.empty()) return true;
@@ -6415,15 +7126,15 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
     std::size_t count = 0;
     for (const route& each : routes_) {
         if (each.name != last || !is_in(each)) continue;
-        std::size_t used = 0;
+        std::vector<std::string> used;
         std::optional<std::string> whole{""};
         for (const auto& piece : each.pieces) {
             const auto made = detail::routing::fill(piece.compiled.text(), [&](std::string_view group) {
-                if (named.empty())
-                    return used < arguments.size() ? std::optional{arguments[used++].text()} : std::nullopt;
-                const value* found = named.find(group);
-                used += found != nullptr ? 1u : 0u;
-                return found != nullptr ? std::optional{found->text()} : std::nullopt;
+                const value* found = !named.empty()                   ? named.find(group)
+                                     : used.size() < arguments.size() ? &arguments[used.size()]
+                                                                      : nullptr;
+                if (found != nullptr) used.push_back(found->text());
+                return found != nullptr ? std::optional{used.back()} : std::nullopt;
             });
             if (whole && made)
                 *whole += *made;
@@ -6431,9 +7142,9 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
                 whole.reset();
         }
         std::vector<std::string> again;
-        if (whole && used == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
-            again.size() == used)
-            return netnotes::detail::joined("/", http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
+        if (whole && used.size() == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
+            again == used)
+            return from_root(http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
         ++count;
         std::string text;
         for (const auto& piece : each.pieces)
@@ -6509,54 +7220,115 @@ class site {
     }
 
     /// Returns the response. An exception becomes a 500, whose text says what was thrown only in development. Only what
-    /// is no std::exception passes, such as netnotes::cancelled.
-    [[nodiscard]] http::response answer(http::request& ask) const { return layer(0, ask); }
+    /// is no std::exception passes, such as netnotes::cancelled. A view that is a task is such a 500.
+    [[nodiscard]] http::response answer(http::request& ask) const {
+        passage way = enter(ask);
+        if (way.view) {
+            try {
+                way.answered = (*way.view)(ask);
+            } catch (const std::exception&) {
+                way.fault = std::current_exception();
+            }
+        }
+        return leave(ask, std::move(way));
+    }
     [[nodiscard]] http::response answer(http::request&& ask) const { return answer(ask); }
-    /// Returns the response, so that http::serve() takes the site as its handler. It does not wait for the body of a
-    /// request.
-    [[nodiscard]] http::response operator()(http::request& ask) const { return answer(ask); }
+    /// Returns the same as answer(), and waits for a view that is a task. The site and the request must live as long as
+    /// the task.
+    [[nodiscard]] task<http::response> async_answer(http::request& ask) const {
+        passage way = enter(ask);
+        if (way.view) {
+            try {
+                if (way.view->waits()) {
+                    auto running = way.view->start(ask);
+                    auto made = co_await std::move(running);
+                    way.answered = std::move(made);
+                } else {
+                    way.answered = (*way.view)(ask);
+                }
+            } catch (const std::exception&) {
+                way.fault = std::current_exception();
+            }
+        }
+        co_return leave(ask, std::move(way));
+    }
+    /// Returns the response to a request whose body it has waited for, because web::csrf reads the body. This makes a
+    /// site a handler of http::serve(). A view that takes its body in pieces needs a handler of your own, which calls async_answer().
+    template <std::same_as<http::request> Request>  // a template: request::text() has its code in http/server.hpp
+    [[nodiscard]] task<http::response> operator()(Request& ask) const {
+        auto body = co_await ask.text();
+        ask.set_body(std::move(body));
+        auto made = co_await async_answer(ask);
+        co_return made;
+    }
 
   private:
+    /// A request on its way.
+    struct passage {
+        std::size_t entered = 0;               // how many layers will see the response
+        std::optional<http::response> made{};  // without the view, or
+        std::optional<routes::ready_view> view{};
+        std::optional<view_answer> answered{};  // by the view, or
+        std::exception_ptr fault{};
+    };
     [[nodiscard]] http::response failed(const std::exception& error) const {
         return {http::status::internal_server_error,
                 settings_.debug ? "500: " + visible(error.what()) + "\n" : "500: the server has failed\n"};
     }
-    http::response layer(std::size_t which, http::request& ask) const {
+    /// The way in, up to the view.
+    passage enter(http::request& ask) const {
+        passage way;
         try {
-            if (which == layers_.size()) return innermost(ask);
-            std::optional<http::response> made = layers_[which]->process_request(ask);
-            if (!made) made = layer(which + 1, ask);
-            return layers_[which]->process_response(ask, *std::move(made));
+            for (; !way.made && way.entered < layers_.size(); ++way.entered)
+                way.made = layers_[way.entered]->process_request(ask);
+            if (way.made) return way;
+            auto found = table_->find(ask, settings_);
+            if (auto* made = std::get_if<http::response>(&found)) way.made = std::move(*made);
+            for (std::size_t i = 0; !way.made && i < layers_.size(); ++i) way.made = layers_[i]->process_view(ask);
+            if (!way.made) way.view = std::get<routes::ready_view>(std::move(found));
         } catch (const std::exception& error) {
-            return failed(error);
+            way.made = failed(error);
         }
+        return way;
     }
-    http::response innermost(http::request& ask) const {
-        auto found = table_->find(ask, settings_);
-        if (auto* made = std::get_if<http::response>(&found)) return std::move(*made);
-        for (const auto& each : layers_)
-            if (auto made = each->process_view(ask)) return *std::move(made);
-        std::optional<view_answer> made;
+    /// The way out, from what the view has returned or thrown.
+    http::response leave(http::request& ask, passage way) const {
         try {
-            made = std::get<routes::ready_view>(found)(ask);
+            if (!way.made) way.made = way.fault ? rescued(ask, way.fault) : finished(ask, *std::move(way.answered));
         } catch (const std::exception& error) {
-            if (auto answered = rescued(ask, error)) return *std::move(answered);
-            throw;
+            way.made = failed(error);
         }
-        auto* const page = std::get_if<template_response>(&*made);
-        if (page == nullptr) return std::get<http::response>(*std::move(made));
+        http::response made = *std::move(way.made);
+        for (std::size_t i = way.entered; i > 0; --i) {
+            try {
+                made = layers_[i - 1]->process_response(ask, std::move(made));
+            } catch (const std::exception& error) {
+                made = failed(error);
+            }
+        }
+        return made;
+    }
+    http::response finished(http::request& ask, view_answer answered) const {
+        auto* const page = std::get_if<template_response>(&answered);
+        if (page == nullptr) return std::get<http::response>(std::move(answered));
         for (std::size_t i = layers_.size(); i > 0; --i) layers_[i - 1]->process_template_response(ask, *page);
+        std::exception_ptr fault;
         try {
             return page->render();
+        } catch (const std::exception&) {
+            fault = std::current_exception();
+        }
+        return rescued(ask, fault);
+    }
+    /// Returns what the layers make of an exception. Throws it again if none of them answers.
+    http::response rescued(http::request& ask, const std::exception_ptr& fault) const {
+        try {
+            std::rethrow_exception(fault);
         } catch (const std::exception& error) {
-            if (auto answered = rescued(ask, error)) return *std::move(answered);
+            for (std::size_t i = layers_.size(); i > 0; --i)
+                if (auto made = layers_[i - 1]->process_exception(ask, error)) return *std::move(made);
             throw;
         }
-    }
-    std::optional<http::response> rescued(http::request& ask, const std::exception& error) const {
-        for (std::size_t i = layers_.size(); i > 0; --i)
-            if (auto made = layers_[i - 1]->process_exception(ask, error)) return made;
-        return std::nullopt;
     }
 
     const routes* table_;
@@ -6580,7 +7352,8 @@ class csrf : public middleware {
     static constexpr std::size_t secret_size = 32;
 
     /// `trusted` are origins besides the site's own, for example "https://shop.example". `secure` is for a site that is
-    /// reached by https:// only.
+    /// reached by https:// only: the cookie is not sent otherwise, and a form without Origin must have a Referer of the
+    /// site.
     explicit csrf(std::vector<std::string> trusted = {}, bool secure = false)
         : trusted_{std::move(trusted)}, secure_{secure} {}
 
@@ -6632,9 +7405,21 @@ class csrf : public middleware {
             case http::method::trace: return {};
             default: break;
         }
-        if (const auto origin = ask.field("Origin"); origin && !is_trusted(*origin, ask.host()))
-            return "Origin checking failed - " + netnotes::visible(origin->substr(0, 200)) +
-                   " does not match any trusted origins.";
+        if (const auto origin = ask.field("Origin")) {
+            if (!is_trusted(*origin, ask.host()))
+                return "Origin checking failed - " + netnotes::visible(origin->substr(0, 200)) +
+                       " does not match any trusted origins.";
+        } else if (secure_) {
+            // An attacker in between can set a cookie for the site by http://, and so knows a secret. Browsers tell by
+            // https:// where a form comes from, so the page must be one of ours.
+            const std::string_view page = ask.field("Referer").value_or("");
+            if (page.empty()) return "Referer checking failed - no Referer.";
+            const std::size_t scheme = page.find("://");
+            const std::size_t path = scheme == page.npos ? page.size() : page.find_first_of("/?#", scheme + 3);
+            if (!is_trusted(page.substr(0, path), ask.host()))
+                return "Referer checking failed - " + netnotes::visible(page.substr(0, 200)) +
+                       " does not match any trusted origins.";
+        }
         const std::string_view kept = cookie(ask);
         if (!is_secret(kept)) return "CSRF cookie not set.";
         std::string given;
