@@ -187,28 +187,174 @@ TEST_CASE("a hijacked resolver lies about some names with every sign of truth") 
     CHECK(resolver.queries() == 3);
 }
 
-TEST_CASE("an answer from elsewhere, with another id or for another name is not believed") {
+namespace {
+
+/// A resolver that has asked for www.example.com, and a host that may answer as it likes.
+struct waiting_resolver {
+    lan::network net{1};
+    lan::host& client = net.host("client", "10.0.0.2/24");
+    lan::host& other = net.host("other", "10.0.0.3/24");
+    lan::stub_resolver asks{client, other.address(), {.random_id = false, .random_port = false}};
+    const lan::stub_resolver::lookup* asked = nullptr;
+    const net::ipv4_address lie{203, 0, 113, 6};
+
+    waiting_resolver() {
+        net.connect(client, other);
+        asked = &asks.ask("www.example.com");
+        net.run_for(1ms);
+    }
+    /// An answer. Each member is right unless it is changed.
+    struct answer {
+        std::uint16_t from = 53;
+        net::ipv4_address to{10, 0, 0, 2};
+        packet::dns_header header{};
+        std::vector<std::string> questions{"www.example.com"};
+        packet::dns_type type = packet::dns_type::a;
+        packet::dns_class question_class = packet::dns_class::internet;
+        std::string owner = "www.example.com";
+        std::string alias{};  // not empty: owner is an alias of it, and it has the address
+    };
+    [[nodiscard]] answer right() const {
+        answer made;
+        made.header.id = asked->id;
+        made.header.is_response = true;
+        return made;
+    }
+    void send(const answer& what) {
+        std::array<std::byte, 512> room;
+        packet::dns_builder built{room, what.header};
+        for (const std::string& each : what.questions)
+            built.question(packet::dns_name{each}, what.type, what.question_class);
+        const packet::dns_name owner{what.owner}, alias{what.alias.empty() ? what.owner : what.alias};
+        if (!what.alias.empty()) built.target(packet::dns_section::answer, packet::dns_type::cname, owner, 60, alias);
+        built.address(packet::dns_section::answer, alias, 60, lie);
+        other.send_udp(what.from, {what.to, asked->port}, built.message());
+        net.run_for(1ms);
+    }
+    [[nodiscard]] std::array<unsigned, 3> wrong() const {
+        return {asked->wrong_sender, asked->wrong_id, asked->wrong_question};
+    }
+};
+
+}  // namespace
+
+TEST_CASE("each wrong element makes an answer unbelievable (RFC 5452 §9.1)") {
+    using wrong = std::array<unsigned, 3>;
+    waiting_resolver net;
+    auto made = net.right();
+    made.from = 54;
+    net.send(made);
+    CHECK(net.wrong() == wrong{1, 0, 0});
+    made = net.right();
+    made.to = {10, 0, 0, 255};  // arrives, but was not sent to the address that asked
+    net.send(made);
+    CHECK(net.wrong() == wrong{2, 0, 0});
+    made = net.right();
+    ++made.header.id;
+    net.send(made);
+    CHECK(net.wrong() == wrong{2, 1, 0});
+    made = net.right();
+    made.questions = {"example.com"};
+    net.send(made);
+    CHECK(net.wrong() == wrong{2, 1, 1});
+    made = net.right();
+    made.type = packet::dns_type::aaaa;
+    net.send(made);
+    CHECK(net.wrong() == wrong{2, 1, 2});
+    made = net.right();
+    made.question_class = packet::dns_class::chaos;
+    net.send(made);
+    CHECK(net.wrong() == wrong{2, 1, 3});
+    made = net.right();
+    made.questions = {};
+    net.send(made);
+    CHECK(net.wrong() == wrong{2, 1, 4});
+    made = net.right();
+    made.questions = {"www.example.com", "www.example.com"};
+    net.send(made);
+    CHECK(net.wrong() == wrong{2, 1, 5});
+    made = net.right();
+    made.header.is_response = false;
+    net.send(made);
+    made = net.right();
+    made.header.opcode = packet::dns_opcode::status;
+    net.send(made);
+    CHECK(net.wrong() == wrong{2, 1, 5});
+    CHECK(!net.asked->is_done);
+    net.send(net.right());
+    CHECK(net.asked->is_done);
+    CHECK(net.asked->address == net.lie);
+}
+
+TEST_CASE("an answer about another name is no answer, and an alias leads to one") {
+    waiting_resolver stray;
+    auto made = stray.right();
+    made.owner = "bank.example";
+    stray.send(made);
+    CHECK(stray.asked->is_done);
+    CHECK(!stray.asked->address);
+    waiting_resolver alias;
+    made = alias.right();
+    made.alias = "host7.example.net";
+    alias.send(made);
+    CHECK(alias.asked->address == alias.lie);
+    waiting_resolver wrong_alias;
+    made.owner = "bank.example";
+    wrong_alias.send(made);
+    CHECK(!wrong_alias.asked->address);
+}
+
+TEST_CASE("questions that share a port are all answered") {
     lan::network net{1};
     auto& client = net.host("client", "10.0.0.2/24");
-    auto& other = net.host("other", "10.0.0.3/24");
-    net.connect(client, other);
-    lan::stub_resolver asks{client, other.address(), {.random_id = false, .random_port = false}};
-    const auto& asked = asks.ask("www.example.com");
-    net.run_for(1ms);
-    const auto answer = [&](std::uint16_t id, std::string_view name, std::uint16_t from) {
+    auto& server = net.add<lan::name_server>("ns", "10.0.0.53/24");
+    net.connect(client, server);
+    server.add("a.example", {192, 0, 2, 1});
+    server.add("b.example", {192, 0, 2, 2});
+    lan::stub_resolver asks{client, server.address(), {.random_port = false}};
+    const auto &a = asks.ask("a.example"), &b = asks.ask("b.example"), &none = asks.ask("c.example");
+    net.run();
+    CHECK(a.address == net::ipv4_address{192, 0, 2, 1});
+    CHECK(b.address == net::ipv4_address{192, 0, 2, 2});
+    CHECK(none.is_done);
+    const auto& again = asks.ask("a.example");  // the port was closed and is open again
+    net.run();
+    CHECK(again.address == a.address);
+}
+
+TEST_CASE("a name without an address of that type exists, and habits out of range count as the nearest") {
+    lan::network net{1};
+    auto& client = net.host("client", "10.0.0.2/24");
+    auto& server = net.add<lan::name_server>("ns", "10.0.0.53/24");
+    net.connect(client, server);
+    server.add("a.example", {192, 0, 2, 1});
+    std::vector<std::pair<packet::dns_response_code, unsigned>> heard;
+    client.on_udp(4000, [&](const lan::datagram& arrived) {
+        const auto answer = packet::dns_view::parse(arrived.payload);
+        REQUIRE(answer);
+        heard.emplace_back(answer->header().response_code, answer->answer_count());
+    });
+    const auto ask = [&](std::string_view name, packet::dns_type type, packet::dns_class query_class,
+                         packet::dns_opcode opcode = packet::dns_opcode::query) {
         std::array<std::byte, 512> room;
-        packet::dns_builder built{room, {.id = id, .is_response = true}};
-        built.question(packet::dns_name{name}, packet::dns_type::a);
-        built.address(packet::dns_section::answer, packet::dns_name{name}, 60, net::ipv4_address{203, 0, 113, 6});
-        other.send_udp(from, {client.address(), asked.port}, built.message());
-        net.run_for(1ms);
+        packet::dns_builder query{room, {.id = 7, .opcode = opcode}};
+        query.question(packet::dns_name{name}, type, query_class);
+        client.send_udp(4000, {server.address(), 53}, query.message());
+        net.run();
     };
-    answer(asked.id, "www.example.com", 54);
-    answer(static_cast<std::uint16_t>(asked.id + 1), "www.example.com", 53);
-    answer(asked.id, "example.com", 53);
-    CHECK(!asked.is_done);
-    CHECK((asked.wrong_sender == 1 && asked.wrong_id == 1 && asked.wrong_question == 1));
-    answer(asked.id, "www.example.com", 53);
-    CHECK(asked.is_done);
-    CHECK(asked.address == net::ipv4_address{203, 0, 113, 6});
+    using packet::dns_response_code, packet::dns_type, packet::dns_class;
+    ask("a.example", dns_type::a, dns_class::internet);
+    ask("a.example", dns_type::aaaa, dns_class::internet);
+    ask("a.example", dns_type::a, dns_class::chaos);
+    ask("b.example", dns_type::a, dns_class::internet);
+    ask("a.example", dns_type::a, dns_class::internet, packet::dns_opcode::status);
+    CHECK(heard == std::vector<std::pair<dns_response_code, unsigned>>{{dns_response_code::no_error, 1},
+                                                                       {dns_response_code::no_error, 0},
+                                                                       {dns_response_code::no_error, 0},
+                                                                       {dns_response_code::name_error, 0},
+                                                                       {dns_response_code::not_implemented, 0}});
+    const packet::dns_name name{"1.2"};
+    CHECK(lan::resolver_habits{.id_bits = 70, .random_port = false}.possibilities(name) == 65'536);
+    CHECK(lan::resolver_habits{.id_bits = 0, .port_count = 0}.possibilities(name) == 2);
+    CHECK(lan::resolver_habits{.random_id = false, .first_port = 65'530, .port_count = 100}.possibilities(name) == 6);
 }

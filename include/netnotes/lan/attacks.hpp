@@ -31,6 +31,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -215,8 +216,8 @@ class dns_spoofer : public host {
                      const resolver_habits& habits, std::uint16_t id) {
         random_numbers& random = net().random();
         std::uint16_t port = habits.first_port;
-        if (habits.random_id) id = static_cast<std::uint16_t>(random.below(std::uint64_t{1} << habits.id_bits));
-        if (habits.random_port) port = static_cast<std::uint16_t>(port + random.below(habits.port_count));
+        if (habits.random_id) id = static_cast<std::uint16_t>(random.below(habits.ids()));
+        if (habits.random_port) port = static_cast<std::uint16_t>(port + random.below(habits.ports()));
         if (habits.mixed_case)
             for (char& each : name)
                 if (resolver_habits::is_letter(static_cast<std::byte>(each)) && random.chance(500'000))

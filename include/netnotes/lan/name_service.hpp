@@ -31,6 +31,7 @@
 #include <deque>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -76,6 +77,7 @@ class name_server : public host {
 
   private:
     void answer(const datagram& arrived) {
+        using packet::dns_response_code, packet::dns_opcode;
         const auto query = packet::dns_view::parse(arrived.payload);
         if (!query || query->header().is_response || query->question_count() != 1) return;
         const auto questions = query->questions();
@@ -83,15 +85,20 @@ class name_server : public host {
         const packet::dns_question question = *questions.begin();
         ++queries_;
         std::array<std::byte, packet::dns_udp_size> space;
-        const auto address = question.type == packet::dns_type::a ? look_up(question.name) : std::nullopt;
-        packet::dns_builder response{
-            space,
-            {.id = query->id(),
-             .is_response = true,
-             .is_authoritative = true,
-             .response_code = address ? packet::dns_response_code::no_error : packet::dns_response_code::name_error}};
-        response.question(question.name, question.type);  // the name as it came, with its capitals
-        if (address) response.address(packet::dns_section::answer, question.name, 300, *address);
+        const bool is_query = query->header().opcode == dns_opcode::query;
+        const auto address = is_query ? look_up(question.name) : std::nullopt;
+        packet::dns_builder response{space,
+                                     {.id = query->id(),
+                                      .is_response = true,
+                                      .opcode = query->header().opcode,
+                                      .is_authoritative = true,
+                                      .response_code = !is_query ? dns_response_code::not_implemented
+                                                       : address ? dns_response_code::no_error
+                                                                 : dns_response_code::name_error}};
+        response.question(question.name, question.type, question.query_class);  // the name with its capitals
+        // A name that exists, but not with this type, has an empty answer without an error (RFC 2308 §2.2).
+        if (address && question.type == packet::dns_type::a && question.query_class == packet::dns_class::internet)
+            response.address(packet::dns_section::answer, question.name, 300, *address);
         std::vector<std::byte> message(response.message().begin(), response.message().end());
         net().after(delay, [this, to = arrived.source, message = std::move(message)] { send_udp(port, to, message); });
     }
@@ -120,18 +127,25 @@ class lying_resolver : public name_server {
 /// What a resolver leaves to guess. The defaults follow RFC 5452 §9.2. A lesson may make the numbers smaller.
 struct resolver_habits {
     bool random_id = true;              ///< false: each query has the next number
-    unsigned id_bits = 16;              ///< 1 to 16
+    unsigned id_bits = 16;              ///< 1 to 16; other numbers count as the nearest of these
     bool random_port = true;            ///< false: all queries come from `first_port`
     std::uint16_t first_port = 49'152;  ///< the first port that is used
-    std::uint16_t port_count = 16'384;  ///< how many ports are used
+    std::uint16_t port_count = 16'384;  ///< how many ports are used: at least 1, and none above 65,535
     bool mixed_case = false;            ///< capitals by chance, and an answer must repeat them
     virtual_time timeout = std::chrono::seconds{2};
 
+    /// Returns how many ids and how many ports the resolver draws from.
+    [[nodiscard]] constexpr std::uint64_t ids() const noexcept {
+        return std::uint64_t{1} << std::clamp(id_bits, 1u, 16u);
+    }
+    [[nodiscard]] constexpr std::uint64_t ports() const noexcept {
+        return std::clamp<std::uint64_t>(port_count, 1, 65'536u - first_port);
+    }
     /// Returns among how many answers a forger must guess that knows the name and sees no query. If it draws answers by
     /// chance, it needs as many tries, on average.
     [[nodiscard]] double possibilities(const packet::dns_name_view& name) const noexcept {
-        double all = random_id ? static_cast<double>(1u << id_bits) : 1;
-        if (random_port) all *= port_count;
+        double all = random_id ? static_cast<double>(ids()) : 1;
+        if (random_port) all *= static_cast<double>(ports());
         if (mixed_case)
             for (const auto label : name)
                 for (const std::byte each : label)
@@ -144,7 +158,8 @@ struct resolver_habits {
     }
 };
 
-/// The part of a host that asks for addresses. It must live as long as the network runs.
+/// The part of a host that asks for addresses. It must live as long as the network runs. While it waits for an answer it
+/// takes the datagrams to its port; no program of the host may use the ports of its resolver_habits.
 class stub_resolver {
   public:
     /// A question and its result.
@@ -154,9 +169,9 @@ class stub_resolver {
         std::uint16_t port = 0;  ///< from which it was asked
         std::optional<ipv4_address> address{};
         bool is_done = false;
-        unsigned wrong_sender = 0;  ///< answers that came from elsewhere
-        unsigned wrong_id = 0;
-        unsigned wrong_question = 0;
+        unsigned wrong_sender = 0;    ///< answers that came from elsewhere, or were sent to another address
+        unsigned wrong_id = 0;        ///< answers with another id
+        unsigned wrong_question = 0;  ///< answers that repeat another name, type or class, or not exactly one question
         network::timer timer{};
     };
 
@@ -176,14 +191,14 @@ class stub_resolver {
                 if (resolver_habits::is_letter(static_cast<std::byte>(each)) && random.chance(500'000))
                     each = static_cast<char>(each ^ 0x20);
         asked.name = packet::dns_name{text};
-        const auto bound = std::uint64_t{1} << std::clamp(habits_.id_bits, 1u, 16u);
-        asked.id = static_cast<std::uint16_t>((habits_.random_id ? random.next() : next_id_++) % bound);
+        asked.id = static_cast<std::uint16_t>((habits_.random_id ? random.next() : next_id_++) % habits_.ids());
         asked.port = habits_.first_port;
-        if (habits_.random_port) asked.port = static_cast<std::uint16_t>(asked.port + random.below(habits_.port_count));
+        if (habits_.random_port) asked.port = static_cast<std::uint16_t>(asked.port + random.below(habits_.ports()));
         std::array<std::byte, packet::dns_udp_size> space;
         packet::dns_builder query{space, {.id = asked.id}};
         query.question(asked.name, packet::dns_type::a);
-        host_->on_udp(asked.port, [this, &asked](const datagram& arrived) { judge(asked, arrived); });
+        open_.push_back(&asked);
+        host_->on_udp(asked.port, [this](const datagram& arrived) { hear(arrived); });
         asked.timer = host_->net().after(habits_.timeout, [this, &asked] { finish(asked); });
         host_->send_udp(asked.port, {server_, name_server::port}, query.message());
         return asked;
@@ -192,20 +207,42 @@ class stub_resolver {
     [[nodiscard]] const resolver_habits& habits() const noexcept { return habits_; }
 
   private:
-    /// The rules of RFC 5452 §9.1. The port needs no rule: an answer to another port does not come here.
+    /// Shows a datagram to all questions that were asked from its port: if ports are few, several may share one.
+    void hear(const datagram& arrived) {
+        const auto asked = open_;  // judge() removes what is answered
+        for (lookup* const each : asked)
+            if (each->port == arrived.destination.port()) judge(*each, arrived);
+    }
+    /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and class.
     void judge(lookup& asked, const datagram& arrived) {
-        if (arrived.source != endpoint{server_, name_server::port}) return void(++asked.wrong_sender);
+        const bool is_to_us = arrived.destination.address() == host_->source_for(server_);
+        if (arrived.source != endpoint{server_, name_server::port} || !is_to_us) return void(++asked.wrong_sender);
         const auto answer = packet::dns_view::parse(arrived.payload);
-        if (!answer || !answer->header().is_response) return;
+        if (!answer || !answer->header().is_response || answer->header().opcode != packet::dns_opcode::query) return;
         if (answer->id() != asked.id) return void(++asked.wrong_id);
-        const auto questions = answer->questions();
-        if (questions.begin() == questions.end() || !is_same((*questions.begin()).name, asked.name))
-            return void(++asked.wrong_question);
-        for (const packet::dns_record& each : answer->answers())
-            if (const auto address = each.address(); address && address->is_v4() && !asked.address)
-                asked.address = address->v4();
+        if (answer->question_count() != 1 || !is_asked(*answer, asked.name)) return void(++asked.wrong_question);
+        asked.address = address_in(*answer, asked.name);
         host_->net().cancel(asked.timer);
         finish(asked);
+    }
+    [[nodiscard]] bool is_asked(const packet::dns_view& answer, const packet::dns_name& name) const noexcept {
+        const auto questions = answer.questions();
+        if (questions.begin() == questions.end()) return false;
+        const packet::dns_question first = *questions.begin();
+        return first.type == packet::dns_type::a && first.query_class == packet::dns_class::internet &&
+               is_same(first.name, name);
+    }
+    /// Returns the address of a name, or of the name that it is an alias of. Records about other names say nothing that
+    /// was asked, so they are passed over (RFC 5452 §6).
+    static std::optional<ipv4_address> address_in(const packet::dns_view& answer,
+                                                  const packet::dns_name& name) noexcept {
+        packet::dns_name_view wanted{name};
+        for (const packet::dns_record& each : answer.answers()) {
+            if (each.record_class != packet::dns_class::internet || !(each.name == wanted)) continue;
+            if (const auto address = each.address(); address && address->is_v4()) return address->v4();
+            if (each.type == packet::dns_type::cname) wanted = each.target().value_or(wanted);
+        }
+        return std::nullopt;
     }
     [[nodiscard]] bool is_same(const packet::dns_name_view& found, const packet::dns_name& asked) const noexcept {
         if (!habits_.mixed_case) return found == packet::dns_name_view{asked};
@@ -215,13 +252,17 @@ class stub_resolver {
     void finish(lookup& asked) {
         if (asked.is_done) return;
         asked.is_done = true;
-        host_->on_udp(asked.port, {});
+        std::erase(open_, &asked);
+        const bool is_used =
+            std::any_of(open_.begin(), open_.end(), [&](const lookup* each) { return each->port == asked.port; });
+        if (!is_used) host_->on_udp(asked.port, {});
     }
 
     host* host_;
     ipv4_address server_;
     resolver_habits habits_;
     std::deque<lookup> lookups_;  // a deque keeps its elements in their places
+    std::vector<lookup*> open_;   // that wait for an answer
     std::uint16_t next_id_ = 1;
 };
 
