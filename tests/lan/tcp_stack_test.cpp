@@ -252,3 +252,40 @@ TEST_CASE("initial numbers differ between endpoints, and grow with time (RFC 652
     CHECK(lan::initial_sequence({1, 2}, local, remote, 2s) - now == 250'000);
     CHECK(lan::initial_sequence({1, 3}, local, remote, 1s) != now);
 }
+
+TEST_CASE("a SYN to all hosts opens nothing (RFC 9293 §3.9.2.3)") {
+    pair_of_hosts both;
+    both.server.listen(80);
+    for (const char* const to : {"10.0.0.255", "255.255.255.255", "224.0.0.1", "10.0.0.2"}) {
+        const net::ipv4_address destination{to};
+        std::vector<std::byte> bytes;
+        packet::write(bytes, packet::ipv4{.source = both.a.address(), .destination = destination},
+                      packet::tcp{.source_port = 4000, .destination_port = 80, .flags = tcp_flag::syn});
+        both.a.send_packet(destination, packet::ip_protocol::tcp, std::span{bytes}.subspan(20));
+        both.net.run_for(10ms);
+        CHECK(both.server.listener(80).count().syns == (to == std::string_view{"10.0.0.2"} ? 1 : 0));
+    }
+}
+
+TEST_CASE("a program may release a connection while it hears of another") {
+    pair_of_hosts both;
+    auto& refused = both.client.connect({"10.0.0.2", 81}, 60'000);
+    both.net.run_for(10ms);
+    REQUIRE(refused.state() == tcp_state::closed);
+    bool is_released = false;
+    auto& lost = both.client.connect({"10.0.0.9", 80}, 50'000);  // before the other in the order of connections
+    lost.on_change = [&](lan::tcp_connection& it) {
+        if (it.state() == tcp_state::closed && !is_released) is_released = both.client.release(refused);
+    };
+    both.net.run();
+    CHECK(is_released);
+    CHECK(both.client.connections() == std::vector{&lost});
+    // The same from the function that takes connections.
+    both.server.listen(80, [&](lan::tcp_connection& peer) {
+        peer.abort();
+        CHECK(both.server.release(peer));
+    });
+    both.client.connect(both.to_server);
+    both.net.run();
+    CHECK(both.server.connections().empty());
+}

@@ -219,6 +219,7 @@ class tcp_stack {
     }
 
     void receive(const packet::ipv4_view& packet) {
+        if (!host_->is_local(packet.destination())) return;  // to all hosts: no connection (RFC 9293 §3.9.2.3, MUST-57)
         packet::packet_failure why;
         const auto segment = packet::tcp_view::parse(packet.payload(), why);
         if (!segment ||
@@ -248,7 +249,7 @@ class tcp_stack {
                     open.accepted(made);
                 else
                     open.waiting.push_back(&made);
-                changed(made);
+                changed({done->local, done->remote});
             }
         } else if (const auto reset = reset_for(*segment)) {
             transmit(local, remote, {*reset, {}});
@@ -273,7 +274,10 @@ class tcp_stack {
         changed(*found->second);
         wake();
     }
-    /// Tells the program that something has changed.
+    /// Tells the program that something has changed, unless the program has released the connection meanwhile.
+    void changed(const key& ends) {
+        if (const auto found = connections_.find(ends); found != connections_.end()) changed(*found->second);
+    }
     void changed(tcp_connection& which) {
         if (!which.on_change) return;
         const auto function = which.on_change;  // it may replace itself
@@ -316,11 +320,14 @@ class tcp_stack {
     void expired() {
         timer_at_ = tcp_machine::never;
         for (auto& [number, open] : ports_) open.listener.expired(now());
-        for (tcp_connection* each : connections()) {
+        // First all machines, and then the functions of the program, which may release connections.
+        std::vector<key> news;
+        for (const auto& [ends, each] : connections_) {
             const tcp_state before = each->state();
             each->machine_.expired(now());
-            if (each->state() != before) changed(*each);
+            if (each->state() != before) news.push_back(ends);
         }
+        for (const key& ends : news) changed(ends);
         flush();
     }
     /// Lets the segments leave when the network runs: a program may be in the middle of its function.
