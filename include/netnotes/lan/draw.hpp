@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <set>
 #include <span>
 #include <string>
@@ -64,15 +65,30 @@ inline std::vector<tree_place> tree_of(const network& net) {
     }
     return order;
 }
-/// Returns what a cable does beyond the usual, for example ` 10.000 ms, loss 1 %`.
+/// Returns a share of a million in per cent, for example `0.5 %`.
+inline std::string percentage(std::uint32_t per_million) {
+    std::string text = std::to_string(per_million / 10'000), rest = std::to_string(per_million % 10'000 + 10'000);
+    rest[0] = '.';
+    while (rest.ends_with('0')) rest.pop_back();
+    return text + (rest.size() > 1 ? rest : "") + " %";
+}
+/// Returns a rate with the largest unit that leaves a whole number, for example `10 Mbit/s`.
+inline std::string rate_text(std::uint64_t rate) {
+    for (const auto& [size, unit] : {std::pair{1'000'000'000u, " Gbit/s"}, {1'000'000u, " Mbit/s"}, {1000u, " kbit/s"}})
+        if (rate % size == 0) return std::to_string(rate / size) + unit;
+    return std::to_string(rate) + " bit/s";
+}
+/// Returns what a cable does beyond the usual, for example `10.000 ms, loses 1 %`.
 inline std::string cable_text(const cable& wire) {
     const cable_settings usual, &how = wire.settings;
     std::string text;
     const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
     if (how.delay != usual.delay) add(milliseconds(how.delay));
-    if (how.rate != 0) add(std::to_string(how.rate / 1000) + " kbit/s");
+    if (how.rate != 0) add(rate_text(how.rate));
     if (how.mtu != usual.mtu) add("MTU " + std::to_string(how.mtu));
-    if (how.loss != 0) add("loses " + std::to_string(how.loss) + " of a million");
+    if (how.loss != 0) add("loses " + percentage(how.loss));
+    if (how.duplication != 0) add("doubles " + percentage(how.duplication));
+    if (how.reordering != 0) add("delays " + percentage(how.reordering));
     return text;
 }
 inline std::string addresses_of(node& which) {
@@ -137,14 +153,18 @@ inline std::string addresses_of(node& which) {
         std::string row = empty;
         const std::size_t left = std::min(from, to), right = std::max(from, to);
         const bool is_lost = !arrives(each.fate);
-        for (std::size_t at = left + 1; at < right; ++at) row[at] = '-';
-        if (is_lost) {  // the arrow ends in the middle
-            const std::size_t middle = (left + right) / 2;
-            for (std::size_t at = left + 1; at < right; ++at)
-                if (from < to ? at > middle : at < middle) row[at] = at % width == 0 ? '|' : ' ';
-            row[middle] = 'x';
+        if (left == right) {  // a cable from a node to itself
+            row[left] = is_lost ? 'x' : 'o';
         } else {
-            row[from < to ? right - 1 : left + 1] = from < to ? '>' : '<';
+            for (std::size_t at = left + 1; at < right; ++at) row[at] = '-';
+            if (is_lost) {  // the arrow ends in the middle
+                const std::size_t middle = (left + right) / 2;
+                for (std::size_t at = left + 1; at < right; ++at)
+                    if (from < to ? at > middle : at < middle) row[at] = at % width == 0 ? '|' : ' ';
+                row[middle] = 'x';
+            } else {
+                row[from < to ? right - 1 : left + 1] = from < to ? '>' : '<';
+            }
         }
         text += time_text(each.sent) + "   " + row + "   " + detail::contents_of(each.frame);
         if (each.fate != fate::delivered) text += netnotes::detail::joined("  [", to_string(each.fate), "]");

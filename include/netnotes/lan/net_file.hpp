@@ -34,8 +34,9 @@
 //     flush NODE                  forgets what a switch has learnt, or the ARP cache of a host
 //     show NODE                   its tables
 //
-// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. FROM and TO are
-// names of nodes; TO may be an address. An error names the line, and says what was expected.
+// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. No blank stands
+// between a number and its unit. FROM and TO are names of nodes; TO may be an address. An error names the line, and says
+// what was expected.
 //
 // On this page:  net_file_error · scenario
 // The notes:     Packet Tracer; examples 32 to 34
@@ -350,7 +351,9 @@ inline void scenario::reader::read_link() {
         } else if (take("lose")) {
             doomed.push_back(number("the number of a frame", 1, 1'000'000'000));
         } else {
-            expected("a time, a rate, mtu, loss, double, late, queue, lose, or the end of the line");
+            expected(
+                "a time such as 10ms, a rate such as 100Mbit, mtu, loss, double, late, queue, lose, or the end of the "
+                "line");
         }
     }
     cable& made = built([&]() -> cable& { return net_->connect(a, b, how); });
@@ -396,11 +399,16 @@ inline void scenario::reader::read() {
     } else if (take("switch")) {
         read_switch();
     } else if (take("host")) {
-        const auto name = word("a name"), interface = word("an interface, for example 10.0.1.2/24");
+        const auto name = word("a name");
+        if (at_end() || words_[at_].find('/') == std::string_view::npos)  // without a prefix a host has no neighbours
+            expected("an interface, for example 10.0.1.2/24");
+        const std::string_view interface = words_[at_++];
         auto& made = built([&]() -> auto& { return net_->host(name, interface); });
         if (take("via")) {
             const auto gateway = word("the address of the default gateway");
             built([&] { made.default_gateway(gateway); });
+        } else if (!at_end()) {
+            expected("via, or the end of the line");
         }
     } else if (take("router")) {
         read_router();
@@ -469,6 +477,7 @@ inline void scenario::reader::read() {
 
 inline scenario::scenario(network& net, std::string_view text) : net_{&net} {
     if (text.size() > max_text) throw net_file_error{1, "the text has more than 1,048,576 bytes"};
+    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // the byte order mark that some editors write
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::size_t end = std::min(text.find('\n'), text.size());
         reader{*this, net, text.substr(0, end), number}.read();

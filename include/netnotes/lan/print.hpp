@@ -106,24 +106,20 @@ inline std::string contents_of(const frame& which) {
     std::vector<node*> hosts;
     for (const auto& each : net.nodes())
         if (each->kind() != "hub" && each->kind() != "switch") hosts.push_back(each.get());
-    struct line {
-        const std::byte* bytes;  // copies of a frame share their bytes
-        std::vector<std::string> cells;
-    };
-    std::vector<line> lines;
+    std::vector<std::vector<std::string>> lines;
+    std::map<const std::byte*, std::size_t> line_of;  // copies of a frame share their bytes
     const auto column = [&](const node& which) {
         return static_cast<std::size_t>(std::find(hosts.begin(), hosts.end(), &which) - hosts.begin());
     };
     for (const passage& each : passages) {
         const std::byte* const bytes = each.frame.bytes().data();
-        auto found =
-            std::find_if(lines.rbegin(), lines.rend(), [&](const line& known) { return known.bytes == bytes; });
-        if (found == lines.rend()) {
-            lines.push_back({bytes, std::vector<std::string>(hosts.size() + 1, "-")});
-            lines.back().cells.back() = detail::contents_of(each.frame);
-            found = lines.rbegin();
+        const auto [known_line, is_new] = line_of.try_emplace(bytes, lines.size());
+        if (is_new) {
+            lines.emplace_back(hosts.size() + 1, "-");
+            lines.back().back() = detail::contents_of(each.frame);
         }
-        if (const auto i = column(each.sender()); i < hosts.size()) found->cells[i] = "sent";
+        auto& cells = lines[known_line->second];
+        if (const auto i = column(each.sender()); i < hosts.size()) cells[i] = "sent";
         const auto i = column(each.receiver());
         if (i >= hosts.size() || !arrives(each.fate)) continue;
         packet::packet_failure why;
@@ -132,12 +128,12 @@ inline std::string contents_of(const frame& which) {
         const ip_node* const known = hosts[i]->as_ip_node();
         const auto mine = known != nullptr ? known->hardware_address(port) : hosts[i]->port_address(port);
         const bool is_for_it = header && (header->destination().is_multicast() || header->destination() == mine);
-        found->cells[i] = is_for_it ? "for me" : "ignored";
+        cells[i] = is_for_it ? "for me" : "ignored";
     }
     std::vector<std::vector<std::string>> rows{{}};
     for (const node* each : hosts) rows[0].push_back(each->name());
     rows[0].push_back("frame");
-    for (line& each : lines) rows.push_back(std::move(each.cells));
+    for (auto& each : lines) rows.push_back(std::move(each));
     return detail::aligned(rows);
 }
 
