@@ -330,6 +330,14 @@ TEST_CASE("an ARP cache is bounded, in entries and in packets that wait") {
     for (unsigned i = 0; i < 100; ++i)
         net.a.arp().heard(net::ipv4_address{0x0a000164 + i}, net.b.hardware_address(), true, true);
     CHECK(net.a.arp().entries().size() == 4);
+    // Permanent entries take no place of others.
+    for (unsigned i = 0; i < 9; ++i)
+        net.b.arp().add_static(net::ipv4_address{0x0a000164 + i}, net.a.hardware_address());
+    net.b.arp().settings.max_entries = 1;
+    const auto& beside = net.b.ping("10.0.1.4");
+    net.net.run();
+    CHECK(beside.answered() == 1);
+    CHECK(net.b.arp().entries().size() == 10);
     net.a.arp().clear();
     net.a.arp().settings.max_waiting = 2;
     const auto& result = net.a.ping("10.0.1.3", {.size = 10'000});  // seven fragments, and the queue keeps the last two
@@ -489,4 +497,122 @@ TEST_CASE("a thousand seeds give the same bytes twice") {
         last = once;
     }
     CHECK(different > 900);
+}
+
+namespace {
+
+/// A probe that sends packets to a host.
+struct host_and_probe {
+    lan::network net;
+    lan::host& a = net.host("A", "10.0.1.2/24");
+    probe& p = net.add<probe>("P");
+    host_and_probe() { net.connect(a, p); }
+    /// Returns how many frames the host sends because of a UDP datagram to a closed port, or of a packet of protocol 99.
+    std::size_t answers(std::string_view source, std::string_view destination, packet::mac_address to,
+                        bool is_udp = true) {
+        p.frames.clear();
+        std::vector<std::byte> bytes;
+        const packet::ethernet ethernet{.destination = to, .source = p.port_address(0)};
+        packet::ipv4 header{.source = ip(source), .destination = ip(destination)};
+        if (is_udp) {
+            packet::write(bytes, ethernet, header, packet::udp{.source_port = 7, .destination_port = 9});
+        } else {
+            header.protocol = static_cast<packet::ip_protocol>(99);
+            packet::write(bytes, ethernet, header, std::vector<std::byte>(8));
+        }
+        p.put(lan::frame{bytes});
+        net.run();
+        return p.frames.size();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("an error goes to a single host, about a packet to a single card (RFC 1122 §3.2.2)") {
+    host_and_probe net;
+    net.a.arp().add_static(ip("10.0.1.9"), net.p.port_address(0));
+    const auto mine = net.a.hardware_address(), all = packet::mac_address::broadcast();
+    CHECK(net.answers("10.0.1.9", "10.0.1.2", mine) == 1);
+    CHECK(net.answers("10.0.1.9", "10.0.1.2", mine, false) == 1);
+    CHECK(net.answers("10.0.1.255", "10.0.1.2", mine) == 0);        // the source names all hosts of the link
+    CHECK(net.answers("10.0.1.9", "10.0.1.255", all, false) == 0);  // the destination does
+    CHECK(net.answers("10.0.1.9", "10.0.1.2", all) == 0);           // the frame does
+    CHECK(net.answers("10.0.1.9", "10.0.1.2", all, false) == 0);
+}
+
+TEST_CASE("fragments that never become whole packets take bounded memory, and few errors answer them") {
+    host_and_probe net;
+    net.a.arp().add_static(ip("10.0.1.9"), net.p.port_address(0));
+    net.a.icmp_limit.burst = 1'000'000;
+    for (unsigned i = 0; i < 3000; ++i) {
+        std::vector<std::byte> bytes;
+        packet::write(bytes, packet::ethernet{.destination = net.a.hardware_address(), .source = net.p.port_address(0)},
+                      packet::ipv4{.identification = static_cast<std::uint16_t>(i),
+                                   .more_fragments = true,
+                                   .protocol = packet::ip_protocol::udp,
+                                   .source = ip("10.0.1.9"),
+                                   .destination = ip("10.0.1.2")},
+                      std::vector<std::byte>(8));
+        net.p.put(lan::frame{bytes});
+    }
+    net.net.run();
+    CHECK(net.a.counters().errors_sent == 1024);
+}
+
+TEST_CASE("a fragment that ends behind byte 65,535 is not cut into pieces") {
+    for (const std::uint32_t offset : {64'000u, 65'528u}) {
+        std::vector<std::byte> bytes;
+        packet::write(bytes,
+                      packet::ipv4{.fragment_offset = offset, .source = ip("10.0.1.9"), .destination = ip("10.0.2.2")},
+                      std::vector<std::byte>(1480));
+        packet::packet_failure why;
+        const auto whole = packet::ipv4_view::parse(bytes, why);
+        REQUIRE(whole);
+        CHECK(lan::cut_into_fragments(*whole, 600, 0).size() == (offset == 64'000 ? 3 : 0));
+    }
+}
+
+TEST_CASE("a switch keeps frames for itself that are for the next switch only") {
+    lan::network net;
+    auto& s = net.learning_switch("S");
+    auto &a = net.add<probe>("A"), &b = net.add<probe>("B");
+    net.connect(a, s);
+    net.connect(b, s);
+    for (const std::uint64_t group : {0x0180'c200'0000, 0x0180'c200'000f, 0x0180'c200'0010, 0x0100'5e00'0001}) {
+        std::vector<std::byte> bytes(60);
+        packet::detail::store_48(bytes.data(), group);
+        packet::detail::store_48(bytes.data() + 6, a.port_address(0).to_uint());
+        a.put(lan::frame{bytes});
+    }
+    net.run();
+    CHECK(b.frames.size() == 2);
+}
+
+TEST_CASE("passages may be forgotten while frames are on their way, and time never goes back") {
+    pair_of_probes net;
+    net.a.put(numbered(1));
+    net.net.forget_passages();
+    net.a.put(numbered(2));
+    const lan::passage* const first = net.net.step();
+    REQUIRE(first != nullptr);
+    CHECK(number_of(first->frame) == 1);
+    const lan::passage* const second = net.net.step();
+    REQUIRE(second != nullptr);
+    CHECK(number_of(second->frame) == 2);
+    const auto now = net.net.now();
+    net.cable.settings.delay = -5s;
+    net.a.put(numbered(3));
+    CHECK(net.arrived().size() == 3);
+    CHECK(net.net.now() == now);
+    net.net.after(lan::virtual_time::max(), [] {});
+    net.net.run();
+    CHECK(net.net.now() > now);
+}
+
+TEST_CASE("the identifier of a ping may come a second time") {
+    triangle<lan::hub> net;
+    for (unsigned i = 0; i < 65'536; ++i) net.a.ping("10.9.9.9");  // no route
+    const auto& ping = net.a.ping("10.0.1.3");
+    net.net.run();
+    CHECK(ping.answered() == 1);
 }

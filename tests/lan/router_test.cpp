@@ -292,6 +292,8 @@ TEST_CASE("RIP believes neighbours only, and no impossible networks") {
     CHECK(say(520, 0x0a090000, 0xff00ff00, 1) == 0);   // no mask
     CHECK(say(520, 0x0a090001, 0xffff0000, 1) == 0);   // bits of a host
     CHECK(say(520, 0xe0000000, 0xff000000, 1) == 0);   // groups
+    CHECK(say(520, 0xf0000000, 0xff000000, 1) == 0);   // reserved
+    CHECK(say(520, 0x00010000, 0xffff0000, 1) == 0);   // in the network 0
     CHECK(say(520, 0x0a000200, 0xffffff00, 1) == 0);   // a network of the router itself
     CHECK(say(520, 0x0a090000, 0xffff0000, 15) == 0);  // too far
     CHECK(say(520, 0x0a090000, 0xffff0000, 14) == 1);
@@ -308,8 +310,9 @@ TEST_CASE("faults in a text are named with their line") {
           0);
     CHECK(error_of("hub H\nlink H X") == "line 2: no node has the name \"X\"");
     CHECK(error_of("hub H\nhub G\nlink H G 10m") ==
-          "line 3: expected a time, a rate, mtu, loss, double, late, queue, lose, or the end of the line, and found "
-          "\"10m\"");
+          "line 3: expected a time such as 10ms, a rate such as 100Mbit, mtu, loss, double, late, queue, lose, or the "
+          "end "
+          "of the line, and found \"10m\"");
     CHECK(error_of("hub H\nhub G\nlink H G loss 101%") ==
           "line 3: expected a share from 0% to 100%, and found \"101%\"");
     CHECK(error_of("hub H\n\n# text\nhub H") == "line 4: two nodes have the name H");
@@ -322,6 +325,12 @@ TEST_CASE("faults in a text are named with their line") {
     CHECK(error_of("wait 2h").find("line 1: expected a time, for example 10ms, at most an hour") == 0);
     CHECK(error_of("host A 10.0.1.2/24\nping A A count 0")
               .find("line 2: expected a number of requests from 1 to 65535") == 0);
+    CHECK(error_of("host A 10.0.1.2") ==
+          "line 1: expected an interface, for example 10.0.1.2/24, and found \"10.0.1.2\"");
+    CHECK(error_of("host A 10.0.1.2/24 gateway 10.0.1.1") ==
+          "line 1: expected via, or the end of the line, and found \"gateway\"");
+    CHECK(error_of("\xef\xbb\xbfhub H\r\nhub H") ==
+          "line 2: two nodes have the name H");  // as editors on Windows write
     CHECK(error_of("hub H extra") == "line 1: expected the end of the line, and found \"extra\"");
     CHECK(error_of("") == "(nothing was thrown)");
 }
@@ -443,4 +452,117 @@ TEST_CASE("maps and diagrams") {
     CHECK(picture.find("<svg xmlns=\"http://www.w3.org/2000/svg\"") == 0);
     CHECK(picture.find("fill=\"red\">x</text>") != std::string::npos);
     CHECK(picture.ends_with("</svg>\n"));
+}
+
+namespace {
+
+/// A router with NAPT, two hosts inside and a host outside, which can put frames of its own on the cable.
+struct translated_home {
+    play net{R"(
+        switch S
+        host A 10.0.1.2/24 via 10.0.1.1
+        host B 10.0.1.3/24 via 10.0.1.1
+        router R 10.0.1.1/24 203.0.113.1/24 nat 1
+        host W 203.0.113.9/24
+        link A S
+        link B S
+        link R.0 S
+        link R.1 W
+        ping A W
+        ping B W)"};
+    lan::host& a = *net.net.find("A")->as_host();
+    lan::host& b = *net.net.find("B")->as_host();
+    lan::host& w = *net.net.find("W")->as_host();
+    lan::router& r = net.router("R");
+    /// Lets a frame arrive at the outside port. It is no byte longer than it says.
+    void put(std::vector<std::byte> bytes) { r.receive(1, lan::frame{std::move(bytes)}); }
+    [[nodiscard]] packet::ethernet ethernet() const {
+        return {.destination = r.hardware_address(1), .source = w.hardware_address()};
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a neighbour inside reaches an open port by the outside address (hairpinning)") {
+    translated_home home;
+    home.r.forward_port(packet::ip_protocol::udp, 80, {ip("10.0.1.3"), 8080});
+    std::vector<std::string> heard;
+    home.b.on_udp(8080, [&](const lan::datagram& arrived) {
+        heard.push_back("B from " + arrived.source.to_string());
+        home.b.send_udp(8080, arrived.source, arrived.payload);
+    });
+    home.a.on_udp(4000, [&](const lan::datagram& arrived) { heard.push_back("A from " + arrived.source.to_string()); });
+    home.a.send_udp(4000, {ip("203.0.113.1"), 80}, std::as_bytes(std::span{"x", 1}));
+    home.net.net.run();
+    CHECK(heard == std::vector{"B from 203.0.113.1:4000"s, "A from 203.0.113.1:80"s});
+    // B closes its port: the error finds its way to A, and quotes what A has sent.
+    home.b.on_udp(8080, {});
+    std::string quoted;
+    home.a.on_error([&](const lan::icmp_report& what) {
+        quoted = what.quoted.source().to_string() + " " + what.quoted.destination().to_string() + ":" +
+                 std::to_string(packet::detail::load_16(what.quoted.payload().data() + 2));
+    });
+    home.a.send_udp(4000, {ip("203.0.113.1"), 80}, std::as_bytes(std::span{"x", 1}));
+    home.net.net.run();
+    CHECK(quoted == "10.0.1.2 203.0.113.1:80");
+    CHECK(broken_frames(home.net.net) == 0);
+    // A ping of the outside address is answered by the router itself, and makes no mapping.
+    const auto before = home.r.nat().size();
+    const auto& ping = home.a.ping("203.0.113.1");
+    home.net.net.run();
+    CHECK(ping.answered() == 1);
+    CHECK(home.r.nat().size() == before);
+}
+
+TEST_CASE("NAPT reads nothing beyond a short message, and believes no error with a wrong checksum") {
+    translated_home home;
+    for (const auto protocol : {packet::ip_protocol::icmp, packet::ip_protocol::udp, packet::ip_protocol::tcp})
+        for (std::size_t size = 0; size < 8; ++size) {
+            std::vector<std::byte> bytes;
+            packet::write(
+                bytes, home.ethernet(),
+                packet::ipv4{.protocol = protocol, .source = ip("203.0.113.9"), .destination = ip("203.0.113.1")},
+                std::vector<std::byte>(size));
+            bytes.shrink_to_fit();
+            home.put(bytes);
+        }
+    // An error about A's ping, as a router outside would send it.
+    unsigned heard = 0;
+    home.a.on_error([&](const lan::icmp_report&) { ++heard; });
+    std::vector<std::byte> echo;
+    packet::write(echo, packet::ipv4{.source = ip("203.0.113.1"), .destination = ip("203.0.113.9")},
+                  packet::icmp{.type = packet::icmp_type::echo_request, .rest_of_header = 0x0001'0001});
+    const auto error = [&](std::optional<std::uint16_t> checksum) {
+        std::vector<std::byte> bytes;
+        packet::write(
+            bytes, home.ethernet(), packet::ipv4{.source = ip("203.0.113.7"), .destination = ip("203.0.113.1")},
+            packet::icmp{.type = packet::icmp_type::destination_unreachable, .code = 1, .checksum = checksum}, echo);
+        home.put(bytes);
+        home.net.net.run();
+    };
+    error(0x1234);
+    CHECK(heard == 0);
+    error(std::nullopt);
+    CHECK(heard == 1);
+}
+
+TEST_CASE("a cable tells what it does in the units of its reader, and may lead back to its node") {
+    lan::network net;
+    const lan::scenario script{net, R"(
+        router R 10.0.1.1/24 10.0.2.1/24
+        host A 10.0.3.1/24
+        host B 10.0.3.2/24
+        link R.0 R.1
+        link A B 10Mbit loss 5% double 0.25% late 100%)"};
+    CHECK(lan::map_text(net).find("B  10.0.3.2/24  (10 Mbit/s, loses 5 %, doubles 0.25 %, delays 100 %)") !=
+          std::string::npos);
+    auto& r = *net.find("R")->as_router();
+    r.announce(0);
+    net.cables()[0]->lose_nth(1);
+    r.announce(1);
+    net.run();
+    const std::string text = lan::sequence_diagram(net, net.passages());
+    CHECK(text.find("0.000000   o       |       |   ARP: I have 10.0.1.1\n") != std::string::npos);
+    CHECK(text.find("0.000000   x       |       |   ARP: I have 10.0.2.1  [lost on the way") != std::string::npos);
+    CHECK(lan::svg(net, net.passages()).find("</svg>") != std::string::npos);
 }

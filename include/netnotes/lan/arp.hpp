@@ -26,9 +26,11 @@
 #ifndef NETNOTES_LAN_ARP_HPP
 #define NETNOTES_LAN_ARP_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -141,7 +143,9 @@ class arp_cache {
 // ---- How it is done ------------------------------------------------------------------------------------
 
 inline arp_cache::place arp_cache::create(ipv4_address neighbour) {
-    if (entries_.size() >= settings.max_entries) {
+    const auto permanent = std::count_if(entries_.begin(), entries_.end(),
+                                         [](const auto& each) { return each.second.state == arp_state::permanent; });
+    if (entries_.size() - static_cast<std::size_t>(permanent) >= settings.max_entries) {
         // The entry that was confirmed least recently makes room, as long as it is neither in use nor permanent.
         auto oldest = entries_.end();
         for (auto each = entries_.begin(); each != entries_.end(); ++each)
@@ -190,8 +194,8 @@ inline void arp_cache::expired(ipv4_address neighbour) {
     if (which.tries < most) return ask(neighbour, which);
     which.state = arp_state::failed;
     which.tries = 0;
-    const auto lost = std::exchange(which.waiting, {});
-    for (const bytes& each : lost) use_.give_up(bytes{each});
+    auto lost = std::exchange(which.waiting, {});
+    for (bytes& each : lost) use_.give_up(std::move(each));
 }
 
 inline void arp_cache::heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create) {
@@ -210,8 +214,8 @@ inline void arp_cache::heard(ipv4_address neighbour, packet::mac_address address
     which.tries = 0;
     net_->cancel(which.timer);
     // Sending may call back into this cache, so the queue leaves it first.
-    const auto ready = std::exchange(which.waiting, {});
-    for (const bytes& each : ready) send(neighbour, bytes{each});
+    auto ready = std::exchange(which.waiting, {});
+    for (bytes& each : ready) send(neighbour, std::move(each));
 }
 
 inline void arp_cache::add_static(ipv4_address neighbour, packet::mac_address address) {
@@ -219,8 +223,8 @@ inline void arp_cache::add_static(ipv4_address neighbour, packet::mac_address ad
     net_->cancel(which.timer);
     which.state = arp_state::permanent;
     which.address = address;
-    const auto ready = std::exchange(which.waiting, {});
-    for (const bytes& each : ready) send(neighbour, bytes{each});
+    auto ready = std::exchange(which.waiting, {});
+    for (bytes& each : ready) send(neighbour, std::move(each));
 }
 inline bool arp_cache::remove(ipv4_address neighbour) {
     const auto found = entries_.find(neighbour);

@@ -34,7 +34,8 @@ namespace netnotes::lan {
 /// Cuts a packet into packets of at most `mtu` bytes. Each result begins with `room` free bytes, for a header in front.
 /// The packet may be a fragment itself. A packet that fits gives one result. Options
 /// without the copy flag stand in the first fragment only (RFC 791 §3.1). Returns nothing if the MTU has no room for eight
-/// bytes of payload.
+/// bytes of payload, and for a fragment that ends behind byte 65,535 ("ping of death"): its pieces could not say where they
+/// belong.
 [[nodiscard]] inline std::vector<std::vector<std::byte>> cut_into_fragments(const packet::ipv4_view& whole,
                                                                             std::size_t mtu, std::size_t room) {
     std::vector<std::vector<std::byte>> pieces;
@@ -45,6 +46,7 @@ namespace netnotes::lan {
     for (const packet::option& each : whole.options())
         if ((each.kind & 0x80) != 0) later.append(each.kind, each.data);
     const auto payload = whole.payload();
+    if (whole.fragment_offset() + payload.size() > 65'535) return {};
     std::size_t at = 0;
     do {
         const std::size_t header_size = 20 + header.options.padded_size();

@@ -171,6 +171,11 @@ class host : public ip_node {
   private:
     void send_echo(ping_session& session);
     void finish(ping_session& session, std::size_t index);
+    /// Returns the newest run of ping with an identifier, or nullptr. After 65,536 runs an identifier is used again.
+    [[nodiscard]] ping_session* find_ping(std::uint16_t identifier) noexcept {
+        const std::size_t runs = pings_.size(), back = (runs - identifier) & 0xffff;
+        return back < runs ? &pings_[runs - back - 1] : nullptr;
+    }
     void send_probe(trace_session& session);
     void finish(trace_session& session);
     void hear(const icmp_report& what);
@@ -230,9 +235,10 @@ inline void host::finish(ping_session& session, std::size_t index) {
 }
 
 inline void host::echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) {
-    const std::size_t number = message.identifier(), index = message.sequence_number() - std::size_t{1};
-    if (number == 0 || number > pings_.size()) return;
-    ping_session& session = pings_[number - 1];
+    const std::size_t index = message.sequence_number() - std::size_t{1};
+    ping_session* const found = find_ping(message.identifier());
+    if (found == nullptr) return;
+    ping_session& session = *found;
     if (index >= session.echoes_.size() || session.echoes_[index].what != probe_outcome::waiting) return;
     ping_session::echo& answered = session.echoes_[index];
     answered.what = probe_outcome::answered;
@@ -249,9 +255,10 @@ inline void host::hear(const icmp_report& what) {
         packet::packet_failure why;
         const auto message = packet::icmp_view::parse(quoted, why);
         if (!message || message->type() != packet::icmp_type::echo_request) return;
-        const std::size_t number = message->identifier(), index = message->sequence_number() - std::size_t{1};
-        if (number == 0 || number > pings_.size()) return;
-        ping_session& session = pings_[number - 1];
+        const std::size_t index = message->sequence_number() - std::size_t{1};
+        ping_session* const found = find_ping(message->identifier());
+        if (found == nullptr) return;
+        ping_session& session = *found;
         if (what.quoted.destination() != session.destination_ || index >= session.echoes_.size()) return;
         ping_session::echo& concerned = session.echoes_[index];
         if (concerned.what != probe_outcome::waiting) return;

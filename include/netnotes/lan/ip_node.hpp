@@ -17,13 +17,15 @@
 //
 // A node that has to drop a packet tells the sender by ICMP: no route, no answer to ARP, no program at this port, too
 // long. It quotes the beginning of the packet. Some packets get no such answer, or messages would breed messages: other
-// errors, broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each
-// second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
+// errors, broadcasts, packets whose source is a broadcast, and fragments after the first (RFC 1122 §3.2.2). A node also
+// limits how many errors it sends each second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
 //
 // Hooks for the protocols above: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
 // takes datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
 //
-// IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed.
+// IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed. A node counts ARP
+// packets in which another card claims its address. It does not probe an address before it uses it, and does not defend it
+// (RFC 5227 §2.1, §2.4).
 //
 // On this page:  ip_node
 // The notes:     IP, ICMP, UDP; Packet Tracer; examples 32 to 34
@@ -120,7 +122,12 @@ class ip_node : public node {
         protocols_[protocol] = std::move(handler);
     }
     /// Takes the datagrams to a port. An empty handler closes the port.
-    void on_udp(std::uint16_t port, datagram_handler handler) { ports_[port] = std::move(handler); }
+    void on_udp(std::uint16_t port, datagram_handler handler) {
+        if (handler)
+            ports_[port] = std::move(handler);
+        else
+            ports_.erase(port);
+    }
     /// Adds a function that hears of every ICMP error.
     void on_error(error_handler handler) { error_handlers_.push_back(std::move(handler)); }
     /// Announces an address by ARP, as hosts do after they have got it (RFC 5227 §2.3).
@@ -173,6 +180,8 @@ class ip_node : public node {
     void send_error(packet::icmp_type type, std::uint8_t code, const packet::ipv4_view& about, std::uint32_t rest = 0);
     void deliver(unsigned port, const packet::ipv4_view& packet);
     [[nodiscard]] bool is_for_us(ipv4_address destination) const noexcept;
+    /// Returns true for an address that names no single host: a broadcast, also of a network of ours, or a group.
+    [[nodiscard]] bool is_for_many(ipv4_address address) const noexcept;
     /// Joins a fragment to the others. Calls `use` with the whole packet when it is complete.
     void join_fragments(const packet::ipv4_view& part, const std::function<void(const packet::ipv4_view&)>& use);
     [[nodiscard]] std::span<const std::unique_ptr<interface_state>> interfaces() const noexcept { return interfaces_; }
@@ -180,8 +189,11 @@ class ip_node : public node {
 
   private:
     using fragment_key = std::tuple<ipv4_address, ipv4_address, std::uint16_t, packet::ip_protocol>;
+    static constexpr std::size_t max_incomplete =
+        1024;  // packets whose sender will hear that they did not become whole
+    static constexpr std::size_t max_quoted = 576 - 28;  // an error has at most 576 bytes (RFC 1812 §4.3.2.3)
     struct incomplete {
-        bytes first{};  // the fragment with the offset 0, to be quoted
+        bytes first{};  // the beginning of the fragment with the offset 0, to be quoted
         network::timer timer{};
     };
     void send_arp(unsigned port, packet::arp_operation operation, ipv4_address target, packet::mac_address target_card,
@@ -258,6 +270,11 @@ inline void ip_node::add_route(const netnotes::network& destination, ipv4_addres
 
 inline bool ip_node::is_local(ipv4_address address) const noexcept {
     return std::any_of(interfaces_.begin(), interfaces_.end(), [&](const auto& each) { return each->ip == address; });
+}
+inline bool ip_node::is_for_many(ipv4_address address) const noexcept {
+    return address.is_broadcast() || address.is_multicast() ||
+           std::any_of(interfaces_.begin(), interfaces_.end(),
+                       [&](const auto& each) { return each->broadcast == address && each->ip != address; });
 }
 inline bool ip_node::is_for_us(ipv4_address destination) const noexcept {
     if (destination.is_broadcast()) return true;
@@ -393,8 +410,8 @@ inline bool ip_node::may_send_error() {
 inline void ip_node::send_error(packet::icmp_type type, std::uint8_t code, const packet::ipv4_view& about,
                                 std::uint32_t rest) {
     const ipv4_address source = about.source(), destination = about.destination();
-    if (source.is_unspecified() || source.is_multicast() || source.is_broadcast() || source.is_loopback()) return;
-    if (destination.is_multicast() || destination.is_broadcast() || about.fragment_offset() != 0) return;
+    if (source.is_unspecified() || source.is_loopback() || is_for_many(source)) return;
+    if (is_for_many(destination) || about.fragment_offset() != 0) return;
     if (about.protocol() == packet::ip_protocol::icmp) {
         packet::packet_failure why;
         const auto message = packet::icmp_view::parse(about.payload(), why);
@@ -405,8 +422,7 @@ inline void ip_node::send_error(packet::icmp_type type, std::uint8_t code, const
         return report({source, type, code, is_too_long ? static_cast<std::uint16_t>(rest) : std::uint16_t{0}, about});
     }
     if (!may_send_error()) return;
-    // A whole message has at most 576 bytes (RFC 1812 §4.3.2.3), and so 548 bytes of the packet.
-    const auto quoted = about.bytes().first(std::min<std::size_t>(about.bytes().size(), 576 - 28));
+    const auto quoted = about.bytes().first(std::min(about.bytes().size(), max_quoted));
     bytes message;
     packet::write(message, packet::icmp{.type = type, .code = code, .rest_of_header = rest}, quoted);
     packet_options how{.type_of_service = 0xc0};  // internetwork control (RFC 1812 §4.3.2.5)
@@ -468,8 +484,10 @@ inline void ip_node::receive_packet(unsigned port, std::span<const std::byte> bo
         packet->header_checksum_state() != packet::checksum_state::good)
         return void(++counters_.malformed);
     const ipv4_address source = packet->source();
-    if (source.is_multicast() || source.is_broadcast() || source.is_loopback() || is_local(source))
+    if (source.is_loopback() || is_for_many(source) || is_local(source))
         return void(++counters_.malformed);  // no honest packet from outside has such a source
+    // To all cards, but to one address: it could make every host of the link answer at once (RFC 1122 §3.3.6).
+    if (is_for_all && !is_for_many(packet->destination())) return void(++counters_.not_for_us);
     if (intercept(port, *packet)) return;
     if (is_for_us(packet->destination())) return deliver(port, *packet);
     if (is_for_all) return void(++counters_.not_for_us);  // such a packet is never forwarded (RFC 1812 §5.3.4)
@@ -503,8 +521,12 @@ inline void ip_node::join_fragments(const packet::ipv4_view& part,
         return;
     }
     if (result.what == packet::reassembly::outcome::refused) return void(++counters_.malformed);
+    if (known == incomplete_.end() && incomplete_.size() >= max_incomplete) return;
     const auto place = known != incomplete_.end() ? known : incomplete_.try_emplace(key).first;
-    if (part.fragment_offset() == 0) place->second.first.assign(part.bytes().begin(), part.bytes().end());
+    if (part.fragment_offset() == 0) {
+        const auto beginning = part.bytes().first(std::min(part.bytes().size(), max_quoted));
+        place->second.first.assign(beginning.begin(), beginning.end());
+    }
     if (known != incomplete_.end()) return;
     // RFC 1122 §3.3.2: after a time the fragments are dropped, and the sender hears of it if the first fragment is
     // there.

@@ -14,7 +14,8 @@
 //
 // A mapping belongs to the inside address and port alone, whatever the destination is (RFC 4787 §4.1). It ends after a time
 // without a packet from inside. From outside nobody can reach a device that has not sent first: that is no protection by
-// intention, but it works as such. A static mapping opens a port on purpose.
+// intention, but it works as such. A static mapping opens a port on purpose. A device inside can reach it by the outside
+// address as well: the router then translates both ends, and sends the packet back inside (hairpinning, RFC 4787 §6).
 //
 // An echo has no port, so its identifier takes that place (RFC 5508). An ICMP error quotes a packet, in which the router
 // translates as well. Fragments are joined first, because only the first of them has the ports.
@@ -83,7 +84,8 @@ class nat_table {
         }
         return add({protocol, inside, port, outside, now, false});
     }
-    /// Opens an outside port for an inside server. Replaces a mapping that uses the port.
+    /// Opens an outside port for an inside server. Replaces a mapping that uses the outside port, and a mapping of the inside
+    /// address and port: that has one outside port only.
     void add_static(packet::ip_protocol protocol, std::uint16_t outside_port, ipv4_address inside,
                     std::uint16_t inside_port) {
         drop({protocol, outside_port});

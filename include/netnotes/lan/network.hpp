@@ -224,7 +224,8 @@ class network {
         action call;  // of a timer
         frame arriving;
         const cable* wire = nullptr;
-        std::size_t record = no_record;
+        std::size_t record = no_record;  // of the passage, and
+        std::size_t generation = 0;      // how often passages had been forgotten before it was made
         unsigned end = 0;
         timer_kind kind = timer_kind::foreground;
     };
@@ -278,14 +279,14 @@ class network {
     [[nodiscard]] virtual_time now() const noexcept { return now_; }
     /// Returns the generator of the network. Nodes of your own should use it too.
     [[nodiscard]] random_numbers& random() noexcept { return random_; }
-    /// Calls `call` after `delay`, which counts as 0 if it is negative. Returns a timer to cancel it with. Throws
-    /// std::bad_alloc only.
+    /// Calls `call` after `delay`. A negative delay counts as 0, and a longer delay than 146 years as 146 years. Returns a
+    /// timer to cancel it with. Throws std::bad_alloc only.
     timer after(virtual_time delay, action call, timer_kind kind = timer_kind::foreground) {
         foreground_ += kind == timer_kind::foreground;
         happening what;
         what.call = std::move(call);
         what.kind = kind;
-        return events_.add(now_ + std::max(delay, virtual_time{}), std::move(what));
+        return events_.add(now_ + std::clamp(delay, virtual_time{}, max_delay), std::move(what));
     }
     /// Cancels a timer. Returns false if it has been called already, was cancelled, or never was.
     bool cancel(timer which) noexcept {
@@ -327,12 +328,13 @@ class network {
 
   private:
     friend node;
-    static constexpr std::size_t max_frames = 1'000'000;  // on their way at the same time
+    static constexpr std::size_t max_frames = 1'000'000;                // on their way at the same time
+    static constexpr virtual_time max_delay = virtual_time::max() / 2;  // so that a time has room behind it
     void transmit(cable& wire, unsigned from, const frame& entering);
     void deliver(const cable& wire, unsigned from, const frame& entering, virtual_time when, std::size_t record);
     fate judge(cable& wire, unsigned from, const frame& entering);
-    /// Lets the next event happen. Returns its passage's index, or no_record.
-    std::size_t happen();
+    /// Lets the next event happen, if there is one.
+    void happen();
 
     virtual_time now_{};
     random_numbers random_;
@@ -428,7 +430,8 @@ inline void network::deliver(const cable& wire, unsigned from, const frame& ente
     what.wire = &wire;
     what.end = 1 - from;
     what.record = record;
-    events_.add(when, std::move(what));
+    what.generation = generation_;
+    events_.add(std::max(when, now_), std::move(what));  // a delay may have been made negative meanwhile
     ++frames_;
 }
 
@@ -463,24 +466,22 @@ inline void network::transmit(cable& wire, unsigned from, const frame& entering)
     if (what == fate::doubled) deliver(wire, from, entering, arrives_at, record);
 }
 
-inline std::size_t network::happen() {
+inline void network::happen() {
     auto next = events_.take();
     frame_arrived_ = false;
-    if (!next) return no_record;
+    if (!next) return;
     now_ = next->time;
     happening& what = next->event;
     if (what.call) {
         foreground_ -= what.kind == timer_kind::foreground;
-        what.call();
-        return no_record;
+        return what.call();
     }
     --frames_;
     frame_arrived_ = true;
     // The passage may have been forgotten meanwhile, so a copy serves step().
     last_ = {now_, now_, what.wire, 1 - what.end, fate::delivered, what.arriving};
-    if (what.record < passages_.size() && passages_[what.record].wire == what.wire) last_ = passages_[what.record];
+    if (what.generation == generation_ && what.record < passages_.size()) last_ = passages_[what.record];
     what.wire->end(what.end).receive(what.wire->port_at(what.end), what.arriving);
-    return what.record;
 }
 
 inline const passage* network::step() {

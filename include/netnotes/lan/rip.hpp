@@ -19,7 +19,8 @@
 // 16. So a router tells the neighbour from which it has a route that the network is unreachable here (split horizon with
 // poisoned reverse). In larger loops the routers still count up; 16 is small for that reason.
 //
-// RIP believes every neighbour. RFC 2453 has a password in plain text; this page has none.
+// RIP believes every neighbour. RFC 2453 has a password in plain text; this page has none. It answers requests for a whole
+// table, but not for single routes.
 //
 // On this page:  rip_settings · rip_speaker
 // The notes:     动态路由 (dynamic routes); example 33
@@ -204,7 +205,10 @@ inline void rip_speaker::hear(const datagram& arrived) {
         const int ones = std::countl_one(mask);
         const bool is_mask = ones == 32 || (mask << ones) == 0;
         if (packet::detail::load_16(from) != family || !is_mask || distance < 1 || distance > infinity) continue;
-        if (address.is_multicast() || address.is_loopback() || (address.to_uint() & ~mask) != 0) continue;
+        // RFC 2453 §3.9.2: unicast networks only, and of the network 0 nothing but the default route.
+        const bool is_zero = address.to_uint() >> 24 == 0 && mask != 0;
+        if (is_zero || address.is_multicast() || address.is_reserved() || address.is_loopback()) continue;
+        if ((address.to_uint() & ~mask) != 0) continue;
         const netnotes::network destination{address, static_cast<unsigned>(ones), host_bits::cleared};
         const bool is_usable =
             !next.is_unspecified() && !node_->is_local(next) && node_->interface(arrived.port).network().contains(next);

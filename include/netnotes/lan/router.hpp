@@ -86,8 +86,16 @@ class router : public host {
     /// Replaces the source of a packet that leaves. Returns false if that is not possible.
     bool translate_out(std::span<std::byte> packet);
     bool translate_in(unsigned port, const packet::ipv4_view& packet);
-    /// Returns the place of the packet that an ICMP error quotes, or 0 if the packet is no such error.
+    /// Returns the place of the packet that an ICMP error quotes, or 0 if the packet is no such error. An error with a wrong
+    /// checksum does not count, because a new checksum would make it look right (RFC 5508 §4.1).
     static std::size_t quotation(const packet::ipv4_view& packet) noexcept;
+    /// Replaces the address at a place of the header, 12 or 16, and updates the header's checksum.
+    static void replace_address(std::span<std::byte> packet, std::size_t place, ipv4_address by) noexcept {
+        using packet::detail::load_16, packet::detail::load_32, packet::detail::store_16, packet::detail::store_32;
+        const std::uint32_t before = load_32(packet.data() + place);
+        store_16(packet.data() + 10, packet::updated_checksum(load_16(packet.data() + 10), before, by.to_uint()));
+        store_32(packet.data() + place, by.to_uint());
+    }
     static void renew_icmp_checksum(std::span<std::byte> packet, std::size_t header_size) noexcept {
         packet::detail::store_16(packet.data() + header_size + 2, 0);
         packet::detail::store_16(packet.data() + header_size + 2,
@@ -132,7 +140,7 @@ inline void router::forward(unsigned port, const packet::ipv4_view& packet) {
 }
 
 inline bool router::intercept(unsigned port, const packet::ipv4_view& packet) {
-    if (!outside_ || port != *outside_ || packet.destination() != address(port)) return false;
+    if (!outside_ || packet.destination() != address(*outside_)) return false;
     if (!packet.is_fragment()) return translate_in(port, packet);
     join_fragments(packet, [this, port](const packet::ipv4_view& whole) {
         if (!translate_in(port, whole)) deliver(port, whole);
@@ -144,7 +152,8 @@ inline std::size_t router::quotation(const packet::ipv4_view& packet) noexcept {
     packet::packet_failure why;
     if (packet.protocol() != packet::ip_protocol::icmp) return 0;
     const auto message = packet::icmp_view::parse(packet.payload(), why);
-    return message && message->is_error() ? packet.header_size() + 8 : 0;
+    if (!message || !message->is_error() || message->checksum_state() != packet::checksum_state::good) return 0;
+    return packet.header_size() + 8;
 }
 
 inline bool router::translate_out(std::span<std::byte> packet) {
@@ -161,10 +170,7 @@ inline bool router::translate_out(std::span<std::byte> packet) {
         if (known == nullptr) return false;
         nat_rewrite(packet.subspan(at), nat_side::destination, outside, known->outside_port);
         renew_icmp_checksum(packet, view->header_size());
-        const std::uint32_t before = view->source().to_uint();
-        packet::detail::store_16(packet.data() + 10,
-                                 packet::updated_checksum(view->header_checksum(), before, outside.to_uint()));
-        packet::detail::store_32(packet.data() + 12, outside.to_uint());
+        replace_address(packet, 12, outside);
         return true;
     }
     const auto inside_port = nat_port(*view, nat_side::source);
@@ -177,28 +183,32 @@ inline bool router::translate_out(std::span<std::byte> packet) {
 
 inline bool router::translate_in(unsigned port, const packet::ipv4_view& packet) {
     packet::packet_failure why;
-    bytes copy{packet.bytes().begin(), packet.bytes().end()};
     const nat_mapping* known = nullptr;
-    if (const std::size_t at = quotation(packet)) {
+    const std::size_t at = quotation(packet);
+    if (at != 0) {
         // An error about a packet from inside, which has left with the outside address as its source.
         const auto quoted = packet::ipv4_view::parse(packet.bytes().subspan(at), why);
         const auto outside_port = quoted ? nat_port(*quoted, nat_side::source) : std::nullopt;
-        if (outside_port && quoted->source() == address(port))
+        if (outside_port && quoted->source() == address(*outside_))
             known = nat_.inbound(quoted->protocol(), *outside_port, net().now());
-        if (known == nullptr) return false;
-        nat_rewrite(std::span{copy}.subspan(at), nat_side::source, known->inside, known->inside_port);
-        renew_icmp_checksum(copy, packet.header_size());
-        const std::uint32_t before = packet.destination().to_uint(), after = known->inside.to_uint();
-        packet::detail::store_16(copy.data() + 10, packet::updated_checksum(packet.header_checksum(), before, after));
-        packet::detail::store_32(copy.data() + 16, after);
-    } else {
-        const auto outside_port = nat_port(packet, nat_side::destination);
+    } else if (const auto outside_port = nat_port(packet, nat_side::destination)) {
         // An echo request is for the router itself: only the answer to a request from inside is translated.
         const bool is_request = packet.protocol() == packet::ip_protocol::icmp &&
                                 packet.payload()[0] == static_cast<std::byte>(packet::icmp_type::echo_request);
-        if (outside_port && !is_request) known = nat_.inbound(packet.protocol(), *outside_port, net().now());
-        if (known == nullptr) return false;
-        nat_rewrite(copy, nat_side::destination, known->inside, known->inside_port);
+        if (!is_request) known = nat_.inbound(packet.protocol(), *outside_port, net().now());
+    }
+    if (known == nullptr) return false;
+    const ipv4_address inside = known->inside;
+    const std::uint16_t inside_port = known->inside_port;
+    bytes copy{packet.bytes().begin(), packet.bytes().end()};
+    // From inside to the outside address: the answer must come back here, so the source is translated, too (RFC 4787 §6).
+    if (port != *outside_ && !translate_out(copy)) return ++counters_.no_route, true;
+    if (at != 0) {
+        nat_rewrite(std::span{copy}.subspan(at), nat_side::source, inside, inside_port);
+        renew_icmp_checksum(copy, packet.header_size());
+        replace_address(copy, 16, inside);
+    } else {
+        nat_rewrite(copy, nat_side::destination, inside, inside_port);
     }
     if (const auto view = packet::ipv4_view::parse(copy, why)) forward(port, *view);
     return true;

@@ -14,7 +14,8 @@
 //
 // A switch *floods*, that is, it does as a hub, in three cases: the frame is a broadcast, it is a multicast, or the address is
 // not in the table. So an ARP request reaches every host, each time. An entry that nobody confirms is dropped after five
-// minutes, so a host may be moved to another port (IEEE 802.1Q §8.7, §8.8.3).
+// minutes, so a host may be moved to another port (IEEE 802.1Q §8.7, §8.8.3). Sixteen groups, 01:80:c2:00:00:00 to :0f, are for
+// the switch itself, and no switch passes their frames on (IEEE 802.1Q §8.6.3).
 //
 // The table has a limited size. An attacker can fill it with invented addresses. The switch then floods everything, as a hub
 // does: this is MAC flooding. A switch also believes every source address. A guard can look at each frame first:
@@ -163,6 +164,7 @@ inline void learning_switch::receive(unsigned port, const frame& arrived) {
     }
     learn(header->source(), port);
     const packet::mac_address destination = header->destination();
+    if ((destination.to_uint() & ~std::uint64_t{0xf}) == 0x0180'c200'0000) return;
     if (!destination.is_multicast()) {
         if (const auto known = port_of(destination)) {
             if (*known != port) send(*known, arrived);  // otherwise it has reached its destination already
