@@ -107,9 +107,11 @@
 #ifndef NETNOTES_LAN_ARP_HPP
 #define NETNOTES_LAN_ARP_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -2816,7 +2818,8 @@ class network {
         action call;  // of a timer
         frame arriving;
         const cable* wire = nullptr;
-        std::size_t record = no_record;
+        std::size_t record = no_record;  // of the passage, and
+        std::size_t generation = 0;      // how often passages had been forgotten before it was made
         unsigned end = 0;
         timer_kind kind = timer_kind::foreground;
     };
@@ -2870,14 +2873,14 @@ class network {
     [[nodiscard]] virtual_time now() const noexcept { return now_; }
     /// Returns the generator of the network. Nodes of your own should use it too.
     [[nodiscard]] random_numbers& random() noexcept { return random_; }
-    /// Calls `call` after `delay`, which counts as 0 if it is negative. Returns a timer to cancel it with. Throws
-    /// std::bad_alloc only.
+    /// Calls `call` after `delay`. A negative delay counts as 0, and a longer delay than 146 years as 146 years. Returns a
+    /// timer to cancel it with. Throws std::bad_alloc only.
     timer after(virtual_time delay, action call, timer_kind kind = timer_kind::foreground) {
         foreground_ += kind == timer_kind::foreground;
         happening what;
         what.call = std::move(call);
         what.kind = kind;
-        return events_.add(now_ + std::max(delay, virtual_time{}), std::move(what));
+        return events_.add(now_ + std::clamp(delay, virtual_time{}, max_delay), std::move(what));
     }
     /// Cancels a timer. Returns false if it has been called already, was cancelled, or never was.
     bool cancel(timer which) noexcept {
@@ -2919,12 +2922,13 @@ class network {
 
   private:
     friend node;
-    static constexpr std::size_t max_frames = 1'000'000;  // on their way at the same time
+    static constexpr std::size_t max_frames = 1'000'000;                // on their way at the same time
+    static constexpr virtual_time max_delay = virtual_time::max() / 2;  // so that a time has room behind it
     void transmit(cable& wire, unsigned from, const frame& entering);
     void deliver(const cable& wire, unsigned from, const frame& entering, virtual_time when, std::size_t record);
     fate judge(cable& wire, unsigned from, const frame& entering);
-    /// Lets the next event happen. Returns its passage's index, or no_record.
-    std::size_t happen();
+    /// Lets the next event happen, if there is one.
+    void happen();
 
     virtual_time now_{};
     random_numbers random_;
@@ -3020,7 +3024,8 @@ inline void network::deliver(const cable& wire, unsigned from, const frame& ente
     what.wire = &wire;
     what.end = 1 - from;
     what.record = record;
-    events_.add(when, std::move(what));
+    what.generation = generation_;
+    events_.add(std::max(when, now_), std::move(what));  // a delay may have been made negative meanwhile
     ++frames_;
 }
 
@@ -3055,24 +3060,22 @@ inline void network::transmit(cable& wire, unsigned from, const frame& entering)
     if (what == fate::doubled) deliver(wire, from, entering, arrives_at, record);
 }
 
-inline std::size_t network::happen() {
+inline void network::happen() {
     auto next = events_.take();
     frame_arrived_ = false;
-    if (!next) return no_record;
+    if (!next) return;
     now_ = next->time;
     happening& what = next->event;
     if (what.call) {
         foreground_ -= what.kind == timer_kind::foreground;
-        what.call();
-        return no_record;
+        return what.call();
     }
     --frames_;
     frame_arrived_ = true;
     // The passage may have been forgotten meanwhile, so a copy serves step().
     last_ = {now_, now_, what.wire, 1 - what.end, fate::delivered, what.arriving};
-    if (what.record < passages_.size() && passages_[what.record].wire == what.wire) last_ = passages_[what.record];
+    if (what.generation == generation_ && what.record < passages_.size()) last_ = passages_[what.record];
     what.wire->end(what.end).receive(what.wire->port_at(what.end), what.arriving);
-    return what.record;
 }
 
 inline const passage* network::step() {
@@ -3212,7 +3215,9 @@ class arp_cache {
 // ---- How it is done ------------------------------------------------------------------------------------
 
 inline arp_cache::place arp_cache::create(ipv4_address neighbour) {
-    if (entries_.size() >= settings.max_entries) {
+    const auto permanent = std::count_if(entries_.begin(), entries_.end(),
+                                         [](const auto& each) { return each.second.state == arp_state::permanent; });
+    if (entries_.size() - static_cast<std::size_t>(permanent) >= settings.max_entries) {
         // The entry that was confirmed least recently makes room, as long as it is neither in use nor permanent.
         auto oldest = entries_.end();
         for (auto each = entries_.begin(); each != entries_.end(); ++each)
@@ -3261,8 +3266,8 @@ inline void arp_cache::expired(ipv4_address neighbour) {
     if (which.tries < most) return ask(neighbour, which);
     which.state = arp_state::failed;
     which.tries = 0;
-    const auto lost = std::exchange(which.waiting, {});
-    for (const bytes& each : lost) use_.give_up(bytes{each});
+    auto lost = std::exchange(which.waiting, {});
+    for (bytes& each : lost) use_.give_up(std::move(each));
 }
 
 inline void arp_cache::heard(ipv4_address neighbour, packet::mac_address address, bool is_answer, bool may_create) {
@@ -3281,8 +3286,8 @@ inline void arp_cache::heard(ipv4_address neighbour, packet::mac_address address
     which.tries = 0;
     net_->cancel(which.timer);
     // Sending may call back into this cache, so the queue leaves it first.
-    const auto ready = std::exchange(which.waiting, {});
-    for (const bytes& each : ready) send(neighbour, bytes{each});
+    auto ready = std::exchange(which.waiting, {});
+    for (bytes& each : ready) send(neighbour, std::move(each));
 }
 
 inline void arp_cache::add_static(ipv4_address neighbour, packet::mac_address address) {
@@ -3290,8 +3295,8 @@ inline void arp_cache::add_static(ipv4_address neighbour, packet::mac_address ad
     net_->cancel(which.timer);
     which.state = arp_state::permanent;
     which.address = address;
-    const auto ready = std::exchange(which.waiting, {});
-    for (const bytes& each : ready) send(neighbour, bytes{each});
+    auto ready = std::exchange(which.waiting, {});
+    for (bytes& each : ready) send(neighbour, std::move(each));
 }
 inline bool arp_cache::remove(ipv4_address neighbour) {
     const auto found = entries_.find(neighbour);
@@ -3354,6 +3359,7 @@ inline std::optional<arp_state> arp_cache::state_of(ipv4_address neighbour) cons
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -8017,13 +8023,15 @@ class dissector {
 //
 // A node that has to drop a packet tells the sender by ICMP: no route, no answer to ARP, no program at this port, too
 // long. It quotes the beginning of the packet. Some packets get no such answer, or messages would breed messages: other
-// errors, broadcasts, and fragments after the first (RFC 1122 §3.2.2). A node also limits how many errors it sends each
-// second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
+// errors, broadcasts, packets whose source is a broadcast, and fragments after the first (RFC 1122 §3.2.2). A node also
+// limits how many errors it sends each second (RFC 1812 §4.3.2.8), or an attacker could make it a source of noise.
 //
 // Hooks for the protocols above: on_protocol() takes packets of a protocol, for example the segments of TCP. on_udp()
 // takes datagrams. on_error() hears of ICMP errors. send_packet() and send_udp() send.
 //
-// IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed.
+// IPv4 only: neither IPv6 nor neighbour discovery is simulated. ICMP redirects are neither sent nor obeyed. A node counts ARP
+// packets in which another card claims its address. It does not probe an address before it uses it, and does not defend it
+// (RFC 5227 §2.1, §2.4).
 //
 // On this page:  ip_node
 // The notes:     IP, ICMP, UDP; Packet Tracer; examples 32 to 34
@@ -9006,7 +9014,8 @@ namespace netnotes::lan {
 /// Cuts a packet into packets of at most `mtu` bytes. Each result begins with `room` free bytes, for a header in front.
 /// The packet may be a fragment itself. A packet that fits gives one result. Options
 /// without the copy flag stand in the first fragment only (RFC 791 §3.1). Returns nothing if the MTU has no room for eight
-/// bytes of payload.
+/// bytes of payload, and for a fragment that ends behind byte 65,535 ("ping of death"): its pieces could not say where they
+/// belong.
 [[nodiscard]] inline std::vector<std::vector<std::byte>> cut_into_fragments(const packet::ipv4_view& whole,
                                                                             std::size_t mtu, std::size_t room) {
     std::vector<std::vector<std::byte>> pieces;
@@ -9017,6 +9026,7 @@ namespace netnotes::lan {
     for (const packet::option& each : whole.options())
         if ((each.kind & 0x80) != 0) later.append(each.kind, each.data);
     const auto payload = whole.payload();
+    if (whole.fragment_offset() + payload.size() > 65'535) return {};
     std::size_t at = 0;
     do {
         const std::size_t header_size = 20 + header.options.padded_size();
@@ -9337,7 +9347,12 @@ class ip_node : public node {
         protocols_[protocol] = std::move(handler);
     }
     /// Takes the datagrams to a port. An empty handler closes the port.
-    void on_udp(std::uint16_t port, datagram_handler handler) { ports_[port] = std::move(handler); }
+    void on_udp(std::uint16_t port, datagram_handler handler) {
+        if (handler)
+            ports_[port] = std::move(handler);
+        else
+            ports_.erase(port);
+    }
     /// Adds a function that hears of every ICMP error.
     void on_error(error_handler handler) { error_handlers_.push_back(std::move(handler)); }
     /// Announces an address by ARP, as hosts do after they have got it (RFC 5227 §2.3).
@@ -9390,6 +9405,8 @@ class ip_node : public node {
     void send_error(packet::icmp_type type, std::uint8_t code, const packet::ipv4_view& about, std::uint32_t rest = 0);
     void deliver(unsigned port, const packet::ipv4_view& packet);
     [[nodiscard]] bool is_for_us(ipv4_address destination) const noexcept;
+    /// Returns true for an address that names no single host: a broadcast, also of a network of ours, or a group.
+    [[nodiscard]] bool is_for_many(ipv4_address address) const noexcept;
     /// Joins a fragment to the others. Calls `use` with the whole packet when it is complete.
     void join_fragments(const packet::ipv4_view& part, const std::function<void(const packet::ipv4_view&)>& use);
     [[nodiscard]] std::span<const std::unique_ptr<interface_state>> interfaces() const noexcept { return interfaces_; }
@@ -9397,8 +9414,11 @@ class ip_node : public node {
 
   private:
     using fragment_key = std::tuple<ipv4_address, ipv4_address, std::uint16_t, packet::ip_protocol>;
+    static constexpr std::size_t max_incomplete =
+        1024;  // packets whose sender will hear that they did not become whole
+    static constexpr std::size_t max_quoted = 576 - 28;  // an error has at most 576 bytes (RFC 1812 §4.3.2.3)
     struct incomplete {
-        bytes first{};  // the fragment with the offset 0, to be quoted
+        bytes first{};  // the beginning of the fragment with the offset 0, to be quoted
         network::timer timer{};
     };
     void send_arp(unsigned port, packet::arp_operation operation, ipv4_address target, packet::mac_address target_card,
@@ -9475,6 +9495,11 @@ inline void ip_node::add_route(const netnotes::network& destination, ipv4_addres
 
 inline bool ip_node::is_local(ipv4_address address) const noexcept {
     return std::any_of(interfaces_.begin(), interfaces_.end(), [&](const auto& each) { return each->ip == address; });
+}
+inline bool ip_node::is_for_many(ipv4_address address) const noexcept {
+    return address.is_broadcast() || address.is_multicast() ||
+           std::any_of(interfaces_.begin(), interfaces_.end(),
+                       [&](const auto& each) { return each->broadcast == address && each->ip != address; });
 }
 inline bool ip_node::is_for_us(ipv4_address destination) const noexcept {
     if (destination.is_broadcast()) return true;
@@ -9610,8 +9635,8 @@ inline bool ip_node::may_send_error() {
 inline void ip_node::send_error(packet::icmp_type type, std::uint8_t code, const packet::ipv4_view& about,
                                 std::uint32_t rest) {
     const ipv4_address source = about.source(), destination = about.destination();
-    if (source.is_unspecified() || source.is_multicast() || source.is_broadcast() || source.is_loopback()) return;
-    if (destination.is_multicast() || destination.is_broadcast() || about.fragment_offset() != 0) return;
+    if (source.is_unspecified() || source.is_loopback() || is_for_many(source)) return;
+    if (is_for_many(destination) || about.fragment_offset() != 0) return;
     if (about.protocol() == packet::ip_protocol::icmp) {
         packet::packet_failure why;
         const auto message = packet::icmp_view::parse(about.payload(), why);
@@ -9622,8 +9647,7 @@ inline void ip_node::send_error(packet::icmp_type type, std::uint8_t code, const
         return report({source, type, code, is_too_long ? static_cast<std::uint16_t>(rest) : std::uint16_t{0}, about});
     }
     if (!may_send_error()) return;
-    // A whole message has at most 576 bytes (RFC 1812 §4.3.2.3), and so 548 bytes of the packet.
-    const auto quoted = about.bytes().first(std::min<std::size_t>(about.bytes().size(), 576 - 28));
+    const auto quoted = about.bytes().first(std::min(about.bytes().size(), max_quoted));
     bytes message;
     packet::write(message, packet::icmp{.type = type, .code = code, .rest_of_header = rest}, quoted);
     packet_options how{.type_of_service = 0xc0};  // internetwork control (RFC 1812 §4.3.2.5)
@@ -9685,8 +9709,10 @@ inline void ip_node::receive_packet(unsigned port, std::span<const std::byte> bo
         packet->header_checksum_state() != packet::checksum_state::good)
         return void(++counters_.malformed);
     const ipv4_address source = packet->source();
-    if (source.is_multicast() || source.is_broadcast() || source.is_loopback() || is_local(source))
+    if (source.is_loopback() || is_for_many(source) || is_local(source))
         return void(++counters_.malformed);  // no honest packet from outside has such a source
+    // To all cards, but to one address: it could make every host of the link answer at once (RFC 1122 §3.3.6).
+    if (is_for_all && !is_for_many(packet->destination())) return void(++counters_.not_for_us);
     if (intercept(port, *packet)) return;
     if (is_for_us(packet->destination())) return deliver(port, *packet);
     if (is_for_all) return void(++counters_.not_for_us);  // such a packet is never forwarded (RFC 1812 §5.3.4)
@@ -9720,8 +9746,12 @@ inline void ip_node::join_fragments(const packet::ipv4_view& part,
         return;
     }
     if (result.what == packet::reassembly::outcome::refused) return void(++counters_.malformed);
+    if (known == incomplete_.end() && incomplete_.size() >= max_incomplete) return;
     const auto place = known != incomplete_.end() ? known : incomplete_.try_emplace(key).first;
-    if (part.fragment_offset() == 0) place->second.first.assign(part.bytes().begin(), part.bytes().end());
+    if (part.fragment_offset() == 0) {
+        const auto beginning = part.bytes().first(std::min(part.bytes().size(), max_quoted));
+        place->second.first.assign(beginning.begin(), beginning.end());
+    }
     if (known != incomplete_.end()) return;
     // RFC 1122 §3.3.2: after a time the fragments are dropped, and the sender hears of it if the first fragment is
     // there.
@@ -9932,6 +9962,11 @@ class host : public ip_node {
   private:
     void send_echo(ping_session& session);
     void finish(ping_session& session, std::size_t index);
+    /// Returns the newest run of ping with an identifier, or nullptr. After 65,536 runs an identifier is used again.
+    [[nodiscard]] ping_session* find_ping(std::uint16_t identifier) noexcept {
+        const std::size_t runs = pings_.size(), back = (runs - identifier) & 0xffff;
+        return back < runs ? &pings_[runs - back - 1] : nullptr;
+    }
     void send_probe(trace_session& session);
     void finish(trace_session& session);
     void hear(const icmp_report& what);
@@ -9991,9 +10026,10 @@ inline void host::finish(ping_session& session, std::size_t index) {
 }
 
 inline void host::echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) {
-    const std::size_t number = message.identifier(), index = message.sequence_number() - std::size_t{1};
-    if (number == 0 || number > pings_.size()) return;
-    ping_session& session = pings_[number - 1];
+    const std::size_t index = message.sequence_number() - std::size_t{1};
+    ping_session* const found = find_ping(message.identifier());
+    if (found == nullptr) return;
+    ping_session& session = *found;
     if (index >= session.echoes_.size() || session.echoes_[index].what != probe_outcome::waiting) return;
     ping_session::echo& answered = session.echoes_[index];
     answered.what = probe_outcome::answered;
@@ -10010,9 +10046,10 @@ inline void host::hear(const icmp_report& what) {
         packet::packet_failure why;
         const auto message = packet::icmp_view::parse(quoted, why);
         if (!message || message->type() != packet::icmp_type::echo_request) return;
-        const std::size_t number = message->identifier(), index = message->sequence_number() - std::size_t{1};
-        if (number == 0 || number > pings_.size()) return;
-        ping_session& session = pings_[number - 1];
+        const std::size_t index = message->sequence_number() - std::size_t{1};
+        ping_session* const found = find_ping(message->identifier());
+        if (found == nullptr) return;
+        ping_session& session = *found;
         if (what.quoted.destination() != session.destination_ || index >= session.echoes_.size()) return;
         ping_session::echo& concerned = session.echoes_[index];
         if (concerned.what != probe_outcome::waiting) return;
@@ -10174,6 +10211,7 @@ inline lan::host& network::host(std::string_view name, std::string_view interfac
 #include <deque>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -10219,6 +10257,7 @@ class name_server : public host {
 
   private:
     void answer(const datagram& arrived) {
+        using packet::dns_response_code, packet::dns_opcode;
         const auto query = packet::dns_view::parse(arrived.payload);
         if (!query || query->header().is_response || query->question_count() != 1) return;
         const auto questions = query->questions();
@@ -10226,15 +10265,20 @@ class name_server : public host {
         const packet::dns_question question = *questions.begin();
         ++queries_;
         std::array<std::byte, packet::dns_udp_size> space;
-        const auto address = question.type == packet::dns_type::a ? look_up(question.name) : std::nullopt;
-        packet::dns_builder response{
-            space,
-            {.id = query->id(),
-             .is_response = true,
-             .is_authoritative = true,
-             .response_code = address ? packet::dns_response_code::no_error : packet::dns_response_code::name_error}};
-        response.question(question.name, question.type);  // the name as it came, with its capitals
-        if (address) response.address(packet::dns_section::answer, question.name, 300, *address);
+        const bool is_query = query->header().opcode == dns_opcode::query;
+        const auto address = is_query ? look_up(question.name) : std::nullopt;
+        packet::dns_builder response{space,
+                                     {.id = query->id(),
+                                      .is_response = true,
+                                      .opcode = query->header().opcode,
+                                      .is_authoritative = true,
+                                      .response_code = !is_query ? dns_response_code::not_implemented
+                                                       : address ? dns_response_code::no_error
+                                                                 : dns_response_code::name_error}};
+        response.question(question.name, question.type, question.query_class);  // the name with its capitals
+        // A name that exists, but not with this type, has an empty answer without an error (RFC 2308 §2.2).
+        if (address && question.type == packet::dns_type::a && question.query_class == packet::dns_class::internet)
+            response.address(packet::dns_section::answer, question.name, 300, *address);
         std::vector<std::byte> message(response.message().begin(), response.message().end());
         net().after(delay, [this, to = arrived.source, message = std::move(message)] { send_udp(port, to, message); });
     }
@@ -10263,18 +10307,25 @@ class lying_resolver : public name_server {
 /// What a resolver leaves to guess. The defaults follow RFC 5452 §9.2. A lesson may make the numbers smaller.
 struct resolver_habits {
     bool random_id = true;              ///< false: each query has the next number
-    unsigned id_bits = 16;              ///< 1 to 16
+    unsigned id_bits = 16;              ///< 1 to 16; other numbers count as the nearest of these
     bool random_port = true;            ///< false: all queries come from `first_port`
     std::uint16_t first_port = 49'152;  ///< the first port that is used
-    std::uint16_t port_count = 16'384;  ///< how many ports are used
+    std::uint16_t port_count = 16'384;  ///< how many ports are used: at least 1, and none above 65,535
     bool mixed_case = false;            ///< capitals by chance, and an answer must repeat them
     virtual_time timeout = std::chrono::seconds{2};
 
+    /// Returns how many ids and how many ports the resolver draws from.
+    [[nodiscard]] constexpr std::uint64_t ids() const noexcept {
+        return std::uint64_t{1} << std::clamp(id_bits, 1u, 16u);
+    }
+    [[nodiscard]] constexpr std::uint64_t ports() const noexcept {
+        return std::clamp<std::uint64_t>(port_count, 1, 65'536u - first_port);
+    }
     /// Returns among how many answers a forger must guess that knows the name and sees no query. If it draws answers by
     /// chance, it needs as many tries, on average.
     [[nodiscard]] double possibilities(const packet::dns_name_view& name) const noexcept {
-        double all = random_id ? static_cast<double>(1u << id_bits) : 1;
-        if (random_port) all *= port_count;
+        double all = random_id ? static_cast<double>(ids()) : 1;
+        if (random_port) all *= static_cast<double>(ports());
         if (mixed_case)
             for (const auto label : name)
                 for (const std::byte each : label)
@@ -10287,7 +10338,8 @@ struct resolver_habits {
     }
 };
 
-/// The part of a host that asks for addresses. It must live as long as the network runs.
+/// The part of a host that asks for addresses. It must live as long as the network runs. While it waits for an answer it
+/// takes the datagrams to its port; no program of the host may use the ports of its resolver_habits.
 class stub_resolver {
   public:
     /// A question and its result.
@@ -10297,9 +10349,9 @@ class stub_resolver {
         std::uint16_t port = 0;  ///< from which it was asked
         std::optional<ipv4_address> address{};
         bool is_done = false;
-        unsigned wrong_sender = 0;  ///< answers that came from elsewhere
-        unsigned wrong_id = 0;
-        unsigned wrong_question = 0;
+        unsigned wrong_sender = 0;    ///< answers that came from elsewhere, or were sent to another address
+        unsigned wrong_id = 0;        ///< answers with another id
+        unsigned wrong_question = 0;  ///< answers that repeat another name, type or class, or not exactly one question
         network::timer timer{};
     };
 
@@ -10319,14 +10371,14 @@ class stub_resolver {
                 if (resolver_habits::is_letter(static_cast<std::byte>(each)) && random.chance(500'000))
                     each = static_cast<char>(each ^ 0x20);
         asked.name = packet::dns_name{text};
-        const auto bound = std::uint64_t{1} << std::clamp(habits_.id_bits, 1u, 16u);
-        asked.id = static_cast<std::uint16_t>((habits_.random_id ? random.next() : next_id_++) % bound);
+        asked.id = static_cast<std::uint16_t>((habits_.random_id ? random.next() : next_id_++) % habits_.ids());
         asked.port = habits_.first_port;
-        if (habits_.random_port) asked.port = static_cast<std::uint16_t>(asked.port + random.below(habits_.port_count));
+        if (habits_.random_port) asked.port = static_cast<std::uint16_t>(asked.port + random.below(habits_.ports()));
         std::array<std::byte, packet::dns_udp_size> space;
         packet::dns_builder query{space, {.id = asked.id}};
         query.question(asked.name, packet::dns_type::a);
-        host_->on_udp(asked.port, [this, &asked](const datagram& arrived) { judge(asked, arrived); });
+        open_.push_back(&asked);
+        host_->on_udp(asked.port, [this](const datagram& arrived) { hear(arrived); });
         asked.timer = host_->net().after(habits_.timeout, [this, &asked] { finish(asked); });
         host_->send_udp(asked.port, {server_, name_server::port}, query.message());
         return asked;
@@ -10335,20 +10387,42 @@ class stub_resolver {
     [[nodiscard]] const resolver_habits& habits() const noexcept { return habits_; }
 
   private:
-    /// The rules of RFC 5452 §9.1. The port needs no rule: an answer to another port does not come here.
+    /// Shows a datagram to all questions that were asked from its port: if ports are few, several may share one.
+    void hear(const datagram& arrived) {
+        const auto asked = open_;  // judge() removes what is answered
+        for (lookup* const each : asked)
+            if (each->port == arrived.destination.port()) judge(*each, arrived);
+    }
+    /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and class.
     void judge(lookup& asked, const datagram& arrived) {
-        if (arrived.source != endpoint{server_, name_server::port}) return void(++asked.wrong_sender);
+        const bool is_to_us = arrived.destination.address() == host_->source_for(server_);
+        if (arrived.source != endpoint{server_, name_server::port} || !is_to_us) return void(++asked.wrong_sender);
         const auto answer = packet::dns_view::parse(arrived.payload);
-        if (!answer || !answer->header().is_response) return;
+        if (!answer || !answer->header().is_response || answer->header().opcode != packet::dns_opcode::query) return;
         if (answer->id() != asked.id) return void(++asked.wrong_id);
-        const auto questions = answer->questions();
-        if (questions.begin() == questions.end() || !is_same((*questions.begin()).name, asked.name))
-            return void(++asked.wrong_question);
-        for (const packet::dns_record& each : answer->answers())
-            if (const auto address = each.address(); address && address->is_v4() && !asked.address)
-                asked.address = address->v4();
+        if (answer->question_count() != 1 || !is_asked(*answer, asked.name)) return void(++asked.wrong_question);
+        asked.address = address_in(*answer, asked.name);
         host_->net().cancel(asked.timer);
         finish(asked);
+    }
+    [[nodiscard]] bool is_asked(const packet::dns_view& answer, const packet::dns_name& name) const noexcept {
+        const auto questions = answer.questions();
+        if (questions.begin() == questions.end()) return false;
+        const packet::dns_question first = *questions.begin();
+        return first.type == packet::dns_type::a && first.query_class == packet::dns_class::internet &&
+               is_same(first.name, name);
+    }
+    /// Returns the address of a name, or of the name that it is an alias of. Records about other names say nothing that
+    /// was asked, so they are passed over (RFC 5452 §6).
+    static std::optional<ipv4_address> address_in(const packet::dns_view& answer,
+                                                  const packet::dns_name& name) noexcept {
+        packet::dns_name_view wanted{name};
+        for (const packet::dns_record& each : answer.answers()) {
+            if (each.record_class != packet::dns_class::internet || !(each.name == wanted)) continue;
+            if (const auto address = each.address(); address && address->is_v4()) return address->v4();
+            if (each.type == packet::dns_type::cname) wanted = each.target().value_or(wanted);
+        }
+        return std::nullopt;
     }
     [[nodiscard]] bool is_same(const packet::dns_name_view& found, const packet::dns_name& asked) const noexcept {
         if (!habits_.mixed_case) return found == packet::dns_name_view{asked};
@@ -10358,13 +10432,17 @@ class stub_resolver {
     void finish(lookup& asked) {
         if (asked.is_done) return;
         asked.is_done = true;
-        host_->on_udp(asked.port, {});
+        std::erase(open_, &asked);
+        const bool is_used =
+            std::any_of(open_.begin(), open_.end(), [&](const lookup* each) { return each->port == asked.port; });
+        if (!is_used) host_->on_udp(asked.port, {});
     }
 
     host* host_;
     ipv4_address server_;
     resolver_habits habits_;
     std::deque<lookup> lookups_;  // a deque keeps its elements in their places
+    std::vector<lookup*> open_;   // that wait for an answer
     std::uint16_t next_id_ = 1;
 };
 
@@ -10544,8 +10622,8 @@ class dns_spoofer : public host {
                      const resolver_habits& habits, std::uint16_t id) {
         random_numbers& random = net().random();
         std::uint16_t port = habits.first_port;
-        if (habits.random_id) id = static_cast<std::uint16_t>(random.below(std::uint64_t{1} << habits.id_bits));
-        if (habits.random_port) port = static_cast<std::uint16_t>(port + random.below(habits.port_count));
+        if (habits.random_id) id = static_cast<std::uint16_t>(random.below(habits.ids()));
+        if (habits.random_port) port = static_cast<std::uint16_t>(port + random.below(habits.ports()));
         if (habits.mixed_case)
             for (char& each : name)
                 if (resolver_habits::is_letter(static_cast<std::byte>(each)) && random.chance(500'000))
@@ -10586,6 +10664,7 @@ class dns_spoofer : public host {
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <set>
 #include <span>
 #include <string>
@@ -11551,24 +11630,20 @@ inline std::string contents_of(const frame& which) {
     std::vector<node*> hosts;
     for (const auto& each : net.nodes())
         if (each->kind() != "hub" && each->kind() != "switch") hosts.push_back(each.get());
-    struct line {
-        const std::byte* bytes;  // copies of a frame share their bytes
-        std::vector<std::string> cells;
-    };
-    std::vector<line> lines;
+    std::vector<std::vector<std::string>> lines;
+    std::map<const std::byte*, std::size_t> line_of;  // copies of a frame share their bytes
     const auto column = [&](const node& which) {
         return static_cast<std::size_t>(std::find(hosts.begin(), hosts.end(), &which) - hosts.begin());
     };
     for (const passage& each : passages) {
         const std::byte* const bytes = each.frame.bytes().data();
-        auto found =
-            std::find_if(lines.rbegin(), lines.rend(), [&](const line& known) { return known.bytes == bytes; });
-        if (found == lines.rend()) {
-            lines.push_back({bytes, std::vector<std::string>(hosts.size() + 1, "-")});
-            lines.back().cells.back() = detail::contents_of(each.frame);
-            found = lines.rbegin();
+        const auto [known_line, is_new] = line_of.try_emplace(bytes, lines.size());
+        if (is_new) {
+            lines.emplace_back(hosts.size() + 1, "-");
+            lines.back().back() = detail::contents_of(each.frame);
         }
-        if (const auto i = column(each.sender()); i < hosts.size()) found->cells[i] = "sent";
+        auto& cells = lines[known_line->second];
+        if (const auto i = column(each.sender()); i < hosts.size()) cells[i] = "sent";
         const auto i = column(each.receiver());
         if (i >= hosts.size() || !arrives(each.fate)) continue;
         packet::packet_failure why;
@@ -11577,12 +11652,12 @@ inline std::string contents_of(const frame& which) {
         const ip_node* const known = hosts[i]->as_ip_node();
         const auto mine = known != nullptr ? known->hardware_address(port) : hosts[i]->port_address(port);
         const bool is_for_it = header && (header->destination().is_multicast() || header->destination() == mine);
-        found->cells[i] = is_for_it ? "for me" : "ignored";
+        cells[i] = is_for_it ? "for me" : "ignored";
     }
     std::vector<std::vector<std::string>> rows{{}};
     for (const node* each : hosts) rows[0].push_back(each->name());
     rows[0].push_back("frame");
-    for (line& each : lines) rows.push_back(std::move(each.cells));
+    for (auto& each : lines) rows.push_back(std::move(each));
     return detail::aligned(rows);
 }
 
@@ -11664,15 +11739,30 @@ inline std::vector<tree_place> tree_of(const network& net) {
     }
     return order;
 }
-/// Returns what a cable does beyond the usual, for example ` 10.000 ms, loss 1 %`.
+/// Returns a share of a million in per cent, for example `0.5 %`.
+inline std::string percentage(std::uint32_t per_million) {
+    std::string text = std::to_string(per_million / 10'000), rest = std::to_string(per_million % 10'000 + 10'000);
+    rest[0] = '.';
+    while (rest.ends_with('0')) rest.pop_back();
+    return text + (rest.size() > 1 ? rest : "") + " %";
+}
+/// Returns a rate with the largest unit that leaves a whole number, for example `10 Mbit/s`.
+inline std::string rate_text(std::uint64_t rate) {
+    for (const auto& [size, unit] : {std::pair{1'000'000'000u, " Gbit/s"}, {1'000'000u, " Mbit/s"}, {1000u, " kbit/s"}})
+        if (rate % size == 0) return std::to_string(rate / size) + unit;
+    return std::to_string(rate) + " bit/s";
+}
+/// Returns what a cable does beyond the usual, for example `10.000 ms, loses 1 %`.
 inline std::string cable_text(const cable& wire) {
     const cable_settings usual, &how = wire.settings;
     std::string text;
     const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
     if (how.delay != usual.delay) add(milliseconds(how.delay));
-    if (how.rate != 0) add(std::to_string(how.rate / 1000) + " kbit/s");
+    if (how.rate != 0) add(rate_text(how.rate));
     if (how.mtu != usual.mtu) add("MTU " + std::to_string(how.mtu));
-    if (how.loss != 0) add("loses " + std::to_string(how.loss) + " of a million");
+    if (how.loss != 0) add("loses " + percentage(how.loss));
+    if (how.duplication != 0) add("doubles " + percentage(how.duplication));
+    if (how.reordering != 0) add("delays " + percentage(how.reordering));
     return text;
 }
 inline std::string addresses_of(node& which) {
@@ -11737,14 +11827,18 @@ inline std::string addresses_of(node& which) {
         std::string row = empty;
         const std::size_t left = std::min(from, to), right = std::max(from, to);
         const bool is_lost = !arrives(each.fate);
-        for (std::size_t at = left + 1; at < right; ++at) row[at] = '-';
-        if (is_lost) {  // the arrow ends in the middle
-            const std::size_t middle = (left + right) / 2;
-            for (std::size_t at = left + 1; at < right; ++at)
-                if (from < to ? at > middle : at < middle) row[at] = at % width == 0 ? '|' : ' ';
-            row[middle] = 'x';
+        if (left == right) {  // a cable from a node to itself
+            row[left] = is_lost ? 'x' : 'o';
         } else {
-            row[from < to ? right - 1 : left + 1] = from < to ? '>' : '<';
+            for (std::size_t at = left + 1; at < right; ++at) row[at] = '-';
+            if (is_lost) {  // the arrow ends in the middle
+                const std::size_t middle = (left + right) / 2;
+                for (std::size_t at = left + 1; at < right; ++at)
+                    if (from < to ? at > middle : at < middle) row[at] = at % width == 0 ? '|' : ' ';
+                row[middle] = 'x';
+            } else {
+                row[from < to ? right - 1 : left + 1] = from < to ? '>' : '<';
+            }
         }
         text += time_text(each.sent) + "   " + row + "   " + detail::contents_of(each.frame);
         if (each.fate != fate::delivered) text += netnotes::detail::joined("  [", to_string(each.fate), "]");
@@ -11778,7 +11872,8 @@ inline std::string addresses_of(node& which) {
 //
 // A mapping belongs to the inside address and port alone, whatever the destination is (RFC 4787 §4.1). It ends after a time
 // without a packet from inside. From outside nobody can reach a device that has not sent first: that is no protection by
-// intention, but it works as such. A static mapping opens a port on purpose.
+// intention, but it works as such. A static mapping opens a port on purpose. A device inside can reach it by the outside
+// address as well: the router then translates both ends, and sends the packet back inside (hairpinning, RFC 4787 §6).
 //
 // An echo has no port, so its identifier takes that place (RFC 5508). An ICMP error quotes a packet, in which the router
 // translates as well. Fragments are joined first, because only the first of them has the ports.
@@ -11847,7 +11942,8 @@ class nat_table {
         }
         return add({protocol, inside, port, outside, now, false});
     }
-    /// Opens an outside port for an inside server. Replaces a mapping that uses the port.
+    /// Opens an outside port for an inside server. Replaces a mapping that uses the outside port, and a mapping of the inside
+    /// address and port: that has one outside port only.
     void add_static(packet::ip_protocol protocol, std::uint16_t outside_port, ipv4_address inside,
                     std::uint16_t inside_port) {
         drop({protocol, outside_port});
@@ -12001,8 +12097,9 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 //     flush NODE                  forgets what a switch has learnt, or the ARP cache of a host
 //     show NODE                   its tables
 //
-// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. FROM and TO are
-// names of nodes; TO may be an address. An error names the line, and says what was expected.
+// A TIME is a number with a unit: ns, us, ms, s or min. A RATE has kbit, Mbit or Gbit. A SHARE has %. No blank stands
+// between a number and its unit. FROM and TO are names of nodes; TO may be an address. An error names the line, and says
+// what was expected.
 //
 // On this page:  net_file_error · scenario
 // The notes:     Packet Tracer; examples 32 to 34
@@ -12088,7 +12185,8 @@ inline void nat_rewrite(std::span<std::byte> bytes, nat_side side, ipv4_address 
 // 16. So a router tells the neighbour from which it has a route that the network is unreachable here (split horizon with
 // poisoned reverse). In larger loops the routers still count up; 16 is small for that reason.
 //
-// RIP believes every neighbour. RFC 2453 has a password in plain text; this page has none.
+// RIP believes every neighbour. RFC 2453 has a password in plain text; this page has none. It answers requests for a whole
+// table, but not for single routes.
 //
 // On this page:  rip_settings · rip_speaker
 // The notes:     动态路由 (dynamic routes); example 33
@@ -12273,7 +12371,10 @@ inline void rip_speaker::hear(const datagram& arrived) {
         const int ones = std::countl_one(mask);
         const bool is_mask = ones == 32 || (mask << ones) == 0;
         if (packet::detail::load_16(from) != family || !is_mask || distance < 1 || distance > infinity) continue;
-        if (address.is_multicast() || address.is_loopback() || (address.to_uint() & ~mask) != 0) continue;
+        // RFC 2453 §3.9.2: unicast networks only, and of the network 0 nothing but the default route.
+        const bool is_zero = address.to_uint() >> 24 == 0 && mask != 0;
+        if (is_zero || address.is_multicast() || address.is_reserved() || address.is_loopback()) continue;
+        if ((address.to_uint() & ~mask) != 0) continue;
         const netnotes::network destination{address, static_cast<unsigned>(ones), host_bits::cleared};
         const bool is_usable =
             !next.is_unspecified() && !node_->is_local(next) && node_->interface(arrived.port).network().contains(next);
@@ -12386,8 +12487,16 @@ class router : public host {
     /// Replaces the source of a packet that leaves. Returns false if that is not possible.
     bool translate_out(std::span<std::byte> packet);
     bool translate_in(unsigned port, const packet::ipv4_view& packet);
-    /// Returns the place of the packet that an ICMP error quotes, or 0 if the packet is no such error.
+    /// Returns the place of the packet that an ICMP error quotes, or 0 if the packet is no such error. An error with a wrong
+    /// checksum does not count, because a new checksum would make it look right (RFC 5508 §4.1).
     static std::size_t quotation(const packet::ipv4_view& packet) noexcept;
+    /// Replaces the address at a place of the header, 12 or 16, and updates the header's checksum.
+    static void replace_address(std::span<std::byte> packet, std::size_t place, ipv4_address by) noexcept {
+        using packet::detail::load_16, packet::detail::load_32, packet::detail::store_16, packet::detail::store_32;
+        const std::uint32_t before = load_32(packet.data() + place);
+        store_16(packet.data() + 10, packet::updated_checksum(load_16(packet.data() + 10), before, by.to_uint()));
+        store_32(packet.data() + place, by.to_uint());
+    }
     static void renew_icmp_checksum(std::span<std::byte> packet, std::size_t header_size) noexcept {
         packet::detail::store_16(packet.data() + header_size + 2, 0);
         packet::detail::store_16(packet.data() + header_size + 2,
@@ -12432,7 +12541,7 @@ inline void router::forward(unsigned port, const packet::ipv4_view& packet) {
 }
 
 inline bool router::intercept(unsigned port, const packet::ipv4_view& packet) {
-    if (!outside_ || port != *outside_ || packet.destination() != address(port)) return false;
+    if (!outside_ || packet.destination() != address(*outside_)) return false;
     if (!packet.is_fragment()) return translate_in(port, packet);
     join_fragments(packet, [this, port](const packet::ipv4_view& whole) {
         if (!translate_in(port, whole)) deliver(port, whole);
@@ -12444,7 +12553,8 @@ inline std::size_t router::quotation(const packet::ipv4_view& packet) noexcept {
     packet::packet_failure why;
     if (packet.protocol() != packet::ip_protocol::icmp) return 0;
     const auto message = packet::icmp_view::parse(packet.payload(), why);
-    return message && message->is_error() ? packet.header_size() + 8 : 0;
+    if (!message || !message->is_error() || message->checksum_state() != packet::checksum_state::good) return 0;
+    return packet.header_size() + 8;
 }
 
 inline bool router::translate_out(std::span<std::byte> packet) {
@@ -12461,10 +12571,7 @@ inline bool router::translate_out(std::span<std::byte> packet) {
         if (known == nullptr) return false;
         nat_rewrite(packet.subspan(at), nat_side::destination, outside, known->outside_port);
         renew_icmp_checksum(packet, view->header_size());
-        const std::uint32_t before = view->source().to_uint();
-        packet::detail::store_16(packet.data() + 10,
-                                 packet::updated_checksum(view->header_checksum(), before, outside.to_uint()));
-        packet::detail::store_32(packet.data() + 12, outside.to_uint());
+        replace_address(packet, 12, outside);
         return true;
     }
     const auto inside_port = nat_port(*view, nat_side::source);
@@ -12477,28 +12584,32 @@ inline bool router::translate_out(std::span<std::byte> packet) {
 
 inline bool router::translate_in(unsigned port, const packet::ipv4_view& packet) {
     packet::packet_failure why;
-    bytes copy{packet.bytes().begin(), packet.bytes().end()};
     const nat_mapping* known = nullptr;
-    if (const std::size_t at = quotation(packet)) {
+    const std::size_t at = quotation(packet);
+    if (at != 0) {
         // An error about a packet from inside, which has left with the outside address as its source.
         const auto quoted = packet::ipv4_view::parse(packet.bytes().subspan(at), why);
         const auto outside_port = quoted ? nat_port(*quoted, nat_side::source) : std::nullopt;
-        if (outside_port && quoted->source() == address(port))
+        if (outside_port && quoted->source() == address(*outside_))
             known = nat_.inbound(quoted->protocol(), *outside_port, net().now());
-        if (known == nullptr) return false;
-        nat_rewrite(std::span{copy}.subspan(at), nat_side::source, known->inside, known->inside_port);
-        renew_icmp_checksum(copy, packet.header_size());
-        const std::uint32_t before = packet.destination().to_uint(), after = known->inside.to_uint();
-        packet::detail::store_16(copy.data() + 10, packet::updated_checksum(packet.header_checksum(), before, after));
-        packet::detail::store_32(copy.data() + 16, after);
-    } else {
-        const auto outside_port = nat_port(packet, nat_side::destination);
+    } else if (const auto outside_port = nat_port(packet, nat_side::destination)) {
         // An echo request is for the router itself: only the answer to a request from inside is translated.
         const bool is_request = packet.protocol() == packet::ip_protocol::icmp &&
                                 packet.payload()[0] == static_cast<std::byte>(packet::icmp_type::echo_request);
-        if (outside_port && !is_request) known = nat_.inbound(packet.protocol(), *outside_port, net().now());
-        if (known == nullptr) return false;
-        nat_rewrite(copy, nat_side::destination, known->inside, known->inside_port);
+        if (!is_request) known = nat_.inbound(packet.protocol(), *outside_port, net().now());
+    }
+    if (known == nullptr) return false;
+    const ipv4_address inside = known->inside;
+    const std::uint16_t inside_port = known->inside_port;
+    bytes copy{packet.bytes().begin(), packet.bytes().end()};
+    // From inside to the outside address: the answer must come back here, so the source is translated, too (RFC 4787 §6).
+    if (port != *outside_ && !translate_out(copy)) return ++counters_.no_route, true;
+    if (at != 0) {
+        nat_rewrite(std::span{copy}.subspan(at), nat_side::source, inside, inside_port);
+        renew_icmp_checksum(copy, packet.header_size());
+        replace_address(copy, 16, inside);
+    } else {
+        nat_rewrite(copy, nat_side::destination, inside, inside_port);
     }
     if (const auto view = packet::ipv4_view::parse(copy, why)) forward(port, *view);
     return true;
@@ -12528,7 +12639,8 @@ inline lan::router& network::router(std::string_view name, std::initializer_list
 //
 // A switch *floods*, that is, it does as a hub, in three cases: the frame is a broadcast, it is a multicast, or the address is
 // not in the table. So an ARP request reaches every host, each time. An entry that nobody confirms is dropped after five
-// minutes, so a host may be moved to another port (IEEE 802.1Q §8.7, §8.8.3).
+// minutes, so a host may be moved to another port (IEEE 802.1Q §8.7, §8.8.3). Sixteen groups, 01:80:c2:00:00:00 to :0f, are for
+// the switch itself, and no switch passes their frames on (IEEE 802.1Q §8.6.3).
 //
 // The table has a limited size. An attacker can fill it with invented addresses. The switch then floods everything, as a hub
 // does: this is MAC flooding. A switch also believes every source address. A guard can look at each frame first:
@@ -12677,6 +12789,7 @@ inline void learning_switch::receive(unsigned port, const frame& arrived) {
     }
     learn(header->source(), port);
     const packet::mac_address destination = header->destination();
+    if ((destination.to_uint() & ~std::uint64_t{0xf}) == 0x0180'c200'0000) return;
     if (!destination.is_multicast()) {
         if (const auto known = port_of(destination)) {
             if (*known != port) send(*known, arrived);  // otherwise it has reached its destination already
@@ -12988,7 +13101,9 @@ inline void scenario::reader::read_link() {
         } else if (take("lose")) {
             doomed.push_back(number("the number of a frame", 1, 1'000'000'000));
         } else {
-            expected("a time, a rate, mtu, loss, double, late, queue, lose, or the end of the line");
+            expected(
+                "a time such as 10ms, a rate such as 100Mbit, mtu, loss, double, late, queue, lose, or the end of the "
+                "line");
         }
     }
     cable& made = built([&]() -> cable& { return net_->connect(a, b, how); });
@@ -13034,11 +13149,16 @@ inline void scenario::reader::read() {
     } else if (take("switch")) {
         read_switch();
     } else if (take("host")) {
-        const auto name = word("a name"), interface = word("an interface, for example 10.0.1.2/24");
+        const auto name = word("a name");
+        if (at_end() || words_[at_].find('/') == std::string_view::npos)  // without a prefix a host has no neighbours
+            expected("an interface, for example 10.0.1.2/24");
+        const std::string_view interface = words_[at_++];
         auto& made = built([&]() -> auto& { return net_->host(name, interface); });
         if (take("via")) {
             const auto gateway = word("the address of the default gateway");
             built([&] { made.default_gateway(gateway); });
+        } else if (!at_end()) {
+            expected("via, or the end of the line");
         }
     } else if (take("router")) {
         read_router();
@@ -13107,6 +13227,7 @@ inline void scenario::reader::read() {
 
 inline scenario::scenario(network& net, std::string_view text) : net_{&net} {
     if (text.size() > max_text) throw net_file_error{1, "the text has more than 1,048,576 bytes"};
+    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // the byte order mark that some editors write
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::size_t end = std::min(text.find('\n'), text.size());
         reader{*this, net, text.substr(0, end), number}.read();
@@ -15362,6 +15483,7 @@ class tcp_stack {
     }
 
     void receive(const packet::ipv4_view& packet) {
+        if (!host_->is_local(packet.destination())) return;  // to all hosts: no connection (RFC 9293 §3.9.2.3, MUST-57)
         packet::packet_failure why;
         const auto segment = packet::tcp_view::parse(packet.payload(), why);
         if (!segment ||
@@ -15391,7 +15513,7 @@ class tcp_stack {
                     open.accepted(made);
                 else
                     open.waiting.push_back(&made);
-                changed(made);
+                changed({done->local, done->remote});
             }
         } else if (const auto reset = reset_for(*segment)) {
             transmit(local, remote, {*reset, {}});
@@ -15416,7 +15538,10 @@ class tcp_stack {
         changed(*found->second);
         wake();
     }
-    /// Tells the program that something has changed.
+    /// Tells the program that something has changed, unless the program has released the connection meanwhile.
+    void changed(const key& ends) {
+        if (const auto found = connections_.find(ends); found != connections_.end()) changed(*found->second);
+    }
     void changed(tcp_connection& which) {
         if (!which.on_change) return;
         const auto function = which.on_change;  // it may replace itself
@@ -15459,11 +15584,14 @@ class tcp_stack {
     void expired() {
         timer_at_ = tcp_machine::never;
         for (auto& [number, open] : ports_) open.listener.expired(now());
-        for (tcp_connection* each : connections()) {
+        // First all machines, and then the functions of the program, which may release connections.
+        std::vector<key> news;
+        for (const auto& [ends, each] : connections_) {
             const tcp_state before = each->state();
             each->machine_.expired(now());
-            if (each->state() != before) changed(*each);
+            if (each->state() != before) news.push_back(ends);
         }
+        for (const key& ends : news) changed(ends);
         flush();
     }
     /// Lets the segments leave when the network runs: a program may be in the middle of its function.
