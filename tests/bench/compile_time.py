@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What headers cost the compiler: processor time, time, peak memory, preprocessed lines.
 
-    compile_time.py [HEADER]...             <asio.hpp> and all of include/netnotes unless HEADERs are given
+    compile_time.py [HEADER | PROGRAM]...   <asio.hpp> and all of include/netnotes unless HEADERs are given
+
+A PROGRAM is a file such as tests/bench/hello_beast.cpp. It is compiled with -O2, and the code is thrown away.
 
 The least of five runs each, one after the other in turn, so that a machine that slows down slows all. $CXX is asked,
 g++ unless it is set; -std=c++20 -fsyntax-only, that is without making code. `run.py --only compile` compares.
@@ -82,7 +84,8 @@ def main():
     names = sys.argv[1:] or ["asio.hpp", *sorted(f"netnotes/{path.name}"
                                                  for path in (TOP / "include/netnotes").glob("*.hpp"))]
     print(f"{'':<34}{'CPU':>9}{'time':>9}{'memory':>10}{'lines':>10}")
-    for name, (cpu, took, memory, count) in measure(cxx, TOP / "include", {name: header(name) for name in names}, 5):
+    jobs = {name: server(name) if name.endswith(".cpp") else header(name) for name in names}
+    for name, (cpu, took, memory, count) in measure(cxx, TOP / "include", jobs, 5):
         print(f"{name:<34}{cpu:>7.3f} s{took:>7.3f} s{memory:>7.0f} MB{count:>10,}")
     return 0
 

@@ -1,7 +1,7 @@
 /* The reference for web servers: a level-triggered epoll loop in C that looks only for the blank line behind a head, and
  * sends a fixed answer. It parses nothing, bounds nothing and has no timers. What a web server adds is measured against it.
  *
- *     hello_epoll PORT                          on 127.0.0.1; the first line is `listening on PORT`
+ *     hello_epoll [PORT]                        on 127.0.0.1; the first line is `listening on PORT`
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
     static char bytes[room], answers[room * 8];
     struct epoll_event events[batch];
     struct sockaddr_in where;
+    socklen_t size = sizeof where;
     const int poller = epoll_create1(EPOLL_CLOEXEC), listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     memset(&where, 0, sizeof where);
     where.sin_family = AF_INET;
@@ -41,7 +42,8 @@ int main(int argc, char** argv) {
     events[0].events = EPOLLIN;
     events[0].data.fd = listener;
     epoll_ctl(poller, EPOLL_CTL_ADD, listener, &events[0]);
-    printf("listening on %s\n", argc > 1 ? argv[1] : "0");
+    getsockname(listener, (struct sockaddr*)&where, &size);
+    printf("listening on %d\n", ntohs(where.sin_port));
     fflush(stdout);
     for (;;) {
         const int count = epoll_wait(poller, events, batch, -1);
@@ -55,14 +57,14 @@ int main(int argc, char** argv) {
                 if (added.data.fd >= 0) epoll_ctl(poller, EPOLL_CTL_ADD, added.data.fd, &added);
                 continue;
             }
-            const ssize_t size = recv(from, bytes, room, 0);
-            if (size <= 0) {
+            const ssize_t got = recv(from, bytes, room, 0);
+            if (got <= 0) {
                 close(from);
                 continue;
             }
             size_t ready = 0; /* a head that comes in two pieces would get no answer: wrk does not cut */
             const char* at = bytes;
-            while ((at = memmem(at, (size_t)(bytes + size - at), "\r\n\r\n", 4)) != NULL) {
+            while ((at = memmem(at, (size_t)(bytes + got - at), "\r\n\r\n", 4)) != NULL) {
                 if (ready + sizeof answer - 1 <= sizeof answers) {
                     memcpy(answers + ready, answer, sizeof answer - 1);
                     ready += sizeof answer - 1;

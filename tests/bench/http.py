@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Measures the web server of this library beside others, in slices that alternate.
 
-    ninja hello_server hello_epoll
+    ninja hello_server hello_epoll hello_beast hello_httplib
     http.py --programs DIR [--rounds N]
 
 Needs wrk. Each round gives each server one second with 64 keep-alive connections, one after the other, so a busy machine
 disturbs all of them alike. A figure is the processor time of the server for a request (/proc/PID/stat); a ratio is the median
-of the ratios of each round. Peers: a C loop that looks only for the blank line, nginx and aiohttp where they are installed.
+of the ratios of each round. Peers: a C loop that looks only for the blank line; Boost.Beast and cpp-httplib, where DIR has
+their programs; nginx and aiohttp where they are installed. aiohttp is looked for in the system's Python, too.
 Then system calls for a request (strace), and files of 1 MiB and 2 MB beside nginx with sendfile.
 """
 import argparse
@@ -14,6 +15,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -46,9 +48,22 @@ def processor_time(pid):
     return total / os.sysconf("SC_CLK_TCK")
 
 
+def wait_for(name, port):
+    """Returns when the server accepts connections."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except OSError as error:
+            if time.monotonic() > end:
+                sys.exit(f"http.py: {name} does not start: {error}")
+            time.sleep(0.05)
+
+
 def requests(port, path, *words):
-    said = subprocess.run(["wrk", "-t1", "-c64", "-d1s", *words, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True).stdout
-    return int(re.search(r"(\d+) requests in", said).group(1))
+    done = subprocess.run(["wrk", "-t1", "-c64", "-d1s", *words, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True)
+    count = re.search(r"(\d+) requests in", done.stdout)
+    return int(count.group(1)) if count else sys.exit(f"http.py: wrk: {done.stdout}{done.stderr}")
 
 
 def compare(title, servers, rounds, path, *words):
@@ -85,23 +100,30 @@ def main():
                 return running[-1].pid, port
 
             servers = {"netnotes": start(8123, options.programs / "hello_server", "8123", www)}
-            if (options.programs / "hello_epoll").exists():
-                servers["C loop"] = start(8124, options.programs / "hello_epoll", "8124")
+            peers = {"C loop": ("hello_epoll", 8124), "Beast": ("hello_beast", 8127), "cpp-httplib": ("hello_httplib", 8128)}
+            for name, (program, port) in peers.items():
+                if (options.programs / program).exists():
+                    servers[name] = start(port, options.programs / program, str(port))
+                else:
+                    print(f"without {name}: {program} is not built")
             if shutil.which("nginx"):
                 pathlib.Path(folder, "conf").write_text(NGINX.format(folder=folder, port=8125))
                 servers["nginx"] = start(8125, "nginx", "-p", folder, "-c", f"{folder}/conf")
             else:
                 print("without nginx: it is not installed")
-            if subprocess.run([sys.executable, "-c", "import aiohttp"], capture_output=True).returncode == 0:
-                servers["aiohttp"] = start(8126, sys.executable, "-c", AIOHTTP, "8126")
+            for python in sys.executable, "/usr/bin/python3":
+                if subprocess.run([python, "-c", "import aiohttp"], capture_output=True).returncode == 0:
+                    servers["aiohttp"] = start(8126, python, "-c", AIOHTTP, "8126")
+                    break
             else:
                 print("without aiohttp: it is not installed")
-            time.sleep(2)
+            for name, (_, port) in servers.items():
+                wait_for(name, port)
             print("| what | server | processor time | beside ours |\n|---|---|---|---|")
             compare("hello", servers, options.rounds, "/")
             script = pathlib.Path(folder, "pipelined.lua")
             script.write_text(PIPELINED)
-            compare("16 pipelined", {name: servers[name] for name in servers if name != "aiohttp"}, options.rounds, "/", "-s", str(script))
+            compare("16 pipelined", {name: servers[name] for name in servers if name not in ("aiohttp", "cpp-httplib")}, options.rounds, "/", "-s", str(script))
             for name in "1MiB", "2MB":
                 compare(name, {each: servers[each] for each in servers if each in ("netnotes", "nginx")}, options.rounds, f"/{name}")
             if strace := shutil.which("strace"):

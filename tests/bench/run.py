@@ -364,7 +364,7 @@ def compile_section(bench):
         headers = ["ip.hpp", "tcp.hpp"]
     jobs = {f"<netnotes/{name}>": compile_time.header(f"netnotes/{name}") for name in headers}
     jobs |= {f"<{name}>": compile_time.header(name) for name in ("asio.hpp", "httplib.h")}
-    for name in ("smallest_echo_netnotes.cpp", "smallest_echo_asio.cpp"):
+    for name in ("smallest_echo_netnotes.cpp", "smallest_echo_asio.cpp", "hello_server.cpp", "hello_beast.cpp"):
         jobs[name] = compile_time.server(HERE / name)
     for name, cost in compile_time.measure(compiler, TOP / "include", jobs, 1 if bench.options.smoke else 5, say):
         costs[name] = cost
@@ -372,13 +372,14 @@ def compile_section(bench):
             bench.record(f"compile {name}", compiler, None, "", "", measure, f"{value:.4g}")
     goals = {"<netnotes/ip.hpp>": 6, "<netnotes/tcp.hpp>": 3}
     pairs = [(name, "<asio.hpp>", goals.get(name)) for name in jobs if name.startswith("<netnotes/")]
-    pairs += [("<httplib.h>", "<asio.hpp>", None), ("smallest_echo_netnotes.cpp", "smallest_echo_asio.cpp", 4)]
+    pairs += [("<httplib.h>", "<asio.hpp>", None), ("smallest_echo_netnotes.cpp", "smallest_echo_asio.cpp", 4),
+              ("hello_server.cpp", "hello_beast.cpp", 2.5)]
     for name, peer, goal in pairs:
         if name not in costs:
             continue
         cells = {each: f"{cost[0]:.2f} s, {cost[2]:.0f} MB, {cost[3]:,} lines" for each, cost in costs.items()}
         ratio = costs[peer][0] / costs[name][0] if peer in costs else math.nan
-        is_ours = "netnotes" in name
+        is_ours = name != "<httplib.h>"
         bench.judge(f"compile `{name}`", cells[name] if is_ours else "",
                     (f"{cells[peer]} `{peer}`" if peer in costs else "") if is_ours else cells[name], "",
                     "" if math.isnan(ratio) else f"{ratio:.2f}", ratio, goal)
