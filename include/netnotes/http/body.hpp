@@ -280,7 +280,7 @@ inline void body_decoder::parse_trailers() {
     bounds.fields = lines_.size();
     const head_result result = detail::head_reader{lines_, bounds}.read_fields(head);
     if (!result.is_complete()) return refuse(result.refusal.why, offset_ - lines_.size() + result.refusal.offset);
-    trailers_ = detail::checked_fields::copy(head.fields());
+    detail::checked_fields::assign(trailers_, head.fields());
     lines_.clear();
 }
 

@@ -42,7 +42,7 @@
 namespace netnotes::http {
 
 namespace detail {
-struct checked_fields;  // http/parser.hpp
+struct checked_fields;  // http/head.hpp
 }
 
 /// One field, as two views into text that lies elsewhere.
@@ -146,29 +146,37 @@ class fields {
 
   private:
     friend detail::checked_fields;
+    friend class response;
     struct entry {
         std::uint32_t name_at, name_size, value_at, value_size;
     };
 
     [[nodiscard]] std::string_view name_of(const entry& each) const noexcept {
-        return std::string_view{text_}.substr(each.name_at, each.name_size);
+        return {text_.data() + each.name_at, each.name_size};
     }
     [[nodiscard]] std::string_view value_of(const entry& each) const noexcept {
-        return std::string_view{text_}.substr(each.value_at, each.value_size);
+        return {text_.data() + each.value_at, each.value_size};
     }
     [[nodiscard]] bool is_own(std::string_view text) const noexcept {
         const std::less<const char*> before;
         return !before(text.data(), text_.data()) && before(text.data(), text_.data() + text_.size());
     }
+    /// Appends the text of a field, whose name is a token. Throws as add() does for the value.
     entry append(std::string_view name, std::string_view value);
-    void append_checked(std::string_view name, std::string_view value) {
-        const auto at = static_cast<std::uint32_t>(text_.size()), name_size = static_cast<std::uint32_t>(name.size());
-        entries_.push_back({at, name_size, at + name_size, static_cast<std::uint32_t>(value.size())});
-        text_.append(name).append(value);
+    [[noreturn]] static void refuse_name(std::string_view name);
+    [[noreturn]] static void refuse_value(std::string_view name, std::string_view value);
+    /// Makes this the first field of an empty list.
+    void set_media_type(std::string_view type) {
+        constexpr std::string_view name = "Content-Type";
+        type = trimmed(type);
+        if (!is_field_value(type) || type.size() > 0xffff) refuse_value(name, type);
+        text_.reserve(name.size() + type.size());
+        text_.append(name).append(type);
+        entries_.push_back({0, name.size(), name.size(), static_cast<std::uint32_t>(type.size())});
     }
 
     // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
-    // list would be strange, so nothing is moved together.
+    // list would be strange, so nothing is moved together. There may be other text between names and values.
     std::string text_;
     std::vector<entry> entries_;
 };
@@ -206,34 +214,41 @@ class fields::iterator {
 inline fields::iterator fields::begin() const noexcept { return {this, 0}; }
 inline fields::iterator fields::end() const noexcept { return {this, entries_.size()}; }
 
+[[gnu::noinline]] inline void fields::refuse_name(std::string_view name) {
+    throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
+                                " is not"};
+}
+[[gnu::noinline]] inline void fields::refuse_value(std::string_view name, std::string_view value) {
+    throw std::invalid_argument{
+        "the value of the HTTP field " + netnotes::quoted(name) +
+        " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
+}
 inline fields::entry fields::append(std::string_view name, std::string_view value) {
     value = trimmed(value);
-    if (!is_token(name))
-        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
-                                    " is not"};
-    if (!is_field_value(value))
-        throw std::invalid_argument{"the value of the HTTP field " + netnotes::quoted(name) +
-                                    " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
+    if (!is_field_value(value)) refuse_value(name, value);
     if (name.size() + value.size() > 0x7fff'ffff - std::min<std::size_t>(text_.size(), 0x7fff'ffff))
         throw std::length_error{"a list of HTTP fields has at most 2 GiB"};
-    // Views into this very list would be invalid after the string has grown.
-    const std::string copy = is_own(name) || is_own(value) ? std::string{name}.append(value) : std::string{};
-    if (!copy.empty()) {
+    std::string copy;
+    if (is_own(name) || is_own(value)) {  // views into this very list would be invalid after the string has grown
+        copy.append(name).append(value);
         name = std::string_view{copy}.substr(0, name.size());
         value = std::string_view{copy}.substr(name.size());
     }
     const entry made{static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
                      static_cast<std::uint32_t>(text_.size() + name.size()), static_cast<std::uint32_t>(value.size())};
+    text_.reserve(text_.size() + name.size() + value.size());
     text_.append(name).append(value);
     return made;
 }
 
 inline void fields::add(std::string_view name, std::string_view value) {
+    if (!is_token(name)) refuse_name(name);
     const entry made = append(name, value);
     entries_.push_back(made);
 }
 
 inline void fields::set(std::string_view name, std::string_view value) {
+    if (!is_token(name)) refuse_name(name);
     const entry made = append(name, value);
     const auto is_same = [&](const entry& each) { return same_name(name_of(each), name_of(made)); };
     const auto first = std::find_if(entries_.begin(), entries_.end(), is_same);

@@ -86,8 +86,8 @@ class request_head : public message_head {
   public:
     http::method method = http::method::get;  ///< `other` for a method that the table does not know
     std::string_view method_name;
-    std::string_view target;  ///< checked: http::target can read it
-    std::string_view host;    ///< the field Host, or "" in HTTP/1.0. The target may have another: see request::host()
+    std::string_view target = "/";  ///< checked: http::target can read it
+    std::string_view host;  ///< the field Host, or "" in HTTP/1.0. The target may have another: see request::host()
     bool expects_continue = false;  ///< the client waits for a 100 before it sends the body (RFC 9110 §10.1.1)
 
     /// Returns where the body ends. Without Content-Length and chunks a request has none.
@@ -122,29 +122,47 @@ class response_head : public message_head {
 
 namespace detail {
 
-/// Fills a list with fields that a parser has checked already.
+/// Fills a list with the fields of a head, which a parser has checked. It uses the memory that the list has.
 struct checked_fields {
-    static fields copy(std::span<const field> from) {
-        fields list;
-        std::size_t size = 0;
-        for (const field& each : from) size += each.name.size() + each.value.size();
-        list.text_.reserve(size);
+    static void assign(fields& list, std::span<const field> from) {
+        list.clear();
+        if (from.empty()) return;
+        // The views of a head lie in one piece of memory, in order. So one copy takes all of them, and the few bytes
+        // between them.
+        const char* const first = from.front().name.data();
+        const std::string_view last = from.back().value;
+        list.text_.assign(first, last.data() + last.size());
         list.entries_.reserve(from.size());
-        for (const field& each : from) list.append_checked(each.name, each.value);
-        return list;
+        const auto at = [first](std::string_view text) { return static_cast<std::uint32_t>(text.data() - first); };
+        const auto size = [](std::string_view text) { return static_cast<std::uint32_t>(text.size()); };
+        for (const auto& [name, value] : from) list.entries_.push_back({at(name), size(name), at(value), size(value)});
+    }
+};
+
+/// Fills a request with a head that a parser has checked. It uses the memory that the request has.
+struct checked_request {
+    static void assign(request& made, const request_head& head) {
+        made.method_ = head.method;
+        made.minor_version_ = head.minor_version;
+        if (head.method == method::other) made.other_method_ = head.method_name;
+        made.target_.assign(head.target);
+        checked_fields::assign(made.fields_, head.fields());
+        if (!made.body_.empty()) made.body_ = std::string{};
+        made.source_ = nullptr;
+        made.is_given_ = false;
     }
 };
 
 }  // namespace detail
 
 inline request to_request(const request_head& head) {
-    request made{target{head.target}, head.method_name, detail::checked_fields::copy(head.fields())};
-    made.set_minor_version(head.minor_version);
+    request made;
+    detail::checked_request::assign(made, head);
     return made;
 }
 inline response to_response(const response_head& head) {
     response made{head.status};
-    made.fields = detail::checked_fields::copy(head.fields());
+    detail::checked_fields::assign(made.fields, head.fields());
     return made;
 }
 

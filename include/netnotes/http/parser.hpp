@@ -80,30 +80,8 @@ struct head_result {
 
 namespace detail {
 
-/// Returns the place of the first byte that is a control character other than the tab. Eight bytes are looked at in one
-/// step: in each byte of `word` the highest bit is set if the byte is below 0x20, or is 0x7f. No step carries into the
-/// byte beside it, so the order of bytes in memory does not matter.
-inline const char* skip_value(const char* p, const char* last) noexcept {
-    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
-    constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
-    for (;;) {
-        while (last - p >= 8) {
-            std::uint64_t word;
-            std::memcpy(&word, p, sizeof word);
-            const std::uint64_t below_space = ~((word & low) + ones * 0x60);
-            const std::uint64_t is_delete = ~(((word ^ low) & low) + low);
-            if (((below_space | is_delete) & ~word & high) != 0) break;
-            p += 8;
-        }
-        while (p != last && is(value_character, *p)) {
-            ++p;
-            if (*(p - 1) == '\t') break;  // the eight bytes may have stopped for it alone
-        }
-        if (p == last || !is(value_character, *p)) return p;
-    }
-}
-
-/// Returns the place of the first byte that no target has, in the same way: below 0x21, from 0x7f on, or '#'.
+/// Returns the place of the first byte that no target has: below 0x21, from 0x7f on, or '#'. It looks at eight bytes in
+/// one step, as skip_value() does.
 inline const char* skip_target(const char* p, const char* last) noexcept {
     constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
     constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
@@ -113,7 +91,8 @@ inline const char* skip_target(const char* p, const char* last) noexcept {
         const std::uint64_t from_exclamation = (word & low) + ones * 0x5f;    // the highest bit is set from 0x21 on
         const std::uint64_t from_delete = word | ((word & low) + ones);       // ... from 0x7f on
         const std::uint64_t is_not_hash = ((word ^ ones * '#') & low) + low;  // ... if it is not '#' below 0x80
-        if ((from_exclamation & ~from_delete & is_not_hash & high) != high) break;
+        const std::uint64_t mask = ~(from_exclamation & ~from_delete & is_not_hash) & high;
+        if (mask != 0) return p + first_byte(mask);
         p += 8;
     }
     while (p != last && is(target_character, *p)) ++p;
@@ -212,14 +191,17 @@ class head_reader {
     }
     /// Steps over CR LF.
     bool end_of_line(reason otherwise) noexcept {
-        if (p_ == last_) return false;
-        if (*p_ != '\r') return refuse_byte(p_, otherwise);
-        if (p_ + 1 == last_) return false;
-        if (p_[1] != '\n') return refuse(reason::bare_cr, p_);
+        if (last_ - p_ < 2 || p_[0] != '\r' || p_[1] != '\n') [[unlikely]]
+            return is_no_end_of_line(otherwise);
         p_ += 2;
         ++line_;
         line_begin_ = p_;
         return true;
+    }
+    [[gnu::noinline]] bool is_no_end_of_line(reason otherwise) noexcept {
+        if (p_ == last_) return false;
+        if (*p_ != '\r') return refuse_byte(p_, otherwise);
+        return p_ + 1 != last_ && refuse(reason::bare_cr, p_);
     }
 
     bool start_line(request_head& head) noexcept {
@@ -254,7 +236,8 @@ class head_reader {
             return refuse_byte(p_, *p_ == '\r' ? reason::missing_target : reason::bad_method);
         }
         head.method_name = {name, static_cast<std::size_t>(p_ - name)};
-        head.method = read_method(head.method_name);
+        const bool is_get = p_ - name == 3 && name[0] == 'G' && name[1] == 'E' && name[2] == 'T';
+        head.method = is_get ? method::get : read_method(head.method_name);
 
         const char* const target = ++p_;
         p_ = skip_target(p_, last_);
@@ -273,6 +256,12 @@ class head_reader {
     }
     template <class Head>
     bool version(Head& head) noexcept {
+        if (last_ - p_ >= 8 && std::memcmp(p_, "HTTP/1.", 7) == 0 && (p_[7] == '1' || p_[7] == '0')) {
+            head.keeps_alive = p_[7] == '1';
+            head.minor_version = head.keeps_alive ? 1 : 0;
+            p_ += 8;
+            return true;
+        }
         constexpr std::string_view prefix = "HTTP/";
         for (const char c : prefix) {
             if (p_ == last_) return false;
@@ -303,11 +292,9 @@ class head_reader {
         };
         if (head.method == method::connect) return wrong(reason::no_tunnels, 0);
         std::string_view path = head.target;
-        if (path == "*") return head.method == method::options || wrong(reason::target_form, 0);
         if (path[0] != '/') {
-            const std::size_t scheme = same_name(path.substr(0, 7), "http://")    ? 7
-                                       : same_name(path.substr(0, 8), "https://") ? 8
-                                                                                  : 0;
+            if (path == "*") return head.method == method::options || wrong(reason::target_form, 0);
+            const std::size_t scheme = size_of_scheme(path);
             if (scheme == 0) return wrong(reason::target_form, 0);
             const std::size_t end = std::min(path.find_first_of("/?", scheme), path.size());
             if (end == scheme || !is_authority(path.substr(scheme, end - scheme)))

@@ -39,6 +39,10 @@
 
 namespace netnotes::http {
 
+namespace detail {
+struct checked_request;  // http/head.hpp
+}
+
 /// Replaces each percent sign and its two hexadecimal digits by their byte. Returns nullopt if two digits are missing
 /// behind a percent sign. The result may hold any byte, NUL too.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
@@ -89,7 +93,9 @@ class target {
     friend bool operator==(const target& a, const target& b) noexcept { return a.text_ == b.text_; }
 
   private:
-    target(std::string_view text, form which) : text_{text}, form_{which} {}
+    friend detail::checked_request;
+    /// Reads a target that a parser has checked. Uses the memory that this object has.
+    void assign(std::string_view text);
     [[nodiscard]] std::string_view part(std::size_t at, std::size_t size) const noexcept {
         return at >= text_.size() ? std::string_view{} : std::string_view{text_}.substr(at, size);
     }
@@ -128,6 +134,13 @@ constexpr std::size_t wrong_percent(std::string_view path, bool& is_nul) noexcep
     return std::string_view::npos;
 }
 
+/// Returns the size of `http://` or `https://` at the beginning of the text, or 0.
+constexpr std::size_t size_of_scheme(std::string_view text) noexcept {
+    for (const std::string_view scheme : {std::string_view{"http://"}, std::string_view{"https://"}})
+        if (same_name(text.substr(0, scheme.size()), scheme)) return scheme.size();
+    return 0;
+}
+
 /// Decodes what is known to be right.
 inline std::string decoded(std::string_view text, bool keeps_slash) {
     std::string result;
@@ -150,8 +163,9 @@ inline std::string decoded(std::string_view text, bool keeps_slash) {
 /// host may be empty only if all is. It is no full check of the syntax: it keeps out what would mean two things to two
 /// programs, like `a@b`, `a/b` and `a,b`.
 constexpr bool is_authority(std::string_view text) noexcept {
-    std::size_t colon = text.size();  // before the port
-    if (text.starts_with('[')) {
+    std::size_t colon = span_of(plain_character, text);  // before the port. Most names end here
+    if (colon > 0 && (colon == text.size() || text[colon] == ':')) {
+    } else if (text.starts_with('[')) {
         std::size_t at = 1;
         while (at < text.size() && (netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at])] < 16 ||
                                     text[at] == ':' || text[at] == '.'))
@@ -160,6 +174,7 @@ constexpr bool is_authority(std::string_view text) noexcept {
         colon = at + 1;
         if (colon < text.size() && text[colon] != ':') return false;
     } else {
+        colon = text.size();
         for (std::size_t at = 0; at < text.size(); ++at) {
             if (!is(host_character, text[at]) || text[at] == '[' || text[at] == ']') return false;
             if (text[at] != ':') continue;
@@ -204,39 +219,45 @@ inline std::optional<target> target::parse(std::string_view text, parse_failure&
     if (text.empty()) return refused("the target is empty", 0);
     if (const std::size_t wrong = detail::span_of(detail::target_character, text); wrong != text.size())
         return refused("a character that no target has; it is written as a percent sign and two digits", wrong);
-    target read{text, form::origin};
-    if (text == "*") {
-        read.form_ = form::asterisk;
-        read.path_ += '*';
-        read.raw_path_size_ = 1;
-        return read;
-    }
     std::size_t path = 0;
-    if (text[0] != '/') {
-        constexpr std::string_view schemes[] = {"http://", "https://"};
-        for (const std::string_view scheme : schemes)
-            if (same_name(text.substr(0, scheme.size()), scheme)) path = scheme.size();
+    if (text[0] != '/' && text != "*") {
+        path = detail::size_of_scheme(text);
         if (path == 0) return refused("a target begins with '/', or with http:// and a host", 0);
-        read.form_ = form::absolute;
-        read.authority_at_ = path;
+        const std::size_t begin = path;
         path = std::min(text.find_first_of("/?", path), text.size());
-        read.authority_size_ = path - read.authority_at_;
-        const std::string_view authority = text.substr(read.authority_at_, read.authority_size_);
-        if (authority.empty() || !detail::is_authority(authority))
-            return refused("behind http:// comes a host, and perhaps a port", read.authority_at_);
+        if (path == begin || !detail::is_authority(text.substr(begin, path - begin)))
+            return refused("behind http:// comes a host, and perhaps a port", begin);
     }
-    const std::size_t question = std::min(text.find('?', path), text.size());
-    const std::string_view raw = text.substr(path, question - path);
     bool is_nul = false;
-    if (const std::size_t wrong = detail::wrong_percent(raw, is_nul); wrong != raw.npos)
+    const std::size_t question = std::min(text.find('?', path), text.size());
+    if (const std::size_t wrong = detail::wrong_percent(text.substr(path, question - path), is_nul); wrong != text.npos)
         return refused(is_nul ? "a path holds no NUL" : "behind a percent sign come two hexadecimal digits",
                        path + wrong);
-    read.raw_path_at_ = path;
-    read.raw_path_size_ = raw.size();
-    read.path_ = detail::decoded(raw.empty() ? std::string_view{"/"} : raw, true);
-    read.has_query_ = question < text.size();
-    if (read.has_query_) read.query_at_ = question + 1;
+    target read;
+    read.assign(text);
     return read;
+}
+
+inline void target::assign(std::string_view text) {
+    text_ = text;
+    form_ = text[0] == '/' ? form::origin : text == "*" ? form::asterisk : form::absolute;
+    authority_at_ = authority_size_ = raw_path_at_ = 0;
+    if (form_ == form::absolute) {
+        authority_at_ = detail::size_of_scheme(text);
+        raw_path_at_ = std::min(text.find_first_of("/?", authority_at_), text.size());
+        authority_size_ = raw_path_at_ - authority_at_;
+    }
+    const std::size_t question = std::min(text.find('?', raw_path_at_), text.size());
+    has_query_ = question < text.size();
+    query_at_ = has_query_ ? question + 1 : text.npos;
+    const std::string_view raw = text.substr(raw_path_at_, question - raw_path_at_);
+    raw_path_size_ = raw.size();
+    if (raw.empty())
+        path_ = "/";
+    else if (raw.find('%') == raw.npos)
+        path_ = raw;
+    else
+        path_ = detail::decoded(raw, true);
 }
 
 inline target::target(std::string_view text) {

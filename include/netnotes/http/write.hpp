@@ -26,6 +26,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -96,10 +97,17 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
     // A HEAD request is answered with the fields that GET would have, so the connection does not end with this body.
     if (how == body_coding::until_close && !context.is_head) context.keeps_alive = false;
 
-    // (A literal as a view has its length at compile time. std::string::operator+= would count it.)
-    const auto put = [&to](std::string_view text) { to.append(text.data(), text.size()); };
+    // The string grows once, and not with each word. 160 bytes hold all words that are not counted here.
+    const std::size_t old_size = to.size();
+    std::size_t room = 160 + context.date.size();
+    for (const auto& [name, value] : answer.fields) room += name.size() + value.size() + 4;
+    to.resize(old_size + room);
+    char* end = to.data() + old_size;
+    const auto put = [&end](std::string_view text) { end += text.copy(end, text.size()); };
+    const auto put_number = [&end](std::uint64_t number) { end = std::to_chars(end, end + 20, number).ptr; };
+    const int code = answer.status.code();
     put("HTTP/1.1 ");
-    detail::append_number(to, static_cast<std::uint64_t>(answer.status.code()));
+    for (const int digit : {code / 100, code / 10 % 10, code % 10}) *end++ = static_cast<char>('0' + digit);
     put(" ");
     put(answer.status.reason());
     if (!context.date.empty()) {
@@ -142,12 +150,13 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
         put("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
     if (how == body_coding::length) {
         put("Content-Length: ");
-        detail::append_number(to, size.value_or(0));
+        put_number(size.value_or(0));
         put("\r\n");
     } else if (how == body_coding::chunked) {
         put("Transfer-Encoding: chunked\r\n");
     }
     put("\r\n");
+    to.resize(static_cast<std::size_t>(end - to.data()));
     return context.is_head ? body_coding::none : how;
 }
 
