@@ -119,7 +119,7 @@ struct file_conditions {
 };
 /// Says what is sent of a file.
 struct file_decision {
-    int status = 200;     ///< 200, 206 for a part, 304 not modified, 412 precondition failed, 416 no such part
+    int status = 200;    ///< 200, 206 for a part, 304 not modified, 412 precondition failed, 416 no such part
     byte_range bytes{};  ///< what is sent, for 200 and 206
 };
 /// Returns what is sent. The order is that of RFC 9110 §13.2.2: If-Match, or else If-Unmodified-Since. Then
@@ -168,6 +168,9 @@ class file_body final : public body_source {
     /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if
     /// the file cannot be read, or is shorter now than it was.
     [[nodiscard]] task<std::span<const std::byte>> next() override;
+    [[nodiscard]] file_bytes in_file() const noexcept override {
+        return {file_.native_handle(), bytes_.first, bytes_.count};
+    }
     [[nodiscard]] int native_handle() const noexcept { return file_.native_handle(); }
     /// Returns the bytes that are still to be sent.
     [[nodiscard]] byte_range bytes() const noexcept { return bytes_; }
@@ -481,8 +484,8 @@ inline response files::answer(const request& ask, std::string_view path) const {
         file = open_below(root_, name, error);
         if (!error && file.is_folder) error = std::make_error_code(std::errc::is_a_directory);
     }
-    for (const std::errc shortage : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
-                                     std::errc::not_enough_memory})
+    for (const std::errc shortage :
+         {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system, std::errc::not_enough_memory})
         if (error == shortage) throw std::system_error{error, "open " + netnotes::quoted(name)};
     if (error) return not_found(ask);
 

@@ -53,7 +53,7 @@ namespace netnotes::http {
 
 /// The bounds of the readers on this page. The number of bytes is bounded by the message that holds the text.
 struct form_limits {
-    std::size_t max_fields = 1000;       ///< names with values, parts of a multipart body, or cookies
+    std::size_t max_fields = 1000;         ///< names with values, parts of a multipart body, or cookies
     std::size_t max_part_head = 4 * 1024;  ///< bytes of the fields of one part
 };
 
@@ -363,8 +363,7 @@ class multipart_reader {
             at += size + 2;
             if (at - begin >= limits_.max_part_head) return refused("the head of a part is too long", at), false;
         }
-        if (!has_disposition)
-            return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
+        if (!has_disposition) return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
         at += 2;
         return true;
     }
@@ -466,7 +465,8 @@ inline cookies cookies::parse(std::string_view text, form_limits limits) {
         const std::string_view name = pair.substr(0, equals);
         std::string_view value = pair.substr(equals + 1);
         if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-        const bool is_valid = std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); });
+        const bool is_valid =
+            std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); });
         if (is_valid && is_token(name)) all.cookies_.push_back({name, value});
     }
     return all;
@@ -476,9 +476,11 @@ inline std::string set_cookie::to_string() const {
         return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
     };
     if (!is_token(name))
-        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) +
+                                    " is no token (RFC 6265 section 4.1.1)"};
     if (!std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); }))
-        throw std::invalid_argument{"set_cookie: the value " + netnotes::quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the value " + netnotes::quoted(value) +
+                                    " needs encoding (RFC 6265 section 4.1.1)"};
     if (!is_attribute(path) || !is_attribute(domain))
         throw std::invalid_argument{"set_cookie: the path or the domain has a character that no attribute may have"};
     if (same_site == http::same_site::none && !secure)
@@ -489,7 +491,8 @@ inline std::string set_cookie::to_string() const {
     if ((begins("__secure-") || begins("__host-")) && !secure)
         throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises secure"};
     if (begins("__host-") && (path != "/" || !domain.empty()))
-        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises the path / and no domain"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) +
+                                    " promises the path / and no domain"};
     std::string text = name + "=" + value;
     if (!path.empty()) text += "; Path=" + path;
     if (!domain.empty()) text += "; Domain=" + domain;

@@ -103,9 +103,10 @@ inline std::optional<url> url::parse(std::string_view text, parse_failure& why) 
     };
     constexpr std::string_view scheme = "http://";
     if (same_name(text.substr(0, 8), "https://"))
-        return refused("https needs TLS, which this client does not have: let nginx speak it (proxy_pass https://...), and "
-                       "send the request to nginx by http",
-                       0);
+        return refused(
+            "https needs TLS, which this client does not have: let nginx speak it (proxy_pass https://...), and "
+            "send the request to nginx by http",
+            0);
     if (!same_name(text.substr(0, scheme.size()), scheme)) return refused("a URL begins with http://", 0);
     const std::size_t begin = scheme.size(), end = std::min(text.find_first_of("/?#", begin), text.size());
     const std::string_view authority = text.substr(begin, end - begin);
