@@ -32,14 +32,17 @@
 //     http/parser.hpp       the head of a message, read strictly and fast
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/write.hpp        the bytes of a head, and how the body must follow
-//     http/connection.hpp   the rules of a connection, without a network and without a clock
+//     http/rules.hpp        may another request follow? If not, which side closes, and how
+//     http/connection.hpp   a connection, without a network and without a clock
 //     http/websocket.hpp    messages in both directions, over a connection that began as HTTP
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
 //     http/answer.hpp       generators as bodies, the line of the log
 //     http/link.hpp         a connection, and the bytes of it that came too early
 //     http/upgrade.hpp      a connection that another protocol takes over
-//     http/exchange.hpp     one connection of a server: its limits, its waits, its end
+//     http/server_options.hpp
+//                           the limits of a server
+//     http/exchange.hpp     one connection of a server: its waits, its answers, its end
 //     http/websocket_peer.hpp
 //                           a handler that talks with a browser, message by message
 //     http/server.hpp       serve(): a web server is a function from a request to a response
@@ -73,7 +76,9 @@
 #include "http/message.hpp"
 #include "http/parser.hpp"
 #include "http/refusal.hpp"
+#include "http/rules.hpp"
 #include "http/server.hpp"
+#include "http/server_options.hpp"
 #include "http/status.hpp"
 #include "http/syntax.hpp"
 #include "http/target.hpp"

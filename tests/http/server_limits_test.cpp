@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -14,6 +16,8 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -199,7 +203,68 @@ TEST_CASE("a server that sends files keeps a descriptor free for each client") {
     CHECK(told.empty());
 }
 
-// ---- the rules of a connection stand twice: in http::connection, and in the server of tasks
+namespace {
+
+/// A stream whose sends follow a script. The kernel counts what its peer has not taken yet.
+class stalling_stream {
+  public:
+    /// `r`: the peer takes bytes, and then the limit ends the wait. `s`: the limit ends it, and the peer has taken nothing.
+    /// Each other letter: the kernel takes one byte.
+    explicit stalling_stream(std::string script) : script_{std::move(script)} {
+        for (int i = 0; i < 9; ++i) pair_.first.send_all("x");
+    }
+    net::task<std::size_t> recv(net::mutable_buffer) { co_return std::size_t{0}; }
+    net::task<std::size_t> send(net::const_buffer) {
+        const char now = script_.empty() ? '.' : script_.front();
+        script_.erase(0, 1);
+        if (now == 'r') {
+            std::array<std::byte, 1> byte{};
+            static_cast<void>(pair_.second.recv(byte));
+        }
+        if (now == 'r' || now == 's') throw std::system_error{std::make_error_code(std::errc::timed_out)};
+        co_return std::size_t{1};
+    }
+    void shutdown(net::shutdown_direction) {}
+    void close() noexcept {}
+    void set_timeout(net::duration) {}
+    [[nodiscard]] int native_handle() const noexcept { return pair_.first.native_handle(); }
+
+  private:
+    std::pair<net::socket, net::socket> pair_ = net::socket_pair();
+    std::string script_;
+};
+/// Returns true if a text of four bytes could be sent.
+bool is_sent(const std::string& script, bool waits = true) {
+    using link = http::detail::peer_link<stalling_stream>;
+    bool is_whole = false;
+    const auto main = [&]() -> net::task<> {
+        link to{stalling_stream{script}};
+        to.limit(10s);
+        try {
+            co_await to.send("text", waits ? link::slow_peer::is_waited_for : link::slow_peer::fails);
+            is_whole = true;
+        } catch (const std::system_error& error) {
+            CHECK(error.code() == std::errc::timed_out);
+        }
+    };
+    test_loop loop;
+    loop.run(main());
+    return is_whole;
+}
+
+}  // namespace
+
+TEST_CASE("a client that takes bytes slowly is waited for, and a stalled client is not") {
+    CHECK(is_sent("...."));
+    CHECK(is_sent("r.rrrr.r.r."));
+    CHECK(is_sent("s.s.s.s."));  // the kernel has taken a byte between two looks, so the client has taken some
+    CHECK(is_sent("srrr...."));
+    CHECK_FALSE(is_sent("ss"));
+    CHECK_FALSE(is_sent(".rrss"));
+    CHECK_FALSE(is_sent("r....", false));
+}
+
+// ---- http::connection and the server of tasks ask the same rules: http/rules.hpp
 
 namespace {
 

@@ -56,6 +56,12 @@ fi
 for order in "sort" "sort -r"; do
     echo "#include <iomanip>" >"$work/all.cpp"
     for module in $modules; do echo "#include \"$module.hpp\""; done | $order >>"$work/all.cpp"
+    cat >>"$work/all.cpp" <<'EOT'
+namespace net = netnotes;  // what is a template is compiled where it is used
+net::http::response hello(net::http::request&);
+net::task<> serve_pages(net::tcp_listener at) { return net::http::serve(std::move(at), hello); }
+net::task<> serve_lines(net::tcp_listener at) { return net::serve(std::move(at), [](net::async_stream) -> net::task<> { co_return; }); }
+EOT
     # shellcheck disable=SC2086 # a list of words
     compile $warnings -fno-rtti -fsyntax-only -I "$single" "$work/all.cpp"
 done

@@ -84,6 +84,7 @@ namespace detail {
 class generated_body final : public body_source {
   public:
     explicit generated_body(generator<std::string> from) noexcept : from_{std::move(from)} {}
+    [[nodiscard]] bool is_ready() const noexcept override { return true; }
     task<std::span<const std::byte>> next() override {
         for (;;) {
             std::string* const piece = from_.next();

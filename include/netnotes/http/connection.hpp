@@ -1,10 +1,9 @@
-// netnotes/http/connection.hpp: the rules of a connection, without a network and without a clock
+// netnotes/http/connection.hpp: a connection, without a network and without a clock
 // SPDX-License-Identifier: MIT
 //
 // HTTP/1.1 sends one message after the other over one connection. This machine knows which message may follow which.
 // Bytes and the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over
-// anything: threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for
-// tasks.)
+// anything: threads, a reactor, a pipe, or a simulated network in a test. (For tasks take http/server.hpp.)
 //
 //        bytes ──> receive() ──> next(): request, data, data, end           the peer's message
 //        bytes <── output()  <── begin(), write(), write(), finish()        ours
@@ -22,21 +21,11 @@
 //            }
 //        }
 //
-// When may a connection carry one more message, and who must close it? Ask why():
+// When may a connection carry one more message, and who must close it? The rules stand in http/rules.hpp, which the
+// server of tasks asks, too. Ask why() for the reason, and how_to_close() for what to do.
 //
-//        asked_by_peer      it said `Connection: close`, or it is HTTP/1.0 and did not say keep-alive
-//        asked_here         our message says `Connection: close`
-//        until_close        only the end of the connection ends the body
-//        refused            the peer's bytes are no HTTP, so nobody knows where the next message begins
-//        unread_body        an answer was given before the body had come, and too much of it is left
-//        expected_continue  the client waited for a 100 and got an answer: it may send the body now, or not
-//        short_body         our body has fewer bytes than we promised; the peer must notice that
-//        early_answer       the server answered before our request was complete
-//
-// A server that closes should first stop sending and read on for a while (closing::linger). A close with unread bytes
-// becomes a reset, and a reset may destroy the answer before the client has read it (RFC 9112 §9.6).
-//
-// On this page:  ending, text_of · connection_settings · connection
+// On this page:  connection_settings · connection
+// Below it:      http/rules.hpp (ending, and all rules), http/parser.hpp, http/body.hpp, http/write.hpp
 // Sources:       RFC 9112 §9; RFC 9110 §10.1.1. The shape follows the idea of h11, a Python library without I/O.
 
 #ifndef NETNOTES_HTTP_CONNECTION_HPP
@@ -58,43 +47,10 @@
 #include "message.hpp"
 #include "parser.hpp"
 #include "refusal.hpp"
+#include "rules.hpp"
 #include "write.hpp"
 
 namespace netnotes::http {
-
-/// Why a connection carries no further message.
-enum class ending : std::uint8_t {
-    none,  ///< it can go on
-    asked_by_peer,
-    asked_here,
-    until_close,
-    refused,
-    unread_body,
-    expected_continue,
-    short_body,
-    early_answer,
-    upgraded,   ///< 101: from here on the bytes are of another protocol
-    peer_left,  ///< the peer has closed its side between two messages
-    timed_out,
-};
-/// Returns the reason as a sentence, for a log.
-[[nodiscard]] constexpr std::string_view text_of(ending why) noexcept {
-    switch (why) {
-        case ending::none: return "the connection can go on";
-        case ending::asked_by_peer: return "the peer asked for the end, or speaks HTTP/1.0";
-        case ending::asked_here: return "our message says Connection: close";
-        case ending::until_close: return "only the end of the connection ends the body";
-        case ending::refused: return "the bytes of the peer are no HTTP";
-        case ending::unread_body: return "an answer was given before the body was read";
-        case ending::expected_continue: return "the client expected a 100 and got an answer";
-        case ending::short_body: return "the body has fewer bytes than promised";
-        case ending::early_answer: return "the server answered before the request was complete";
-        case ending::upgraded: return "both sides go on with another protocol";
-        case ending::peer_left: return "the peer has closed its side";
-        case ending::timed_out: return "the peer took too long";
-    }
-    return {};
-}
 
 /// The limits of a connection. Times are counted by the caller's clock.
 struct connection_settings {
@@ -104,7 +60,8 @@ struct connection_settings {
     /// For a whole body, and a second for each 16 KiB of it. The time in which our program works counts, too.
     std::chrono::milliseconds body = std::chrono::seconds{10};
     std::chrono::milliseconds send = std::chrono::seconds{30};  ///< without any byte of output being sent
-    std::uint64_t max_drain = 64 * 1024;  ///< bytes of an unread body that are skipped to save the connection
+    std::uint64_t max_drain =
+        detail::exchange_rules::usual_drain;  ///< bytes of an unread body that are skipped to save the connection
 };
 
 /// One end of a connection. It holds received bytes until they are used, bytes to send until they are sent, and the
@@ -154,7 +111,7 @@ class connection {
     /// Returns the bytes of the last event `data`, valid until the next receive().
     [[nodiscard]] std::string_view data() const noexcept { return data_; }
     /// Returns the fields behind a body in chunks, after the event `end`.
-    [[nodiscard]] const fields& trailers() const noexcept { return body_.trailers(); }
+    [[nodiscard]] const fields& trailers() const noexcept { return rules_.body().trailers(); }
     /// Returns why the peer's bytes were refused, and the sentence that says so.
     [[nodiscard]] const http::refusal& refusal() const noexcept { return refusal_; }
     [[nodiscard]] const std::string& refusal_message() const noexcept { return sentence_; }
@@ -196,7 +153,7 @@ class connection {
     // ---- the end, and the time
 
     /// Returns why no message will follow, or ending::none.
-    [[nodiscard]] ending why() const noexcept { return ending_; }
+    [[nodiscard]] ending why() const noexcept { return rules_.why(); }
     /// Returns what to do with the connection as soon as output() is empty.
     [[nodiscard]] closing how_to_close() const noexcept;
     /// Returns when to call expired(), asked now. Ask again after each call of another member. The end of time: there
@@ -216,11 +173,8 @@ class connection {
     event on_body(time now);
     event refuse(const http::refusal& why, std::string_view head);
     void answer_error(http::status code, std::string_view sentence);
-    void end_with(ending why) noexcept {
-        if (ending_ == ending::none) ending_ = why;
-    }
     bool begin_next(time now) noexcept;
-    [[nodiscard]] bool is_unread() const noexcept { return step_ == step::body && !body_.is_done(); }
+    [[nodiscard]] bool is_unread() const noexcept { return step_ == step::body && rules_.is_unread(); }
 
     role who_;
     connection_settings settings_;
@@ -228,21 +182,17 @@ class connection {
     std::string in_, out_;
     std::size_t used_ = 0, sent_ = 0;
     head_progress progress_;
-    body_decoder body_;
-    framing framing_;
+    detail::exchange_rules rules_;
+    detail::body_writer writer_;
     std::string_view data_;
     http::refusal refusal_;
     std::string sentence_;
-    std::optional<std::uint64_t> promised_;  // bytes of our body that are left
-    method asked_ = method::get;             // a client's request
-    time since_;                             // of the head, the body, or the silence
+    method asked_ = method::get;  // a client's request
+    time since_;                  // of the head, the body, or the silence
     time sent_at_;
-    std::uint64_t drained_ = 0;
     step step_ = step::head;
     turn turn_ = turn::idle;
-    body_coding coding_ = body_coding::none;
-    ending ending_ = ending::none;
-    bool at_end_ = false, expects_continue_ = false, closes_here_ = false, has_begun_head_ = false, is_sending_ = false;
+    bool at_end_ = false, closes_here_ = false, has_begun_head_ = false, is_sending_ = false;
 };
 
 // ========================================================================================================
@@ -250,7 +200,7 @@ class connection {
 // ========================================================================================================
 
 inline connection::connection(role who, time now, const connection_settings& wishes)
-    : who_{who}, settings_{wishes}, since_{now}, sent_at_{now} {
+    : who_{who}, settings_{wishes}, rules_{wishes.max_drain}, since_{now}, sent_at_{now} {
     if (who == role::client) head_.emplace<response_head>();
 }
 
@@ -264,13 +214,11 @@ inline void connection::receive(std::string_view bytes, time now) {
 
 inline connection::event connection::next(time now) {
     for (;;) {
-        if (ending_ == ending::refused) return event::refused;
+        if (why() == ending::refused) return event::refused;
         if (step_ == step::body) {
             const event found = on_body(now);
             if (found == event::data && turn_ == turn::done && is_server()) {  // the answer is given: nobody reads it
-                drained_ += data_.size();
-                if (drained_ <= settings_.max_drain) continue;
-                end_with(ending::unread_body);
+                if (rules_.skips(data_.size())) continue;
                 return event::closed;
             }
             if (found == event::end && turn_ == turn::done && is_server()) continue;
@@ -279,13 +227,13 @@ inline connection::event connection::next(time now) {
         if (step_ == step::done) {
             if (turn_ != turn::done) {
                 if (is_server()) return event::paused;
-                end_with(ending::early_answer);
+                rules_.end_with(ending::early_answer);
             }
             if (!begin_next(now)) return event::closed;
             if (!is_server()) return event::paused;
         }
-        const bool awaits_answer = !is_server() && turn_ != turn::idle && ending_ != ending::timed_out;
-        if (ending_ != ending::none && !awaits_answer) return event::closed;
+        const bool awaits_answer = !is_server() && turn_ != turn::idle && why() != ending::timed_out;
+        if (why() != ending::none && !awaits_answer) return event::closed;
         if (!is_server() && turn_ == turn::idle) {
             if (!rest().empty()) return refuse({reason::bad_version, 1, 0, 0}, rest());  // an answer without a question
             if (!at_end_) return event::paused;
@@ -298,7 +246,7 @@ inline connection::event connection::on_head(time now) {
     const std::string_view bytes = rest();
     if (bytes.empty()) {
         if (!at_end_) return event::need_data;
-        end_with(ending::peer_left);
+        rules_.end_with(ending::peer_left);
         return event::closed;
     }
     if (!has_begun_head_) since_ = std::max(since_, now);
@@ -316,51 +264,43 @@ inline connection::event connection::on_head(time now) {
     has_begun_head_ = false;
     since_ = now;
     if (is_server()) {
-        const request_head& ask = request();
-        framing_ = ask.body();
-        expects_continue_ = ask.expects_continue && framing_.how != framing::kind::none;
+        rules_.begin(request(), settings_.bounds);
     } else {
         const response_head& answer = response();
         if (answer.status.is_interim() && answer.status != status::switching_protocols) return event::interim;
-        framing_ = answer.body(asked_);
-        if (answer.status == status::switching_protocols) end_with(ending::upgraded);
-        if (!answer.keeps_alive) end_with(ending::asked_by_peer);
-        if (framing_.how == framing::kind::until_close) end_with(ending::until_close);
+        rules_.begin(answer, asked_, settings_.bounds);
+        if (answer.status == status::switching_protocols) rules_.end_with(ending::upgraded);
+        if (!answer.keeps_alive) rules_.end_with(ending::asked_by_peer);
+        if (rules_.framing().how == framing::kind::until_close) rules_.end_with(ending::until_close);
     }
-    body_ = body_decoder{framing_, settings_.bounds};
     step_ = step::body;
     // A client may not know yet that its body is too large. It learns it from the answer, not from a 100.
-    if (body_.is_refused()) return refuse(body_.refusal(), {});
+    if (rules_.body().is_refused()) return refuse(rules_.body().refusal(), {});
     return is_server() ? event::request : event::response;
 }
 
 inline connection::event connection::on_body(time) {
     for (;;) {
-        if (body_.is_done()) {
+        if (!rules_.is_unread()) {
             step_ = step::done;
-            expects_continue_ = false;
             return event::end;
         }
         const std::string_view bytes = rest();
         if (bytes.empty()) {
             if (!at_end_) break;
-            body_.end();
-            if (body_.is_refused()) return refuse(body_.refusal(), {});
+            rules_.end_body();
+            if (rules_.body().is_refused()) return refuse(rules_.body().refusal(), {});
             continue;
         }
-        expects_continue_ = false;  // it does not wait
-        const auto piece = body_.next(bytes);
+        const auto piece = rules_.decode(bytes);
         use(piece.consumed);
-        if (body_.is_refused()) return refuse(body_.refusal(), {});
+        if (rules_.body().is_refused()) return refuse(rules_.body().refusal(), {});
         if (piece.data.empty()) continue;
         data_ = piece.data;
         return event::data;
     }
-    if (ending_ == ending::expected_continue || ending_ == ending::unread_body) return event::closed;
-    if (expects_continue_ && turn_ == turn::idle) {
-        expects_continue_ = false;
-        out_ += "HTTP/1.1 100 Continue\r\n\r\n";
-    }
+    if (why() == ending::expected_continue || why() == ending::unread_body) return event::closed;
+    if (turn_ == turn::idle && rules_.takes_continue()) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
     return event::need_data;
 }
 
@@ -368,60 +308,39 @@ inline connection::event connection::refuse(const http::refusal& why, std::strin
     refusal_ = why;
     sentence_ = why.message(head);
     const bool has_left = why.why == reason::cut_off;
-    ending_ = ending::refused;
+    rules_.refuse();
     if (is_server() && turn_ == turn::idle && !has_left) answer_error(why.status(), sentence_);
     return event::refused;
 }
 
 inline void connection::answer_error(http::status code, std::string_view sentence) {
-    head_context context;
-    context.keeps_alive = false;
     const http::response answer{code, std::string{sentence} + "\n"};
-    write_head(out_, answer, context);
+    rules_.refuse();
+    rules_.answer(out_, answer, answer.body.size(), {}, false);
     out_ += answer.body;
     turn_ = turn::done;
 }
 
 /// Begins the next exchange if the connection can carry one.
 inline bool connection::begin_next(time now) noexcept {
-    if (ending_ != ending::none) return false;
+    if (why() != ending::none) return false;
     step_ = step::head;
     turn_ = turn::idle;
     since_ = now;
-    drained_ = 0;
     return true;
 }
 
 inline void connection::begin(const http::response& answer, std::optional<std::uint64_t> size, std::string_view date) {
-    if (!is_server() || turn_ != turn::idle || step_ == step::head || ending_ == ending::refused)
+    if (!is_server() || turn_ != turn::idle || step_ == step::head || why() == ending::refused)
         throw std::logic_error{"an HTTP server answers a request once, after it has come"};
-    const request_head& ask = request();
-    // The size decides about the frame of the body, and write_head() takes it from the response.
-    if (!ask.keeps_alive) end_with(ending::asked_by_peer);
-    if (answer.status == status::switching_protocols) end_with(ending::upgraded);
-    if (closes_here_ || answer.fields.has_element("Connection", "close")) end_with(ending::asked_here);
-    if (is_unread()) {
-        const bool is_large =
-            framing_.how == framing::kind::length && framing_.length - body_.size() > settings_.max_drain;
-        if (expects_continue_) end_with(ending::expected_continue);
-        if (is_large) end_with(ending::unread_body);
-    }
-    head_context context;
-    context.date = date;
-    context.is_head = ask.method == method::head;
-    context.minor_version = ask.minor_version;
-    context.keeps_alive = ending_ == ending::none;
-    coding_ = write_head(out_, answer, size, context);
-    if (coding_ == body_coding::until_close) end_with(ending::until_close);
-    promised_ = coding_ == body_coding::length ? size : std::nullopt;
+    writer_ = detail::body_writer{rules_.answer(out_, answer, size, date, closes_here_), size};
     turn_ = turn::body;
 }
 
 inline void connection::begin(const http::request& ask, std::optional<std::uint64_t> size) {
-    if (is_server() || turn_ != turn::idle || step_ != step::head || ending_ != ending::none)
+    if (is_server() || turn_ != turn::idle || step_ != step::head || why() != ending::none)
         throw std::logic_error{"an HTTP client asks when the answer before is complete, on a connection that goes on"};
-    coding_ = write_head(out_, ask, size);
-    promised_ = coding_ == body_coding::length ? size : std::nullopt;
+    writer_ = detail::body_writer{write_head(out_, ask, size), size};
     asked_ = ask.method();
     if (ask.fields().has_element("Connection", "close")) closes_here_ = true;
     turn_ = turn::body;
@@ -429,21 +348,13 @@ inline void connection::begin(const http::request& ask, std::optional<std::uint6
 
 inline void connection::write(std::string_view piece) {
     if (turn_ != turn::body) throw std::logic_error{"the body of an HTTP message comes behind its head"};
-    if (piece.empty() || coding_ == body_coding::none) return;
-    if (promised_) {
-        if (piece.size() > *promised_) throw std::length_error{"the body has more bytes than promised"};
-        *promised_ -= piece.size();
-    }
-    if (coding_ == body_coding::chunked) out_ += write_chunk_head(piece.size());
-    out_ += piece;
-    if (coding_ == body_coding::chunked) out_ += "\r\n";
+    if (!writer_.append(out_, piece)) throw std::length_error{"the body has more bytes than promised"};
 }
 
 inline void connection::finish() {
     if (turn_ != turn::body) throw std::logic_error{"an HTTP message ends once, after its head"};
-    if (coding_ == body_coding::chunked) out_ += last_chunk;
-    if (promised_.value_or(0) > 0) ending_ = ending::short_body;
-    if (!is_server() && closes_here_) end_with(ending::asked_here);
+    if (!writer_.finish(out_)) rules_.end_at_once_with(ending::short_body);
+    if (!is_server() && closes_here_) rules_.end_with(ending::asked_here);
     turn_ = turn::done;
 }
 
@@ -457,7 +368,7 @@ inline void connection::sent(std::size_t count, time now) noexcept {
 }
 
 inline connection::closing connection::how_to_close() const noexcept {
-    switch (ending_) {
+    switch (why()) {
         case ending::none:
         case ending::upgraded: return closing::no;
         case ending::short_body: return closing::reset;
@@ -466,13 +377,11 @@ inline connection::closing connection::how_to_close() const noexcept {
         default: break;
     }
     if (is_server()) {
-        if (turn_ == turn::body) return ending_ == ending::refused ? closing::reset : closing::no;
-        if (turn_ == turn::idle && ending_ != ending::refused) return closing::no;
-        // A peer that asked for the end sends no further request, but perhaps the rest of this request's body.
-        const bool has_said_all = at_end_ || (ending_ == ending::asked_by_peer && !is_unread());
-        return has_said_all ? closing::close : closing::linger;
+        if (turn_ == turn::body) return why() == ending::refused ? closing::reset : closing::no;
+        if (turn_ == turn::idle && why() != ending::refused) return closing::no;
+        return at_end_ || !rules_.lingers() ? closing::close : closing::linger;
     }
-    return ending_ == ending::refused || step_ == step::done ? closing::close : closing::no;
+    return why() == ending::refused || step_ == step::done ? closing::close : closing::no;
 }
 
 inline connection::time connection::deadline(time now) noexcept {
@@ -480,20 +389,19 @@ inline connection::time connection::deadline(time now) noexcept {
         if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long; the peer has not
         return sent_at_ + settings_.send;
     }
-    if (ending_ == ending::refused || ending_ == ending::timed_out || !is_server()) return time::max();
+    if (why() == ending::refused || why() == ending::timed_out || !is_server()) return time::max();
     if (step_ == step::head) return since_ + (rest().empty() ? settings_.idle : settings_.head);
     if (!is_unread() || at_end_) return time::max();
-    return since_ + settings_.body + std::chrono::seconds{body_.size() / (16 * 1024)};
+    return since_ + settings_.body + detail::exchange_rules::earned_time(rules_.body().size());
 }
 
 inline void connection::expired(time now) {
     if (now < deadline(now)) return;
     const bool is_stalled = !output().empty();
     const bool has_asked = step_ == step::body || !rest().empty();
-    ending_ = ending::timed_out;
+    rules_.end_at_once_with(ending::timed_out);
     if (!is_stalled && has_asked && turn_ == turn::idle) {
         answer_error(status::request_timeout, "408: the request did not arrive in time");
-        ending_ = ending::refused;
         refusal_ = {reason::cut_off, 0, 0, 0};
         sentence_ = "408: the request did not arrive in time";
     }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body,
-// or three requests at once. A link keeps the bytes of the next message:
+// or three requests at once. A link keeps the bytes that belong to what comes next:
 //
 //        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
 //                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
@@ -16,25 +16,35 @@
 #ifndef NETNOTES_HTTP_LINK_HPP
 #define NETNOTES_HTTP_LINK_HPP
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "../coro/byte_stream.hpp"
+#include "../coro/send_file.hpp"
 #include "../coro/stream.hpp"
 #include "../coro/task.hpp"
 #include "../coro/timeout.hpp"
+#include "message.hpp"
 
 namespace netnotes::http::detail {
 
 template <class Stream>
 concept has_lent_recv = requires(Stream& stream) {
-    { std::declval<netnotes::detail::await_result<decltype(stream.recv())>>() } -> std::convertible_to<std::span<std::byte>>;
+    {
+        std::declval<netnotes::detail::await_result<decltype(stream.recv())>>()
+        } -> std::convertible_to<std::span<std::byte>>;
 };
 
 /// A stream, the received bytes that were not used yet, and the limit of each wait.
@@ -45,6 +55,7 @@ class peer_link {
 
     /// Limits each of the next waits.
     void limit(duration time) {
+        not_acknowledged_ = unknown;
         if constexpr (requires { stream.set_timeout(time); })
             stream.set_timeout(time);
         else
@@ -69,18 +80,50 @@ class peer_link {
         kept_.resize(old + size);
         co_return size > 0;
     }
-    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so
-    /// when a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut
-    /// off.
-    task<> send(std::string_view bytes) {
+    /// What a slow peer means. The kernel of Linux has room again when a third of the connection's send buffer is free,
+    /// and that buffer may hold 4 MiB. So a wait for room may be long, although the peer takes bytes all the time.
+    enum class slow_peer : bool {
+        fails,          ///< no wait for room lasts longer than the limit
+        is_waited_for,  ///< after each limit, such a wait goes on if the peer has acknowledged bytes meanwhile
+    };
+    /// Sends all bytes.
+    task<> send(std::string_view bytes, slow_peer how = slow_peer::fails) {
         while (!bytes.empty()) {
             std::size_t size = 0;
-            if constexpr (requires { stream.set_timeout(limit_); })
-                size = co_await stream.send(bytes);
-            else
-                size = co_await with_timeout(limit_, stream.send(bytes));
+            try {
+                if constexpr (requires { stream.set_timeout(limit_); })
+                    size = co_await stream.send(bytes);
+                else
+                    size = co_await with_timeout(limit_, stream.send(bytes));
+                not_acknowledged_ = unknown;  // the kernel holds new bytes
+            } catch (const std::system_error& error) {
+                if (how == slow_peer::fails || !is_only_slow(error)) throw;
+            }
             bytes.remove_prefix(size);
         }
+    }
+    /// Sends a part of a file, and waits for a slow peer. Throws std::runtime_error if the file has become shorter.
+    task<> send_file(body_source::file_bytes file) {
+        std::uint64_t done = 0;
+        bool is_late = false;
+        do {
+            const std::uint64_t before = done;
+            const auto count = [&](std::uint64_t sent) {
+                done = before + sent;
+                not_acknowledged_ = unknown;
+            };
+            input_file input{file.descriptor};
+            const send_file_options part{file.first + before, file.count - before, count};
+            try {
+                co_await stream.send_file(std::move(input), part);
+                is_late = false;
+            } catch (const std::system_error& error) {
+                is_late = is_only_slow(error);
+                if (!is_late) throw;
+                stream.set_option(option::linger{});  // the end need not be a reset any more
+            }
+        } while (is_late);
+        if (done < file.count) throw std::runtime_error{"a file has become shorter while it was sent"};
     }
     /// Returns the kept bytes that were not used.
     [[nodiscard]] std::string_view unused() const noexcept { return std::string_view{kept_}.substr(begin_); }
@@ -136,13 +179,26 @@ class peer_link {
         }
         stream.close();
     }
+    /// Returns true if a send has failed because of the limit, but the peer has acknowledged bytes since the last call.
+    /// The first call after limit() always returns true then. False for a stream whose bytes cannot be counted.
+    [[nodiscard]] bool is_only_slow(const std::system_error& error) noexcept {
+        if constexpr (requires { stream.native_handle(); }) {
+            int left = 0;
+            if (error.code() == std::errc::timed_out && ::ioctl(stream.native_handle(), SIOCOUTQ, &left) == 0)
+                return left < std::exchange(not_acknowledged_, left);
+        }
+        return false;
+    }
 
     Stream stream;
 
   private:
+    static constexpr int unknown = std::numeric_limits<int>::max();
+
     std::string kept_;
     std::size_t begin_ = 0;
     duration limit_ = never;
+    int not_acknowledged_ = unknown;  // bytes that the peer had not acknowledged when a wait had ended
 };
 
 /// Makes the end of a connection a reset, unless it was disarmed.

@@ -60,6 +60,11 @@ class task;  // coro/task.hpp: include http/server.hpp to call the members that 
 
 namespace http {
 
+namespace detail {
+struct checked_request;  // http/head.hpp
+}
+class upgrade;  // http/upgrade.hpp
+
 /// A body that comes in pieces. The server derives from it for the body of a request that is still arriving; files and
 /// generators derive from it for the body of a response.
 class body_source {
@@ -74,6 +79,20 @@ class body_source {
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
     /// Waits for the next piece and returns it. It is valid until the next call. No bytes: the body has ended.
     [[nodiscard]] virtual task<std::span<const std::byte>> next() = 0;
+
+    /// A part of an open file. No part of a file has the descriptor -1.
+    struct file_bytes {
+        int descriptor = -1;
+        std::uint64_t first = 0, count = 0;
+    };
+    /// Returns where the bytes lie if they are a part of a file. Then a server lets the kernel send them, and does not
+    /// call next(). They must stay there as long as this object.
+    [[nodiscard]] virtual file_bytes in_file() const noexcept { return {}; }
+    /// Returns true if next() never waits for another task or another program. Then a server gathers small pieces, and
+    /// it does not keep a client waiting.
+    [[nodiscard]] virtual bool is_ready() const noexcept { return false; }
+    /// Returns the conversation that follows a response 101, or nullptr if this is a body.
+    [[nodiscard]] virtual upgrade* as_upgrade() noexcept { return nullptr; }
 };
 
 /// A request: method, target, fields, and a body. It owns everything, so it may outlive the bytes it was read from.
@@ -151,6 +170,7 @@ class request {
     request& operator=(request&&) = default;
 
   private:
+    friend detail::checked_request;
     http::method method_ = http::method::get;
     int minor_version_ = 1;
     std::string other_method_;
@@ -172,12 +192,12 @@ class response {
     /// media type could not be a field's value.
     response(http::status code, std::string text = {}, std::string_view media_type = "text/plain; charset=utf-8")
         : status{code}, body{std::move(text)} {
-        if (!body.empty()) fields.set("Content-Type", media_type);
+        if (!body.empty()) fields.set_media_type(media_type);
     }
     /// Makes a response whose body comes from a source.
     response(http::status code, std::unique_ptr<body_source> from, std::string_view media_type)
         : status{code}, source{std::move(from)} {
-        fields.set("Content-Type", media_type);
+        fields.set_media_type(media_type);
     }
 
     http::status status;                  ///< 200 unless set

@@ -36,14 +36,15 @@
 // There is no TLS. For https:// put nginx in front, which then speaks HTTP to this server:
 //
 //     server { listen 443 ssl;  ssl_certificate ...;  ssl_certificate_key ...;
-//              location / { proxy_pass http://127.0.0.1:8000;  proxy_http_version 1.1;  proxy_set_header Host $host; } }
+//              location / { proxy_pass http://127.0.0.1:8000;  proxy_http_version 1.1;
+//                           proxy_set_header Host $host; } }
 //
 // Your own stream can stand below the server, too: `http::serve<encrypted>(...)` makes it from each async_stream. See
 // coro/byte_stream.hpp.
 //
 // On this page:  serve, converse
-// Below it:      http/exchange.hpp (server_options, one connection), http/answer.hpp, http/file.hpp, http/websocket_peer.hpp,
-//                coro/serve.hpp
+// Below it:      http/server_options.hpp, http/exchange.hpp (one connection), http/answer.hpp, http/file.hpp,
+//                http/websocket_peer.hpp, coro/serve.hpp
 // Beside it:     http/client.hpp
 // The notes:     TCP长/短连接的应用场景 (long and short connections), Python Internet 模块; examples 39 and 42
 
@@ -58,9 +59,9 @@
 
 namespace netnotes::http {
 
-/// Serves the requests of one connection until it ends. For tests, and for connections that do not come from a listener.
-/// Throws std::system_error if the connection fails in the middle of an answer, and netnotes::cancelled if the task is
-/// cancelled. A limit that must be above zero and is not is std::invalid_argument.
+/// Serves the requests of one connection until it ends. For tests, and for connections that do not come from a
+/// listener. Throws std::system_error if the connection fails in the middle of an answer, and netnotes::cancelled if
+/// the task is cancelled. A limit that must be above zero and is not is std::invalid_argument.
 template <async_byte_stream Stream, request_handler Handler>
 task<> converse(Stream stream, Handler handler, server_options options = {}) {
     detail::server_state state{options};

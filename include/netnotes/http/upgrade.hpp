@@ -69,6 +69,7 @@ class upgrade : public body_source {
     /// Speaks the other protocol until the conversation ends; then the server closes the connection. An exception makes
     /// that a reset, so that the peer can tell.
     [[nodiscard]] virtual task<> converse(upgraded_connection& peer) = 0;
+    [[nodiscard]] upgrade* as_upgrade() noexcept final { return this; }
     /// A conversation is no body: it has no pieces.
     task<std::span<const std::byte>> next() final { co_return std::span<const std::byte>{}; }
 };
@@ -81,7 +82,7 @@ namespace detail {
 
 /// Takes the other protocol out of a response 101. Returns nullptr for other responses.
 [[nodiscard]] inline std::unique_ptr<upgrade> take_upgrade(response& answer) noexcept {
-    auto* const next = dynamic_cast<upgrade*>(answer.source.get());
+    upgrade* const next = answer.source ? answer.source->as_upgrade() : nullptr;
     if (!next || answer.status != status::switching_protocols) return nullptr;
     static_cast<void>(answer.source.release());
     return std::unique_ptr<upgrade>{next};
