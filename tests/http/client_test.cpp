@@ -254,7 +254,49 @@ net::task<> refuse_early(net::async_stream stream) {
 }
 net::task<> refusing_server(net::tcp_listener listener) { co_await net::serve(std::move(listener), refuse_early); }
 
+/// Sends each byte of a body back as soon as it comes, and does not read on before it is taken.
+net::task<> echo_long(net::async_stream client) {
+    std::string head;
+    while (head.find("\r\n\r\n") == head.npos) {
+        const auto bytes = co_await client.recv();
+        if (bytes.empty()) co_return;
+        head += net::as_text(bytes);
+    }
+    const std::size_t end = head.find("\r\n\r\n") + 4, at = head.find("Content-Length: ") + 16;
+    std::size_t left = std::stoul(head.substr(at));
+    const std::string begin = "HTTP/1.1 200 OK\r\n" + head.substr(at - 16, head.find("\r\n", at) + 2 - (at - 16)) + "\r\n";
+    co_await client.send_all(begin + head.substr(end));
+    left -= head.size() - end;
+    while (left > 0) {
+        const auto bytes = co_await client.recv();
+        if (bytes.empty()) break;
+        left -= bytes.size();
+        co_await client.send_all(bytes);
+    }
+}
+net::task<> echoing_server(net::tcp_listener listener) { co_await net::serve(std::move(listener), echo_long); }
+
 }  // namespace
+
+TEST_CASE("a server that answers while the request is on its way is read meanwhile") {
+    beside(echoing_server, [](std::string where) -> net::task<> {
+        http::client browser;
+        const std::string body(12'000'000, 'x');  // more than all buffers between the two hold
+        const std::string page = co_await shown(browser, "POST", where + "/", body);
+        CHECK(page == "200 " + body);
+        http::client_options few;
+        few.max_body = 100'000;
+        http::client small{few};
+        std::error_code why;
+        try {
+            static_cast<void>(co_await shown(small, "POST", where + "/", body));
+        } catch (const std::system_error& error) {
+            why = error.code();
+        }
+        CHECK(why == std::errc::message_size);
+        CHECK(small.busy() == 0);
+    });
+}
 
 TEST_CASE("an answer that comes before the request is sent is not lost") {
     beside(refusing_server, [](std::string where) -> net::task<> {

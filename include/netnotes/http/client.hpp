@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 //     task<> print(std::string where) {
-//         const http::response page = co_await http::get(where);        // the name, the connection, the page: 30 s at most
+//         const http::response page = co_await http::get(where);  // the name, the connection, the page: 30 s at most
 //         std::cout << page.status.code() << '\n' << page.body;
 //     }
 //     event_loop loop;
@@ -35,8 +35,9 @@
 //   the deadline passes             errc::timed_out, whatever the client waited for
 //   the answer is no HTTP           errc::protocol_error, with the sentence of http/refusal.hpp
 //
-// The whole request is sent before the answer is read. A server that answers with the bytes of the body while they come
-// (an echo) therefore stops both sides when a body is larger than the buffers between them: then the deadline passes.
+// A server may answer while a long request is still on its way, as an echo does. So the client receives while it sends.
+// It keeps at most max_body bytes of such an answer. Beyond that it throws errc::message_size: with a server that does
+// not read before its answer is taken, both sides would otherwise wait until the deadline.
 //
 // There is no TLS: a URL with https is refused with a sentence. Let nginx speak it:
 //
@@ -76,6 +77,7 @@
 #include "../coro/sync.hpp"
 #include "../coro/task.hpp"
 #include "../coro/timeout.hpp"
+#include "../coro/when.hpp"
 #include "body.hpp"
 #include "link.hpp"
 #include "message.hpp"
@@ -96,9 +98,9 @@ struct client_options {
     std::size_t max_per_host = 10;      ///< of them to one host and port. Must be above zero
     std::size_t max_idle = 20;          ///< unused connections that the pool keeps
     wait_time idle_timeout = std::chrono::seconds{15};  ///< the pool uses no connection that was idle for longer
-    int max_redirects = 0;              ///< redirects that a request follows; 0 returns them
-    bool retries = true;                ///< see the first page
-    http::limits limits{};              ///< the bounds of heads. The bound of bodies is max_body
+    int max_redirects = 0;                              ///< redirects that a request follows; 0 returns them
+    bool retries = true;                                ///< see the first page
+    http::limits limits{};                              ///< the bounds of heads. The bound of bodies is max_body
 };
 static_assert(std::is_trivially_destructible_v<client_options>);
 
@@ -154,7 +156,8 @@ class client_pool {
   public:
     explicit client_pool(const client_options& chosen) : options{chosen} {
         if (options.timeout <= duration::zero() || options.max_connections == 0 || options.max_per_host == 0)
-            throw std::invalid_argument{"http::client_options: the timeout and the numbers of connections must be above zero"};
+            throw std::invalid_argument{
+                "http::client_options: the timeout and the numbers of connections must be above zero"};
     }
     [[nodiscard]] bool has_room(std::string_view host) const noexcept {
         return busy_.size() < options.max_connections &&
@@ -277,13 +280,19 @@ class client_exchange final : public body_source {
         // A server may answer and close before it has the whole body, for example with 413. Then sending fails, but the
         // answer has come.
         std::exception_ptr failure;
+        std::string_view rest{out};
         try {
-            co_await link_->send(out);
+            const std::size_t size = co_await link_->stream.send(rest);
+            rest.remove_prefix(size);
+            if (!rest.empty()) {
+                task<> sending = send_rest(rest), receiving = receive_meanwhile(failure);
+                static_cast<void>(co_await when_any(std::move(sending), std::move(receiving)));
+            }
         } catch (const std::system_error& error) {
-            if (error.code() == std::errc::timed_out) throw;
+            if (error.code() == std::errc::timed_out || error.code() == std::errc::message_size) throw;
             failure = std::current_exception();
-            is_cut_ = true;
         }
+        is_cut_ = !rest.empty();
         const auto head = std::make_unique<response_head>();
         head_progress seen;
         for (int interim = 0;;) {
@@ -352,7 +361,8 @@ class client_exchange final : public body_source {
         if (deadline_ == netnotes::time_point::max()) return never;
         const duration time = deadline_ - now();
         if (time <= duration::zero())
-            throw std::system_error{std::make_error_code(std::errc::timed_out), "no answer in time from http://" + host_};
+            throw std::system_error{std::make_error_code(std::errc::timed_out),
+                                    "no answer in time from http://" + host_};
         return time;
     }
     [[noreturn]] void fail(const std::string& sentence) const {
@@ -362,6 +372,30 @@ class client_exchange final : public body_source {
         constexpr std::size_t room = 16 * 1024;
         link_->limit(left());
         co_return co_await link_->receive(room);
+    }
+    task<> send_rest(std::string_view& rest) {
+        while (!rest.empty()) {
+            const std::size_t size = co_await link_->stream.send(rest);
+            rest.remove_prefix(size);
+        }
+    }
+    /// Receives what the server sends while the request is on its way, until the server sends nothing more.
+    task<> receive_meanwhile(std::exception_ptr& failure) {
+        const std::uint64_t most = pool_->options.max_body;
+        try {
+            while (link_->unused().size() <= most) {
+                const bool is_more = co_await receive();
+                if (!is_more) co_return;
+                has_heard = true;
+            }
+        } catch (const std::system_error& error) {
+            if (error.code() == std::errc::timed_out) throw;
+            failure = std::current_exception();
+            co_return;
+        }
+        throw std::system_error{std::make_error_code(std::errc::message_size),
+                                "http://" + host_ + " has answered with more than " + std::to_string(most) +
+                                    " bytes, and does not take the rest of the request"};
     }
     void begin_body(const response_head& head, method asked) {
         framing_ = head.body(asked);
@@ -401,14 +435,16 @@ inline task<response> open_once(std::shared_ptr<client_pool> pool, const request
             answer.source = std::move(exchange);
             co_return answer;
         } catch (const std::system_error& error) {
-            const bool again = may_reuse && exchange && exchange->was_reused && !exchange->has_heard && pool->options.retries &&
-                               is_idempotent(ask.method()) && error.code() != std::errc::timed_out;
+            const bool again = may_reuse && exchange && exchange->was_reused && !exchange->has_heard &&
+                               pool->options.retries && is_idempotent(ask.method()) &&
+                               error.code() != std::errc::timed_out;
             if (!again) throw;
         }
     }
 }
 /// Sends a request, and follows redirects as far as the options allow it.
-inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where, netnotes::time_point deadline) {
+inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where,
+                               netnotes::time_point deadline) {
     for (int redirects = 0;; ++redirects) {
         fields list = std::move(ask.fields());
         std::string body = ask.body();
@@ -420,17 +456,21 @@ inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, u
         const auto location = answer.fields.find("Location");
         if (!is_redirect || !location || pool->options.max_redirects == 0) co_return answer;
         if (redirects == pool->options.max_redirects)
-            throw std::system_error{std::make_error_code(std::errc::too_many_links), "too many redirects, to " + netnotes::quoted(*location)};
+            throw std::system_error{std::make_error_code(std::errc::too_many_links),
+                                    "too many redirects, to " + netnotes::quoted(*location)};
         parse_failure why;
         const std::optional<url> next = where.resolve(*location, why);
         if (!next) throw parse_error{"URL of http in a redirect", *location, why};
         if (next->authority() != where.authority())  // what was meant for one host is not for another
-            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) ask.fields().erase(secret);
+            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"})
+                ask.fields().erase(secret);
         // Browsers turn POST into GET for 301 and 302, too (RFC 9110 §15.4.2); 307 and 308 keep the method.
-        const bool becomes_get = (code == 303 && ask.method() != method::head) || (code < 303 && ask.method() == method::post);
+        const bool becomes_get =
+            (code == 303 && ask.method() != method::head) || (code < 303 && ask.method() == method::post);
         if (becomes_get) {
             fields kept = std::move(ask.fields());
-            for (const std::string_view of_body : {"Content-Type", "Content-Encoding", "Content-Language"}) kept.erase(of_body);
+            for (const std::string_view of_body : {"Content-Type", "Content-Encoding", "Content-Language"})
+                kept.erase(of_body);
             ask = request{"GET", next->target, std::move(kept)};
         }
         where = *next;
