@@ -54,14 +54,17 @@
 //     http/parser.hpp       the head of a message, read strictly and fast
 //     http/body.hpp         the bytes behind the head: a length, chunks, or until the connection ends
 //     http/write.hpp        the bytes of a head, and how the body must follow
-//     http/connection.hpp   the rules of a connection, without a network and without a clock
+//     http/rules.hpp        may another request follow? If not, which side closes, and how
+//     http/connection.hpp   a connection, without a network and without a clock
 //     http/websocket.hpp    messages in both directions, over a connection that began as HTTP
 //     http/form.hpp         queries, forms, uploaded files, cookies
 //     http/file.hpp         a folder of files, which no path leaves
 //     http/answer.hpp       generators as bodies, the line of the log
 //     http/link.hpp         a connection, and the bytes of it that came too early
 //     http/upgrade.hpp      a connection that another protocol takes over
-//     http/exchange.hpp     one connection of a server: its limits, its waits, its end
+//     http/server_options.hpp
+//                           the limits of a server
+//     http/exchange.hpp     one connection of a server: its waits, its answers, its end
 //     http/websocket_peer.hpp
 //                           a handler that talks with a browser, message by message
 //     http/server.hpp       serve(): a web server is a function from a request to a response
@@ -1862,10 +1865,13 @@ inline std::optional<time_point> read_date(std::string_view text, time_point now
 #define NETNOTES_HTTP_SYNTAX_HPP
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 
 
 
@@ -1908,6 +1914,35 @@ constexpr std::size_t span_of(character kind, std::string_view text, std::size_t
     return from;
 }
 
+/// Returns which of the eight bytes of a word in memory is the first whose highest bit is set in `mask`: 0 to 7.
+inline std::ptrdiff_t first_byte(std::uint64_t mask) noexcept {
+    constexpr bool is_little = std::endian::native == std::endian::little;
+    return (is_little ? std::countr_zero(mask) : std::countl_zero(mask)) / 8;
+}
+/// Returns the place of the first byte that is a control character other than the tab. Eight bytes are looked at in one
+/// step: the highest bit of a byte of `mask` is set if the byte is below 0x20, or is 0x7f. No step carries into the
+/// byte beside it.
+inline const char* skip_value(const char* p, const char* last) noexcept {
+    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+    constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
+    while (last - p >= 8) {
+        std::uint64_t word;
+        std::memcpy(&word, p, sizeof word);
+        const std::uint64_t below_space = ~((word & low) + ones * 0x60);
+        const std::uint64_t is_delete = ~(((word ^ low) & low) + low);
+        const std::uint64_t mask = (below_space | is_delete) & ~word & high;
+        if (mask == 0) {
+            p += 8;
+            continue;
+        }
+        p += first_byte(mask);
+        if (*p != '\t') return p;
+        ++p;
+    }
+    while (p != last && is(value_character, *p)) ++p;
+    return p;
+}
+
 constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
 
 }  // namespace detail
@@ -1918,7 +1953,9 @@ constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cas
 }
 /// Returns true if the text may be the value of a field: it holds no control character except tabs (RFC 9110 §5.5).
 [[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
-    return detail::span_of(detail::value_character, text) == text.size();
+    if (std::is_constant_evaluated()) return detail::span_of(detail::value_character, text) == text.size();
+    const char* const last = text.data() + text.size();
+    return detail::skip_value(text.data(), last) == last;
 }
 /// Returns true if two names are equal, where the case of ASCII letters does not count (RFC 9110 §5.1).
 [[nodiscard]] constexpr bool same_name(std::string_view a, std::string_view b) noexcept {
@@ -1975,7 +2012,7 @@ constexpr void for_each_element(std::string_view list, Visit visit) {
 namespace netnotes::http {
 
 namespace detail {
-struct checked_fields;  // http/parser.hpp
+struct checked_fields;  // http/head.hpp
 }
 
 /// One field, as two views into text that lies elsewhere.
@@ -2079,29 +2116,37 @@ class fields {
 
   private:
     friend detail::checked_fields;
+    friend class response;
     struct entry {
         std::uint32_t name_at, name_size, value_at, value_size;
     };
 
     [[nodiscard]] std::string_view name_of(const entry& each) const noexcept {
-        return std::string_view{text_}.substr(each.name_at, each.name_size);
+        return {text_.data() + each.name_at, each.name_size};
     }
     [[nodiscard]] std::string_view value_of(const entry& each) const noexcept {
-        return std::string_view{text_}.substr(each.value_at, each.value_size);
+        return {text_.data() + each.value_at, each.value_size};
     }
     [[nodiscard]] bool is_own(std::string_view text) const noexcept {
         const std::less<const char*> before;
         return !before(text.data(), text_.data()) && before(text.data(), text_.data() + text_.size());
     }
+    /// Appends the text of a field, whose name is a token. Throws as add() does for the value.
     entry append(std::string_view name, std::string_view value);
-    void append_checked(std::string_view name, std::string_view value) {
-        const auto at = static_cast<std::uint32_t>(text_.size()), name_size = static_cast<std::uint32_t>(name.size());
-        entries_.push_back({at, name_size, at + name_size, static_cast<std::uint32_t>(value.size())});
-        text_.append(name).append(value);
+    [[noreturn]] static void refuse_name(std::string_view name);
+    [[noreturn]] static void refuse_value(std::string_view name, std::string_view value);
+    /// Makes this the first field of an empty list.
+    void set_media_type(std::string_view type) {
+        constexpr std::string_view name = "Content-Type";
+        type = trimmed(type);
+        if (!is_field_value(type) || type.size() > 0xffff) refuse_value(name, type);
+        text_.reserve(name.size() + type.size());
+        text_.append(name).append(type);
+        entries_.push_back({0, name.size(), name.size(), static_cast<std::uint32_t>(type.size())});
     }
 
     // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
-    // list would be strange, so nothing is moved together.
+    // list would be strange, so nothing is moved together. There may be other text between names and values.
     std::string text_;
     std::vector<entry> entries_;
 };
@@ -2139,34 +2184,41 @@ class fields::iterator {
 inline fields::iterator fields::begin() const noexcept { return {this, 0}; }
 inline fields::iterator fields::end() const noexcept { return {this, entries_.size()}; }
 
+[[gnu::noinline]] inline void fields::refuse_name(std::string_view name) {
+    throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
+                                " is not"};
+}
+[[gnu::noinline]] inline void fields::refuse_value(std::string_view name, std::string_view value) {
+    throw std::invalid_argument{
+        "the value of the HTTP field " + netnotes::quoted(name) +
+        " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
+}
 inline fields::entry fields::append(std::string_view name, std::string_view value) {
     value = trimmed(value);
-    if (!is_token(name))
-        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
-                                    " is not"};
-    if (!is_field_value(value))
-        throw std::invalid_argument{"the value of the HTTP field " + netnotes::quoted(name) +
-                                    " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
+    if (!is_field_value(value)) refuse_value(name, value);
     if (name.size() + value.size() > 0x7fff'ffff - std::min<std::size_t>(text_.size(), 0x7fff'ffff))
         throw std::length_error{"a list of HTTP fields has at most 2 GiB"};
-    // Views into this very list would be invalid after the string has grown.
-    const std::string copy = is_own(name) || is_own(value) ? std::string{name}.append(value) : std::string{};
-    if (!copy.empty()) {
+    std::string copy;
+    if (is_own(name) || is_own(value)) {  // views into this very list would be invalid after the string has grown
+        copy.append(name).append(value);
         name = std::string_view{copy}.substr(0, name.size());
         value = std::string_view{copy}.substr(name.size());
     }
     const entry made{static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
                      static_cast<std::uint32_t>(text_.size() + name.size()), static_cast<std::uint32_t>(value.size())};
+    text_.reserve(text_.size() + name.size() + value.size());
     text_.append(name).append(value);
     return made;
 }
 
 inline void fields::add(std::string_view name, std::string_view value) {
+    if (!is_token(name)) refuse_name(name);
     const entry made = append(name, value);
     entries_.push_back(made);
 }
 
 inline void fields::set(std::string_view name, std::string_view value) {
+    if (!is_token(name)) refuse_name(name);
     const entry made = append(name, value);
     const auto is_same = [&](const entry& each) { return same_name(name_of(each), name_of(made)); };
     const auto first = std::find_if(entries_.begin(), entries_.end(), is_same);
@@ -2495,6 +2547,10 @@ constexpr std::string_view status::reason() const noexcept {
 
 namespace netnotes::http {
 
+namespace detail {
+struct checked_request;  // http/head.hpp
+}
+
 /// Replaces each percent sign and its two hexadecimal digits by their byte. Returns nullopt if two digits are missing
 /// behind a percent sign. The result may hold any byte, NUL too.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
@@ -2545,7 +2601,9 @@ class target {
     friend bool operator==(const target& a, const target& b) noexcept { return a.text_ == b.text_; }
 
   private:
-    target(std::string_view text, form which) : text_{text}, form_{which} {}
+    friend detail::checked_request;
+    /// Reads a target that a parser has checked. Uses the memory that this object has.
+    void assign(std::string_view text);
     [[nodiscard]] std::string_view part(std::size_t at, std::size_t size) const noexcept {
         return at >= text_.size() ? std::string_view{} : std::string_view{text_}.substr(at, size);
     }
@@ -2584,6 +2642,13 @@ constexpr std::size_t wrong_percent(std::string_view path, bool& is_nul) noexcep
     return std::string_view::npos;
 }
 
+/// Returns the size of `http://` or `https://` at the beginning of the text, or 0.
+constexpr std::size_t size_of_scheme(std::string_view text) noexcept {
+    for (const std::string_view scheme : {std::string_view{"http://"}, std::string_view{"https://"}})
+        if (same_name(text.substr(0, scheme.size()), scheme)) return scheme.size();
+    return 0;
+}
+
 /// Decodes what is known to be right.
 inline std::string decoded(std::string_view text, bool keeps_slash) {
     std::string result;
@@ -2606,8 +2671,9 @@ inline std::string decoded(std::string_view text, bool keeps_slash) {
 /// host may be empty only if all is. It is no full check of the syntax: it keeps out what would mean two things to two
 /// programs, like `a@b`, `a/b` and `a,b`.
 constexpr bool is_authority(std::string_view text) noexcept {
-    std::size_t colon = text.size();  // before the port
-    if (text.starts_with('[')) {
+    std::size_t colon = span_of(plain_character, text);  // before the port. Most names end here
+    if (colon > 0 && (colon == text.size() || text[colon] == ':')) {
+    } else if (text.starts_with('[')) {
         std::size_t at = 1;
         while (at < text.size() && (netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at])] < 16 ||
                                     text[at] == ':' || text[at] == '.'))
@@ -2616,6 +2682,7 @@ constexpr bool is_authority(std::string_view text) noexcept {
         colon = at + 1;
         if (colon < text.size() && text[colon] != ':') return false;
     } else {
+        colon = text.size();
         for (std::size_t at = 0; at < text.size(); ++at) {
             if (!is(host_character, text[at]) || text[at] == '[' || text[at] == ']') return false;
             if (text[at] != ':') continue;
@@ -2660,39 +2727,45 @@ inline std::optional<target> target::parse(std::string_view text, parse_failure&
     if (text.empty()) return refused("the target is empty", 0);
     if (const std::size_t wrong = detail::span_of(detail::target_character, text); wrong != text.size())
         return refused("a character that no target has; it is written as a percent sign and two digits", wrong);
-    target read{text, form::origin};
-    if (text == "*") {
-        read.form_ = form::asterisk;
-        read.path_ += '*';
-        read.raw_path_size_ = 1;
-        return read;
-    }
     std::size_t path = 0;
-    if (text[0] != '/') {
-        constexpr std::string_view schemes[] = {"http://", "https://"};
-        for (const std::string_view scheme : schemes)
-            if (same_name(text.substr(0, scheme.size()), scheme)) path = scheme.size();
+    if (text[0] != '/' && text != "*") {
+        path = detail::size_of_scheme(text);
         if (path == 0) return refused("a target begins with '/', or with http:// and a host", 0);
-        read.form_ = form::absolute;
-        read.authority_at_ = path;
+        const std::size_t begin = path;
         path = std::min(text.find_first_of("/?", path), text.size());
-        read.authority_size_ = path - read.authority_at_;
-        const std::string_view authority = text.substr(read.authority_at_, read.authority_size_);
-        if (authority.empty() || !detail::is_authority(authority))
-            return refused("behind http:// comes a host, and perhaps a port", read.authority_at_);
+        if (path == begin || !detail::is_authority(text.substr(begin, path - begin)))
+            return refused("behind http:// comes a host, and perhaps a port", begin);
     }
-    const std::size_t question = std::min(text.find('?', path), text.size());
-    const std::string_view raw = text.substr(path, question - path);
     bool is_nul = false;
-    if (const std::size_t wrong = detail::wrong_percent(raw, is_nul); wrong != raw.npos)
+    const std::size_t question = std::min(text.find('?', path), text.size());
+    if (const std::size_t wrong = detail::wrong_percent(text.substr(path, question - path), is_nul); wrong != text.npos)
         return refused(is_nul ? "a path holds no NUL" : "behind a percent sign come two hexadecimal digits",
                        path + wrong);
-    read.raw_path_at_ = path;
-    read.raw_path_size_ = raw.size();
-    read.path_ = detail::decoded(raw.empty() ? std::string_view{"/"} : raw, true);
-    read.has_query_ = question < text.size();
-    if (read.has_query_) read.query_at_ = question + 1;
+    target read;
+    read.assign(text);
     return read;
+}
+
+inline void target::assign(std::string_view text) {
+    text_ = text;
+    form_ = text[0] == '/' ? form::origin : text == "*" ? form::asterisk : form::absolute;
+    authority_at_ = authority_size_ = raw_path_at_ = 0;
+    if (form_ == form::absolute) {
+        authority_at_ = detail::size_of_scheme(text);
+        raw_path_at_ = std::min(text.find_first_of("/?", authority_at_), text.size());
+        authority_size_ = raw_path_at_ - authority_at_;
+    }
+    const std::size_t question = std::min(text.find('?', raw_path_at_), text.size());
+    has_query_ = question < text.size();
+    query_at_ = has_query_ ? question + 1 : text.npos;
+    const std::string_view raw = text.substr(raw_path_at_, question - raw_path_at_);
+    raw_path_size_ = raw.size();
+    if (raw.empty())
+        path_ = "/";
+    else if (raw.find('%') == raw.npos)
+        path_ = raw;
+    else
+        path_ = detail::decoded(raw, true);
 }
 
 inline target::target(std::string_view text) {
@@ -2727,6 +2800,11 @@ class task;  // coro/task.hpp: include http/server.hpp to call the members that 
 
 namespace http {
 
+namespace detail {
+struct checked_request;  // http/head.hpp
+}
+class upgrade;  // http/upgrade.hpp
+
 /// A body that comes in pieces. The server derives from it for the body of a request that is still arriving; files and
 /// generators derive from it for the body of a response.
 class body_source {
@@ -2741,6 +2819,20 @@ class body_source {
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
     /// Waits for the next piece and returns it. It is valid until the next call. No bytes: the body has ended.
     [[nodiscard]] virtual task<std::span<const std::byte>> next() = 0;
+
+    /// A part of an open file. No part of a file has the descriptor -1.
+    struct file_bytes {
+        int descriptor = -1;
+        std::uint64_t first = 0, count = 0;
+    };
+    /// Returns where the bytes lie if they are a part of a file. Then a server lets the kernel send them, and does not
+    /// call next(). They must stay there as long as this object.
+    [[nodiscard]] virtual file_bytes in_file() const noexcept { return {}; }
+    /// Returns true if next() never waits for another task or another program. Then a server gathers small pieces, and
+    /// it does not keep a client waiting.
+    [[nodiscard]] virtual bool is_ready() const noexcept { return false; }
+    /// Returns the conversation that follows a response 101, or nullptr if this is a body.
+    [[nodiscard]] virtual upgrade* as_upgrade() noexcept { return nullptr; }
 };
 
 /// A request: method, target, fields, and a body. It owns everything, so it may outlive the bytes it was read from.
@@ -2818,6 +2910,7 @@ class request {
     request& operator=(request&&) = default;
 
   private:
+    friend detail::checked_request;
     http::method method_ = http::method::get;
     int minor_version_ = 1;
     std::string other_method_;
@@ -2839,12 +2932,12 @@ class response {
     /// media type could not be a field's value.
     response(http::status code, std::string text = {}, std::string_view media_type = "text/plain; charset=utf-8")
         : status{code}, body{std::move(text)} {
-        if (!body.empty()) fields.set("Content-Type", media_type);
+        if (!body.empty()) fields.set_media_type(media_type);
     }
     /// Makes a response whose body comes from a source.
     response(http::status code, std::unique_ptr<body_source> from, std::string_view media_type)
         : status{code}, source{std::move(from)} {
-        fields.set("Content-Type", media_type);
+        fields.set_media_type(media_type);
     }
 
     http::status status;                  ///< 200 unless set
@@ -2937,6 +3030,7 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -3007,10 +3101,17 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
     // A HEAD request is answered with the fields that GET would have, so the connection does not end with this body.
     if (how == body_coding::until_close && !context.is_head) context.keeps_alive = false;
 
-    // (A literal as a view has its length at compile time. std::string::operator+= would count it.)
-    const auto put = [&to](std::string_view text) { to.append(text.data(), text.size()); };
+    // The string grows once, and not with each word. 160 bytes hold all words that are not counted here.
+    const std::size_t old_size = to.size();
+    std::size_t room = 160 + context.date.size();
+    for (const auto& [name, value] : answer.fields) room += name.size() + value.size() + 4;
+    to.resize(old_size + room);
+    char* end = to.data() + old_size;
+    const auto put = [&end](std::string_view text) { end += text.copy(end, text.size()); };
+    const auto put_number = [&end](std::uint64_t number) { end = std::to_chars(end, end + 20, number).ptr; };
+    const int code = answer.status.code();
     put("HTTP/1.1 ");
-    detail::append_number(to, static_cast<std::uint64_t>(answer.status.code()));
+    for (const int digit : {code / 100, code / 10 % 10, code % 10}) *end++ = static_cast<char>('0' + digit);
     put(" ");
     put(answer.status.reason());
     if (!context.date.empty()) {
@@ -3053,12 +3154,13 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
         put("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
     if (how == body_coding::length) {
         put("Content-Length: ");
-        detail::append_number(to, size.value_or(0));
+        put_number(size.value_or(0));
         put("\r\n");
     } else if (how == body_coding::chunked) {
         put("Transfer-Encoding: chunked\r\n");
     }
     put("\r\n");
+    to.resize(static_cast<std::size_t>(end - to.data()));
     return context.is_head ? body_coding::none : how;
 }
 
@@ -3130,6 +3232,7 @@ namespace detail {
 class generated_body final : public body_source {
   public:
     explicit generated_body(generator<std::string> from) noexcept : from_{std::move(from)} {}
+    [[nodiscard]] bool is_ready() const noexcept override { return true; }
     task<std::span<const std::byte>> next() override {
         for (;;) {
             std::string* const piece = from_.next();
@@ -3315,8 +3418,8 @@ class request_head : public message_head {
   public:
     http::method method = http::method::get;  ///< `other` for a method that the table does not know
     std::string_view method_name;
-    std::string_view target;  ///< checked: http::target can read it
-    std::string_view host;    ///< the field Host, or "" in HTTP/1.0. The target may have another: see request::host()
+    std::string_view target = "/";  ///< checked: http::target can read it
+    std::string_view host;  ///< the field Host, or "" in HTTP/1.0. The target may have another: see request::host()
     bool expects_continue = false;  ///< the client waits for a 100 before it sends the body (RFC 9110 §10.1.1)
 
     /// Returns where the body ends. Without Content-Length and chunks a request has none.
@@ -3351,29 +3454,47 @@ class response_head : public message_head {
 
 namespace detail {
 
-/// Fills a list with fields that a parser has checked already.
+/// Fills a list with the fields of a head, which a parser has checked. It uses the memory that the list has.
 struct checked_fields {
-    static fields copy(std::span<const field> from) {
-        fields list;
-        std::size_t size = 0;
-        for (const field& each : from) size += each.name.size() + each.value.size();
-        list.text_.reserve(size);
+    static void assign(fields& list, std::span<const field> from) {
+        list.clear();
+        if (from.empty()) return;
+        // The views of a head lie in one piece of memory, in order. So one copy takes all of them, and the few bytes
+        // between them.
+        const char* const first = from.front().name.data();
+        const std::string_view last = from.back().value;
+        list.text_.assign(first, last.data() + last.size());
         list.entries_.reserve(from.size());
-        for (const field& each : from) list.append_checked(each.name, each.value);
-        return list;
+        const auto at = [first](std::string_view text) { return static_cast<std::uint32_t>(text.data() - first); };
+        const auto size = [](std::string_view text) { return static_cast<std::uint32_t>(text.size()); };
+        for (const auto& [name, value] : from) list.entries_.push_back({at(name), size(name), at(value), size(value)});
+    }
+};
+
+/// Fills a request with a head that a parser has checked. It uses the memory that the request has.
+struct checked_request {
+    static void assign(request& made, const request_head& head) {
+        made.method_ = head.method;
+        made.minor_version_ = head.minor_version;
+        if (head.method == method::other) made.other_method_ = head.method_name;
+        made.target_.assign(head.target);
+        checked_fields::assign(made.fields_, head.fields());
+        if (!made.body_.empty()) made.body_ = std::string{};
+        made.source_ = nullptr;
+        made.is_given_ = false;
     }
 };
 
 }  // namespace detail
 
 inline request to_request(const request_head& head) {
-    request made{target{head.target}, head.method_name, detail::checked_fields::copy(head.fields())};
-    made.set_minor_version(head.minor_version);
+    request made;
+    detail::checked_request::assign(made, head);
     return made;
 }
 inline response to_response(const response_head& head) {
     response made{head.status};
-    made.fields = detail::checked_fields::copy(head.fields());
+    detail::checked_fields::assign(made.fields, head.fields());
     return made;
 }
 
@@ -3687,30 +3808,8 @@ struct head_result {
 
 namespace detail {
 
-/// Returns the place of the first byte that is a control character other than the tab. Eight bytes are looked at in one
-/// step: in each byte of `word` the highest bit is set if the byte is below 0x20, or is 0x7f. No step carries into the
-/// byte beside it, so the order of bytes in memory does not matter.
-inline const char* skip_value(const char* p, const char* last) noexcept {
-    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
-    constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
-    for (;;) {
-        while (last - p >= 8) {
-            std::uint64_t word;
-            std::memcpy(&word, p, sizeof word);
-            const std::uint64_t below_space = ~((word & low) + ones * 0x60);
-            const std::uint64_t is_delete = ~(((word ^ low) & low) + low);
-            if (((below_space | is_delete) & ~word & high) != 0) break;
-            p += 8;
-        }
-        while (p != last && is(value_character, *p)) {
-            ++p;
-            if (*(p - 1) == '\t') break;  // the eight bytes may have stopped for it alone
-        }
-        if (p == last || !is(value_character, *p)) return p;
-    }
-}
-
-/// Returns the place of the first byte that no target has, in the same way: below 0x21, from 0x7f on, or '#'.
+/// Returns the place of the first byte that no target has: below 0x21, from 0x7f on, or '#'. It looks at eight bytes in
+/// one step, as skip_value() does.
 inline const char* skip_target(const char* p, const char* last) noexcept {
     constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
     constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
@@ -3720,7 +3819,8 @@ inline const char* skip_target(const char* p, const char* last) noexcept {
         const std::uint64_t from_exclamation = (word & low) + ones * 0x5f;    // the highest bit is set from 0x21 on
         const std::uint64_t from_delete = word | ((word & low) + ones);       // ... from 0x7f on
         const std::uint64_t is_not_hash = ((word ^ ones * '#') & low) + low;  // ... if it is not '#' below 0x80
-        if ((from_exclamation & ~from_delete & is_not_hash & high) != high) break;
+        const std::uint64_t mask = ~(from_exclamation & ~from_delete & is_not_hash) & high;
+        if (mask != 0) return p + first_byte(mask);
         p += 8;
     }
     while (p != last && is(target_character, *p)) ++p;
@@ -3819,14 +3919,17 @@ class head_reader {
     }
     /// Steps over CR LF.
     bool end_of_line(reason otherwise) noexcept {
-        if (p_ == last_) return false;
-        if (*p_ != '\r') return refuse_byte(p_, otherwise);
-        if (p_ + 1 == last_) return false;
-        if (p_[1] != '\n') return refuse(reason::bare_cr, p_);
+        if (last_ - p_ < 2 || p_[0] != '\r' || p_[1] != '\n') [[unlikely]]
+            return is_no_end_of_line(otherwise);
         p_ += 2;
         ++line_;
         line_begin_ = p_;
         return true;
+    }
+    [[gnu::noinline]] bool is_no_end_of_line(reason otherwise) noexcept {
+        if (p_ == last_) return false;
+        if (*p_ != '\r') return refuse_byte(p_, otherwise);
+        return p_ + 1 != last_ && refuse(reason::bare_cr, p_);
     }
 
     bool start_line(request_head& head) noexcept {
@@ -3861,7 +3964,8 @@ class head_reader {
             return refuse_byte(p_, *p_ == '\r' ? reason::missing_target : reason::bad_method);
         }
         head.method_name = {name, static_cast<std::size_t>(p_ - name)};
-        head.method = read_method(head.method_name);
+        const bool is_get = p_ - name == 3 && name[0] == 'G' && name[1] == 'E' && name[2] == 'T';
+        head.method = is_get ? method::get : read_method(head.method_name);
 
         const char* const target = ++p_;
         p_ = skip_target(p_, last_);
@@ -3880,6 +3984,12 @@ class head_reader {
     }
     template <class Head>
     bool version(Head& head) noexcept {
+        if (last_ - p_ >= 8 && std::memcmp(p_, "HTTP/1.", 7) == 0 && (p_[7] == '1' || p_[7] == '0')) {
+            head.keeps_alive = p_[7] == '1';
+            head.minor_version = head.keeps_alive ? 1 : 0;
+            p_ += 8;
+            return true;
+        }
         constexpr std::string_view prefix = "HTTP/";
         for (const char c : prefix) {
             if (p_ == last_) return false;
@@ -3910,11 +4020,9 @@ class head_reader {
         };
         if (head.method == method::connect) return wrong(reason::no_tunnels, 0);
         std::string_view path = head.target;
-        if (path == "*") return head.method == method::options || wrong(reason::target_form, 0);
         if (path[0] != '/') {
-            const std::size_t scheme = same_name(path.substr(0, 7), "http://")    ? 7
-                                       : same_name(path.substr(0, 8), "https://") ? 8
-                                                                                  : 0;
+            if (path == "*") return head.method == method::options || wrong(reason::target_form, 0);
+            const std::size_t scheme = size_of_scheme(path);
             if (scheme == 0) return wrong(reason::target_form, 0);
             const std::size_t end = std::min(path.find_first_of("/?", scheme), path.size());
             if (end == scheme || !is_authority(path.substr(scheme, end - scheme)))
@@ -4395,7 +4503,7 @@ inline void body_decoder::parse_trailers() {
     bounds.fields = lines_.size();
     const head_result result = detail::head_reader{lines_, bounds}.read_fields(head);
     if (!result.is_complete()) return refuse(result.refusal.why, offset_ - lines_.size() + result.refusal.offset);
-    trailers_ = detail::checked_fields::copy(head.fields());
+    detail::checked_fields::assign(trailers_, head.fields());
     lines_.clear();
 }
 
@@ -4407,7 +4515,7 @@ inline void body_decoder::parse_trailers() {
 // SPDX-License-Identifier: MIT
 //
 //     task<> print(std::string where) {
-//         const http::response page = co_await http::get(where);        // the name, the connection, the page: 30 s at most
+//         const http::response page = co_await http::get(where);  // the name, the connection, the page: 30 s at most
 //         std::cout << page.status.code() << '\n' << page.body;
 //     }
 //     event_loop loop;
@@ -4440,8 +4548,9 @@ inline void body_decoder::parse_trailers() {
 //   the deadline passes             errc::timed_out, whatever the client waited for
 //   the answer is no HTTP           errc::protocol_error, with the sentence of http/refusal.hpp
 //
-// The whole request is sent before the answer is read. A server that answers with the bytes of the body while they come
-// (an echo) therefore stops both sides when a body is larger than the buffers between them: then the deadline passes.
+// A server may answer while a long request is still on its way, as an echo does. So the client receives while it sends.
+// It keeps at most max_body bytes of such an answer. Beyond that it throws errc::message_size: with a server that does
+// not read before its answer is taken, both sides would otherwise wait until the deadline.
 //
 // There is no TLS: a URL with https is refused with a sentence. Let nginx speak it:
 //
@@ -16320,11 +16429,12 @@ inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, u
 
 
 
+
 // netnotes/http/link.hpp: a connection, and the bytes of it that came too early
 // SPDX-License-Identifier: MIT
 //
 // TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body,
-// or three requests at once. A link keeps the bytes of the next message:
+// or three requests at once. A link keeps the bytes that belong to what comes next:
 //
 //        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
 //                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
@@ -16338,10 +16448,16 @@ inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, u
 #ifndef NETNOTES_HTTP_LINK_HPP
 #define NETNOTES_HTTP_LINK_HPP
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -17599,6 +17715,128 @@ class basic_async_buffered_stream {
 
 #endif  // NETNOTES_CORO_BYTE_STREAM_HPP
 
+// netnotes/coro/send_file.hpp: files over the connections of tasks
+// SPDX-License-Identifier: MIT
+//
+// async_stream::send_file() takes the same arguments as socket::send_file(). The task waits whenever the kernel takes
+// no more bytes, and the other tasks run:
+//
+//        task<> answer(async_stream client) {
+//            co_await client.send_all("here it is:\r\n");
+//            co_await client.send_file("kernel.img");
+//        }
+//
+//        task a  ── sendfile(2): 200 KB ──> the socket is full, wait ──> 300 KB ──> wait ──> ...
+//        task b                             runs                          runs
+//
+// A file has no event that says "the bytes have come from the disk". If the kernel must read them from a slow disk
+// first, the loop and all its tasks wait for it. For bytes of a pipe or a terminal use async_descriptor.
+//
+// On this page:  async_stream::send_file
+// Below it:      socket/file.hpp, files and the settings; coro/stream.hpp
+// The notes:     gevent版-TCP服务器; tftp下载 (a server of files)
+
+#ifndef NETNOTES_CORO_SEND_FILE_HPP
+#define NETNOTES_CORO_SEND_FILE_HPP
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+/// Sends one part of a file. Returns its size; 0 is the end of the file. Returns -1 if the file must be read instead.
+class [[nodiscard]] sending_file_part final : public io_awaiter<sending_file_part, socket_operation> {
+  public:
+    sending_file_part(io_node& node, file_part& part) noexcept : io_awaiter{node, direction::write}, part_{part} {}
+    [[gnu::always_inline]] ~sending_file_part() = default;
+    ssize_t await_resume() {
+        if (file_part::is_refused(error_)) {
+            error_ = 0;
+            return -1;
+        }
+        throw_if_failed("send_file to");
+        return size_;
+    }
+    bool attempt() noexcept override {
+        return transmit([this] { return size_ = part_.step(node_.descriptor(), file_part::largest_step); });
+    }
+
+  private:
+    file_part& part_;
+    ssize_t size_ = 0;
+};
+
+/// Makes close() send a reset unless the file was sent to its end.
+class cut_guard {
+  public:
+    explicit cut_guard(const async_socket& connection) noexcept : connection_{connection} {}
+    cut_guard(const cut_guard&) = delete;
+    cut_guard& operator=(const cut_guard&) = delete;
+    ~cut_guard() {
+        constexpr ::linger reset{1, 0};
+        if (is_armed_ && connection_.is_open())
+            ::setsockopt(connection_.native_handle(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    void arm(bool does) noexcept { is_armed_ = does; }
+
+  private:
+    const async_socket& connection_;
+    bool is_armed_ = true;
+};
+
+/// Reads the rest of a file and sends it. A coroutine of its own, because few files need its buffer.
+inline task<> send_by_reading(async_stream& to, file_part& part, std::string name, progress_callback progress,
+                              cut_guard& guard) {
+    std::string room(file_part::block, '\0');
+    while (!part.is_done()) {
+        std::error_code error;
+        const std::size_t size = part.read(reinterpret_cast<std::byte*>(room.data()), room.size(), false, error);
+        if (error) {
+            guard.arm(part.sent() > 0);
+            detail::throw_error(error, "send_file ", name);
+        }
+        if (size == 0) break;
+        co_await to.send_all(std::string_view{room}.substr(0, size));
+        part.taken(size);
+        progress(part.sent());
+    }
+}
+
+}  // namespace detail
+
+inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options) {
+    std::error_code error;
+    detail::file_part part{file, options, error};
+    if (error) detail::throw_error(error, file.error() ? "open " : "send_file ", file.name());
+    detail::cut_guard guard{*this};
+    while (!part.is_done()) {
+        const ssize_t size = co_await detail::sending_file_part{node(), part};
+        if (size < 0) co_await detail::send_by_reading(*this, part, file.name(), options.progress, guard);
+        if (size <= 0) break;
+        options.progress(part.sent());
+    }
+    guard.arm(false);
+    co_return part.sent();
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SEND_FILE_HPP
+
+
 
 
 
@@ -17607,7 +17845,9 @@ namespace netnotes::http::detail {
 
 template <class Stream>
 concept has_lent_recv = requires(Stream& stream) {
-    { std::declval<netnotes::detail::await_result<decltype(stream.recv())>>() } -> std::convertible_to<std::span<std::byte>>;
+    {
+        std::declval<netnotes::detail::await_result<decltype(stream.recv())>>()
+        } -> std::convertible_to<std::span<std::byte>>;
 };
 
 /// A stream, the received bytes that were not used yet, and the limit of each wait.
@@ -17618,6 +17858,7 @@ class peer_link {
 
     /// Limits each of the next waits.
     void limit(duration time) {
+        not_acknowledged_ = unknown;
         if constexpr (requires { stream.set_timeout(time); })
             stream.set_timeout(time);
         else
@@ -17642,18 +17883,50 @@ class peer_link {
         kept_.resize(old + size);
         co_return size > 0;
     }
-    /// Sends all bytes. The limit holds for each wait, and a wait ends when the kernel has room again. Linux says so
-    /// when a third of the connection's send buffer is free. A client that takes only a few bytes now and then is cut
-    /// off.
-    task<> send(std::string_view bytes) {
+    /// What a slow peer means. The kernel of Linux has room again when a third of the connection's send buffer is free,
+    /// and that buffer may hold 4 MiB. So a wait for room may be long, although the peer takes bytes all the time.
+    enum class slow_peer : bool {
+        fails,          ///< no wait for room lasts longer than the limit
+        is_waited_for,  ///< after each limit, such a wait goes on if the peer has acknowledged bytes meanwhile
+    };
+    /// Sends all bytes.
+    task<> send(std::string_view bytes, slow_peer how = slow_peer::fails) {
         while (!bytes.empty()) {
             std::size_t size = 0;
-            if constexpr (requires { stream.set_timeout(limit_); })
-                size = co_await stream.send(bytes);
-            else
-                size = co_await with_timeout(limit_, stream.send(bytes));
+            try {
+                if constexpr (requires { stream.set_timeout(limit_); })
+                    size = co_await stream.send(bytes);
+                else
+                    size = co_await with_timeout(limit_, stream.send(bytes));
+                not_acknowledged_ = unknown;  // the kernel holds new bytes
+            } catch (const std::system_error& error) {
+                if (how == slow_peer::fails || !is_only_slow(error)) throw;
+            }
             bytes.remove_prefix(size);
         }
+    }
+    /// Sends a part of a file, and waits for a slow peer. Throws std::runtime_error if the file has become shorter.
+    task<> send_file(body_source::file_bytes file) {
+        std::uint64_t done = 0;
+        bool is_late = false;
+        do {
+            const std::uint64_t before = done;
+            const auto count = [&](std::uint64_t sent) {
+                done = before + sent;
+                not_acknowledged_ = unknown;
+            };
+            input_file input{file.descriptor};
+            const send_file_options part{file.first + before, file.count - before, count};
+            try {
+                co_await stream.send_file(std::move(input), part);
+                is_late = false;
+            } catch (const std::system_error& error) {
+                is_late = is_only_slow(error);
+                if (!is_late) throw;
+                stream.set_option(option::linger{});  // the end need not be a reset any more
+            }
+        } while (is_late);
+        if (done < file.count) throw std::runtime_error{"a file has become shorter while it was sent"};
     }
     /// Returns the kept bytes that were not used.
     [[nodiscard]] std::string_view unused() const noexcept { return std::string_view{kept_}.substr(begin_); }
@@ -17709,13 +17982,26 @@ class peer_link {
         }
         stream.close();
     }
+    /// Returns true if a send has failed because of the limit, but the peer has acknowledged bytes since the last call.
+    /// The first call after limit() always returns true then. False for a stream whose bytes cannot be counted.
+    [[nodiscard]] bool is_only_slow(const std::system_error& error) noexcept {
+        if constexpr (requires { stream.native_handle(); }) {
+            int left = 0;
+            if (error.code() == std::errc::timed_out && ::ioctl(stream.native_handle(), SIOCOUTQ, &left) == 0)
+                return left < std::exchange(not_acknowledged_, left);
+        }
+        return false;
+    }
 
     Stream stream;
 
   private:
+    static constexpr int unknown = std::numeric_limits<int>::max();
+
     std::string kept_;
     std::size_t begin_ = 0;
     duration limit_ = never;
+    int not_acknowledged_ = unknown;  // bytes that the peer had not acknowledged when a wait had ended
 };
 
 /// Makes the end of a connection a reset, unless it was disarmed.
@@ -17845,9 +18131,10 @@ inline std::optional<url> url::parse(std::string_view text, parse_failure& why) 
     };
     constexpr std::string_view scheme = "http://";
     if (same_name(text.substr(0, 8), "https://"))
-        return refused("https needs TLS, which this client does not have: let nginx speak it (proxy_pass https://...), and "
-                       "send the request to nginx by http",
-                       0);
+        return refused(
+            "https needs TLS, which this client does not have: let nginx speak it (proxy_pass https://...), and "
+            "send the request to nginx by http",
+            0);
     if (!same_name(text.substr(0, scheme.size()), scheme)) return refused("a URL begins with http://", 0);
     const std::size_t begin = scheme.size(), end = std::min(text.find_first_of("/?#", begin), text.size());
     const std::string_view authority = text.substr(begin, end - begin);
@@ -17934,9 +18221,9 @@ struct client_options {
     std::size_t max_per_host = 10;      ///< of them to one host and port. Must be above zero
     std::size_t max_idle = 20;          ///< unused connections that the pool keeps
     wait_time idle_timeout = std::chrono::seconds{15};  ///< the pool uses no connection that was idle for longer
-    int max_redirects = 0;              ///< redirects that a request follows; 0 returns them
-    bool retries = true;                ///< see the first page
-    http::limits limits{};              ///< the bounds of heads. The bound of bodies is max_body
+    int max_redirects = 0;                              ///< redirects that a request follows; 0 returns them
+    bool retries = true;                                ///< see the first page
+    http::limits limits{};                              ///< the bounds of heads. The bound of bodies is max_body
 };
 static_assert(std::is_trivially_destructible_v<client_options>);
 
@@ -17992,7 +18279,8 @@ class client_pool {
   public:
     explicit client_pool(const client_options& chosen) : options{chosen} {
         if (options.timeout <= duration::zero() || options.max_connections == 0 || options.max_per_host == 0)
-            throw std::invalid_argument{"http::client_options: the timeout and the numbers of connections must be above zero"};
+            throw std::invalid_argument{
+                "http::client_options: the timeout and the numbers of connections must be above zero"};
     }
     [[nodiscard]] bool has_room(std::string_view host) const noexcept {
         return busy_.size() < options.max_connections &&
@@ -18115,13 +18403,19 @@ class client_exchange final : public body_source {
         // A server may answer and close before it has the whole body, for example with 413. Then sending fails, but the
         // answer has come.
         std::exception_ptr failure;
+        std::string_view rest{out};
         try {
-            co_await link_->send(out);
+            const std::size_t size = co_await link_->stream.send(rest);
+            rest.remove_prefix(size);
+            if (!rest.empty()) {
+                task<> sending = send_rest(rest), receiving = receive_meanwhile(failure);
+                static_cast<void>(co_await when_any(std::move(sending), std::move(receiving)));
+            }
         } catch (const std::system_error& error) {
-            if (error.code() == std::errc::timed_out) throw;
+            if (error.code() == std::errc::timed_out || error.code() == std::errc::message_size) throw;
             failure = std::current_exception();
-            is_cut_ = true;
         }
+        is_cut_ = !rest.empty();
         const auto head = std::make_unique<response_head>();
         head_progress seen;
         for (int interim = 0;;) {
@@ -18190,7 +18484,8 @@ class client_exchange final : public body_source {
         if (deadline_ == netnotes::time_point::max()) return never;
         const duration time = deadline_ - now();
         if (time <= duration::zero())
-            throw std::system_error{std::make_error_code(std::errc::timed_out), "no answer in time from http://" + host_};
+            throw std::system_error{std::make_error_code(std::errc::timed_out),
+                                    "no answer in time from http://" + host_};
         return time;
     }
     [[noreturn]] void fail(const std::string& sentence) const {
@@ -18200,6 +18495,30 @@ class client_exchange final : public body_source {
         constexpr std::size_t room = 16 * 1024;
         link_->limit(left());
         co_return co_await link_->receive(room);
+    }
+    task<> send_rest(std::string_view& rest) {
+        while (!rest.empty()) {
+            const std::size_t size = co_await link_->stream.send(rest);
+            rest.remove_prefix(size);
+        }
+    }
+    /// Receives what the server sends while the request is on its way, until the server sends nothing more.
+    task<> receive_meanwhile(std::exception_ptr& failure) {
+        const std::uint64_t most = pool_->options.max_body;
+        try {
+            while (link_->unused().size() <= most) {
+                const bool is_more = co_await receive();
+                if (!is_more) co_return;
+                has_heard = true;
+            }
+        } catch (const std::system_error& error) {
+            if (error.code() == std::errc::timed_out) throw;
+            failure = std::current_exception();
+            co_return;
+        }
+        throw std::system_error{std::make_error_code(std::errc::message_size),
+                                "http://" + host_ + " has answered with more than " + std::to_string(most) +
+                                    " bytes, and does not take the rest of the request"};
     }
     void begin_body(const response_head& head, method asked) {
         framing_ = head.body(asked);
@@ -18239,14 +18558,16 @@ inline task<response> open_once(std::shared_ptr<client_pool> pool, const request
             answer.source = std::move(exchange);
             co_return answer;
         } catch (const std::system_error& error) {
-            const bool again = may_reuse && exchange && exchange->was_reused && !exchange->has_heard && pool->options.retries &&
-                               is_idempotent(ask.method()) && error.code() != std::errc::timed_out;
+            const bool again = may_reuse && exchange && exchange->was_reused && !exchange->has_heard &&
+                               pool->options.retries && is_idempotent(ask.method()) &&
+                               error.code() != std::errc::timed_out;
             if (!again) throw;
         }
     }
 }
 /// Sends a request, and follows redirects as far as the options allow it.
-inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where, netnotes::time_point deadline) {
+inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where,
+                               netnotes::time_point deadline) {
     for (int redirects = 0;; ++redirects) {
         fields list = std::move(ask.fields());
         std::string body = ask.body();
@@ -18258,17 +18579,21 @@ inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, u
         const auto location = answer.fields.find("Location");
         if (!is_redirect || !location || pool->options.max_redirects == 0) co_return answer;
         if (redirects == pool->options.max_redirects)
-            throw std::system_error{std::make_error_code(std::errc::too_many_links), "too many redirects, to " + netnotes::quoted(*location)};
+            throw std::system_error{std::make_error_code(std::errc::too_many_links),
+                                    "too many redirects, to " + netnotes::quoted(*location)};
         parse_failure why;
         const std::optional<url> next = where.resolve(*location, why);
         if (!next) throw parse_error{"URL of http in a redirect", *location, why};
         if (next->authority() != where.authority())  // what was meant for one host is not for another
-            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) ask.fields().erase(secret);
+            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"})
+                ask.fields().erase(secret);
         // Browsers turn POST into GET for 301 and 302, too (RFC 9110 §15.4.2); 307 and 308 keep the method.
-        const bool becomes_get = (code == 303 && ask.method() != method::head) || (code < 303 && ask.method() == method::post);
+        const bool becomes_get =
+            (code == 303 && ask.method() != method::head) || (code < 303 && ask.method() == method::post);
         if (becomes_get) {
             fields kept = std::move(ask.fields());
-            for (const std::string_view of_body : {"Content-Type", "Content-Encoding", "Content-Language"}) kept.erase(of_body);
+            for (const std::string_view of_body : {"Content-Type", "Content-Encoding", "Content-Language"})
+                kept.erase(of_body);
             ask = request{"GET", next->target, std::move(kept)};
         }
         where = *next;
@@ -18311,13 +18636,12 @@ inline task<response> client::get(std::string where) {
 
 #endif  // NETNOTES_HTTP_CLIENT_HPP
 
-// netnotes/http/connection.hpp: the rules of a connection, without a network and without a clock
+// netnotes/http/connection.hpp: a connection, without a network and without a clock
 // SPDX-License-Identifier: MIT
 //
 // HTTP/1.1 sends one message after the other over one connection. This machine knows which message may follow which.
 // Bytes and the time go in; events, bytes and a deadline come out. It serves both ends. Use it to speak HTTP over
-// anything: threads, a reactor, a pipe, or a simulated network in a test. (http/server.hpp has the same rules for
-// tasks.)
+// anything: threads, a reactor, a pipe, or a simulated network in a test. (For tasks take http/server.hpp.)
 //
 //        bytes ──> receive() ──> next(): request, data, data, end           the peer's message
 //        bytes <── output()  <── begin(), write(), write(), finish()        ours
@@ -18335,21 +18659,11 @@ inline task<response> client::get(std::string where) {
 //            }
 //        }
 //
-// When may a connection carry one more message, and who must close it? Ask why():
+// When may a connection carry one more message, and who must close it? The rules stand in http/rules.hpp, which the
+// server of tasks asks, too. Ask why() for the reason, and how_to_close() for what to do.
 //
-//        asked_by_peer      it said `Connection: close`, or it is HTTP/1.0 and did not say keep-alive
-//        asked_here         our message says `Connection: close`
-//        until_close        only the end of the connection ends the body
-//        refused            the peer's bytes are no HTTP, so nobody knows where the next message begins
-//        unread_body        an answer was given before the body had come, and too much of it is left
-//        expected_continue  the client waited for a 100 and got an answer: it may send the body now, or not
-//        short_body         our body has fewer bytes than we promised; the peer must notice that
-//        early_answer       the server answered before our request was complete
-//
-// A server that closes should first stop sending and read on for a while (closing::linger). A close with unread bytes
-// becomes a reset, and a reset may destroy the answer before the client has read it (RFC 9112 §9.6).
-//
-// On this page:  ending, text_of · connection_settings · connection
+// On this page:  connection_settings · connection
+// Below it:      http/rules.hpp (ending, and all rules), http/parser.hpp, http/body.hpp, http/write.hpp
 // Sources:       RFC 9112 §9; RFC 9110 §10.1.1. The shape follows the idea of h11, a Python library without I/O.
 
 #ifndef NETNOTES_HTTP_CONNECTION_HPP
@@ -18366,6 +18680,45 @@ inline task<response> client::get(std::string where) {
 #include <utility>
 #include <variant>
 
+
+
+
+
+
+// netnotes/http/rules.hpp: one request and its answer, and what they do to the connection
+// SPDX-License-Identifier: MIT
+//
+// May another request follow on this connection? If not, which side closes it, and how? All rules for that stand on
+// this page. It has no network, no clock and no buffer. http/connection.hpp and the server of tasks (http/exchange.hpp)
+// both ask it, so they cannot differ:
+//
+//        head of a request ──> begin()      does the client keep the connection? Where does its body end?
+//        bytes of the body ──> decode()     a client that sends them no longer waits for "100 Continue"
+//        the answer        ──> answer()     writes the head. From here on why() says whether the connection goes on
+//        unread bytes      ──> skips()      a short rest of the body is skipped to save the connection
+//
+//   why()               the rule                                                          closed by
+//   asked_by_peer       it said `Connection: close`, or HTTP/1.0 without keep-alive       a close: nothing follows
+//   asked_here          our answer says `Connection: close`                               stop sending, read on, close
+//   until_close         only the end of the connection ends the body                      stop sending, read on, close
+//   refused             nobody knows where the next message begins                        stop sending, read on, close
+//   unread_body         too much of the body is left                                      stop sending, read on, close
+//   expected_continue   the client waited for a 100, and may send its body now or not     stop sending, read on, close
+//   short_body          our body has fewer bytes than promised                            a reset
+//
+// On this page:  ending, text_of · for authors of servers: detail::exchange_rules, detail::body_writer
+// Sources:       RFC 9112 §9; RFC 9110 §10.1.1
+
+#ifndef NETNOTES_HTTP_RULES_HPP
+#define NETNOTES_HTTP_RULES_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
 
 
@@ -18409,6 +18762,162 @@ enum class ending : std::uint8_t {
     return {};
 }
 
+namespace detail {
+
+/// The body that the peer sends, and the reason why no message follows. Begin each message of the peer with begin().
+class exchange_rules {
+  public:
+    /// How many bytes of an unread body are skipped to save the connection, unless the owner decides otherwise.
+    static constexpr std::uint64_t usual_drain = 64 * 1024;
+    explicit exchange_rules(std::uint64_t max_drain = usual_drain) noexcept : max_drain_{max_drain} {}
+
+    /// Takes the head of a request, or of an answer to a request with this method. is_refused() is true afterwards if
+    /// the head announces a body that is too large.
+    void begin(const request_head& head, const limits& bounds) {
+        is_head_ = head.method == method::head;
+        begin_body(head, head.body(), bounds);
+        expects_continue_ = head.expects_continue && framing_.how != framing::kind::none;
+    }
+    void begin(const response_head& head, method asked, const limits& bounds) {
+        begin_body(head, head.body(asked), bounds);
+    }
+    /// Takes that a request was refused. The answer that says so goes out as if to a GET of HTTP/1.1.
+    void refuse() noexcept {
+        is_head_ = expects_continue_ = false;
+        minor_version_ = 1;
+        ending_ = ending::refused;
+    }
+
+    // ---- the body of the peer
+
+    [[nodiscard]] const http::framing& framing() const noexcept { return framing_; }
+    [[nodiscard]] const body_decoder& body() const noexcept { return body_; }
+    /// Returns true if bytes of the body are missing.
+    [[nodiscard]] bool is_unread() const noexcept { return !body_.is_done(); }
+    /// Takes bytes behind the head: see body_decoder::next().
+    [[nodiscard]] body_decoder::piece decode(std::string_view bytes) {
+        expects_continue_ = false;  // a peer that sends its body does not wait
+        return body_.next(bytes);
+    }
+    /// Takes that the peer will send nothing more.
+    void end_body() noexcept { body_.end(); }
+    /// Call before a wait for the body. Returns true if "100 Continue" must be sent now.
+    [[nodiscard]] bool takes_continue() noexcept { return std::exchange(expects_continue_, false); }
+    /// Counts bytes of a body that nobody reads. Returns false if they are too many: then the connection ends.
+    [[nodiscard]] bool skips(std::size_t size) noexcept {
+        skipped_ += size;
+        if (skipped_ > max_drain_) end_with(ending::unread_body);
+        return skipped_ <= max_drain_;
+    }
+
+    /// The time that a body of this size has, beyond the usual limit: a second for each 16 KiB that have come.
+    static constexpr std::chrono::seconds earned_time(std::uint64_t size) noexcept {
+        return std::chrono::seconds{static_cast<std::int64_t>(size / (16 * 1024))};
+    }
+
+    // ---- the answer
+
+    /// Appends the head of the answer to `to`, and returns how its body must follow. `is_last` says that the server
+    /// wants to end the connection, for example because it stops. `date` is the value of Date, or empty.
+    body_coding answer(std::string& to, const response& what, std::optional<std::uint64_t> size, std::string_view date,
+                       bool is_last) {
+        if (!keeps_alive_) end_with(ending::asked_by_peer);
+        if (what.status == status::switching_protocols) end_with(ending::upgraded);
+        if (is_last) end_with(ending::asked_here);
+        if (is_unread()) {
+            const bool has_length = framing_.how == framing::kind::length;
+            if (expects_continue_) end_with(ending::expected_continue);
+            if (has_length && framing_.length - body_.size() > max_drain_) end_with(ending::unread_body);
+        }
+        expects_continue_ = false;  // the answer takes the place of a 100, which must not come behind it
+        head_context context;
+        context.date = date;
+        context.is_head = is_head_;
+        context.minor_version = minor_version_;
+        context.keeps_alive = ending_ == ending::none;
+        const body_coding how = write_head(to, what, size, context);
+        if (how == body_coding::until_close) end_with(ending::until_close);
+        if (!context.keeps_alive) end_with(ending::asked_here);  // a field of the answer says so
+        return how;
+    }
+
+    // ---- the end
+
+    /// Keeps the first reason.
+    void end_with(ending why) noexcept {
+        if (ending_ == ending::none) ending_ = why;
+    }
+    /// Takes a reason that is graver than an earlier one.
+    void end_at_once_with(ending why) noexcept { ending_ = why; }
+    [[nodiscard]] ending why() const noexcept { return ending_; }
+    /// Returns true if a server should read on before it closes. A close with unread bytes becomes a reset, which may
+    /// destroy the answer. A client that asked for the end sends no request, but perhaps the rest of its body.
+    [[nodiscard]] bool lingers() const noexcept {
+        if (ending_ == ending::peer_left) return false;
+        return ending_ != ending::asked_by_peer || is_unread();
+    }
+
+  private:
+    void begin_body(const message_head& head, http::framing how, const limits& bounds) {
+        keeps_alive_ = head.keeps_alive;
+        minor_version_ = head.minor_version;
+        skipped_ = 0;
+        expects_continue_ = false;
+        const bool has_none = how.how == framing::kind::none && framing_.how == framing::kind::none;
+        framing_ = how;
+        if (!has_none) body_ = body_decoder{how, bounds};
+    }
+
+    body_decoder body_;
+    http::framing framing_;
+    std::uint64_t max_drain_, skipped_ = 0;
+    int minor_version_ = 1;
+    ending ending_ = ending::none;
+    bool keeps_alive_ = true, expects_continue_ = false, is_head_ = false;
+};
+
+/// The body of our message, sent as its head has said.
+class body_writer {
+  public:
+    body_writer() noexcept = default;
+    /// Takes what write_head() has returned, and the size that it was given.
+    body_writer(body_coding how, std::optional<std::uint64_t> size) noexcept
+        : how_{how}, is_counted_{how == body_coding::length}, left_{size.value_or(0)} {}
+
+    [[nodiscard]] body_coding coding() const noexcept { return how_; }
+    /// Appends bytes of the body to `to`, with the frame of a chunk if there must be one. Bytes of a body that there
+    /// may not be (HEAD, 204, 304) are dropped. Returns false, and appends nothing, if they are more than promised.
+    [[nodiscard]] bool append(std::string& to, std::string_view piece) {
+        if (piece.empty() || how_ == body_coding::none) return true;
+        if (is_counted_ && piece.size() > left_) return false;
+        left_ -= is_counted_ ? piece.size() : 0;
+        if (how_ == body_coding::chunked) to += write_chunk_head(piece.size());
+        to += piece;
+        if (how_ == body_coding::chunked) to += "\r\n";
+        return true;
+    }
+    /// Appends the end of the body. Returns false if bytes are missing: then the connection must be reset.
+    [[nodiscard]] bool finish(std::string& to) const {
+        if (how_ == body_coding::chunked) to += last_chunk;
+        return !is_counted_ || left_ == 0;
+    }
+
+  private:
+    body_coding how_ = body_coding::none;
+    bool is_counted_ = false;
+    std::uint64_t left_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_RULES_HPP
+
+
+
+namespace netnotes::http {
+
 /// The limits of a connection. Times are counted by the caller's clock.
 struct connection_settings {
     http::limits bounds{};
@@ -18417,7 +18926,8 @@ struct connection_settings {
     /// For a whole body, and a second for each 16 KiB of it. The time in which our program works counts, too.
     std::chrono::milliseconds body = std::chrono::seconds{10};
     std::chrono::milliseconds send = std::chrono::seconds{30};  ///< without any byte of output being sent
-    std::uint64_t max_drain = 64 * 1024;  ///< bytes of an unread body that are skipped to save the connection
+    std::uint64_t max_drain =
+        detail::exchange_rules::usual_drain;  ///< bytes of an unread body that are skipped to save the connection
 };
 
 /// One end of a connection. It holds received bytes until they are used, bytes to send until they are sent, and the
@@ -18467,7 +18977,7 @@ class connection {
     /// Returns the bytes of the last event `data`, valid until the next receive().
     [[nodiscard]] std::string_view data() const noexcept { return data_; }
     /// Returns the fields behind a body in chunks, after the event `end`.
-    [[nodiscard]] const fields& trailers() const noexcept { return body_.trailers(); }
+    [[nodiscard]] const fields& trailers() const noexcept { return rules_.body().trailers(); }
     /// Returns why the peer's bytes were refused, and the sentence that says so.
     [[nodiscard]] const http::refusal& refusal() const noexcept { return refusal_; }
     [[nodiscard]] const std::string& refusal_message() const noexcept { return sentence_; }
@@ -18509,7 +19019,7 @@ class connection {
     // ---- the end, and the time
 
     /// Returns why no message will follow, or ending::none.
-    [[nodiscard]] ending why() const noexcept { return ending_; }
+    [[nodiscard]] ending why() const noexcept { return rules_.why(); }
     /// Returns what to do with the connection as soon as output() is empty.
     [[nodiscard]] closing how_to_close() const noexcept;
     /// Returns when to call expired(), asked now. Ask again after each call of another member. The end of time: there
@@ -18529,11 +19039,8 @@ class connection {
     event on_body(time now);
     event refuse(const http::refusal& why, std::string_view head);
     void answer_error(http::status code, std::string_view sentence);
-    void end_with(ending why) noexcept {
-        if (ending_ == ending::none) ending_ = why;
-    }
     bool begin_next(time now) noexcept;
-    [[nodiscard]] bool is_unread() const noexcept { return step_ == step::body && !body_.is_done(); }
+    [[nodiscard]] bool is_unread() const noexcept { return step_ == step::body && rules_.is_unread(); }
 
     role who_;
     connection_settings settings_;
@@ -18541,21 +19048,17 @@ class connection {
     std::string in_, out_;
     std::size_t used_ = 0, sent_ = 0;
     head_progress progress_;
-    body_decoder body_;
-    framing framing_;
+    detail::exchange_rules rules_;
+    detail::body_writer writer_;
     std::string_view data_;
     http::refusal refusal_;
     std::string sentence_;
-    std::optional<std::uint64_t> promised_;  // bytes of our body that are left
-    method asked_ = method::get;             // a client's request
-    time since_;                             // of the head, the body, or the silence
+    method asked_ = method::get;  // a client's request
+    time since_;                  // of the head, the body, or the silence
     time sent_at_;
-    std::uint64_t drained_ = 0;
     step step_ = step::head;
     turn turn_ = turn::idle;
-    body_coding coding_ = body_coding::none;
-    ending ending_ = ending::none;
-    bool at_end_ = false, expects_continue_ = false, closes_here_ = false, has_begun_head_ = false, is_sending_ = false;
+    bool at_end_ = false, closes_here_ = false, has_begun_head_ = false, is_sending_ = false;
 };
 
 // ========================================================================================================
@@ -18563,7 +19066,7 @@ class connection {
 // ========================================================================================================
 
 inline connection::connection(role who, time now, const connection_settings& wishes)
-    : who_{who}, settings_{wishes}, since_{now}, sent_at_{now} {
+    : who_{who}, settings_{wishes}, rules_{wishes.max_drain}, since_{now}, sent_at_{now} {
     if (who == role::client) head_.emplace<response_head>();
 }
 
@@ -18577,13 +19080,11 @@ inline void connection::receive(std::string_view bytes, time now) {
 
 inline connection::event connection::next(time now) {
     for (;;) {
-        if (ending_ == ending::refused) return event::refused;
+        if (why() == ending::refused) return event::refused;
         if (step_ == step::body) {
             const event found = on_body(now);
             if (found == event::data && turn_ == turn::done && is_server()) {  // the answer is given: nobody reads it
-                drained_ += data_.size();
-                if (drained_ <= settings_.max_drain) continue;
-                end_with(ending::unread_body);
+                if (rules_.skips(data_.size())) continue;
                 return event::closed;
             }
             if (found == event::end && turn_ == turn::done && is_server()) continue;
@@ -18592,13 +19093,13 @@ inline connection::event connection::next(time now) {
         if (step_ == step::done) {
             if (turn_ != turn::done) {
                 if (is_server()) return event::paused;
-                end_with(ending::early_answer);
+                rules_.end_with(ending::early_answer);
             }
             if (!begin_next(now)) return event::closed;
             if (!is_server()) return event::paused;
         }
-        const bool awaits_answer = !is_server() && turn_ != turn::idle && ending_ != ending::timed_out;
-        if (ending_ != ending::none && !awaits_answer) return event::closed;
+        const bool awaits_answer = !is_server() && turn_ != turn::idle && why() != ending::timed_out;
+        if (why() != ending::none && !awaits_answer) return event::closed;
         if (!is_server() && turn_ == turn::idle) {
             if (!rest().empty()) return refuse({reason::bad_version, 1, 0, 0}, rest());  // an answer without a question
             if (!at_end_) return event::paused;
@@ -18611,7 +19112,7 @@ inline connection::event connection::on_head(time now) {
     const std::string_view bytes = rest();
     if (bytes.empty()) {
         if (!at_end_) return event::need_data;
-        end_with(ending::peer_left);
+        rules_.end_with(ending::peer_left);
         return event::closed;
     }
     if (!has_begun_head_) since_ = std::max(since_, now);
@@ -18629,51 +19130,43 @@ inline connection::event connection::on_head(time now) {
     has_begun_head_ = false;
     since_ = now;
     if (is_server()) {
-        const request_head& ask = request();
-        framing_ = ask.body();
-        expects_continue_ = ask.expects_continue && framing_.how != framing::kind::none;
+        rules_.begin(request(), settings_.bounds);
     } else {
         const response_head& answer = response();
         if (answer.status.is_interim() && answer.status != status::switching_protocols) return event::interim;
-        framing_ = answer.body(asked_);
-        if (answer.status == status::switching_protocols) end_with(ending::upgraded);
-        if (!answer.keeps_alive) end_with(ending::asked_by_peer);
-        if (framing_.how == framing::kind::until_close) end_with(ending::until_close);
+        rules_.begin(answer, asked_, settings_.bounds);
+        if (answer.status == status::switching_protocols) rules_.end_with(ending::upgraded);
+        if (!answer.keeps_alive) rules_.end_with(ending::asked_by_peer);
+        if (rules_.framing().how == framing::kind::until_close) rules_.end_with(ending::until_close);
     }
-    body_ = body_decoder{framing_, settings_.bounds};
     step_ = step::body;
     // A client may not know yet that its body is too large. It learns it from the answer, not from a 100.
-    if (body_.is_refused()) return refuse(body_.refusal(), {});
+    if (rules_.body().is_refused()) return refuse(rules_.body().refusal(), {});
     return is_server() ? event::request : event::response;
 }
 
 inline connection::event connection::on_body(time) {
     for (;;) {
-        if (body_.is_done()) {
+        if (!rules_.is_unread()) {
             step_ = step::done;
-            expects_continue_ = false;
             return event::end;
         }
         const std::string_view bytes = rest();
         if (bytes.empty()) {
             if (!at_end_) break;
-            body_.end();
-            if (body_.is_refused()) return refuse(body_.refusal(), {});
+            rules_.end_body();
+            if (rules_.body().is_refused()) return refuse(rules_.body().refusal(), {});
             continue;
         }
-        expects_continue_ = false;  // it does not wait
-        const auto piece = body_.next(bytes);
+        const auto piece = rules_.decode(bytes);
         use(piece.consumed);
-        if (body_.is_refused()) return refuse(body_.refusal(), {});
+        if (rules_.body().is_refused()) return refuse(rules_.body().refusal(), {});
         if (piece.data.empty()) continue;
         data_ = piece.data;
         return event::data;
     }
-    if (ending_ == ending::expected_continue || ending_ == ending::unread_body) return event::closed;
-    if (expects_continue_ && turn_ == turn::idle) {
-        expects_continue_ = false;
-        out_ += "HTTP/1.1 100 Continue\r\n\r\n";
-    }
+    if (why() == ending::expected_continue || why() == ending::unread_body) return event::closed;
+    if (turn_ == turn::idle && rules_.takes_continue()) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
     return event::need_data;
 }
 
@@ -18681,60 +19174,39 @@ inline connection::event connection::refuse(const http::refusal& why, std::strin
     refusal_ = why;
     sentence_ = why.message(head);
     const bool has_left = why.why == reason::cut_off;
-    ending_ = ending::refused;
+    rules_.refuse();
     if (is_server() && turn_ == turn::idle && !has_left) answer_error(why.status(), sentence_);
     return event::refused;
 }
 
 inline void connection::answer_error(http::status code, std::string_view sentence) {
-    head_context context;
-    context.keeps_alive = false;
     const http::response answer{code, std::string{sentence} + "\n"};
-    write_head(out_, answer, context);
+    rules_.refuse();
+    rules_.answer(out_, answer, answer.body.size(), {}, false);
     out_ += answer.body;
     turn_ = turn::done;
 }
 
 /// Begins the next exchange if the connection can carry one.
 inline bool connection::begin_next(time now) noexcept {
-    if (ending_ != ending::none) return false;
+    if (why() != ending::none) return false;
     step_ = step::head;
     turn_ = turn::idle;
     since_ = now;
-    drained_ = 0;
     return true;
 }
 
 inline void connection::begin(const http::response& answer, std::optional<std::uint64_t> size, std::string_view date) {
-    if (!is_server() || turn_ != turn::idle || step_ == step::head || ending_ == ending::refused)
+    if (!is_server() || turn_ != turn::idle || step_ == step::head || why() == ending::refused)
         throw std::logic_error{"an HTTP server answers a request once, after it has come"};
-    const request_head& ask = request();
-    // The size decides about the frame of the body, and write_head() takes it from the response.
-    if (!ask.keeps_alive) end_with(ending::asked_by_peer);
-    if (answer.status == status::switching_protocols) end_with(ending::upgraded);
-    if (closes_here_ || answer.fields.has_element("Connection", "close")) end_with(ending::asked_here);
-    if (is_unread()) {
-        const bool is_large =
-            framing_.how == framing::kind::length && framing_.length - body_.size() > settings_.max_drain;
-        if (expects_continue_) end_with(ending::expected_continue);
-        if (is_large) end_with(ending::unread_body);
-    }
-    head_context context;
-    context.date = date;
-    context.is_head = ask.method == method::head;
-    context.minor_version = ask.minor_version;
-    context.keeps_alive = ending_ == ending::none;
-    coding_ = write_head(out_, answer, size, context);
-    if (coding_ == body_coding::until_close) end_with(ending::until_close);
-    promised_ = coding_ == body_coding::length ? size : std::nullopt;
+    writer_ = detail::body_writer{rules_.answer(out_, answer, size, date, closes_here_), size};
     turn_ = turn::body;
 }
 
 inline void connection::begin(const http::request& ask, std::optional<std::uint64_t> size) {
-    if (is_server() || turn_ != turn::idle || step_ != step::head || ending_ != ending::none)
+    if (is_server() || turn_ != turn::idle || step_ != step::head || why() != ending::none)
         throw std::logic_error{"an HTTP client asks when the answer before is complete, on a connection that goes on"};
-    coding_ = write_head(out_, ask, size);
-    promised_ = coding_ == body_coding::length ? size : std::nullopt;
+    writer_ = detail::body_writer{write_head(out_, ask, size), size};
     asked_ = ask.method();
     if (ask.fields().has_element("Connection", "close")) closes_here_ = true;
     turn_ = turn::body;
@@ -18742,21 +19214,13 @@ inline void connection::begin(const http::request& ask, std::optional<std::uint6
 
 inline void connection::write(std::string_view piece) {
     if (turn_ != turn::body) throw std::logic_error{"the body of an HTTP message comes behind its head"};
-    if (piece.empty() || coding_ == body_coding::none) return;
-    if (promised_) {
-        if (piece.size() > *promised_) throw std::length_error{"the body has more bytes than promised"};
-        *promised_ -= piece.size();
-    }
-    if (coding_ == body_coding::chunked) out_ += write_chunk_head(piece.size());
-    out_ += piece;
-    if (coding_ == body_coding::chunked) out_ += "\r\n";
+    if (!writer_.append(out_, piece)) throw std::length_error{"the body has more bytes than promised"};
 }
 
 inline void connection::finish() {
     if (turn_ != turn::body) throw std::logic_error{"an HTTP message ends once, after its head"};
-    if (coding_ == body_coding::chunked) out_ += last_chunk;
-    if (promised_.value_or(0) > 0) ending_ = ending::short_body;
-    if (!is_server() && closes_here_) end_with(ending::asked_here);
+    if (!writer_.finish(out_)) rules_.end_at_once_with(ending::short_body);
+    if (!is_server() && closes_here_) rules_.end_with(ending::asked_here);
     turn_ = turn::done;
 }
 
@@ -18770,7 +19234,7 @@ inline void connection::sent(std::size_t count, time now) noexcept {
 }
 
 inline connection::closing connection::how_to_close() const noexcept {
-    switch (ending_) {
+    switch (why()) {
         case ending::none:
         case ending::upgraded: return closing::no;
         case ending::short_body: return closing::reset;
@@ -18779,13 +19243,11 @@ inline connection::closing connection::how_to_close() const noexcept {
         default: break;
     }
     if (is_server()) {
-        if (turn_ == turn::body) return ending_ == ending::refused ? closing::reset : closing::no;
-        if (turn_ == turn::idle && ending_ != ending::refused) return closing::no;
-        // A peer that asked for the end sends no further request, but perhaps the rest of this request's body.
-        const bool has_said_all = at_end_ || (ending_ == ending::asked_by_peer && !is_unread());
-        return has_said_all ? closing::close : closing::linger;
+        if (turn_ == turn::body) return why() == ending::refused ? closing::reset : closing::no;
+        if (turn_ == turn::idle && why() != ending::refused) return closing::no;
+        return at_end_ || !rules_.lingers() ? closing::close : closing::linger;
     }
-    return ending_ == ending::refused || step_ == step::done ? closing::close : closing::no;
+    return why() == ending::refused || step_ == step::done ? closing::close : closing::no;
 }
 
 inline connection::time connection::deadline(time now) noexcept {
@@ -18793,20 +19255,19 @@ inline connection::time connection::deadline(time now) noexcept {
         if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long; the peer has not
         return sent_at_ + settings_.send;
     }
-    if (ending_ == ending::refused || ending_ == ending::timed_out || !is_server()) return time::max();
+    if (why() == ending::refused || why() == ending::timed_out || !is_server()) return time::max();
     if (step_ == step::head) return since_ + (rest().empty() ? settings_.idle : settings_.head);
     if (!is_unread() || at_end_) return time::max();
-    return since_ + settings_.body + std::chrono::seconds{body_.size() / (16 * 1024)};
+    return since_ + settings_.body + detail::exchange_rules::earned_time(rules_.body().size());
 }
 
 inline void connection::expired(time now) {
     if (now < deadline(now)) return;
     const bool is_stalled = !output().empty();
     const bool has_asked = step_ == step::body || !rest().empty();
-    ending_ = ending::timed_out;
+    rules_.end_at_once_with(ending::timed_out);
     if (!is_stalled && has_asked && turn_ == turn::idle) {
         answer_error(status::request_timeout, "408: the request did not arrive in time");
-        ending_ = ending::refused;
         refusal_ = {reason::cut_off, 0, 0, 0};
         sentence_ = "408: the request did not arrive in time";
     }
@@ -18843,8 +19304,9 @@ inline void connection::expired(time now) {
 //
 // While a connection is idle it holds neither a buffer nor a request, only the frame of its task.
 //
-// On this page:  server_options · body_error · request_handler · detail::exchange
-// Below it:      http/link.hpp, http/parser.hpp, http/body.hpp, http/answer.hpp, http/file.hpp, http/upgrade.hpp
+// On this page:  for authors of servers: detail::exchange, detail::converse
+// Below it:      http/server_options.hpp, http/rules.hpp (who closes, and why), http/link.hpp, http/parser.hpp,
+//                http/body.hpp, http/answer.hpp, http/file.hpp, http/upgrade.hpp
 // Above it:      http/server.hpp, which accepts the connections
 // Sources:       RFC 9112 §6, §9; RFC 9110 §10.1.1 (Expect)
 
@@ -18852,13 +19314,9 @@ inline void connection::expired(time now) {
 #define NETNOTES_HTTP_EXCHANGE_HPP
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <ctime>
 #include <exception>
 #include <memory>
@@ -18870,128 +19328,8 @@ inline void connection::expired(time now) {
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
-
-// netnotes/coro/send_file.hpp: files over the connections of tasks
-// SPDX-License-Identifier: MIT
-//
-// async_stream::send_file() takes the same arguments as socket::send_file(). The task waits whenever the kernel takes
-// no more bytes, and the other tasks run:
-//
-//        task<> answer(async_stream client) {
-//            co_await client.send_all("here it is:\r\n");
-//            co_await client.send_file("kernel.img");
-//        }
-//
-//        task a  ── sendfile(2): 200 KB ──> the socket is full, wait ──> 300 KB ──> wait ──> ...
-//        task b                             runs                          runs
-//
-// A file has no event that says "the bytes have come from the disk". If the kernel must read them from a slow disk
-// first, the loop and all its tasks wait for it. For bytes of a pipe or a terminal use async_descriptor.
-//
-// On this page:  async_stream::send_file
-// Below it:      socket/file.hpp, files and the settings; coro/stream.hpp
-// The notes:     gevent版-TCP服务器; tftp下载 (a server of files)
-
-#ifndef NETNOTES_CORO_SEND_FILE_HPP
-#define NETNOTES_CORO_SEND_FILE_HPP
-
-#include <sys/socket.h>
-#include <sys/types.h>
-
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <system_error>
-
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-
-/// Sends one part of a file. Returns its size; 0 is the end of the file. Returns -1 if the file must be read instead.
-class [[nodiscard]] sending_file_part final : public io_awaiter<sending_file_part, socket_operation> {
-  public:
-    sending_file_part(io_node& node, file_part& part) noexcept : io_awaiter{node, direction::write}, part_{part} {}
-    [[gnu::always_inline]] ~sending_file_part() = default;
-    ssize_t await_resume() {
-        if (file_part::is_refused(error_)) {
-            error_ = 0;
-            return -1;
-        }
-        throw_if_failed("send_file to");
-        return size_;
-    }
-    bool attempt() noexcept override {
-        return transmit([this] { return size_ = part_.step(node_.descriptor(), file_part::largest_step); });
-    }
-
-  private:
-    file_part& part_;
-    ssize_t size_ = 0;
-};
-
-/// Makes close() send a reset unless the file was sent to its end.
-class cut_guard {
-  public:
-    explicit cut_guard(const async_socket& connection) noexcept : connection_{connection} {}
-    cut_guard(const cut_guard&) = delete;
-    cut_guard& operator=(const cut_guard&) = delete;
-    ~cut_guard() {
-        constexpr ::linger reset{1, 0};
-        if (is_armed_ && connection_.is_open())
-            ::setsockopt(connection_.native_handle(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    }
-    void arm(bool does) noexcept { is_armed_ = does; }
-
-  private:
-    const async_socket& connection_;
-    bool is_armed_ = true;
-};
-
-/// Reads the rest of a file and sends it. A coroutine of its own, because few files need its buffer.
-inline task<> send_by_reading(async_stream& to, file_part& part, std::string name, progress_callback progress,
-                              cut_guard& guard) {
-    std::string room(file_part::block, '\0');
-    while (!part.is_done()) {
-        std::error_code error;
-        const std::size_t size = part.read(reinterpret_cast<std::byte*>(room.data()), room.size(), false, error);
-        if (error) {
-            guard.arm(part.sent() > 0);
-            detail::throw_error(error, "send_file ", name);
-        }
-        if (size == 0) break;
-        co_await to.send_all(std::string_view{room}.substr(0, size));
-        part.taken(size);
-        progress(part.sent());
-    }
-}
-
-}  // namespace detail
-
-inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options) {
-    std::error_code error;
-    detail::file_part part{file, options, error};
-    if (error) detail::throw_error(error, file.error() ? "open " : "send_file ", file.name());
-    detail::cut_guard guard{*this};
-    while (!part.is_done()) {
-        const ssize_t size = co_await detail::sending_file_part{node(), part};
-        if (size < 0) co_await detail::send_by_reading(*this, part, file.name(), options.progress, guard);
-        if (size <= 0) break;
-        options.progress(part.sent());
-    }
-    guard.arm(false);
-    co_return part.sent();
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_SEND_FILE_HPP
 
 
 
@@ -19119,7 +19457,7 @@ struct file_conditions {
 };
 /// Says what is sent of a file.
 struct file_decision {
-    int status = 200;     ///< 200, 206 for a part, 304 not modified, 412 precondition failed, 416 no such part
+    int status = 200;    ///< 200, 206 for a part, 304 not modified, 412 precondition failed, 416 no such part
     byte_range bytes{};  ///< what is sent, for 200 and 206
 };
 /// Returns what is sent. The order is that of RFC 9110 §13.2.2: If-Match, or else If-Unmodified-Since. Then
@@ -19168,6 +19506,9 @@ class file_body final : public body_source {
     /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if
     /// the file cannot be read, or is shorter now than it was.
     [[nodiscard]] task<std::span<const std::byte>> next() override;
+    [[nodiscard]] file_bytes in_file() const noexcept override {
+        return {file_.native_handle(), bytes_.first, bytes_.count};
+    }
     [[nodiscard]] int native_handle() const noexcept { return file_.native_handle(); }
     /// Returns the bytes that are still to be sent.
     [[nodiscard]] byte_range bytes() const noexcept { return bytes_; }
@@ -19481,8 +19822,8 @@ inline response files::answer(const request& ask, std::string_view path) const {
         file = open_below(root_, name, error);
         if (!error && file.is_folder) error = std::make_error_code(std::errc::is_a_directory);
     }
-    for (const std::errc shortage : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
-                                     std::errc::not_enough_memory})
+    for (const std::errc shortage :
+         {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system, std::errc::not_enough_memory})
         if (error == shortage) throw std::system_error{error, "open " + netnotes::quoted(name)};
     if (error) return not_found(ask);
 
@@ -19553,6 +19894,166 @@ inline task<std::span<const std::byte>> file_body::next() {
 
 
 
+
+
+// netnotes/http/server_options.hpp: the limits of a web server, and what its connections share
+// SPDX-License-Identifier: MIT
+//
+// A server must survive clients that send too much, too slowly, or nothing. So each size and each wait has a bound, and
+// each bound can be set:
+//
+//        http::server_options options;
+//        options.head_timeout = std::chrono::seconds{5};
+//        options.limits.body = 10 << 20;
+//        options.on_access = [](std::string_view line) { std::clog << line << '\n'; };
+//        loop.run(http::serve(where, hello, options), stop);
+//
+//        connection made ──> a head ──────────> a body ────────────> an answer ───────> the next head
+//             idle_timeout    head_timeout       body_timeout         send_timeout       idle_timeout
+//
+// On this page:  server_options · body_error · request_handler · detail::server_state
+// Above it:      http/exchange.hpp (one connection), http/server.hpp
+// Sources:       RFC 9112 §9.5, RFC 6585 §5
+
+#ifndef NETNOTES_HTTP_SERVER_OPTIONS_HPP
+#define NETNOTES_HTTP_SERVER_OPTIONS_HPP
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+
+
+namespace netnotes::http {
+
+/// The limits of a server, and its reports. No member has a destructor, so the struct may be a temporary in a co_await
+/// expression; g++ 12 destroys other temporaries twice there.
+struct server_options {
+    std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue; above zero
+    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1,
+    /// serve() keeps a descriptor free for each: see netnotes::serve_options.
+    std::size_t descriptors_per_connection = 1;
+    wait_time head_timeout = std::chrono::seconds{10};  ///< for a whole head, from its first byte; above zero
+    wait_time idle_timeout = std::chrono::seconds{60};  ///< between two requests; above zero
+    /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
+    /// count, not the time in which the handler works. Above zero.
+    wait_time body_timeout = std::chrono::seconds{10};
+    /// While the client takes no byte of an answer. Above zero. The server looks after each such time whether the
+    /// client has acknowledged bytes. So a slow client stays, and a client that takes nothing is cut off before the
+    /// time has passed twice. (A stream of your own without a native_handle() has this time for each send().)
+    wait_time send_timeout = std::chrono::seconds{30};
+    wait_time stop_grace = std::chrono::seconds{2};  ///< after a stop, handlers may run for this time
+    http::limits limits{};                           ///< the bounds of heads and bodies
+    /// The body of a 400 says what is wrong, and where. With false it says only the status.
+    bool explains_refusals = true;
+
+    /// Is called in the loop's thread with each exception that a handler throws, and with the errors of connections.
+    /// nullptr reports nothing. The function must not throw or block.
+    void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
+                                                                                     const std::exception& failure) {
+        std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
+    };
+    /// Is called in the loop's thread after each answer with a line of the access log, without its line's end: see
+    /// access_line(). nullptr makes no line. The function must not throw or block.
+    void (*on_access)(std::string_view line) = nullptr;
+};
+static_assert(std::is_trivially_destructible_v<server_options>);
+
+/// A function of a request that returns a task<response>, or a response. It is called once for each request, also for
+/// HEAD: the server then sends the head of the answer only. The request lives until the task has ended.
+template <class Handler>
+concept request_handler =
+    std::is_invocable_r_v<task<response>, Handler&, request&> || std::is_invocable_r_v<response, Handler&, request&>;
+
+/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the
+/// server stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends
+/// after the answer in any case.
+class body_error : public std::runtime_error {
+  public:
+    body_error(http::status code, const std::string& sentence) : std::runtime_error{sentence}, status_{code} {}
+    /// Returns 400, 408, 413, 431, or 503 if the server stops.
+    [[nodiscard]] http::status status() const noexcept { return status_; }
+
+  private:
+    http::status status_;
+};
+
+namespace detail {
+
+/// Holds what all connections of one server share.
+class server_state {
+  public:
+    explicit server_state(const server_options& chosen) : options{chosen} {
+        if (options.max_connections == 0 || options.head_timeout <= duration::zero() ||
+            options.idle_timeout <= duration::zero() || options.body_timeout <= duration::zero() ||
+            options.send_timeout <= duration::zero())
+            throw std::invalid_argument{"http::server_options: max_connections and the timeouts must be above zero"};
+        spare_.reserve(most_spare);
+    }
+    /// Makes a cancellation of this chain the stop of the server.
+    void stops_with(const netnotes::detail::fiber& chain) noexcept { chain_ = &chain; }
+    [[nodiscard]] bool is_stopping() const noexcept { return chain_ && chain_->is_cancelled(); }
+    /// Returns the present time as a Date field has it. It is made once a second.
+    [[nodiscard]] std::string_view date() {
+        const std::time_t now = std::time(nullptr);
+        if (now != second_) {
+            date_ = write_date(time_point{std::chrono::seconds{now}});
+            second_ = now;
+        }
+        return date_;
+    }
+    /// Memory that an exchange needs, and an idle connection does not. Most exchanges find what an earlier one has
+    /// left, and allocate nothing for their request and the head of their answer.
+    struct workspace {
+        request ask;
+        std::string out;            ///< answers that are not sent yet
+        std::size_t most_head = 0;  ///< the size of the largest head that `ask` has held
+    };
+    [[nodiscard]] std::unique_ptr<workspace> take_workspace() {
+        if (spare_.empty()) return std::make_unique<workspace>();
+        std::unique_ptr<workspace> taken = std::move(spare_.back());
+        spare_.pop_back();
+        return taken;
+    }
+    /// Keeps the memory for a later exchange, unless it is large.
+    void give_back(std::unique_ptr<workspace> used) noexcept {
+        if (spare_.size() == spare_.capacity() || used->most_head > most_kept || used->out.capacity() > most_kept)
+            return;
+        used->out.clear();
+        used->ask.set_source(nullptr);
+        spare_.push_back(std::move(used));
+    }
+    const server_options options;
+    request_head head;  ///< 3 KiB, but no connection needs it while it waits
+
+  private:
+    static constexpr std::size_t most_kept = 8 * 1024, most_spare = 16;
+    const netnotes::detail::fiber* chain_ = nullptr;
+    std::time_t second_ = -1;
+    std::string date_;
+    std::vector<std::unique_ptr<workspace>> spare_;
+};
+
+}  // namespace detail
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_SERVER_OPTIONS_HPP
 
 // netnotes/http/upgrade.hpp: a connection that another protocol takes over
 // SPDX-License-Identifier: MIT
@@ -19625,6 +20126,7 @@ class upgrade : public body_source {
     /// Speaks the other protocol until the conversation ends; then the server closes the connection. An exception makes
     /// that a reset, so that the peer can tell.
     [[nodiscard]] virtual task<> converse(upgraded_connection& peer) = 0;
+    [[nodiscard]] upgrade* as_upgrade() noexcept final { return this; }
     /// A conversation is no body: it has no pieces.
     task<std::span<const std::byte>> next() final { co_return std::span<const std::byte>{}; }
 };
@@ -19637,7 +20139,7 @@ namespace detail {
 
 /// Takes the other protocol out of a response 101. Returns nullptr for other responses.
 [[nodiscard]] inline std::unique_ptr<upgrade> take_upgrade(response& answer) noexcept {
-    auto* const next = dynamic_cast<upgrade*>(answer.source.get());
+    upgrade* const next = answer.source ? answer.source->as_upgrade() : nullptr;
     if (!next || answer.status != status::switching_protocols) return nullptr;
     static_cast<void>(answer.source.release());
     return std::unique_ptr<upgrade>{next};
@@ -19699,89 +20201,7 @@ class upgraded_link final : public upgraded_connection {
 
 namespace netnotes::http {
 
-/// The limits of a server, and its reports. No member has a destructor, so the struct may be a temporary in a co_await
-/// expression; g++ 12 destroys other temporaries twice there.
-struct server_options {
-    std::size_t max_connections = 10'000;                   ///< further clients wait in the listener's queue; above zero
-    /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1,
-    /// serve() keeps a descriptor free for each: see netnotes::serve_options.
-    std::size_t descriptors_per_connection = 1;
-    wait_time head_timeout = std::chrono::seconds{10};      ///< for a whole head, from its first byte; above zero
-    wait_time idle_timeout = std::chrono::seconds{60};      ///< between two requests; above zero
-    /// For a whole body: this time, and a second more for each 16 KiB that have arrived. Only the waits for the client
-    /// count, not the time in which the handler works. Above zero.
-    wait_time body_timeout = std::chrono::seconds{10};
-    /// While the kernel takes no byte of an answer. Above zero. Linux takes more when a third of the send buffer is
-    /// free. The buffer grows with the connection, often to 4 MiB, and a slow client must take that third within this
-    /// time.
-    wait_time send_timeout = std::chrono::seconds{30};
-    wait_time stop_grace = std::chrono::seconds{2};         ///< after a stop, handlers may run for this time
-    http::limits limits{};                                  ///< the bounds of heads and bodies
-    /// The body of a 400 says what is wrong, and where. With false it says only the status.
-    bool explains_refusals = true;
-
-    /// Is called in the loop's thread with each exception that a handler throws, and with the errors of connections.
-    /// nullptr reports nothing. The function must not throw or block.
-    void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
-                                                                                     const std::exception& failure) {
-        std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
-    };
-    /// Is called in the loop's thread after each answer with a line of the access log, without its line's end: see
-    /// access_line(). nullptr makes no line. The function must not throw or block.
-    void (*on_access)(std::string_view line) = nullptr;
-};
-static_assert(std::is_trivially_destructible_v<server_options>);
-
-/// A function of a request that returns a task<response>, or a response. It is called once for each request, also for
-/// HEAD: the server then sends the head of the answer only. The request lives until the task has ended.
-template <class Handler>
-concept request_handler = std::is_invocable_r_v<task<response>, Handler&, request&> ||
-                          std::is_invocable_r_v<response, Handler&, request&>;
-
-/// Thrown by request::text() and request::recv() if the body is not valid, too large, too slow, or cut, or if the
-/// server stops. If the handler lets it pass, the server answers with its status and its sentence. The connection ends
-/// after the answer in any case.
-class body_error : public std::runtime_error {
-  public:
-    body_error(http::status code, const std::string& sentence) : std::runtime_error{sentence}, status_{code} {}
-    /// Returns 400, 408, 413, 431, or 503 if the server stops.
-    [[nodiscard]] http::status status() const noexcept { return status_; }
-
-  private:
-    http::status status_;
-};
-
 namespace detail {
-
-/// Holds what all connections of one server share.
-class server_state {
-  public:
-    explicit server_state(const server_options& chosen) : options{chosen} {
-        if (options.max_connections == 0 || options.head_timeout <= duration::zero() ||
-            options.idle_timeout <= duration::zero() || options.body_timeout <= duration::zero() ||
-            options.send_timeout <= duration::zero())
-            throw std::invalid_argument{"http::server_options: max_connections and the timeouts must be above zero"};
-    }
-    /// Makes a cancellation of this chain the stop of the server.
-    void stops_with(const netnotes::detail::fiber& chain) noexcept { chain_ = &chain; }
-    [[nodiscard]] bool is_stopping() const noexcept { return chain_ && chain_->is_cancelled(); }
-    /// Returns the present time as a Date field has it. It is made once a second.
-    [[nodiscard]] std::string_view date() {
-        const std::time_t now = std::time(nullptr);
-        if (now != second_) {
-            date_ = write_date(time_point{std::chrono::seconds{now}});
-            second_ = now;
-        }
-        return date_;
-    }
-    const server_options options;
-    request_head head;  ///< 3 KiB, but no connection needs it while it waits
-
-  private:
-    const netnotes::detail::fiber* chain_ = nullptr;
-    std::time_t second_ = -1;
-    std::string date_;
-};
 
 /// `co_await own_chain{}` returns the chain of the awaiting task. It does not suspend.
 class own_chain {
@@ -19809,6 +20229,7 @@ class exchange final : public body_source {
     }
     exchange(peer_link<Stream>& link, server_state& server, Handler& handler)
         : link_{link}, server_{server}, handler_{handler} {}
+    ~exchange() override { server_.give_back(std::move(space_)); }
 
     /// Takes the first bytes, which may be lent: they are copied as far as they are needed later.
     void begin(std::string_view bytes) {
@@ -19825,8 +20246,14 @@ class exchange final : public body_source {
                 if constexpr (requires { link_.stream.set_timeout(duration{}); }) {  // usually a single send is enough
                     if (!out_.empty()) {
                         link_.limit(server_.options.send_timeout);
-                        const std::size_t done = co_await link_.stream.send(out_);
-                        out_.erase(0, done);
+                        std::size_t done = 0;
+                        try {
+                            done = co_await link_.stream.send(out_);
+                        } catch (const std::system_error& error) {
+                            if (!link_.is_only_slow(error)) throw;
+                        }
+                        if (done < out_.size()) co_await send(std::string_view{out_}.substr(done));
+                        out_.clear();
                     }
                 }
                 if (!out_.empty()) co_await flush();
@@ -19841,8 +20268,7 @@ class exchange final : public body_source {
             response answer;
             if (step_ == step::refused) {
                 answer = refusal_answer(refusal_status_, refusal_);
-                keeps_ = false;
-                lingers_ = true;
+                rules_.refuse();
             } else {
                 const char* why = nullptr;
                 try {
@@ -19850,8 +20276,9 @@ class exchange final : public body_source {
                         answer = co_await handler_(ask_);
                     else
                         answer = handler_(ask_);
-                    upgrade_ = body_.is_done() ? take_upgrade(answer) : nullptr;
-                    if (answer.status.is_interim() && !upgrade_) why = "the handler has returned a response with the status 1xx";
+                    upgrade_ = !rules_.is_unread() ? take_upgrade(answer) : nullptr;
+                    if (answer.status.is_interim() && !upgrade_)
+                        why = "the handler has returned a response with the status 1xx";
                 } catch (const body_error& error) {
                     answer = refusal_answer(error.status(), error.what());
                 } catch (const std::exception& error) {
@@ -19867,23 +20294,18 @@ class exchange final : public body_source {
                     report(std::runtime_error{why});
                     answer = failure_answer();
                 }
-                forget_body_if_large();
+                if (is_broken_) rules_.end_with(ending::refused);
             }
             const body_coding how = append_head(answer);
             std::uint64_t sent = 0;
             if (how != body_coding::none && !append_body(answer, sent)) sent = co_await send_body(answer, how);
             if (server_.options.on_access) log(answer, sent);
-            if (upgrade_) {
-                co_await flush();
-                co_return false;
-            }
             if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
-            if (!keeps_) {
-                if (!body_.is_done()) lingers_ = true;  // unread bytes would make the close a reset
+            if (rules_.why() != ending::none) {
                 co_await flush();
                 co_return false;
             }
-            if (!body_.is_done()) {
+            if (rules_.is_unread()) {
                 const bool is_drained = co_await drain();
                 if (!is_drained) {
                     co_await flush();  // the answers before the damaged body are good
@@ -19894,21 +20316,21 @@ class exchange final : public body_source {
         }
     }
     /// Returns true if the client may still be sending.
-    [[nodiscard]] bool lingers() const noexcept { return lingers_; }
+    [[nodiscard]] bool lingers() const noexcept { return rules_.lingers(); }
     /// Returns the protocol that takes the connection over, or nullptr.
     [[nodiscard]] std::unique_ptr<upgrade> next_protocol() noexcept { return std::move(upgrade_); }
 
     // The body of the request.
 
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override {
-        return framing_.how == framing::kind::length ? std::optional{framing_.length} : std::nullopt;
+        const framing& how = rules_.framing();
+        return how.how == framing::kind::length ? std::optional{how.length} : std::nullopt;
     }
     task<std::span<const std::byte>> next() override {
         for (;;) {
-            if (body_.is_done()) co_return std::span<const std::byte>{};
+            if (!rules_.is_unread()) co_return std::span<const std::byte>{};
             if (is_broken_) throw body_error{status::bad_request, "400: the body of the request could not be received"};
             if (const std::string_view bytes = link_.unused(); !bytes.empty()) {
-                expects_continue_ = false;  // the client does not wait for a 100
                 const std::string_view piece = decode(bytes);
                 if (!piece.empty()) co_return std::as_bytes(std::span<const char>{piece.data(), piece.size()});
                 continue;
@@ -19925,7 +20347,6 @@ class exchange final : public body_source {
   private:
     enum class step : std::uint8_t { head, more, refused };
     static constexpr std::size_t most_gathered = 64 * 1024;  // of answers to pipelined requests
-    static constexpr std::size_t most_drained = 64 * 1024;   // of a body that the handler did not read
     static constexpr std::size_t room_for_head = 4 * 1024, room_for_body = 16 * 1024;
 
     [[nodiscard]] static auto now() { return event_loop::current().now(); }
@@ -19948,16 +20369,15 @@ class exchange final : public body_source {
             return 0;
         }
         step_ = step::head;
-        ask_ = to_request(head);
-        keeps_ = head.keeps_alive;
-        expects_continue_ = head.expects_continue;
-        framing_ = head.body();
-        body_ = body_decoder{framing_, bounds};
+        checked_request::assign(ask_, head);
+        space_->most_head = std::max(space_->most_head, found.size);
+        rules_.begin(head, bounds);
+        if (rules_.framing().how == framing::kind::none) return found.size;
         body_received_ = 0;
         body_waited_ = duration::zero();
-        if (framing_.how != framing::kind::none) ask_.set_source(this);
-        if (framing_.how == framing::kind::length && framing_.length > bounds.body)
-            refuse(status::content_too_large, "413: the body has " + std::to_string(framing_.length) +
+        ask_.set_source(this);
+        if (rules_.body().is_refused())
+            refuse(status::content_too_large, "413: the body has " + std::to_string(rules_.framing().length) +
                                                   " bytes, and this server takes " + std::to_string(bounds.body) +
                                                   " (RFC 9110 §15.5.14)");
         return found.size;
@@ -19978,7 +20398,8 @@ class exchange final : public body_source {
     }
     /// Waits for the rest of a head. Returns false if the client has left.
     task<bool> receive_head() {
-        if (!std::exchange(has_head_deadline_, true)) deadline_ = netnotes::detail::later(now(), server_.options.head_timeout);
+        if (!std::exchange(has_head_deadline_, true))
+            deadline_ = netnotes::detail::later(now(), server_.options.head_timeout);
         const duration left = deadline_ - now();
         bool is_late = left <= duration::zero(), is_more = false;
         if (!is_late) {
@@ -19994,6 +20415,8 @@ class exchange final : public body_source {
             refuse(status::request_timeout, "408: the head of the request did not arrive in time");
         else if (is_more)
             link_.use(parse(link_.unused()));
+        else
+            rules_.end_with(ending::peer_left);
         co_return is_late || is_more;
     }
 
@@ -20001,25 +20424,25 @@ class exchange final : public body_source {
 
     /// Decodes the beginning of the bytes, and returns the bytes of the body in it.
     std::string_view decode(std::string_view bytes) {
-        const body_decoder::piece found = body_.next(bytes);
+        const body_decoder::piece found = rules_.decode(bytes);
         link_.use(found.consumed);
-        if (body_.is_refused()) fail_body(body_.refusal().status(), body_.refusal().message());
+        if (const body_decoder& body = rules_.body(); body.is_refused())
+            fail_body(body.refusal().status(), body.refusal().message());
         return found.data;
     }
     [[noreturn]] void fail_body(http::status code, const std::string& sentence) {
         is_broken_ = true;
-        keeps_ = false;
-        lingers_ = true;
+        rules_.end_at_once_with(ending::refused);
         throw body_error{code, sentence};
     }
     /// Waits for bytes of the body. Before that it sends the answers that have gathered, and "100 Continue" if the
     /// client waits for it.
     task<> receive_body() {
         is_broken_ = true;  // unless all that follows succeeds
-        if (std::exchange(expects_continue_, false)) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+        if (rules_.takes_continue()) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
         if (!out_.empty()) co_await flush();
         const auto begin = now();
-        const auto earned = std::chrono::seconds{body_received_ / (16 * 1024)};
+        const auto earned = exchange_rules::earned_time(body_received_);
         const auto end = netnotes::detail::later(netnotes::detail::later(begin, server_.options.body_timeout), earned);
         const duration left = end - begin - body_waited_;
         bool is_late = left <= duration::zero(), is_more = false;
@@ -20036,37 +20459,23 @@ class exchange final : public body_source {
         if (is_late) fail_body(status::request_timeout, "408: the body of the request did not arrive in time");
         if (!is_more) {
             if (server_.is_stopping()) fail_body(status::service_unavailable, "503: the server stops");
-            body_.end();
-            fail_body(body_.refusal().status(), body_.refusal().message());
+            rules_.end_body();
+            fail_body(rules_.body().refusal().status(), rules_.body().refusal().message());
         }
         is_broken_ = false;
         body_received_ += link_.unused().size();
     }
-    /// Decides to close the connection if the handler did not read a body that is too large to be discarded. It also
-    /// does so if the client waits for "100 Continue": it gets another answer, and may then send the body or not.
-    void forget_body_if_large() {
-        if (body_.is_done()) return;
-        const bool is_large = framing_.how == framing::kind::length && framing_.length > most_drained;
-        if (expects_continue_ || is_large || is_broken_) {
-            keeps_ = false;
-            lingers_ = true;
-        }
-    }
     /// Discards the rest of the body. Returns false if the connection must end instead.
     task<bool> drain() {
-        std::uint64_t size = 0;
-        lingers_ = true;
         try {
             for (;;) {
                 const auto piece = co_await next();
                 if (piece.empty()) break;
-                size += piece.size();
-                if (size > most_drained) co_return false;
+                if (!rules_.skips(piece.size())) co_return false;
             }
         } catch (const body_error&) {
             co_return false;
         }
-        lingers_ = false;
         co_return true;
     }
 
@@ -20081,25 +20490,16 @@ class exchange final : public body_source {
     void report(const std::exception& error) const noexcept {
         if (server_.options.on_error) server_.options.on_error(link_.peer(), error);
     }
+    task<> send(std::string_view bytes) { return link_.send(bytes, peer_link<Stream>::slow_peer::is_waited_for); }
     task<> flush() {
         link_.limit(server_.options.send_timeout);
-        co_await link_.send(out_);
+        co_await send(out_);
         out_.clear();
     }
-    /// Appends the head of the answer to the answers that have gathered. Decides whether the connection can go on.
+    /// Appends the head of the answer to the answers that have gathered.
     body_coding append_head(const response& answer) {
-        const bool is_request = step_ == step::head;
-        expects_continue_ = false;  // this answer takes the place of a 100, which must not come behind it
-        head_context context;
-        context.date = server_.date();
-        context.is_head = is_request && ask_.method() == method::head;
-        context.minor_version = is_request ? ask_.minor_version() : 1;
-        context.keeps_alive = keeps_ && !server_.is_stopping();
-        if (out_.capacity() < 512) out_.reserve(512);
-        const body_coding how = write_head(out_, answer, context);
-        if (keeps_ && !context.keeps_alive) lingers_ = true;  // the client does not expect the end
-        keeps_ = context.keeps_alive;
-        return how;
+        const auto size = answer.source ? answer.source->size() : std::optional<std::uint64_t>{answer.body.size()};
+        return rules_.answer(out_, answer, size, server_.date(), server_.is_stopping());
     }
     /// Appends the body if it is a text that is short enough, and sets `size`. Returns false otherwise.
     bool append_body(const response& answer, std::uint64_t& size) {
@@ -20112,36 +20512,29 @@ class exchange final : public body_source {
     task<std::uint64_t> send_body(response& answer, body_coding how) {
         if (answer.source) co_return co_await send_source(*answer.source, how);
         co_await flush();
-        co_await link_.send(answer.body);
+        co_await send(answer.body);
         co_return answer.body.size();
     }
     task<std::uint64_t> send_source(body_source& from, body_coding how) {
         if constexpr (std::is_same_v<Stream, async_stream>)
-            if (const auto* const file = dynamic_cast<const file_body*>(&from)) {
+            if (const body_source::file_bytes file = from.in_file(); file.descriptor >= 0) {
                 co_await flush();
-                input_file input{file->native_handle()};
-                const send_file_options part{file->bytes().first, file->bytes().count, {}};
-                const std::uint64_t done = co_await link_.stream.send_file(std::move(input), part);
-                if (done < part.count) throw std::runtime_error{"a file has become shorter while it was sent"};
-                co_return done;
+                co_await link_.send_file(file);
+                co_return file.count;
             }
         // A generator may make many small pieces at once. A piece that another source has waited for is sent at once.
-        const bool gathers = dynamic_cast<const generated_body*>(&from) != nullptr;
-        const std::optional<std::uint64_t> promised = how == body_coding::length ? from.size() : std::nullopt;
+        const bool gathers = from.is_ready();
+        body_writer body{how, from.size()};
         std::uint64_t sent = 0;
         for (;;) {
             const auto bytes = co_await from.next();
             const std::string_view piece = as_text(bytes);
             if (piece.empty()) break;
             sent += piece.size();
-            if (promised && sent > *promised) throw std::runtime_error{"a body has more bytes than its size() says"};
-            if (how == body_coding::chunked) out_ += write_chunk_head(piece.size());
-            out_ += piece;
-            if (how == body_coding::chunked) out_ += "\r\n";
+            if (!body.append(out_, piece)) throw std::runtime_error{"a body has more bytes than its size() says"};
             if (!gathers || out_.size() >= room_for_body) co_await flush();
         }
-        if (promised && sent < *promised) throw std::runtime_error{"a body has fewer bytes than its size() says"};
-        if (how == body_coding::chunked) out_ += last_chunk;
+        if (!body.finish(out_)) throw std::runtime_error{"a body has fewer bytes than its size() says"};
         co_return sent;
     }
     void log(const response& answer, std::uint64_t sent) const {
@@ -20166,18 +20559,17 @@ class exchange final : public body_source {
     peer_link<Stream>& link_;
     server_state& server_;
     Handler& handler_;
-    std::string out_;  // answers that are not sent yet
-    request ask_;
+    std::unique_ptr<server_state::workspace> space_ = server_.take_workspace();
+    std::string& out_ = space_->out;
+    request& ask_ = space_->ask;
     std::unique_ptr<upgrade> upgrade_;
-    framing framing_{};
-    body_decoder body_;
+    exchange_rules rules_;
     head_progress progress_{};
     std::string refusal_;
     http::status refusal_status_{};
     std::uint64_t body_received_ = 0;
     netnotes::time_point deadline_{};  // of the head
     step step_ = step::more;
-    bool keeps_ = true, lingers_ = false, expects_continue_ = false;
     bool is_broken_ = false;  // the rest of the body cannot be read
     bool is_cut_ = false;     // because the connection has failed
     bool has_head_deadline_ = false;
@@ -20242,7 +20634,8 @@ inline task<std::span<const std::byte>> request::recv() {
     if (source_) co_return co_await source_->next();
     // The text stays where it is until the request ends, but it is given only once.
     const bool is_first = !std::exchange(is_given_, true);
-    co_return is_first ? std::as_bytes(std::span<const char>{body_.data(), body_.size()}) : std::span<const std::byte>{};
+    co_return is_first ? std::as_bytes(std::span<const char>{body_.data(), body_.size()})
+                       : std::span<const std::byte>{};
 }
 
 }  // namespace netnotes::http
@@ -20306,7 +20699,7 @@ namespace netnotes::http {
 
 /// The bounds of the readers on this page. The number of bytes is bounded by the message that holds the text.
 struct form_limits {
-    std::size_t max_fields = 1000;       ///< names with values, parts of a multipart body, or cookies
+    std::size_t max_fields = 1000;         ///< names with values, parts of a multipart body, or cookies
     std::size_t max_part_head = 4 * 1024;  ///< bytes of the fields of one part
 };
 
@@ -20616,8 +21009,7 @@ class multipart_reader {
             at += size + 2;
             if (at - begin >= limits_.max_part_head) return refused("the head of a part is too long", at), false;
         }
-        if (!has_disposition)
-            return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
+        if (!has_disposition) return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
         at += 2;
         return true;
     }
@@ -20719,7 +21111,8 @@ inline cookies cookies::parse(std::string_view text, form_limits limits) {
         const std::string_view name = pair.substr(0, equals);
         std::string_view value = pair.substr(equals + 1);
         if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-        const bool is_valid = std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); });
+        const bool is_valid =
+            std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); });
         if (is_valid && is_token(name)) all.cookies_.push_back({name, value});
     }
     return all;
@@ -20729,9 +21122,11 @@ inline std::string set_cookie::to_string() const {
         return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
     };
     if (!is_token(name))
-        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) +
+                                    " is no token (RFC 6265 section 4.1.1)"};
     if (!std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); }))
-        throw std::invalid_argument{"set_cookie: the value " + netnotes::quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the value " + netnotes::quoted(value) +
+                                    " needs encoding (RFC 6265 section 4.1.1)"};
     if (!is_attribute(path) || !is_attribute(domain))
         throw std::invalid_argument{"set_cookie: the path or the domain has a character that no attribute may have"};
     if (same_site == http::same_site::none && !secure)
@@ -20742,7 +21137,8 @@ inline std::string set_cookie::to_string() const {
     if ((begins("__secure-") || begins("__host-")) && !secure)
         throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises secure"};
     if (begins("__host-") && (path != "/" || !domain.empty()))
-        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises the path / and no domain"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) +
+                                    " promises the path / and no domain"};
     std::string text = name + "=" + value;
     if (!path.empty()) text += "; Path=" + path;
     if (!domain.empty()) text += "; Domain=" + domain;
@@ -20757,6 +21153,7 @@ inline std::string set_cookie::to_string() const {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_FORM_HPP
+
 
 
 
@@ -20802,14 +21199,15 @@ inline std::string set_cookie::to_string() const {
 // There is no TLS. For https:// put nginx in front, which then speaks HTTP to this server:
 //
 //     server { listen 443 ssl;  ssl_certificate ...;  ssl_certificate_key ...;
-//              location / { proxy_pass http://127.0.0.1:8000;  proxy_http_version 1.1;  proxy_set_header Host $host; } }
+//              location / { proxy_pass http://127.0.0.1:8000;  proxy_http_version 1.1;
+//                           proxy_set_header Host $host; } }
 //
 // Your own stream can stand below the server, too: `http::serve<encrypted>(...)` makes it from each async_stream. See
 // coro/byte_stream.hpp.
 //
 // On this page:  serve, converse
-// Below it:      http/exchange.hpp (server_options, one connection), http/answer.hpp, http/file.hpp, http/websocket_peer.hpp,
-//                coro/serve.hpp
+// Below it:      http/server_options.hpp, http/exchange.hpp (one connection), http/answer.hpp, http/file.hpp,
+//                http/websocket_peer.hpp, coro/serve.hpp
 // Beside it:     http/client.hpp
 // The notes:     TCP长/短连接的应用场景 (long and short connections), Python Internet 模块; examples 39 and 42
 
@@ -22169,9 +22567,9 @@ response accept_websocket(const request& ask, Handler handler, websocket_options
 
 namespace netnotes::http {
 
-/// Serves the requests of one connection until it ends. For tests, and for connections that do not come from a listener.
-/// Throws std::system_error if the connection fails in the middle of an answer, and netnotes::cancelled if the task is
-/// cancelled. A limit that must be above zero and is not is std::invalid_argument.
+/// Serves the requests of one connection until it ends. For tests, and for connections that do not come from a
+/// listener. Throws std::system_error if the connection fails in the middle of an answer, and netnotes::cancelled if
+/// the task is cancelled. A limit that must be above zero and is not is std::invalid_argument.
 template <async_byte_stream Stream, request_handler Handler>
 task<> converse(Stream stream, Handler handler, server_options options = {}) {
     detail::server_state state{options};
@@ -22229,6 +22627,7 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_SERVER_HPP
+
 
 
 

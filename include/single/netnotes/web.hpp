@@ -742,10 +742,13 @@ struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
 #define NETNOTES_HTTP_SYNTAX_HPP
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 
 
 
@@ -788,6 +791,35 @@ constexpr std::size_t span_of(character kind, std::string_view text, std::size_t
     return from;
 }
 
+/// Returns which of the eight bytes of a word in memory is the first whose highest bit is set in `mask`: 0 to 7.
+inline std::ptrdiff_t first_byte(std::uint64_t mask) noexcept {
+    constexpr bool is_little = std::endian::native == std::endian::little;
+    return (is_little ? std::countr_zero(mask) : std::countl_zero(mask)) / 8;
+}
+/// Returns the place of the first byte that is a control character other than the tab. Eight bytes are looked at in one
+/// step: the highest bit of a byte of `mask` is set if the byte is below 0x20, or is 0x7f. No step carries into the
+/// byte beside it.
+inline const char* skip_value(const char* p, const char* last) noexcept {
+    constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+    constexpr std::uint64_t high = ones * 0x80, low = ones * 0x7f;
+    while (last - p >= 8) {
+        std::uint64_t word;
+        std::memcpy(&word, p, sizeof word);
+        const std::uint64_t below_space = ~((word & low) + ones * 0x60);
+        const std::uint64_t is_delete = ~(((word ^ low) & low) + low);
+        const std::uint64_t mask = (below_space | is_delete) & ~word & high;
+        if (mask == 0) {
+            p += 8;
+            continue;
+        }
+        p += first_byte(mask);
+        if (*p != '\t') return p;
+        ++p;
+    }
+    while (p != last && is(value_character, *p)) ++p;
+    return p;
+}
+
 constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
 
 }  // namespace detail
@@ -798,7 +830,9 @@ constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cas
 }
 /// Returns true if the text may be the value of a field: it holds no control character except tabs (RFC 9110 §5.5).
 [[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
-    return detail::span_of(detail::value_character, text) == text.size();
+    if (std::is_constant_evaluated()) return detail::span_of(detail::value_character, text) == text.size();
+    const char* const last = text.data() + text.size();
+    return detail::skip_value(text.data(), last) == last;
 }
 /// Returns true if two names are equal, where the case of ASCII letters does not count (RFC 9110 §5.1).
 [[nodiscard]] constexpr bool same_name(std::string_view a, std::string_view b) noexcept {
@@ -892,6 +926,10 @@ constexpr void for_each_element(std::string_view list, Visit visit) {
 
 namespace netnotes::http {
 
+namespace detail {
+struct checked_request;  // http/head.hpp
+}
+
 /// Replaces each percent sign and its two hexadecimal digits by their byte. Returns nullopt if two digits are missing
 /// behind a percent sign. The result may hold any byte, NUL too.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
@@ -942,7 +980,9 @@ class target {
     friend bool operator==(const target& a, const target& b) noexcept { return a.text_ == b.text_; }
 
   private:
-    target(std::string_view text, form which) : text_{text}, form_{which} {}
+    friend detail::checked_request;
+    /// Reads a target that a parser has checked. Uses the memory that this object has.
+    void assign(std::string_view text);
     [[nodiscard]] std::string_view part(std::size_t at, std::size_t size) const noexcept {
         return at >= text_.size() ? std::string_view{} : std::string_view{text_}.substr(at, size);
     }
@@ -981,6 +1021,13 @@ constexpr std::size_t wrong_percent(std::string_view path, bool& is_nul) noexcep
     return std::string_view::npos;
 }
 
+/// Returns the size of `http://` or `https://` at the beginning of the text, or 0.
+constexpr std::size_t size_of_scheme(std::string_view text) noexcept {
+    for (const std::string_view scheme : {std::string_view{"http://"}, std::string_view{"https://"}})
+        if (same_name(text.substr(0, scheme.size()), scheme)) return scheme.size();
+    return 0;
+}
+
 /// Decodes what is known to be right.
 inline std::string decoded(std::string_view text, bool keeps_slash) {
     std::string result;
@@ -1003,8 +1050,9 @@ inline std::string decoded(std::string_view text, bool keeps_slash) {
 /// host may be empty only if all is. It is no full check of the syntax: it keeps out what would mean two things to two
 /// programs, like `a@b`, `a/b` and `a,b`.
 constexpr bool is_authority(std::string_view text) noexcept {
-    std::size_t colon = text.size();  // before the port
-    if (text.starts_with('[')) {
+    std::size_t colon = span_of(plain_character, text);  // before the port. Most names end here
+    if (colon > 0 && (colon == text.size() || text[colon] == ':')) {
+    } else if (text.starts_with('[')) {
         std::size_t at = 1;
         while (at < text.size() && (netnotes::detail::hexadecimal_value[static_cast<unsigned char>(text[at])] < 16 ||
                                     text[at] == ':' || text[at] == '.'))
@@ -1013,6 +1061,7 @@ constexpr bool is_authority(std::string_view text) noexcept {
         colon = at + 1;
         if (colon < text.size() && text[colon] != ':') return false;
     } else {
+        colon = text.size();
         for (std::size_t at = 0; at < text.size(); ++at) {
             if (!is(host_character, text[at]) || text[at] == '[' || text[at] == ']') return false;
             if (text[at] != ':') continue;
@@ -1057,39 +1106,45 @@ inline std::optional<target> target::parse(std::string_view text, parse_failure&
     if (text.empty()) return refused("the target is empty", 0);
     if (const std::size_t wrong = detail::span_of(detail::target_character, text); wrong != text.size())
         return refused("a character that no target has; it is written as a percent sign and two digits", wrong);
-    target read{text, form::origin};
-    if (text == "*") {
-        read.form_ = form::asterisk;
-        read.path_ += '*';
-        read.raw_path_size_ = 1;
-        return read;
-    }
     std::size_t path = 0;
-    if (text[0] != '/') {
-        constexpr std::string_view schemes[] = {"http://", "https://"};
-        for (const std::string_view scheme : schemes)
-            if (same_name(text.substr(0, scheme.size()), scheme)) path = scheme.size();
+    if (text[0] != '/' && text != "*") {
+        path = detail::size_of_scheme(text);
         if (path == 0) return refused("a target begins with '/', or with http:// and a host", 0);
-        read.form_ = form::absolute;
-        read.authority_at_ = path;
+        const std::size_t begin = path;
         path = std::min(text.find_first_of("/?", path), text.size());
-        read.authority_size_ = path - read.authority_at_;
-        const std::string_view authority = text.substr(read.authority_at_, read.authority_size_);
-        if (authority.empty() || !detail::is_authority(authority))
-            return refused("behind http:// comes a host, and perhaps a port", read.authority_at_);
+        if (path == begin || !detail::is_authority(text.substr(begin, path - begin)))
+            return refused("behind http:// comes a host, and perhaps a port", begin);
     }
-    const std::size_t question = std::min(text.find('?', path), text.size());
-    const std::string_view raw = text.substr(path, question - path);
     bool is_nul = false;
-    if (const std::size_t wrong = detail::wrong_percent(raw, is_nul); wrong != raw.npos)
+    const std::size_t question = std::min(text.find('?', path), text.size());
+    if (const std::size_t wrong = detail::wrong_percent(text.substr(path, question - path), is_nul); wrong != text.npos)
         return refused(is_nul ? "a path holds no NUL" : "behind a percent sign come two hexadecimal digits",
                        path + wrong);
-    read.raw_path_at_ = path;
-    read.raw_path_size_ = raw.size();
-    read.path_ = detail::decoded(raw.empty() ? std::string_view{"/"} : raw, true);
-    read.has_query_ = question < text.size();
-    if (read.has_query_) read.query_at_ = question + 1;
+    target read;
+    read.assign(text);
     return read;
+}
+
+inline void target::assign(std::string_view text) {
+    text_ = text;
+    form_ = text[0] == '/' ? form::origin : text == "*" ? form::asterisk : form::absolute;
+    authority_at_ = authority_size_ = raw_path_at_ = 0;
+    if (form_ == form::absolute) {
+        authority_at_ = detail::size_of_scheme(text);
+        raw_path_at_ = std::min(text.find_first_of("/?", authority_at_), text.size());
+        authority_size_ = raw_path_at_ - authority_at_;
+    }
+    const std::size_t question = std::min(text.find('?', raw_path_at_), text.size());
+    has_query_ = question < text.size();
+    query_at_ = has_query_ ? question + 1 : text.npos;
+    const std::string_view raw = text.substr(raw_path_at_, question - raw_path_at_);
+    raw_path_size_ = raw.size();
+    if (raw.empty())
+        path_ = "/";
+    else if (raw.find('%') == raw.npos)
+        path_ = raw;
+    else
+        path_ = detail::decoded(raw, true);
 }
 
 inline target::target(std::string_view text) {
@@ -1121,7 +1176,7 @@ namespace netnotes::http {
 
 /// The bounds of the readers on this page. The number of bytes is bounded by the message that holds the text.
 struct form_limits {
-    std::size_t max_fields = 1000;       ///< names with values, parts of a multipart body, or cookies
+    std::size_t max_fields = 1000;         ///< names with values, parts of a multipart body, or cookies
     std::size_t max_part_head = 4 * 1024;  ///< bytes of the fields of one part
 };
 
@@ -1431,8 +1486,7 @@ class multipart_reader {
             at += size + 2;
             if (at - begin >= limits_.max_part_head) return refused("the head of a part is too long", at), false;
         }
-        if (!has_disposition)
-            return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
+        if (!has_disposition) return refused("a part has Content-Disposition: form-data; name=\"...\"", at), false;
         at += 2;
         return true;
     }
@@ -1534,7 +1588,8 @@ inline cookies cookies::parse(std::string_view text, form_limits limits) {
         const std::string_view name = pair.substr(0, equals);
         std::string_view value = pair.substr(equals + 1);
         if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-        const bool is_valid = std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); });
+        const bool is_valid =
+            std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); });
         if (is_valid && is_token(name)) all.cookies_.push_back({name, value});
     }
     return all;
@@ -1544,9 +1599,11 @@ inline std::string set_cookie::to_string() const {
         return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f' && c != ';'; });
     };
     if (!is_token(name))
-        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " is no token (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) +
+                                    " is no token (RFC 6265 section 4.1.1)"};
     if (!std::all_of(value.begin(), value.end(), [](char c) { return detail::is_cookie_octet(c); }))
-        throw std::invalid_argument{"set_cookie: the value " + netnotes::quoted(value) + " needs encoding (RFC 6265 section 4.1.1)"};
+        throw std::invalid_argument{"set_cookie: the value " + netnotes::quoted(value) +
+                                    " needs encoding (RFC 6265 section 4.1.1)"};
     if (!is_attribute(path) || !is_attribute(domain))
         throw std::invalid_argument{"set_cookie: the path or the domain has a character that no attribute may have"};
     if (same_site == http::same_site::none && !secure)
@@ -1557,7 +1614,8 @@ inline std::string set_cookie::to_string() const {
     if ((begins("__secure-") || begins("__host-")) && !secure)
         throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises secure"};
     if (begins("__host-") && (path != "/" || !domain.empty()))
-        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) + " promises the path / and no domain"};
+        throw std::invalid_argument{"set_cookie: the name " + netnotes::quoted(name) +
+                                    " promises the path / and no domain"};
     std::string text = name + "=" + value;
     if (!path.empty()) text += "; Path=" + path;
     if (!domain.empty()) text += "; Domain=" + domain;
@@ -1833,7 +1891,7 @@ inline std::optional<time_point> read_date(std::string_view text, time_point now
 namespace netnotes::http {
 
 namespace detail {
-struct checked_fields;  // http/parser.hpp
+struct checked_fields;  // http/head.hpp
 }
 
 /// One field, as two views into text that lies elsewhere.
@@ -1937,29 +1995,37 @@ class fields {
 
   private:
     friend detail::checked_fields;
+    friend class response;
     struct entry {
         std::uint32_t name_at, name_size, value_at, value_size;
     };
 
     [[nodiscard]] std::string_view name_of(const entry& each) const noexcept {
-        return std::string_view{text_}.substr(each.name_at, each.name_size);
+        return {text_.data() + each.name_at, each.name_size};
     }
     [[nodiscard]] std::string_view value_of(const entry& each) const noexcept {
-        return std::string_view{text_}.substr(each.value_at, each.value_size);
+        return {text_.data() + each.value_at, each.value_size};
     }
     [[nodiscard]] bool is_own(std::string_view text) const noexcept {
         const std::less<const char*> before;
         return !before(text.data(), text_.data()) && before(text.data(), text_.data() + text_.size());
     }
+    /// Appends the text of a field, whose name is a token. Throws as add() does for the value.
     entry append(std::string_view name, std::string_view value);
-    void append_checked(std::string_view name, std::string_view value) {
-        const auto at = static_cast<std::uint32_t>(text_.size()), name_size = static_cast<std::uint32_t>(name.size());
-        entries_.push_back({at, name_size, at + name_size, static_cast<std::uint32_t>(value.size())});
-        text_.append(name).append(value);
+    [[noreturn]] static void refuse_name(std::string_view name);
+    [[noreturn]] static void refuse_value(std::string_view name, std::string_view value);
+    /// Makes this the first field of an empty list.
+    void set_media_type(std::string_view type) {
+        constexpr std::string_view name = "Content-Type";
+        type = trimmed(type);
+        if (!is_field_value(type) || type.size() > 0xffff) refuse_value(name, type);
+        text_.reserve(name.size() + type.size());
+        text_.append(name).append(type);
+        entries_.push_back({0, name.size(), name.size(), static_cast<std::uint32_t>(type.size())});
     }
 
     // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
-    // list would be strange, so nothing is moved together.
+    // list would be strange, so nothing is moved together. There may be other text between names and values.
     std::string text_;
     std::vector<entry> entries_;
 };
@@ -1997,34 +2063,41 @@ class fields::iterator {
 inline fields::iterator fields::begin() const noexcept { return {this, 0}; }
 inline fields::iterator fields::end() const noexcept { return {this, entries_.size()}; }
 
+[[gnu::noinline]] inline void fields::refuse_name(std::string_view name) {
+    throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
+                                " is not"};
+}
+[[gnu::noinline]] inline void fields::refuse_value(std::string_view name, std::string_view value) {
+    throw std::invalid_argument{
+        "the value of the HTTP field " + netnotes::quoted(name) +
+        " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
+}
 inline fields::entry fields::append(std::string_view name, std::string_view value) {
     value = trimmed(value);
-    if (!is_token(name))
-        throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
-                                    " is not"};
-    if (!is_field_value(value))
-        throw std::invalid_argument{"the value of the HTTP field " + netnotes::quoted(name) +
-                                    " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
+    if (!is_field_value(value)) refuse_value(name, value);
     if (name.size() + value.size() > 0x7fff'ffff - std::min<std::size_t>(text_.size(), 0x7fff'ffff))
         throw std::length_error{"a list of HTTP fields has at most 2 GiB"};
-    // Views into this very list would be invalid after the string has grown.
-    const std::string copy = is_own(name) || is_own(value) ? std::string{name}.append(value) : std::string{};
-    if (!copy.empty()) {
+    std::string copy;
+    if (is_own(name) || is_own(value)) {  // views into this very list would be invalid after the string has grown
+        copy.append(name).append(value);
         name = std::string_view{copy}.substr(0, name.size());
         value = std::string_view{copy}.substr(name.size());
     }
     const entry made{static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
                      static_cast<std::uint32_t>(text_.size() + name.size()), static_cast<std::uint32_t>(value.size())};
+    text_.reserve(text_.size() + name.size() + value.size());
     text_.append(name).append(value);
     return made;
 }
 
 inline void fields::add(std::string_view name, std::string_view value) {
+    if (!is_token(name)) refuse_name(name);
     const entry made = append(name, value);
     entries_.push_back(made);
 }
 
 inline void fields::set(std::string_view name, std::string_view value) {
+    if (!is_token(name)) refuse_name(name);
     const entry made = append(name, value);
     const auto is_same = [&](const entry& each) { return same_name(name_of(each), name_of(made)); };
     const auto first = std::find_if(entries_.begin(), entries_.end(), is_same);
@@ -2321,6 +2394,11 @@ class task;  // coro/task.hpp: include http/server.hpp to call the members that 
 
 namespace http {
 
+namespace detail {
+struct checked_request;  // http/head.hpp
+}
+class upgrade;  // http/upgrade.hpp
+
 /// A body that comes in pieces. The server derives from it for the body of a request that is still arriving; files and
 /// generators derive from it for the body of a response.
 class body_source {
@@ -2335,6 +2413,20 @@ class body_source {
     [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept { return std::nullopt; }
     /// Waits for the next piece and returns it. It is valid until the next call. No bytes: the body has ended.
     [[nodiscard]] virtual task<std::span<const std::byte>> next() = 0;
+
+    /// A part of an open file. No part of a file has the descriptor -1.
+    struct file_bytes {
+        int descriptor = -1;
+        std::uint64_t first = 0, count = 0;
+    };
+    /// Returns where the bytes lie if they are a part of a file. Then a server lets the kernel send them, and does not
+    /// call next(). They must stay there as long as this object.
+    [[nodiscard]] virtual file_bytes in_file() const noexcept { return {}; }
+    /// Returns true if next() never waits for another task or another program. Then a server gathers small pieces, and
+    /// it does not keep a client waiting.
+    [[nodiscard]] virtual bool is_ready() const noexcept { return false; }
+    /// Returns the conversation that follows a response 101, or nullptr if this is a body.
+    [[nodiscard]] virtual upgrade* as_upgrade() noexcept { return nullptr; }
 };
 
 /// A request: method, target, fields, and a body. It owns everything, so it may outlive the bytes it was read from.
@@ -2412,6 +2504,7 @@ class request {
     request& operator=(request&&) = default;
 
   private:
+    friend detail::checked_request;
     http::method method_ = http::method::get;
     int minor_version_ = 1;
     std::string other_method_;
@@ -2433,12 +2526,12 @@ class response {
     /// media type could not be a field's value.
     response(http::status code, std::string text = {}, std::string_view media_type = "text/plain; charset=utf-8")
         : status{code}, body{std::move(text)} {
-        if (!body.empty()) fields.set("Content-Type", media_type);
+        if (!body.empty()) fields.set_media_type(media_type);
     }
     /// Makes a response whose body comes from a source.
     response(http::status code, std::unique_ptr<body_source> from, std::string_view media_type)
         : status{code}, source{std::move(from)} {
-        fields.set("Content-Type", media_type);
+        fields.set_media_type(media_type);
     }
 
     http::status status;                  ///< 200 unless set
