@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -70,6 +71,15 @@ net::task<> echo(net::async_stream client) {
     }
 }
 
+/// Measures in a thread of its own. A thread keeps the frames that its earlier tasks have freed, and memory that is taken
+/// from there would not be counted.
+template <class Measure>
+double in_new_thread(Measure measure) {
+    double cost = 0;
+    std::thread{[&] { cost = measure(); }}.join();
+    return cost;
+}
+
 /// Connects clients to `serving`, which has said something and had its answer. Returns the bytes for each of them while
 /// all are silent.
 double cost_of(test_loop& loop, net::endpoint where, net::task<> serving, std::string_view question = "hello\n",
@@ -116,10 +126,12 @@ net::task<> accept_and_spawn(net::async_listener listener, net::task<> (*handler
     }
 }
 double cost_of_bare(net::task<> (*handler)(net::async_stream)) {
-    test_loop loop;
-    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
-    const net::endpoint where = listener.local_endpoint();
-    return cost_of(loop, where, accept_and_spawn(net::async_listener{loop, std::move(listener)}, handler));
+    return in_new_thread([&] {
+        test_loop loop;
+        net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+        const net::endpoint where = listener.local_endpoint();
+        return cost_of(loop, where, accept_and_spawn(net::async_listener{loop, std::move(listener)}, handler));
+    });
 }
 
 }  // namespace
@@ -138,31 +150,34 @@ TEST_CASE("a silent client of a line server costs at most 1 KiB, for its buffers
 }
 
 TEST_CASE("a silent client of serve() with all its bounds costs at most 512 bytes") {
-    test_loop loop;
-    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
-    const net::endpoint where = listener.local_endpoint();
     const net::serve_options options{.max_connections = 10'000,
                                      .idle_timeout = std::chrono::minutes{1},
                                      .request_timeout = std::chrono::minutes{2},
                                      .stop_grace = std::chrono::milliseconds{1},
                                      .on_error = nullptr};
-    const double cost =
-        cost_of(loop, where, net::serve(net::async_listener{loop, std::move(listener)}, echo, options));
+    const double cost = in_new_thread([&] {
+        test_loop loop;
+        net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+        const net::endpoint where = listener.local_endpoint();
+        return cost_of(loop, where, net::serve(net::async_listener{loop, std::move(listener)}, echo, options));
+    });
     CAPTURE(cost);
-    CHECK(cost <= factor * 512);
+    CHECK(cost <= factor * (asks_for_io_uring() ? 640 : 512));
 }
 
-TEST_CASE("a silent keep-alive client of a web server costs at most 512 bytes, after a request with a body") {
-    test_loop loop;
-    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
-    const net::endpoint where = listener.local_endpoint();
+TEST_CASE("a silent keep-alive client of a web server costs at most 640 bytes, after a request with a body") {
     const auto hello = [](net::http::request& ask) -> net::task<net::http::response> {
         const std::string body = co_await ask.text();
         co_return net::http::response{200, body, "text/plain"};
     };
-    net::async_listener accepting{loop, std::move(listener)};
-    const double cost = cost_of(loop, where, net::http::serve(std::move(accepting), hello),
-                                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 106);
+    const double cost = in_new_thread([&] {
+        test_loop loop;
+        net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+        const net::endpoint where = listener.local_endpoint();
+        net::async_listener accepting{loop, std::move(listener)};
+        return cost_of(loop, where, net::http::serve(std::move(accepting), hello),
+                       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 106);
+    });
     CAPTURE(cost);
-    CHECK(cost <= factor * 512);
+    CHECK(cost <= factor * (asks_for_io_uring() ? 768 : 640));
 }

@@ -121,6 +121,8 @@ class part_base : public fiber {
         goes_on_at(self);
         postpone();
     }
+    /// Returns the wait that this part belongs to. The part must have begun.
+    [[nodiscard]] joint_wait& whole() const noexcept { return *whole_; }
     /// Ends a part that has no task to run.
     void fail_at_once(joint_wait& whole) noexcept {
         whole_ = &whole;

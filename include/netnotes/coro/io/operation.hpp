@@ -30,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <span>
 #include <stdexcept>
 #include <string_view>
@@ -135,10 +136,12 @@ class io_node {
         void expired() noexcept override;
         io_operation*& waiting;
     };
+    /// Most connections never wait to write, so the deadline of writing is made when the first task does.
     struct limits {
-        explicit limits(io_node& node) noexcept : of{deadline{node.waiting_[0]}, deadline{node.waiting_[1]}} {}
+        explicit limits(io_node& node) noexcept : reading{node.waiting_[0]} {}
         duration time = never;
-        std::array<deadline, 2> of;
+        deadline reading;
+        owner<deadline> writing{};
     };
 
     kind kind_ : 2;
@@ -276,7 +279,11 @@ class io_operation : public loop_operation {
     }
     io_operation*& place() const noexcept { return node_.waiting_[static_cast<std::size_t>(direction_)]; }
     void cancel_deadline() noexcept {
-        if (node_.limits_) node_.limits_->of[static_cast<std::size_t>(direction_)].cancel();
+        if (!node_.limits_) return;
+        if (direction_ == direction::read)
+            node_.limits_->reading.cancel();
+        else if (node_.limits_->writing)
+            node_.limits_->writing->cancel();
     }
     [[gnu::noinline]] void leave_place() noexcept {
         place() = nullptr;
@@ -421,9 +428,14 @@ inline void io_operation::throw_refusal(int why) {
     throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
 }
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
-    if (node_.limits_->time == never) return;
-    node_.loop().arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
-                    later(node_.loop().now(), std::max(node_.limits_->time, duration::zero())));
+    io_node::limits& limits = *node_.limits_;
+    if (limits.time == never) return;
+    if (direction_ == direction::write && !limits.writing) {
+        limits.writing.reset(new (std::nothrow) io_node::deadline{node_.waiting_[1]});
+        if (!limits.writing) return give_up(ENOMEM);
+    }
+    node_.loop().arm(direction_ == direction::read ? limits.reading : *limits.writing,
+                    later(node_.loop().now(), std::max(limits.time, duration::zero())));
 }
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
