@@ -88,3 +88,22 @@ TEST_CASE("a stop ends a server, and its clients hear the end") {
     char buffer[1];
     CHECK(client.recv(buffer) == 0);
 }
+
+TEST_CASE("an address to listen at makes a listener, as it makes a blocking one") {
+    test_loop loop;
+    for (const net::ip_address& address : support::loopbacks())
+        loop.run([&]() -> net::task<> {
+            net::async_listener listener{net::endpoint{address, 0}};
+            auto client = co_await net::async_stream::connect(listener.local_endpoint());
+            auto next = co_await listener.accept();
+            CHECK(next.peer.ip().address() == address);
+            const net::endpoint taken = listener.local_endpoint().ip();
+            CHECK_THROWS_AS(net::async_listener{taken}, std::system_error);
+            net::async_listener first{net::endpoint{address, 0}, {.reuse_port = true}};
+            const net::endpoint shared = first.local_endpoint().ip();
+            net::async_listener second{shared, {.reuse_port = true}};
+            CHECK(second.local_endpoint() == first.local_endpoint());
+        });
+    const net::endpoint here{net::ipv4_address::loopback(), 0};
+    CHECK_THROWS_AS(net::async_listener{here}, std::logic_error);  // no loop runs
+}

@@ -51,6 +51,9 @@ class async_listener : public detail::async_socket {
     /// if the loop's back end refuses the descriptor.
     explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
     explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
+    /// Listens at `where` as tcp_listener does, for the loop that runs in this thread. Throws what both throw.
+    explicit async_listener(const endpoint& where, listen_options options = {})
+        : async_listener{tcp_listener{where, options}} {}
     async_listener(event_loop& loop, tcp_listener listening)
         : async_listener{loop, std::move(listening).into_socket()} {}
     async_listener(event_loop& loop, socket listening)
