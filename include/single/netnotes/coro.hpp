@@ -6767,6 +6767,7 @@ static_assert(poller<epoll_poller>);
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <span>
 #include <stdexcept>
 #include <string_view>
@@ -7600,10 +7601,12 @@ class io_node {
         void expired() noexcept override;
         io_operation*& waiting;
     };
+    /// Most connections never wait to write, so the deadline of writing is made when the first task does.
     struct limits {
-        explicit limits(io_node& node) noexcept : of{deadline{node.waiting_[0]}, deadline{node.waiting_[1]}} {}
+        explicit limits(io_node& node) noexcept : reading{node.waiting_[0]} {}
         duration time = never;
-        std::array<deadline, 2> of;
+        deadline reading;
+        owner<deadline> writing{};
     };
 
     kind kind_ : 2;
@@ -7741,7 +7744,11 @@ class io_operation : public loop_operation {
     }
     io_operation*& place() const noexcept { return node_.waiting_[static_cast<std::size_t>(direction_)]; }
     void cancel_deadline() noexcept {
-        if (node_.limits_) node_.limits_->of[static_cast<std::size_t>(direction_)].cancel();
+        if (!node_.limits_) return;
+        if (direction_ == direction::read)
+            node_.limits_->reading.cancel();
+        else if (node_.limits_->writing)
+            node_.limits_->writing->cancel();
     }
     [[gnu::noinline]] void leave_place() noexcept {
         place() = nullptr;
@@ -7886,9 +7893,14 @@ inline void io_operation::throw_refusal(int why) {
     throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
 }
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
-    if (node_.limits_->time == never) return;
-    node_.loop().arm(node_.limits_->of[static_cast<std::size_t>(direction_)],
-                    later(node_.loop().now(), std::max(node_.limits_->time, duration::zero())));
+    io_node::limits& limits = *node_.limits_;
+    if (limits.time == never) return;
+    if (direction_ == direction::write && !limits.writing) {
+        limits.writing.reset(new (std::nothrow) io_node::deadline{node_.waiting_[1]});
+        if (!limits.writing) return give_up(ENOMEM);
+    }
+    node_.loop().arm(direction_ == direction::read ? limits.reading : *limits.writing,
+                    later(node_.loop().now(), std::max(limits.time, duration::zero())));
 }
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
@@ -10073,6 +10085,8 @@ class part_base : public fiber {
         goes_on_at(self);
         postpone();
     }
+    /// Returns the wait that this part belongs to. The part must have begun.
+    [[nodiscard]] joint_wait& whole() const noexcept { return *whole_; }
     /// Ends a part that has no task to run.
     void fail_at_once(joint_wait& whole) noexcept {
         whole_ = &whole;
@@ -16352,6 +16366,9 @@ class async_listener : public detail::async_socket {
     /// if the loop's back end refuses the descriptor.
     explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
     explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
+    /// Listens at `where` as tcp_listener does, for the loop that runs in this thread. Throws what both throw.
+    explicit async_listener(const endpoint& where, listen_options options = {})
+        : async_listener{tcp_listener{where, options}} {}
     async_listener(event_loop& loop, tcp_listener listening)
         : async_listener{loop, std::move(listening).into_socket()} {}
     async_listener(event_loop& loop, socket listening)
@@ -17072,6 +17089,7 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 #define NETNOTES_CORO_SERVE_HPP
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17082,6 +17100,7 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <optional>
@@ -17137,20 +17156,35 @@ concept connection_handler =
 
 namespace detail {
 
-/// The address of a client. An IP address takes 56 bytes here, and not the 136 of a socket_address.
+/// The address of a client. An IP address takes 28 bytes here, and not the 136 of a socket_address.
 class peer_name {
   public:
-    peer_name(const socket_address& from, int descriptor)
-        : ip_{from.is_ip() ? from.ip() : endpoint{}},
-          other_{from.is_ip() ? nullptr : new named{from, cookie_of(descriptor)}} {}
-    [[nodiscard]] bool is_ip() const noexcept { return !other_; }
-    [[nodiscard]] socket_address get() const noexcept { return other_ ? other_->address : socket_address{ip_}; }
+    peer_name(const socket_address& from, int descriptor) : ip_{} {
+        if (from.is_ip())
+            std::memcpy(&ip_, from.data(), std::min<std::size_t>(from.size(), sizeof ip_));
+        else
+            other_ = {AF_UNSPEC, new named{from, cookie_of(descriptor)}};
+    }
+    peer_name(const peer_name&) = delete;
+    peer_name& operator=(const peer_name&) = delete;
+    ~peer_name() {
+        if (!is_ip()) delete other_.name;
+    }
+    [[nodiscard]] bool is_ip() const noexcept { return ip_.sin6_family != AF_UNSPEC; }
+    [[nodiscard]] socket_address get() const noexcept {
+        if (!is_ip()) return other_.name->address;
+        socket_address peer;
+        const std::size_t size = ip_.sin6_family == AF_INET ? sizeof(sockaddr_in) : sizeof ip_;
+        std::memcpy(peer.data(), &ip_, size);
+        peer.resize(static_cast<socklen_t>(size));
+        return peer;
+    }
     /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
     /// the kernel's number of the socket must be the same, too.
     [[nodiscard]] bool is_peer_of(int descriptor) const noexcept {
         std::error_code is_gone;
         const socket_address peer = borrowed_socket{descriptor}->peer_endpoint(is_gone);
-        return !is_gone && peer == get() && (is_ip() || other_->cookie == cookie_of(descriptor));
+        return !is_gone && peer == get() && (is_ip() || other_.name->cookie == cookie_of(descriptor));
     }
 
   private:
@@ -17165,8 +17199,14 @@ class peer_name {
         socklen_t size = sizeof value;
         return ::getsockopt(descriptor, SOL_SOCKET, cookie, &value, &size) == 0 ? value : 0;
     }
-    endpoint ip_;
-    owner<named> other_;
+    struct elsewhere {
+        sa_family_t family;
+        named* name;
+    };
+    union {  // the family comes first in both
+        sockaddr_in6 ip_;
+        elsewhere other_;
+    };
 };
 
 template <class Handler>
@@ -17196,64 +17236,91 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
 
   private:
     /// A connection. part_ended() deletes it when its handler has ended.
-    class client final : public part<void>, private loop_timer {
+    class client final : public part<void> {
       public:
         static void* operator new(std::size_t size) { return frames.take(size); }
         static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
         client(serving& all, int descriptor, const socket_address& from, async_stream&& stream)
             : part<void>{all.call(std::move(stream), from)},
               older{all.clients_},
+              previous_{&all.clients_},
               peer_{from, descriptor},
-              descriptor_{descriptor},
-              all_{all},
-              previous_{&all.clients_} {
+              descriptor_{descriptor} {
             if (older) older->previous_ = &older;
             all.clients_ = this;
             ++all.count_;
-            look_later();
         }
         ~client() override {
             *previous_ = older;
             if (older) older->previous_ = previous_;
-            --all_.count_;
+            auto& all = static_cast<serving&>(whole());
+            all.look_.skip(*this);
+            --all.count_;
         }
         void hear_no_more() noexcept {
             if (is_there()) ::shutdown(descriptor_, SHUT_RD);
         }
 
-        [[nodiscard]] socket_address peer() const { return peer_.get(); }
-        client* older;
-        bool has_timed_out = false;
-
-      private:
-        /// Returns true if the descriptor still belongs to this client. The handler owns the stream and may have closed
-        /// it. The kernel may then have given the number to another descriptor.
-        bool is_there() const noexcept { return peer_.is_peer_of(descriptor_); }
-        void look_later() noexcept {
-            if (*all_.options_.request_timeout == never || !peer_.is_ip()) return;
-            scheduler& loop = event_loop::current();
-            loop.arm(*this, later(loop.now(), *all_.options_.request_timeout / 4));
-        }
-        /// Runs after every quarter of request_timeout. It looks at how many bytes the peer has acknowledged, so
-        /// sending calls need not count.
-        void expired() noexcept override {
+        /// Cancels the handler if the peer has acknowledged no new byte at five looks in a row. The kernel counts these
+        /// bytes, so sending calls need not.
+        void look() noexcept {
+            if (!peer_.is_ip() || has_timed_out) return;
             kernel_tcp_info now{};
             socklen_t size = sizeof now;
             // After a reset the kernel knows no numbers, and the connection counts as quiet. Its handler may still be
             // waiting for something else.
             const bool is_known = is_there() && ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) == 0;
-            if (is_known && std::exchange(acknowledged_, now.bytes_acked) != now.bytes_acked) quiet_quarters_ = 0;
-            if (++quiet_quarters_ <= 4) return look_later();
+            const auto acknowledged = static_cast<std::uint32_t>(now.bytes_acked);
+            if (is_known && std::exchange(acknowledged_, acknowledged) != acknowledged) quiet_quarters_ = 0;
+            if (++quiet_quarters_ <= 4) return;
             has_timed_out = true;
             fiber::cancel();
         }
+        [[nodiscard]] socket_address peer() const { return peer_.get(); }
+        client* older;
 
+      private:
+        /// Returns true if the descriptor still belongs to this client. The handler owns the stream and may have closed
+        /// it. The kernel may then have given the number to another descriptor.
+        bool is_there() const noexcept { return peer_.is_peer_of(descriptor_); }
+
+        client** previous_;
         peer_name peer_;
         int descriptor_;
+        std::uint32_t acknowledged_ = 0;  // the lower half of the kernel's number suffices to see a change
         unsigned char quiet_quarters_ = 0;
+
+      public:
+        bool has_timed_out = false;
+    };
+
+    /// Looks at all clients after every quarter of request_timeout. One timer for all of them saves memory. It looks at
+    /// some clients, and then at the others in the next turn.
+    class looking final : private loop_timer {
+      public:
+        explicit looking(serving& all) noexcept : all_{all} {}
+        /// Begins, unless it has begun.
+        void begin() noexcept {
+            if (*all_.options_.request_timeout != never && !is_armed()) look_later();
+        }
+        /// A client is destroyed.
+        void skip(const client& gone) noexcept {
+            if (next_ == &gone) next_ = gone.older;
+        }
+
+      private:
+        void look_later() noexcept {
+            scheduler& loop = all_.chain().loop();
+            loop.arm(*this, later(loop.now(), *all_.options_.request_timeout / 4));
+        }
+        void expired() noexcept override {
+            if (!next_) next_ = all_.clients_;
+            for (int i = 0; next_ && i < 64; ++i) std::exchange(next_, next_->older)->look();
+            if (next_) return all_.chain().loop().arm(*this, all_.chain().loop().now());
+            if (all_.clients_) look_later();
+        }
         serving& all_;
-        client** previous_;
-        std::uint64_t acknowledged_ = 0;
+        client* next_ = nullptr;
     };
 
     /// Returns how many connections the process has descriptors for, at least 1. The lowest free number tells how many
@@ -17281,6 +17348,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
                 accepted.stream.set_timeout(options_.idle_timeout);
                 auto* const made = new client{*this, descriptor, accepted.peer, std::move(accepted.stream)};
                 made->begin(*this);
+                look_.begin();
             } catch (const std::bad_alloc& failure) {  // this client is lost
                 is_short = true;
                 if (options_.on_error) options_.on_error(accepted.peer, failure);
@@ -17347,6 +17415,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     serve_options options_;
     client* clients_ = nullptr;
     std::size_t count_ = 0;
+    looking look_{*this};
     async_event has_room_;
     part<void> accepting_;
 };
