@@ -20,28 +20,52 @@ in_parallel() {
 }
 export warnings single root work
 
-# Each alone: one object file a module, in a folder with that one header. With clang too, where it is installed.
+# Each alone, with the compiler of this build: a short program of some lesson begins with it, and the build has compiled
+# that. With clang, where it is installed: here.
 for module in $modules; do
-    mkdir "$work/$module"
-    cp "$single/$module.hpp" "$work/$module"
-    printf '#include "%s.hpp"\nint use_%s();\nint use_%s() { return NETNOTES_VERSION; }\n' "$module" "$module" "$module" \
-        >"$work/$module/use.cpp"
-    printf '%s\n' "$CXX $CXXFLAGS $module"
+    [ "$module" = netnotes ] && continue # it is the others
+    first=
+    for program in "$root"/examples/[0-9]*/*.cpp; do
+        case $program in */demo.cpp) continue ;; esac
+        grep -m1 '^#include' "$program" | grep -q "\<$module[.]hpp" && first=$program && break
+    done
+    [ -n "$first" ] || fail "no short program includes $module.hpp before anything else"
     case $CXX in *clang*) continue ;; esac
-    command -v clang++ >/dev/null && printf '%s\n' "clang++ -fsyntax-only $module"
+    if command -v clang++ >/dev/null; then echo "$module"; fi
 done >"$work/alone.txt"
 # shellcheck disable=SC2016 # expanded by the inner shell
-in_parallel 'cd "$work/${1##* }" && echo "$1" && ${1% *} -std=c++20 $warnings -O0 -c use.cpp' <"$work/alone.txt"
+in_parallel 'echo "clang++ $1" && echo "#include \"$1.hpp\"" |
+    clang++ -std=c++20 $warnings -I "$single" -fsyntax-only -x c++ -' <"$work/alone.txt"
 
-# Each in a translation unit of its own, all in one program: whatever two of them define twice the linker reports. One
-# of them is netnotes.hpp, so everything is there twice. Unoptimised, so that no function escapes by being inlined away.
-{
-    for module in $modules; do echo "int use_$module();"; done
-    echo "int main() {"
-    for module in $modules; do echo "    if (use_$module() != use_ip()) return 1;"; done
-    echo "}"
-} >"$work/main.cpp"
-compile "$work/main.cpp" "$work"/*/use.o -pthread -o "$work/program"
+# All of them in one translation unit, in either order, and both units in one program: whatever two define twice the linker
+# reports. Unoptimised, so that no function escapes by being inlined away. One of them is without run-time type
+# information. The header <iomanip> comes first. Its std::quoted() is found by the arguments of a call. A call of our
+# quoted() must therefore name the namespace.
+for order in "sort" "sort -r"; do
+    name=$(echo "$order" | tr -d ' -')
+    {
+        echo "#include <iomanip>"
+        for module in $modules; do echo "#include \"$module.hpp\""; done | $order
+        cat <<END
+namespace net = netnotes;  // what is a template is compiled where it is used
+static net::http::response hello(net::http::request&) { return {}; }
+net::task<> ${name}_pages(net::tcp_listener at);
+net::task<> ${name}_pages(net::tcp_listener at) { return net::http::serve(std::move(at), hello); }
+net::task<> ${name}_lines(net::tcp_listener at);
+net::task<> ${name}_lines(net::tcp_listener at) {
+    return net::serve(std::move(at), [](net::async_stream) -> net::task<> { co_return; });
+}
+int use_$name();
+int use_$name() { return NETNOTES_VERSION; }
+END
+    } >"$work/$name.cpp"
+done
+echo "int use_sort(); int use_sortr(); int main() { return use_sort() == use_sortr() ? 0 : 1; }" >"$work/main.cpp"
+printf '%s\n' "sort" "sortr -fno-rtti" >"$work/units.txt"
+# shellcheck disable=SC2016 # expanded by the inner shell
+in_parallel 'set -- $1; $CXX $CXXFLAGS -std=c++20 $warnings ${2-} -O0 -I "$single" -c "$work/$1.cpp" -o "$work/$1.o"' \
+    <"$work/units.txt"
+compile "$work/main.cpp" "$work/sort.o" "$work/sortr.o" -pthread -o "$work/program"
 "$work/program" || fail "two translation units: exit status $?"
 
 # Every short program of the lessons compiles with them alone: the build does so, and here no program includes a
@@ -49,22 +73,6 @@ compile "$work/main.cpp" "$work"/*/use.o -pthread -o "$work/program"
 if grep -lE '#include *[<"]netnotes/[a-z_]+/' "$root"/examples/[0-9]*/*.cpp | grep -v /demo; then
     fail "a short program includes a chapter, which is not among the one-file headers"
 fi
-
-# All of them in one translation unit, in either order, and without run-time type information. The header <iomanip>
-# comes first. Its std::quoted() is found by the arguments of a call. A call of our quoted() must therefore name the
-# namespace.
-for order in "sort" "sort -r"; do
-    echo "#include <iomanip>" >"$work/all.cpp"
-    for module in $modules; do echo "#include \"$module.hpp\""; done | $order >>"$work/all.cpp"
-    cat >>"$work/all.cpp" <<'EOT'
-namespace net = netnotes;  // what is a template is compiled where it is used
-net::http::response hello(net::http::request&);
-net::task<> serve_pages(net::tcp_listener at) { return net::http::serve(std::move(at), hello); }
-net::task<> serve_lines(net::tcp_listener at) { return net::serve(std::move(at), [](net::async_stream) -> net::task<> { co_return; }); }
-EOT
-    # shellcheck disable=SC2086 # a list of words
-    compile $warnings -fno-rtti -fsyntax-only -I "$single" "$work/all.cpp"
-done
 
 # Two releases in one program.
 mkdir "$work/other"
