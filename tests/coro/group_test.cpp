@@ -602,7 +602,7 @@ TEST_CASE("a group refuses tasks before its body runs and after its last task ha
         } catch (const std::logic_error& error) {
             thrown = error.what();
         }
-        CHECK(thrown == "this group has not begun, or has ended");
+        CHECK(thrown == "task_group::spawn: the group has not begun, or has ended");
 
         // The group's last timer and the other's are due at the same moment, in this order; so the group has ended, but
         // the task that waits for it has not been resumed.

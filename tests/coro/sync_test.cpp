@@ -427,10 +427,10 @@ TEST_CASE("after close() receivers get the kept values and then nothing, and all
         channel.close();  // again, without effect
         CHECK(channel.is_closed());
         const auto refused = co_await refusal_of(waits);
-        CHECK(refused == "this channel is closed");
+        CHECK(refused == "channel::send: the channel is closed");
         auto late = net::spawn(send_one(channel, 4));
         const auto also_refused = co_await refusal_of(late);
-        CHECK(also_refused == "this channel is closed");
+        CHECK(also_refused == "channel::send: the channel is closed");
         const auto one = co_await channel.receive();
         const auto two = co_await channel.receive();
         const auto none = co_await channel.receive();

@@ -183,7 +183,7 @@ inline void task_group::state::take_failure(const detail::part_base& from) noexc
 
 inline void task_group::spawn(task<>&& what) {
     if (!state_.whole_ || state_.whole_->running() == 0)
-        throw std::logic_error{"this group has not begun, or has ended"};
+        throw std::logic_error{"task_group::spawn: the group has not begun, or has ended"};
     auto* const made = new state::member{state_, std::move(what)};
     if (made->is_empty()) {
         delete made;

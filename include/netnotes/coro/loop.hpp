@@ -242,7 +242,7 @@ inline event_loop::~event_loop() {
     detail::io_node::destroy_list(retired_);
 }
 inline event_loop& event_loop::current() {
-    if (!current_) throw std::logic_error{"no event loop runs in this thread"};
+    if (!current_) throw std::logic_error{"no event loop runs in this thread: call this in a task"};
     return *current_;
 }
 
@@ -258,8 +258,9 @@ join_handle<T> event_loop::spawn(task<T>&& what, const char* name) {
 class event_loop::running {
   public:
     explicit running(event_loop& loop) : loop_{loop} {
-        if (current_) throw std::logic_error{"an event loop already runs in this thread"};
-        if (loop_.is_running_.exchange(true)) throw std::logic_error{"this event loop runs in another thread"};
+        if (current_) throw std::logic_error{"run: a loop runs in this thread already; await the task"};
+        if (loop_.is_running_.exchange(true))
+            throw std::logic_error{"run: this loop runs in another thread; make a loop for each thread"};
         current_ = &loop_;
     }
     running(const running&) = delete;

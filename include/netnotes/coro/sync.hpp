@@ -440,7 +440,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     }
     void await_resume() {
         this->finish();
-        if (was_refused_) throw std::logic_error{"this channel is closed"};
+        if (was_refused_) throw std::logic_error{"channel::send: the channel is closed"};
     }
 
   private:
@@ -485,7 +485,7 @@ std::optional<T> channel<T>::take_front() {
 template <class T>
 template <class Value>
 bool channel<T>::try_send(Value&& value) {
-    if (is_closed_) throw std::logic_error{"this channel is closed"};
+    if (is_closed_) throw std::logic_error{"channel::send: the channel is closed"};
     if (!has_room()) return false;
     kept_.push_back(std::forward<Value>(value));
     grant_next();

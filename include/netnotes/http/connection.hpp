@@ -386,7 +386,7 @@ inline connection::closing connection::how_to_close() const noexcept {
 
 inline connection::time connection::deadline(time now) noexcept {
     if (!output().empty()) {
-        if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long; the peer has not
+        if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long, but the peer did not
         return sent_at_ + settings_.send;
     }
     if (why() == ending::refused || why() == ending::timed_out || !is_server()) return time::max();

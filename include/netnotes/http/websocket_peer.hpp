@@ -33,8 +33,8 @@
 //
 // A browser lets any page open a WebSocket to any server, and sends the cookies of that server along. So a page of an
 // attacker could talk to your server in the name of your user. The browser tells the origin of the page, and
-// accept_websocket() answers a foreign one with 403. A program that is no browser sends no Origin, and has no cookies of
-// others; it is accepted.
+// accept_websocket() answers a foreign one with 403. A program that is no browser sends no Origin, and has no cookies
+// of others; it is accepted.
 //
 // A message for many peers must not wait for the slowest. post() puts it into the queue of a peer and never waits:
 //
@@ -78,8 +78,8 @@ namespace netnotes::http {
 /// TLS the server does not see the scheme.) The proxy must hand on the field Host.
 [[nodiscard]] bool same_origin(const request& ask, std::string_view origin);
 
-/// The limits of a WebSocket. No member has a destructor, so the struct may be a temporary in a co_await expression; g++
-/// 12 destroys other temporaries twice there.
+/// The limits of a WebSocket. No member has a destructor, so the struct may be a temporary in a co_await expression;
+/// g++ 12 destroys other temporaries twice there.
 struct websocket_options {
     std::size_t max_message = 1 << 20;  ///< bytes of a message that the peer sends, all its fragments together
     std::size_t max_queued = 1 << 20;   ///< bytes that may wait to be sent; a single larger message may, too
@@ -89,8 +89,8 @@ struct websocket_options {
     wait_time message_timeout = std::chrono::seconds{10};
     wait_time send_timeout = std::chrono::seconds{30};   ///< while the kernel takes no byte. Above zero
     wait_time close_timeout = std::chrono::seconds{5};   ///< for the peer's answer to our close. Above zero
-    /// Is called if the request has a field Origin: a browser sends it, and a page cannot choose it. With false the answer
-    /// is 403. For pages of other sites compare `origin` with a list, for example with "https://shop.example".
+    /// Is called if the request has a field Origin: a browser sends it, and a page cannot choose it. With false the
+    /// answer is 403. For pages of other sites compare `origin` with a list, for example with "https://shop.example".
     bool (*allows_origin)(const request& ask, std::string_view origin) = same_origin;
 };
 static_assert(std::is_trivially_destructible_v<websocket_options>);
@@ -111,8 +111,8 @@ class websocket {
     /// conversation has ended, also by a failure of the connection: see why(). Throws netnotes::cancelled.
     [[nodiscard]] task<std::optional<websocket_message>> recv();
     /// Queues a message, and waits before that while max_queued bytes wait already. `data` must stay valid until then.
-    /// Throws std::system_error with errc::broken_pipe if the conversation has ended, and std::invalid_argument for a text
-    /// that is not UTF-8 or a kind that is neither text nor binary.
+    /// Throws std::system_error with errc::broken_pipe if the conversation has ended, and std::invalid_argument for a
+    /// text that is not UTF-8 or a kind that is neither text nor binary.
     [[nodiscard]] task<> send(std::string_view data, websocket_opcode what = websocket_opcode::text);
     /// Queues a message and does not wait. Returns false if the conversation has ended or max_queued bytes wait; then
     /// the message is dropped. Throws std::invalid_argument like send().
@@ -186,10 +186,10 @@ class websocket {
 template <class Handler>
 concept websocket_handler = std::is_invocable_r_v<task<>, Handler&, websocket&>;
 
-/// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs until
-/// the conversation ends. Otherwise returns a response that says what is wrong: 426 for a request without the fields of
-/// RFC 6455 §4.2.1, 400 for one with a body, 403 for an origin that is not allowed. Throws std::invalid_argument if a
-/// limit that must be above zero is not.
+/// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs
+/// until the conversation ends. Otherwise returns a response that says what is wrong: 426 for a request without the
+/// fields of RFC 6455 §4.2.1, 400 for one with a body, 403 for an origin that is not allowed. Throws
+/// std::invalid_argument if a limit that must be above zero is not.
 ///
 /// The request ends before the handler begins: capture what the handler needs of it.
 template <websocket_handler Handler>
@@ -230,7 +230,7 @@ inline bool websocket::post(std::string_view data, websocket_opcode what) {
 }
 inline void websocket::close(websocket_close why, std::string_view reason) {
     if (!detail::is_close_code(static_cast<unsigned>(why)))
-        throw std::invalid_argument{"no code that may be sent: " + std::to_string(static_cast<unsigned>(why))};
+        throw std::invalid_argument{"a WebSocket cannot close with code " + std::to_string(static_cast<unsigned>(why))};
     if (!is_open_) return;
     answer_close(why, reason);
     ends_with(why, reason);

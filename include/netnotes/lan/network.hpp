@@ -183,7 +183,7 @@ class cable {
     void cut_at(virtual_time when) { cut_ = when; }
     /// Ends a cut at this time. Frames that were lost before stay lost.
     void mend_at(virtual_time when) { mend_ = when; }
-    /// Returns true if the cable is cut at that time.
+    /// Returns true if the cable is cut at `when`.
     [[nodiscard]] bool is_cut(virtual_time when) const noexcept {
         return cut_ && when >= *cut_ && !(mend_ && *mend_ >= *cut_ && when >= *mend_);
     }
@@ -265,7 +265,7 @@ class network {
     /// already, if a node has no free port, if both ports are the same, or if a setting is out of range.
     cable& connect(port a, port b, const cable_settings& how = {});
 
-    /// Returns the node of that name, or nullptr.
+    /// Returns the node with the name `name`, or nullptr.
     [[nodiscard]] node* find(std::string_view name) const noexcept {
         const auto found = by_name_.find(name);
         return found == by_name_.end() ? nullptr : found->second;

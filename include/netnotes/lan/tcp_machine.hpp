@@ -77,8 +77,8 @@ class tcp_machine : public detail::tcp_sender {
 
     // ---- What the program calls
 
-    /// Opens actively: sends a SYN with that number (RFC 9293 §3.10.1). The number should be hard to guess; see
-    /// initial_sequence(). Does nothing unless the state is CLOSED or LISTEN.
+    /// Opens actively: sends a SYN with the number `initial` (RFC 9293 §3.10.1). The number should be hard to guess;
+    /// see initial_sequence(). Does nothing unless the state is CLOSED or LISTEN.
     void connect(packet::sequence initial, time now) {
         if (state_ != tcp_state::closed && state_ != tcp_state::listen) return;
         if (state_ == tcp_state::closed) *this = tcp_machine{settings_, local_port_, remote_port_};

@@ -110,7 +110,7 @@ class retransmission_timeout {
     }
     /// Returns the timeout that holds now.
     [[nodiscard]] constexpr duration value() const noexcept { return after(doublings_); }
-    /// Returns the timeout after that number of doublings, for other timers that double (zero-window probes).
+    /// Returns the timeout after `doublings` doublings, for other timers that double (zero-window probes).
     [[nodiscard]] constexpr duration after(unsigned doublings) const noexcept {
         duration wait = base_;
         for (unsigned i = 0; i < doublings && wait < max_; ++i) wait *= 2;

@@ -302,7 +302,7 @@ inline constexpr field all[]{
 /// Every field that this module knows, header by header, in the order of the headers' bits.
 inline constexpr std::span<const field> all_fields{detail::fields::all};
 
-/// Returns the field with that name of Wireshark's, or nullptr.
+/// Returns the field that Wireshark calls `filter_name`, or nullptr.
 [[nodiscard]] constexpr const field* find_field(std::string_view filter_name) noexcept {
     for (const field& each : all_fields)
         if (each.filter_name == filter_name) return &each;
@@ -383,7 +383,8 @@ constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer hea
         default: return std::to_string(value);
     }
 }
-/// Returns the field with that name of Wireshark's, or nullopt if the frame does not have it or the name is unknown.
+/// Returns the field that Wireshark calls `filter_name`, or nullopt if the frame does not have it or the name is
+/// unknown.
 [[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, std::string_view filter_name) {
     // For tshark the version of IPv6 is a version of IP, too.
     if (filter_name == "ip.version" && frame.ipv6()) filter_name = "ipv6.version";

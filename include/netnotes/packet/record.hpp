@@ -57,7 +57,7 @@ class time_resolution {
     /// Returns n of 10^-n or 2^-n seconds, from 0 to 127.
     [[nodiscard]] constexpr unsigned exponent() const noexcept { return byte_ & 0x7fu; }
 
-    /// Returns the time of that many ticks after 1970, moved by `offset` seconds (if_tsoffset), rounded down to
+    /// Returns the time of `ticks` ticks after 1970, moved by `offset` seconds (if_tsoffset), rounded down to
     /// nanoseconds. Returns nullopt if 64 bits of nanoseconds cannot hold the time.
     [[nodiscard]] constexpr std::optional<capture_time> at(std::uint64_t ticks, std::int64_t offset = 0) const noexcept;
 

@@ -232,7 +232,7 @@ class option_range {
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
     /// Returns all bytes of the options, padding included.
     [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }
-    /// Returns the first option with that number, or nullopt.
+    /// Returns the first option with the number `kind`, or nullopt.
     [[nodiscard]] constexpr std::optional<option> find(std::uint8_t kind) const noexcept {
         for (const option& each : *this)
             if (each.kind == kind) return each;

@@ -124,7 +124,7 @@ concept has_native_handle = requires(const Object& object) {
 ///     errc::file_exists                add: the descriptor is in the poller already
 ///     errc::no_such_file_or_directory  modify: the descriptor is not in the poller
 ///     errc::operation_not_supported    trigger::edge, and the poller has no edge
-///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
+///     errc::value_too_large            add: the descriptor's number is too high for this poller. (Any other
 ///                                      error is a shortage, for example of memory, and may pass)
 ///
 /// Call remove() *before* you close a descriptor, because the kernel may soon give its number to another file. For a

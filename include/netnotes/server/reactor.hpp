@@ -118,7 +118,8 @@ class reactor_server {
         if (options.low_water > options.high_water || options.high_water > options.max_queue ||
             options.read_size == 0 || options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
             options.request_timeout.value_or(wait_time{never}) <= duration::zero() || options.how == trigger::one_shot)
-            throw std::invalid_argument{"reactor options are out of range or contradict each other"};
+            throw std::invalid_argument{"reactor_options: low_water <= high_water <= max_queue must hold; read_size, "
+                                        "max_connections and the timeouts must be above zero; how is level or edge"};
         if (!options.request_timeout)
             options.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
         if (!options.how) options.how = Poller::has_edge ? trigger::edge : trigger::level;

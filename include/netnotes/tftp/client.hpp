@@ -69,7 +69,7 @@ class client {
     /// a tftp::error with the server's words, errc::timed_out if nothing is heard for settings::patience, or the sink's
     /// error. Throws std::invalid_argument for a name that no request can carry.
     outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
-    /// Writes the bytes of the source to the file of that name. Blocks, returns and throws as get() does.
+    /// Writes the bytes of the source to the file `file_name` of the server. Blocks, returns and throws as get() does.
     outcome put(source& from, std::string_view file_name, const settings& wishes = {}, const request& more = {});
     /// Read and write, but throw no std::system_error: `error` and the returned outcome say what went wrong.
     outcome get(std::string_view file_name, sink& into, const settings& wishes, const request& more,

@@ -52,7 +52,7 @@
 
 namespace netnotes::tftp::detail {
 
-/// The address to which an answer goes, and the own address from which it leaves.
+/// The peer's address, to which an answer goes, and our address, from which it is sent.
 struct destination {
     socket_address to{};
     netnotes::detail::source_note from{};

@@ -425,7 +425,8 @@ inline bool server_core::attempt(const arrival& datagram, const packet& request,
         const auto same_client = of_client_.find(client);
         if (same_client != of_client_.end() && same_client->second >= options_.max_per_client)
             throw std::system_error{make_error_code(error::not_defined), "too many transfers at once"};
-        if (!request.mode) throw std::system_error{make_error_code(error::illegal_operation), "an unknown mode"};
+        if (!request.mode)
+            throw std::system_error{make_error_code(error::illegal_operation), "unknown mode: use octet or netascii"};
         file_request asked{datagram.sender, request.file_name, *request.mode, std::nullopt};
         if (request.what == opcode::read_request) {
             auto from = serves_.read ? serves_.read(asked) : nullptr;

@@ -97,7 +97,7 @@ class send_window {
     [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
     [[nodiscard]] std::uint64_t repeated() const noexcept { return repeated_; }
     [[nodiscard]] bool has_timed_out() const noexcept { return attempts_ > 0; }
-    /// Returns how long the link needs for that many blocks, or 0 while its rate is unknown.
+    /// Returns how long the link needs for `blocks` blocks, or 0 while its rate is unknown.
     [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept { return pace_.time_of(blocks); }
 
   private:

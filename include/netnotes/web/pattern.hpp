@@ -14,7 +14,8 @@
 //        behind ab:   way 1 inside bcd        way 2 before (c|bcd)
 //        behind abcd: way 1 has matched       way 2 is gone
 //
-// The number of ways is at most the size of the program. So the time is at most that size times the length of the text.
+// The number of ways is at most the size of the program. So the time is at most the size of the program times the
+// length of the text.
 //
 //        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
 //        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];

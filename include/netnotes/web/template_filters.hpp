@@ -161,7 +161,7 @@ inline std::vector<std::string_view> parts_of(std::string_view text, char separa
         begin = at + 1;
     }
 }
-/// The items of what can be walked through: items, characters or keys. nullopt: nothing of that kind.
+/// Returns the items of a list, the characters of a text, or the keys of a map; nullopt for any other value.
 inline std::optional<list> items_of(const value& what) {
     if (const list* items = what.as_list()) return *items;
     list made;

@@ -425,7 +425,7 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
 }
 inline void io_operation::throw_refusal(int why) {
     if (why == other_loop) throw std::logic_error{"this descriptor belongs to another event loop"};
-    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
+    throw std::logic_error{"two tasks wait for one descriptor in one direction: let only one receive, and one send"};
 }
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
     io_node::limits& limits = *node_.limits_;
