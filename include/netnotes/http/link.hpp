@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body,
-// or three requests at once. A link keeps the bytes that belong to what comes next:
+// or three requests at once. A link keeps the bytes of the next message:
 //
 //        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
 //                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind

@@ -2039,10 +2039,10 @@ class fields {
     /// Appends a field, even if one with that name is there. Spaces and tabs at the value's ends are dropped. Throws
     /// std::invalid_argument if the name is no token, or if the value holds a control character other than a tab.
     void add(std::string_view name, std::string_view value);
-    /// Makes this the only field with that name. The new field takes the place of the first old field. Throws as add()
-    /// does.
+    /// Makes this the only field with the name `name`. The new field takes the place of the first old field. Throws as
+    /// add() does.
     void set(std::string_view name, std::string_view value);
-    /// Removes all fields with that name, and returns how many there were.
+    /// Removes all fields with the name `name`, and returns their number.
     std::size_t erase(std::string_view name) noexcept {
         return std::erase_if(entries_, [&](const entry& each) { return same_name(name_of(each), name); });
     }
@@ -2052,7 +2052,7 @@ class fields {
         text_.clear();
     }
 
-    /// Returns the value of the first field with that name, or nullopt if no field has it.
+    /// Returns the value of the first field with the name `name`, or nullopt if there is no such field.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept {
         for (const entry& each : entries_)
             if (same_name(name_of(each), name)) return value_of(each);
@@ -2060,19 +2060,19 @@ class fields {
     }
     /// Returns true if a field with that name is there.
     [[nodiscard]] bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
-    /// Returns how many fields have that name.
+    /// Returns the number of fields with the name `name`.
     [[nodiscard]] std::size_t count(std::string_view name) const noexcept {
         return static_cast<std::size_t>(std::count_if(
             entries_.begin(), entries_.end(), [&](const entry& each) { return same_name(name_of(each), name); }));
     }
-    /// Returns the values of all fields with that name, in order.
+    /// Returns the values of all fields with the name `name`, in order.
     [[nodiscard]] std::vector<std::string_view> all(std::string_view name) const {
         std::vector<std::string_view> values;
         for (const entry& each : entries_)
             if (same_name(name_of(each), name)) values.push_back(value_of(each));
         return values;
     }
-    /// Returns the values of all fields with that name as one list with ", " between them, which means the same
+    /// Returns the values of all fields with the name `name` as one list with ", " between them, which means the same
     /// (RFC 9110 §5.3). Set-Cookie is the exception: its values may hold commas.
     [[nodiscard]] std::string joined(std::string_view name) const {
         std::string list;
@@ -5518,7 +5518,8 @@ class unix_endpoint {
 
   private:
     unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
-        if (name.size() + is_abstract > max_size) throw std::invalid_argument{"a socket's name is too long"};
+        if (name.size() + is_abstract > max_size)
+            throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
     }
     std::string name_;
     bool is_abstract_ = false;
@@ -5796,7 +5797,7 @@ class stop_on_signals {
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"another stop_on_signals object exists"};
+            throw std::logic_error{"stop_on_signals: only one object may exist at a time"};
         struct sigaction action {};
         action.sa_handler = handle;
         // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
@@ -6962,8 +6963,8 @@ struct number {
     static constexpr int from_native(native_type native) noexcept { return native; }
 };
 
-/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
-/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+/// Allows bind() although connections of an earlier run are still in TIME_WAIT on the same port. On Linux it helps only
+/// if the earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
 using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
 /// Lets several sockets of one user bind the same port. The kernel distributes the clients among them.
 using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
@@ -9596,15 +9597,15 @@ class network : public detail::printable<network> {
         return contains(other) || other.contains(*this);
     }
 
-    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
-    /// prefix.
+    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
+    /// a longer prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
+    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
     /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
@@ -11173,7 +11174,7 @@ concept has_native_handle = requires(const Object& object) {
 ///     errc::file_exists                add: the descriptor is in the poller already
 ///     errc::no_such_file_or_directory  modify: the descriptor is not in the poller
 ///     errc::operation_not_supported    trigger::edge, and the poller has no edge
-///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
+///     errc::value_too_large            add: the descriptor's number is too high for this poller. (Any other
 ///                                      error is a shortage, for example of memory, and may pass)
 ///
 /// Call remove() *before* you close a descriptor, because the kernel may soon give its number to another file. For a
@@ -12500,7 +12501,7 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
 }
 inline void io_operation::throw_refusal(int why) {
     if (why == other_loop) throw std::logic_error{"this descriptor belongs to another event loop"};
-    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
+    throw std::logic_error{"two tasks wait for one descriptor in one direction: let only one receive, and one send"};
 }
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
     io_node::limits& limits = *node_.limits_;
@@ -13307,7 +13308,7 @@ inline event_loop::~event_loop() {
     detail::io_node::destroy_list(retired_);
 }
 inline event_loop& event_loop::current() {
-    if (!current_) throw std::logic_error{"no event loop runs in this thread"};
+    if (!current_) throw std::logic_error{"no event loop runs in this thread: call this in a task"};
     return *current_;
 }
 
@@ -13323,8 +13324,9 @@ join_handle<T> event_loop::spawn(task<T>&& what, const char* name) {
 class event_loop::running {
   public:
     explicit running(event_loop& loop) : loop_{loop} {
-        if (current_) throw std::logic_error{"an event loop already runs in this thread"};
-        if (loop_.is_running_.exchange(true)) throw std::logic_error{"this event loop runs in another thread"};
+        if (current_) throw std::logic_error{"run: a loop runs in this thread already; await the task"};
+        if (loop_.is_running_.exchange(true))
+            throw std::logic_error{"run: this loop runs in another thread; make a loop for each thread"};
         current_ = &loop_;
     }
     running(const running&) = delete;
@@ -14449,7 +14451,7 @@ inline void task_group::state::take_failure(const detail::part_base& from) noexc
 
 inline void task_group::spawn(task<>&& what) {
     if (!state_.whole_ || state_.whole_->running() == 0)
-        throw std::logic_error{"this group has not begun, or has ended"};
+        throw std::logic_error{"task_group::spawn: the group has not begun, or has ended"};
     auto* const made = new state::member{state_, std::move(what)};
     if (made->is_empty()) {
         delete made;
@@ -15874,7 +15876,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     }
     void await_resume() {
         this->finish();
-        if (was_refused_) throw std::logic_error{"this channel is closed"};
+        if (was_refused_) throw std::logic_error{"channel::send: the channel is closed"};
     }
 
   private:
@@ -15919,7 +15921,7 @@ std::optional<T> channel<T>::take_front() {
 template <class T>
 template <class Value>
 bool channel<T>::try_send(Value&& value) {
-    if (is_closed_) throw std::logic_error{"this channel is closed"};
+    if (is_closed_) throw std::logic_error{"channel::send: the channel is closed"};
     if (!has_room()) return false;
     kept_.push_back(std::forward<Value>(value));
     grant_next();
@@ -16448,7 +16450,7 @@ inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, u
 // SPDX-License-Identifier: MIT
 //
 // TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body,
-// or three requests at once. A link keeps the bytes that belong to what comes next:
+// or three requests at once. A link keeps the bytes of the next message:
 //
 //        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
 //                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
@@ -19266,7 +19268,7 @@ inline connection::closing connection::how_to_close() const noexcept {
 
 inline connection::time connection::deadline(time now) noexcept {
     if (!output().empty()) {
-        if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long; the peer has not
+        if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long, but the peer did not
         return sent_at_ + settings_.send;
     }
     if (why() == ending::refused || why() == ending::timed_out || !is_server()) return time::max();
@@ -21848,8 +21850,8 @@ task<> serve(endpoint where, Handler handler, serve_options options = {}) {
 //
 // A browser lets any page open a WebSocket to any server, and sends the cookies of that server along. So a page of an
 // attacker could talk to your server in the name of your user. The browser tells the origin of the page, and
-// accept_websocket() answers a foreign one with 403. A program that is no browser sends no Origin, and has no cookies of
-// others; it is accepted.
+// accept_websocket() answers a foreign one with 403. A program that is no browser sends no Origin, and has no cookies
+// of others; it is accepted.
 //
 // A message for many peers must not wait for the slowest. post() puts it into the queue of a peer and never waits:
 //
@@ -22250,8 +22252,8 @@ namespace netnotes::http {
 /// TLS the server does not see the scheme.) The proxy must hand on the field Host.
 [[nodiscard]] bool same_origin(const request& ask, std::string_view origin);
 
-/// The limits of a WebSocket. No member has a destructor, so the struct may be a temporary in a co_await expression; g++
-/// 12 destroys other temporaries twice there.
+/// The limits of a WebSocket. No member has a destructor, so the struct may be a temporary in a co_await expression;
+/// g++ 12 destroys other temporaries twice there.
 struct websocket_options {
     std::size_t max_message = 1 << 20;  ///< bytes of a message that the peer sends, all its fragments together
     std::size_t max_queued = 1 << 20;   ///< bytes that may wait to be sent; a single larger message may, too
@@ -22261,8 +22263,8 @@ struct websocket_options {
     wait_time message_timeout = std::chrono::seconds{10};
     wait_time send_timeout = std::chrono::seconds{30};   ///< while the kernel takes no byte. Above zero
     wait_time close_timeout = std::chrono::seconds{5};   ///< for the peer's answer to our close. Above zero
-    /// Is called if the request has a field Origin: a browser sends it, and a page cannot choose it. With false the answer
-    /// is 403. For pages of other sites compare `origin` with a list, for example with "https://shop.example".
+    /// Is called if the request has a field Origin: a browser sends it, and a page cannot choose it. With false the
+    /// answer is 403. For pages of other sites compare `origin` with a list, for example with "https://shop.example".
     bool (*allows_origin)(const request& ask, std::string_view origin) = same_origin;
 };
 static_assert(std::is_trivially_destructible_v<websocket_options>);
@@ -22283,8 +22285,8 @@ class websocket {
     /// conversation has ended, also by a failure of the connection: see why(). Throws netnotes::cancelled.
     [[nodiscard]] task<std::optional<websocket_message>> recv();
     /// Queues a message, and waits before that while max_queued bytes wait already. `data` must stay valid until then.
-    /// Throws std::system_error with errc::broken_pipe if the conversation has ended, and std::invalid_argument for a text
-    /// that is not UTF-8 or a kind that is neither text nor binary.
+    /// Throws std::system_error with errc::broken_pipe if the conversation has ended, and std::invalid_argument for a
+    /// text that is not UTF-8 or a kind that is neither text nor binary.
     [[nodiscard]] task<> send(std::string_view data, websocket_opcode what = websocket_opcode::text);
     /// Queues a message and does not wait. Returns false if the conversation has ended or max_queued bytes wait; then
     /// the message is dropped. Throws std::invalid_argument like send().
@@ -22358,10 +22360,10 @@ class websocket {
 template <class Handler>
 concept websocket_handler = std::is_invocable_r_v<task<>, Handler&, websocket&>;
 
-/// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs until
-/// the conversation ends. Otherwise returns a response that says what is wrong: 426 for a request without the fields of
-/// RFC 6455 §4.2.1, 400 for one with a body, 403 for an origin that is not allowed. Throws std::invalid_argument if a
-/// limit that must be above zero is not.
+/// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs
+/// until the conversation ends. Otherwise returns a response that says what is wrong: 426 for a request without the
+/// fields of RFC 6455 §4.2.1, 400 for one with a body, 403 for an origin that is not allowed. Throws
+/// std::invalid_argument if a limit that must be above zero is not.
 ///
 /// The request ends before the handler begins: capture what the handler needs of it.
 template <websocket_handler Handler>
@@ -22402,7 +22404,7 @@ inline bool websocket::post(std::string_view data, websocket_opcode what) {
 }
 inline void websocket::close(websocket_close why, std::string_view reason) {
     if (!detail::is_close_code(static_cast<unsigned>(why)))
-        throw std::invalid_argument{"no code that may be sent: " + std::to_string(static_cast<unsigned>(why))};
+        throw std::invalid_argument{"a WebSocket cannot close with code " + std::to_string(static_cast<unsigned>(why))};
     if (!is_open_) return;
     answer_close(why, reason);
     ends_with(why, reason);

@@ -1723,15 +1723,15 @@ class network : public detail::printable<network> {
         return contains(other) || other.contains(*this);
     }
 
-    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
-    /// prefix.
+    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
+    /// a longer prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
+    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
     /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;

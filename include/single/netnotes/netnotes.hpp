@@ -1744,7 +1744,8 @@ class unix_endpoint {
 
   private:
     unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
-        if (name.size() + is_abstract > max_size) throw std::invalid_argument{"a socket's name is too long"};
+        if (name.size() + is_abstract > max_size)
+            throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
     }
     std::string name_;
     bool is_abstract_ = false;
@@ -2407,8 +2408,8 @@ struct number {
     static constexpr int from_native(native_type native) noexcept { return native; }
 };
 
-/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
-/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+/// Allows bind() although connections of an earlier run are still in TIME_WAIT on the same port. On Linux it helps only
+/// if the earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
 using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
 /// Lets several sockets of one user bind the same port. The kernel distributes the clients among them.
 using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
@@ -2561,7 +2562,7 @@ class stop_on_signals {
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"another stop_on_signals object exists"};
+            throw std::logic_error{"stop_on_signals: only one object may exist at a time"};
         struct sigaction action {};
         action.sa_handler = handle;
         // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
@@ -6586,7 +6587,7 @@ concept has_native_handle = requires(const Object& object) {
 ///     errc::file_exists                add: the descriptor is in the poller already
 ///     errc::no_such_file_or_directory  modify: the descriptor is not in the poller
 ///     errc::operation_not_supported    trigger::edge, and the poller has no edge
-///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
+///     errc::value_too_large            add: the descriptor's number is too high for this poller. (Any other
 ///                                      error is a shortage, for example of memory, and may pass)
 ///
 /// Call remove() *before* you close a descriptor, because the kernel may soon give its number to another file. For a
@@ -7913,7 +7914,7 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
 }
 inline void io_operation::throw_refusal(int why) {
     if (why == other_loop) throw std::logic_error{"this descriptor belongs to another event loop"};
-    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
+    throw std::logic_error{"two tasks wait for one descriptor in one direction: let only one receive, and one send"};
 }
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
     io_node::limits& limits = *node_.limits_;
@@ -8720,7 +8721,7 @@ inline event_loop::~event_loop() {
     detail::io_node::destroy_list(retired_);
 }
 inline event_loop& event_loop::current() {
-    if (!current_) throw std::logic_error{"no event loop runs in this thread"};
+    if (!current_) throw std::logic_error{"no event loop runs in this thread: call this in a task"};
     return *current_;
 }
 
@@ -8736,8 +8737,9 @@ join_handle<T> event_loop::spawn(task<T>&& what, const char* name) {
 class event_loop::running {
   public:
     explicit running(event_loop& loop) : loop_{loop} {
-        if (current_) throw std::logic_error{"an event loop already runs in this thread"};
-        if (loop_.is_running_.exchange(true)) throw std::logic_error{"this event loop runs in another thread"};
+        if (current_) throw std::logic_error{"run: a loop runs in this thread already; await the task"};
+        if (loop_.is_running_.exchange(true))
+            throw std::logic_error{"run: this loop runs in another thread; make a loop for each thread"};
         current_ = &loop_;
     }
     running(const running&) = delete;
@@ -11187,15 +11189,15 @@ class network : public detail::printable<network> {
         return contains(other) || other.contains(*this);
     }
 
-    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
-    /// prefix.
+    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
+    /// a longer prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
+    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
     /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
@@ -12999,7 +13001,7 @@ inline void task_group::state::take_failure(const detail::part_base& from) noexc
 
 inline void task_group::spawn(task<>&& what) {
     if (!state_.whole_ || state_.whole_->running() == 0)
-        throw std::logic_error{"this group has not begun, or has ended"};
+        throw std::logic_error{"task_group::spawn: the group has not begun, or has ended"};
     auto* const made = new state::member{state_, std::move(what)};
     if (made->is_empty()) {
         delete made;
@@ -13802,7 +13804,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     }
     void await_resume() {
         this->finish();
-        if (was_refused_) throw std::logic_error{"this channel is closed"};
+        if (was_refused_) throw std::logic_error{"channel::send: the channel is closed"};
     }
 
   private:
@@ -13847,7 +13849,7 @@ std::optional<T> channel<T>::take_front() {
 template <class T>
 template <class Value>
 bool channel<T>::try_send(Value&& value) {
-    if (is_closed_) throw std::logic_error{"this channel is closed"};
+    if (is_closed_) throw std::logic_error{"channel::send: the channel is closed"};
     if (!has_room()) return false;
     kept_.push_back(std::forward<Value>(value));
     grant_next();
@@ -19497,10 +19499,10 @@ class fields {
     /// Appends a field, even if one with that name is there. Spaces and tabs at the value's ends are dropped. Throws
     /// std::invalid_argument if the name is no token, or if the value holds a control character other than a tab.
     void add(std::string_view name, std::string_view value);
-    /// Makes this the only field with that name. The new field takes the place of the first old field. Throws as add()
-    /// does.
+    /// Makes this the only field with the name `name`. The new field takes the place of the first old field. Throws as
+    /// add() does.
     void set(std::string_view name, std::string_view value);
-    /// Removes all fields with that name, and returns how many there were.
+    /// Removes all fields with the name `name`, and returns their number.
     std::size_t erase(std::string_view name) noexcept {
         return std::erase_if(entries_, [&](const entry& each) { return same_name(name_of(each), name); });
     }
@@ -19510,7 +19512,7 @@ class fields {
         text_.clear();
     }
 
-    /// Returns the value of the first field with that name, or nullopt if no field has it.
+    /// Returns the value of the first field with the name `name`, or nullopt if there is no such field.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept {
         for (const entry& each : entries_)
             if (same_name(name_of(each), name)) return value_of(each);
@@ -19518,19 +19520,19 @@ class fields {
     }
     /// Returns true if a field with that name is there.
     [[nodiscard]] bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
-    /// Returns how many fields have that name.
+    /// Returns the number of fields with the name `name`.
     [[nodiscard]] std::size_t count(std::string_view name) const noexcept {
         return static_cast<std::size_t>(std::count_if(
             entries_.begin(), entries_.end(), [&](const entry& each) { return same_name(name_of(each), name); }));
     }
-    /// Returns the values of all fields with that name, in order.
+    /// Returns the values of all fields with the name `name`, in order.
     [[nodiscard]] std::vector<std::string_view> all(std::string_view name) const {
         std::vector<std::string_view> values;
         for (const entry& each : entries_)
             if (same_name(name_of(each), name)) values.push_back(value_of(each));
         return values;
     }
-    /// Returns the values of all fields with that name as one list with ", " between them, which means the same
+    /// Returns the values of all fields with the name `name` as one list with ", " between them, which means the same
     /// (RFC 9110 §5.3). Set-Cookie is the exception: its values may hold commas.
     [[nodiscard]] std::string joined(std::string_view name) const {
         std::string list;
@@ -22054,7 +22056,7 @@ inline void body_decoder::parse_trailers() {
 // SPDX-License-Identifier: MIT
 //
 // TCP delivers bytes, not messages. So a receive may bring a part of a head, or a head with the beginning of its body,
-// or three requests at once. A link keeps the bytes that belong to what comes next:
+// or three requests at once. A link keeps the bytes of the next message:
 //
 //        received     GET /a ...\r\n\r\n GET /b ...\r\n\r\n GET /c HTT
 //                     └── used ─────────┘ └── unused() ───────────────┘    receive() adds more behind
@@ -23501,7 +23503,7 @@ inline connection::closing connection::how_to_close() const noexcept {
 
 inline connection::time connection::deadline(time now) noexcept {
     if (!output().empty()) {
-        if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long; the peer has not
+        if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long, but the peer did not
         return sent_at_ + settings_.send;
     }
     if (why() == ending::refused || why() == ending::timed_out || !is_server()) return time::max();
@@ -25502,8 +25504,8 @@ inline std::string set_cookie::to_string() const {
 //
 // A browser lets any page open a WebSocket to any server, and sends the cookies of that server along. So a page of an
 // attacker could talk to your server in the name of your user. The browser tells the origin of the page, and
-// accept_websocket() answers a foreign one with 403. A program that is no browser sends no Origin, and has no cookies of
-// others; it is accepted.
+// accept_websocket() answers a foreign one with 403. A program that is no browser sends no Origin, and has no cookies
+// of others; it is accepted.
 //
 // A message for many peers must not wait for the slowest. post() puts it into the queue of a peer and never waits:
 //
@@ -25904,8 +25906,8 @@ namespace netnotes::http {
 /// TLS the server does not see the scheme.) The proxy must hand on the field Host.
 [[nodiscard]] bool same_origin(const request& ask, std::string_view origin);
 
-/// The limits of a WebSocket. No member has a destructor, so the struct may be a temporary in a co_await expression; g++
-/// 12 destroys other temporaries twice there.
+/// The limits of a WebSocket. No member has a destructor, so the struct may be a temporary in a co_await expression;
+/// g++ 12 destroys other temporaries twice there.
 struct websocket_options {
     std::size_t max_message = 1 << 20;  ///< bytes of a message that the peer sends, all its fragments together
     std::size_t max_queued = 1 << 20;   ///< bytes that may wait to be sent; a single larger message may, too
@@ -25915,8 +25917,8 @@ struct websocket_options {
     wait_time message_timeout = std::chrono::seconds{10};
     wait_time send_timeout = std::chrono::seconds{30};   ///< while the kernel takes no byte. Above zero
     wait_time close_timeout = std::chrono::seconds{5};   ///< for the peer's answer to our close. Above zero
-    /// Is called if the request has a field Origin: a browser sends it, and a page cannot choose it. With false the answer
-    /// is 403. For pages of other sites compare `origin` with a list, for example with "https://shop.example".
+    /// Is called if the request has a field Origin: a browser sends it, and a page cannot choose it. With false the
+    /// answer is 403. For pages of other sites compare `origin` with a list, for example with "https://shop.example".
     bool (*allows_origin)(const request& ask, std::string_view origin) = same_origin;
 };
 static_assert(std::is_trivially_destructible_v<websocket_options>);
@@ -25937,8 +25939,8 @@ class websocket {
     /// conversation has ended, also by a failure of the connection: see why(). Throws netnotes::cancelled.
     [[nodiscard]] task<std::optional<websocket_message>> recv();
     /// Queues a message, and waits before that while max_queued bytes wait already. `data` must stay valid until then.
-    /// Throws std::system_error with errc::broken_pipe if the conversation has ended, and std::invalid_argument for a text
-    /// that is not UTF-8 or a kind that is neither text nor binary.
+    /// Throws std::system_error with errc::broken_pipe if the conversation has ended, and std::invalid_argument for a
+    /// text that is not UTF-8 or a kind that is neither text nor binary.
     [[nodiscard]] task<> send(std::string_view data, websocket_opcode what = websocket_opcode::text);
     /// Queues a message and does not wait. Returns false if the conversation has ended or max_queued bytes wait; then
     /// the message is dropped. Throws std::invalid_argument like send().
@@ -26012,10 +26014,10 @@ class websocket {
 template <class Handler>
 concept websocket_handler = std::is_invocable_r_v<task<>, Handler&, websocket&>;
 
-/// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs until
-/// the conversation ends. Otherwise returns a response that says what is wrong: 426 for a request without the fields of
-/// RFC 6455 §4.2.1, 400 for one with a body, 403 for an origin that is not allowed. Throws std::invalid_argument if a
-/// limit that must be above zero is not.
+/// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs
+/// until the conversation ends. Otherwise returns a response that says what is wrong: 426 for a request without the
+/// fields of RFC 6455 §4.2.1, 400 for one with a body, 403 for an origin that is not allowed. Throws
+/// std::invalid_argument if a limit that must be above zero is not.
 ///
 /// The request ends before the handler begins: capture what the handler needs of it.
 template <websocket_handler Handler>
@@ -26056,7 +26058,7 @@ inline bool websocket::post(std::string_view data, websocket_opcode what) {
 }
 inline void websocket::close(websocket_close why, std::string_view reason) {
     if (!detail::is_close_code(static_cast<unsigned>(why)))
-        throw std::invalid_argument{"no code that may be sent: " + std::to_string(static_cast<unsigned>(why))};
+        throw std::invalid_argument{"a WebSocket cannot close with code " + std::to_string(static_cast<unsigned>(why))};
     if (!is_open_) return;
     answer_close(why, reason);
     ends_with(why, reason);
@@ -27075,7 +27077,7 @@ class time_resolution {
     /// Returns n of 10^-n or 2^-n seconds, from 0 to 127.
     [[nodiscard]] constexpr unsigned exponent() const noexcept { return byte_ & 0x7fu; }
 
-    /// Returns the time of that many ticks after 1970, moved by `offset` seconds (if_tsoffset), rounded down to
+    /// Returns the time of `ticks` ticks after 1970, moved by `offset` seconds (if_tsoffset), rounded down to
     /// nanoseconds. Returns nullopt if 64 bits of nanoseconds cannot hold the time.
     [[nodiscard]] constexpr std::optional<capture_time> at(std::uint64_t ticks, std::int64_t offset = 0) const noexcept;
 
@@ -28050,7 +28052,7 @@ class cable {
     void cut_at(virtual_time when) { cut_ = when; }
     /// Ends a cut at this time. Frames that were lost before stay lost.
     void mend_at(virtual_time when) { mend_ = when; }
-    /// Returns true if the cable is cut at that time.
+    /// Returns true if the cable is cut at `when`.
     [[nodiscard]] bool is_cut(virtual_time when) const noexcept {
         return cut_ && when >= *cut_ && !(mend_ && *mend_ >= *cut_ && when >= *mend_);
     }
@@ -28132,7 +28134,7 @@ class network {
     /// already, if a node has no free port, if both ports are the same, or if a setting is out of range.
     cable& connect(port a, port b, const cable_settings& how = {});
 
-    /// Returns the node of that name, or nullptr.
+    /// Returns the node with the name `name`, or nullptr.
     [[nodiscard]] node* find(std::string_view name) const noexcept {
         const auto found = by_name_.find(name);
         return found == by_name_.end() ? nullptr : found->second;
@@ -29199,7 +29201,7 @@ class option_range {
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
     /// Returns all bytes of the options, padding included.
     [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }
-    /// Returns the first option with that number, or nullopt.
+    /// Returns the first option with the number `kind`, or nullopt.
     [[nodiscard]] constexpr std::optional<option> find(std::uint8_t kind) const noexcept {
         for (const option& each : *this)
             if (each.kind == kind) return each;
@@ -35580,7 +35582,7 @@ inline constexpr field all[]{
 /// Every field that this module knows, header by header, in the order of the headers' bits.
 inline constexpr std::span<const field> all_fields{detail::fields::all};
 
-/// Returns the field with that name of Wireshark's, or nullptr.
+/// Returns the field that Wireshark calls `filter_name`, or nullptr.
 [[nodiscard]] constexpr const field* find_field(std::string_view filter_name) noexcept {
     for (const field& each : all_fields)
         if (each.filter_name == filter_name) return &each;
@@ -35661,7 +35663,8 @@ constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer hea
         default: return std::to_string(value);
     }
 }
-/// Returns the field with that name of Wireshark's, or nullopt if the frame does not have it or the name is unknown.
+/// Returns the field that Wireshark calls `filter_name`, or nullopt if the frame does not have it or the name is
+/// unknown.
 [[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, std::string_view filter_name) {
     // For tshark the version of IPv6 is a version of IP, too.
     if (filter_name == "ip.version" && frame.ipv6()) filter_name = "ipv6.version";
@@ -38700,7 +38703,7 @@ class retransmission_timeout {
     }
     /// Returns the timeout that holds now.
     [[nodiscard]] constexpr duration value() const noexcept { return after(doublings_); }
-    /// Returns the timeout after that number of doublings, for other timers that double (zero-window probes).
+    /// Returns the timeout after `doublings` doublings, for other timers that double (zero-window probes).
     [[nodiscard]] constexpr duration after(unsigned doublings) const noexcept {
         duration wait = base_;
         for (unsigned i = 0; i < doublings && wait < max_; ++i) wait *= 2;
@@ -39143,8 +39146,8 @@ class tcp_machine : public detail::tcp_sender {
 
     // ---- What the program calls
 
-    /// Opens actively: sends a SYN with that number (RFC 9293 §3.10.1). The number should be hard to guess; see
-    /// initial_sequence(). Does nothing unless the state is CLOSED or LISTEN.
+    /// Opens actively: sends a SYN with the number `initial` (RFC 9293 §3.10.1). The number should be hard to guess;
+    /// see initial_sequence(). Does nothing unless the state is CLOSED or LISTEN.
     void connect(packet::sequence initial, time now) {
         if (state_ != tcp_state::closed && state_ != tcp_state::listen) return;
         if (state_ == tcp_state::closed) *this = tcp_machine{settings_, local_port_, remote_port_};
@@ -42218,7 +42221,8 @@ class reactor_server {
         if (options.low_water > options.high_water || options.high_water > options.max_queue ||
             options.read_size == 0 || options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
             options.request_timeout.value_or(wait_time{never}) <= duration::zero() || options.how == trigger::one_shot)
-            throw std::invalid_argument{"reactor options are out of range or contradict each other"};
+            throw std::invalid_argument{"reactor_options: low_water <= high_water <= max_queue must hold; read_size, "
+                                        "max_connections and the timeouts must be above zero; how is level or edge"};
         if (!options.request_timeout)
             options.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
         if (!options.how) options.how = Poller::has_edge ? trigger::edge : trigger::level;
@@ -44660,7 +44664,7 @@ class send_window {
     [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
     [[nodiscard]] std::uint64_t repeated() const noexcept { return repeated_; }
     [[nodiscard]] bool has_timed_out() const noexcept { return attempts_ > 0; }
-    /// Returns how long the link needs for that many blocks, or 0 while its rate is unknown.
+    /// Returns how long the link needs for `blocks` blocks, or 0 while its rate is unknown.
     [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept { return pace_.time_of(blocks); }
 
   private:
@@ -45711,7 +45715,7 @@ class client {
     /// a tftp::error with the server's words, errc::timed_out if nothing is heard for settings::patience, or the sink's
     /// error. Throws std::invalid_argument for a name that no request can carry.
     outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
-    /// Writes the bytes of the source to the file of that name. Blocks, returns and throws as get() does.
+    /// Writes the bytes of the source to the file `file_name` of the server. Blocks, returns and throws as get() does.
     outcome put(source& from, std::string_view file_name, const settings& wishes = {}, const request& more = {});
     /// Read and write, but throw no std::system_error: `error` and the returned outcome say what went wrong.
     outcome get(std::string_view file_name, sink& into, const settings& wishes, const request& more,
@@ -46943,7 +46947,7 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 
 namespace netnotes::tftp::detail {
 
-/// The address to which an answer goes, and the own address from which it leaves.
+/// The peer's address, to which an answer goes, and our address, from which it is sent.
 struct destination {
     socket_address to{};
     netnotes::detail::source_note from{};
@@ -48250,7 +48254,8 @@ inline bool server_core::attempt(const arrival& datagram, const packet& request,
         const auto same_client = of_client_.find(client);
         if (same_client != of_client_.end() && same_client->second >= options_.max_per_client)
             throw std::system_error{make_error_code(error::not_defined), "too many transfers at once"};
-        if (!request.mode) throw std::system_error{make_error_code(error::illegal_operation), "an unknown mode"};
+        if (!request.mode)
+            throw std::system_error{make_error_code(error::illegal_operation), "unknown mode: use octet or netascii"};
         file_request asked{datagram.sender, request.file_name, *request.mode, std::nullopt};
         if (request.what == opcode::read_request) {
             auto from = serves_.read ? serves_.read(asked) : nullptr;
@@ -48866,7 +48871,8 @@ inline uri uri::parse(std::string_view text) {
 //        behind ab:   way 1 inside bcd        way 2 before (c|bcd)
 //        behind abcd: way 1 has matched       way 2 is gone
 //
-// The number of ways is at most the size of the program. So the time is at most that size times the length of the text.
+// The number of ways is at most the size of the program. So the time is at most the size of the program times the
+// length of the text.
 //
 //        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
 //        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];
@@ -50656,7 +50662,7 @@ inline std::vector<std::string_view> parts_of(std::string_view text, char separa
         begin = at + 1;
     }
 }
-/// The items of what can be walked through: items, characters or keys. nullopt: nothing of that kind.
+/// Returns the items of a list, the characters of a text, or the keys of a map; nullopt for any other value.
 inline std::optional<list> items_of(const value& what) {
     if (const list* items = what.as_list()) return *items;
     list made;

@@ -1777,15 +1777,15 @@ class network : public detail::printable<network> {
         return contains(other) || other.contains(*this);
     }
 
-    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
-    /// prefix.
+    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
+    /// a longer prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
+    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
     /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
@@ -3448,7 +3448,7 @@ class option_range {
     [[nodiscard]] constexpr bool empty() const noexcept { return begin() == end(); }
     /// Returns all bytes of the options, padding included.
     [[nodiscard]] constexpr std::span<const std::byte> bytes() const noexcept { return bytes_; }
-    /// Returns the first option with that number, or nullopt.
+    /// Returns the first option with the number `kind`, or nullopt.
     [[nodiscard]] constexpr std::optional<option> find(std::uint8_t kind) const noexcept {
         for (const option& each : *this)
             if (each.kind == kind) return each;
@@ -5493,7 +5493,7 @@ class time_resolution {
     /// Returns n of 10^-n or 2^-n seconds, from 0 to 127.
     [[nodiscard]] constexpr unsigned exponent() const noexcept { return byte_ & 0x7fu; }
 
-    /// Returns the time of that many ticks after 1970, moved by `offset` seconds (if_tsoffset), rounded down to
+    /// Returns the time of `ticks` ticks after 1970, moved by `offset` seconds (if_tsoffset), rounded down to
     /// nanoseconds. Returns nullopt if 64 bits of nanoseconds cannot hold the time.
     [[nodiscard]] constexpr std::optional<capture_time> at(std::uint64_t ticks, std::int64_t offset = 0) const noexcept;
 
@@ -8474,7 +8474,7 @@ inline constexpr field all[]{
 /// Every field that this module knows, header by header, in the order of the headers' bits.
 inline constexpr std::span<const field> all_fields{detail::fields::all};
 
-/// Returns the field with that name of Wireshark's, or nullptr.
+/// Returns the field that Wireshark calls `filter_name`, or nullptr.
 [[nodiscard]] constexpr const field* find_field(std::string_view filter_name) noexcept {
     for (const field& each : all_fields)
         if (each.filter_name == filter_name) return &each;
@@ -8555,7 +8555,8 @@ constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer hea
         default: return std::to_string(value);
     }
 }
-/// Returns the field with that name of Wireshark's, or nullopt if the frame does not have it or the name is unknown.
+/// Returns the field that Wireshark calls `filter_name`, or nullopt if the frame does not have it or the name is
+/// unknown.
 [[nodiscard]] inline std::optional<std::string> text_of(const frame_view& frame, std::string_view filter_name) {
     // For tshark the version of IPv6 is a version of IP, too.
     if (filter_name == "ip.version" && frame.ipv6()) filter_name = "ipv6.version";

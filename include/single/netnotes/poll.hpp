@@ -1678,7 +1678,8 @@ class unix_endpoint {
 
   private:
     unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
-        if (name.size() + is_abstract > max_size) throw std::invalid_argument{"a socket's name is too long"};
+        if (name.size() + is_abstract > max_size)
+            throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
     }
     std::string name_;
     bool is_abstract_ = false;
@@ -2341,8 +2342,8 @@ struct number {
     static constexpr int from_native(native_type native) noexcept { return native; }
 };
 
-/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
-/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+/// Allows bind() although connections of an earlier run are still in TIME_WAIT on the same port. On Linux it helps only
+/// if the earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
 using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
 /// Lets several sockets of one user bind the same port. The kernel distributes the clients among them.
 using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
@@ -2495,7 +2496,7 @@ class stop_on_signals {
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"another stop_on_signals object exists"};
+            throw std::logic_error{"stop_on_signals: only one object may exist at a time"};
         struct sigaction action {};
         action.sa_handler = handle;
         // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
@@ -3830,7 +3831,7 @@ concept has_native_handle = requires(const Object& object) {
 ///     errc::file_exists                add: the descriptor is in the poller already
 ///     errc::no_such_file_or_directory  modify: the descriptor is not in the poller
 ///     errc::operation_not_supported    trigger::edge, and the poller has no edge
-///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
+///     errc::value_too_large            add: the descriptor's number is too high for this poller. (Any other
 ///                                      error is a shortage, for example of memory, and may pass)
 ///
 /// Call remove() *before* you close a descriptor, because the kernel may soon give its number to another file. For a
@@ -4744,15 +4745,15 @@ class network : public detail::printable<network> {
         return contains(other) || other.contains(*this);
     }
 
-    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
-    /// prefix.
+    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
+    /// a longer prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
+    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
     /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;

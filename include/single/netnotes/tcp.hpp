@@ -1809,15 +1809,15 @@ class network : public detail::printable<network> {
         return contains(other) || other.contains(*this);
     }
 
-    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
-    /// prefix.
+    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
+    /// a longer prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
+    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
     /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
@@ -2553,7 +2553,8 @@ class unix_endpoint {
 
   private:
     unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
-        if (name.size() + is_abstract > max_size) throw std::invalid_argument{"a socket's name is too long"};
+        if (name.size() + is_abstract > max_size)
+            throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
     }
     std::string name_;
     bool is_abstract_ = false;
@@ -3366,8 +3367,8 @@ struct number {
     static constexpr int from_native(native_type native) noexcept { return native; }
 };
 
-/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
-/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+/// Allows bind() although connections of an earlier run are still in TIME_WAIT on the same port. On Linux it helps only
+/// if the earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
 using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
 /// Lets several sockets of one user bind the same port. The kernel distributes the clients among them.
 using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
@@ -3520,7 +3521,7 @@ class stop_on_signals {
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"another stop_on_signals object exists"};
+            throw std::logic_error{"stop_on_signals: only one object may exist at a time"};
         struct sigaction action {};
         action.sa_handler = handle;
         // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.

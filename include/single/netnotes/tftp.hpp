@@ -1781,7 +1781,8 @@ class unix_endpoint {
 
   private:
     unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
-        if (name.size() + is_abstract > max_size) throw std::invalid_argument{"a socket's name is too long"};
+        if (name.size() + is_abstract > max_size)
+            throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
     }
     std::string name_;
     bool is_abstract_ = false;
@@ -2444,8 +2445,8 @@ struct number {
     static constexpr int from_native(native_type native) noexcept { return native; }
 };
 
-/// Bind although connections of an earlier run linger in TIME_WAIT on that port. On Linux it helps only if the
-/// earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
+/// Allows bind() although connections of an earlier run are still in TIME_WAIT on the same port. On Linux it helps only
+/// if the earlier socket had it too, so set it from the first run on. It never allows two listeners at once.
 using reuse_address = flag<SOL_SOCKET, SO_REUSEADDR>;
 /// Lets several sockets of one user bind the same port. The kernel distributes the clients among them.
 using reuse_port = flag<SOL_SOCKET, SO_REUSEPORT>;
@@ -2598,7 +2599,7 @@ class stop_on_signals {
     explicit stop_on_signals(stop_event& event) {
         const stop_event* none = nullptr;
         if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"another stop_on_signals object exists"};
+            throw std::logic_error{"stop_on_signals: only one object may exist at a time"};
         struct sigaction action {};
         action.sa_handler = handle;
         // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
@@ -6623,7 +6624,7 @@ concept has_native_handle = requires(const Object& object) {
 ///     errc::file_exists                add: the descriptor is in the poller already
 ///     errc::no_such_file_or_directory  modify: the descriptor is not in the poller
 ///     errc::operation_not_supported    trigger::edge, and the poller has no edge
-///     errc::value_too_large            add: this poller can never hold a descriptor of that number. (Any other
+///     errc::value_too_large            add: the descriptor's number is too high for this poller. (Any other
 ///                                      error is a shortage, for example of memory, and may pass)
 ///
 /// Call remove() *before* you close a descriptor, because the kernel may soon give its number to another file. For a
@@ -7950,7 +7951,7 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
 }
 inline void io_operation::throw_refusal(int why) {
     if (why == other_loop) throw std::logic_error{"this descriptor belongs to another event loop"};
-    throw std::logic_error{"two tasks wait for one descriptor, in the same direction"};
+    throw std::logic_error{"two tasks wait for one descriptor in one direction: let only one receive, and one send"};
 }
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
     io_node::limits& limits = *node_.limits_;
@@ -8757,7 +8758,7 @@ inline event_loop::~event_loop() {
     detail::io_node::destroy_list(retired_);
 }
 inline event_loop& event_loop::current() {
-    if (!current_) throw std::logic_error{"no event loop runs in this thread"};
+    if (!current_) throw std::logic_error{"no event loop runs in this thread: call this in a task"};
     return *current_;
 }
 
@@ -8773,8 +8774,9 @@ join_handle<T> event_loop::spawn(task<T>&& what, const char* name) {
 class event_loop::running {
   public:
     explicit running(event_loop& loop) : loop_{loop} {
-        if (current_) throw std::logic_error{"an event loop already runs in this thread"};
-        if (loop_.is_running_.exchange(true)) throw std::logic_error{"this event loop runs in another thread"};
+        if (current_) throw std::logic_error{"run: a loop runs in this thread already; await the task"};
+        if (loop_.is_running_.exchange(true))
+            throw std::logic_error{"run: this loop runs in another thread; make a loop for each thread"};
         current_ = &loop_;
     }
     running(const running&) = delete;
@@ -11224,15 +11226,15 @@ class network : public detail::printable<network> {
         return contains(other) || other.contains(*this);
     }
 
-    /// Returns the network of that shorter prefix around this network. Throws std::invalid_argument for a longer
-    /// prefix.
+    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
+    /// a longer prefix.
     [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
         if (prefix_length > prefix_length_)
             throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
         return {base_, prefix_length, host_bits::cleared};
     }
-    /// Returns the networks of that longer prefix inside this network, lowest first, without allocating memory.
-    /// Throws std::invalid_argument for a shorter prefix, or one beyond the address.
+    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
+    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
     [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
     /// Returns every address that a host may have, in order.
     [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
@@ -13036,7 +13038,7 @@ inline void task_group::state::take_failure(const detail::part_base& from) noexc
 
 inline void task_group::spawn(task<>&& what) {
     if (!state_.whole_ || state_.whole_->running() == 0)
-        throw std::logic_error{"this group has not begun, or has ended"};
+        throw std::logic_error{"task_group::spawn: the group has not begun, or has ended"};
     auto* const made = new state::member{state_, std::move(what)};
     if (made->is_empty()) {
         delete made;
@@ -13839,7 +13841,7 @@ class channel<T>::sending : public detail::wait_queue::waiter {
     }
     void await_resume() {
         this->finish();
-        if (was_refused_) throw std::logic_error{"this channel is closed"};
+        if (was_refused_) throw std::logic_error{"channel::send: the channel is closed"};
     }
 
   private:
@@ -13884,7 +13886,7 @@ std::optional<T> channel<T>::take_front() {
 template <class T>
 template <class Value>
 bool channel<T>::try_send(Value&& value) {
-    if (is_closed_) throw std::logic_error{"this channel is closed"};
+    if (is_closed_) throw std::logic_error{"channel::send: the channel is closed"};
     if (!has_room()) return false;
     kept_.push_back(std::forward<Value>(value));
     grant_next();
@@ -20704,7 +20706,7 @@ class send_window {
     [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
     [[nodiscard]] std::uint64_t repeated() const noexcept { return repeated_; }
     [[nodiscard]] bool has_timed_out() const noexcept { return attempts_ > 0; }
-    /// Returns how long the link needs for that many blocks, or 0 while its rate is unknown.
+    /// Returns how long the link needs for `blocks` blocks, or 0 while its rate is unknown.
     [[nodiscard]] duration time_of(std::uint64_t blocks) const noexcept { return pace_.time_of(blocks); }
 
   private:
@@ -21755,7 +21757,7 @@ class client {
     /// a tftp::error with the server's words, errc::timed_out if nothing is heard for settings::patience, or the sink's
     /// error. Throws std::invalid_argument for a name that no request can carry.
     outcome get(std::string_view file_name, sink& into, const settings& wishes = {}, const request& more = {});
-    /// Writes the bytes of the source to the file of that name. Blocks, returns and throws as get() does.
+    /// Writes the bytes of the source to the file `file_name` of the server. Blocks, returns and throws as get() does.
     outcome put(source& from, std::string_view file_name, const settings& wishes = {}, const request& more = {});
     /// Read and write, but throw no std::system_error: `error` and the returned outcome say what went wrong.
     outcome get(std::string_view file_name, sink& into, const settings& wishes, const request& more,
@@ -22987,7 +22989,7 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 
 namespace netnotes::tftp::detail {
 
-/// The address to which an answer goes, and the own address from which it leaves.
+/// The peer's address, to which an answer goes, and our address, from which it is sent.
 struct destination {
     socket_address to{};
     netnotes::detail::source_note from{};
@@ -24294,7 +24296,8 @@ inline bool server_core::attempt(const arrival& datagram, const packet& request,
         const auto same_client = of_client_.find(client);
         if (same_client != of_client_.end() && same_client->second >= options_.max_per_client)
             throw std::system_error{make_error_code(error::not_defined), "too many transfers at once"};
-        if (!request.mode) throw std::system_error{make_error_code(error::illegal_operation), "an unknown mode"};
+        if (!request.mode)
+            throw std::system_error{make_error_code(error::illegal_operation), "unknown mode: use octet or netascii"};
         file_request asked{datagram.sender, request.file_name, *request.mode, std::nullopt};
         if (request.what == opcode::read_request) {
             auto from = serves_.read ? serves_.read(asked) : nullptr;

@@ -1918,10 +1918,10 @@ class fields {
     /// Appends a field, even if one with that name is there. Spaces and tabs at the value's ends are dropped. Throws
     /// std::invalid_argument if the name is no token, or if the value holds a control character other than a tab.
     void add(std::string_view name, std::string_view value);
-    /// Makes this the only field with that name. The new field takes the place of the first old field. Throws as add()
-    /// does.
+    /// Makes this the only field with the name `name`. The new field takes the place of the first old field. Throws as
+    /// add() does.
     void set(std::string_view name, std::string_view value);
-    /// Removes all fields with that name, and returns how many there were.
+    /// Removes all fields with the name `name`, and returns their number.
     std::size_t erase(std::string_view name) noexcept {
         return std::erase_if(entries_, [&](const entry& each) { return same_name(name_of(each), name); });
     }
@@ -1931,7 +1931,7 @@ class fields {
         text_.clear();
     }
 
-    /// Returns the value of the first field with that name, or nullopt if no field has it.
+    /// Returns the value of the first field with the name `name`, or nullopt if there is no such field.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept {
         for (const entry& each : entries_)
             if (same_name(name_of(each), name)) return value_of(each);
@@ -1939,19 +1939,19 @@ class fields {
     }
     /// Returns true if a field with that name is there.
     [[nodiscard]] bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
-    /// Returns how many fields have that name.
+    /// Returns the number of fields with the name `name`.
     [[nodiscard]] std::size_t count(std::string_view name) const noexcept {
         return static_cast<std::size_t>(std::count_if(
             entries_.begin(), entries_.end(), [&](const entry& each) { return same_name(name_of(each), name); }));
     }
-    /// Returns the values of all fields with that name, in order.
+    /// Returns the values of all fields with the name `name`, in order.
     [[nodiscard]] std::vector<std::string_view> all(std::string_view name) const {
         std::vector<std::string_view> values;
         for (const entry& each : entries_)
             if (same_name(name_of(each), name)) values.push_back(value_of(each));
         return values;
     }
-    /// Returns the values of all fields with that name as one list with ", " between them, which means the same
+    /// Returns the values of all fields with the name `name` as one list with ", " between them, which means the same
     /// (RFC 9110 §5.3). Set-Cookie is the exception: its values may hold commas.
     [[nodiscard]] std::string joined(std::string_view name) const {
         std::string list;
@@ -3295,7 +3295,8 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 //        behind ab:   way 1 inside bcd        way 2 before (c|bcd)
 //        behind abcd: way 1 has matched       way 2 is gone
 //
-// The number of ways is at most the size of the program. So the time is at most that size times the length of the text.
+// The number of ways is at most the size of the program. So the time is at most the size of the program times the
+// length of the text.
 //
 //        const web::pattern detail{R"(^articles/(?P<id>\d+)/$)"};
 //        if (const auto found = detail.search("articles/42/")) std::cout << *(*found)["id"];
@@ -5085,7 +5086,7 @@ inline std::vector<std::string_view> parts_of(std::string_view text, char separa
         begin = at + 1;
     }
 }
-/// The items of what can be walked through: items, characters or keys. nullopt: nothing of that kind.
+/// Returns the items of a list, the characters of a text, or the keys of a map; nullopt for any other value.
 inline std::optional<list> items_of(const value& what) {
     if (const list* items = what.as_list()) return *items;
     list made;
