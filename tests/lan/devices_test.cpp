@@ -578,7 +578,7 @@ TEST_CASE("a switch keeps frames for itself that are for the next switch only") 
     auto &a = net.add<probe>("A"), &b = net.add<probe>("B");
     net.connect(a, s);
     net.connect(b, s);
-    for (const std::uint64_t group : {0x0180'c200'0000, 0x0180'c200'000f, 0x0180'c200'0010, 0x0100'5e00'0001}) {
+    for (const std::uint64_t group : {0x0180'c200'0000u, 0x0180'c200'000fu, 0x0180'c200'0010u, 0x0100'5e00'0001u}) {
         std::vector<std::byte> bytes(60);
         packet::detail::store_48(bytes.data(), group);
         packet::detail::store_48(bytes.data() + 6, a.port_address(0).to_uint());
