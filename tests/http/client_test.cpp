@@ -391,6 +391,46 @@ TEST_CASE("all of a request has one deadline") {
     loop.run(main());
 }
 
+TEST_CASE("a server that takes the body of a request slowly does not put the deadline off") {
+    net::loop_options how;
+    how.virtual_time = true;
+    test_loop loop{how};
+    const auto main = []() -> net::task<> {
+        net::async_listener listener{net::tcp_listener{{net::ipv4_address::loopback(), 0}}};
+        const std::string root = "http://" + listener.local_endpoint().to_string();
+        const auto serve = [&listener]() -> net::task<> {
+            auto accepted = co_await listener.accept();
+            for (std::size_t taken = 0;; ++taken) {  // 2 MiB, and a pause that is shorter than the client's deadline
+                if (taken % 32 == 0) co_await net::sleep_for(10s);
+                const auto bytes = co_await accepted.stream.recv();
+                if (bytes.empty()) co_return;
+            }
+        };
+        auto server = net::spawn(serve);
+        http::client browser;
+        const auto begin = net::event_loop::current().now();
+        bool is_late = false;
+        try {
+            http::request ask{"PUT", "/", {}, std::string(100'000'000, 'x')};
+            http::url where = http::url::parse(root);
+            const http::response none = co_await browser.send(std::move(ask), std::move(where));
+            static_cast<void>(none);
+        } catch (const std::system_error& error) {
+            is_late = error.code() == std::errc::timed_out;
+        }
+        CHECK(is_late);
+        CHECK(net::event_loop::current().now() - begin == 30s);
+        CHECK(browser.busy() == 0);
+        CHECK(browser.idle() == 0);
+        server.cancel();
+        try {
+            co_await server.join();
+        } catch (const std::system_error&) {  // the client's reset, or the cancellation
+        }
+    };
+    loop.run(main());
+}
+
 TEST_CASE("answers of all forms are understood, and damaged ones refused") {
     const auto check = [](std::string root) -> net::task<> {
         http::client browser;
