@@ -166,6 +166,12 @@ TEST_CASE("a multipart body that is cut or damaged is refused with the place") {
           "an encoded part: only bytes as they are can be read");
     CHECK(parts("--XyZ\n") == "behind a boundary comes the end of the line, at character 5");
     CHECK(parts(one(named, "\r\n--XyZ1\r\n")) == "behind a boundary comes the end of the line, at character 58");
+    // The last boundary ends its line, too: a reader that asks for less finds other parts than a reader that asks for it.
+    CHECK(parts("--XyZ--more") == "behind a boundary comes the end of the line, at character 7");
+    CHECK(parts("--XyZ--\n") == "behind a boundary comes the end of the line, at character 7");
+    CHECK(parts(one(named, "\r\n--XyZ--x\r\n")) == "behind a boundary comes the end of the line, at character 60");
+    CHECK(parts("--XyZ-- \t") == "");
+    CHECK(parts("--XyZ-- \r\nmore") == "");
     CHECK(parts("nothing") == "the first boundary is missing, at character 7");
 }
 
