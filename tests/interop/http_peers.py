@@ -6,8 +6,8 @@ peers whose programs are given (http_parser_peer, http_httplib_peer, http_beast_
 one, so a peer that finds another end of the body gives itself away.
 
 What we accept, a peer must accept, too, with the same requests and bodies. A peer may refuse it if the pair is in REVIEWED
-below. So nothing that passes our parser can mean something else to a program behind it. Then nginx stands in front of a
-server of ours, and each request that a client sent must be counted behind it once.
+below. So nothing that passes our parser can mean something else to a program behind it. http_nginx.py beside this
+script counts the requests behind nginx.
 
 --table prints what each peer takes of the requests that we refuse. --mutants N compares N more requests, made by chance
 (the default is 300). --build compiles the programs for cpp-httplib and Boost.Beast first, which takes a minute.
@@ -282,30 +282,6 @@ def is_reviewed(peer, bytes_, ours):
     return False
 
 
-def behind_nginx(program, entries, folder):
-    """nginx in front of our server: what the client got answered is what our server has seen, and nothing is hidden."""
-    server = socket_peer("ours", [program, "serve"])
-    port = free_port()
-    upstream = f"upstream ours {{ server 127.0.0.1:{server.port}; keepalive 4; }}"
-    location = 'proxy_pass http://ours; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;'
-    front = socket_peer("nginx", nginx_configuration(folder, port, location, upstream), port)
-    faults = []
-    try:
-        for name, bytes_ in entries:
-            got = talk(port, bytes_)
-            _, requests = read_answers(got, True)
-            # nginx answers each request once, so the requests that our server saw are at most the answers of nginx.
-            statuses = re.findall(rb"HTTP/1\.1 (\d\d\d)", got)
-            if len(requests) > len(statuses):
-                faults.append(f"{name}: {len(requests)} requests behind nginx, {len(statuses)} answers in front")
-            if any("/hidden" in target for _, target, _ in requests):
-                faults.append(f"{name}: a hidden request reached our server")
-    finally:
-        front.close()
-        server.close()
-    return faults
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("program")
@@ -360,8 +336,6 @@ def main():
                     used.add((peer.name, name))
                     continue
                 faults.append(f"{peer.name} {kind} {name}: {bytes_[:120]!r}\n    ours {str(want)[:200]}\n    {peer_status} {str(got)[:200]}")
-        if shutil.which("nginx"):
-            faults += behind_nginx(options.program, [(name, bytes_) for name, bytes_, _, _ in entries[:corpus_size]], folder)
 
     if options.table:
         names = [peer.name for peer in peers]

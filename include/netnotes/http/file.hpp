@@ -211,7 +211,7 @@ class files {
 
     /// Returns the response to a GET or HEAD request for a file: 200, 206, 304, 412 or 416, 301 for a folder without a
     /// '/' at its end, or 404. Another method is answered with 405. A file of at most 16 KiB is read at once; a longer
-    /// file becomes a file_body. Throws std::system_error if the process has no descriptor left.
+    /// file becomes a file_body. Throws std::system_error if the process has no descriptor left, or if the disk fails.
     ///
     /// The response says `X-Content-Type-Options: nosniff`. Without it a browser may take a text that a stranger has
     /// uploaded for a page with scripts.
@@ -484,9 +484,10 @@ inline response files::answer(const request& ask, std::string_view path) const {
         file = open_below(root_, name, error);
         if (!error && file.is_folder) error = std::make_error_code(std::errc::is_a_directory);
     }
-    for (const std::errc shortage :
-         {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system, std::errc::not_enough_memory})
-        if (error == shortage) throw std::system_error{error, "open " + netnotes::quoted(name)};
+    // A 404 would be a lie about these, and a cache or a search engine would believe it.
+    for (const std::errc trouble : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
+                                    std::errc::not_enough_memory, std::errc::io_error})
+        if (error == trouble) throw std::system_error{error, "open " + netnotes::quoted(name)};
     if (error) return not_found(ask);
 
     // A list may come in several fields (RFC 9110 §5.3). More than one is rare, so only then is it put together.

@@ -1428,9 +1428,12 @@ class multipart_reader {
         }
         std::vector<form_part> parts;
         for (;;) {
-            if (body_.substr(at, 2) == "--") return parts;
+            const bool is_last = body_.substr(at, 2) == "--";
+            if (is_last) at += 2;
             while (at < body_.size() && is_blank(body_[at])) ++at;  // transport padding
+            if (is_last && at == body_.size()) return parts;
             if (body_.substr(at, 2) != "\r\n") return refused("behind a boundary comes the end of the line", at);
+            if (is_last) return parts;
             at += 2;
             if (parts.size() == limits_.max_fields) return refused("there are too many parts", at);
             if (!read_head(at, parts.emplace_back())) return std::nullopt;

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Abuses a web server, while a client that behaves asks it for pages.
+
+    http_abuse.py [--full] PROGRAM [ARGUMENT...]
+    http_abuse.py --full build/default/examples/39_http_server/demo
+
+Starts `PROGRAM serve --port 0 --quiet ARGUMENT...` and plays all of these at once:
+
+    idle      connections that have asked once, and say nothing more
+    heads     a head, a byte at a time
+    bodies    a body, a byte at a time
+    deaf      many requests, and no answer is ever read
+    resets    requests that are cut by a reset, at every length
+
+The client that behaves has one connection, asks for / and checks every byte. What must hold: it always gets its answer, each
+slow client gets 408, the idle connections cost at most 2 KiB of memory each, and afterwards the server has its descriptors
+back and ends at SIGTERM with status 0.
+
+A fiftieth of everything is played, for two seconds. --full plays 10,000 idle, 1,000 of each slow kind, 1,000 deaf and 50,000
+resets. It goes on until the server has ended all slow clients.
+Exit status: 0 when all holds, 1 when not, 2 for wrong arguments.
+"""
+import argparse
+import resource
+import selectors
+import signal
+import socket
+import sys
+import time
+
+from abuse import Failure, Server, connect, has_sanitizer, reset, until
+
+PAGE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class WebServer(Server):
+    def begin(self):
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on "):
+            raise Failure(f"{self.name} says {line!r} and {self.complaints()!r}")
+        self.port = int(line.rsplit(":", 1)[1])
+        self.answer = ask(connect(self.port))  # what is made for the first client stays
+        self.descriptors = self.descriptors_now()
+        self.is_back()
+        self.memory = self.memory_now()
+
+
+def ask(client):
+    """Asks for the page and returns the answer without its date."""
+    client.sendall(PAGE)
+    return answer(client)
+
+
+def answer(client):
+    heard = b""
+    while not (b"\r\n\r\n" in heard and len(heard.partition(b"\r\n\r\n")[2]) >= int(heard.split(b"Content-Length: ")[1].split(b"\r")[0])):
+        piece = client.recv(65536)
+        if not piece:
+            raise Failure(f"the server ends the connection of a client that behaves, after {heard!r}")
+        heard += piece
+    return b"\r\n".join(line for line in heard.split(b"\r\n") if not line.startswith(b"Date: "))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("program")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    share = 1 if options.full else 50
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    server = WebServer([options.program, *options.arguments])
+    try:
+        good, times = connect(server.port), []
+
+        def behave():
+            begin = time.monotonic()
+            if ask(good) != server.answer:
+                raise Failure("another answer than before")
+            times.append((time.monotonic() - begin) * 1000)
+
+        idle = []
+        for _ in range(10_000 // share // 100):
+            some = [connect(server.port) for _ in range(100)]
+            for each in some:
+                each.sendall(PAGE)
+            for each in some:
+                if answer(each) != server.answer:
+                    raise Failure("another answer than before")
+            idle += some
+            behave()
+        each = (server.memory_now() - server.memory) / len(idle)
+        print(f"idle: {len(idle):,} connections, {each:,.0f} bytes each")
+        if options.full and each > 2048 and not has_sanitizer(options.program):
+            raise Failure(f"an idle connection costs {each:.0f} bytes")
+
+        deaf = [connect(server.port) for _ in range(1000 // share)]
+        for each in deaf:
+            each.setblocking(False)
+            try:
+                for _ in range(20):
+                    each.send(PAGE * 2000)
+            except BlockingIOError:
+                pass
+        for number in range(50_000 // share):
+            torn = connect(server.port)
+            torn.sendall(PAGE[:number % len(PAGE)])
+            reset(torn)
+            if number % 100 == 0:
+                behave()
+
+        heads = [connect(server.port) for _ in range(1000 // share)]
+        bodies = [connect(server.port) for _ in range(1000 // share)]
+        for body in bodies:
+            body.sendall(b"POST /greet HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        # The slow ones say a byte now and then, until the server has had enough of them.
+        begin, said, ended = time.monotonic(), 0, 0
+        slow = selectors.DefaultSelector()
+        for each in heads + bodies:
+            slow.register(each, selectors.EVENT_READ)
+        text = PAGE[:-4] + b"\r\nX: " + b"x" * 10_000
+        while ended < len(heads + bodies) and (options.full or said < 10):
+            for key, _ in slow.select(0.2):
+                heard = key.fileobj.recv(65536)
+                if not heard.startswith(b"HTTP/1.1 408 "):
+                    raise Failure(f"a slow client hears {heard[:100]!r}")
+                slow.unregister(key.fileobj)
+                ended += 1
+            for key in list(slow.get_map().values()):
+                if time.monotonic() - begin < 9:  # a byte behind the deadline would draw a reset, which may destroy the 408
+                    key.fileobj.send(text[said:said + 1])
+            said += 1
+            behave()
+            if time.monotonic() - begin > 60:
+                raise Failure(f"{len(heads + bodies) - ended} slow clients are still served after 60 s")
+        times.sort()
+        print(f"{len(heads):,} slow heads, {len(bodies):,} slow bodies ({ended:,} ended with 408), {len(deaf):,} deaf, "
+              f"{50_000 // share:,} resets: memory {(server.memory_now() - server.memory) / 1e6:,.0f} MB")
+        print(f"the client that behaves: {len(times):,} pages, p50 {times[len(times) // 2]:.2f} ms, "
+              f"p99 {times[len(times) * 99 // 100]:.2f} ms, longest {times[-1]:.1f} ms")
+        for each in idle[::97]:  # they are still there
+            if ask(each) != server.answer:
+                raise Failure("an idle connection gets another answer")
+        behave()
+        for each in idle + heads + bodies + deaf + [good]:
+            each.close()
+        server.is_back()
+        until("the server answers", lambda: ask(connect(server.port)) == server.answer)
+        server.stop()
+    except (Failure, OSError) as failure:
+        print(f"http_abuse: {failure}", file=sys.stderr)
+        return 1
+    finally:
+        server.kill()
+    print("well")
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.exit(main())
