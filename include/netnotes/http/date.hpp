@@ -8,8 +8,8 @@
 // Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
 // the locale is German. Here names of days and months are always English.
 //
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future belongs to the
+// past century (RFC 9110 §5.6.7). So the reader needs to know the year of today.
 //
 // On this page:  time_point, write_date, read_date
 // Sources:       RFC 9110 §5.6.7

@@ -75,10 +75,10 @@ static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: 
 /// Turns the path of a target, for example `/docs/a%20b.html`, into a relative path: `docs/a b.html`. It is split at
 /// '/', then each piece is decoded once. A '/' at the end stays, because it asks for a folder. The path `/` becomes "".
 ///
-/// Returns nullopt if no file below the root can have this name: for a piece that is empty, holds a '/' or a NUL, or
-/// begins with a dot, which includes "." and "..". Files with a dot in front are hidden: `.git` or `.env` should not be
-/// on the web, and a server that sends them by accident does so silently. It also returns nullopt for a path without
-/// a '/' in front, for a '%' without two hexadecimal digits, and for more than `max_size` bytes.
+/// Returns nullopt if no file below the root can have this name. A piece must not be empty, must not hold a '/' or a
+/// NUL, and must not begin with a dot; "." and ".." do. Files with a dot in front are hidden: `.git` or `.env` should
+/// not be on the web, and a server that sends them by accident does so silently. It also returns nullopt for a path
+/// without a '/' in front, for a '%' without two hexadecimal digits, and for more than `max_size` bytes.
 [[nodiscard]] std::optional<std::string> split_path(std::string_view path, std::size_t max_size = 4095);
 
 // ---- What is sent of a file ----------------------------------------------------------------------------
@@ -99,8 +99,8 @@ enum class range_kind : std::uint8_t {
 /// one part. `bytes=5-` means everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the
 /// file is cut, and a suffix longer than the file is the whole file.
 ///
-/// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows: a request for a thousand ranges that
-/// overlap would otherwise be answered with a thousand copies (CVE-2011-3192).
+/// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows. Otherwise a request for a thousand
+/// ranges that overlap would get a thousand copies (CVE-2011-3192).
 [[nodiscard]] range_kind parse_range(std::string_view value, std::uint64_t size, byte_range& range) noexcept;
 
 /// What a decision needs to know about a file.
@@ -193,8 +193,8 @@ enum class file_lookup : std::uint8_t {
 /// A folder whose files are on the web. It can be moved, not copied. All calls may be made from several threads.
 ///
 /// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path
-/// of a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative
-/// to the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
+/// of a folder without a '/' at its end is answered with 301. A browser takes the links of the page as relative to the
+/// last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
 class files {
   public:
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.

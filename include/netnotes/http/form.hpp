@@ -116,8 +116,9 @@ struct form_part {
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
 };
 
-/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data`
-/// with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+/// Returns the boundary from the value of a Content-Type field. Returns nullopt if the value is not
+/// `multipart/form-data` with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in
+/// `content_type`.
 [[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
 
 /// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason
@@ -183,8 +184,8 @@ struct set_cookie {
     http::same_site same_site = http::same_site::lax;
 
     /// Returns the value of a Set-Cookie field. Throws std::invalid_argument if a member holds a character that would
-    /// change the meaning of the field, or if browsers would ignore the cookie: same_site::none without `secure`, or a
-    /// name with the prefix `__Secure-` or `__Host-` without what that prefix promises.
+    /// change the meaning of the field. It also throws if browsers would ignore the cookie: same_site::none needs
+    /// `secure`, and a name that begins with `__Secure-` or `__Host-` needs what the prefix promises.
     [[nodiscard]] std::string to_string() const;
 };
 

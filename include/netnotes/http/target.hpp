@@ -64,9 +64,9 @@ class target {
     target() : text_{"/"}, path_{"/"}, raw_path_size_{1} {}
     /// Reads a target. Throws parse_error, whose message has the reason and the place.
     explicit target(std::string_view text);
-    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form, and for a character that no
-    /// URI has, for a wrong percent coding in the path, and for %00 there. `why` then has the reason and its place. A
-    /// query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
+    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form. It also returns nullopt for a
+    /// character that no URI has, and for a wrong percent coding or %00 in the path. `why` then has the reason and its
+    /// place. A query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
     [[nodiscard]] static std::optional<target> parse(std::string_view text, parse_failure& why);
 
     /// Returns which form the text has.

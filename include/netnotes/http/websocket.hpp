@@ -27,8 +27,8 @@
 // choosing the bytes on the wire, which an old proxy could take for a request of HTTP (RFC 6455 §10.3). So a server
 // must refuse a frame without a mask, and a client must refuse a frame with a mask.
 //
-// The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
-// shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
+// The reader below takes bytes in any pieces, and gives whole messages. It checks the rules of RFC 6455. A size has its
+// shortest form, a control frame has at most 125 bytes and one piece, a text is UTF-8, and a message has a limit.
 //
 // A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without
 // tasks the bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
@@ -72,7 +72,7 @@ enum class websocket_close : std::uint16_t {
     internal_error = 1011,
 };
 
-/// Returns true if the request asks for a WebSocket in the form of RFC 6455 §4.2.1: GET, HTTP/1.1, `Upgrade:
+/// Returns true if the request asks for a WebSocket as RFC 6455 §4.2.1 demands. It is a GET of HTTP/1.1 with `Upgrade:
 /// websocket`, `Connection: Upgrade`, version 13, and a key of 16 bytes. The caller must also look at the field Origin,
 /// because any page on the web may open a WebSocket to any server, and the browser sends its cookies along.
 [[nodiscard]] bool is_websocket(const request& ask);

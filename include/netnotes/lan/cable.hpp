@@ -1,8 +1,8 @@
 // netnotes/lan/cable.hpp: what a cable does to a frame
 // SPDX-License-Identifier: MIT
 //
-// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its
-// bits into the cable (the rate), and then each bit needs time for the way (the delay).
+// A cable has two ends. A frame that goes in at one end comes out at the other end, later. Pushing all its bits into
+// the cable takes time (the rate), and then each bit needs time for the way (the delay).
 //
 //        A ├───────────── 10 ms, 100 Mbit/s ─────────────┤ S1
 //

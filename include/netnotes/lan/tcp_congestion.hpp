@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The peer's window says what the peer has room for. Nobody says what the network between has room for, so a sender
-// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller
-// of the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
+// tries. It keeps a second window, the congestion window, and never has more bytes under way than the smaller window
+// allows (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
 //
 //        cwnd                       x  three acknowledgments say the same: a segment is lost
 //         │                 x      x│       fast retransmit: send it again, without waiting for the timer

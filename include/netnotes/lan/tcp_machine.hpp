@@ -19,10 +19,9 @@
 //        client.connect(packet::sequence{1000}, 0s);
 //        while (const auto segment = client.next(0s)) say(segment->header.flags.syn());
 //
-// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC
-// 5961 added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never
-// ends a connection. An acknowledgment must not be older than the largest window. What fails such a check is answered
-// by a
+// A segment that arrives is treated as RFC 9293 §3.10.7 says, step by step. Three checks of RFC 5961 protect against a
+// stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a connection. An
+// acknowledgment must not be older than the largest window. What fails such a check is answered by a
 // *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
 //
 // Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our
@@ -66,9 +65,9 @@ namespace netnotes::lan {
     return reset;
 }
 
-/// One end of a connection: RFC 9293 with the timer of RFC 6298, the congestion control of RFC 5681 and 6582, window
-/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that
-/// moment.
+/// One end of a connection, as RFC 9293 describes it. It has the timer of RFC 6298, the congestion control of RFC 5681
+/// and 6582, window scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same
+/// connection at that moment.
 class tcp_machine : public detail::tcp_sender {
   public:
     /// Makes a machine in CLOSED. The peer's port may be 0 before listen().

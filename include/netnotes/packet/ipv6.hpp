@@ -148,8 +148,8 @@ class ipv6_extension {
     ip_protocol kind_ = ip_protocol::no_next_header;
 };
 
-/// The extension headers of a packet, one after the other. A loop ends in front of the payload, behind the header of a
-/// fragment that is not the first, or at a header that is cut short; failure() tells the last case.
+/// The extension headers of a packet, one after the other. A loop ends in front of the payload, or behind the header of
+/// a fragment that is not the first. It also ends at a header that is cut short; then failure() says so.
 class ipv6_extension_range {
   public:
     /// Reads the next header with each step.

@@ -370,9 +370,10 @@ class routes {
         const detail::routing::route* route_;
         std::vector<std::string> arguments_;
     };
-    /// Returns the view for a request, or an answer in its place: 405 with the field Allow if routes fit that take
-    /// other methods only, 301 to the path with a slash behind it, 404 if no route fits. A HEAD request gets the view
-    /// of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route try.
+    /// Returns the view for a request, or an answer in its place. The answer is 405 with the field Allow if only routes
+    /// for other methods fit, 301 to the path with a slash behind it, or 404 if no route fits. A HEAD request gets the
+    /// view of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route
+    /// try.
     [[nodiscard]] std::variant<ready_view, http::response> find(const http::request& ask,
                                                                 const route_settings& settings = {}) const {
         std::vector<http::method> allowed;

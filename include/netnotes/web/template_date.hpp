@@ -27,8 +27,8 @@ inline std::string two_digits(unsigned number) {
     return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number));
 }
 
-/// Returns the time in a format of Django's filter `date`: d j D l S w z, m n M b N F, y Y L t, g G h H i s a A f P, c
-/// U. Other letters stand for themselves.
+/// Returns the time in a format of Django's filter `date`. It knows d j D l S w z, m n M b N F, y Y L t, g G h H i s a
+/// A f P, c U. Other letters stand for themselves.
 inline std::string format_date(time_value when, std::string_view format) {
     using namespace std::chrono;
     constexpr std::string_view months[] = {"January", "February", "March",     "April",   "May",      "June",

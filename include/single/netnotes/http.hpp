@@ -1080,8 +1080,8 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 // Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
 // the locale is German. Here names of days and months are always English.
 //
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future belongs to the
+// past century (RFC 9110 §5.6.7). So the reader needs to know the year of today.
 //
 // On this page:  time_point, write_date, read_date
 // Sources:       RFC 9110 §5.6.7
@@ -2572,9 +2572,9 @@ class target {
     target() : text_{"/"}, path_{"/"}, raw_path_size_{1} {}
     /// Reads a target. Throws parse_error, whose message has the reason and the place.
     explicit target(std::string_view text);
-    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form, and for a character that no
-    /// URI has, for a wrong percent coding in the path, and for %00 there. `why` then has the reason and its place. A
-    /// query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
+    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form. It also returns nullopt for a
+    /// character that no URI has, and for a wrong percent coding or %00 in the path. `why` then has the reason and its
+    /// place. A query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
     [[nodiscard]] static std::optional<target> parse(std::string_view text, parse_failure& why);
 
     /// Returns which form the text has.
@@ -19429,10 +19429,10 @@ static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: 
 /// Turns the path of a target, for example `/docs/a%20b.html`, into a relative path: `docs/a b.html`. It is split at
 /// '/', then each piece is decoded once. A '/' at the end stays, because it asks for a folder. The path `/` becomes "".
 ///
-/// Returns nullopt if no file below the root can have this name: for a piece that is empty, holds a '/' or a NUL, or
-/// begins with a dot, which includes "." and "..". Files with a dot in front are hidden: `.git` or `.env` should not be
-/// on the web, and a server that sends them by accident does so silently. It also returns nullopt for a path without
-/// a '/' in front, for a '%' without two hexadecimal digits, and for more than `max_size` bytes.
+/// Returns nullopt if no file below the root can have this name. A piece must not be empty, must not hold a '/' or a
+/// NUL, and must not begin with a dot; "." and ".." do. Files with a dot in front are hidden: `.git` or `.env` should
+/// not be on the web, and a server that sends them by accident does so silently. It also returns nullopt for a path
+/// without a '/' in front, for a '%' without two hexadecimal digits, and for more than `max_size` bytes.
 [[nodiscard]] std::optional<std::string> split_path(std::string_view path, std::size_t max_size = 4095);
 
 // ---- What is sent of a file ----------------------------------------------------------------------------
@@ -19453,8 +19453,8 @@ enum class range_kind : std::uint8_t {
 /// one part. `bytes=5-` means everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the
 /// file is cut, and a suffix longer than the file is the whole file.
 ///
-/// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows: a request for a thousand ranges that
-/// overlap would otherwise be answered with a thousand copies (CVE-2011-3192).
+/// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows. Otherwise a request for a thousand
+/// ranges that overlap would get a thousand copies (CVE-2011-3192).
 [[nodiscard]] range_kind parse_range(std::string_view value, std::uint64_t size, byte_range& range) noexcept;
 
 /// What a decision needs to know about a file.
@@ -19547,8 +19547,8 @@ enum class file_lookup : std::uint8_t {
 /// A folder whose files are on the web. It can be moved, not copied. All calls may be made from several threads.
 ///
 /// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path
-/// of a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative
-/// to the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
+/// of a folder without a '/' at its end is answered with 301. A browser takes the links of the page as relative to the
+/// last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
 class files {
   public:
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
@@ -20779,8 +20779,9 @@ struct form_part {
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
 };
 
-/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data`
-/// with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+/// Returns the boundary from the value of a Content-Type field. Returns nullopt if the value is not
+/// `multipart/form-data` with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in
+/// `content_type`.
 [[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
 
 /// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason
@@ -20846,8 +20847,8 @@ struct set_cookie {
     http::same_site same_site = http::same_site::lax;
 
     /// Returns the value of a Set-Cookie field. Throws std::invalid_argument if a member holds a character that would
-    /// change the meaning of the field, or if browsers would ignore the cookie: same_site::none without `secure`, or a
-    /// name with the prefix `__Secure-` or `__Host-` without what that prefix promises.
+    /// change the meaning of the field. It also throws if browsers would ignore the cookie: same_site::none needs
+    /// `secure`, and a name that begins with `__Secure-` or `__Host-` needs what the prefix promises.
     [[nodiscard]] std::string to_string() const;
 };
 
@@ -21920,8 +21921,8 @@ task<> serve(endpoint where, Handler handler, serve_options options = {}) {
 // choosing the bytes on the wire, which an old proxy could take for a request of HTTP (RFC 6455 §10.3). So a server
 // must refuse a frame without a mask, and a client must refuse a frame with a mask.
 //
-// The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
-// shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
+// The reader below takes bytes in any pieces, and gives whole messages. It checks the rules of RFC 6455. A size has its
+// shortest form, a control frame has at most 125 bytes and one piece, a text is UTF-8, and a message has a limit.
 //
 // A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without
 // tasks the bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
@@ -21965,7 +21966,7 @@ enum class websocket_close : std::uint16_t {
     internal_error = 1011,
 };
 
-/// Returns true if the request asks for a WebSocket in the form of RFC 6455 §4.2.1: GET, HTTP/1.1, `Upgrade:
+/// Returns true if the request asks for a WebSocket as RFC 6455 §4.2.1 demands. It is a GET of HTTP/1.1 with `Upgrade:
 /// websocket`, `Connection: Upgrade`, version 13, and a key of 16 bytes. The caller must also look at the field Origin,
 /// because any page on the web may open a WebSocket to any server, and the browser sends its cookies along.
 [[nodiscard]] bool is_websocket(const request& ask);
@@ -22365,9 +22366,9 @@ template <class Handler>
 concept websocket_handler = std::is_invocable_r_v<task<>, Handler&, websocket&>;
 
 /// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs
-/// until the conversation ends. Otherwise returns a response that says what is wrong: 426 for a request without the
-/// fields of RFC 6455 §4.2.1, 400 for one with a body, 403 for an origin that is not allowed. Throws
-/// std::invalid_argument if a limit that must be above zero is not.
+/// until the conversation ends. Otherwise returns a response that says what is wrong: 426 if fields of RFC 6455 §4.2.1
+/// are missing, 400 if there is a body, 403 if the origin is not allowed. Throws std::invalid_argument if a limit that
+/// must be above zero is not.
 ///
 /// The request ends before the handler begins: capture what the handler needs of it.
 template <websocket_handler Handler>

@@ -2334,8 +2334,8 @@ inline std::optional<capture_record> pcapng_reader::next() {
 // netnotes/lan/cable.hpp: what a cable does to a frame
 // SPDX-License-Identifier: MIT
 //
-// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its
-// bits into the cable (the rate), and then each bit needs time for the way (the delay).
+// A cable has two ends. A frame that goes in at one end comes out at the other end, later. Pushing all its bits into
+// the cable takes time (the rate), and then each bit needs time for the way (the delay).
 //
 //        A ├───────────── 10 ms, 100 Mbit/s ─────────────┤ S1
 //
@@ -5007,8 +5007,8 @@ class ipv6_extension {
     ip_protocol kind_ = ip_protocol::no_next_header;
 };
 
-/// The extension headers of a packet, one after the other. A loop ends in front of the payload, behind the header of a
-/// fragment that is not the first, or at a header that is cut short; failure() tells the last case.
+/// The extension headers of a packet, one after the other. A loop ends in front of the payload, or behind the header of
+/// a fragment that is not the first. It also ends at a header that is cut short; then failure() says so.
 class ipv6_extension_range {
   public:
     /// Reads the next header with each step.
@@ -13415,8 +13415,8 @@ class svg_writer {
 // SPDX-License-Identifier: MIT
 //
 // The peer's window says what the peer has room for. Nobody says what the network between has room for, so a sender
-// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller
-// of the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
+// tries. It keeps a second window, the congestion window, and never has more bytes under way than the smaller window
+// allows (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
 //
 //        cwnd                       x  three acknowledgments say the same: a segment is lost
 //         │                 x      x│       fast retransmit: send it again, without waiting for the timer
@@ -13756,10 +13756,9 @@ class syn_cookies {
 //        client.connect(packet::sequence{1000}, 0s);
 //        while (const auto segment = client.next(0s)) say(segment->header.flags.syn());
 //
-// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC
-// 5961 added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never
-// ends a connection. An acknowledgment must not be older than the largest window. What fails such a check is answered
-// by a
+// A segment that arrives is treated as RFC 9293 §3.10.7 says, step by step. Three checks of RFC 5961 protect against a
+// stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a connection. An
+// acknowledgment must not be older than the largest window. What fails such a check is answered by a
 // *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
 //
 // Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our
@@ -14647,9 +14646,9 @@ namespace netnotes::lan {
     return reset;
 }
 
-/// One end of a connection: RFC 9293 with the timer of RFC 6298, the congestion control of RFC 5681 and 6582, window
-/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that
-/// moment.
+/// One end of a connection, as RFC 9293 describes it. It has the timer of RFC 6298, the congestion control of RFC 5681
+/// and 6582, window scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same
+/// connection at that moment.
 class tcp_machine : public detail::tcp_sender {
   public:
     /// Makes a machine in CLOSED. The peer's port may be 0 before listen().

@@ -19106,8 +19106,8 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 // Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
 // the locale is German. Here names of days and months are always English.
 //
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future belongs to the
+// past century (RFC 9110 §5.6.7). So the reader needs to know the year of today.
 //
 // On this page:  time_point, write_date, read_date
 // Sources:       RFC 9110 §5.6.7
@@ -20032,9 +20032,9 @@ class target {
     target() : text_{"/"}, path_{"/"}, raw_path_size_{1} {}
     /// Reads a target. Throws parse_error, whose message has the reason and the place.
     explicit target(std::string_view text);
-    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form, and for a character that no
-    /// URI has, for a wrong percent coding in the path, and for %00 there. `why` then has the reason and its place. A
-    /// query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
+    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form. It also returns nullopt for a
+    /// character that no URI has, and for a wrong percent coding or %00 in the path. `why` then has the reason and its
+    /// place. A query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
     [[nodiscard]] static std::optional<target> parse(std::string_view text, parse_failure& why);
 
     /// Returns which form the text has.
@@ -23664,10 +23664,10 @@ static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: 
 /// Turns the path of a target, for example `/docs/a%20b.html`, into a relative path: `docs/a b.html`. It is split at
 /// '/', then each piece is decoded once. A '/' at the end stays, because it asks for a folder. The path `/` becomes "".
 ///
-/// Returns nullopt if no file below the root can have this name: for a piece that is empty, holds a '/' or a NUL, or
-/// begins with a dot, which includes "." and "..". Files with a dot in front are hidden: `.git` or `.env` should not be
-/// on the web, and a server that sends them by accident does so silently. It also returns nullopt for a path without
-/// a '/' in front, for a '%' without two hexadecimal digits, and for more than `max_size` bytes.
+/// Returns nullopt if no file below the root can have this name. A piece must not be empty, must not hold a '/' or a
+/// NUL, and must not begin with a dot; "." and ".." do. Files with a dot in front are hidden: `.git` or `.env` should
+/// not be on the web, and a server that sends them by accident does so silently. It also returns nullopt for a path
+/// without a '/' in front, for a '%' without two hexadecimal digits, and for more than `max_size` bytes.
 [[nodiscard]] std::optional<std::string> split_path(std::string_view path, std::size_t max_size = 4095);
 
 // ---- What is sent of a file ----------------------------------------------------------------------------
@@ -23688,8 +23688,8 @@ enum class range_kind : std::uint8_t {
 /// one part. `bytes=5-` means everything from byte 5, and `bytes=-5` the last 5 bytes. An end behind the end of the
 /// file is cut, and a suffix longer than the file is the whole file.
 ///
-/// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows: a request for a thousand ranges that
-/// overlap would otherwise be answered with a thousand copies (CVE-2011-3192).
+/// Several ranges are answered with the whole file, which RFC 9110 §14.2 allows. Otherwise a request for a thousand
+/// ranges that overlap would get a thousand copies (CVE-2011-3192).
 [[nodiscard]] range_kind parse_range(std::string_view value, std::uint64_t size, byte_range& range) noexcept;
 
 /// What a decision needs to know about a file.
@@ -23782,8 +23782,8 @@ enum class file_lookup : std::uint8_t {
 /// A folder whose files are on the web. It can be moved, not copied. All calls may be made from several threads.
 ///
 /// It sends regular files only. A folder is answered with its `index.html`, and never with a list of its files. A path
-/// of a folder without a '/' at its end is answered with 301, because a browser takes the links of the page as relative
-/// to the last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
+/// of a folder without a '/' at its end is answered with 301. A browser takes the links of the page as relative to the
+/// last '/'. All that cannot be sent is a 404, whatever the reason: 403 would tell a stranger what exists.
 class files {
   public:
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
@@ -25014,8 +25014,9 @@ struct form_part {
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
 };
 
-/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data`
-/// with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+/// Returns the boundary from the value of a Content-Type field. Returns nullopt if the value is not
+/// `multipart/form-data` with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in
+/// `content_type`.
 [[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
 
 /// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason
@@ -25081,8 +25082,8 @@ struct set_cookie {
     http::same_site same_site = http::same_site::lax;
 
     /// Returns the value of a Set-Cookie field. Throws std::invalid_argument if a member holds a character that would
-    /// change the meaning of the field, or if browsers would ignore the cookie: same_site::none without `secure`, or a
-    /// name with the prefix `__Secure-` or `__Host-` without what that prefix promises.
+    /// change the meaning of the field. It also throws if browsers would ignore the cookie: same_site::none needs
+    /// `secure`, and a name that begins with `__Secure-` or `__Host-` needs what the prefix promises.
     [[nodiscard]] std::string to_string() const;
 };
 
@@ -25574,8 +25575,8 @@ inline std::string set_cookie::to_string() const {
 // choosing the bytes on the wire, which an old proxy could take for a request of HTTP (RFC 6455 §10.3). So a server
 // must refuse a frame without a mask, and a client must refuse a frame with a mask.
 //
-// The reader below takes bytes in any pieces, and gives whole messages. It checks what RFC 6455 demands: sizes in their
-// shortest form, control frames of at most 125 bytes and in one piece, text that is UTF-8, and a limit for the size.
+// The reader below takes bytes in any pieces, and gives whole messages. It checks the rules of RFC 6455. A size has its
+// shortest form, a control frame has at most 125 bytes and one piece, a text is UTF-8, and a message has a limit.
 //
 // A server of tasks needs nothing of this page: http/websocket_peer.hpp gives its handlers whole messages. Without
 // tasks the bytes come from http::connection, which ends with ending::upgraded and has the first frames in rest().
@@ -25619,7 +25620,7 @@ enum class websocket_close : std::uint16_t {
     internal_error = 1011,
 };
 
-/// Returns true if the request asks for a WebSocket in the form of RFC 6455 §4.2.1: GET, HTTP/1.1, `Upgrade:
+/// Returns true if the request asks for a WebSocket as RFC 6455 §4.2.1 demands. It is a GET of HTTP/1.1 with `Upgrade:
 /// websocket`, `Connection: Upgrade`, version 13, and a key of 16 bytes. The caller must also look at the field Origin,
 /// because any page on the web may open a WebSocket to any server, and the browser sends its cookies along.
 [[nodiscard]] bool is_websocket(const request& ask);
@@ -26019,9 +26020,9 @@ template <class Handler>
 concept websocket_handler = std::is_invocable_r_v<task<>, Handler&, websocket&>;
 
 /// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs
-/// until the conversation ends. Otherwise returns a response that says what is wrong: 426 for a request without the
-/// fields of RFC 6455 §4.2.1, 400 for one with a body, 403 for an origin that is not allowed. Throws
-/// std::invalid_argument if a limit that must be above zero is not.
+/// until the conversation ends. Otherwise returns a response that says what is wrong: 426 if fields of RFC 6455 §4.2.1
+/// are missing, 400 if there is a body, 403 if the origin is not allowed. Throws std::invalid_argument if a limit that
+/// must be above zero is not.
 ///
 /// The request ends before the handler begins: capture what the handler needs of it.
 template <websocket_handler Handler>
@@ -27613,8 +27614,8 @@ inline std::optional<capture_record> pcapng_reader::next() {
 // netnotes/lan/cable.hpp: what a cable does to a frame
 // SPDX-License-Identifier: MIT
 //
-// A cable has two ends. A frame that goes in at an end comes out at the other end, later: it takes time to push all its
-// bits into the cable (the rate), and then each bit needs time for the way (the delay).
+// A cable has two ends. A frame that goes in at one end comes out at the other end, later. Pushing all its bits into
+// the cable takes time (the rate), and then each bit needs time for the way (the delay).
 //
 //        A ├───────────── 10 ms, 100 Mbit/s ─────────────┤ S1
 //
@@ -30031,8 +30032,8 @@ class ipv6_extension {
     ip_protocol kind_ = ip_protocol::no_next_header;
 };
 
-/// The extension headers of a packet, one after the other. A loop ends in front of the payload, behind the header of a
-/// fragment that is not the first, or at a header that is cut short; failure() tells the last case.
+/// The extension headers of a packet, one after the other. A loop ends in front of the payload, or behind the header of
+/// a fragment that is not the first. It also ends at a header that is cut short; then failure() says so.
 class ipv6_extension_range {
   public:
     /// Reads the next header with each step.
@@ -37963,8 +37964,8 @@ class svg_writer {
 // SPDX-License-Identifier: MIT
 //
 // The peer's window says what the peer has room for. Nobody says what the network between has room for, so a sender
-// feels its way: it keeps a second window, the congestion window, and never has more bytes under way than the smaller
-// of the two (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
+// tries. It keeps a second window, the congestion window, and never has more bytes under way than the smaller window
+// allows (RFC 5681). It grows while acknowledgments come, and shrinks when a segment is lost:
 //
 //        cwnd                       x  three acknowledgments say the same: a segment is lost
 //         │                 x      x│       fast retransmit: send it again, without waiting for the timer
@@ -38304,10 +38305,9 @@ class syn_cookies {
 //        client.connect(packet::sequence{1000}, 0s);
 //        while (const auto segment = client.next(0s)) say(segment->header.flags.syn());
 //
-// The procedure for a segment that arrives is that of RFC 9293 §3.10.7, step by step, with the three checks that RFC
-// 5961 added against a stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never
-// ends a connection. An acknowledgment must not be older than the largest window. What fails such a check is answered
-// by a
+// A segment that arrives is treated as RFC 9293 §3.10.7 says, step by step. Three checks of RFC 5961 protect against a
+// stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a connection. An
+// acknowledgment must not be older than the largest window. What fails such a check is answered by a
 // *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
 //
 // Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our
@@ -39139,9 +39139,9 @@ namespace netnotes::lan {
     return reset;
 }
 
-/// One end of a connection: RFC 9293 with the timer of RFC 6298, the congestion control of RFC 5681 and 6582, window
-/// scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same connection at that
-/// moment.
+/// One end of a connection, as RFC 9293 describes it. It has the timer of RFC 6298, the congestion control of RFC 5681
+/// and 6582, window scaling (RFC 7323 §2), and the checks of RFC 5961. No call blocks. A value: a copy is the same
+/// connection at that moment.
 class tcp_machine : public detail::tcp_sender {
   public:
     /// Makes a machine in CLOSED. The peer's port may be 0 before listen().
@@ -44909,8 +44909,8 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
     if (was_probed && attempts_ == 0) ++answered_;
     const std::uint64_t sent_again = next_ - restart_;
     done_ = upto;
-    // First of all, because heard_by() counts from done_ to next_: a restart has taken next_ back, and `upto` may lie
-    // behind it if the acknowledgment answers what was sent before the restart.
+    // This stands first, because heard_by() counts from done_ to next_. A restart has taken next_ back, so `upto` may
+    // lie behind next_ if the acknowledgment answers datagrams from before the restart.
     next_ = std::max(next_, done_ + 1);
     sent_.drop_until(done_);
     pace_.arrived(done_);
@@ -50259,8 +50259,8 @@ inline std::string two_digits(unsigned number) {
     return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number));
 }
 
-/// Returns the time in a format of Django's filter `date`: d j D l S w z, m n M b N F, y Y L t, g G h H i s a A f P, c
-/// U. Other letters stand for themselves.
+/// Returns the time in a format of Django's filter `date`. It knows d j D l S w z, m n M b N F, y Y L t, g G h H i s a
+/// A f P, c U. Other letters stand for themselves.
 inline std::string format_date(time_value when, std::string_view format) {
     using namespace std::chrono;
     constexpr std::string_view months[] = {"January", "February", "March",     "April",   "May",      "June",
@@ -52644,9 +52644,10 @@ class routes {
         const detail::routing::route* route_;
         std::vector<std::string> arguments_;
     };
-    /// Returns the view for a request, or an answer in its place: 405 with the field Allow if routes fit that take
-    /// other methods only, 301 to the path with a slash behind it, 404 if no route fits. A HEAD request gets the view
-    /// of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route try.
+    /// Returns the view for a request, or an answer in its place. The answer is 405 with the field Allow if only routes
+    /// for other methods fit, 301 to the path with a slash behind it, or 404 if no route fits. A HEAD request gets the
+    /// view of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route
+    /// try.
     [[nodiscard]] std::variant<ready_view, http::response> find(const http::request& ask,
                                                                 const route_settings& settings = {}) const {
         std::vector<http::method> allowed;

@@ -20947,8 +20947,8 @@ inline void send_window::acknowledged(std::uint64_t upto, time_point now) noexce
     if (was_probed && attempts_ == 0) ++answered_;
     const std::uint64_t sent_again = next_ - restart_;
     done_ = upto;
-    // First of all, because heard_by() counts from done_ to next_: a restart has taken next_ back, and `upto` may lie
-    // behind it if the acknowledgment answers what was sent before the restart.
+    // This stands first, because heard_by() counts from done_ to next_. A restart has taken next_ back, so `upto` may
+    // lie behind next_ if the acknowledgment answers datagrams from before the restart.
     next_ = std::max(next_, done_ + 1);
     sent_.drop_until(done_);
     pace_.arrived(done_);

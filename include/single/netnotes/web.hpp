@@ -951,9 +951,9 @@ class target {
     target() : text_{"/"}, path_{"/"}, raw_path_size_{1} {}
     /// Reads a target. Throws parse_error, whose message has the reason and the place.
     explicit target(std::string_view text);
-    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form, and for a character that no
-    /// URI has, for a wrong percent coding in the path, and for %00 there. `why` then has the reason and its place. A
-    /// query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
+    /// Reads a target. Returns nullopt if it is not in origin, absolute or asterisk form. It also returns nullopt for a
+    /// character that no URI has, and for a wrong percent coding or %00 in the path. `why` then has the reason and its
+    /// place. A query may hold any visible characters of ASCII, because browsers send them; `#` is refused everywhere.
     [[nodiscard]] static std::optional<target> parse(std::string_view text, parse_failure& why);
 
     /// Returns which form the text has.
@@ -1239,8 +1239,9 @@ struct form_part {
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
 };
 
-/// Returns the boundary from the value of a Content-Type field, or nullopt if the value is not `multipart/form-data`
-/// with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in `content_type`.
+/// Returns the boundary from the value of a Content-Type field. Returns nullopt if the value is not
+/// `multipart/form-data` with one valid boundary of 1 to 70 characters (RFC 2046 §5.1.1). The view lies in
+/// `content_type`.
 [[nodiscard]] std::optional<std::string_view> multipart_boundary(std::string_view content_type);
 
 /// Splits a complete multipart body into its parts. Does not copy the parts' bytes. Returns nullopt, with the reason
@@ -1306,8 +1307,8 @@ struct set_cookie {
     http::same_site same_site = http::same_site::lax;
 
     /// Returns the value of a Set-Cookie field. Throws std::invalid_argument if a member holds a character that would
-    /// change the meaning of the field, or if browsers would ignore the cookie: same_site::none without `secure`, or a
-    /// name with the prefix `__Secure-` or `__Host-` without what that prefix promises.
+    /// change the meaning of the field. It also throws if browsers would ignore the cookie: same_site::none needs
+    /// `secure`, and a name that begins with `__Secure-` or `__Host-` needs what the prefix promises.
     [[nodiscard]] std::string to_string() const;
 };
 
@@ -1692,8 +1693,8 @@ inline std::string set_cookie::to_string() const {
 // Programs compare dates, so they must not depend on the language of the machine: strftime() writes `So, 06 Nov` where
 // the locale is German. Here names of days and months are always English.
 //
-// The second form has a year of two digits. A date that seems to be more than 50 years in the future is meant to be in
-// the past century (RFC 9110 §5.6.7), so that reader needs to know which year it is now.
+// The second form has a year of two digits. A date that seems to be more than 50 years in the future belongs to the
+// past century (RFC 9110 §5.6.7). So the reader needs to know the year of today.
 //
 // On this page:  time_point, write_date, read_date
 // Sources:       RFC 9110 §5.6.7
@@ -4682,8 +4683,8 @@ inline std::string two_digits(unsigned number) {
     return netnotes::detail::joined(number < 10 ? "0" : "", std::to_string(number));
 }
 
-/// Returns the time in a format of Django's filter `date`: d j D l S w z, m n M b N F, y Y L t, g G h H i s a A f P, c
-/// U. Other letters stand for themselves.
+/// Returns the time in a format of Django's filter `date`. It knows d j D l S w z, m n M b N F, y Y L t, g G h H i s a
+/// A f P, c U. Other letters stand for themselves.
 inline std::string format_date(time_value when, std::string_view format) {
     using namespace std::chrono;
     constexpr std::string_view months[] = {"January", "February", "March",     "April",   "May",      "June",
@@ -7067,9 +7068,10 @@ class routes {
         const detail::routing::route* route_;
         std::vector<std::string> arguments_;
     };
-    /// Returns the view for a request, or an answer in its place: 405 with the field Allow if routes fit that take
-    /// other methods only, 301 to the path with a slash behind it, 404 if no route fits. A HEAD request gets the view
-    /// of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route try.
+    /// Returns the view for a request, or an answer in its place. The answer is 405 with the field Allow if only routes
+    /// for other methods fit, 301 to the path with a slash behind it, or 404 if no route fits. A HEAD request gets the
+    /// view of GET; the server leaves the body away. A number that its argument's type cannot hold lets the next route
+    /// try.
     [[nodiscard]] std::variant<ready_view, http::response> find(const http::request& ask,
                                                                 const route_settings& settings = {}) const {
         std::vector<http::method> allowed;
