@@ -138,6 +138,7 @@ inline constexpr phrase phrases[] = {
     {"left at most # ended processes for which the server has not waited", "最多留下 # 个服务器尚未 wait 的已结束进程"},
     {"ended at the stop", "在收到停止请求时结束"},
     {"let the server sleep", "让服务器睡眠"},
+    {"slept", "睡眠"},
     {"received all # bytes", "收到全部 # 个字节"},
     {"received its bytes in order", "按顺序收到它的字节"},
     {"closed after the last byte", "在最后一个字节之后关闭"},

@@ -30,6 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 WORKERS = 2
 problems, survivors, counts = [], [], {}
 precompiled = ""  # a folder that all exercises share
+is_quick = False  # --sample: the answers are built without sanitizers
 
 
 class Exercise:
@@ -51,12 +52,12 @@ def exercises(names):
     return [e for e in found if not names or any(name in (str(e), e.name, e.number) for name in names)]
 
 
-def check(work, words, compiler=None):
+def check(work, words, compiler=None, patience=1):
     env = {**os.environ, "NETNOTES_EXERCISES": str(work), "NETNOTES_LANGUAGE": "en", "NETNOTES_PROVE": "1",
-           "NETNOTES_PCH": precompiled}
+           "NETNOTES_PCH": precompiled, "NETNOTES_PATIENCE": str(patience), "NETNOTES_QUICK": "1" if is_quick else ""}
     if compiler:
         env["CXX"] = compiler
-    done = subprocess.run(["sh", str(HERE / "check.sh"), *words], capture_output=True, text=True, env=env, timeout=900)
+    done = subprocess.run(["sh", str(HERE / "check.sh"), *words], capture_output=True, text=True, env=env, timeout=3600)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -65,7 +66,8 @@ def expect(exercise, what, work, text, passes, compiler=None, needs_step=False):
     suffix = ".txt" if exercise.kind in "PC" else ".cpp"
     file = work / f"answer{suffix}"
     file.write_text(text, encoding="utf-8")
-    status, output = check(work, ["--grade", exercise.name, str(file)], compiler)
+    # What is right must pass on a busy machine, too; what is wrong may be refused for its time.
+    status, output = check(work, ["--grade", exercise.name, str(file)], compiler, 10 if passes else 1)
     counts[what] = counts.get(what, 0) + 1
     if (status == 0) != passes or (not passes and status not in (0, 1)):
         problems.append(f"{exercise}: {what}: status {status}, should {'pass' if passes else 'fail with status 1'}\n"
@@ -179,8 +181,8 @@ def main():
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="netnotes-prove-") as folder, \
             concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        global precompiled
-        precompiled = folder
+        global precompiled, is_quick
+        precompiled, is_quick = os.environ.get("NETNOTES_PCH", folder), sample
         if len(chosen) > 4:  # otherwise two exercises would build the same header at once
             list(pool.map(lambda module: check(folder, ["--precompile", module]), ["coro", "packet", "sockets", "standard"]))
         told = 0

@@ -39,6 +39,7 @@ class server_process {
     }
     ~server_process() {
         if (child_ <= 0) return;
+        note_end();
         ::kill(-child_, SIGKILL);  // and the children of the server
         ::waitpid(child_, nullptr, 0);
         detail::group_to_end = 0;
@@ -49,7 +50,7 @@ class server_process {
     pid_t id() const { return child_; }
     net::tcp_stream connect() const {
         net::tcp_stream client{where_};
-        client.set_timeout(6s);
+        client.set_timeout(6s * patience);
         return client;
     }
     /// Processor time that the server has used until now.
@@ -106,6 +107,20 @@ class server_process {
     }
 
   private:
+    /// Notes for the verdict if the server has ended already, and why.
+    void note_end() const {
+        siginfo_t info{};
+        if (::waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return;
+        if (info.si_pid == 0) return;  // it lives
+        const std::string number = std::to_string(info.si_status);
+        if (info.si_code != CLD_EXITED)
+            detail::server_end = either("Signal ", "信号 ") + number + either(" (", "（") + ::strsignal(info.si_status) +
+                                 either(") has ended the server.", "）终止了服务器。");
+        else if (info.si_status != 0)
+            detail::server_end = either("The server has exited with status ", "服务器已退出，状态 ") + number + either(".", "。");
+        else
+            detail::server_end = either("serve() has returned before the stop.", "serve() 在停止之前就返回了。");
+    }
     template <class Serve>
     void begin(Serve& serve, rlim_t descriptors) {
         std::cout.flush();

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 net::udp_socket bound(const char* address = "127.0.0.1", std::uint16_t port = 0) {
     net::udp_socket socket{net::endpoint{address, port}};
-    socket.set_timeout(5s);
+    socket.set_timeout(5s * grader::patience);
     return socket;
 }
 sockaddr_in system_address(const net::endpoint& where) {

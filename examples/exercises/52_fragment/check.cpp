@@ -105,7 +105,7 @@ int main(int argc, char** argv) {
         const std::string late = std::string{"\n    "} +
                                  grader::either("cut() did not end within a second", "cut() 在一秒内没有结束") + "\n";
         grader::detail::alarm_text[late.copy(grader::detail::alarm_text, sizeof grader::detail::alarm_text - 1)] = 0;
-        ::alarm(1);
+        ::alarm(static_cast<unsigned>(grader::patience));
         for (const unsigned mtu : {27u, 21u, 20u, 19u, 1u, 0u}) ask_cut(100, mtu);
         ask_cut(0, 1500);
     });
