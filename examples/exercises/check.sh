@@ -100,33 +100,30 @@ for each in g++ clang++; do
     if [ -z "$compiler" ] && command -v $each >/dev/null; then compiler=$each; fi
 done
 plain="-std=c++20 -O0 -g1 -Wall -Wextra -pthread" # line numbers are enough, and cost a quarter less time
-sanitized="$plain -g -fsanitize=address,undefined -fno-sanitize-recover=all"
+sanitized="$plain -fsanitize=address,undefined -fno-sanitize-recover=all"
 # The flags of an answer: the sanitizers find many of its faults. They double the time of coroutines, a sheet is no program
-# of the learner, and a test is built many times.
+# of the learner, and a test is built many times. NETNOTES_QUICK leaves them out (prove.py --sample).
 flags() {
     case $headers:$kind in
         coro:* | *:[PCK]) echo "$plain" ;;
-        *) echo "$sanitized" ;;
+        *) if [ -n "${NETNOTES_QUICK-}" ]; then echo "$plain"; else echo "$sanitized"; fi ;;
     esac
 }
-# The precompiled header of a check. A check that contains the library takes long, so the headers of a module are
-# precompiled, once for all its exercises. The code of the check needs no sanitizer then.
+chapters=$here/../../include
+# module: the precompiled header of a check. Most of the time goes into the headers, so they are precompiled once for all
+# exercises of a module. The code of a check needs no sanitizer.
 module() {
     if [ "$kind" = K ]; then
-        echo standard
+        echo "$number"
     elif [ "${headers#coro}" != "$headers" ]; then
         echo coro
-    elif reads_chapters; then
-        :
-    elif grep -q '^#include <netnotes/packet' "$folder/check.cpp"; then
+    elif grep -q '^#include <netnotes/packet\.' "$folder/check.cpp"; then
         echo packet
-    elif grep -qE '^#include ("serving|<netnotes/(tcp|udp|poll))' "$folder/check.cpp"; then
+    elif grep -qE '^#include ("serving|<netnotes/(tcp|udp|poll)\.)' "$folder/check.cpp"; then
         echo sockets
+    else
+        echo standard
     fi
-}
-# A check that includes a chapter, such as <netnotes/lan/route.hpp>, needs no module: a chapter compiles in 2 s.
-reads_chapters() {
-    grep -q '^#include <netnotes/[a-z_]*/' "$folder/check.cpp"
 }
 # compile FLAGS SOURCE OBJECT INCLUDES...
 compile() {
@@ -135,40 +132,52 @@ compile() {
     # shellcheck disable=SC2086 # a list of words
     $compiler $with "$@" -I"$folder" -I"$here" -c "$from" -o "$to"
 }
-# precompile MODULE: builds the header of this module if it is missing or old, and sets `prefix` to its name
-precompile() {
-    prefix=${NETNOTES_PCH:-$built/pch}/$({ echo "$plain" && $compiler --version; } | cksum | cut -d' ' -f1)
-    mkdir -p "$prefix"
-    prefix=$prefix/$1.hpp
-    [ -e "$prefix.gch" ] &&
-        [ -z "$(find "$here"/*.hpp "$include/netnotes" -newer "$prefix.gch" -name '*.hpp')" ] && return
+# contents MODULE: the text of a precompiled header
+contents() {
     case $1 in
         coro) echo '#include <netnotes/coro.hpp>' ;;
         packet) printf '#include "grader.hpp"\n#include <netnotes/packet.hpp>\n' ;;
         sockets) printf '#include "grader.hpp"\n#include <netnotes/%s.hpp>\n' tcp udp poll ;;
-        standard) # for the mutants of a header: they differ, and what they include does not
-            printf '#include <%s>\n' algorithm array atomic bit charconv chrono condition_variable cstring deque exception \
-                fstream functional iostream iterator limits list map memory mutex optional random set span sstream stdexcept \
-                string string_view system_error thread unordered_map utility variant vector
+        standard) echo '#include "grader.hpp"' ;;
+        *) # a test (kind K): the chapters that its mutants leave alone
+            echo '#include "kill.hpp"'
+            for each in $(sed -n 's/^# precompiled: //p' "$here/$1"_*/mutants.txt); do
+                echo "#include <netnotes/$each.hpp>"
+            done
             ;;
-    esac >"$prefix"
+    esac
+}
+# precompile MODULE: builds this header if it is missing or old, and sets `prefix` to its name
+precompile() {
+    prefix=${NETNOTES_PCH:-$built/pch}/$({ echo "$plain" && $compiler --version; } | cksum | cut -d' ' -f1)
+    mkdir -p "$prefix"
+    prefix=$prefix/$1.hpp
+    [ -e "$prefix.gch" ] && contents "$1" | cmp -s - "$prefix" &&
+        [ -z "$(find "$here"/*.hpp "$include/netnotes" "$chapters/netnotes" -newer "$prefix" -name '*.hpp')" ] && return
+    contents "$1" >"$prefix"
+    case $1 in
+        coro | packet | sockets) tree=$include ;;
+        *) tree=$chapters ;;
+    esac
     # shellcheck disable=SC2086
-    $compiler $plain -I"$here" -I"$include" -x c++-header "$prefix" -o "$prefix.$$" && mv "$prefix.$$" "$prefix.gch"
+    $compiler $plain -I"$here" -I"$tree" -x c++-header "$prefix" -o "$prefix.$$" && mv "$prefix.$$" "$prefix.gch"
 }
 # compile_check OBJECT [OPTION]...
 compile_check() {
-    object=$1 module=$(module) chapters=$include
+    object=$1
     shift
-    # A chapter alone is compiled faster than its module.
-    ! grep -q '^#include <netnotes/[a-z_]*/' "$folder/check.cpp" || chapters=$here/../../include
-    if [ -n "$module" ]; then
-        precompile "$module"
-        compile "$plain" "$folder/check.cpp" "$object" -include "$prefix" -I"$include" "$@"
-    elif reads_chapters; then
-        compile "$plain" "$folder/check.cpp" "$object" -I"$here/../../include" "$@"
-    else
-        compile "$(flags)" "$folder/check.cpp" "$object" -I"$chapters" "$@"
+    precompile "$(module)" || return 1
+    # A check may include a chapter, such as <netnotes/lan/route.hpp>: a chapter alone is compiled faster than its module.
+    if grep -q '^#include <netnotes/[a-z_]*/' "$folder/check.cpp"; then tree=$chapters; else tree=$include; fi
+    compile "$plain" "$folder/check.cpp" "$object" -include "$prefix" -I"$tree" "$@"
+}
+# linker: gold takes half of the time, where it is installed
+linker() {
+    if [ ! -e "$built/linker" ]; then
+        ! $compiler -fuse-ld=gold -Wl,--version >/dev/null 2>&1 || echo -fuse-ld=gold >"$built/linker.$$"
+        touch "$built/linker.$$" && mv "$built/linker.$$" "$built/linker"
     fi
+    cat "$built/linker"
 }
 # build ANSWER PROGRAM [INCLUDE]: links the answer with the check; says in words what is missing
 build() {
@@ -179,17 +188,19 @@ build() {
     fi
     # The answer sees the library only where the task allows it: otherwise the library would be the answer.
     case $headers:$kind in
-        *:K) precompile standard && compile "$(flags)" "$1" "$2.o" -include "$prefix" -I"$3" ;;
+        *:K) precompile "$number" && compile "$(flags)" "$1" "$2.o" -include "$prefix" -I"$3" ;;
         -:*) compile "$(flags)" "$1" "$2.o" ;;
         coro:*) precompile coro && compile "$(flags)" "$1" "$2.o" -include "$prefix" -I"$include" ;;
-        *) compile "$(flags)" "$1" "$2.o" -I"$include" ;;
+        *) # the names of `without` are headers of the library that would be the answer
+            compile "$(flags)" "$1" "$2.o" -I"$folder/without" -I"$include"
+            ;;
     esac 2>"$2.log" || {
         cat "$2.log"
         say "Your file does not compile. The first error is the one to mend." "你的文件没有编译通过。请从第一个错误改起。"
         return 1
     }
-    # shellcheck disable=SC2046
-    $compiler $(flags) "$2.o" "$check" -o "$2" 2>"$2.log" || {
+    # shellcheck disable=SC2046,SC2086
+    $compiler $(flags) $(linker) "$2.o" "$check" -o "$2" 2>"$2.log" || {
         missing=$(sed -n "s/.*undefined reference to .\(.*\)'.*/\1/p; s/.*undefined symbol: //p" "$2.log" | sort -u | head -n 3 |
             awk '{ printf "%s%s", between, $0; between = "; " }')
         [ -n "$missing" ] || cat "$2.log" >&2
@@ -205,7 +216,7 @@ run() {
     rm -f "$program.verdict"
     status=0
     NETNOTES_LANGUAGE=${chinese:+zh} NETNOTES_VERDICT=$program.verdict ASAN_OPTIONS=detect_stack_use_after_return=1 \
-        timeout -k 2 60 "$program" "$@" </dev/null || status=$?
+        timeout -k 2 $((60 * ${NETNOTES_PATIENCE:-1})) "$program" "$@" </dev/null || status=$?
     if [ $status -eq 0 ] && [ -e "$program.verdict" ]; then return 0; fi
     case $status in
         1 | 3) ;;
@@ -255,37 +266,36 @@ sheet() {
     if [ ! -e "$program" ] || [ -n "$(find "$folder" "$here"/*.hpp -newer "$program" -name '*.[ch]pp')" ]; then
         compile_check "$program.o" ${NETNOTES_PROVE:+-DNETNOTES_PROVE} || return 1
         # shellcheck disable=SC2046
-        $compiler $(flags) "$program.o" -o "$program"
+        $compiler $(flags) $(linker) "$program.o" -o "$program"
     fi
 }
-# mutants: each line `header | old text | new text | what it mirrors` of mutants.txt, on a copy of the headers. A header with
-# a `/` is a chapter, such as tftp/transfer. Then the answer is built with the chapters, which is faster for a large module.
+# mutants: each line `header | old text | new text | what it mirrors` of mutants.txt, on a copy of the headers. A header is a
+# chapter, such as tftp/transfer.
 kill_mutants() {
-    tree=$include
-    ! grep -q '^[a-z_]*/' "$folder/mutants.txt" || tree=$here/../../include
-    build "$1" "$2" "$tree" || return 1
+    build "$1" "$2" "$chapters" || return 1
     run "$2" || {
         say "Your test must pass with the real header." "你的测试必须能在真正的头文件上通过。"
         return 1
     }
     count=0
     copy=$2.mutated
+    rm -rf "$copy"
+    mkdir -p "$copy"
+    cp -R "$chapters/netnotes" "$copy"
     sed '/^#/d; /^$/d' "$folder/mutants.txt" | awk '{ gsub(/ \| /, "\001"); print }' >"$2.mutants"
     while IFS=$(printf '\001') read -r header old new mirrors <&3; do
         count=$((count + 1))
-        rm -rf "$copy"
-        mkdir -p "$copy/netnotes"
-        cp -R "$tree"/netnotes/* "$copy/netnotes"
         OLD=$old NEW=$new awk '
             { at = index($0, ENVIRON["OLD"])
               if (at) { found++; $0 = substr($0, 1, at - 1) ENVIRON["NEW"] substr($0, at + length(ENVIRON["OLD"])) }
               print }
-            END { if (found != 1) exit 1 }' "$tree/netnotes/$header.hpp" >"$copy/netnotes/$header.hpp" ||
+            END { if (found != 1) exit 1 }' "$chapters/netnotes/$header.hpp" >"$copy/netnotes/$header.hpp" ||
             stop "mutant $count of ${number}_$name: its text does not occur once" "变体 $count 的原文没有恰好出现一次"
         build "$1" "$2.m" "$copy" >"$2.m.out" 2>&1 || {
             cat "$2.m.out"
             return 1
         }
+        cp "$chapters/netnotes/$header.hpp" "$copy/netnotes/$header.hpp"
         if run "$2.m" >"$2.m.out" 2>&1; then
             say "  mutant $count lives: your test does not notice this fault: $mirrors" \
                 "  变体 $count 存活：你的测试没有发现这个错误：$mirrors"
@@ -374,12 +384,12 @@ case $command in
         if [ -n "${2-}" ]; then pick "$2"; else first_open || exit 0; fi
         mkdir -p "$built"
         shown=$(cat "$built/${number}_hints" 2>/dev/null || echo 0)
-        hint=$(part Hints | grep '^- ' | sed -n "$((shown + 1))p")
+        hint=$(part Hints | awk -v want=$((shown + 1)) '/^- / { count++ } count == want')
         if [ -z "$hint" ]; then
             say "There are no more hints for $name." "$name 没有更多提示了。"
             solution
         else
-            echo "${hint#- }"
+            printf '%s\n' "${hint#- }"
             echo $((shown + 1)) >"$built/${number}_hints"
         fi
         ;;
