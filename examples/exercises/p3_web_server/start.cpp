@@ -1,0 +1,21 @@
+#include "web_server.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void serve(int listener, int stop, const std::string& folder) {
+    (void)folder;  // stage 7
+    for (;;) {
+        pollfd waiting[] = {{listener, POLLIN, 0}, {stop, POLLIN, 0}};
+        ::poll(waiting, 2, -1);
+        if (waiting[1].revents) return;
+        const int client = ::accept(listener, nullptr, nullptr);
+        if (client < 0) continue;
+
+        char request[1000];
+        ::recv(client, request, sizeof request, 0);
+        // Stage 1: which bytes are the answer?
+        ::close(client);
+    }
+}

@@ -1,0 +1,1 @@
+#error "http.hpp is the answer of this project. Use the sockets or the coroutines of the library."

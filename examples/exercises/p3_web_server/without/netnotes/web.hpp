@@ -1,0 +1,1 @@
+#error "web.hpp includes the answer of this project. Use the sockets or the coroutines of the library."
