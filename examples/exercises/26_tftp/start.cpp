@@ -12,7 +12,8 @@ const net::endpoint door{net::ipv4_address{"192.0.2.1"}, 69}, server{net::ipv4_a
 std::string number(int value) { return {static_cast<char>(value / 256), static_cast<char>(value)}; }
 std::string data(int block, const std::string& bytes) { return number(3) + number(block) + bytes; }
 
-/// A client that reads a file, without options. The time is a number of milliseconds, and you are the network.
+/// A client that reads a file, without options. You are the network. `machine.result()` counts as soon as
+/// `machine.has_outcome()` is true.
 struct client {
     tftp::memory_sink file{100'000};
     tftp::transfer machine{door, "moon.img", tftp::mode::octet, file, {.with_options = false}};

@@ -146,6 +146,8 @@ int main(int argc, char** argv) {
     steps.step("a line has at most 1,000 bytes", "一行最多 1000 字节", [&] {
         refused("5;" + std::string(2'000'000, 'x'));
         refused(std::string(2'000'000, '1'));
+        whole("1;" + std::string(996, 'x') + "\r\na\r\n0\r\n\r\n");  // 1,000 bytes with the line end
+        refused("1;" + std::string(997, 'x') + "\r\na\r\n0\r\n\r\n");
     });
     steps.step("random bodies in random pieces, against the library", "随机的主体，随机的分段，与库对照", [&] {
         // A zero stands only in the last chunk. So a change cannot begin trailers, which are no part of this exercise.

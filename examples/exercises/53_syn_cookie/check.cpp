@@ -89,6 +89,10 @@ int main(int argc, char** argv) {
             for (const std::uint64_t age : {0, 1, 2, 3, 31, 32, 33, 64}) answered(1000, 1460, then, then + age);
         for (const std::uint64_t now : {0, 1, 4, 30, 31}) answered(1000, 1460, now + 1, now);
         answered(1000, 1460, 31, 0);
+        // The minute before 0 does not exist. A clock that wraps would find it, with this hash.
+        const std::uint32_t cookie = 31u << 27 | 7u << 24 | secret_hash(one, 1000, ~std::uint64_t{0});
+        steps.equal("check_ack() at minute 0, of a cookie of minute -1", check_ack(one, 1001, cookie + 1, 0),
+                    std::optional<std::uint16_t>{});
     });
     steps.step("a number that nobody sent is no cookie", "没有人发出过的序号不是 cookie", [&] {
         const std::uint32_t cookie = judge::make(one, 1000, 1460, 5);
