@@ -66,7 +66,7 @@ def expect(exercise, what, work, text, passes, compiler=None, needs_step=False):
     suffix = ".txt" if exercise.kind in "PC" else ".cpp"
     file = work / f"answer{suffix}"
     file.write_text(text, encoding="utf-8")
-    # What is right must pass on a busy machine, too; what is wrong may be refused for its time.
+    # A right answer must pass on a busy machine, too. A wrong answer may fail because it takes too long.
     status, output = check(work, ["--grade", exercise.name, str(file)], compiler, 10 if passes else 1)
     counts[what] = counts.get(what, 0) + 1
     if (status == 0) != passes or (not passes and status not in (0, 1)):

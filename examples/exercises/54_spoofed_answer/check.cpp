@@ -90,6 +90,7 @@ int main(int argc, char** argv) {
     steps.step("a query is not an answer, and another id is not ours", "查询不是回答，别的编号不是我们的", [&] {
         ask(query, query);
         flip(www, 0, 4);
+        for (unsigned flags = 0; flags < 0x8000; flags += 0x100) ask(query, message(0x1234, flags, www, true));
         for (const unsigned id : {0x3412u, 0x1200u, 0x0034u, 0u}) ask(query, answer_of(id, www));
     });
     steps.step("an answer to another question is not ours", "对别的问题的回答不是我们的", [&] {
