@@ -1,5 +1,7 @@
 // hello_beast.cpp: the smallest web server of Boost.Beast with awaitables, for http.py: hello_beast [PORT]
 
+#include <utility>  // first, because Boost 1.74 forgets it
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -13,7 +15,6 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
-#include <utility>
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
