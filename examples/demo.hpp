@@ -12,7 +12,9 @@
 #include <netnotes/socket.hpp>
 #include <netnotes/tcp.hpp>
 
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <csignal>
@@ -205,13 +207,16 @@ struct serve_options {
     bool quiet = false;   ///< --quiet: only the line `listening on ...`
 };
 
+void connect_and_talk(const std::string& host, std::uint16_t port);
+
 /// What an example with a server and a client consists of.
 struct roles {
     std::function<void()> demonstrate;
     std::function<void(const serve_options&)> serve;
-    std::function<void(const std::string& host, std::uint16_t port)> connect;
+    std::function<void(const std::string& host, std::uint16_t port)> connect = connect_and_talk;
     std::function<void(arguments&)> more_options = [](arguments&) {};    ///< takes out what only this server has
     std::function<void(arguments&)> client_options = [](arguments&) {};  ///< ... and what only this client has
+    std::uint16_t port = 6666;                                           ///< the server's, unless --port is given
 };
 
 inline int run(int argc, char** argv, std::string_view help, const roles& parts) {
@@ -234,7 +239,7 @@ inline int run(int argc, char** argv, std::string_view help, const roles& parts)
             const auto address = net::ip_address::parse(bind.value_or("127.0.0.1"));
             if (!address)
                 throw usage_error{"--bind takes an address, such as 127.0.0.1, 0.0.0.0 or ::, not '" + *bind + "'"};
-            options.where = {*address, static_cast<std::uint16_t>(port.value_or(6666))};
+            options.where = {*address, static_cast<std::uint16_t>(port.value_or(parts.port))};
             // A script may read the first line of a server and close the pipe. That must not end the server. (If the
             // script keeps the pipe open without reading, the log fills it and writing waits. Use --quiet then.)
             std::signal(SIGPIPE, SIG_IGN);
@@ -279,13 +284,80 @@ inline rlim_t raise_descriptor_limit() {
     return limit.rlim_cur;
 }
 
+/// Opens a server's listener and announces it. The process may have as many descriptors as the administrator allows.
+inline net::tcp_listener listen(const serve_options& options) {
+    raise_descriptor_limit();
+    net::tcp_listener listener{options.where};
+    listener.set_option(net::option::no_delay{});  // an answer does not wait until the last answer is acknowledged
+    announce(listener.local_endpoint());
+    return listener;
+}
+
+/// Sends a client its own bytes back until the client sends no more. Returns how many bytes it has sent. `error` says why
+/// the conversation has ended early.
+inline std::size_t echo(net::tcp_stream& client, std::error_code& error) {
+    char buffer[16 * 1024];
+    std::size_t echoed = 0;
+    // A receive of 0 bytes is the end of the stream. A further receive returns 0 again. The notes' loop prints
+    // "客户端已经关闭" (the client has closed) and goes round again, because it has no `break`.
+    for (;;) {
+        const std::size_t size = client.recv(buffer, error);
+        if (error || size == 0) return echoed;
+        echoed += client.send_all(std::span{buffer}.first(size), error);
+        if (error) return echoed;
+    }
+}
+
+/// A server in a thread, for a demonstration.
+class running_server {
+  public:
+    /// Calls `serve` in the thread, with a listener at this endpoint. `serve` returns when a stop is requested.
+    running_server(const net::endpoint& where, std::function<void(net::tcp_listener, const net::stop_event&)> serve)
+        : listener_{where}, where_{listener_.local_endpoint()}, thread_{stop_, [this, serve = std::move(serve)] {
+                                                                            serve(std::move(listener_), stop_);
+                                                                        }} {}
+    void stop() {
+        stop_.request_stop();
+        thread_.finish();
+    }
+    [[nodiscard]] const net::endpoint& where() const { return where_; }
+
+  private:
+    net::stop_event stop_;
+    net::tcp_listener listener_;
+    net::endpoint where_;
+    background thread_;
+};
+
+/// Returns the next bytes from a server. So few bytes arrive in one piece.
+inline std::string heard(net::tcp_stream& client) {
+    char buffer[100];
+    const std::size_t size = client.recv(buffer);
+    return size == 0 ? "(the end)" : '"' + std::string{buffer, size} + '"';
+}
+/// Sends a text and returns the next bytes from the server.
+inline std::string answer_to(net::tcp_stream& client, std::string_view text) {
+    client.send_all(text);
+    return heard(client);
+}
+
+/// Shows a text above the row in which a person types. That row moves down with all that it holds: see lesson 09.
+inline void show_above(const std::string& text) {
+    winsize screen{};
+    ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen);
+    const std::size_t rows = 1 + text.size() / std::max<std::size_t>(screen.ws_col, 20);
+    const std::string n = std::to_string(rows), room(rows, '\v');
+    std::cout << room + "\33[" + n + "A\0337\r\33[" + n + "L" + text + "\0338\33[" + n + "B" << std::flush;
+}
+
 /// A real client: what is typed goes to the server, what the server says is shown, in both directions at the
 /// same time, until the server has no more to say. The end of the input (Ctrl-D) is passed on, as the end of
-/// our half of the connection.
+/// our half of the connection. Throws if the server closes before that.
 inline void talk(net::tcp_stream server) {
     server.set_blocking(false);
     std::string unsent;
     bool input_open = true;
+    const bool is_terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
     for (;;) {
         // Reading the keyboard only when all has gone out, and never waiting in send(): the server may itself
         // be waiting until we take what it has for us.
@@ -308,11 +380,23 @@ inline void talk(net::tcp_stream server) {
             const std::size_t size = server.recv(buffer, error);
             if (error == std::errc::operation_would_block) continue;
             if (error) throw std::system_error{error, "receive from the server"};
+            if (size == 0 && input_open) throw std::runtime_error{"the server has closed the connection"};
             if (size == 0) return;
-            if (!std::cout.write(buffer, static_cast<std::streamsize>(size)).flush())
-                throw std::runtime_error{"standard output cannot be written"};
+            std::string_view text{buffer, size};
+            while (is_terminal && text.find('\n') != text.npos) {
+                const std::string_view line = text.substr(0, text.find('\n'));
+                show_above(net::visible(line.substr(0, line.size() - line.ends_with('\r'))));
+                text.remove_prefix(line.size() + 1);
+            }
+            if (!(std::cout << text << std::flush)) throw std::runtime_error{"standard output cannot be written"};
         }
     }
+}
+
+/// What `demo connect` does: connects the keyboard and the screen with a server.
+inline void connect_and_talk(const std::string& host, std::uint16_t port) {
+    std::cerr << "connecting to " << host << ':' << port << " ..." << std::endl;
+    talk(net::tcp_stream::connect(host, port, std::chrono::seconds{10}));
 }
 
 }  // namespace example

@@ -123,9 +123,7 @@ void run_server(net::tcp_listener listener, const limits& allowed, bool quiet, c
 void serve(const example::serve_options& options, const limits& allowed) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});
-    example::announce(listener.local_endpoint());
+    net::tcp_listener listener = example::listen(options);
     run_server(std::move(listener), allowed, options.quiet, stop);
 }
 
@@ -324,9 +322,6 @@ Long and short connections, and a server with limits. Without an argument: a dem
 
 int main(int argc, char** argv) {
     std::optional<unsigned> idle_seconds, per_client;
-    const auto only_for_serve = [&] {
-        if (idle_seconds || per_client) throw example::usage_error{"--idle and --per-client go with serve"};
-    };
     example::roles roles;
     roles.more_options = [&](example::arguments& words) {
         idle_seconds = words.number("--idle", 1, 86400);
@@ -335,13 +330,6 @@ int main(int argc, char** argv) {
     roles.serve = [&](const example::serve_options& options) {
         serve(options, {.per_client = per_client.value_or(3), .idle = std::chrono::seconds{idle_seconds.value_or(60)}});
     };
-    roles.connect = [&](const std::string& host, std::uint16_t port) {
-        only_for_serve();
-        example::talk(net::tcp_stream::connect(host, port, 10s));
-    };
-    roles.demonstrate = [&] {
-        only_for_serve();
-        demonstrate();
-    };
+    roles.demonstrate = demonstrate;
     return example::run(argc, argv, help, roles);
 }

@@ -335,9 +335,6 @@ A chat room for any number of people. Without an argument: a demonstration.
 int main(int argc, char** argv) {
     example::roles roles;
     roles.serve = serve;
-    roles.connect = [](const std::string& host, std::uint16_t port) {
-        example::talk(net::tcp_stream::connect(host, port, 10s));
-    };
     roles.demonstrate = [] {
         a_conversation();
         a_flood();

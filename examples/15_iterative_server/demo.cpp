@@ -24,6 +24,7 @@
 #include "../demo.hpp"
 
 using example::heading;
+using example::heard;
 using example::say;
 
 namespace {
@@ -38,17 +39,8 @@ struct echo {
     void operator()(net::tcp_stream& client, const net::endpoint& peer) const {
         if (!quiet) say(peer, "  connected");
         client.set_timeout(patience);
-        char buffer[16 * 1024];
         std::error_code error;
-        std::size_t echoed = 0;
-        // A receive of 0 bytes is the end of the stream. A further receive returns 0 again. The notes' loop prints
-        // "客户端已经关闭" (the client has closed) and goes round again, because it has no `break`.
-        for (;;) {
-            const std::size_t size = client.recv(buffer, error);
-            if (error || size == 0) break;
-            echoed += client.send_all(std::span{buffer}.first(size), error);
-            if (error) break;
-        }
+        const std::size_t echoed = example::echo(client, error);
         if (!quiet) say(peer, "  gone: ", example::farewell(error), ", after ", echoed, " bytes");
     }
     /// Reports a failure of accept(), for example if no descriptor is left. The server tries again.
@@ -58,8 +50,7 @@ struct echo {
 void serve(const example::serve_options& options, net::duration patience) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    net::tcp_listener listener{options.where};
-    example::announce(listener.local_endpoint());
+    net::tcp_listener listener = example::listen(options);
     net::iterative_server{std::move(listener), echo{patience, options.quiet}}.run(stop);
 }
 
@@ -67,35 +58,14 @@ void serve(const example::serve_options& options, net::duration patience) {
 
 /// The same server in a thread. The order of the lines is fixed: the server prints before it answers or closes, and the
 /// clients print after they have received.
-class running_server {
-  public:
+struct running_server : example::running_server {
     explicit running_server(const net::endpoint& where, net::duration patience = net::never)
-        : listener_{where},
-          where_{listener_.local_endpoint()},
-          thread_{stop_, [this, patience] {
-                      net::iterative_server{std::move(listener_), echo{patience}}.run(stop_);
-                  }} {}
-    void stop() {
-        stop_.request_stop();
-        thread_.finish();
-    }
-    [[nodiscard]] const net::endpoint& where() const { return where_; }
-
-  private:
-    net::stop_event stop_;
-    net::tcp_listener listener_;
-    net::endpoint where_;
-    example::background thread_;
+        : example::running_server{where, [patience](net::tcp_listener listener, const net::stop_event& stop) {
+                                      net::iterative_server{std::move(listener), echo{patience}}.run(stop);
+                                  }} {}
 };
 
 const net::endpoint anywhere{net::ipv4_address::loopback(), 0};  // port 0: the system chooses a port
-
-/// Returns the next bytes from the server. So few bytes arrive in one piece.
-std::string heard(net::tcp_stream& client) {
-    char buffer[100];
-    const std::size_t size = client.recv(buffer);
-    return size == 0 ? "(the end)" : '"' + std::string{buffer, size} + '"';
-}
 
 void one_at_a_time() {
     heading("单进程 TCP服务器: one client at a time (the server prints the lines that begin with an address)");
@@ -187,20 +157,12 @@ An echo server that serves one client at a time. Without an argument: a demonstr
 
 int main(int argc, char** argv) {
     std::optional<unsigned> timeout;
-    const auto only_for_serve = [&] {
-        if (timeout) throw example::usage_error{"--timeout goes with serve"};
-    };
     example::roles roles;
     roles.more_options = [&](example::arguments& words) { timeout = words.number("--timeout", 1, 86400); };
     roles.serve = [&](const example::serve_options& options) {
         serve(options, std::chrono::seconds{timeout.value_or(30)});
     };
-    roles.connect = [&](const std::string& host, std::uint16_t port) {
-        only_for_serve();
-        example::talk(net::tcp_stream::connect(host, port, 10s));
-    };
-    roles.demonstrate = [&] {
-        only_for_serve();
+    roles.demonstrate = [] {
         one_at_a_time();
         a_silent_client();
         stop_and_start_again();

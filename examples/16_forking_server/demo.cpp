@@ -32,7 +32,9 @@
 
 #include <fstream>
 
+using example::answer_to;
 using example::heading;
+using example::heard;
 using example::say;
 
 namespace {
@@ -51,15 +53,8 @@ struct echo {
     void operator()(net::tcp_stream& client, const net::endpoint& peer) const {
         if (!quiet) say(peer, "  connected, served by pid ", ::getpid());
         client.set_timeout(5min);  // a silent client may not keep its process for ever
-        char buffer[16 * 1024];
         std::error_code error;
-        std::size_t echoed = 0;
-        for (;;) {
-            const std::size_t size = client.recv(buffer, error);
-            if (error || size == 0) break;
-            echoed += client.send_all(std::span{buffer}.first(size), error);
-            if (error) break;
-        }
+        const std::size_t echoed = example::echo(client, error);
         if (!quiet) say(peer, "  gone: ", example::farewell(error), ", after ", echoed, " bytes");
     }
     void on_exit(const net::endpoint& peer, int status) const {
@@ -71,9 +66,7 @@ struct echo {
 void serve(const example::serve_options& options, std::size_t max_children) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});  // an answer need not wait until the last answer is acknowledged
-    example::announce(listener.local_endpoint());
+    net::tcp_listener listener = example::listen(options);
     net::forking_server{std::move(listener), echo{options.quiet}, {.max_children = max_children}}.run(stop);
 }
 
@@ -118,17 +111,6 @@ class running_server {
     net::endpoint where_;
     pid_t process_;
 };
-
-/// Returns the next bytes from the server. So few bytes arrive in one piece.
-std::string heard(net::tcp_stream& client) {
-    char buffer[100];
-    const std::size_t size = client.recv(buffer);
-    return size == 0 ? "(the end)" : '"' + std::string{buffer, size} + '"';
-}
-std::string answer_to(net::tcp_stream& client, std::string_view text) {
-    client.send_all(text);
-    return heard(client);
-}
 
 void all_at_once() {
     heading("多进程服务器: a process for each client (the server prints the lines that begin with an address)");
@@ -257,9 +239,6 @@ int main(int argc, char** argv) {
     example::roles roles;
     roles.more_options = [&](example::arguments& words) { max_children = words.number("--max-children", 1, 10000); };
     roles.serve = [&](const example::serve_options& options) { serve(options, max_children.value_or(1000)); };
-    roles.connect = [](const std::string& host, std::uint16_t port) {
-        example::talk(net::tcp_stream::connect(host, port, 10s));
-    };
     roles.demonstrate = [] {
         all_at_once();
         separate_memories();

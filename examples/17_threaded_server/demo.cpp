@@ -28,7 +28,9 @@
 
 #include <atomic>
 
+using example::answer_to;
 using example::heading;
+using example::heard;
 using example::say;
 
 namespace {
@@ -42,15 +44,8 @@ struct echo {
     void operator()(net::tcp_stream& client, const net::endpoint& peer) const {
         if (!quiet) say(peer, "  connected");
         client.set_timeout(5min);  // a silent client may not keep its thread for ever
-        char buffer[16 * 1024];
         std::error_code error;
-        std::size_t echoed = 0;
-        for (;;) {
-            const std::size_t size = client.recv(buffer, error);
-            if (error || size == 0) break;
-            echoed += client.send_all(std::span{buffer}.first(size), error);
-            if (error) break;
-        }
+        const std::size_t echoed = example::echo(client, error);
         if (!quiet) say(peer, "  gone: ", example::farewell(error), ", after ", echoed, " bytes");
     }
     void on_accept_error(std::error_code why) const {
@@ -61,9 +56,7 @@ struct echo {
 void serve(const example::serve_options& options, std::size_t max_threads) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});  // an answer need not wait until the last answer is acknowledged
-    example::announce(listener.local_endpoint());
+    net::tcp_listener listener = example::listen(options);
     net::threaded_server{std::move(listener), echo{options.quiet}, {.max_threads = max_threads}}.run(stop);
 }
 
@@ -71,37 +64,14 @@ void serve(const example::serve_options& options, std::size_t max_threads) {
 
 /// The server with its threads, in the background.
 template <class Handler>
-class running_server {
-  public:
+struct running_server : example::running_server {
     running_server(Handler handler, std::size_t max_threads)
-        : listener_{{net::ipv4_address::loopback(), 0}},
-          where_{listener_.local_endpoint()},
-          thread_{stop_, [this, handler, max_threads] {
-                      net::threaded_server{std::move(listener_), handler, {.max_threads = max_threads}}.run(stop_);
-                  }} {}
-    void stop() {
-        stop_.request_stop();
-        thread_.finish();
-    }
-    [[nodiscard]] const net::endpoint& where() const { return where_; }
-
-  private:
-    net::stop_event stop_;
-    net::tcp_listener listener_;
-    net::endpoint where_;
-    example::background thread_;
+        : example::running_server{
+              {net::ipv4_address::loopback(), 0},
+              [handler, max_threads](net::tcp_listener listener, const net::stop_event& stop) {
+                  net::threaded_server{std::move(listener), handler, {.max_threads = max_threads}}.run(stop);
+              }} {}
 };
-
-/// Returns the next bytes from the server. So few bytes arrive in one piece.
-std::string heard(net::tcp_stream& client) {
-    char buffer[100];
-    const std::size_t size = client.recv(buffer);
-    return size == 0 ? "(the end)" : '"' + std::string{buffer, size} + '"';
-}
-std::string answer_to(net::tcp_stream& client, std::string_view text) {
-    client.send_all(text);
-    return heard(client);
-}
 
 void all_at_once() {
     heading("多线程服务器: a thread for each client, at most two threads");
@@ -237,9 +207,6 @@ int main(int argc, char** argv) {
     example::roles roles;
     roles.more_options = [&](example::arguments& words) { max_threads = words.number("--max-threads", 1, 10000); };
     roles.serve = [&](const example::serve_options& options) { serve(options, max_threads.value_or(1000)); };
-    roles.connect = [](const std::string& host, std::uint16_t port) {
-        example::talk(net::tcp_stream::connect(host, port, 10s));
-    };
     roles.demonstrate = [] {
         all_at_once();
         one_memory();

@@ -123,10 +123,7 @@ class asking_server {
 void serve(const example::serve_options& options) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    example::raise_descriptor_limit();
-    net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});
-    example::announce(listener.local_endpoint());
+    net::tcp_listener listener = example::listen(options);
     asking_server{std::move(listener), options.quiet}.run(stop);
 }
 
@@ -336,7 +333,7 @@ int main(int argc, char** argv) {
     roles.client_options = [&](example::arguments& words) { connections = words.number("--connections", 1, 60'000); };
     roles.serve = serve;
     roles.connect = [&](const std::string& host, std::uint16_t port) {
-        connections ? connect_many(host, port, *connections) : example::talk(net::tcp_stream::connect(host, port, 10s));
+        connections ? connect_many(host, port, *connections) : example::connect_and_talk(host, port);
     };
     roles.demonstrate = [] {
         four_errors();

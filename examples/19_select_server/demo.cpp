@@ -17,9 +17,7 @@
 // You will see:  what demo.txt shows: a question that its answer overwrites, the number 1024, a client that takes nothing,
 //                and clients that are refused while the server serves the others
 
-#include "../demo.hpp"
-
-#include <netnotes/poll.hpp>
+#include "../selecting.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -27,7 +25,6 @@
 
 #include <cerrno>
 #include <fstream>
-#include <map>
 
 using example::heading;
 using example::say;
@@ -38,15 +35,12 @@ using namespace std::chrono_literals;
 
 // ---- The server -----------------------------------------------------------------------------------------
 
-class select_server {
+class select_server : public example::select_clients {
   public:
-    select_server(net::tcp_listener listener, bool quiet) : listener_{std::move(listener)}, quiet_{quiet} {
-        listener_.set_blocking(false);  // and so are the streams that it accepts: "ready" is a hint, not a promise
-    }
+    using example::select_clients::select_clients;
     /// Serves until a stop is requested, or a line has been read from `keyboard`, a descriptor (-1: no keyboard).
     void run(const net::stop_event& stop, int keyboard) {
-        poller_.add(stop.native_handle(), net::interest::read, at_stop);
-        poller_.add(listener_.native_handle(), net::interest::read, at_listener);
+        begin(stop);
         if (keyboard >= 0) poller_.add(keyboard, net::interest::read, at_the_keyboard);
         for (;;) {
             const auto events = poller_.wait(time_to_wait());
@@ -64,17 +58,6 @@ class select_server {
     }
 
   private:
-    struct client {
-        net::tcp_stream stream;
-        net::endpoint peer;
-        net::time_point active;
-        std::string in_hand{};  ///< bytes that have been received and not yet sent back
-        std::size_t echoed = 0;
-    };
-    using client_map = std::map<std::uint64_t, client>;
-    static constexpr std::uint64_t at_stop = 0, at_listener = 1, at_the_keyboard = 2;
-    static constexpr net::duration patience = 5min;  // with a silent client
-
     /// Reads one byte, because select promises no more. The program must take the whole line, or else the shell reads it
     /// later and runs it. The bytes behind the line belong to the shell.
     static bool has_read_line(int keyboard) {
@@ -86,93 +69,29 @@ class select_server {
     /// Makes one receive and one send. Returns false if the client has gone.
     bool serve(std::uint64_t id, client& one) {
         std::error_code error;
-        if (one.in_hand.empty()) {
+        if (one.queue.empty()) {
             const std::size_t size = one.stream.recv(buffer_, error);
             if (error == std::errc::operation_would_block) return true;
             if (error || size == 0) return gone(one, error);
-            one.in_hand.assign(buffer_.data(), size);
+            one.queue.assign(buffer_.data(), size);
         }
-        const std::size_t sent = one.stream.send(one.in_hand, error);  // the notes lose the bytes that it does not take
+        const std::size_t sent = one.stream.send(one.queue, error);  // the notes lose the bytes that it does not take
         if (error && error != std::errc::operation_would_block) return gone(one, error);
-        one.in_hand.erase(0, sent);
+        one.queue.erase(0, sent);
         one.echoed += sent;
         one.active = now_;
         // There nearly always is room to write. A program that always asks for it never sleeps.
-        poller_.modify(one.stream.native_handle(), one.in_hand.empty() ? net::interest::read : net::interest::write,
-                       id);
+        poller_.modify(one.stream.native_handle(), one.queue.empty() ? net::interest::read : net::interest::write, id);
         return true;
     }
-    void accept_clients() {
-        for (int turn = 0; turn < 64; ++turn) {  // then the connected clients have their turn
-            std::error_code error;
-            auto [stream, peer] = listener_.accept(error);
-            if (error == std::errc::operation_would_block) return;
-            if (error) {  // no descriptor is left, for example. The client waits in the queue, and select would report it again and again
-                std::cerr << "accept: " << error.message() << '\n';
-                poller_.modify(listener_.native_handle(), net::interest::none, at_listener);
-                pause_end_ = now_ + 100ms;
-                return;
-            }
-            try {
-                poller_.add(stream.native_handle(), net::interest::read, next_id_);
-            } catch (const std::system_error& failure) {  // select cannot hold this descriptor
-                if (!quiet_) say(peer, "  refused: ", failure.what());
-                continue;  // closed, as `stream` ends here
-            }
-            if (!quiet_) say(peer, "  connected");
-            clients_.emplace(next_id_++, client{std::move(stream), peer, now_});
-        }
-    }
-    /// Ends all conversations where they are. (The reactor of lesson 21 sends what is queued.)
-    void close_all() {
-        poller_ = {};  // before the sockets are closed
-        for (auto& [id, one] : clients_) gone(one, std::make_error_code(std::errc::operation_canceled));
-        clients_.clear();
-        listener_ = {};
-    }
-    void forget(client_map::iterator place) {
-        poller_.remove(place->second.stream.native_handle());  // before it is closed
-        clients_.erase(place);
-        pause_end_ = now_;  // a descriptor is free again
-    }
-    bool gone(client& one, const std::error_code& why) const {
-        example::reset_if(!one.in_hand.empty(), one.stream);
-        if (!quiet_) say(one.peer, "  gone: ", example::farewell(why), ", after ", one.echoed, " bytes");
-        return false;
-    }
-    net::duration time_to_wait() const {
-        net::time_point wake = pause_end_;
-        for (const auto& [id, one] : clients_) wake = std::min(wake, one.active + patience);
-        return wake == net::time_point::max() ? net::never : wake - net::clock::now();
-    }
-    void look_at_the_clock() {
-        if (now_ >= pause_end_) {
-            pause_end_ = net::time_point::max();
-            poller_.modify(listener_.native_handle(), net::interest::read, at_listener);
-        }
-        for (auto next = clients_.begin(); next != clients_.end();)
-            if (const auto place = next++; now_ >= place->second.active + patience) {
-                gone(place->second, std::make_error_code(std::errc::timed_out));
-                forget(place);
-            }
-    }
 
-    net::tcp_listener listener_;
-    bool quiet_;
-    client_map clients_;
-    net::select_poller poller_;
-    std::uint64_t next_id_ = 3;
-    net::time_point now_{}, pause_end_ = net::time_point::max();
     std::array<char, 16 * 1024> buffer_;
 };
 
 void serve(const example::serve_options& options, bool keyboard) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    example::raise_descriptor_limit();
-    net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});
-    example::announce(listener.local_endpoint());
+    net::tcp_listener listener = example::listen(options);
     select_server{std::move(listener), options.quiet}.run(stop, keyboard ? 0 : -1);
 }
 
@@ -353,9 +272,6 @@ int main(int argc, char** argv) {
     example::roles roles;
     roles.more_options = [&](example::arguments& words) { keyboard = words.flag("--keyboard"); };
     roles.serve = [&](const example::serve_options& options) { serve(options, keyboard); };
-    roles.connect = [](const std::string& host, std::uint16_t port) {
-        example::talk(net::tcp_stream::connect(host, port));
-    };
     roles.demonstrate = [] {
         the_question_is_overwritten();
         the_limit();

@@ -17,11 +17,9 @@
 // You will see:  what demo.txt shows: a loop that never sleeps, a send that takes a part, a client that has left and is
 //                reported for ever; and a server that avoids all three
 
-#include "../demo.hpp"
+#include "../selecting.hpp"
 
 #include <netnotes/server.hpp>
-
-#include <map>
 
 using example::heading;
 using example::say;
@@ -32,7 +30,7 @@ using namespace std::chrono_literals;
 
 // ---- The server -----------------------------------------------------------------------------------------
 
-class write_queue_server {
+class write_queue_server : public example::select_clients {
   public:
     static constexpr std::size_t high_water = 64 * 1024;
     static constexpr std::size_t receive_size = 16 * 1024;  ///< the most bytes of one receive
@@ -41,17 +39,18 @@ class write_queue_server {
         std::size_t clients_left = 0;  ///< in the map, at the end
     };
 
-    write_queue_server(net::tcp_listener listener, bool quiet) : listener_{std::move(listener)}, quiet_{quiet} {
-        listener_.set_blocking(false);  // and so are the streams that it accepts
-    }
+    using example::select_clients::select_clients;
     statistics run(const net::stop_event& stop) {
-        poller_.add(stop.native_handle(), net::interest::read, at_stop);
-        poller_.add(listener_.native_handle(), net::interest::read, at_listener);
+        begin(stop);
         for (;;) {
             const auto events = poller_.wait(time_to_wait());
             now_ = net::clock::now();
             for (const net::event& happened : events) {
-                if (happened.token == at_stop) return close_all();
+                if (happened.token == at_stop) {
+                    statistics_.clients_left = clients_.size();
+                    close_all();
+                    return statistics_;
+                }
                 if (happened.token == at_listener) {
                     accept_clients();
                     continue;
@@ -64,18 +63,6 @@ class write_queue_server {
     }
 
   private:
-    struct client {
-        net::tcp_stream stream;
-        net::endpoint peer;
-        net::time_point active;
-        std::string queue{};     ///< holds bytes, not messages: a send may take half of a message
-        bool has_ended = false;  ///< the client sends no more, but may still receive
-        std::size_t echoed = 0;
-    };
-    using client_map = std::map<std::uint64_t, client>;
-    static constexpr std::uint64_t at_stop = 0, at_listener = 1;
-    static constexpr net::duration patience = 5min;  // with a client that neither sends nor takes a byte
-
     static net::interest wanted(const client& one) {
         net::interest what = net::interest::none;
         if (!one.has_ended && one.queue.size() < high_water) what |= net::interest::read;
@@ -109,70 +96,7 @@ class write_queue_server {
         one.echoed += sent;
         one.active = now_;
     }
-    void accept_clients() {
-        for (int turn = 0; turn < 64; ++turn) {  // then the connected clients have their turn
-            std::error_code error;
-            auto [stream, peer] = listener_.accept(error);
-            if (error == std::errc::operation_would_block) return;
-            if (error) {  // no descriptor is left, for example. The client waits in the queue, and select would report it again and again
-                std::cerr << "accept: " << error.message() << '\n';
-                poller_.modify(listener_.native_handle(), net::interest::none, at_listener);
-                pause_end_ = now_ + 100ms;
-                return;
-            }
-            try {
-                poller_.add(stream.native_handle(), net::interest::read, next_id_);
-            } catch (const std::system_error& failure) {  // select cannot hold descriptor 1024: see lesson 19
-                if (!quiet_) say(peer, "  refused: ", failure.what());
-                continue;
-            }
-            if (!quiet_) say(peer, "  connected");
-            clients_.emplace(next_id_++, client{std::move(stream), peer, now_});
-        }
-    }
-    /// Removes a client. All of its data stand in a single map. The notes have two lists and a map, and forget some of them.
-    void forget(client_map::iterator place) {
-        poller_.remove(place->second.stream.native_handle());
-        clients_.erase(place);
-        pause_end_ = now_;  // a descriptor is free again
-    }
-    bool gone(client& one, const std::error_code& why) const {
-        example::reset_if(!one.queue.empty(), one.stream);
-        if (!quiet_) say(one.peer, "  gone: ", example::farewell(why), ", after ", one.echoed, " bytes");
-        return false;
-    }
-    /// Ends all conversations where they are. (The reactor of lesson 21 sends what is queued.)
-    statistics close_all() {
-        statistics_.clients_left = clients_.size();
-        poller_ = {};  // before the sockets are closed
-        for (auto& [id, one] : clients_) gone(one, std::make_error_code(std::errc::operation_canceled));
-        clients_.clear();
-        listener_ = {};
-        return statistics_;
-    }
-    net::duration time_to_wait() const {
-        net::time_point wake = pause_end_;
-        for (const auto& [id, one] : clients_) wake = std::min(wake, one.active + patience);
-        return wake == net::time_point::max() ? net::never : wake - net::clock::now();
-    }
-    void look_at_the_clock() {
-        if (now_ >= pause_end_) {
-            pause_end_ = net::time_point::max();
-            poller_.modify(listener_.native_handle(), net::interest::read, at_listener);
-        }
-        for (auto next = clients_.begin(); next != clients_.end();)
-            if (const auto place = next++; now_ >= place->second.active + patience) {
-                gone(place->second, std::make_error_code(std::errc::timed_out));
-                forget(place);
-            }
-    }
 
-    net::tcp_listener listener_;
-    bool quiet_;
-    client_map clients_;
-    net::select_poller poller_;
-    std::uint64_t next_id_ = 2;
-    net::time_point now_{}, pause_end_ = net::time_point::max();
     std::array<char, receive_size> buffer_;
     statistics statistics_;
 };
@@ -180,10 +104,7 @@ class write_queue_server {
 void serve(const example::serve_options& options) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    example::raise_descriptor_limit();
-    net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});
-    example::announce(listener.local_endpoint());
+    net::tcp_listener listener = example::listen(options);
     write_queue_server{std::move(listener), options.quiet}.run(stop);
 }
 
@@ -318,8 +239,5 @@ int main(int argc, char** argv) {
         the_server();
         the_reactor();
     };
-    const auto connect = [](const std::string& host, std::uint16_t port) {
-        example::talk(net::tcp_stream::connect(host, port));
-    };
-    return example::run(argc, argv, help, {.demonstrate = demonstrate, .serve = serve, .connect = connect});
+    return example::run(argc, argv, help, {.demonstrate = demonstrate, .serve = serve});
 }

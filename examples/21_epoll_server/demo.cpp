@@ -49,12 +49,8 @@ struct echo {
 void serve(const example::serve_options& options, net::trigger how) {
     net::stop_event stop;
     const net::stop_on_signals signals{stop};
-    net::tcp_listener listener{options.where};
-    listener.set_option(
-        net::option::no_delay{});  // an answer does not wait for the acknowledgment of the previous answer
-    const net::endpoint where = listener.local_endpoint();
+    net::tcp_listener listener = example::listen(options);
     net::reactor_server server{std::move(listener).into_socket(), echo{options.quiet}, {.how = how}};
-    example::announce(where);
     server.run(stop);
 }
 
@@ -232,8 +228,6 @@ int main(int argc, char** argv) {
                  say("it must ask for room to write, and later take that back.");
              },
          .serve = [&](const example::serve_options& options) { serve(options, how); },
-         .connect = [](const std::string& host,
-                       std::uint16_t port) { example::talk(net::tcp_stream::connect(host, port)); },
          .more_options =
              [&](example::arguments& words) {
                  const auto trigger = words.value("--trigger");

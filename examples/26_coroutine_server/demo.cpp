@@ -233,8 +233,5 @@ int main(int argc, char** argv) {
     };
     roles.demonstrate = demonstrate;
     roles.serve = [&](const example::serve_options& options) { serve(options, limits, how); };
-    roles.connect = [](const std::string& host, std::uint16_t port) {
-        example::talk(net::tcp_stream::connect(host, port));
-    };
     return example::run(argc, argv, help, roles);
 }

@@ -220,9 +220,7 @@ void serve(const example::serve_options& options, std::size_t max_clients) {
     example::raise_descriptor_limit();
     database values;
     const auto handler = [&values](net::async_stream client) { return converse(std::move(client), values); };
-    net::tcp_listener listener{options.where};
-    listener.set_option(net::option::no_delay{});
-    example::announce(listener.local_endpoint());
+    net::tcp_listener listener = example::listen(options);
     net::serve_options limits;
     limits.max_connections = max_clients;
     limits.idle_timeout = net::never;  // a client of a database may be silent for a day
@@ -300,8 +298,5 @@ int main(int argc, char** argv) {
     };
     roles.demonstrate = demonstrate;
     roles.serve = [&](const example::serve_options& options) { serve(options, max_clients); };
-    roles.connect = [](const std::string& host, std::uint16_t port) {
-        example::talk(net::tcp_stream::connect(host, port));
-    };
     return example::run(argc, argv, help, roles);
 }

@@ -93,3 +93,30 @@ with Lesson(__file__) as lesson:
     server.end_of_input()
     server.ends(0)
     client.ends(1)
+
+    # The room of the demonstration, and its client. What arrives stands above the row in which a person types. A client
+    # whose server has gone says so.
+    room = lesson.start("demo", "serve", "--quiet")
+    room.expect("listening on 127.0.0.1:6666\n")
+    people = {}
+    for name in "ann", "bob":
+        people[name] = lesson.start("demo", "connect", "localhost", "6666", size=(60, 12))
+        people[name].expect("connecting to localhost:6666 ...")
+        people[name].expect("Your name?")
+        people[name].type(name)
+        people[name].expect("* Welcome.")
+    ann, bob = people["ann"], people["bob"]
+    ann.expect("* bob has entered.\x1b8\x1b[1B")
+    ann.keys("half 一半")
+    ann.expect("half 一半")
+    bob.type("你好")
+    ann.expect("bob: 你好\x1b8\x1b[1B")
+    assert ann.screen()[-3:] == ["* bob has entered.", "bob: 你好", "half 一半|"], ann.screen()
+    ann.type(" and the rest")
+    bob.expect("ann: half 一半 and the rest\x1b")
+    room.interrupt()
+    room.ends(0)
+    for each in ann, bob:
+        assert each.ends(1).endswith("demo: the server has closed the connection\r\n")
+    assert lesson.start("demo", "connect", "localhost", "6666").ends(1).endswith(
+        "demo: connect localhost:6666: Connection refused\n")
