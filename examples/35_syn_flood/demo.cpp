@@ -16,11 +16,7 @@
 //                demo save ATTACK CURED       writes what the server's cable carried, as two capture files
 // You will see:  what demo.txt shows
 
-#include <netnotes/lan.hpp>
-
-#include "../demo.hpp"
-
-#include <fstream>
+#include "../attacking.hpp"
 
 using example::heading;
 using example::say;
@@ -61,15 +57,6 @@ struct scene {
         say("SYNs: ", count.syns, ", dropped: ", count.dropped_syns, ", answered by a cookie: ", count.cookies_sent);
         say("The friend is in ", to_string(connection.state()), ", and has sent ",
             connection.machine().retransmissions(), " segments again.");
-    }
-    /// Writes what one cable carried.
-    void save(const std::string& name) const {
-        std::ofstream file{name, std::ios::binary};
-        packet::pcapng_writer writer{file, {.application = "netnotes"}};
-        writer.add_interface({.name = wire.name()});
-        for (const lan::passage& each : net.passages())
-            if (each.wire == &wire) writer.write(0, packet::capture_time{each.sent}, each.frame.bytes(), {});
-        if (!file.flush()) throw std::runtime_error{name + ": cannot be written"};
     }
 };
 
@@ -118,16 +105,12 @@ A SYN flood in a simulated network, without and with SYN cookies. save writes tw
 }  // namespace
 
 int main(int argc, char** argv) {
-    return example::run(argc, argv, help, [](example::arguments& words) {
-        const auto rest = words.rest();
-        if (rest.empty()) return demonstrate();
-        if (rest.size() != 3 || rest[0] != "save")
-            throw example::usage_error{"either no arguments, or: save ATTACK CURED"};
+    return example::run_attack(argc, argv, help, demonstrate, [](const std::string& attack, const std::string& cured) {
         for (const auto& [cookies, name] :
-             {std::pair{lan::syn_cookie_use::never, rest[1]}, {lan::syn_cookie_use::always, rest[2]}}) {
+             {std::pair{lan::syn_cookie_use::never, attack}, {lan::syn_cookie_use::always, cured}}) {
             scene one{cookies};
             one.play();
-            one.save(std::string{name});
+            example::save(one.net, one.wire, name);
         }
     });
 }

@@ -12,11 +12,7 @@
 //                demo save ATTACK CURED       writes what the client's cable carried, as two capture files
 // You will see:  what demo.txt shows
 
-#include <netnotes/lan.hpp>
-
-#include "../demo.hpp"
-
-#include <fstream>
+#include "../attacking.hpp"
 
 using example::heading;
 using example::say;
@@ -65,15 +61,6 @@ struct scene {
             const auto& asked = ask(resolver, round);
             if (asked.address == lie) return forger.sent() - 40 + asked.wrong_id + asked.wrong_question + 1;
         }
-    }
-    /// Writes what one cable carried.
-    void save(const std::string& name) const {
-        std::ofstream file{name, std::ios::binary};
-        packet::pcapng_writer writer{file, {.application = "netnotes"}};
-        writer.add_interface({.name = wire.name()});
-        for (const lan::passage& each : net.passages())
-            if (each.wire == &wire) writer.write(0, packet::capture_time{each.sent}, each.frame.bytes(), {});
-        if (!file.flush()) throw std::runtime_error{name + ": cannot be written"};
     }
 };
 
@@ -149,17 +136,13 @@ A hijacked name server and a forger in a simulated network. save writes two capt
 }  // namespace
 
 int main(int argc, char** argv) {
-    return example::run(argc, argv, help, [](example::arguments& words) {
-        const auto rest = words.rest();
-        if (rest.empty()) return demonstrate();
-        if (rest.size() != 3 || rest[0] != "save")
-            throw example::usage_error{"either no arguments, or: save ATTACK CURED"};
+    return example::run_attack(argc, argv, help, demonstrate, [](const std::string& attack, const std::string& cured) {
         for (const auto& [habits, name] :
-             {std::pair{lan::resolver_habits{.random_id = false, .random_port = false}, rest[1]}, {{}, rest[2]}}) {
+             {std::pair{lan::resolver_habits{.random_id = false, .random_port = false}, attack}, {{}, cured}}) {
             scene one{36};
             lan::stub_resolver resolver{one.client, one.server.address(), habits};
             one.ask(resolver, 1);
-            one.save(name);
+            example::save(one.net, one.wire, name);
         }
     });
 }

@@ -15,11 +15,7 @@
 //                demo save ATTACK CURED       writes what A's cable carried, as two capture files
 // You will see:  what demo.txt shows
 
-#include <netnotes/lan.hpp>
-
-#include "../demo.hpp"
-
-#include <fstream>
+#include "../attacking.hpp"
 
 using example::heading;
 using example::say;
@@ -77,15 +73,6 @@ struct scene {
         say("B has heard: ", heard);
         say("M has read:  ", overheard.empty() ? "nothing" : overheard);
     }
-    /// Writes what one cable carried.
-    void save(const std::string& name) const {
-        std::ofstream file{name, std::ios::binary};
-        packet::pcapng_writer writer{file, {.application = "netnotes"}};
-        writer.add_interface({.name = wire.name()});
-        for (const lan::passage& each : net.passages())
-            if (each.wire == &wire) writer.write(0, packet::capture_time{each.sent}, each.frame.bytes(), {});
-        if (!file.flush()) throw std::runtime_error{name + ": cannot be written"};
-    }
 };
 
 void demonstrate() {
@@ -122,16 +109,12 @@ ARP spoofing in a simulated network, and two ways to keep the attacker out. save
 }  // namespace
 
 int main(int argc, char** argv) {
-    return example::run(argc, argv, help, [](example::arguments& words) {
-        const auto rest = words.rest();
-        if (rest.empty()) return demonstrate();
-        if (rest.size() != 3 || rest[0] != "save")
-            throw example::usage_error{"either no arguments, or: save ATTACK CURED"};
+    return example::run_attack(argc, argv, help, demonstrate, [](const std::string& attack, const std::string& cured) {
         scene poisoned, guarded;
         guarded.inspect();
-        for (const auto& [which, name] : {std::pair{&poisoned, rest[1]}, {&guarded, rest[2]}}) {
+        for (const auto& [which, name] : {std::pair{&poisoned, attack}, {&guarded, cured}}) {
             which->play();
-            which->save(name);
+            example::save(which->net, which->wire, name);
         }
     });
 }
