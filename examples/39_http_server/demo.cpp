@@ -16,7 +16,7 @@
 
 #include <netnotes/http.hpp>
 
-#include "../demo.hpp"
+#include "../serving.hpp"
 
 using example::heading;
 using example::say;
@@ -48,21 +48,7 @@ net::task<http::response> answer(http::request& ask) {
     co_return http::not_found(ask);
 }
 
-void serve(const example::serve_options& options, std::uint16_t port) {
-    net::stop_event stop;
-    const net::stop_on_signals signals{stop};
-    example::raise_descriptor_limit();
-    net::tcp_listener listener{{options.where.address(), port}};
-    listener.set_option(net::option::no_delay{});
-    example::announce(listener.local_endpoint());
-    http::server_options limits;
-    if (options.quiet)
-        limits.on_error = nullptr;
-    else
-        limits.on_access = [](std::string_view line) { say(line); };
-    net::event_loop loop;
-    loop.run(http::serve(std::move(listener), answer, limits), stop);
-}
+void serve(const example::serve_options& options) { example::serve_http(options, answer); }
 
 // ---- The demonstration ----------------------------------------------------------------------------------
 
@@ -82,12 +68,7 @@ net::task<> ask(net::endpoint where, std::string text) {
     show("  > ", text);
     co_await server.send_all(text);
     server.shutdown(net::shutdown_direction::send);
-    std::string all;
-    for (;;) {
-        const auto bytes = co_await server.recv();
-        if (bytes.empty()) break;
-        all += net::as_text(bytes);
-    }
+    const std::string all = co_await example::recv_all(server);
     show("  < ", all);
 }
 net::task<> converse(net::endpoint where) {
@@ -137,15 +118,9 @@ A web server with a page at /, a greeting at /greet and numbers at /count. Witho
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::uint16_t port = 8000;
     example::roles roles;
-    roles.more_options = [&](example::arguments& options) {
-        if (const auto wish = options.number("--port", 0, 65'535)) port = static_cast<std::uint16_t>(*wish);
-    };
     roles.demonstrate = demonstrate;
-    roles.serve = [&](const example::serve_options& options) { serve(options, port); };
-    roles.connect = [](const std::string& host, std::uint16_t server_port) {
-        example::talk(net::tcp_stream::connect(host, server_port));
-    };
+    roles.serve = serve;
+    roles.port = 8000;
     return example::run(argc, argv, help, roles);
 }

@@ -12,7 +12,7 @@
 
 #include <netnotes/http.hpp>
 
-#include "../demo.hpp"
+#include "../serving.hpp"
 
 #include <sys/stat.h>
 
@@ -25,22 +25,9 @@ namespace http = netnotes::http;
 
 namespace {
 
-void serve(const example::serve_options& options, const std::string& root, std::uint16_t port) {
+void serve(const example::serve_options& options, const std::string& root) {
     const http::files site{root};
-    const auto answer = [&site](http::request& ask) { return site.answer(ask); };
-    net::stop_event stop;
-    const net::stop_on_signals signals{stop};
-    example::raise_descriptor_limit();
-    net::tcp_listener listener{{options.where.address(), port}};
-    listener.set_option(net::option::no_delay{});
-    example::announce(listener.local_endpoint());
-    http::server_options limits;
-    if (options.quiet)
-        limits.on_error = nullptr;
-    else
-        limits.on_access = [](std::string_view line) { say(line); };
-    net::event_loop loop;
-    loop.run(http::serve(std::move(listener), answer, limits), stop);
+    example::serve_http(options, [&site](http::request& ask) { return site.answer(ask); });
 }
 
 // ---- The demonstration ----------------------------------------------------------------------------------
@@ -50,23 +37,14 @@ class example_site {
   public:
     example_site() {
         namespace fs = std::filesystem;
-        std::string name = (fs::temp_directory_path() / "netnotes-42-XXXXXX").string();
-        if (!::mkdtemp(name.data())) throw std::system_error{errno, std::system_category(), "mkdtemp"};
-        folder_ = name;
         fs::create_directories(root() / "docs");
-        write(folder_ / "secret.txt", "the secret\n");
+        write(folder_.path() / "secret.txt", "the secret\n");
         write(root() / "index.html", "<!DOCTYPE html><title>42</title><img src=\"cat.png\">\n");
         write(root() / "docs" / "index.html", "<!DOCTYPE html><title>docs</title>\n");
         write(root() / "cat.png", std::string(100'000, 'x'));
         fs::create_symlink("../secret.txt", root() / "link.txt");
     }
-    example_site(const example_site&) = delete;
-    example_site& operator=(const example_site&) = delete;
-    ~example_site() {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
-    }
-    [[nodiscard]] std::filesystem::path root() const { return folder_ / "public"; }
+    [[nodiscard]] std::filesystem::path root() const { return folder_.path() / "public"; }
 
   private:
     /// Writes a file whose last change was on 1 June 2026, so that its entity tag is always the same.
@@ -75,7 +53,7 @@ class example_site {
         const timespec times[2] = {{1'780'315'200, 0}, {1'780'315'200, 0}};
         ::utimensat(AT_FDCWD, path.c_str(), times, 0);
     }
-    std::filesystem::path folder_;
+    example::passing_folder folder_{"42"};
 };
 
 /// Prints the first line of a text and the lines with these beginnings.
@@ -93,12 +71,7 @@ net::task<> ask(net::endpoint where, std::string path, std::string field = "") {
     std::string text = "GET " + path + " HTTP/1.1\r\n" + field + "Host: localhost\r\nConnection: close\r\n\r\n";
     show("  > ", text, {"If-", "Range"});
     co_await server.send_all(text);
-    std::string all;
-    for (;;) {
-        const auto bytes = co_await server.recv();
-        if (bytes.empty()) break;
-        all += net::as_text(bytes);
-    }
+    const std::string all = co_await example::recv_all(server);
     show("  < ", all, {"Content", "ETag", "Last-", "Location", "X-"});
     say("    ", all.size() - std::min(all.find("\r\n\r\n") + 4, all.size()), " bytes of a body\n");
 }
@@ -152,17 +125,13 @@ A web server for the files of a folder: GET, HEAD, one range, conditions. Withou
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::uint16_t port = 8000;
     std::string root = ".";
     example::roles roles;
     roles.more_options = [&](example::arguments& options) {
-        if (const auto wish = options.number("--port", 0, 65'535)) port = static_cast<std::uint16_t>(*wish);
         if (const auto folder = options.value("--root")) root = *folder;
     };
     roles.demonstrate = demonstrate;
-    roles.serve = [&](const example::serve_options& options) { serve(options, root, port); };
-    roles.connect = [](const std::string& host, std::uint16_t server_port) {
-        example::talk(net::tcp_stream::connect(host, server_port));
-    };
+    roles.serve = [&](const example::serve_options& options) { serve(options, root); };
+    roles.port = 8000;
     return example::run(argc, argv, help, roles);
 }

@@ -18,7 +18,7 @@
 #include <netnotes/http.hpp>
 #include <netnotes/web.hpp>
 
-#include "../demo.hpp"
+#include "../serving.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -51,26 +51,6 @@ void tell_project(const fs::path& folder) {
     make_project(folder);
     for (const skeleton::file& each : skeleton::files) say("  ", each.name);
 }
-
-/// A folder of its own for a project, with the skeleton. It is removed at the end.
-class passing_folder {
-  public:
-    passing_folder() {
-        std::string name = (fs::temp_directory_path() / "netnotes-49-XXXXXX").string();
-        if (!::mkdtemp(name.data())) throw std::system_error{errno, std::system_category(), "mkdtemp"};
-        path_ = name;
-    }
-    passing_folder(const passing_folder&) = delete;
-    passing_folder& operator=(const passing_folder&) = delete;
-    ~passing_folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    [[nodiscard]] const fs::path& path() const { return path_; }
-
-  private:
-    fs::path path_;
-};
 
 // ---- The project ----------------------------------------------------------------------------------------
 
@@ -182,27 +162,18 @@ class project {
     web::site site_;
 };
 
-net::task<> run_server(net::tcp_listener listener, const project& site, http::server_options options) {
-    const auto handler = [&site](http::request& ask) -> net::task<http::response> {
+/// Returns what http::serve() calls for each request.
+auto handler_of(const project& site) {
+    return [&site](http::request& ask) -> net::task<http::response> {
         ask.set_body(co_await ask.text());
         co_return site.answer(ask);
     };
-    co_await http::serve(std::move(listener), handler, options);
 }
-void serve(const example::serve_options& options, const fs::path& folder, std::uint16_t port) {
+void serve(const example::serve_options& options, const fs::path& folder) {
     project site{folder};
     if (!options.quiet) site.log();
     site.protect();
-    net::stop_event stop;
-    const net::stop_on_signals signals{stop};
-    example::raise_descriptor_limit();
-    net::tcp_listener listener{{options.where.address(), port}};
-    listener.set_option(net::option::no_delay{});
-    example::announce(listener.local_endpoint());
-    http::server_options limits;
-    if (options.quiet) limits.on_error = nullptr;
-    net::event_loop loop;
-    loop.run(run_server(std::move(listener), site, limits), stop);
+    example::serve_http(options, handler_of(site), true);
 }
 
 // ---- shell ----------------------------------------------------------------------------------------------
@@ -286,12 +257,7 @@ class browser {
             replaced(form, between(form, "csrfmiddlewaretoken=", "&"), "TOKEN"));
         auto server = co_await net::async_stream::connect(where_);
         co_await server.send_all(text);
-        std::string heard;
-        for (;;) {
-            const auto bytes = co_await server.recv();
-            if (bytes.empty()) break;
-            heard += net::as_text(bytes);
-        }
+        const std::string heard = co_await example::recv_all(server);
         if (const std::string set = between(heard, "csrftoken=", ";"); !set.empty()) cookie_ = set;
         if (const std::string made = between(heard, "csrfmiddlewaretoken\" value=\"", "\""); !made.empty())
             token_ = made;
@@ -351,13 +317,13 @@ net::task<> visit(net::endpoint where, fs::path entries) {
 /// Runs the browser beside the server, in one loop. The end of this task ends the run, and so the server.
 net::task<> beside(net::tcp_listener listener, const project& site, fs::path entries) {
     const net::endpoint where = listener.local_endpoint();
-    net::spawn(run_server(std::move(listener), site, {}), "server");
+    net::spawn(http::serve(std::move(listener), handler_of(site)), "server");
     co_await visit(where, std::move(entries));
 }
 
 void demonstrate() {
     heading("A new project");
-    const passing_folder here;
+    const example::passing_folder here{"49"};
     tell_project(here.path());
     {
         project site{here.path(), {.debug = true}};
@@ -396,7 +362,7 @@ A guest book: routes, templates, a form, static files. Without an argument: a de
 /// Calls `use` with the folder of the project, which is a passing one if none was given.
 void in_project(const std::optional<std::string>& folder, const std::function<void(const fs::path&)>& use) {
     if (folder) return use(*folder);
-    const passing_folder here;
+    const example::passing_folder here{"49"};
     make_project(here.path());
     use(here.path());
 }
@@ -413,19 +379,13 @@ int main(int argc, char** argv) {
             if (rest.size() == 1 && rest[0] == "shell") return in_project(folder, shell);
             throw example::usage_error{"either new DIR, or shell with --in DIR or without"};
         });
-    std::uint16_t port = 8000;
     std::optional<std::string> folder;
     example::roles roles;
-    roles.more_options = [&](example::arguments& options) {
-        if (const auto wish = options.number("--port", 0, 65'535)) port = static_cast<std::uint16_t>(*wish);
-        folder = options.value("--in");
-    };
+    roles.more_options = [&](example::arguments& options) { folder = options.value("--in"); };
     roles.demonstrate = demonstrate;
     roles.serve = [&](const example::serve_options& options) {
-        in_project(folder, [&](const fs::path& path) { serve(options, path, port); });
+        in_project(folder, [&](const fs::path& path) { serve(options, path); });
     };
-    roles.connect = [](const std::string& host, std::uint16_t server_port) {
-        example::talk(net::tcp_stream::connect(host, server_port));
-    };
+    roles.port = 8000;
     return example::run(argc, argv, help, roles);
 }
