@@ -24,6 +24,9 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.remove(str(HERE))  # its http.py has the name of a module that urllib wants
+import urllib.error  # noqa: E402
+import urllib.request  # noqa: E402
 PYTHON = "/usr/bin/python3"  # Debian's packages belong to it
 MAKE = '''
 import sys, time
@@ -106,6 +109,18 @@ def rows(commands, folder, rounds):
         print(f"| 1,000 rows, {size} bytes | {name} | {statistics.median(each):.3f} ms | {ratio:.1f} |", flush=True)
 
 
+def answers(port):
+    """Waits until a server answers."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{port}/articles/42/", timeout=60).read()
+        except urllib.error.URLError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(.1)
+
+
 def page(commands, folder, rounds):
     same_bytes("page", {name: command for name, command in commands.items() if name != "Jinja2"}, folder)
     bench, running = http_bench(), []
@@ -118,7 +133,8 @@ def page(commands, folder, rounds):
         for port, kind in (8132, "sync"), (8133, "gthread"):
             servers[f"Django, gunicorn {kind}"] = start(port, "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads",
                                                         "1" if kind == "sync" else "4", "--worker-class", kind, "django_site:application")
-        time.sleep(4)
+        for _, port in servers.values():
+            answers(port)
         bench.compare("routed page", servers, rounds, "/articles/42/")
     finally:
         for each in running:
