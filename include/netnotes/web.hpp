@@ -13,7 +13,7 @@
 //        const web::templates pages{texts};
 //        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
 //
-// What of Django is not here:
+// These parts of Django are not here:
 //     ORM, migrations    A database is a library of its own. A migration is a numbered script. It changes the tables of
 //                        a database from one version of the program to the next. The notes name its two commands.
 //     admin              Pages that edit such tables: without an ORM there is nothing to edit.

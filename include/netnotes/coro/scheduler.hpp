@@ -158,7 +158,7 @@ class posted_call {
     friend scheduler;
     posted_call() noexcept = default;
     ~posted_call() = default;
-    /// Called once, in the loop's thread. What it throws ends the run.
+    /// Called once, in the loop's thread. An exception of it ends the run.
     virtual void call() = 0;
     /// Called instead of call() if the loop is destroyed first. An object without another owner deletes itself, here
     /// and in call().

@@ -229,7 +229,7 @@ class fiber {
     bool withdrawn_ = false;
 };
 
-/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// The wait of the last task of a chain: the base of the awaiters. An awaiter is in the frame of the awaiting
 /// coroutine.
 class operation {
   public:

@@ -58,7 +58,7 @@ namespace netnotes::http {
 /// in a reset, so that the client can tell that a part is missing.
 [[nodiscard]] std::unique_ptr<body_source> pieces(generator<std::string> from);
 
-/// What a line of the access log says.
+/// The contents of a line of the access log.
 struct access_entry {
     std::string_view peer{};     ///< the client's address, without its port
     std::time_t when = 0;        ///< seconds since 1970

@@ -58,7 +58,7 @@ class body_decoder {
     /// Decodes a body with this end. Is refused at once if the announced length is above `bounds.body`.
     explicit body_decoder(framing how, const limits& bounds = {}) noexcept;
 
-    /// What next() has found.
+    /// The result of next().
     struct piece {
         std::string_view data;     ///< bytes of the body: a part of the bytes that were given
         std::size_t consumed = 0;  ///< how many bytes are used up, data and frame; the next call begins behind them

@@ -72,7 +72,7 @@ class connection {
     using time = std::chrono::steady_clock::time_point;
     /// Which end of a connection this is.
     enum class role : std::uint8_t { client, server };
-    /// What receive() reports.
+    /// The events that receive() reports.
     enum class event : std::uint8_t {
         need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
         request,    ///< a head has come: see request()
@@ -84,7 +84,7 @@ class connection {
         refused,    ///< the peer broke a rule: see refusal(). A server has an answer in output() already
         closed,     ///< no message follows: see why()
     };
-    /// What to do with the connection once output() is empty.
+    /// The next step for the connection once output() is empty.
     enum class closing : std::uint8_t {
         no,      ///< it goes on
         close,   ///< close it

@@ -103,7 +103,7 @@ enum class range_kind : std::uint8_t {
 /// ranges that overlap would get a thousand copies (CVE-2011-3192).
 [[nodiscard]] range_kind parse_range(std::string_view value, std::uint64_t size, byte_range& range) noexcept;
 
-/// What a decision needs to know about a file.
+/// The facts of a file that a decision needs.
 struct file_facts {
     std::uint64_t size = 0;
     time_point modified{};          ///< the time of the last change

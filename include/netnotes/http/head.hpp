@@ -51,7 +51,7 @@ struct framing {
     friend bool operator==(const framing&, const framing&) noexcept = default;
 };
 
-/// What the heads of requests and responses share.
+/// The part that the heads of requests and responses share.
 class message_head {
   public:
     static constexpr std::size_t max_fields = 100;

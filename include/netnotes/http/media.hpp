@@ -7,7 +7,7 @@
 //        Content-Type: text/html; charset=utf-8
 //
 // Without a charset a browser guesses, and a guess can turn text into a script (an old trick with UTF-7). So every text
-// type of this table says utf-8. What the table does not know is application/octet-stream: bytes to be saved.
+// type of this table says utf-8. An ending that the table does not know is application/octet-stream: bytes to be saved.
 //
 // On this page:  media_type_of
 // Sources:       RFC 9110 §8.3; the registry of IANA; RFC 9239 (JavaScript)

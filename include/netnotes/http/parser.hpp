@@ -50,9 +50,9 @@ struct head_progress {
     std::size_t start_line = 0;  ///< where the second line begins; 0: not known yet
 };
 
-/// What parse_head() has found.
+/// The result of parse_head().
 struct head_result {
-    /// What the parser needs next.
+    /// The state of the parser.
     enum class outcome : std::uint8_t { complete, more, refused };
     outcome what = outcome::more;
     std::size_t size = 0;     ///< of the head with its empty line, if it is complete

@@ -177,8 +177,8 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 
 // ---- Ports and services --------------------------------------------------------------------------------
 
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
-/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. The ports that a
+/// system gives out for port 0 are another range: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
 /// Returns the class of a port.

@@ -45,7 +45,7 @@ template <class Item>
 class ip_range;
 
 /// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
 class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;

@@ -69,7 +69,7 @@ struct arp_settings {
 class arp_cache {
   public:
     using bytes = std::vector<std::byte>;
-    /// What the table needs from its node.
+    /// The functions of the node that the table needs.
     struct services {
         /// Sends an ARP request for `target`, to all cards or to one card.
         std::function<void(ipv4_address target, packet::mac_address to)> ask;

@@ -96,8 +96,9 @@ class arp_spoofer : public node {
     [[nodiscard]] packet::mac_address hardware_address() const noexcept { return port_address(0); }
     reader read;
 
-    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times.
-    /// Caches forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
+    /// Tells `a` that the attacker's card is that of `b`, and tells `b` that it is that of `a`, each `interval`,
+    /// `count` times. Caches forget and learn, so an attacker must repeat itself. First it asks for the true cards of
+    /// both.
     void poison(ipv4_address a, ipv4_address b, virtual_time interval = std::chrono::seconds{10}, unsigned count = 6) {
         victims_ = {a, b};
         for (const ipv4_address each : victims_)
@@ -199,8 +200,8 @@ class dns_spoofer : public host {
     [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
 
     /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address
-    /// `lie`, and guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do
-    /// not leave open, the forger knows: `id` is the next id of a resolver that counts.
+    /// `lie`, and guesses id, port and capitals by chance among what the resolver's `habits` leave open. The forger
+    /// knows every value that they do not vary: `id` is the next id of a resolver that counts.
     void forge(ipv4_address client, ipv4_address server, std::string_view name, ipv4_address lie,
                const resolver_habits& habits, std::uint16_t id, unsigned count, virtual_time interval) {
         for (unsigned i = 0; i < count; ++i)

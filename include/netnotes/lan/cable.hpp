@@ -57,7 +57,7 @@ class frame {
     std::shared_ptr<const std::vector<std::byte>> bytes_;
 };
 
-/// What becomes of a frame that enters a cable.
+/// The fate of a frame that enters a cable.
 enum class fate : std::uint8_t {
     delivered,
     delayed,     ///< arrives later than frames that entered after it

@@ -38,7 +38,7 @@
 
 namespace netnotes::lan {
 
-/// What became of an echo request or of a probe of traceroute.
+/// The result of an echo request or of a probe of traceroute.
 enum class probe_outcome : std::uint8_t {
     waiting,
     answered,   ///< by the destination

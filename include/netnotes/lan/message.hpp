@@ -1,8 +1,8 @@
 // netnotes/lan/message.hpp: what programs and IP tell each other
 // SPDX-License-Identifier: MIT
 //
-// A program that sends says how: the time to live, whether routers may cut the packet, its source. It gets datagrams, and
-// reports about packets that did not arrive. Such a report quotes the packet:
+// A program that sends says how: the time to live, whether routers may cut the packet, its source. It gets datagrams,
+// and reports about packets that did not arrive. Such a report quotes the packet:
 //
 //        ┌─ IPv4 ──────────┬─ ICMP ──────────────┬─ quoted: IPv4 ───┬─ 8 bytes or more ─┐
 //        │ from the router │ type 11, code 0     │ the lost packet  │ its ports         │
@@ -56,7 +56,7 @@ struct datagram {
     unsigned port = 0;  ///< the interface at which it arrived
 };
 
-/// What a node has done and dropped, counted in packets.
+/// Counts of the packets that a node has delivered, forwarded and dropped.
 struct ip_counters {
     std::uint64_t delivered = 0;   ///< to a protocol of this node
     std::uint64_t forwarded = 0;   ///< to another link

@@ -124,7 +124,8 @@ class lying_resolver : public name_server {
     std::vector<std::pair<packet::dns_name, ipv4_address>> lies_;
 };
 
-/// What a resolver leaves to guess. The defaults follow RFC 5452 §9.2. A lesson may make the numbers smaller.
+/// The values of a query that a forger must guess. The defaults follow RFC 5452 §9.2. A lesson may make the numbers
+/// smaller.
 struct resolver_habits {
     bool random_id = true;              ///< false: each query has the next number
     unsigned id_bits = 16;              ///< 1 to 16; other numbers count as the nearest of these
@@ -158,8 +159,8 @@ struct resolver_habits {
     }
 };
 
-/// The part of a host that asks for addresses. It must live as long as the network runs. While it waits for an answer it
-/// takes the datagrams to its port; no program of the host may use the ports of its resolver_habits.
+/// The part of a host that asks for addresses. It must live as long as the network runs. While it waits for an answer
+/// it takes the datagrams to its port; no program of the host may use the ports of its resolver_habits.
 class stub_resolver {
   public:
     /// A question and its result.
@@ -213,7 +214,8 @@ class stub_resolver {
         for (lookup* const each : asked)
             if (each->port == arrived.destination.port()) judge(*each, arrived);
     }
-    /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and class.
+    /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and
+    /// class.
     void judge(lookup& asked, const datagram& arrived) {
         const bool is_to_us = arrived.destination.address() == host_->source_for(server_);
         if (arrived.source != endpoint{server_, name_server::port} || !is_to_us) return void(++asked.wrong_sender);

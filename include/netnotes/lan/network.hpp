@@ -156,7 +156,7 @@ class cable {
     /// Decides about a frame; `from` is the end where it enters. Return fate::delivered to let the cable decide.
     using judgement = std::function<fate(unsigned from, const frame& entering)>;
 
-    /// What the cable does; you may change it at any time. It counts for frames that enter from then on.
+    /// The settings of the cable. You may change them at any time. It counts for frames that enter from then on.
     cable_settings settings;
     /// If set, this function judges each frame first. For tests and demonstrations.
     judgement judge;
@@ -279,8 +279,8 @@ class network {
     [[nodiscard]] virtual_time now() const noexcept { return now_; }
     /// Returns the generator of the network. Nodes of your own should use it too.
     [[nodiscard]] random_numbers& random() noexcept { return random_; }
-    /// Calls `call` after `delay`. A negative delay counts as 0, and a longer delay than 146 years as 146 years. Returns a
-    /// timer to cancel it with. Throws std::bad_alloc only.
+    /// Calls `call` after `delay`. A negative delay counts as 0, and a longer delay than 146 years as 146 years.
+    /// Returns a timer to cancel it with. Throws std::bad_alloc only.
     timer after(virtual_time delay, action call, timer_kind kind = timer_kind::foreground) {
         foreground_ += kind == timer_kind::foreground;
         happening what;

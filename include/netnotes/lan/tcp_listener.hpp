@@ -53,7 +53,7 @@ class tcp_listener {
     using time = std::chrono::nanoseconds;
     static constexpr time never = time::max();
 
-    /// What a listener has done, in SYNs or ACKs.
+    /// Counts of a listener, in SYNs or ACKs.
     struct counters {
         std::uint64_t syns = 0;            ///< SYNs of new clients
         std::uint64_t dropped_syns = 0;    ///< because a queue was full

@@ -21,7 +21,7 @@
 //
 // A segment that arrives is treated as RFC 9293 §3.10.7 says, step by step. Three checks of RFC 5961 protect against a
 // stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a connection. An
-// acknowledgment must not be older than the largest window. What fails such a check is answered by a
+// acknowledgment must not be older than the largest window. A segment that fails such a check is answered by a
 // *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
 //
 // Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our

@@ -63,7 +63,7 @@ class byte_queue {
 };
 }  // namespace detail
 
-/// What a program has sent and the peer has not acknowledged.
+/// The bytes that a program has sent and the peer has not acknowledged.
 class send_queue {
   public:
     explicit send_queue(std::size_t capacity) noexcept : capacity_{capacity} {}
@@ -125,7 +125,7 @@ class receive_queue {
         return possible >= window() + step_ && possible >= 2 * window();
     }
 
-    /// What arrived() has found.
+    /// The result of arrived().
     struct arrival {
         std::uint32_t in_order = 0;  ///< bytes that may now be read
         bool left_gap = false;       ///< bytes are missing before the new bytes, or a gap was filled

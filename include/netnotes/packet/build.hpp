@@ -335,7 +335,7 @@ concept header_struct =
 template <class Layer>
 concept payload_bytes = std::convertible_to<const Layer&, std::span<const std::byte>> ||
     std::convertible_to<const Layer&, std::string_view>;
-/// What write() accepts.
+/// The types that write() accepts.
 template <class Layer>
 concept writable = header_struct<Layer> || payload_bytes<Layer> || std::same_as<Layer, trailer>;
 

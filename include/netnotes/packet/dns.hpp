@@ -79,7 +79,7 @@ enum class dns_type : std::uint16_t {
 /// Internet, in practice.
 enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
 
-/// What a message asks the server to do.
+/// The task that a message gives the server.
 enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
 
 /// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.

@@ -9,8 +9,8 @@
 //       └──────────────┴───────────┴───────────┴─────────────────────┴──────┘
 //
 // A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has
-// its own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it
-// is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
+// its own length. The third field has two meanings. From 0x0600 on the field names the protocol (Ethernet II). Up to
+// 1500 it is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
 //
 // A switch that carries several virtual LANs puts a tag of four bytes behind the addresses (IEEE 802.1Q):
 //

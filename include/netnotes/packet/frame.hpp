@@ -380,7 +380,7 @@ class dissector {
 
     frame_view frame_;
     std::uint32_t at_ = 0;          // where the next header begins
-    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
+    std::uint32_t limit_ = 0;       // the end that the innermost length gives, within the captured bytes
     std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
 };
 

@@ -181,7 +181,7 @@ enum class icmpv6_type : std::uint8_t {
     return "";
 }
 
-/// What a router says about its link (RFC 4861 §4.2). Times are in the units of the names.
+/// The statements of a router about its link (RFC 4861 §4.2). Times are in the units of the names.
 struct router_advertisement {
     std::uint8_t current_hop_limit = 0;  ///< what hosts should use; 0 says nothing
     bool managed = false;                ///< addresses come from DHCPv6

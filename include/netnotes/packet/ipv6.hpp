@@ -201,7 +201,7 @@ class ipv6_extension_range {
         bool has_ended_ = true;
     };
 
-    /// What stands behind the extension headers.
+    /// The header behind the extension headers.
     struct end_of_chain {
         ip_protocol protocol = ip_protocol::no_next_header;  ///< of the payload
         std::span<const std::byte> payload;

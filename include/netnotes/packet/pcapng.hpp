@@ -125,7 +125,7 @@ class pcapng_reader {
 ///     writer.write(link, time, bytes, {.comment = "this frame is lost on the way"});
 class pcapng_writer {
   public:
-    /// What the file says about its writer.
+    /// The computer and the program that write the file.
     struct section {
         std::string_view comment{};      ///< UTF-8, as all texts here
         std::string_view application{};  ///< the program that writes
@@ -138,7 +138,7 @@ class pcapng_writer {
         link_type link = link_type::ethernet;
         std::uint32_t snapshot_length = 0;  ///< a longer packet is cut; 0 means that no packet is
     };
-    /// What a record can say beside its bytes and its time.
+    /// The optional parts of a record beside its bytes and its time.
     struct details {
         std::string_view comment{};
         std::optional<std::size_t> original_size{};  ///< bytes on the wire; the size of the packet if you do not say

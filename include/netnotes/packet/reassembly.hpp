@@ -99,9 +99,9 @@ struct reassembly_limits {
     std::chrono::nanoseconds timeout = std::chrono::seconds{60};
 };
 
-/// What became of a fragment.
+/// The result of a fragment.
 struct reassembly {
-    /// What a fragment did.
+    /// The effect of a fragment.
     enum class outcome : std::uint8_t {
         kept,       ///< the packet still misses bytes
         complete,   ///< the packet is whole: see `payload`

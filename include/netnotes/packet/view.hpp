@@ -115,7 +115,7 @@ struct option {
 
 namespace detail {
 
-/// What a step through options has found. `size` 0 is the end; then `pattern` tells whether an option is broken.
+/// The result of a step through options. `size` 0 is the end; then `pattern` tells whether an option is broken.
 struct option_step {
     std::size_t size = 0;
     option found{};

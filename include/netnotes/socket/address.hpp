@@ -46,7 +46,7 @@ struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/pa
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
-/// What the addresses of a socket are (socket(2)).
+/// The family of a socket's addresses (socket(2)).
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
 /// How a socket moves its bytes (socket(2)).

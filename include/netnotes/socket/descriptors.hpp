@@ -1,9 +1,9 @@
 // netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
 // SPDX-License-Identifier: MIT
 //
-// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and who the peer
-// is. A number alone would mean nothing in another process. The kernel therefore installs the same open file in the
-// receiver, under a new number (unix(7), SCM_RIGHTS).
+// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and the identity
+// of the peer. A number alone would mean nothing in another process. The kernel therefore installs the same open file
+// in the receiver, under a new number (unix(7), SCM_RIGHTS).
 //
 //        process 1                                               process 2
 //        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9

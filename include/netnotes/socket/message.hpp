@@ -36,7 +36,7 @@
 
 namespace netnotes {
 
-/// What the kernel reports beside the bytes of one datagram, after socket::tell_details().
+/// The facts that the kernel reports beside the bytes of a datagram, after socket::tell_details().
 struct datagram_details {
     /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
     /// known: 0.0.0.0.

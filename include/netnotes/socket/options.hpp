@@ -32,7 +32,7 @@ namespace netnotes {
 // ---- Options -------------------------------------------------------------------------------------------
 
 /// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
-/// What no type is made for is set by level, name and value, as in C.
+/// An option without a type is set by level, name and value, as in C.
 namespace option {
 
 /// An option that is on or off.

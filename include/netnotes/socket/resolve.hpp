@@ -51,7 +51,7 @@ namespace netnotes {
 /// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
 inline constexpr int max_resolver_threads = 128;
 
-/// What resolve() may answer: getaddrinfo(3).
+/// Restrictions of the answers of resolve(): getaddrinfo(3).
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;

@@ -150,7 +150,7 @@ class socket : public socket_handle {
     std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
     std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
 
-    /// What recv_from() returns: a datagram, its sender, and to which of our addresses it came.
+    /// The result of recv_from(): a datagram, its sender, and the address of ours that it came to.
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
         socket_address sender;       ///< without a family if the sender is a Unix socket without a name

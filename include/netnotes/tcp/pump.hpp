@@ -58,22 +58,22 @@ concept pump_end = pump_source<Stream> && pump_sink<Stream> && requires(Stream& 
 
 /// Moves bytes from one stream to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
 /// number. Receives no byte beyond `max_bytes`, and does not end `to`. `from` may also be a buffered_reader, whose
-/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the second
-/// form returns how many bytes `to` took.
+/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the
+/// second form returns how many bytes `to` took.
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error);
 
-/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of bytes.
-/// If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
+/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of
+/// bytes. If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
 /// std::system_error. On an error the second form returns how many bytes `to` took.
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t pump(From& from, To& to);
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t pump(From& from, To& to, std::error_code& error);
 
-/// What ends a pump_both() early.
+/// The bounds that end pump_both() early.
 struct pump_options {
     wait_time idle_timeout = never;    ///< errc::timed_out if no byte has moved in either direction for this long
     const stop_event* stop = nullptr;  ///< a stop ends it with errc::operation_canceled

@@ -21,7 +21,7 @@
 //   recv_exact(size)           exactly `size` bytes
 //   recv(buffer)               the bytes that are there; from here on it is a stream again
 //
-// What may happen, and what is then in the buffer:
+// The cases, and the contents of the buffer in each:
 //
 //   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
 //   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
@@ -57,7 +57,7 @@
 
 namespace netnotes {
 
-/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
+/// A source for a buffered_reader; its recv() must not throw. Where it has the waiting calls of a socket, too, its
 /// timeout is for whole messages.
 template <class Stream>
 concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {

@@ -116,7 +116,7 @@ static_assert(static_cast<int>(tcp_state::established) == TCP_ESTABLISHED &&
               static_cast<int>(tcp_state::last_ack) == TCP_LAST_ACK &&
               static_cast<int>(tcp_state::listen) == TCP_LISTEN && static_cast<int>(tcp_state::closing) == TCP_CLOSING);
 
-/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
+/// The kernel's figures of a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
 /// struct of that name outside of any namespace. A field that an older kernel does not report is zero.
 struct connection_info {
     tcp_state state = tcp_state::closed;

@@ -47,7 +47,7 @@
 
 namespace netnotes::tftp {
 
-/// What a transfer of a client may have besides the settings.
+/// The options of a client's transfer that are not in `settings`.
 struct request {
     tftp::mode mode = mode::octet;
     time_point deadline = time_point::max();  ///< of the whole transfer, which then fails with errc::timed_out
@@ -259,7 +259,7 @@ inline void tell(progress_teller& teller, transfer& one, transfer_socket& socket
     }
 }
 
-/// What happened while one waited. False when nobody waits any longer: it is given up, or was decided already and only
+/// The event that ended a wait. False when nobody waits any longer: it is given up, or was decided already and only
 /// stayed for the peer's sake.
 inline bool react(transfer& one, transfer_socket& socket, const request& more, const std::error_code& error,
                   time_point now, bool& is_drained) {

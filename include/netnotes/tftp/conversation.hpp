@@ -49,8 +49,8 @@ namespace detail {
 
 class conversation;
 
-/// What the transfers of one server share: its socket, its options, the buffer for datagrams, and the rates. The server
-/// itself hears through it what becomes of a transfer.
+/// The things that the transfers of one server share: its socket, its options, the buffer for datagrams, and the rates.
+/// The server itself hears through it what becomes of a transfer.
 class conversation_owner {
   public:
     conversation_owner(const conversation_owner&) = delete;
@@ -259,7 +259,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
 
 // ---- what transfers share
 
-/// What can be had of it: without any of these it serves, too, if not as well.
+/// Switches on the socket options that the system has; the server works without them, too, but not as well.
 inline void conversation_owner::prepare_socket() {
     const auto set = [&](int level, int name, int value) {
         std::error_code error;

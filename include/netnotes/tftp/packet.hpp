@@ -56,7 +56,7 @@ enum class opcode : std::uint16_t {
     option_acknowledgment = 6,
 };
 
-/// What an error datagram says (RFC 1350, appendix; RFC 2347). It is a std::error_code, too.
+/// The code of an error datagram (RFC 1350, appendix; RFC 2347). It is a std::error_code, too.
 enum class error : std::uint16_t {
     not_defined = 0,  ///< see its message
     file_not_found = 1,

@@ -26,7 +26,7 @@ namespace netnotes::tftp::detail {
 /// The blocks of a receiver, without their content.
 class receive_window {
   public:
-    /// What a receiver does with a block.
+    /// The treatment of a block by the receiver.
     enum class verdict : unsigned char { take, acknowledge, pass_over };
 
     void begin(std::uint32_t size) noexcept { size_ = size; }

@@ -137,7 +137,7 @@ class server_core final : public conversation_owner {
     std::exception_ptr failure_;
 };
 
-/// What run() waits for.
+/// The wait of run().
 class [[nodiscard]] serving final : public netnotes::detail::loop_operation {
   public:
     explicit serving(server_core& whole) noexcept : whole_{whole} {}

@@ -26,7 +26,7 @@
 
 namespace netnotes::tftp {
 
-/// What a client asks for.
+/// A request of a client.
 struct file_request {
     endpoint client{};             ///< an IPv4 client as such, on a socket for both as well
     std::string_view file_name{};  ///< as it came: any bytes but NUL; valid during the call
@@ -66,7 +66,7 @@ struct transfer_record {
     [[nodiscard]] std::string to_string() const;
 };
 
-/// What a server allows.
+/// The limits of a server.
 struct server_options {
     /// The limits of what a client is granted, and the times that the server waits for it: see settings.
     settings limits{.block_size = max_block_size,

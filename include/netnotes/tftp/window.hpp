@@ -192,7 +192,7 @@ class send_window {
     std::uint64_t recover_ = 0;         // the furthest block then
     std::uint64_t restarted_from_ = 0;  // the block that was missing
     time_point restart_at_{};           // when the first block went out again; max: it did not yet
-    // What acknowledgments may mean.
+    // The meaning of acknowledgments.
     std::uint64_t echoes_ = 0;  // that may come and mean nothing
     time_point echo_until_{};
     std::uint64_t explained_ = 0;  // of them, since the last progress

@@ -35,10 +35,10 @@ namespace netnotes {
 /// The calls of a UDP socket that concern groups. Programs use it as a part of udp_socket.
 class multicast_socket : protected socket {
   public:
-    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins it on one interface. The parameter `interface`
-    // is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group the zone
-    // suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678 §5.1
-    // defines the calls.
+    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins a group on one interface. The parameter
+    // `interface` is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group
+    // the zone suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678
+    // §5.1 defines the calls.
 
     /// Joins the group: the socket receives datagrams to the group and this socket's port. Bind that port first, on the
     /// wildcard address. Fails with errc::address_in_use if it has joined already, no_such_device without an interface

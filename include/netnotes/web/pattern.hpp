@@ -51,7 +51,7 @@ namespace netnotes::web {
 
 class pattern;
 
-/// What a pattern found in a text. It refers to both: neither the pattern nor the text may end before it.
+/// The places that a pattern found in a text. It refers to both: neither the pattern nor the text may end before it.
 class pattern_match {
   public:
     /// Returns how many groups there are, with group 0, which is the whole.

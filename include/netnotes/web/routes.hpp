@@ -70,7 +70,7 @@ struct template_response {
         return {status, pages->render(name, context), "text/html; charset=utf-8"};
     }
 };
-/// What a view returns: a response, or a page that is rendered later. A view may also return a task of one of them.
+/// The result of a view: a response, or a page that is rendered later. A view may also return a task of one of them.
 using view_answer = std::variant<http::response, template_response>;
 
 namespace detail::routing {

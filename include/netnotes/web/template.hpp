@@ -50,7 +50,7 @@
 
 namespace netnotes::web {
 
-/// What may be chosen for templates.
+/// Settings that all templates share.
 struct template_settings {
     /// Whether {{ }} escapes HTML. Only for text that is no HTML.
     bool autoescape = true;

@@ -263,7 +263,7 @@ inline value pluralize(const value& what, const value* endings) {
     return count ? std::string{parts[*count == 1 ? 0 : 1]} : std::string{};
 }
 
-/// What a filter is given. `argument` may be nullptr.
+/// The arguments of a filter. `argument` may be nullptr.
 struct filter_input {
     const value& what;
     const value* argument;

@@ -86,7 +86,7 @@ struct safe_string {
 /// A point in time, in UTC, in whole seconds.
 using time_value = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
 
-/// What a value is.
+/// The kinds of values.
 enum class value_kind : std::uint8_t { none, boolean, integer, real, string, safe, time, sequence, mapping, function };
 
 namespace detail {

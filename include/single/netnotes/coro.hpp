@@ -162,7 +162,7 @@
 //   recv_exact(size)           exactly `size` bytes
 //   recv(buffer)               the bytes that are there; from here on it is a stream again
 //
-// What may happen, and what is then in the buffer:
+// The cases, and the contents of the buffer in each:
 //
 //   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
 //   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
@@ -1508,8 +1508,8 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 
 // ---- Ports and services --------------------------------------------------------------------------------
 
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
-/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. The ports that a
+/// system gives out for port 0 are another range: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
 /// Returns the class of a port.
@@ -1673,7 +1673,7 @@ struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/pa
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
-/// What the addresses of a socket are (socket(2)).
+/// The family of a socket's addresses (socket(2)).
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
 /// How a socket moves its bytes (socket(2)).
@@ -2362,7 +2362,7 @@ namespace netnotes {
 // ---- Options -------------------------------------------------------------------------------------------
 
 /// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
-/// What no type is made for is set by level, name and value, as in C.
+/// An option without a type is set by level, name and value, as in C.
 namespace option {
 
 /// An option that is on or off.
@@ -3127,7 +3127,7 @@ inline std::error_code socket_handle::take_error() noexcept {
 
 namespace netnotes {
 
-/// What the kernel reports beside the bytes of one datagram, after socket::tell_details().
+/// The facts that the kernel reports beside the bytes of a datagram, after socket::tell_details().
 struct datagram_details {
     /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
     /// known: 0.0.0.0.
@@ -3383,7 +3383,7 @@ class socket : public socket_handle {
     std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
     std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
 
-    /// What recv_from() returns: a datagram, its sender, and to which of our addresses it came.
+    /// The result of recv_from(): a datagram, its sender, and the address of ours that it came to.
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
         socket_address sender;       ///< without a family if the sender is a Unix socket without a name
@@ -3818,7 +3818,7 @@ inline std::pair<socket, socket> socket_pair(socket_type type) {
 
 namespace netnotes {
 
-/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
+/// A source for a buffered_reader; its recv() must not throw. Where it has the waiting calls of a socket, too, its
 /// timeout is for whole messages.
 template <class Stream>
 concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
@@ -4423,7 +4423,7 @@ namespace netnotes {
 /// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
 inline constexpr int max_resolver_threads = 128;
 
-/// What resolve() may answer: getaddrinfo(3).
+/// Restrictions of the answers of resolve(): getaddrinfo(3).
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
@@ -5283,7 +5283,7 @@ static_assert(static_cast<int>(tcp_state::established) == TCP_ESTABLISHED &&
               static_cast<int>(tcp_state::last_ack) == TCP_LAST_ACK &&
               static_cast<int>(tcp_state::listen) == TCP_LISTEN && static_cast<int>(tcp_state::closing) == TCP_CLOSING);
 
-/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
+/// The kernel's figures of a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
 /// struct of that name outside of any namespace. A field that an older kernel does not report is zero.
 struct connection_info {
     tcp_state state = tcp_state::closed;
@@ -5992,7 +5992,7 @@ class fiber {
     bool withdrawn_ = false;
 };
 
-/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// The wait of the last task of a chain: the base of the awaiters. An awaiter is in the frame of the awaiting
 /// coroutine.
 class operation {
   public:
@@ -7346,7 +7346,7 @@ class posted_call {
     friend scheduler;
     posted_call() noexcept = default;
     ~posted_call() = default;
-    /// Called once, in the loop's thread. What it throws ends the run.
+    /// Called once, in the loop's thread. An exception of it ends the run.
     virtual void call() = 0;
     /// Called instead of call() if the loop is destroyed first. An object without another owner deletes itself, here
     /// and in call().
@@ -7513,13 +7513,13 @@ class io_operation;
 /// A descriptor of a loop: what is known of its state, and which operations wait for it.
 class io_node {
   public:
-    /// What a completion back end can do with the descriptor by itself.
+    /// The operations that a completion back end does by itself on the descriptor.
     enum class kind : unsigned char {
         any,       ///< only wait: a datagram socket, a pipe, any other descriptor
         stream,    ///< receive
         listener,  ///< accept
     };
-    /// What happens to the descriptor when the node is retired.
+    /// The fate of the descriptor when the node is retired.
     enum class ends_with : bool { nothing, close };
     /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it
     /// is retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
@@ -11048,7 +11048,7 @@ template <class Item>
 class ip_range;
 
 /// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
 class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
@@ -11629,10 +11629,10 @@ namespace netnotes {
 /// The calls of a UDP socket that concern groups. Programs use it as a part of udp_socket.
 class multicast_socket : protected socket {
   public:
-    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins it on one interface. The parameter `interface`
-    // is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group the zone
-    // suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678 §5.1
-    // defines the calls.
+    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins a group on one interface. The parameter
+    // `interface` is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group
+    // the zone suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678
+    // §5.1 defines the calls.
 
     /// Joins the group: the socket receives datagrams to the group and this socket's port. Bind that port first, on the
     /// wildcard address. Fails with errc::address_in_use if it has joined already, no_such_device without an interface
@@ -14747,9 +14747,9 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 // netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
 // SPDX-License-Identifier: MIT
 //
-// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and who the peer
-// is. A number alone would mean nothing in another process. The kernel therefore installs the same open file in the
-// receiver, under a new number (unix(7), SCM_RIGHTS).
+// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and the identity
+// of the peer. A number alone would mean nothing in another process. The kernel therefore installs the same open file
+// in the receiver, under a new number (unix(7), SCM_RIGHTS).
 //
 //        process 1                                               process 2
 //        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
@@ -16583,22 +16583,22 @@ concept pump_end = pump_source<Stream> && pump_sink<Stream> && requires(Stream& 
 
 /// Moves bytes from one stream to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
 /// number. Receives no byte beyond `max_bytes`, and does not end `to`. `from` may also be a buffered_reader, whose
-/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the second
-/// form returns how many bytes `to` took.
+/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the
+/// second form returns how many bytes `to` took.
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error);
 
-/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of bytes.
-/// If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
+/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of
+/// bytes. If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
 /// std::system_error. On an error the second form returns how many bytes `to` took.
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t pump(From& from, To& to);
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t pump(From& from, To& to, std::error_code& error);
 
-/// What ends a pump_both() early.
+/// The bounds that end pump_both() early.
 struct pump_options {
     wait_time idle_timeout = never;    ///< errc::timed_out if no byte has moved in either direction for this long
     const stop_event* stop = nullptr;  ///< a stop ends it with errc::operation_canceled

@@ -668,7 +668,7 @@ class fiber {
     bool withdrawn_ = false;
 };
 
-/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// The wait of the last task of a chain: the base of the awaiters. An awaiter is in the frame of the awaiting
 /// coroutine.
 class operation {
   public:
@@ -2240,7 +2240,7 @@ inline void fields::set(std::string_view name, std::string_view value) {
 //        Content-Type: text/html; charset=utf-8
 //
 // Without a charset a browser guesses, and a guess can turn text into a script (an old trick with UTF-7). So every text
-// type of this table says utf-8. What the table does not know is application/octet-stream: bytes to be saved.
+// type of this table says utf-8. An ending that the table does not know is application/octet-stream: bytes to be saved.
 //
 // On this page:  media_type_of
 // Sources:       RFC 9110 §8.3; the registry of IANA; RFC 9239 (JavaScript)
@@ -3206,7 +3206,7 @@ namespace netnotes::http {
 /// in a reset, so that the client can tell that a part is missing.
 [[nodiscard]] std::unique_ptr<body_source> pieces(generator<std::string> from);
 
-/// What a line of the access log says.
+/// The contents of a line of the access log.
 struct access_entry {
     std::string_view peer{};     ///< the client's address, without its port
     std::time_t when = 0;        ///< seconds since 1970
@@ -3383,7 +3383,7 @@ struct framing {
     friend bool operator==(const framing&, const framing&) noexcept = default;
 };
 
-/// What the heads of requests and responses share.
+/// The part that the heads of requests and responses share.
 class message_head {
   public:
     static constexpr std::size_t max_fields = 100;
@@ -3778,9 +3778,9 @@ struct head_progress {
     std::size_t start_line = 0;  ///< where the second line begins; 0: not known yet
 };
 
-/// What parse_head() has found.
+/// The result of parse_head().
 struct head_result {
-    /// What the parser needs next.
+    /// The state of the parser.
     enum class outcome : std::uint8_t { complete, more, refused };
     outcome what = outcome::more;
     std::size_t size = 0;     ///< of the head with its empty line, if it is complete
@@ -4281,7 +4281,7 @@ class body_decoder {
     /// Decodes a body with this end. Is refused at once if the announced length is above `bounds.body`.
     explicit body_decoder(framing how, const limits& bounds = {}) noexcept;
 
-    /// What next() has found.
+    /// The result of next().
     struct piece {
         std::string_view data;     ///< bytes of the body: a part of the bytes that were given
         std::size_t consumed = 0;  ///< how many bytes are used up, data and frame; the next call begins behind them
@@ -5384,8 +5384,8 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 
 // ---- Ports and services --------------------------------------------------------------------------------
 
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
-/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. The ports that a
+/// system gives out for port 0 are another range: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
 /// Returns the class of a port.
@@ -5470,7 +5470,7 @@ struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/pa
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
-/// What the addresses of a socket are (socket(2)).
+/// The family of a socket's addresses (socket(2)).
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
 /// How a socket moves its bytes (socket(2)).
@@ -6077,7 +6077,7 @@ namespace netnotes {
 /// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
 inline constexpr int max_resolver_threads = 128;
 
-/// What resolve() may answer: getaddrinfo(3).
+/// Restrictions of the answers of resolve(): getaddrinfo(3).
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
@@ -6940,7 +6940,7 @@ namespace netnotes {
 // ---- Options -------------------------------------------------------------------------------------------
 
 /// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
-/// What no type is made for is set by level, name and value, as in C.
+/// An option without a type is set by level, name and value, as in C.
 namespace option {
 
 /// An option that is on or off.
@@ -7449,7 +7449,7 @@ inline std::error_code socket_handle::take_error() noexcept {
 
 namespace netnotes {
 
-/// What the kernel reports beside the bytes of one datagram, after socket::tell_details().
+/// The facts that the kernel reports beside the bytes of a datagram, after socket::tell_details().
 struct datagram_details {
     /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
     /// known: 0.0.0.0.
@@ -7705,7 +7705,7 @@ class socket : public socket_handle {
     std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
     std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
 
-    /// What recv_from() returns: a datagram, its sender, and to which of our addresses it came.
+    /// The result of recv_from(): a datagram, its sender, and the address of ours that it came to.
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
         socket_address sender;       ///< without a family if the sender is a Unix socket without a name
@@ -8645,7 +8645,7 @@ static_assert(static_cast<int>(tcp_state::established) == TCP_ESTABLISHED &&
               static_cast<int>(tcp_state::last_ack) == TCP_LAST_ACK &&
               static_cast<int>(tcp_state::listen) == TCP_LISTEN && static_cast<int>(tcp_state::closing) == TCP_CLOSING);
 
-/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
+/// The kernel's figures of a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
 /// struct of that name outside of any namespace. A field that an older kernel does not report is zero.
 struct connection_info {
     tcp_state state = tcp_state::closed;
@@ -9479,7 +9479,7 @@ template <class Item>
 class ip_range;
 
 /// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
 class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
@@ -10060,10 +10060,10 @@ namespace netnotes {
 /// The calls of a UDP socket that concern groups. Programs use it as a part of udp_socket.
 class multicast_socket : protected socket {
   public:
-    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins it on one interface. The parameter `interface`
-    // is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group the zone
-    // suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678 §5.1
-    // defines the calls.
+    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins a group on one interface. The parameter
+    // `interface` is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group
+    // the zone suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678
+    // §5.1 defines the calls.
 
     /// Joins the group: the socket receives datagrams to the group and this socket's port. Bind that port first, on the
     /// wildcard address. Fails with errc::address_in_use if it has joined already, no_such_device without an interface
@@ -11956,7 +11956,7 @@ class posted_call {
     friend scheduler;
     posted_call() noexcept = default;
     ~posted_call() = default;
-    /// Called once, in the loop's thread. What it throws ends the run.
+    /// Called once, in the loop's thread. An exception of it ends the run.
     virtual void call() = 0;
     /// Called instead of call() if the loop is destroyed first. An object without another owner deletes itself, here
     /// and in call().
@@ -12123,13 +12123,13 @@ class io_operation;
 /// A descriptor of a loop: what is known of its state, and which operations wait for it.
 class io_node {
   public:
-    /// What a completion back end can do with the descriptor by itself.
+    /// The operations that a completion back end does by itself on the descriptor.
     enum class kind : unsigned char {
         any,       ///< only wait: a datagram socket, a pipe, any other descriptor
         stream,    ///< receive
         listener,  ///< accept
     };
-    /// What happens to the descriptor when the node is retired.
+    /// The fate of the descriptor when the node is retired.
     enum class ends_with : bool { nothing, close };
     /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it
     /// is retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
@@ -16542,7 +16542,7 @@ inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, u
 //   recv_exact(size)           exactly `size` bytes
 //   recv(buffer)               the bytes that are there; from here on it is a stream again
 //
-// What may happen, and what is then in the buffer:
+// The cases, and the contents of the buffer in each:
 //
 //   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
 //   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
@@ -16578,7 +16578,7 @@ inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, u
 
 namespace netnotes {
 
-/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
+/// A source for a buffered_reader; its recv() must not throw. Where it has the waiting calls of a socket, too, its
 /// timeout is for whole messages.
 template <class Stream>
 concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
@@ -18954,7 +18954,7 @@ class connection {
     using time = std::chrono::steady_clock::time_point;
     /// Which end of a connection this is.
     enum class role : std::uint8_t { client, server };
-    /// What receive() reports.
+    /// The events that receive() reports.
     enum class event : std::uint8_t {
         need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
         request,    ///< a head has come: see request()
@@ -18966,7 +18966,7 @@ class connection {
         refused,    ///< the peer broke a rule: see refusal(). A server has an answer in output() already
         closed,     ///< no message follows: see why()
     };
-    /// What to do with the connection once output() is empty.
+    /// The next step for the connection once output() is empty.
     enum class closing : std::uint8_t {
         no,      ///< it goes on
         close,   ///< close it
@@ -19457,7 +19457,7 @@ enum class range_kind : std::uint8_t {
 /// ranges that overlap would get a thousand copies (CVE-2011-3192).
 [[nodiscard]] range_kind parse_range(std::string_view value, std::uint64_t size, byte_range& range) noexcept;
 
-/// What a decision needs to know about a file.
+/// The facts of a file that a decision needs.
 struct file_facts {
     std::uint64_t size = 0;
     time_point modified{};          ///< the time of the last change

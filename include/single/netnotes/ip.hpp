@@ -1453,8 +1453,8 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 
 // ---- Ports and services --------------------------------------------------------------------------------
 
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
-/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. The ports that a
+/// system gives out for port 0 are another range: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
 /// Returns the class of a port.
@@ -1605,7 +1605,7 @@ template <class Item>
 class ip_range;
 
 /// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
 class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;

@@ -2092,7 +2092,7 @@ class pcapng_reader {
 ///     writer.write(link, time, bytes, {.comment = "this frame is lost on the way"});
 class pcapng_writer {
   public:
-    /// What the file says about its writer.
+    /// The computer and the program that write the file.
     struct section {
         std::string_view comment{};      ///< UTF-8, as all texts here
         std::string_view application{};  ///< the program that writes
@@ -2105,7 +2105,7 @@ class pcapng_writer {
         link_type link = link_type::ethernet;
         std::uint32_t snapshot_length = 0;  ///< a longer packet is cut; 0 means that no packet is
     };
-    /// What a record can say beside its bytes and its time.
+    /// The optional parts of a record beside its bytes and its time.
     struct details {
         std::string_view comment{};
         std::optional<std::size_t> original_size{};  ///< bytes on the wire; the size of the packet if you do not say
@@ -2586,7 +2586,7 @@ class frame {
     std::shared_ptr<const std::vector<std::byte>> bytes_;
 };
 
-/// What becomes of a frame that enters a cable.
+/// The fate of a frame that enters a cable.
 enum class fate : std::uint8_t {
     delivered,
     delayed,     ///< arrives later than frames that entered after it
@@ -2750,7 +2750,7 @@ class cable {
     /// Decides about a frame; `from` is the end where it enters. Return fate::delivered to let the cable decide.
     using judgement = std::function<fate(unsigned from, const frame& entering)>;
 
-    /// What the cable does; you may change it at any time. It counts for frames that enter from then on.
+    /// The settings of the cable. You may change them at any time. It counts for frames that enter from then on.
     cable_settings settings;
     /// If set, this function judges each frame first. For tests and demonstrations.
     judgement judge;
@@ -2873,8 +2873,8 @@ class network {
     [[nodiscard]] virtual_time now() const noexcept { return now_; }
     /// Returns the generator of the network. Nodes of your own should use it too.
     [[nodiscard]] random_numbers& random() noexcept { return random_; }
-    /// Calls `call` after `delay`. A negative delay counts as 0, and a longer delay than 146 years as 146 years. Returns a
-    /// timer to cancel it with. Throws std::bad_alloc only.
+    /// Calls `call` after `delay`. A negative delay counts as 0, and a longer delay than 146 years as 146 years.
+    /// Returns a timer to cancel it with. Throws std::bad_alloc only.
     timer after(virtual_time delay, action call, timer_kind kind = timer_kind::foreground) {
         foreground_ += kind == timer_kind::foreground;
         happening what;
@@ -3141,7 +3141,7 @@ struct arp_settings {
 class arp_cache {
   public:
     using bytes = std::vector<std::byte>;
-    /// What the table needs from its node.
+    /// The functions of the node that the table needs.
     struct services {
         /// Sends an ARP request for `target`, to all cards or to one card.
         std::function<void(ipv4_address target, packet::mac_address to)> ask;
@@ -3544,8 +3544,8 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 
 // ---- Ports and services --------------------------------------------------------------------------------
 
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
-/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. The ports that a
+/// system gives out for port 0 are another range: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
 /// Returns the class of a port.
@@ -3921,8 +3921,8 @@ inline constexpr auto crc32_table = [] {
 //       └──────────────┴───────────┴───────────┴─────────────────────┴──────┘
 //
 // A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has
-// its own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it
-// is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
+// its own length. The third field has two meanings. From 0x0600 on the field names the protocol (Ethernet II). Up to
+// 1500 it is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
 //
 // A switch that carries several virtual LANs puts a tag of four bytes behind the addresses (IEEE 802.1Q):
 //
@@ -4064,7 +4064,7 @@ struct option {
 
 namespace detail {
 
-/// What a step through options has found. `size` 0 is the end; then `pattern` tells whether an option is broken.
+/// The result of a step through options. `size` 0 is the end; then `pattern` tells whether an option is broken.
 struct option_step {
     std::size_t size = 0;
     option found{};
@@ -4568,7 +4568,7 @@ enum class icmpv6_type : std::uint8_t {
     return "";
 }
 
-/// What a router says about its link (RFC 4861 §4.2). Times are in the units of the names.
+/// The statements of a router about its link (RFC 4861 §4.2). Times are in the units of the names.
 struct router_advertisement {
     std::uint8_t current_hop_limit = 0;  ///< what hosts should use; 0 says nothing
     bool managed = false;                ///< addresses come from DHCPv6
@@ -5060,7 +5060,7 @@ class ipv6_extension_range {
         bool has_ended_ = true;
     };
 
-    /// What stands behind the extension headers.
+    /// The header behind the extension headers.
     struct end_of_chain {
         ip_protocol protocol = ip_protocol::no_next_header;  ///< of the payload
         std::span<const std::byte> payload;
@@ -5842,7 +5842,7 @@ concept header_struct =
 template <class Layer>
 concept payload_bytes = std::convertible_to<const Layer&, std::span<const std::byte>> ||
     std::convertible_to<const Layer&, std::string_view>;
-/// What write() accepts.
+/// The types that write() accepts.
 template <class Layer>
 concept writable = header_struct<Layer> || payload_bytes<Layer> || std::same_as<Layer, trailer>;
 
@@ -6555,7 +6555,7 @@ enum class dns_type : std::uint16_t {
 /// Internet, in practice.
 enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
 
-/// What a message asks the server to do.
+/// The task that a message gives the server.
 enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
 
 /// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
@@ -7933,7 +7933,7 @@ class dissector {
 
     frame_view frame_;
     std::uint32_t at_ = 0;          // where the next header begins
-    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
+    std::uint32_t limit_ = 0;       // the end that the innermost length gives, within the captured bytes
     std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
 };
 
@@ -8131,7 +8131,7 @@ template <class Item>
 class ip_range;
 
 /// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
 class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
@@ -8774,9 +8774,9 @@ struct reassembly_limits {
     std::chrono::nanoseconds timeout = std::chrono::seconds{60};
 };
 
-/// What became of a fragment.
+/// The result of a fragment.
 struct reassembly {
-    /// What a fragment did.
+    /// The effect of a fragment.
     enum class outcome : std::uint8_t {
         kept,       ///< the packet still misses bytes
         complete,   ///< the packet is whole: see `payload`
@@ -9052,8 +9052,8 @@ namespace netnotes::lan {
 // netnotes/lan/message.hpp: what programs and IP tell each other
 // SPDX-License-Identifier: MIT
 //
-// A program that sends says how: the time to live, whether routers may cut the packet, its source. It gets datagrams, and
-// reports about packets that did not arrive. Such a report quotes the packet:
+// A program that sends says how: the time to live, whether routers may cut the packet, its source. It gets datagrams,
+// and reports about packets that did not arrive. Such a report quotes the packet:
 //
 //        ┌─ IPv4 ──────────┬─ ICMP ──────────────┬─ quoted: IPv4 ───┬─ 8 bytes or more ─┐
 //        │ from the router │ type 11, code 0     │ the lost packet  │ its ports         │
@@ -9107,7 +9107,7 @@ struct datagram {
     unsigned port = 0;  ///< the interface at which it arrived
 };
 
-/// What a node has done and dropped, counted in packets.
+/// Counts of the packets that a node has delivered, forwarded and dropped.
 struct ip_counters {
     std::uint64_t delivered = 0;   ///< to a protocol of this node
     std::uint64_t forwarded = 0;   ///< to another link
@@ -9829,7 +9829,7 @@ inline void ip_node::receive_udp(unsigned port, const packet::ipv4_view& packet)
 
 namespace netnotes::lan {
 
-/// What became of an echo request or of a probe of traceroute.
+/// The result of an echo request or of a probe of traceroute.
 enum class probe_outcome : std::uint8_t {
     waiting,
     answered,   ///< by the destination
@@ -10304,7 +10304,8 @@ class lying_resolver : public name_server {
     std::vector<std::pair<packet::dns_name, ipv4_address>> lies_;
 };
 
-/// What a resolver leaves to guess. The defaults follow RFC 5452 §9.2. A lesson may make the numbers smaller.
+/// The values of a query that a forger must guess. The defaults follow RFC 5452 §9.2. A lesson may make the numbers
+/// smaller.
 struct resolver_habits {
     bool random_id = true;              ///< false: each query has the next number
     unsigned id_bits = 16;              ///< 1 to 16; other numbers count as the nearest of these
@@ -10338,8 +10339,8 @@ struct resolver_habits {
     }
 };
 
-/// The part of a host that asks for addresses. It must live as long as the network runs. While it waits for an answer it
-/// takes the datagrams to its port; no program of the host may use the ports of its resolver_habits.
+/// The part of a host that asks for addresses. It must live as long as the network runs. While it waits for an answer
+/// it takes the datagrams to its port; no program of the host may use the ports of its resolver_habits.
 class stub_resolver {
   public:
     /// A question and its result.
@@ -10393,7 +10394,8 @@ class stub_resolver {
         for (lookup* const each : asked)
             if (each->port == arrived.destination.port()) judge(*each, arrived);
     }
-    /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and class.
+    /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and
+    /// class.
     void judge(lookup& asked, const datagram& arrived) {
         const bool is_to_us = arrived.destination.address() == host_->source_for(server_);
         if (arrived.source != endpoint{server_, name_server::port} || !is_to_us) return void(++asked.wrong_sender);
@@ -10502,8 +10504,9 @@ class arp_spoofer : public node {
     [[nodiscard]] packet::mac_address hardware_address() const noexcept { return port_address(0); }
     reader read;
 
-    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times.
-    /// Caches forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
+    /// Tells `a` that the attacker's card is that of `b`, and tells `b` that it is that of `a`, each `interval`,
+    /// `count` times. Caches forget and learn, so an attacker must repeat itself. First it asks for the true cards of
+    /// both.
     void poison(ipv4_address a, ipv4_address b, virtual_time interval = std::chrono::seconds{10}, unsigned count = 6) {
         victims_ = {a, b};
         for (const ipv4_address each : victims_)
@@ -10605,8 +10608,8 @@ class dns_spoofer : public host {
     [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
 
     /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address
-    /// `lie`, and guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do
-    /// not leave open, the forger knows: `id` is the next id of a resolver that counts.
+    /// `lie`, and guesses id, port and capitals by chance among what the resolver's `habits` leave open. The forger
+    /// knows every value that they do not vary: `id` is the next id of a resolver that counts.
     void forge(ipv4_address client, ipv4_address server, std::string_view name, ipv4_address lie,
                const resolver_habits& habits, std::uint16_t id, unsigned count, virtual_time interval) {
         for (unsigned i = 0; i < count; ++i)
@@ -13758,7 +13761,7 @@ class syn_cookies {
 //
 // A segment that arrives is treated as RFC 9293 §3.10.7 says, step by step. Three checks of RFC 5961 protect against a
 // stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a connection. An
-// acknowledgment must not be older than the largest window. What fails such a check is answered by a
+// acknowledgment must not be older than the largest window. A segment that fails such a check is answered by a
 // *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
 //
 // Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our
@@ -13947,7 +13950,7 @@ class byte_queue {
 };
 }  // namespace detail
 
-/// What a program has sent and the peer has not acknowledged.
+/// The bytes that a program has sent and the peer has not acknowledged.
 class send_queue {
   public:
     explicit send_queue(std::size_t capacity) noexcept : capacity_{capacity} {}
@@ -14009,7 +14012,7 @@ class receive_queue {
         return possible >= window() + step_ && possible >= 2 * window();
     }
 
-    /// What arrived() has found.
+    /// The result of arrived().
     struct arrival {
         std::uint32_t in_order = 0;  ///< bytes that may now be read
         bool left_gap = false;       ///< bytes are missing before the new bytes, or a gap was filled
@@ -15094,7 +15097,7 @@ class tcp_listener {
     using time = std::chrono::nanoseconds;
     static constexpr time never = time::max();
 
-    /// What a listener has done, in SYNs or ACKs.
+    /// Counts of a listener, in SYNs or ACKs.
     struct counters {
         std::uint64_t syns = 0;            ///< SYNs of new clients
         std::uint64_t dropped_syns = 0;    ///< because a queue was full

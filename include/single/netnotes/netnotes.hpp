@@ -185,7 +185,7 @@
 //   recv_exact(size)           exactly `size` bytes
 //   recv(buffer)               the bytes that are there; from here on it is a stream again
 //
-// What may happen, and what is then in the buffer:
+// The cases, and the contents of the buffer in each:
 //
 //   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
 //   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
@@ -1531,8 +1531,8 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 
 // ---- Ports and services --------------------------------------------------------------------------------
 
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
-/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. The ports that a
+/// system gives out for port 0 are another range: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
 /// Returns the class of a port.
@@ -1696,7 +1696,7 @@ struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/pa
 
 // ---- Names of sockets ----------------------------------------------------------------------------------
 
-/// What the addresses of a socket are (socket(2)).
+/// The family of a socket's addresses (socket(2)).
 enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
 
 /// How a socket moves its bytes (socket(2)).
@@ -2385,7 +2385,7 @@ namespace netnotes {
 // ---- Options -------------------------------------------------------------------------------------------
 
 /// A socket option as a type: `socket.set_option(option::keep_alive{true})`, `socket.get_option<option::linger>()`.
-/// What no type is made for is set by level, name and value, as in C.
+/// An option without a type is set by level, name and value, as in C.
 namespace option {
 
 /// An option that is on or off.
@@ -3150,7 +3150,7 @@ inline std::error_code socket_handle::take_error() noexcept {
 
 namespace netnotes {
 
-/// What the kernel reports beside the bytes of one datagram, after socket::tell_details().
+/// The facts that the kernel reports beside the bytes of a datagram, after socket::tell_details().
 struct datagram_details {
     /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
     /// known: 0.0.0.0.
@@ -3406,7 +3406,7 @@ class socket : public socket_handle {
     std::uint64_t send_file(const input_file& file, const send_file_options& options = {});
     std::uint64_t send_file(const input_file& file, const send_file_options& options, std::error_code& error);
 
-    /// What recv_from() returns: a datagram, its sender, and to which of our addresses it came.
+    /// The result of recv_from(): a datagram, its sender, and the address of ours that it came to.
     struct received {
         std::span<std::byte> bytes;  ///< the part of the buffer that was filled
         socket_address sender;       ///< without a family if the sender is a Unix socket without a name
@@ -3841,7 +3841,7 @@ inline std::pair<socket, socket> socket_pair(socket_type type) {
 
 namespace netnotes {
 
-/// What a buffered_reader reads from; its recv() must not throw. Where it has the waiting calls of a socket, too, its
+/// A source for a buffered_reader; its recv() must not throw. Where it has the waiting calls of a socket, too, its
 /// timeout is for whole messages.
 template <class Stream>
 concept byte_source = requires(Stream& stream, mutable_buffer buffer, std::error_code& error) {
@@ -4446,7 +4446,7 @@ namespace netnotes {
 /// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
 inline constexpr int max_resolver_threads = 128;
 
-/// What resolve() may answer: getaddrinfo(3).
+/// Restrictions of the answers of resolve(): getaddrinfo(3).
 struct resolve_hints {
     address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
     socket_type type = socket_type::stream;
@@ -5306,7 +5306,7 @@ static_assert(static_cast<int>(tcp_state::established) == TCP_ESTABLISHED &&
               static_cast<int>(tcp_state::last_ack) == TCP_LAST_ACK &&
               static_cast<int>(tcp_state::listen) == TCP_LISTEN && static_cast<int>(tcp_state::closing) == TCP_CLOSING);
 
-/// What the kernel knows about a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
+/// The kernel's figures of a connection at this moment: TCP_INFO, tcp(7). The name is not tcp_info, because C has a
 /// struct of that name outside of any namespace. A field that an older kernel does not report is zero.
 struct connection_info {
     tcp_state state = tcp_state::closed;
@@ -6015,7 +6015,7 @@ class fiber {
     bool withdrawn_ = false;
 };
 
-/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// The wait of the last task of a chain: the base of the awaiters. An awaiter is in the frame of the awaiting
 /// coroutine.
 class operation {
   public:
@@ -7369,7 +7369,7 @@ class posted_call {
     friend scheduler;
     posted_call() noexcept = default;
     ~posted_call() = default;
-    /// Called once, in the loop's thread. What it throws ends the run.
+    /// Called once, in the loop's thread. An exception of it ends the run.
     virtual void call() = 0;
     /// Called instead of call() if the loop is destroyed first. An object without another owner deletes itself, here
     /// and in call().
@@ -7536,13 +7536,13 @@ class io_operation;
 /// A descriptor of a loop: what is known of its state, and which operations wait for it.
 class io_node {
   public:
-    /// What a completion back end can do with the descriptor by itself.
+    /// The operations that a completion back end does by itself on the descriptor.
     enum class kind : unsigned char {
         any,       ///< only wait: a datagram socket, a pipe, any other descriptor
         stream,    ///< receive
         listener,  ///< accept
     };
-    /// What happens to the descriptor when the node is retired.
+    /// The fate of the descriptor when the node is retired.
     enum class ends_with : bool { nothing, close };
     /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it
     /// is retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
@@ -11071,7 +11071,7 @@ template <class Item>
 class ip_range;
 
 /// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
 class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
@@ -11652,10 +11652,10 @@ namespace netnotes {
 /// The calls of a UDP socket that concern groups. Programs use it as a part of udp_socket.
 class multicast_socket : protected socket {
   public:
-    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins it on one interface. The parameter `interface`
-    // is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group the zone
-    // suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678 §5.1
-    // defines the calls.
+    // A group is an address in 224.0.0.0/4 or ff00::/8. A socket joins a group on one interface. The parameter
+    // `interface` is the number of that interface (interface_index); 0 lets the routing table choose. For an IPv6 group
+    // the zone suffices: ff02::1234%eth0. An IPv6 socket that is not ipv6_only may join IPv4 groups as well. RFC 3678
+    // §5.1 defines the calls.
 
     /// Joins the group: the socket receives datagrams to the group and this socket's port. Bind that port first, on the
     /// wildcard address. Fails with errc::address_in_use if it has joined already, no_such_device without an interface
@@ -14770,9 +14770,9 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 // netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
 // SPDX-License-Identifier: MIT
 //
-// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and who the peer
-// is. A number alone would mean nothing in another process. The kernel therefore installs the same open file in the
-// receiver, under a new number (unix(7), SCM_RIGHTS).
+// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and the identity
+// of the peer. A number alone would mean nothing in another process. The kernel therefore installs the same open file
+// in the receiver, under a new number (unix(7), SCM_RIGHTS).
 //
 //        process 1                                               process 2
 //        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
@@ -16606,22 +16606,22 @@ concept pump_end = pump_source<Stream> && pump_sink<Stream> && requires(Stream& 
 
 /// Moves bytes from one stream to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
 /// number. Receives no byte beyond `max_bytes`, and does not end `to`. `from` may also be a buffered_reader, whose
-/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the second
-/// form returns how many bytes `to` took.
+/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the
+/// second form returns how many bytes `to` took.
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error);
 
-/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of bytes.
-/// If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
+/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of
+/// bytes. If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
 /// std::system_error. On an error the second form returns how many bytes `to` took.
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t pump(From& from, To& to);
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t pump(From& from, To& to, std::error_code& error);
 
-/// What ends a pump_both() early.
+/// The bounds that end pump_both() early.
 struct pump_options {
     wait_time idle_timeout = never;    ///< errc::timed_out if no byte has moved in either direction for this long
     const stop_event* stop = nullptr;  ///< a stop ends it with errc::operation_canceled
@@ -19700,7 +19700,7 @@ inline void fields::set(std::string_view name, std::string_view value) {
 //        Content-Type: text/html; charset=utf-8
 //
 // Without a charset a browser guesses, and a guess can turn text into a script (an old trick with UTF-7). So every text
-// type of this table says utf-8. What the table does not know is application/octet-stream: bytes to be saved.
+// type of this table says utf-8. An ending that the table does not know is application/octet-stream: bytes to be saved.
 //
 // On this page:  media_type_of
 // Sources:       RFC 9110 §8.3; the registry of IANA; RFC 9239 (JavaScript)
@@ -20666,7 +20666,7 @@ namespace netnotes::http {
 /// in a reset, so that the client can tell that a part is missing.
 [[nodiscard]] std::unique_ptr<body_source> pieces(generator<std::string> from);
 
-/// What a line of the access log says.
+/// The contents of a line of the access log.
 struct access_entry {
     std::string_view peer{};     ///< the client's address, without its port
     std::time_t when = 0;        ///< seconds since 1970
@@ -20843,7 +20843,7 @@ struct framing {
     friend bool operator==(const framing&, const framing&) noexcept = default;
 };
 
-/// What the heads of requests and responses share.
+/// The part that the heads of requests and responses share.
 class message_head {
   public:
     static constexpr std::size_t max_fields = 100;
@@ -21238,9 +21238,9 @@ struct head_progress {
     std::size_t start_line = 0;  ///< where the second line begins; 0: not known yet
 };
 
-/// What parse_head() has found.
+/// The result of parse_head().
 struct head_result {
-    /// What the parser needs next.
+    /// The state of the parser.
     enum class outcome : std::uint8_t { complete, more, refused };
     outcome what = outcome::more;
     std::size_t size = 0;     ///< of the head with its empty line, if it is complete
@@ -21741,7 +21741,7 @@ class body_decoder {
     /// Decodes a body with this end. Is refused at once if the announced length is above `bounds.body`.
     explicit body_decoder(framing how, const limits& bounds = {}) noexcept;
 
-    /// What next() has found.
+    /// The result of next().
     struct piece {
         std::string_view data;     ///< bytes of the body: a part of the bytes that were given
         std::size_t consumed = 0;  ///< how many bytes are used up, data and frame; the next call begins behind them
@@ -23189,7 +23189,7 @@ class connection {
     using time = std::chrono::steady_clock::time_point;
     /// Which end of a connection this is.
     enum class role : std::uint8_t { client, server };
-    /// What receive() reports.
+    /// The events that receive() reports.
     enum class event : std::uint8_t {
         need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
         request,    ///< a head has come: see request()
@@ -23201,7 +23201,7 @@ class connection {
         refused,    ///< the peer broke a rule: see refusal(). A server has an answer in output() already
         closed,     ///< no message follows: see why()
     };
-    /// What to do with the connection once output() is empty.
+    /// The next step for the connection once output() is empty.
     enum class closing : std::uint8_t {
         no,      ///< it goes on
         close,   ///< close it
@@ -23692,7 +23692,7 @@ enum class range_kind : std::uint8_t {
 /// ranges that overlap would get a thousand copies (CVE-2011-3192).
 [[nodiscard]] range_kind parse_range(std::string_view value, std::uint64_t size, byte_range& range) noexcept;
 
-/// What a decision needs to know about a file.
+/// The facts of a file that a decision needs.
 struct file_facts {
     std::uint64_t size = 0;
     time_point modified{};          ///< the time of the last change
@@ -27372,7 +27372,7 @@ class pcapng_reader {
 ///     writer.write(link, time, bytes, {.comment = "this frame is lost on the way"});
 class pcapng_writer {
   public:
-    /// What the file says about its writer.
+    /// The computer and the program that write the file.
     struct section {
         std::string_view comment{};      ///< UTF-8, as all texts here
         std::string_view application{};  ///< the program that writes
@@ -27385,7 +27385,7 @@ class pcapng_writer {
         link_type link = link_type::ethernet;
         std::uint32_t snapshot_length = 0;  ///< a longer packet is cut; 0 means that no packet is
     };
-    /// What a record can say beside its bytes and its time.
+    /// The optional parts of a record beside its bytes and its time.
     struct details {
         std::string_view comment{};
         std::optional<std::size_t> original_size{};  ///< bytes on the wire; the size of the packet if you do not say
@@ -27866,7 +27866,7 @@ class frame {
     std::shared_ptr<const std::vector<std::byte>> bytes_;
 };
 
-/// What becomes of a frame that enters a cable.
+/// The fate of a frame that enters a cable.
 enum class fate : std::uint8_t {
     delivered,
     delayed,     ///< arrives later than frames that entered after it
@@ -28030,7 +28030,7 @@ class cable {
     /// Decides about a frame; `from` is the end where it enters. Return fate::delivered to let the cable decide.
     using judgement = std::function<fate(unsigned from, const frame& entering)>;
 
-    /// What the cable does; you may change it at any time. It counts for frames that enter from then on.
+    /// The settings of the cable. You may change them at any time. It counts for frames that enter from then on.
     cable_settings settings;
     /// If set, this function judges each frame first. For tests and demonstrations.
     judgement judge;
@@ -28153,8 +28153,8 @@ class network {
     [[nodiscard]] virtual_time now() const noexcept { return now_; }
     /// Returns the generator of the network. Nodes of your own should use it too.
     [[nodiscard]] random_numbers& random() noexcept { return random_; }
-    /// Calls `call` after `delay`. A negative delay counts as 0, and a longer delay than 146 years as 146 years. Returns a
-    /// timer to cancel it with. Throws std::bad_alloc only.
+    /// Calls `call` after `delay`. A negative delay counts as 0, and a longer delay than 146 years as 146 years.
+    /// Returns a timer to cancel it with. Throws std::bad_alloc only.
     timer after(virtual_time delay, action call, timer_kind kind = timer_kind::foreground) {
         foreground_ += kind == timer_kind::foreground;
         happening what;
@@ -28421,7 +28421,7 @@ struct arp_settings {
 class arp_cache {
   public:
     using bytes = std::vector<std::byte>;
-    /// What the table needs from its node.
+    /// The functions of the node that the table needs.
     struct services {
         /// Sends an ARP request for `target`, to all cards or to one card.
         std::function<void(ipv4_address target, packet::mac_address to)> ask;
@@ -28946,8 +28946,8 @@ inline constexpr auto crc32_table = [] {
 //       └──────────────┴───────────┴───────────┴─────────────────────┴──────┘
 //
 // A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has
-// its own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it
-// is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
+// its own length. The third field has two meanings. From 0x0600 on the field names the protocol (Ethernet II). Up to
+// 1500 it is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
 //
 // A switch that carries several virtual LANs puts a tag of four bytes behind the addresses (IEEE 802.1Q):
 //
@@ -29089,7 +29089,7 @@ struct option {
 
 namespace detail {
 
-/// What a step through options has found. `size` 0 is the end; then `pattern` tells whether an option is broken.
+/// The result of a step through options. `size` 0 is the end; then `pattern` tells whether an option is broken.
 struct option_step {
     std::size_t size = 0;
     option found{};
@@ -29593,7 +29593,7 @@ enum class icmpv6_type : std::uint8_t {
     return "";
 }
 
-/// What a router says about its link (RFC 4861 §4.2). Times are in the units of the names.
+/// The statements of a router about its link (RFC 4861 §4.2). Times are in the units of the names.
 struct router_advertisement {
     std::uint8_t current_hop_limit = 0;  ///< what hosts should use; 0 says nothing
     bool managed = false;                ///< addresses come from DHCPv6
@@ -30085,7 +30085,7 @@ class ipv6_extension_range {
         bool has_ended_ = true;
     };
 
-    /// What stands behind the extension headers.
+    /// The header behind the extension headers.
     struct end_of_chain {
         ip_protocol protocol = ip_protocol::no_next_header;  ///< of the payload
         std::span<const std::byte> payload;
@@ -30867,7 +30867,7 @@ concept header_struct =
 template <class Layer>
 concept payload_bytes = std::convertible_to<const Layer&, std::span<const std::byte>> ||
     std::convertible_to<const Layer&, std::string_view>;
-/// What write() accepts.
+/// The types that write() accepts.
 template <class Layer>
 concept writable = header_struct<Layer> || payload_bytes<Layer> || std::same_as<Layer, trailer>;
 
@@ -31580,7 +31580,7 @@ enum class dns_type : std::uint16_t {
 /// Internet, in practice.
 enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
 
-/// What a message asks the server to do.
+/// The task that a message gives the server.
 enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
 
 /// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
@@ -32958,7 +32958,7 @@ class dissector {
 
     frame_view frame_;
     std::uint32_t at_ = 0;          // where the next header begins
-    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
+    std::uint32_t limit_ = 0;       // the end that the innermost length gives, within the captured bytes
     std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
 };
 
@@ -33323,9 +33323,9 @@ struct reassembly_limits {
     std::chrono::nanoseconds timeout = std::chrono::seconds{60};
 };
 
-/// What became of a fragment.
+/// The result of a fragment.
 struct reassembly {
-    /// What a fragment did.
+    /// The effect of a fragment.
     enum class outcome : std::uint8_t {
         kept,       ///< the packet still misses bytes
         complete,   ///< the packet is whole: see `payload`
@@ -33601,8 +33601,8 @@ namespace netnotes::lan {
 // netnotes/lan/message.hpp: what programs and IP tell each other
 // SPDX-License-Identifier: MIT
 //
-// A program that sends says how: the time to live, whether routers may cut the packet, its source. It gets datagrams, and
-// reports about packets that did not arrive. Such a report quotes the packet:
+// A program that sends says how: the time to live, whether routers may cut the packet, its source. It gets datagrams,
+// and reports about packets that did not arrive. Such a report quotes the packet:
 //
 //        ┌─ IPv4 ──────────┬─ ICMP ──────────────┬─ quoted: IPv4 ───┬─ 8 bytes or more ─┐
 //        │ from the router │ type 11, code 0     │ the lost packet  │ its ports         │
@@ -33656,7 +33656,7 @@ struct datagram {
     unsigned port = 0;  ///< the interface at which it arrived
 };
 
-/// What a node has done and dropped, counted in packets.
+/// Counts of the packets that a node has delivered, forwarded and dropped.
 struct ip_counters {
     std::uint64_t delivered = 0;   ///< to a protocol of this node
     std::uint64_t forwarded = 0;   ///< to another link
@@ -34378,7 +34378,7 @@ inline void ip_node::receive_udp(unsigned port, const packet::ipv4_view& packet)
 
 namespace netnotes::lan {
 
-/// What became of an echo request or of a probe of traceroute.
+/// The result of an echo request or of a probe of traceroute.
 enum class probe_outcome : std::uint8_t {
     waiting,
     answered,   ///< by the destination
@@ -34853,7 +34853,8 @@ class lying_resolver : public name_server {
     std::vector<std::pair<packet::dns_name, ipv4_address>> lies_;
 };
 
-/// What a resolver leaves to guess. The defaults follow RFC 5452 §9.2. A lesson may make the numbers smaller.
+/// The values of a query that a forger must guess. The defaults follow RFC 5452 §9.2. A lesson may make the numbers
+/// smaller.
 struct resolver_habits {
     bool random_id = true;              ///< false: each query has the next number
     unsigned id_bits = 16;              ///< 1 to 16; other numbers count as the nearest of these
@@ -34887,8 +34888,8 @@ struct resolver_habits {
     }
 };
 
-/// The part of a host that asks for addresses. It must live as long as the network runs. While it waits for an answer it
-/// takes the datagrams to its port; no program of the host may use the ports of its resolver_habits.
+/// The part of a host that asks for addresses. It must live as long as the network runs. While it waits for an answer
+/// it takes the datagrams to its port; no program of the host may use the ports of its resolver_habits.
 class stub_resolver {
   public:
     /// A question and its result.
@@ -34942,7 +34943,8 @@ class stub_resolver {
         for (lookup* const each : asked)
             if (each->port == arrived.destination.port()) judge(*each, arrived);
     }
-    /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and class.
+    /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and
+    /// class.
     void judge(lookup& asked, const datagram& arrived) {
         const bool is_to_us = arrived.destination.address() == host_->source_for(server_);
         if (arrived.source != endpoint{server_, name_server::port} || !is_to_us) return void(++asked.wrong_sender);
@@ -35051,8 +35053,9 @@ class arp_spoofer : public node {
     [[nodiscard]] packet::mac_address hardware_address() const noexcept { return port_address(0); }
     reader read;
 
-    /// Tells `a` that the attacker's card is that of `b`, and the other way round, each `interval`, `count` times.
-    /// Caches forget and learn, so an attacker must repeat itself. First it asks for the true cards of both.
+    /// Tells `a` that the attacker's card is that of `b`, and tells `b` that it is that of `a`, each `interval`,
+    /// `count` times. Caches forget and learn, so an attacker must repeat itself. First it asks for the true cards of
+    /// both.
     void poison(ipv4_address a, ipv4_address b, virtual_time interval = std::chrono::seconds{10}, unsigned count = 6) {
         victims_ = {a, b};
         for (const ipv4_address each : victims_)
@@ -35154,8 +35157,8 @@ class dns_spoofer : public host {
     [[nodiscard]] std::string_view kind() const noexcept override { return "attacker"; }
 
     /// Sends `count` forged answers to `client`, one after each `interval`. Each says that `name` has the address
-    /// `lie`, and guesses id, port and capitals by chance among what the resolver's `habits` leave open. What they do
-    /// not leave open, the forger knows: `id` is the next id of a resolver that counts.
+    /// `lie`, and guesses id, port and capitals by chance among what the resolver's `habits` leave open. The forger
+    /// knows every value that they do not vary: `id` is the next id of a resolver that counts.
     void forge(ipv4_address client, ipv4_address server, std::string_view name, ipv4_address lie,
                const resolver_habits& habits, std::uint16_t id, unsigned count, virtual_time interval) {
         for (unsigned i = 0; i < count; ++i)
@@ -38307,7 +38310,7 @@ class syn_cookies {
 //
 // A segment that arrives is treated as RFC 9293 §3.10.7 says, step by step. Three checks of RFC 5961 protect against a
 // stranger who guesses numbers. A RST must have exactly the number that is expected. A SYN never ends a connection. An
-// acknowledgment must not be older than the largest window. What fails such a check is answered by a
+// acknowledgment must not be older than the largest window. A segment that fails such a check is answered by a
 // *challenge acknowledgment*: the true peer then answers with a RST that has the right number.
 //
 // Not spoken: selective acknowledgments, time stamps, Fast Open. They are options; the peer does without them if our
@@ -38440,7 +38443,7 @@ class byte_queue {
 };
 }  // namespace detail
 
-/// What a program has sent and the peer has not acknowledged.
+/// The bytes that a program has sent and the peer has not acknowledged.
 class send_queue {
   public:
     explicit send_queue(std::size_t capacity) noexcept : capacity_{capacity} {}
@@ -38502,7 +38505,7 @@ class receive_queue {
         return possible >= window() + step_ && possible >= 2 * window();
     }
 
-    /// What arrived() has found.
+    /// The result of arrived().
     struct arrival {
         std::uint32_t in_order = 0;  ///< bytes that may now be read
         bool left_gap = false;       ///< bytes are missing before the new bytes, or a gap was filled
@@ -39587,7 +39590,7 @@ class tcp_listener {
     using time = std::chrono::nanoseconds;
     static constexpr time never = time::max();
 
-    /// What a listener has done, in SYNs or ACKs.
+    /// Counts of a listener, in SYNs or ACKs.
     struct counters {
         std::uint64_t syns = 0;            ///< SYNs of new clients
         std::uint64_t dropped_syns = 0;    ///< because a queue was full
@@ -43261,7 +43264,7 @@ enum class opcode : std::uint16_t {
     option_acknowledgment = 6,
 };
 
-/// What an error datagram says (RFC 1350, appendix; RFC 2347). It is a std::error_code, too.
+/// The code of an error datagram (RFC 1350, appendix; RFC 2347). It is a std::error_code, too.
 enum class error : std::uint16_t {
     not_defined = 0,  ///< see its message
     file_not_found = 1,
@@ -44282,7 +44285,7 @@ namespace netnotes::tftp::detail {
 /// The blocks of a receiver, without their content.
 class receive_window {
   public:
-    /// What a receiver does with a block.
+    /// The treatment of a block by the receiver.
     enum class verdict : unsigned char { take, acknowledge, pass_over };
 
     void begin(std::uint32_t size) noexcept { size_ = size; }
@@ -44763,7 +44766,7 @@ class send_window {
     std::uint64_t recover_ = 0;         // the furthest block then
     std::uint64_t restarted_from_ = 0;  // the block that was missing
     time_point restart_at_{};           // when the first block went out again; max: it did not yet
-    // What acknowledgments may mean.
+    // The meaning of acknowledgments.
     std::uint64_t echoes_ = 0;  // that may come and mean nothing
     time_point echo_until_{};
     std::uint64_t explained_ = 0;  // of them, since the last progress
@@ -45697,7 +45700,7 @@ inline transfer::outgoing transfer::next_blocks(std::size_t max_segments, std::s
 
 namespace netnotes::tftp {
 
-/// What a transfer of a client may have besides the settings.
+/// The options of a client's transfer that are not in `settings`.
 struct request {
     tftp::mode mode = mode::octet;
     time_point deadline = time_point::max();  ///< of the whole transfer, which then fails with errc::timed_out
@@ -45909,7 +45912,7 @@ inline void tell(progress_teller& teller, transfer& one, transfer_socket& socket
     }
 }
 
-/// What happened while one waited. False when nobody waits any longer: it is given up, or was decided already and only
+/// The event that ended a wait. False when nobody waits any longer: it is given up, or was decided already and only
 /// stayed for the peer's sake.
 inline bool react(transfer& one, transfer_socket& socket, const request& more, const std::error_code& error,
                   time_point now, bool& is_drained) {
@@ -47265,7 +47268,7 @@ class address_rate_limit {
 
 namespace netnotes::tftp {
 
-/// What a client asks for.
+/// A request of a client.
 struct file_request {
     endpoint client{};             ///< an IPv4 client as such, on a socket for both as well
     std::string_view file_name{};  ///< as it came: any bytes but NUL; valid during the call
@@ -47305,7 +47308,7 @@ struct transfer_record {
     [[nodiscard]] std::string to_string() const;
 };
 
-/// What a server allows.
+/// The limits of a server.
 struct server_options {
     /// The limits of what a client is granted, and the times that the server waits for it: see settings.
     settings limits{.block_size = max_block_size,
@@ -47408,8 +47411,8 @@ namespace detail {
 
 class conversation;
 
-/// What the transfers of one server share: its socket, its options, the buffer for datagrams, and the rates. The server
-/// itself hears through it what becomes of a transfer.
+/// The things that the transfers of one server share: its socket, its options, the buffer for datagrams, and the rates.
+/// The server itself hears through it what becomes of a transfer.
 class conversation_owner {
   public:
     conversation_owner(const conversation_owner&) = delete;
@@ -47618,7 +47621,7 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
 
 // ---- what transfers share
 
-/// What can be had of it: without any of these it serves, too, if not as well.
+/// Switches on the socket options that the system has; the server works without them, too, but not as well.
 inline void conversation_owner::prepare_socket() {
     const auto set = [&](int level, int name, int value) {
         std::error_code error;
@@ -47970,7 +47973,7 @@ class server_core final : public conversation_owner {
     std::exception_ptr failure_;
 };
 
-/// What run() waits for.
+/// The wait of run().
 class [[nodiscard]] serving final : public netnotes::detail::loop_operation {
   public:
     explicit serving(server_core& whole) noexcept : whole_{whole} {}
@@ -48687,7 +48690,7 @@ inline uri uri::parse(std::string_view text) {
 //        const web::templates pages{texts};
 //        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
 //
-// What of Django is not here:
+// These parts of Django are not here:
 //     ORM, migrations    A database is a library of its own. A migration is a numbered script. It changes the tables of
 //                        a database from one version of the program to the next. The notes name its two commands.
 //     admin              Pages that edit such tables: without an ORM there is nothing to edit.
@@ -49375,7 +49378,7 @@ namespace netnotes::web {
 
 class pattern;
 
-/// What a pattern found in a text. It refers to both: neither the pattern nor the text may end before it.
+/// The places that a pattern found in a text. It refers to both: neither the pattern nor the text may end before it.
 class pattern_match {
   public:
     /// Returns how many groups there are, with group 0, which is the whole.
@@ -49868,7 +49871,7 @@ struct safe_string {
 /// A point in time, in UTC, in whole seconds.
 using time_value = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
 
-/// What a value is.
+/// The kinds of values.
 enum class value_kind : std::uint8_t { none, boolean, integer, real, string, safe, time, sequence, mapping, function };
 
 namespace detail {
@@ -50768,7 +50771,7 @@ inline value pluralize(const value& what, const value* endings) {
     return count ? std::string{parts[*count == 1 ? 0 : 1]} : std::string{};
 }
 
-/// What a filter is given. `argument` may be nullptr.
+/// The arguments of a filter. `argument` may be nullptr.
 struct filter_input {
     const value& what;
     const value* argument;
@@ -51882,7 +51885,7 @@ class parser {
 
 namespace netnotes::web {
 
-/// What may be chosen for templates.
+/// Settings that all templates share.
 struct template_settings {
     /// Whether {{ }} escapes HTML. Only for text that is no HTML.
     bool autoescape = true;
@@ -52344,7 +52347,7 @@ struct template_response {
         return {status, pages->render(name, context), "text/html; charset=utf-8"};
     }
 };
-/// What a view returns: a response, or a page that is rendered later. A view may also return a task of one of them.
+/// The result of a view: a response, or a page that is rendered later. A view may also return a task of one of them.
 using view_answer = std::variant<http::response, template_response>;
 
 namespace detail::routing {

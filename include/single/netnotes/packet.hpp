@@ -1507,8 +1507,8 @@ inline host_port read_host_port(std::string_view text, std::optional<std::uint16
 
 // ---- Ports and services --------------------------------------------------------------------------------
 
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. What
-/// a system gives out for port 0 is another matter: Linux takes 32768 to 60999 (ip(7)).
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. The ports that a
+/// system gives out for port 0 are another range: Linux takes 32768 to 60999 (ip(7)).
 enum class port_class { well_known, registered, dynamic };
 
 /// Returns the class of a port.
@@ -1659,7 +1659,7 @@ template <class Item>
 class ip_range;
 
 /// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes have it the other way round.
+/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
 class network : public detail::printable<network> {
   public:
     static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
@@ -3188,8 +3188,8 @@ inline constexpr auto crc32_table = [] {
 //       └──────────────┴───────────┴───────────┴─────────────────────┴──────┘
 //
 // A shorter payload is padded to 46 bytes, so a reader must not take everything behind the header for payload: IP has
-// its own length. The third field has two meanings. From 0x0600 on it names the protocol (Ethernet II). Up to 1500 it
-// is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
+// its own length. The third field has two meanings. From 0x0600 on the field names the protocol (Ethernet II). Up to
+// 1500 it is the payload's length (IEEE 802.3), and a header of logical link control (LLC) follows.
 //
 // A switch that carries several virtual LANs puts a tag of four bytes behind the addresses (IEEE 802.1Q):
 //
@@ -3331,7 +3331,7 @@ struct option {
 
 namespace detail {
 
-/// What a step through options has found. `size` 0 is the end; then `pattern` tells whether an option is broken.
+/// The result of a step through options. `size` 0 is the end; then `pattern` tells whether an option is broken.
 struct option_step {
     std::size_t size = 0;
     option found{};
@@ -3835,7 +3835,7 @@ enum class icmpv6_type : std::uint8_t {
     return "";
 }
 
-/// What a router says about its link (RFC 4861 §4.2). Times are in the units of the names.
+/// The statements of a router about its link (RFC 4861 §4.2). Times are in the units of the names.
 struct router_advertisement {
     std::uint8_t current_hop_limit = 0;  ///< what hosts should use; 0 says nothing
     bool managed = false;                ///< addresses come from DHCPv6
@@ -4327,7 +4327,7 @@ class ipv6_extension_range {
         bool has_ended_ = true;
     };
 
-    /// What stands behind the extension headers.
+    /// The header behind the extension headers.
     struct end_of_chain {
         ip_protocol protocol = ip_protocol::no_next_header;  ///< of the payload
         std::span<const std::byte> payload;
@@ -5109,7 +5109,7 @@ concept header_struct =
 template <class Layer>
 concept payload_bytes = std::convertible_to<const Layer&, std::span<const std::byte>> ||
     std::convertible_to<const Layer&, std::string_view>;
-/// What write() accepts.
+/// The types that write() accepts.
 template <class Layer>
 concept writable = header_struct<Layer> || payload_bytes<Layer> || std::same_as<Layer, trailer>;
 
@@ -6005,7 +6005,7 @@ class pcapng_reader {
 ///     writer.write(link, time, bytes, {.comment = "this frame is lost on the way"});
 class pcapng_writer {
   public:
-    /// What the file says about its writer.
+    /// The computer and the program that write the file.
     struct section {
         std::string_view comment{};      ///< UTF-8, as all texts here
         std::string_view application{};  ///< the program that writes
@@ -6018,7 +6018,7 @@ class pcapng_writer {
         link_type link = link_type::ethernet;
         std::uint32_t snapshot_length = 0;  ///< a longer packet is cut; 0 means that no packet is
     };
-    /// What a record can say beside its bytes and its time.
+    /// The optional parts of a record beside its bytes and its time.
     struct details {
         std::string_view comment{};
         std::optional<std::size_t> original_size{};  ///< bytes on the wire; the size of the packet if you do not say
@@ -6722,7 +6722,7 @@ enum class dns_type : std::uint16_t {
 /// Internet, in practice.
 enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
 
-/// What a message asks the server to do.
+/// The task that a message gives the server.
 enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
 
 /// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
@@ -8168,7 +8168,7 @@ class dissector {
 
     frame_view frame_;
     std::uint32_t at_ = 0;          // where the next header begins
-    std::uint32_t limit_ = 0;       // where the innermost length ends, within the captured bytes
+    std::uint32_t limit_ = 0;       // the end that the innermost length gives, within the captured bytes
     std::uint32_t wire_limit_ = 0;  // the same on the wire: larger than limit_ if the capture lacks bytes
 };
 
@@ -9758,9 +9758,9 @@ struct reassembly_limits {
     std::chrono::nanoseconds timeout = std::chrono::seconds{60};
 };
 
-/// What became of a fragment.
+/// The result of a fragment.
 struct reassembly {
-    /// What a fragment did.
+    /// The effect of a fragment.
     enum class outcome : std::uint8_t {
         kept,       ///< the packet still misses bytes
         complete,   ///< the packet is whole: see `payload`

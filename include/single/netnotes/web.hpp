@@ -35,7 +35,7 @@
 //        const web::templates pages{texts};
 //        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
 //
-// What of Django is not here:
+// These parts of Django are not here:
 //     ORM, migrations    A database is a library of its own. A migration is a numbered script. It changes the tables of
 //                        a database from one version of the program to the next. The notes name its two commands.
 //     admin              Pages that edit such tables: without an ORM there is nothing to edit.
@@ -2123,7 +2123,7 @@ inline void fields::set(std::string_view name, std::string_view value) {
 //        Content-Type: text/html; charset=utf-8
 //
 // Without a charset a browser guesses, and a guess can turn text into a script (an old trick with UTF-7). So every text
-// type of this table says utf-8. What the table does not know is application/octet-stream: bytes to be saved.
+// type of this table says utf-8. An ending that the table does not know is application/octet-stream: bytes to be saved.
 //
 // On this page:  media_type_of
 // Sources:       RFC 9110 §8.3; the registry of IANA; RFC 9239 (JavaScript)
@@ -2874,7 +2874,7 @@ class fiber {
     bool withdrawn_ = false;
 };
 
-/// What the last task of a chain waits for: the base of the awaiters. An awaiter is in the frame of the awaiting
+/// The wait of the last task of a chain: the base of the awaiters. An awaiter is in the frame of the awaiting
 /// coroutine.
 class operation {
   public:
@@ -3799,7 +3799,7 @@ namespace netnotes::web {
 
 class pattern;
 
-/// What a pattern found in a text. It refers to both: neither the pattern nor the text may end before it.
+/// The places that a pattern found in a text. It refers to both: neither the pattern nor the text may end before it.
 class pattern_match {
   public:
     /// Returns how many groups there are, with group 0, which is the whole.
@@ -4292,7 +4292,7 @@ struct safe_string {
 /// A point in time, in UTC, in whole seconds.
 using time_value = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
 
-/// What a value is.
+/// The kinds of values.
 enum class value_kind : std::uint8_t { none, boolean, integer, real, string, safe, time, sequence, mapping, function };
 
 namespace detail {
@@ -5192,7 +5192,7 @@ inline value pluralize(const value& what, const value* endings) {
     return count ? std::string{parts[*count == 1 ? 0 : 1]} : std::string{};
 }
 
-/// What a filter is given. `argument` may be nullptr.
+/// The arguments of a filter. `argument` may be nullptr.
 struct filter_input {
     const value& what;
     const value* argument;
@@ -6306,7 +6306,7 @@ class parser {
 
 namespace netnotes::web {
 
-/// What may be chosen for templates.
+/// Settings that all templates share.
 struct template_settings {
     /// Whether {{ }} escapes HTML. Only for text that is no HTML.
     bool autoescape = true;
@@ -6768,7 +6768,7 @@ struct template_response {
         return {status, pages->render(name, context), "text/html; charset=utf-8"};
     }
 };
-/// What a view returns: a response, or a page that is rendered later. A view may also return a task of one of them.
+/// The result of a view: a response, or a page that is rendered later. A view may also return a task of one of them.
 using view_answer = std::variant<http::response, template_response>;
 
 namespace detail::routing {

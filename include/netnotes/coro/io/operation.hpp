@@ -47,13 +47,13 @@ class io_operation;
 /// A descriptor of a loop: what is known of its state, and which operations wait for it.
 class io_node {
   public:
-    /// What a completion back end can do with the descriptor by itself.
+    /// The operations that a completion back end does by itself on the descriptor.
     enum class kind : unsigned char {
         any,       ///< only wait: a datagram socket, a pipe, any other descriptor
         stream,    ///< receive
         listener,  ///< accept
     };
-    /// What happens to the descriptor when the node is retired.
+    /// The fate of the descriptor when the node is retired.
     enum class ends_with : bool { nothing, close };
     /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it
     /// is retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
