@@ -48,10 +48,12 @@ def processor_time(pid):
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def wait_for(name, port):
+def wait_for(name, pid, port):
     """Returns when the server accepts connections."""
     end = time.monotonic() + 60
     while True:
+        if os.waitpid(pid, os.WNOHANG) != (0, 0):
+            sys.exit(f"http.py: {name} has ended at once; perhaps another program has port {port}")
         try:
             return socket.create_connection(("127.0.0.1", port)).close()
         except OSError as error:
@@ -117,8 +119,8 @@ def main():
                     break
             else:
                 print("without aiohttp: it is not installed")
-            for name, (_, port) in servers.items():
-                wait_for(name, port)
+            for name, (pid, port) in servers.items():
+                wait_for(name, pid, port)
             print("| what | server | processor time | beside ours |\n|---|---|---|---|")
             compare("hello", servers, options.rounds, "/")
             script = pathlib.Path(folder, "pipelined.lua")
