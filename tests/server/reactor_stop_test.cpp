@@ -157,6 +157,33 @@ TEST_CASE("a stop sends what is queued to a slow reader who had sent more than w
     CHECK(same);
 }
 
+TEST_CASE("a stop answers what had arrived of a slow reader though its queue was full") {
+    const manner how = every_manner();
+    CAPTURE(how);
+    server_options options = options_for(how);
+    options.stop_grace = 1h;
+    options.high_water = 64 * 1024;
+    net::socket listener = listener_with_small_buffers();
+    listener.set_option(net::option::receive_buffer{200'000});
+    running_server server{{}, options, std::move(listener)};
+    net::tcp_stream client = client_with_small_buffers(server.where());
+    std::string sent = send_until(client, server, [&](const journal& j) { return j.max_queued > options.high_water; });
+    const std::string more = random_bytes(1 << 20, 9);
+    std::error_code error;
+    client.set_blocking(false);
+    sent.append(more, 0, client.send_all(more, error));  // as much as the kernels take: the server does not read it
+    client.set_blocking(true);
+    CHECK(sent.size() > server.read().bytes + 50'000);
+    server.request_stop();
+    const std::string answer = recv_to_end(client);
+    client.close();
+    server.wait_for_end();
+    CHECK(answer.size() == server.read().bytes);
+    CHECK(answer.size() + 30'000 > sent.size());  // these may have been under way
+    const bool same = answer == sent.substr(0, answer.size());
+    CHECK(same);
+}
+
 TEST_CASE("a stop lets an answer arrive that the kernel still holds though the client goes on talking") {
     const manner how = every_manner();
     CAPTURE(how);
