@@ -567,3 +567,45 @@ TEST_CASE("iterators of texts are equal at the same place only") {
     CHECK(text_of(*at++) == "two");
     CHECK(at == texts.end());
 }
+
+TEST_CASE("a message answers a query if it is a response with the same id, opcode and questions") {
+    const auto message = [](const packet::dns_header& header, std::initializer_list<const char*> names,
+                            dns_type type = dns_type::mx, packet::dns_class in = packet::dns_class::internet) {
+        std::vector<std::byte> room(512);
+        dns_builder builder{room, header};
+        for (const char* name : names) CHECK(builder.question(dns_name{name}, type, in));
+        room.resize(builder.message().size());
+        return room;
+    };
+    const packet::dns_header asks{.id = 7}, answers{.id = 7, .is_response = true};
+    const auto query = message(asks, {"www.example.com"});
+    const auto is_answer = [&](const std::vector<std::byte>& bytes) {
+        return parsed(bytes).is_response_to(parsed(query));
+    };
+    CHECK(is_answer(message(answers, {"www.example.com"})));
+    CHECK(is_answer(message(answers, {"WWW.example.COM"})));
+    CHECK(is_answer(message({.id = 7, .is_response = true, .response_code = packet::dns_response_code::refused},
+                            {"www.example.com"})));
+    CHECK_FALSE(is_answer(query));
+    CHECK_FALSE(is_answer(message({.id = 8, .is_response = true}, {"www.example.com"})));
+    CHECK_FALSE(is_answer(message({.id = 7, .is_response = true, .opcode = packet::dns_opcode::notify},
+                                  {"www.example.com"})));
+    CHECK_FALSE(is_answer(message(answers, {"www.example.org"})));
+    CHECK_FALSE(is_answer(message(answers, {"example.com"})));
+    CHECK_FALSE(is_answer(message(answers, {"www.example.com"}, dns_type::a)));
+    CHECK_FALSE(is_answer(message(answers, {"www.example.com"}, dns_type::mx, packet::dns_class::chaos)));
+    CHECK_FALSE(is_answer(message(answers, {})));
+    CHECK_FALSE(is_answer(message(answers, {"www.example.com", "www.example.com"})));
+    // A message is no answer to a response, and the announced questions must be there.
+    const auto answer = message(answers, {"www.example.com"});
+    CHECK_FALSE(parsed(answer).is_response_to(parsed(answer)));
+    const auto cut = std::vector(answer.begin(), answer.end() - 1);
+    CHECK_FALSE(parsed(cut).is_response_to(parsed(query)));
+    const auto cut_query = std::vector(query.begin(), query.end() - 1);
+    CHECK_FALSE(parsed(answer).is_response_to(parsed(cut_query)));
+    CHECK_FALSE(parsed(cut).is_response_to(parsed(cut_query)));
+    const auto two = message(asks, {"a", "b"});
+    CHECK(parsed(message(answers, {"a", "b"})).is_response_to(parsed(two)));
+    CHECK_FALSE(parsed(message(answers, {"b", "a"})).is_response_to(parsed(two)));
+    CHECK_FALSE(parsed(message(answers, {"a", "c"})).is_response_to(parsed(two)));
+}
