@@ -31641,6 +31641,7 @@ struct dns_question {
     dns_name_view name{};
     dns_type type{};
     dns_class query_class{};
+    friend constexpr bool operator==(const dns_question&, const dns_question&) noexcept = default;
 };
 
 // ---- What records hold ---------------------------------------------------------------------------------
@@ -31839,6 +31840,9 @@ class dns_view {
     /// Returns the first OPT record's content, or nullopt.
     [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
 
+    /// Returns true if this is a response with the id, the opcode and the questions of the query (RFC 5452 §9.1). The
+    /// case of names does not count. Any other message may be forged. The caller checks the sender's address and port.
+    [[nodiscard]] constexpr bool is_response_to(const dns_view& query) const noexcept;
     /// Reads every question and record, and the data of each type that has an accessor. Returns the first failure, or
     /// an object that converts to false. Bytes behind the last record are no failure.
     [[nodiscard]] constexpr packet_failure check() const noexcept;
@@ -31970,6 +31974,15 @@ constexpr std::optional<dns_extension> dns_view::extension() const noexcept {
     for (const dns_record& record : additionals())
         if (const auto found = record.extension()) return found;
     return std::nullopt;
+}
+
+constexpr bool dns_view::is_response_to(const dns_view& query) const noexcept {
+    const dns_header own = header(), asked = query.header();
+    auto mine = questions().begin(), theirs = query.questions().begin();
+    std::size_t equal = 0;
+    for (auto end = std::default_sentinel; mine != end && theirs != end && *mine == *theirs; ++mine, ++theirs) ++equal;
+    return own.is_response && !asked.is_response && own.id == asked.id && own.opcode == asked.opcode &&
+           equal == question_count() && equal == query.question_count();
 }
 
 constexpr packet_failure dns_view::check() const noexcept {
@@ -42499,7 +42512,7 @@ void reactor_server<Handler, Poller>::dispatch(const event& happened) {
     }
     if (any_of(happened.ready, interest::write)) client->flush();
     if (any_of(happened.ready, interest::read | interest::peer_done | interest::hang_up | interest::error)) {
-        client->unread_ = is_edge();
+        client->unread_ = is_edge() || stopping_;
         read(*client, is_edge() ? reads_a_turn : 1);
     }
 }
@@ -42555,6 +42568,7 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
         if (std::exchange(client.is_drained_, false) && client.state_ == state::open)
             guarded(client, [&] { handler_.on_drained(client); });
     if (client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) client.close_after_sending();
+    if (stopping_ && client.state_ == state::open && !client.unread_) client.close_after_sending();
     if (client.state_ == state::draining && client.queued() == 0) {
         std::error_code error;
         if (!client.input_ended_) client.socket_.shutdown(shutdown_direction::send, error);
@@ -42572,11 +42586,9 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
         lists_.remove_from_activity(client);
         lists_.append_to_activity(client, shared_.now);
     }
-    if (is_edge()) {
-        if (client.is_read() && client.unread_ && !std::exchange(client.is_pending_, true))
-            pending_.push_back(client.id_);
-        return;
-    }
+    if ((is_edge() || stopping_) && client.is_read() && client.unread_ && !std::exchange(client.is_pending_, true))
+        pending_.push_back(client.id_);
+    if (is_edge()) return;
     interest wanted = client.is_read() ? interest::read : interest::none;
     if (client.queued() > 0 || client.state_ == state::connecting) wanted |= interest::write;
     if (wanted == client.registered_) return;
@@ -42638,6 +42650,8 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
         ::ioctl(client->native_handle(), FIONREAD, &arrived);
         client->unread_ = !client->input_ended_;
         read(*client, arrived / static_cast<int>(std::min<std::size_t>(buffer_.size(), 1 << 30)) + reads_a_turn);
+        // The queue is above its mark. As it falls, the bytes that have arrived are read and answered: see settle().
+        if (client->state_ == state::open && client->paused_ && client->unread_) continue;
         // A close with unread bytes sends a reset, and so does the peer's next byte after a close. A reset destroys
         // bytes that are not delivered yet. If no bytes are under way, closing at once is safe.
         if (client->queued() > 0 || client->unread_ || !client->is_delivered() || client->state_ == state::lingering)

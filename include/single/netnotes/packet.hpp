@@ -6783,6 +6783,7 @@ struct dns_question {
     dns_name_view name{};
     dns_type type{};
     dns_class query_class{};
+    friend constexpr bool operator==(const dns_question&, const dns_question&) noexcept = default;
 };
 
 // ---- What records hold ---------------------------------------------------------------------------------
@@ -6981,6 +6982,9 @@ class dns_view {
     /// Returns the first OPT record's content, or nullopt.
     [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
 
+    /// Returns true if this is a response with the id, the opcode and the questions of the query (RFC 5452 §9.1). The
+    /// case of names does not count. Any other message may be forged. The caller checks the sender's address and port.
+    [[nodiscard]] constexpr bool is_response_to(const dns_view& query) const noexcept;
     /// Reads every question and record, and the data of each type that has an accessor. Returns the first failure, or
     /// an object that converts to false. Bytes behind the last record are no failure.
     [[nodiscard]] constexpr packet_failure check() const noexcept;
@@ -7112,6 +7116,15 @@ constexpr std::optional<dns_extension> dns_view::extension() const noexcept {
     for (const dns_record& record : additionals())
         if (const auto found = record.extension()) return found;
     return std::nullopt;
+}
+
+constexpr bool dns_view::is_response_to(const dns_view& query) const noexcept {
+    const dns_header own = header(), asked = query.header();
+    auto mine = questions().begin(), theirs = query.questions().begin();
+    std::size_t equal = 0;
+    for (auto end = std::default_sentinel; mine != end && theirs != end && *mine == *theirs; ++mine, ++theirs) ++equal;
+    return own.is_response && !asked.is_response && own.id == asked.id && own.opcode == asked.opcode &&
+           equal == question_count() && equal == query.question_count();
 }
 
 constexpr packet_failure dns_view::check() const noexcept {

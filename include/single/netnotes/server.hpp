@@ -8848,7 +8848,7 @@ void reactor_server<Handler, Poller>::dispatch(const event& happened) {
     }
     if (any_of(happened.ready, interest::write)) client->flush();
     if (any_of(happened.ready, interest::read | interest::peer_done | interest::hang_up | interest::error)) {
-        client->unread_ = is_edge();
+        client->unread_ = is_edge() || stopping_;
         read(*client, is_edge() ? reads_a_turn : 1);
     }
 }
@@ -8904,6 +8904,7 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
         if (std::exchange(client.is_drained_, false) && client.state_ == state::open)
             guarded(client, [&] { handler_.on_drained(client); });
     if (client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) client.close_after_sending();
+    if (stopping_ && client.state_ == state::open && !client.unread_) client.close_after_sending();
     if (client.state_ == state::draining && client.queued() == 0) {
         std::error_code error;
         if (!client.input_ended_) client.socket_.shutdown(shutdown_direction::send, error);
@@ -8921,11 +8922,9 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
         lists_.remove_from_activity(client);
         lists_.append_to_activity(client, shared_.now);
     }
-    if (is_edge()) {
-        if (client.is_read() && client.unread_ && !std::exchange(client.is_pending_, true))
-            pending_.push_back(client.id_);
-        return;
-    }
+    if ((is_edge() || stopping_) && client.is_read() && client.unread_ && !std::exchange(client.is_pending_, true))
+        pending_.push_back(client.id_);
+    if (is_edge()) return;
     interest wanted = client.is_read() ? interest::read : interest::none;
     if (client.queued() > 0 || client.state_ == state::connecting) wanted |= interest::write;
     if (wanted == client.registered_) return;
@@ -8987,6 +8986,8 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
         ::ioctl(client->native_handle(), FIONREAD, &arrived);
         client->unread_ = !client->input_ended_;
         read(*client, arrived / static_cast<int>(std::min<std::size_t>(buffer_.size(), 1 << 30)) + reads_a_turn);
+        // The queue is above its mark. As it falls, the bytes that have arrived are read and answered: see settle().
+        if (client->state_ == state::open && client->paused_ && client->unread_) continue;
         // A close with unread bytes sends a reset, and so does the peer's next byte after a close. A reset destroys
         // bytes that are not delivered yet. If no bytes are under way, closing at once is safe.
         if (client->queued() > 0 || client->unread_ || !client->is_delivered() || client->state_ == state::lingering)
