@@ -22367,8 +22367,8 @@ concept websocket_handler = std::is_invocable_r_v<task<>, Handler&, websocket&>;
 
 /// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs
 /// until the conversation ends. Otherwise returns a response that says what is wrong: 426 if fields of RFC 6455 §4.2.1
-/// are missing, 400 if there is a body, 403 if the origin is not allowed. Throws std::invalid_argument if a limit that
-/// must be above zero is not.
+/// are missing, 400 if there is a body, 403 if the origin is not allowed. Throws std::invalid_argument if a limit is
+/// not above zero.
 ///
 /// The request ends before the handler begins: capture what the handler needs of it.
 template <websocket_handler Handler>

@@ -6219,8 +6219,8 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 
 namespace netnotes::packet {
 
-/// A name within a message, or within a dns_name. It points to the bytes, which must stay and must not change. It was
-/// checked when it was made, so reading it cannot fail. Nothing here allocates but to_string().
+/// A name within a message, or within a dns_name. It points to the bytes, which must stay valid and must not change. It
+/// was checked when it was made, so reading it cannot fail. Nothing here allocates but to_string().
 class dns_name_view {
   public:
     static constexpr std::size_t max_size = 255;       ///< bytes of a name without pointers, its final 0 included

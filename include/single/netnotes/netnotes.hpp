@@ -26021,8 +26021,8 @@ concept websocket_handler = std::is_invocable_r_v<task<>, Handler&, websocket&>;
 
 /// Returns the response 101 if the request asks for a WebSocket: see is_websocket(). After it `handler(peer)` runs
 /// until the conversation ends. Otherwise returns a response that says what is wrong: 426 if fields of RFC 6455 §4.2.1
-/// are missing, 400 if there is a body, 403 if the origin is not allowed. Throws std::invalid_argument if a limit that
-/// must be above zero is not.
+/// are missing, 400 if there is a body, 403 if the origin is not allowed. Throws std::invalid_argument if a limit is
+/// not above zero.
 ///
 /// The request ends before the handler begins: capture what the handler needs of it.
 template <websocket_handler Handler>
@@ -31244,8 +31244,8 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 
 namespace netnotes::packet {
 
-/// A name within a message, or within a dns_name. It points to the bytes, which must stay and must not change. It was
-/// checked when it was made, so reading it cannot fail. Nothing here allocates but to_string().
+/// A name within a message, or within a dns_name. It points to the bytes, which must stay valid and must not change. It
+/// was checked when it was made, so reading it cannot fail. Nothing here allocates but to_string().
 class dns_name_view {
   public:
     static constexpr std::size_t max_size = 255;       ///< bytes of a name without pointers, its final 0 included
