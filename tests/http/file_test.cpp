@@ -423,3 +423,20 @@ TEST_CASE("conditions are decided in the order of RFC 9110 section 13.2.2") {
     CHECK(http::entity_tag({101, at(1'000'000'000), 5}) != tag);
     CHECK(http::entity_tag({100, at(1'000'000'001), 5}) != tag);
 }
+
+TEST_CASE("a file that was changed in the future is sent with the present time") {
+    const site pages;
+    const http::files from{pages.root};
+    const std::string path = pages.root + "/index.html";
+    const std::time_t tomorrow = std::time(nullptr) + 86'400;
+    const timespec future[2]{{tomorrow, 0}, {tomorrow, 0}};
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), future, 0) == 0);
+    const http::request ask{"GET", "/index.html"};
+    const auto seconds = [] { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); };
+    const http::time_point before = seconds();
+    const http::response answer = from.answer(ask);
+    const auto modified = http::read_date(answer.fields.find("Last-Modified").value_or(""));
+    REQUIRE(modified);
+    CHECK(*modified >= before);
+    CHECK(*modified <= seconds());
+}
