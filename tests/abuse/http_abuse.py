@@ -81,7 +81,7 @@ def main():
                 raise Failure("another answer than before")
             times.append((time.monotonic() - begin) * 1000)
 
-        idle = []
+        idle, idle_since = [], time.monotonic()
         for _ in range(10_000 // share // 100):
             some = [connect(server.port) for _ in range(100)]
             for each in some:
@@ -111,36 +111,41 @@ def main():
             if number % 100 == 0:
                 behave()
 
+        begin, said, ended, crossed = time.monotonic(), 0, 0, 0
         heads = [connect(server.port) for _ in range(1000 // share)]
         bodies = [connect(server.port) for _ in range(1000 // share)]
         for body in bodies:
             body.sendall(b"POST /greet HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
         # The slow ones say a byte now and then, until the server has had enough of them.
-        begin, said, ended = time.monotonic(), 0, 0
         slow = selectors.DefaultSelector()
         for each in heads + bodies:
             slow.register(each, selectors.EVENT_READ)
         text = PAGE[:-4] + b"\r\nX: " + b"x" * 10_000
         while ended < len(heads + bodies) and (options.full or said < 10):
             for key, _ in slow.select(0.2):
-                heard = key.fileobj.recv(65536)
+                try:
+                    heard = key.fileobj.recv(65536)
+                except ConnectionResetError:  # its last byte came behind the server's end, and drew a reset
+                    heard = b"HTTP/1.1 408 "
+                    crossed += 1
                 if not heard.startswith(b"HTTP/1.1 408 "):
                     raise Failure(f"a slow client hears {heard[:100]!r}")
                 slow.unregister(key.fileobj)
                 ended += 1
             for key in list(slow.get_map().values()):
-                if time.monotonic() - begin < 9:  # a byte behind the deadline would draw a reset, which may destroy the 408
+                if time.monotonic() - begin < 7:  # a byte behind the deadline would draw a reset, which may destroy the 408
                     key.fileobj.send(text[said:said + 1])
             said += 1
             behave()
             if time.monotonic() - begin > 60:
                 raise Failure(f"{len(heads + bodies) - ended} slow clients are still served after 60 s")
         times.sort()
-        print(f"{len(heads):,} slow heads, {len(bodies):,} slow bodies ({ended:,} ended with 408), {len(deaf):,} deaf, "
+        print(f"{len(heads):,} slow heads, {len(bodies):,} slow bodies ({ended - crossed:,} ended with 408, {crossed} with a reset), {len(deaf):,} deaf, "
               f"{50_000 // share:,} resets: memory {(server.memory_now() - server.memory) / 1e6:,.0f} MB")
         print(f"the client that behaves: {len(times):,} pages, p50 {times[len(times) // 2]:.2f} ms, "
               f"p99 {times[len(times) * 99 // 100]:.2f} ms, longest {times[-1]:.1f} ms")
-        for each in idle[::97]:  # they are still there
+        is_early = time.monotonic() - idle_since < 40  # the server ends a connection that was idle for 60 s
+        for each in idle[::97] if is_early else []:
             if ask(each) != server.answer:
                 raise Failure("an idle connection gets another answer")
         behave()

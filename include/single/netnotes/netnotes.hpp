@@ -24110,7 +24110,9 @@ inline response files::answer(const request& ask, std::string_view path) const {
         return result;
     }
     result.fields.add("ETag", entity_tag(facts));
-    result.fields.add("Last-Modified", write_date(facts.modified));
+    // A file may say that it was changed in the future, but no response may (RFC 9110 §8.8.2.1).
+    const time_point now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    result.fields.add("Last-Modified", write_date(std::min(facts.modified, now)));
     if (decision.status == 304) return result;
     result.fields.add("Content-Type", media_type_of(name));
     result.fields.add("X-Content-Type-Options", "nosniff");
