@@ -7,7 +7,7 @@
 namespace http = netnotes::http;
 namespace web = netnotes::web;
 
-http::response index(const http::request&) { return {200, "all articles"}; }
+http::response all(const http::request&) { return {200, "all articles"}; }
 http::response detail(const http::request&, int id) { return {200, "article " + std::to_string(id)}; }
 http::response month(const http::request&, int year, int number) {
     return {200, "month " + std::to_string(number) + " of " + std::to_string(year)};
@@ -15,7 +15,7 @@ http::response month(const http::request&, int year, int number) {
 
 int main() {
     web::routes articles;
-    articles.path("", index, "index")
+    articles.path("", all, "index")
         .path("<int:id>/", detail, "detail")
         .re_path(R"(^(\d{4})/(\d{2})/$)", month, "month");  // as in the notes: a regular expression
     web::routes project;

@@ -7007,7 +7007,8 @@ class routes {
     /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
     /// returns an http::response, a template_response, or a task of one of them. The route takes these `methods`, or
     /// all if the list is empty. A route that takes GET also takes HEAD. Throws std::invalid_argument if a part has an
-    /// unknown kind.
+    /// unknown kind. A name with overloads does not compile here. POSIX has a global index(), so put a view of that name
+    /// into a namespace of your own, as in `path("", views::index, "index")`.
     template <class View>
     routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
                  std::string name = {}, std::vector<http::method> methods = {}) {
