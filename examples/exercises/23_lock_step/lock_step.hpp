@@ -13,7 +13,7 @@ struct block {
 };
 
 /// The way to a server, which has one file. Anything that is sent, by either side, may be lost, doubled or late.
-class link {
+class wire {
   public:
     /// Asks for the file. The server answers with block 1.
     virtual void request() = 0;
@@ -23,8 +23,8 @@ class link {
     virtual std::optional<block> receive() = 0;
 
   protected:
-    ~link() = default;
+    ~wire() = default;
 };
 
 /// Fetches the file. Throws a std::runtime_error if nothing was received eight times in a row.
-std::string fetch(link& net);
+std::string fetch(wire& net);

@@ -1,6 +1,6 @@
 #include "lock_step.hpp"
 
-std::string fetch(link& net) {
+std::string fetch(wire& net) {
     std::string file;
     net.request();
     for (;;) {

@@ -8,7 +8,7 @@
 namespace {
 
 /// A receiver and the way to it, with a clock of its own: no network, no time that passes.
-class simulated final : public link {
+class simulated final : public wire {
   public:
     using fate = std::function<std::vector<int>(bool to_receiver, int count)>;  ///< the delays of the copies, in ms
     explicit simulated(fate what) : fate_{std::move(what)} {}

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-std::string fetch(link& net) {
+std::string fetch(wire& net) {
     std::string file;
     std::uint16_t done = 0;  // the number of the newest block, modulo 2^16
     bool has_begun = false, has_ended = false;

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-std::string fetch(link& net) {  // right, but it leaves while the server may still repeat the last block
+std::string fetch(wire& net) {  // right, but it leaves while the server may still repeat the last block
     std::string file;
     std::uint16_t done = 0;
     net.request();

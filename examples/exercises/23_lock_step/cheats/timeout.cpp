@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-std::string fetch(link& net) {  // repeats, and still takes each block that comes
+std::string fetch(wire& net) {  // repeats, and still takes each block that comes
     std::string file;
     net.request();
     for (int silent = 0; silent < 8;) {

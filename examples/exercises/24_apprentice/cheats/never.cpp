@@ -1,6 +1,6 @@
 #include "apprentice.hpp"
 
-bool send_file(link& net, std::string_view file) {  // the feature deleted: nothing is sent again
+bool send_file(wire& net, std::string_view file) {  // the feature deleted: nothing is sent again
     for (std::uint16_t number = 1;; ++number) {
         const std::string_view data = file.substr(0, block_size);
         net.send(number, data);
