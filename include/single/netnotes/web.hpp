@@ -1140,7 +1140,7 @@ inline void target::assign(std::string_view text) {
     const std::string_view raw = text.substr(raw_path_at_, question - raw_path_at_);
     raw_path_size_ = raw.size();
     if (raw.empty())
-        path_ = "/";
+        path_.assign(1, '/');  // g++ 12 warns of = "/" (its bug 105651)
     else if (raw.find('%') == raw.npos)
         path_ = raw;
     else
