@@ -42528,6 +42528,7 @@ void reactor_server<Handler, Poller>::read(connection& client, int turns) {
         const std::size_t size = client.socket_.recv(buffer_, error);
         if (error == std::errc::operation_would_block) {
             client.unread_ = false;
+            if (stopping_) client.changed();  // nothing is left to answer: settle() ends the connection
             return;
         }
         if (error) return client.close(error);
