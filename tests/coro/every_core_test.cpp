@@ -157,6 +157,55 @@ TEST_CASE("several loops serve one port, and the clients are shared out") {
     for (const auto& count : served) CHECK(count > 0);
 }
 
+TEST_CASE("a server on several cores serves, goes on after a reset, and ends with the stop") {
+    net::stop_event stop;
+    auto listeners = net::listen_on_every_core({net::ipv4_address::loopback(), 0}, 3);
+    REQUIRE(listeners.size() == 3);
+    const net::endpoint where = listeners.front().local_endpoint();
+    for (const auto& each : listeners) CHECK(each.local_endpoint() == where);
+    std::mutex lock;
+    std::set<std::thread::id> threads;
+    const auto talk = [&](net::async_stream client) -> net::task<> {
+        {
+            const std::lock_guard here{lock};
+            threads.insert(std::this_thread::get_id());
+        }
+        return echo(std::move(client));
+    };
+    net::serve_options limits;
+    limits.on_error = nullptr;
+    support::background server{[&] {
+        net::serve_on_every_core(std::move(listeners), talk, stop, limits);
+        return true;
+    }};
+    for (int i = 0; i < 60; ++i) {
+        net::tcp_stream client{where};
+        client.send_all("hello");
+        std::string answer(5, '\0');
+        client.recv_exact(answer);
+        CHECK(answer == "hello");
+        if (i % 2 == 0) client.set_option(net::option::linger{std::chrono::seconds{0}});
+    }
+    net::tcp_stream last{where};
+    last.send_all("x");
+    std::string answer(1, '\0');
+    last.recv_exact(answer);
+    stop.request_stop();
+    CHECK(last.recv(answer) == 0);  // the stop ends the stream in order
+    last.close();
+    CHECK(server.get());
+    CHECK(threads.size() == 3);
+}
+
+TEST_CASE("a server on several cores throws what listening throws, and needs a listener") {
+    net::stop_event stop;
+    const net::tcp_listener taken{{net::ipv4_address::loopback(), 0}};
+    CHECK_THROWS_AS(net::serve_on_every_core(taken.local_endpoint(), echo, stop), std::system_error);
+    CHECK_THROWS_AS(net::serve_on_every_core(std::vector<net::tcp_listener>{}, echo, stop), std::invalid_argument);
+    stop.request_stop();
+    net::serve_on_every_core({net::ipv4_address::loopback(), 0}, echo, stop, {}, {.threads = 2});
+}
+
 TEST_CASE("where the caller may run is as it was") {
     cpu_set_t before, after;
     REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);

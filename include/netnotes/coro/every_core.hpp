@@ -13,15 +13,13 @@
 // that all threads need (a count, a cache) still needs a lock or an atomic. The kernel chooses the listener by a hash
 // of the addresses, not by the load of a loop. If a few clients cause most of the work, one loop may get all of them.
 //
-//     auto one = [&](event_loop&, unsigned index) {
-//         return serve(std::move(listeners[index]), echo);
-//     };
-//     run_on_every_core(one, stop);
+//     serve_on_every_core({ipv6_address::any(), 6666}, echo, stop);        // a serve() in each of the loops
 //
-// Here `listeners` is a vector of core_count() tcp_listeners, each made with listen_options::reuse_port. The function
-// serve() is in coro/serve.hpp.
+//     auto one = [&](event_loop& loop, unsigned index) { return work(loop, index); };
+//     run_on_every_core(one, stop);                                        // any task in each of the loops
 //
-// On this page:  every_core_options · core_count · run_on_every_core
+// On this page:  every_core_options · core_count · run_on_every_core · listen_on_every_core · serve_on_every_core
+// Below it:      coro/loop.hpp, coro/serve.hpp
 // The notes:     协程问题 (1:N: a coroutine server uses one processor); example 26
 
 #ifndef NETNOTES_CORO_EVERY_CORE_HPP
@@ -31,12 +29,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <exception>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "listener.hpp"
 #include "loop.hpp"
+#include "serve.hpp"
 
 namespace netnotes {
 
@@ -65,6 +67,29 @@ struct every_core_options {
 /// throws the first exception. Throws std::system_error if the system refuses a thread or a descriptor.
 template <class Make>
 bool run_on_every_core(Make make, stop_event& stop, const every_core_options& options = {});
+
+/// Returns `threads` listeners (0 means core_count()) that share the address `where`: listen_options::reuse_port. If its
+/// port is 0, the system chooses one port for all of them. Small answers are sent at once (option::no_delay).
+///
+/// Throws the errors of tcp_listener's constructor. But another program of the same user that has set SO_REUSEPORT, too,
+/// is no error: the kernel then gives it a share of the clients (socket(7)).
+[[nodiscard]] inline std::vector<tcp_listener> listen_on_every_core(endpoint where, unsigned threads = 0);
+
+/// Runs serve() with each of the listeners in a thread and a loop of its own. Each thread has its own copy of `handler`.
+/// `limits` hold for each loop: max_connections is the limit of one thread, and several threads call on_error at the
+/// same time. The listeners decide the number of threads, and options.threads is not used.
+///
+/// Blocks until a stop is requested and the handlers have ended or stop_grace has passed; then it returns. Throws the
+/// errors of serve() and of run_on_every_core().
+template <connection_handler Handler>
+requires(std::copy_constructible<Handler>)
+void serve_on_every_core(std::vector<tcp_listener> listeners, Handler handler, stop_event& stop,
+                         const serve_options& limits = {}, const every_core_options& options = {});
+/// Listens at `where` with listen_on_every_core(where, options.threads) and serves as above. Also throws its errors.
+template <connection_handler Handler>
+requires(std::copy_constructible<Handler>)
+void serve_on_every_core(endpoint where, Handler handler, stop_event& stop, const serve_options& limits = {},
+                         const every_core_options& options = {});
 
 // ========================================================================================================
 // How it is done
@@ -147,6 +172,32 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
     }
     if (failure) std::rethrow_exception(failure);
     return has_ended_well;
+}
+
+inline std::vector<tcp_listener> listen_on_every_core(endpoint where, unsigned threads) {
+    std::vector<tcp_listener> listeners;
+    for (unsigned left = threads > 0 ? threads : core_count(); left > 0; --left) {
+        listeners.emplace_back(where, listen_options{.reuse_port = true}).set_option(option::no_delay{});
+        where = listeners.front().local_endpoint();
+    }
+    return listeners;
+}
+
+template <connection_handler Handler>
+requires(std::copy_constructible<Handler>)
+void serve_on_every_core(std::vector<tcp_listener> listeners, Handler handler, stop_event& stop,
+                         const serve_options& limits, const every_core_options& options) {
+    if (listeners.empty()) throw std::invalid_argument{"serve_on_every_core: no listener"};
+    every_core_options each = options;
+    each.threads = static_cast<unsigned>(listeners.size());
+    const auto one = [&](event_loop&, unsigned index) { return serve(std::move(listeners[index]), handler, limits); };
+    run_on_every_core(one, stop, each);
+}
+template <connection_handler Handler>
+requires(std::copy_constructible<Handler>)
+void serve_on_every_core(endpoint where, Handler handler, stop_event& stop, const serve_options& limits,
+                         const every_core_options& options) {
+    serve_on_every_core(listen_on_every_core(where, options.threads), std::move(handler), stop, limits, options);
 }
 
 }  // namespace netnotes

@@ -15185,15 +15185,13 @@ inline detail::receiving_descriptors async_unix_socket::recv_descriptors(mutable
 // that all threads need (a count, a cache) still needs a lock or an atomic. The kernel chooses the listener by a hash
 // of the addresses, not by the load of a loop. If a few clients cause most of the work, one loop may get all of them.
 //
-//     auto one = [&](event_loop&, unsigned index) {
-//         return serve(std::move(listeners[index]), echo);
-//     };
-//     run_on_every_core(one, stop);
+//     serve_on_every_core({ipv6_address::any(), 6666}, echo, stop);        // a serve() in each of the loops
 //
-// Here `listeners` is a vector of core_count() tcp_listeners, each made with listen_options::reuse_port. The function
-// serve() is in coro/serve.hpp.
+//     auto one = [&](event_loop& loop, unsigned index) { return work(loop, index); };
+//     run_on_every_core(one, stop);                                        // any task in each of the loops
 //
-// On this page:  every_core_options · core_count · run_on_every_core
+// On this page:  every_core_options · core_count · run_on_every_core · listen_on_every_core · serve_on_every_core
+// Below it:      coro/loop.hpp, coro/serve.hpp
 // The notes:     协程问题 (1:N: a coroutine server uses one processor); example 26
 
 #ifndef NETNOTES_CORO_EVERY_CORE_HPP
@@ -15203,11 +15201,596 @@ inline detail::receiving_descriptors async_unix_socket::recv_descriptors(mutable
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <exception>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
 
+// netnotes/coro/listener.hpp: a listener for tasks
+// SPDX-License-Identifier: MIT
+//
+// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of
+// them, and waits while the queue is empty:
+//
+//     task<> accept_all(async_listener listener) {
+//         for (;;) {
+//             auto next = co_await listener.accept();      // if no descriptor is free, it waits for one
+//             spawn(greet(std::move(next.stream)));
+//         }
+//     }
+//
+//        clients ── SYN ──> kernel ──> queue [ c | b | a ] ── accept() ──> a
+//
+// The function serve() in coro/serve.hpp is this loop with limits, timeouts and a clean stop.
+//
+// On this page:  async_listener
+// The notes:     gevent版-TCP服务器 (the gevent server); example 26
+
+#ifndef NETNOTES_CORO_LISTENER_HPP
+#define NETNOTES_CORO_LISTENER_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <new>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+class accepting;
+}  // namespace detail
+
+/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second task gets
+/// std::logic_error. So does a task of another loop.
+class async_listener : public detail::async_socket {
+  public:
+    /// Creates a closed listener. Every operation on it fails with errc::bad_file_descriptor.
+    async_listener() noexcept = default;
+    /// Takes over a listening stream socket and makes it non-blocking. Without `loop` it uses the loop that runs in
+    /// this thread (std::logic_error if no loop runs). The listener must not outlive the loop. Throws std::system_error
+    /// if the loop's back end refuses the descriptor.
+    explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
+    explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
+    /// Listens at `where` as tcp_listener does, for the loop that runs in this thread. Throws what both throw.
+    explicit async_listener(const endpoint& where, listen_options options = {})
+        : async_listener{tcp_listener{where, options}} {}
+    async_listener(event_loop& loop, tcp_listener listening)
+        : async_listener{loop, std::move(listening).into_socket()} {}
+    async_listener(event_loop& loop, socket listening)
+        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
+
+    struct accepted;
+    /// Suspends until there is a connection, and returns it. A connection that ended in the queue is skipped.
+    ///
+    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM, or ENOSPC of the back end), it tries again
+    /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
+    /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
+    [[nodiscard]] detail::accepting accept();
+};
+/// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
+/// without a name. It may be empty, too, if the client has already reset the connection.
+struct async_listener::accepted {
+    accepted(async_stream&& connection, const socket_address& from) noexcept
+        : stream{std::move(connection)}, peer{from} {}
+    async_stream stream;
+    socket_address peer;
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
+  public:
+    explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
+    async_listener::accepted await_resume() {
+        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
+        return {std::move(stream_), made_.peer};
+    }
+    bool attempt() noexcept override {
+        if (is_pausing() || !node_.readable) return false;
+        if (!made_.connection.is_open()) {
+            const bool is_decided = node_.intake ? accept_from_back_end() : accept_directly();
+            if (!is_decided) return false;
+        }
+        if (error_ == 0) register_connection();
+        if (!is_shortage(error_) && error_ != ENOSPC) return true;
+        error_ = 0;
+        pause(accept_pause);
+        return false;  // `readable` stays true, so the back end accepts nothing during the pause
+    }
+
+  private:
+    bool accept_directly() noexcept {
+        std::error_code error;
+        borrowed_socket listener{node_.descriptor()};
+        made_ = listener->accept(error);
+        if (error == std::errc::operation_would_block) return node_.readable = false;
+        error_ = error.value();
+        return true;
+    }
+    bool accept_from_back_end() noexcept {
+        int descriptor = -1;
+        do {
+            error_ = 0;
+            if (!node_.intake->accept(descriptor, error_)) return false;
+        } while (is_passed_over(error_));
+        if (error_ != 0) return true;
+        made_.connection = socket{descriptor, false};
+        std::error_code has_left;
+        made_.peer = made_.connection.peer_endpoint(has_left);
+        if (has_left) made_.peer = former_peer(descriptor);
+        return true;
+    }
+    /// Returns the peer of a connection that the peer has reset. The bytes that it sent can still be received, but
+    /// getpeername() fails with ENOTCONN. Linux answers SO_PEERNAME all the same, if the size is not above that of the
+    /// address. Returns an empty address if it does not.
+    static socket_address former_peer(int descriptor) noexcept {
+        constexpr int peer_name = 28;  // SO_PEERNAME, which some headers lack
+        for (socklen_t size : {socklen_t{sizeof(sockaddr_in6)}, socklen_t{sizeof(sockaddr_in)}}) {
+            socket_address peer;
+            if (::getsockopt(descriptor, SOL_SOCKET, peer_name, peer.data(), &size) != 0) continue;
+            peer.resize(size);
+            return peer;
+        }
+        return {};
+    }
+    /// Makes the stream. If the back end or the memory allocation fails, `made_` keeps the connection for the next
+    /// attempt.
+    void register_connection() noexcept {
+        try {
+            // The connection has the family of its peer. To ask the socket would cost a system call for each
+            // connection.
+            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
+        } catch (const std::system_error& failure) {
+            error_ = failure.code().value();
+        } catch (const std::bad_alloc&) {
+            error_ = ENOMEM;
+        }
+    }
+    socket::accepted made_;
+    async_stream stream_;
+};
+
+}  // namespace detail
+
+inline detail::accepting async_listener::accept() { return detail::accepting{node()}; }
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_LISTENER_HPP
+
+
+// netnotes/coro/serve.hpp: a server of tasks that no client ends
+// SPDX-License-Identifier: MIT
+//
+// A loop that accepts and spawns is quickly written. But it ends with the first client that resets its connection. A
+// handler that throws, or a crowd of clients that uses up all descriptors, ends it, too. The function serve() is this
+// loop with an answer to each of these cases. You write only the handler, which is the conversation with one client:
+//
+//     task<> echo(async_stream client) {
+//         for (;;) {
+//             auto bytes = co_await client.recv();
+//             if (bytes.empty()) co_return;
+//             co_await client.send_all(bytes);
+//         }
+//     }
+//     int main() {
+//         stop_event stop;
+//         stop_on_signals signals{stop};
+//         event_loop loop;
+//         loop.run(serve({ipv4_address::loopback(), 6666}, echo, {.max_connections = 1000}), stop);
+//     }
+//
+//        accept ──> handler(client) ──┬── returns ──> close                  and the next client takes its place
+//          ^                          ├── throws  ──> on_error, close
+//          └── room for one more <────┘   if a send was cut short: a reset, so that the peer can tell
+//
+//   a client resets, or a handler throws     on_error reports it, and the other clients do not notice
+//   a client sends nothing                   errc::timed_out after idle_timeout
+//   a client sends a byte now and then       errc::timed_out after request_timeout without an answer
+//   max_connections clients are connected    further clients wait in the kernel's queue until one leaves
+//   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms. on_error
+//                                            reports a client for which no memory is left after accept()
+//   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
+//     cancelled                              the end of the stream. Those still running after stop_grace are cancelled
+//
+// A handler may also take a stream of your own that is made from an async_stream, for example an encrypted stream: see
+// coro/byte_stream.hpp.
+//
+// If a send fails, the connection ends in a reset. If a handler throws between two sends of one answer, the connection
+// ends in order, and the peer cannot tell that bytes are missing. Such a handler must ask for a reset before it throws:
+//
+//     client.set_option(option::linger{std::chrono::seconds{0}});
+//     throw std::runtime_error{"half of the answer is missing"};
+//
+// A buffered stream gathers answers and sends them when its reader has to wait. If a handler throws before that, all
+// gathered answers are lost, the answers to earlier requests included. If the client is to get them, call flush() first.
+//
+// On this page:  serve_options · serve
+// Below it:      coro/listener.hpp, coro/stream.hpp
+// Beside it:     server/reactor.hpp and server/blocking.hpp, servers without coroutines
+// The notes:     gevent版-TCP服务器 (the gevent server)
+
+#ifndef NETNOTES_CORO_SERVE_HPP
+#define NETNOTES_CORO_SERVE_HPP
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+
+
+
+
+
+
+
+namespace netnotes {
+
+/// The limits of serve(), and its error report. No member has a destructor, so the struct may be a temporary in a
+/// co_await expression; g++ 12 destroys other temporaries twice there.
+struct serve_options {
+    std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
+    /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
+    /// the listener could take the last descriptor, and then no handler gets its second. A back end may accept some
+    /// clients ahead (see loop_options). With such a back end choose a smaller max_connections instead.
+    std::size_t descriptors_per_connection = 1;
+    /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
+    wait_time idle_timeout = std::chrono::minutes{5};
+    /// Cancels a handler if the peer has acknowledged no new byte of an answer for this time. It then reports
+    /// errc::timed_out. The cancellation may come up to a quarter later. It limits the time between answers, not the
+    /// life of a connection. Choose `never` if handlers may stay silent. Only for TCP. Must be above zero. The default,
+    /// nullopt, means four times idle_timeout.
+    std::optional<wait_time> request_timeout{};
+    wait_time stop_grace = std::chrono::seconds{2};  ///< after a stop, handlers may run for this time
+
+    /// Is called in the loop's thread with each exception that a handler throws, and with errc::timed_out after
+    /// request_timeout. nullptr reports nothing. The function must not throw or block.
+    void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
+                                                                                     const std::exception& failure) {
+        std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
+    };
+};
+static_assert(std::is_trivially_destructible_v<serve_options>);
+
+/// A function that returns task<>. Its parameters are (async_stream) or (async_stream, endpoint). For Unix sockets the
+/// second parameter is a socket_address. A client whose address is no IP address does not reach a handler that takes an
+/// endpoint: on_error reports it, and the connection is closed.
+template <class Handler>
+concept connection_handler =
+    std::is_invocable_r_v<task<>, Handler&, async_stream> ||
+    std::is_invocable_r_v<task<>, Handler&, async_stream, const socket_address&> ||
+    std::is_invocable_r_v<task<>, Handler&, async_stream, const endpoint&>;
+
+namespace detail {
+
+/// The address of a client. An IP address takes 28 bytes here, and not the 136 of a socket_address.
+class peer_name {
+  public:
+    peer_name(const socket_address& from, int descriptor) : ip_{} {
+        if (from.is_ip())
+            std::memcpy(&ip_, from.data(), std::min<std::size_t>(from.size(), sizeof ip_));
+        else
+            other_ = {AF_UNSPEC, new named{from, cookie_of(descriptor)}};
+    }
+    peer_name(const peer_name&) = delete;
+    peer_name& operator=(const peer_name&) = delete;
+    ~peer_name() {
+        if (!is_ip()) delete other_.name;
+    }
+    [[nodiscard]] bool is_ip() const noexcept { return ip_.sin6_family != AF_UNSPEC; }
+    [[nodiscard]] socket_address get() const noexcept {
+        if (!is_ip()) return other_.name->address;
+        socket_address peer;
+        const std::size_t size = ip_.sin6_family == AF_INET ? sizeof(sockaddr_in) : sizeof ip_;
+        std::memcpy(peer.data(), &ip_, size);
+        peer.resize(static_cast<socklen_t>(size));
+        return peer;
+    }
+    /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
+    /// the kernel's number of the socket must be the same, too.
+    [[nodiscard]] bool is_peer_of(int descriptor) const noexcept {
+        std::error_code is_gone;
+        const socket_address peer = borrowed_socket{descriptor}->peer_endpoint(is_gone);
+        return !is_gone && peer == get() && (is_ip() || other_.name->cookie == cookie_of(descriptor));
+    }
+
+  private:
+    struct named {
+        socket_address address;
+        std::uint64_t cookie;
+    };
+    /// Returns a number that no other socket has until the next boot (SO_COOKIE, Linux 4.6), or 0 if the system has none.
+    static std::uint64_t cookie_of(int descriptor) noexcept {
+        constexpr int cookie = 57;  // SO_COOKIE, which old headers lack
+        std::uint64_t value = 0;
+        socklen_t size = sizeof value;
+        return ::getsockopt(descriptor, SOL_SOCKET, cookie, &value, &size) == 0 ? value : 0;
+    }
+    struct elsewhere {
+        sa_family_t family;
+        named* name;
+    };
+    union {  // the family comes first in both
+        sockaddr_in6 ip_;
+        elsewhere other_;
+    };
+};
+
+template <class Handler>
+class [[nodiscard]] serving final : public joint_wait, private loop_timer {
+  public:
+    serving(async_listener&& listener, Handler&& handler, const serve_options& options)
+        : joint_wait{false},
+          handler_{std::move(handler)},
+          options_{options},
+          accepting_{accept_all(std::move(listener))} {
+        if (!options_.request_timeout)
+            options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
+        if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
+            *options_.request_timeout <= duration::zero())
+            throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
+        if (options.descriptors_per_connection > 1)
+            options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
+    }
+    ~serving() {
+        while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { accepting_.begin(*this, later); });
+    }
+    void await_resume() { accepting_.take(); }  // throws, because accept_all() ends only by a failure or a cancellation
+
+  private:
+    /// A connection. part_ended() deletes it when its handler has ended.
+    class client final : public part<void> {
+      public:
+        static void* operator new(std::size_t size) { return frames.take(size); }
+        static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
+        client(serving& all, int descriptor, const socket_address& from, async_stream&& stream)
+            : part<void>{all.call(std::move(stream), from)},
+              older{all.clients_},
+              previous_{&all.clients_},
+              peer_{from, descriptor},
+              descriptor_{descriptor} {
+            if (older) older->previous_ = &older;
+            all.clients_ = this;
+            ++all.count_;
+        }
+        ~client() override {
+            *previous_ = older;
+            if (older) older->previous_ = previous_;
+            auto& all = static_cast<serving&>(whole());
+            all.look_.skip(*this);
+            --all.count_;
+        }
+        void hear_no_more() noexcept {
+            if (is_there()) ::shutdown(descriptor_, SHUT_RD);
+        }
+
+        /// Cancels the handler if the peer has acknowledged no new byte at five looks in a row. The kernel counts these
+        /// bytes, so sending calls need not.
+        void look() noexcept {
+            if (!peer_.is_ip() || has_timed_out) return;
+            kernel_tcp_info now{};
+            socklen_t size = sizeof now;
+            // After a reset the kernel knows no numbers, and the connection counts as quiet. Its handler may still be
+            // waiting for something else.
+            const bool is_known = is_there() && ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) == 0;
+            const auto acknowledged = static_cast<std::uint32_t>(now.bytes_acked);
+            if (is_known && std::exchange(acknowledged_, acknowledged) != acknowledged) quiet_quarters_ = 0;
+            if (++quiet_quarters_ <= 4) return;
+            has_timed_out = true;
+            fiber::cancel();
+        }
+        [[nodiscard]] socket_address peer() const { return peer_.get(); }
+        client* older;
+
+      private:
+        /// Returns true if the descriptor still belongs to this client. The handler owns the stream and may have closed
+        /// it. The kernel may then have given the number to another descriptor.
+        bool is_there() const noexcept { return peer_.is_peer_of(descriptor_); }
+
+        client** previous_;
+        peer_name peer_;
+        int descriptor_;
+        std::uint32_t acknowledged_ = 0;  // the lower half of the kernel's number suffices to see a change
+        unsigned char quiet_quarters_ = 0;
+
+      public:
+        bool has_timed_out = false;
+    };
+
+    /// Looks at all clients after every quarter of request_timeout. One timer for all of them saves memory. It looks at
+    /// some clients, and then at the others in the next turn.
+    class looking final : private loop_timer {
+      public:
+        explicit looking(serving& all) noexcept : all_{all} {}
+        /// Begins, unless it has begun.
+        void begin() noexcept {
+            if (*all_.options_.request_timeout != never && !is_armed()) look_later();
+        }
+        /// A client is destroyed.
+        void skip(const client& gone) noexcept {
+            if (next_ == &gone) next_ = gone.older;
+        }
+
+      private:
+        void look_later() noexcept {
+            scheduler& loop = all_.chain().loop();
+            loop.arm(*this, later(loop.now(), *all_.options_.request_timeout / 4));
+        }
+        void expired() noexcept override {
+            if (!next_) next_ = all_.clients_;
+            for (int i = 0; next_ && i < 64; ++i) std::exchange(next_, next_->older)->look();
+            if (next_) return all_.chain().loop().arm(*this, all_.chain().loop().now());
+            if (all_.clients_) look_later();
+        }
+        serving& all_;
+        client* next_ = nullptr;
+    };
+
+    /// Returns how many connections the process has descriptors for, at least 1. The lowest free number tells how many
+    /// are open now, because the kernel gives out the lowest first.
+    static std::size_t room_for(std::size_t descriptors_each) noexcept {
+        rlimit limit{};
+        if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+        const int lowest = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+        if (lowest >= 0) ::close(lowest);
+        const auto open = static_cast<rlim_t>(std::max(lowest, 0));
+        const rlim_t left = limit.rlim_cur > open ? limit.rlim_cur - open : 0;
+        return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
+    }
+
+    task<> accept_all(async_listener listener) {
+        for (;;) {
+            while (count_ >= options_.max_connections) {
+                has_room_.reset();
+                co_await has_room_.wait();
+            }
+            auto accepted = co_await listener.accept();
+            bool is_short = false;
+            try {
+                const int descriptor = accepted.stream.native_handle();
+                accepted.stream.set_timeout(options_.idle_timeout);
+                auto* const made = new client{*this, descriptor, accepted.peer, std::move(accepted.stream)};
+                made->begin(*this);
+                look_.begin();
+            } catch (const std::bad_alloc& failure) {  // this client is lost
+                is_short = true;
+                if (options_.on_error) options_.on_error(accepted.peer, failure);
+            }
+            if (is_short) co_await sleep_for(accept_pause);
+        }
+    }
+    /// Calls the handler. If it throws before it returns a task, that exception is treated like one from the task. A
+    /// handler that takes only the stream needs no frame around its task. Otherwise that frame owns the peer's address,
+    /// to which the handler's task may refer.
+    task<> call(async_stream&& stream, const socket_address& peer) {
+        try {
+            if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>)
+                return call_with(std::move(stream), peer);
+            else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>)
+                return call_with(std::move(stream), peer.ip());  // throws if the peer has no IP address
+            else
+                return handler_(std::move(stream));
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (...) {
+            return fail(std::current_exception());
+        }
+    }
+    template <class Peer>
+    task<> call_with(async_stream stream, Peer peer) {
+        co_await handler_(std::move(stream), std::as_const(peer));
+    }
+    static task<> fail(std::exception_ptr failure) {
+        std::rethrow_exception(std::move(failure));
+        co_return;
+    }
+    void part_ended(part_base& which) noexcept override {
+        if (&which == &accepting_) {  // the listener is closed
+            for (client* each = clients_; each; each = each->older) each->hear_no_more();
+            scheduler& loop = chain().loop();
+            if (clients_) loop.arm(*this, later(loop.now(), options_.stop_grace));
+            return;
+        }
+        auto* const one = static_cast<client*>(&which);
+        if (one->has_timed_out)
+            report(*one, std::make_exception_ptr(std::system_error{std::make_error_code(std::errc::timed_out)}));
+        else if (const std::exception_ptr thrown = one->exception(); thrown && !is_cancellation(thrown))
+            report(*one, thrown);
+        delete one;
+        has_room_.set();
+    }
+    void report(const client& one, const std::exception_ptr& thrown) noexcept {
+        if (!options_.on_error) return;
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::exception& failure) {
+            options_.on_error(one.peer(), failure);
+        } catch (...) {
+            options_.on_error(one.peer(), std::runtime_error{"the handler threw an object that is not a std::exception"});
+        }
+    }
+    void cancel_parts() noexcept override { accepting_.cancel(); }
+    void expired() noexcept override {  // stop_grace has passed
+        for (client* each = clients_; each; each = each->older) each->fiber::cancel();
+    }
+
+    Handler handler_;
+    serve_options options_;
+    client* clients_ = nullptr;
+    std::size_t count_ = 0;
+    looking look_{*this};
+    async_event has_room_;
+    part<void> accepting_;
+};
+
+}  // namespace detail
+
+/// Accepts connections and runs handler(stream) or handler(stream, peer) for each, until it is cancelled, for example
+/// by the stop of event_loop::run(). Then it closes the listener, waits for the handlers, and throws
+/// netnotes::cancelled. It cancels handlers that have not ended after stop_grace.
+///
+/// Throws std::system_error if the listener fails, and std::invalid_argument if an option that must be above zero is
+/// not. All connections share one handler object. If it is a lambda, its captures live as long as the server.
+template <connection_handler Handler>
+task<> serve(async_listener listener, Handler handler, serve_options options = {}) {
+    detail::serving<Handler> all{std::move(listener), std::move(handler), options};
+    co_await all;
+}
+/// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
+template <connection_handler Handler>
+task<> serve(tcp_listener listener, Handler handler, serve_options options = {}) {
+    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
+    co_await all;
+}
+/// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
+/// errors of tcp_listener's constructor, for example errc::address_in_use.
+template <connection_handler Handler>
+task<> serve(endpoint where, Handler handler, serve_options options = {}) {
+    tcp_listener listener{where};
+    listener.set_option(option::no_delay{});
+    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
+    co_await all;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_SERVE_HPP
 
 
 namespace netnotes {
@@ -15237,6 +15820,29 @@ struct every_core_options {
 /// throws the first exception. Throws std::system_error if the system refuses a thread or a descriptor.
 template <class Make>
 bool run_on_every_core(Make make, stop_event& stop, const every_core_options& options = {});
+
+/// Returns `threads` listeners (0 means core_count()) that share the address `where`: listen_options::reuse_port. If its
+/// port is 0, the system chooses one port for all of them. Small answers are sent at once (option::no_delay).
+///
+/// Throws the errors of tcp_listener's constructor. But another program of the same user that has set SO_REUSEPORT, too,
+/// is no error: the kernel then gives it a share of the clients (socket(7)).
+[[nodiscard]] inline std::vector<tcp_listener> listen_on_every_core(endpoint where, unsigned threads = 0);
+
+/// Runs serve() with each of the listeners in a thread and a loop of its own. Each thread has its own copy of `handler`.
+/// `limits` hold for each loop: max_connections is the limit of one thread, and several threads call on_error at the
+/// same time. The listeners decide the number of threads, and options.threads is not used.
+///
+/// Blocks until a stop is requested and the handlers have ended or stop_grace has passed; then it returns. Throws the
+/// errors of serve() and of run_on_every_core().
+template <connection_handler Handler>
+requires(std::copy_constructible<Handler>)
+void serve_on_every_core(std::vector<tcp_listener> listeners, Handler handler, stop_event& stop,
+                         const serve_options& limits = {}, const every_core_options& options = {});
+/// Listens at `where` with listen_on_every_core(where, options.threads) and serves as above. Also throws its errors.
+template <connection_handler Handler>
+requires(std::copy_constructible<Handler>)
+void serve_on_every_core(endpoint where, Handler handler, stop_event& stop, const serve_options& limits = {},
+                         const every_core_options& options = {});
 
 // ========================================================================================================
 // How it is done
@@ -15319,6 +15925,32 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
     }
     if (failure) std::rethrow_exception(failure);
     return has_ended_well;
+}
+
+inline std::vector<tcp_listener> listen_on_every_core(endpoint where, unsigned threads) {
+    std::vector<tcp_listener> listeners;
+    for (unsigned left = threads > 0 ? threads : core_count(); left > 0; --left) {
+        listeners.emplace_back(where, listen_options{.reuse_port = true}).set_option(option::no_delay{});
+        where = listeners.front().local_endpoint();
+    }
+    return listeners;
+}
+
+template <connection_handler Handler>
+requires(std::copy_constructible<Handler>)
+void serve_on_every_core(std::vector<tcp_listener> listeners, Handler handler, stop_event& stop,
+                         const serve_options& limits, const every_core_options& options) {
+    if (listeners.empty()) throw std::invalid_argument{"serve_on_every_core: no listener"};
+    every_core_options each = options;
+    each.threads = static_cast<unsigned>(listeners.size());
+    const auto one = [&](event_loop&, unsigned index) { return serve(std::move(listeners[index]), handler, limits); };
+    run_on_every_core(one, stop, each);
+}
+template <connection_handler Handler>
+requires(std::copy_constructible<Handler>)
+void serve_on_every_core(endpoint where, Handler handler, stop_event& stop, const serve_options& limits,
+                         const every_core_options& options) {
+    serve_on_every_core(listen_on_every_core(where, options.threads), std::move(handler), stop, limits, options);
 }
 
 }  // namespace netnotes
@@ -16375,169 +17007,6 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 #endif  // NETNOTES_CORO_IO_IO_URING_HPP
 
 
-// netnotes/coro/listener.hpp: a listener for tasks
-// SPDX-License-Identifier: MIT
-//
-// The kernel establishes connections and puts them into the listener's queue. The call accept() takes the first of
-// them, and waits while the queue is empty:
-//
-//     task<> accept_all(async_listener listener) {
-//         for (;;) {
-//             auto next = co_await listener.accept();      // if no descriptor is free, it waits for one
-//             spawn(greet(std::move(next.stream)));
-//         }
-//     }
-//
-//        clients ── SYN ──> kernel ──> queue [ c | b | a ] ── accept() ──> a
-//
-// The function serve() in coro/serve.hpp is this loop with limits, timeouts and a clean stop.
-//
-// On this page:  async_listener
-// The notes:     gevent版-TCP服务器 (the gevent server); example 26
-
-#ifndef NETNOTES_CORO_LISTENER_HPP
-#define NETNOTES_CORO_LISTENER_HPP
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <cerrno>
-#include <new>
-#include <system_error>
-#include <utility>
-
-
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-class accepting;
-}  // namespace detail
-
-/// Accepts connections in tasks of one loop. Only one task at a time may wait in accept(); a second task gets
-/// std::logic_error. So does a task of another loop.
-class async_listener : public detail::async_socket {
-  public:
-    /// Creates a closed listener. Every operation on it fails with errc::bad_file_descriptor.
-    async_listener() noexcept = default;
-    /// Takes over a listening stream socket and makes it non-blocking. Without `loop` it uses the loop that runs in
-    /// this thread (std::logic_error if no loop runs). The listener must not outlive the loop. Throws std::system_error
-    /// if the loop's back end refuses the descriptor.
-    explicit async_listener(socket listening) : async_listener{event_loop::current(), std::move(listening)} {}
-    explicit async_listener(tcp_listener listening) : async_listener{std::move(listening).into_socket()} {}
-    /// Listens at `where` as tcp_listener does, for the loop that runs in this thread. Throws what both throw.
-    explicit async_listener(const endpoint& where, listen_options options = {})
-        : async_listener{tcp_listener{where, options}} {}
-    async_listener(event_loop& loop, tcp_listener listening)
-        : async_listener{loop, std::move(listening).into_socket()} {}
-    async_listener(event_loop& loop, socket listening)
-        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
-
-    struct accepted;
-    /// Suspends until there is a connection, and returns it. A connection that ended in the queue is skipped.
-    ///
-    /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM, or ENOSPC of the back end), it tries again
-    /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
-    /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
-    [[nodiscard]] detail::accepting accept();
-};
-/// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
-/// without a name. It may be empty, too, if the client has already reset the connection.
-struct async_listener::accepted {
-    accepted(async_stream&& connection, const socket_address& from) noexcept
-        : stream{std::move(connection)}, peer{from} {}
-    async_stream stream;
-    socket_address peer;
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_operation> {
-  public:
-    explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
-    async_listener::accepted await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
-        return {std::move(stream_), made_.peer};
-    }
-    bool attempt() noexcept override {
-        if (is_pausing() || !node_.readable) return false;
-        if (!made_.connection.is_open()) {
-            const bool is_decided = node_.intake ? accept_from_back_end() : accept_directly();
-            if (!is_decided) return false;
-        }
-        if (error_ == 0) register_connection();
-        if (!is_shortage(error_) && error_ != ENOSPC) return true;
-        error_ = 0;
-        pause(accept_pause);
-        return false;  // `readable` stays true, so the back end accepts nothing during the pause
-    }
-
-  private:
-    bool accept_directly() noexcept {
-        std::error_code error;
-        borrowed_socket listener{node_.descriptor()};
-        made_ = listener->accept(error);
-        if (error == std::errc::operation_would_block) return node_.readable = false;
-        error_ = error.value();
-        return true;
-    }
-    bool accept_from_back_end() noexcept {
-        int descriptor = -1;
-        do {
-            error_ = 0;
-            if (!node_.intake->accept(descriptor, error_)) return false;
-        } while (is_passed_over(error_));
-        if (error_ != 0) return true;
-        made_.connection = socket{descriptor, false};
-        std::error_code has_left;
-        made_.peer = made_.connection.peer_endpoint(has_left);
-        if (has_left) made_.peer = former_peer(descriptor);
-        return true;
-    }
-    /// Returns the peer of a connection that the peer has reset. The bytes that it sent can still be received, but
-    /// getpeername() fails with ENOTCONN. Linux answers SO_PEERNAME all the same, if the size is not above that of the
-    /// address. Returns an empty address if it does not.
-    static socket_address former_peer(int descriptor) noexcept {
-        constexpr int peer_name = 28;  // SO_PEERNAME, which some headers lack
-        for (socklen_t size : {socklen_t{sizeof(sockaddr_in6)}, socklen_t{sizeof(sockaddr_in)}}) {
-            socket_address peer;
-            if (::getsockopt(descriptor, SOL_SOCKET, peer_name, peer.data(), &size) != 0) continue;
-            peer.resize(size);
-            return peer;
-        }
-        return {};
-    }
-    /// Makes the stream. If the back end or the memory allocation fails, `made_` keeps the connection for the next
-    /// attempt.
-    void register_connection() noexcept {
-        try {
-            // The connection has the family of its peer. To ask the socket would cost a system call for each
-            // connection.
-            stream_ = async_stream{static_cast<event_loop&>(node_.loop()), std::move(made_.connection), made_.peer.is_ip()};
-        } catch (const std::system_error& failure) {
-            error_ = failure.code().value();
-        } catch (const std::bad_alloc&) {
-            error_ = ENOMEM;
-        }
-    }
-    socket::accepted made_;
-    async_stream stream_;
-};
-
-}  // namespace detail
-
-inline detail::accepting async_listener::accept() { return detail::accepting{node()}; }
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_LISTENER_HPP
 
 
 
@@ -17096,424 +17565,6 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 
 #endif  // NETNOTES_CORO_SEND_FILE_HPP
 
-// netnotes/coro/serve.hpp: a server of tasks that no client ends
-// SPDX-License-Identifier: MIT
-//
-// A loop that accepts and spawns is quickly written. But it ends with the first client that resets its connection. A
-// handler that throws, or a crowd of clients that uses up all descriptors, ends it, too. The function serve() is this
-// loop with an answer to each of these cases. You write only the handler, which is the conversation with one client:
-//
-//     task<> echo(async_stream client) {
-//         for (;;) {
-//             auto bytes = co_await client.recv();
-//             if (bytes.empty()) co_return;
-//             co_await client.send_all(bytes);
-//         }
-//     }
-//     int main() {
-//         stop_event stop;
-//         stop_on_signals signals{stop};
-//         event_loop loop;
-//         loop.run(serve({ipv4_address::loopback(), 6666}, echo, {.max_connections = 1000}), stop);
-//     }
-//
-//        accept ──> handler(client) ──┬── returns ──> close                  and the next client takes its place
-//          ^                          ├── throws  ──> on_error, close
-//          └── room for one more <────┘   if a send was cut short: a reset, so that the peer can tell
-//
-//   a client resets, or a handler throws     on_error reports it, and the other clients do not notice
-//   a client sends nothing                   errc::timed_out after idle_timeout
-//   a client sends a byte now and then       errc::timed_out after request_timeout without an answer
-//   max_connections clients are connected    further clients wait in the kernel's queue until one leaves
-//   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms. on_error
-//                                            reports a client for which no memory is left after accept()
-//   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
-//     cancelled                              the end of the stream. Those still running after stop_grace are cancelled
-//
-// A handler may also take a stream of your own that is made from an async_stream, for example an encrypted stream: see
-// coro/byte_stream.hpp.
-//
-// If a send fails, the connection ends in a reset. If a handler throws between two sends of one answer, the connection
-// ends in order, and the peer cannot tell that bytes are missing. Such a handler must ask for a reset before it throws:
-//
-//     client.set_option(option::linger{std::chrono::seconds{0}});
-//     throw std::runtime_error{"half of the answer is missing"};
-//
-// A buffered stream gathers answers and sends them when its reader has to wait. If a handler throws before that, all
-// gathered answers are lost, the answers to earlier requests included. If the client is to get them, call flush() first.
-//
-// On this page:  serve_options · serve
-// Below it:      coro/listener.hpp, coro/stream.hpp
-// Beside it:     server/reactor.hpp and server/blocking.hpp, servers without coroutines
-// The notes:     gevent版-TCP服务器 (the gevent server)
-
-#ifndef NETNOTES_CORO_SERVE_HPP
-#define NETNOTES_CORO_SERVE_HPP
-
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <exception>
-#include <new>
-#include <optional>
-#include <stdexcept>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-
-
-
-
-
-
-
-
-namespace netnotes {
-
-/// The limits of serve(), and its error report. No member has a destructor, so the struct may be a temporary in a
-/// co_await expression; g++ 12 destroys other temporaries twice there.
-struct serve_options {
-    std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
-    /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
-    /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
-    /// the listener could take the last descriptor, and then no handler gets its second. A back end may accept some
-    /// clients ahead (see loop_options). With such a back end choose a smaller max_connections instead.
-    std::size_t descriptors_per_connection = 1;
-    /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
-    wait_time idle_timeout = std::chrono::minutes{5};
-    /// Cancels a handler if the peer has acknowledged no new byte of an answer for this time. It then reports
-    /// errc::timed_out. The cancellation may come up to a quarter later. It limits the time between answers, not the
-    /// life of a connection. Choose `never` if handlers may stay silent. Only for TCP. Must be above zero. The default,
-    /// nullopt, means four times idle_timeout.
-    std::optional<wait_time> request_timeout{};
-    wait_time stop_grace = std::chrono::seconds{2};  ///< after a stop, handlers may run for this time
-
-    /// Is called in the loop's thread with each exception that a handler throws, and with errc::timed_out after
-    /// request_timeout. nullptr reports nothing. The function must not throw or block.
-    void (*on_error)(const socket_address& peer, const std::exception& failure) = [](const socket_address& peer,
-                                                                                     const std::exception& failure) {
-        std::fprintf(stderr, "%s: %s\n", peer.to_string().c_str(), failure.what());
-    };
-};
-static_assert(std::is_trivially_destructible_v<serve_options>);
-
-/// A function that returns task<>. Its parameters are (async_stream) or (async_stream, endpoint). For Unix sockets the
-/// second parameter is a socket_address. A client whose address is no IP address does not reach a handler that takes an
-/// endpoint: on_error reports it, and the connection is closed.
-template <class Handler>
-concept connection_handler =
-    std::is_invocable_r_v<task<>, Handler&, async_stream> ||
-    std::is_invocable_r_v<task<>, Handler&, async_stream, const socket_address&> ||
-    std::is_invocable_r_v<task<>, Handler&, async_stream, const endpoint&>;
-
-namespace detail {
-
-/// The address of a client. An IP address takes 28 bytes here, and not the 136 of a socket_address.
-class peer_name {
-  public:
-    peer_name(const socket_address& from, int descriptor) : ip_{} {
-        if (from.is_ip())
-            std::memcpy(&ip_, from.data(), std::min<std::size_t>(from.size(), sizeof ip_));
-        else
-            other_ = {AF_UNSPEC, new named{from, cookie_of(descriptor)}};
-    }
-    peer_name(const peer_name&) = delete;
-    peer_name& operator=(const peer_name&) = delete;
-    ~peer_name() {
-        if (!is_ip()) delete other_.name;
-    }
-    [[nodiscard]] bool is_ip() const noexcept { return ip_.sin6_family != AF_UNSPEC; }
-    [[nodiscard]] socket_address get() const noexcept {
-        if (!is_ip()) return other_.name->address;
-        socket_address peer;
-        const std::size_t size = ip_.sin6_family == AF_INET ? sizeof(sockaddr_in) : sizeof ip_;
-        std::memcpy(peer.data(), &ip_, size);
-        peer.resize(static_cast<socklen_t>(size));
-        return peer;
-    }
-    /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
-    /// the kernel's number of the socket must be the same, too.
-    [[nodiscard]] bool is_peer_of(int descriptor) const noexcept {
-        std::error_code is_gone;
-        const socket_address peer = borrowed_socket{descriptor}->peer_endpoint(is_gone);
-        return !is_gone && peer == get() && (is_ip() || other_.name->cookie == cookie_of(descriptor));
-    }
-
-  private:
-    struct named {
-        socket_address address;
-        std::uint64_t cookie;
-    };
-    /// Returns a number that no other socket has until the next boot (SO_COOKIE, Linux 4.6), or 0 if the system has none.
-    static std::uint64_t cookie_of(int descriptor) noexcept {
-        constexpr int cookie = 57;  // SO_COOKIE, which old headers lack
-        std::uint64_t value = 0;
-        socklen_t size = sizeof value;
-        return ::getsockopt(descriptor, SOL_SOCKET, cookie, &value, &size) == 0 ? value : 0;
-    }
-    struct elsewhere {
-        sa_family_t family;
-        named* name;
-    };
-    union {  // the family comes first in both
-        sockaddr_in6 ip_;
-        elsewhere other_;
-    };
-};
-
-template <class Handler>
-class [[nodiscard]] serving final : public joint_wait, private loop_timer {
-  public:
-    serving(async_listener&& listener, Handler&& handler, const serve_options& options)
-        : joint_wait{false},
-          handler_{std::move(handler)},
-          options_{options},
-          accepting_{accept_all(std::move(listener))} {
-        if (!options_.request_timeout)
-            options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
-        if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
-            *options_.request_timeout <= duration::zero())
-            throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
-        if (options.descriptors_per_connection > 1)
-            options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
-    }
-    ~serving() {
-        while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
-    }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { accepting_.begin(*this, later); });
-    }
-    void await_resume() { accepting_.take(); }  // throws, because accept_all() ends only by a failure or a cancellation
-
-  private:
-    /// A connection. part_ended() deletes it when its handler has ended.
-    class client final : public part<void> {
-      public:
-        static void* operator new(std::size_t size) { return frames.take(size); }
-        static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
-        client(serving& all, int descriptor, const socket_address& from, async_stream&& stream)
-            : part<void>{all.call(std::move(stream), from)},
-              older{all.clients_},
-              previous_{&all.clients_},
-              peer_{from, descriptor},
-              descriptor_{descriptor} {
-            if (older) older->previous_ = &older;
-            all.clients_ = this;
-            ++all.count_;
-        }
-        ~client() override {
-            *previous_ = older;
-            if (older) older->previous_ = previous_;
-            auto& all = static_cast<serving&>(whole());
-            all.look_.skip(*this);
-            --all.count_;
-        }
-        void hear_no_more() noexcept {
-            if (is_there()) ::shutdown(descriptor_, SHUT_RD);
-        }
-
-        /// Cancels the handler if the peer has acknowledged no new byte at five looks in a row. The kernel counts these
-        /// bytes, so sending calls need not.
-        void look() noexcept {
-            if (!peer_.is_ip() || has_timed_out) return;
-            kernel_tcp_info now{};
-            socklen_t size = sizeof now;
-            // After a reset the kernel knows no numbers, and the connection counts as quiet. Its handler may still be
-            // waiting for something else.
-            const bool is_known = is_there() && ::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &now, &size) == 0;
-            const auto acknowledged = static_cast<std::uint32_t>(now.bytes_acked);
-            if (is_known && std::exchange(acknowledged_, acknowledged) != acknowledged) quiet_quarters_ = 0;
-            if (++quiet_quarters_ <= 4) return;
-            has_timed_out = true;
-            fiber::cancel();
-        }
-        [[nodiscard]] socket_address peer() const { return peer_.get(); }
-        client* older;
-
-      private:
-        /// Returns true if the descriptor still belongs to this client. The handler owns the stream and may have closed
-        /// it. The kernel may then have given the number to another descriptor.
-        bool is_there() const noexcept { return peer_.is_peer_of(descriptor_); }
-
-        client** previous_;
-        peer_name peer_;
-        int descriptor_;
-        std::uint32_t acknowledged_ = 0;  // the lower half of the kernel's number suffices to see a change
-        unsigned char quiet_quarters_ = 0;
-
-      public:
-        bool has_timed_out = false;
-    };
-
-    /// Looks at all clients after every quarter of request_timeout. One timer for all of them saves memory. It looks at
-    /// some clients, and then at the others in the next turn.
-    class looking final : private loop_timer {
-      public:
-        explicit looking(serving& all) noexcept : all_{all} {}
-        /// Begins, unless it has begun.
-        void begin() noexcept {
-            if (*all_.options_.request_timeout != never && !is_armed()) look_later();
-        }
-        /// A client is destroyed.
-        void skip(const client& gone) noexcept {
-            if (next_ == &gone) next_ = gone.older;
-        }
-
-      private:
-        void look_later() noexcept {
-            scheduler& loop = all_.chain().loop();
-            loop.arm(*this, later(loop.now(), *all_.options_.request_timeout / 4));
-        }
-        void expired() noexcept override {
-            if (!next_) next_ = all_.clients_;
-            for (int i = 0; next_ && i < 64; ++i) std::exchange(next_, next_->older)->look();
-            if (next_) return all_.chain().loop().arm(*this, all_.chain().loop().now());
-            if (all_.clients_) look_later();
-        }
-        serving& all_;
-        client* next_ = nullptr;
-    };
-
-    /// Returns how many connections the process has descriptors for, at least 1. The lowest free number tells how many
-    /// are open now, because the kernel gives out the lowest first.
-    static std::size_t room_for(std::size_t descriptors_each) noexcept {
-        rlimit limit{};
-        if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
-        const int lowest = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-        if (lowest >= 0) ::close(lowest);
-        const auto open = static_cast<rlim_t>(std::max(lowest, 0));
-        const rlim_t left = limit.rlim_cur > open ? limit.rlim_cur - open : 0;
-        return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
-    }
-
-    task<> accept_all(async_listener listener) {
-        for (;;) {
-            while (count_ >= options_.max_connections) {
-                has_room_.reset();
-                co_await has_room_.wait();
-            }
-            auto accepted = co_await listener.accept();
-            bool is_short = false;
-            try {
-                const int descriptor = accepted.stream.native_handle();
-                accepted.stream.set_timeout(options_.idle_timeout);
-                auto* const made = new client{*this, descriptor, accepted.peer, std::move(accepted.stream)};
-                made->begin(*this);
-                look_.begin();
-            } catch (const std::bad_alloc& failure) {  // this client is lost
-                is_short = true;
-                if (options_.on_error) options_.on_error(accepted.peer, failure);
-            }
-            if (is_short) co_await sleep_for(accept_pause);
-        }
-    }
-    /// Calls the handler. If it throws before it returns a task, that exception is treated like one from the task. A
-    /// handler that takes only the stream needs no frame around its task. Otherwise that frame owns the peer's address,
-    /// to which the handler's task may refer.
-    task<> call(async_stream&& stream, const socket_address& peer) {
-        try {
-            if constexpr (std::is_invocable_v<Handler&, async_stream, const socket_address&>)
-                return call_with(std::move(stream), peer);
-            else if constexpr (std::is_invocable_v<Handler&, async_stream, const endpoint&>)
-                return call_with(std::move(stream), peer.ip());  // throws if the peer has no IP address
-            else
-                return handler_(std::move(stream));
-        } catch (const std::bad_alloc&) {
-            throw;
-        } catch (...) {
-            return fail(std::current_exception());
-        }
-    }
-    template <class Peer>
-    task<> call_with(async_stream stream, Peer peer) {
-        co_await handler_(std::move(stream), std::as_const(peer));
-    }
-    static task<> fail(std::exception_ptr failure) {
-        std::rethrow_exception(std::move(failure));
-        co_return;
-    }
-    void part_ended(part_base& which) noexcept override {
-        if (&which == &accepting_) {  // the listener is closed
-            for (client* each = clients_; each; each = each->older) each->hear_no_more();
-            scheduler& loop = chain().loop();
-            if (clients_) loop.arm(*this, later(loop.now(), options_.stop_grace));
-            return;
-        }
-        auto* const one = static_cast<client*>(&which);
-        if (one->has_timed_out)
-            report(*one, std::make_exception_ptr(std::system_error{std::make_error_code(std::errc::timed_out)}));
-        else if (const std::exception_ptr thrown = one->exception(); thrown && !is_cancellation(thrown))
-            report(*one, thrown);
-        delete one;
-        has_room_.set();
-    }
-    void report(const client& one, const std::exception_ptr& thrown) noexcept {
-        if (!options_.on_error) return;
-        try {
-            std::rethrow_exception(thrown);
-        } catch (const std::exception& failure) {
-            options_.on_error(one.peer(), failure);
-        } catch (...) {
-            options_.on_error(one.peer(), std::runtime_error{"the handler threw an object that is not a std::exception"});
-        }
-    }
-    void cancel_parts() noexcept override { accepting_.cancel(); }
-    void expired() noexcept override {  // stop_grace has passed
-        for (client* each = clients_; each; each = each->older) each->fiber::cancel();
-    }
-
-    Handler handler_;
-    serve_options options_;
-    client* clients_ = nullptr;
-    std::size_t count_ = 0;
-    looking look_{*this};
-    async_event has_room_;
-    part<void> accepting_;
-};
-
-}  // namespace detail
-
-/// Accepts connections and runs handler(stream) or handler(stream, peer) for each, until it is cancelled, for example
-/// by the stop of event_loop::run(). Then it closes the listener, waits for the handlers, and throws
-/// netnotes::cancelled. It cancels handlers that have not ended after stop_grace.
-///
-/// Throws std::system_error if the listener fails, and std::invalid_argument if an option that must be above zero is
-/// not. All connections share one handler object. If it is a lambda, its captures live as long as the server.
-template <connection_handler Handler>
-task<> serve(async_listener listener, Handler handler, serve_options options = {}) {
-    detail::serving<Handler> all{std::move(listener), std::move(handler), options};
-    co_await all;
-}
-/// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
-template <connection_handler Handler>
-task<> serve(tcp_listener listener, Handler handler, serve_options options = {}) {
-    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
-    co_await all;
-}
-/// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
-/// errors of tcp_listener's constructor, for example errc::address_in_use.
-template <connection_handler Handler>
-task<> serve(endpoint where, Handler handler, serve_options options = {}) {
-    tcp_listener listener{where};
-    listener.set_option(option::no_delay{});
-    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
-    co_await all;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_SERVE_HPP
 
 // netnotes/coro/signal.hpp: waking a task from another thread or from a signal
 // SPDX-License-Identifier: MIT
