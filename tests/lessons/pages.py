@@ -20,7 +20,8 @@ Every program of a lesson but demo.cpp begins with one of
 
 It has at most 60 lines of code: lines that are neither empty nor comment. A program of the notes has at most 1.8 times
 the notes' N lines of code, or 25 lines if N is below 14. A program over its limit says why in OVER. The table in
-examples/README.md is made from these lines. run.sh answers --help with them.
+examples/README.md is made from these lines. run.sh answers --help with them. Both front pages say how many lessons there
+are, and have a row for each.
 """
 import pathlib
 import re
@@ -140,6 +141,15 @@ def main():
         for path in sorted(lesson.glob("*.cpp")):
             if path.name != "demo.cpp":
                 rows.append(check_program(path))
+    lessons = [lesson.name for lesson in sorted(EXAMPLES.glob("[0-9][0-9]_*"))]
+    for name, unit in (("README.md", "lessons"), ("README.zh-CN.md", "课")):
+        front = EXAMPLES.parent / name
+        words = front.read_text(encoding="utf-8")
+        if not re.search(rf"(?<!\d){len(lessons)}\s*{unit}", words):
+            problem(front, f"does not say that there are {len(lessons)} {unit}")
+        for each in lessons:
+            if f"(examples/{each})" not in words:
+                problem(front, f"its table has no row for {each}")
     index = EXAMPLES / "README.md"
     text = index.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
