@@ -5,6 +5,7 @@
 
 #include <netnotes/packet/follow.hpp>
 
+#include <limits>
 #include <random>
 
 using packet::stream_event;
@@ -389,6 +390,55 @@ TEST_CASE("a single segment larger than the memory is reported behind its gap") 
     CHECK(to.words() == "C:a|C gap 2 memory|C:d|C gap 6 memory|C:" + large + "|");
     to.segment('C', 4010, "y");
     CHECK(to.words() == "C:y|");
+}
+
+TEST_CASE("bytes for which there is no memory are data and no retransmission, wherever they lie and where the FIN is") {
+    const std::string held(600, 'h'), late(600, 'l');
+    for (const bool has_fin : {false, true}) {
+        CAPTURE(has_fin);
+        watcher before{{.max_memory = 2000, .history = 0}};  // what comes lies before what is held
+        before.max_memory = 2000;
+        before.handshake();
+        if (has_fin) before.segment('C', 5000, "", tcp_flag::fin | tcp_flag::ack);
+        before.segment('C', 2000, held).segment('C', 1000, late);
+        CHECK(before.words() == "C gap 1000 memory|C:" + late + "|");
+        before.finish();
+        CHECK(before.words() == "C gap 400 end|C:" + held + "|" + (has_fin ? "C gap 2400 end|C fin|" : ""));
+        watcher behind{{.max_memory = 2000, .history = 0}};
+        behind.max_memory = 2000;
+        behind.handshake();
+        if (has_fin) behind.segment('C', 5000, "", tcp_flag::fin | tcp_flag::ack);
+        behind.segment('C', 1000, held).segment('C', 2000, late);
+        CHECK(behind.words() == "C gap 1000 memory|C:" + held + "|");  // now there is room again
+        behind.finish();
+        CHECK(behind.words() == "C gap 400 end|C:" + late + "|" + (has_fin ? "C gap 2400 end|C fin|" : ""));
+    }
+}
+
+TEST_CASE("bytes that wait behind the place of a FIN are outside, and nothing follows the end") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 8, "behind").segment('C', 2, "cdefg").segment('C', 20, "far");
+    CHECK(to.words() == "");
+    to.segment('C', 4, "", tcp_flag::fin | tcp_flag::ack);
+    CHECK(to.words() == "C outside|");
+    to.segment('C', 0, "ab");
+    CHECK(to.words() == "C:ab|C:cd|C fin|");
+    to.segment('S', 0, "", tcp_flag::ack, 30).finish();  // an acknowledgment of more than was sent
+    CHECK(to.words() == "");
+    watcher jumps;  // the same, and the receiver acknowledges the gap
+    jumps.handshake();
+    jumps.segment('C', 8, "behind").segment('C', 4, "", tcp_flag::fin | tcp_flag::ack);
+    jumps.segment('S', 0, "", tcp_flag::ack, 15);
+    CHECK(jumps.words() == "C outside|C gap 4 acknowledged|C fin|");
+    CHECK(jumps.finish().words() == "");
+}
+
+TEST_CASE("a history larger than the memory is not kept, however large it is") {
+    watcher to{{.max_memory = 4000, .history = std::numeric_limits<std::size_t>::max()}};
+    to.max_memory = 4000;
+    to.handshake().segment('C', 0, "hello").segment('C', 0, "hullo");
+    CHECK(to.words() == "C:hello|C again 5 at 0|");
 }
 
 TEST_CASE("of many streams the longest silent are dropped, with what they had") {

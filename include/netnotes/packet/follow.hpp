@@ -87,7 +87,7 @@ struct stream_event {
         gap,             ///< `size` bytes are missing, and will not come: see `reason`
         retransmission,  ///< `size` bytes from `at` on had arrived before
         conflict,        ///< `size` of the bytes that had arrived before differ, the first at `at`; the old bytes count
-        outside,         ///< the segment cannot belong here, because its numbers are far away: it was ignored
+        outside,         ///< bytes that cannot belong here, far away or behind the FIN: they are ignored
         finished,        ///< the side has sent its FIN, and all bytes before it were reported
         reset,           ///< the side has sent a RST
         dropped,         ///< the stream was forgotten to save memory; always its last event
@@ -218,6 +218,7 @@ class tcp_follower {
     void drain(stream& in, stream_side side, const detail::event_sink& sink);
     void flush(stream& in, stream_event::gap_reason reason, const detail::event_sink& sink);
     void remember(half& in, std::span<const std::byte> bytes);
+    bool forget_history(stream& in) noexcept;
     bool make_room(std::size_t size, const stream* keep, const detail::event_sink& sink);
     void forget(place which);
 
@@ -336,8 +337,13 @@ inline void tcp_follower::add_to(const tcp_segment& segment, const detail::event
             if (early < payload.size()) accept(in, side, 0, payload.subspan(early), sink);
         }
     }
-    if (flags.fin() && !mine.end && end >= static_cast<std::int64_t>(mine.place))
+    if (flags.fin() && !mine.end && end >= static_cast<std::int64_t>(mine.place)) {
         mine.end = static_cast<std::uint64_t>(end);
+        memory_ -= mine.behind_gap.memory();
+        const std::size_t behind = mine.behind_gap.cut_at(*mine.end);
+        memory_ += mine.behind_gap.memory();
+        if (behind > 0) sink(event(kind::outside, in, side, number_of(mine, *mine.end), behind));
+    }
     drain(in, side, sink);
 }
 
@@ -385,21 +391,17 @@ inline void tcp_follower::accept(stream& in, stream_side side, std::uint64_t whe
     }
 }
 
-/// Keeps bytes behind a gap, if there is room for them. Otherwise the follower stops waiting for the gap.
+/// Keeps bytes behind a gap, if there is room for them. Otherwise the follower stops waiting for the stream's first gap,
+/// and for the next one, until there is room, or until these bytes are the next ones.
 inline void tcp_follower::keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
                                const detail::event_sink& sink) {
     half& to = in.halves[static_cast<std::size_t>(side)];
-    const std::size_t cost = to.behind_gap.cost_of(where, bytes.size());
-    if (!make_room(cost, &in, sink)) {
-        for (half& each : in.halves) {
-            memory_ -= each.history.capacity();
-            std::vector<std::byte>{}.swap(each.history);  // (`history = {}` would keep the memory)
-        }
-    }
-    if (!make_room(cost, &in, sink)) {  // only this stream is left: what it keeps is reported now, and then these bytes
-        flush(in, stream_event::gap_reason::memory, sink);
-        if (where > to.place) report_gap(in, side, where, stream_event::gap_reason::memory, sink);
-        return accept(in, side, where, bytes, sink);
+    while (!make_room(to.behind_gap.cost_of(where, bytes.size()), &in, sink)) {
+        if (forget_history(in)) continue;
+        const std::uint64_t first = to.behind_gap.empty() ? where : std::min(where, to.behind_gap.first());
+        report_gap(in, side, first, stream_event::gap_reason::memory, sink);
+        if (first < where) drain(in, side, sink);
+        if (where <= to.place) return accept(in, side, where, bytes, sink);
     }
     memory_ -= to.behind_gap.memory();
     detail::pieces::insertion done;
@@ -426,7 +428,7 @@ inline void tcp_follower::remember(half& in, std::span<const std::byte> bytes) {
     const std::size_t most = limits_.history;
     if (most == 0) return;
     if (in.history.capacity() == 0) {
-        if (memory_ + most > limits_.max_memory) return;  // no stream is dropped for it
+        if (most > limits_.max_memory - memory_) return;  // no stream is dropped for it
         in.history.reserve(most);
         memory_ += in.history.capacity();
     }
@@ -434,6 +436,16 @@ inline void tcp_follower::remember(half& in, std::span<const std::byte> bytes) {
     const std::size_t stays = std::min(in.history.size(), most - bytes.size());
     in.history.erase(in.history.begin(), in.history.end() - static_cast<std::ptrdiff_t>(stays));
     in.history.insert(in.history.end(), bytes.begin(), bytes.end());
+}
+
+/// Gives the memory of both histories back. Returns false if there was none.
+inline bool tcp_follower::forget_history(stream& in) noexcept {
+    const std::size_t before = memory_;
+    for (half& each : in.halves) {
+        memory_ -= each.history.capacity();
+        std::vector<std::byte>{}.swap(each.history);  // (`history = {}` would keep the memory)
+    }
+    return memory_ < before;
 }
 
 inline void tcp_follower::report_data(stream& in, stream_side side, std::span<const std::byte> bytes,

@@ -115,6 +115,18 @@ class pieces {
         size_ -= bytes.size();
         return bytes;
     }
+    /// Removes the bytes from the place `at` on, and returns how many there were.
+    std::size_t cut_at(std::uint64_t at) noexcept {
+        const std::size_t before = size_;
+        while (end() > at) {
+            const auto last = std::prev(held_.end());
+            const auto stays = static_cast<std::size_t>(std::max(at, last->first) - last->first);
+            size_ -= last->second.size() - stays;
+            last->second.resize(stays);
+            if (stays == 0) held_.erase(last);
+        }
+        return before - size_;
+    }
     /// Appends the bytes of all pieces, from the first to the last.
     void copy_to(std::vector<std::byte>& all) const {
         all.reserve(all.size() + size_);
