@@ -292,13 +292,23 @@ TEST_CASE("every resolution of a tick becomes nanoseconds, rounded down (libpcap
     // if_tsoffset moves it, and what does not fit is absent
     CHECK(time(9, 5, -1) == -999'999'995);
     CHECK(time(9, 5, 1'600'000'000) == 1'600'000'000'000'000'005);
-    CHECK(time(0, 9'223'372'035) == 9'223'372'035'000'000'000);
-    CHECK(!time(0, 9'223'372'036));
+    CHECK(time(0, 9'223'372'036) == 9'223'372'036'000'000'000);
+    CHECK(!time(0, 9'223'372'037));
     CHECK(!time(0, ~0ull));
     CHECK(!time(0, 0, std::numeric_limits<std::int64_t>::min()));
     CHECK(!time(0, 0, std::numeric_limits<std::int64_t>::max()));
     CHECK(time(0, 4'000'000'000'000'000'000, -4'000'000'000'000'000'000) == 0);
     CHECK(!time(0, ~0ull, std::numeric_limits<std::int64_t>::min()));
+    // The first and the last nanosecond that 64 bits hold are times, their neighbours are not. The two terms may be larger.
+    constexpr auto first = std::numeric_limits<std::int64_t>::min(), last = std::numeric_limits<std::int64_t>::max();
+    CHECK(time(9, static_cast<std::uint64_t>(last)) == last);
+    CHECK(!time(9, static_cast<std::uint64_t>(last) + 1));
+    CHECK(time(9, 145'224'192, -9'223'372'037) == first);
+    CHECK(!time(9, 145'224'191, -9'223'372'037));
+    CHECK(!time(9, 999'999'999, -9'223'372'038));
+    CHECK(time(9, static_cast<std::uint64_t>(last) + 1, -1) == last - 999'999'999);
+    CHECK(time(0, static_cast<std::uint64_t>(last) + 6, first) == 5'000'000'000);
+    CHECK(time(0, static_cast<std::uint64_t>(last) - 4, first) == -5'000'000'000);
 }
 
 // ---- pcapng ------------------------------------------------------------------------------------------------

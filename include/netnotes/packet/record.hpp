@@ -248,14 +248,17 @@ constexpr std::optional<capture_time> time_resolution::at(std::uint64_t ticks, s
         else if (n < 96)
             nanoseconds = upper >> (n - 32);
     }
-    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(billion) - 1;
-    // Both ends are compared before anything is added, so nothing overflows.
-    if (seconds > std::uint64_t{1} << 62 || offset > most || offset < -most - (std::int64_t{1} << 62))
-        return std::nullopt;
-    const std::int64_t sum = static_cast<std::int64_t>(seconds) + offset;
-    if (sum > most || sum < -most) return std::nullopt;
-    return capture_time{
-        std::chrono::nanoseconds{sum * static_cast<std::int64_t>(billion) + static_cast<std::int64_t>(nanoseconds)}};
+    // The sum of seconds and offset, as its distance from 1970. Unsigned numbers hold each distance without overflow.
+    const auto moved = static_cast<std::uint64_t>(offset);
+    const bool is_before = offset < 0 && seconds < 0 - moved;  // 1970
+    const std::uint64_t distance = is_before ? 0 - moved - seconds : seconds + moved;
+    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+    const std::uint64_t one_more = is_before ? 1 : 0;  // there is one more negative number than positive ones
+    if ((offset >= 0 && seconds > most - moved) || distance > most / billion + one_more) return std::nullopt;
+    // Before 1970 the nanoseconds lead back from the second: 1.25 s before is 2 s before and 0.75 s after.
+    const std::uint64_t whole = is_before ? distance * billion - nanoseconds : distance * billion + nanoseconds;
+    if (whole > most + one_more) return std::nullopt;
+    return capture_time{std::chrono::nanoseconds{static_cast<std::int64_t>(is_before ? 0 - whole : whole)}};
 }
 
 }  // namespace netnotes::packet
