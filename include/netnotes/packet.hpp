@@ -41,6 +41,7 @@
 //     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
 //     packet/follow.hpp     following TCP streams through a capture
 //     packet/dns_name.hpp   names of DNS, as text and as they travel
+//     packet/dns_record.hpp records of the Domain Name System, and what they hold
 //     packet/dns.hpp        messages of the Domain Name System
 //     packet/dns_build.hpp  writing messages of the Domain Name System
 //     packet/fields.hpp     every field of a frame, by name
@@ -63,6 +64,7 @@
 #include "packet/dns.hpp"
 #include "packet/dns_build.hpp"
 #include "packet/dns_name.hpp"
+#include "packet/dns_record.hpp"
 #include "packet/ethernet.hpp"
 #include "packet/fields.hpp"
 #include "packet/follow.hpp"

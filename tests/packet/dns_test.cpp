@@ -381,6 +381,26 @@ TEST_CASE("data of a DNS record that do not fit their type are reported, and the
     CHECK(failure(999, "anything") == "");
 }
 
+TEST_CASE("a record of an update needs no data if its class is ANY or NONE (RFC 2136)") {
+    std::array<std::byte, 512> room;
+    const dns_name zone{"example.com"}, name{"www.example.com"};
+    const auto failure = [&](packet::dns_type type, packet::dns_class record_class, std::string_view data) {
+        packet::dns_builder update{room, {.opcode = packet::dns_opcode::update}};
+        update.question(zone, packet::dns_type::soa);
+        update.record(packet::dns_section::authority, name, type, record_class, 0, raw(data));
+        const exact_copy bytes{update.message()};
+        return parsed(bytes).check().message();
+    };
+    using enum packet::dns_type;
+    for (const auto type : {a, aaaa, ns, soa, mx, srv, txt, opt, caa}) {
+        CHECK(failure(type, packet::dns_class::any, "") == "");   // deletes the records, or they must exist
+        CHECK(failure(type, packet::dns_class::none, "") == "");  // they must not exist
+    }
+    CHECK(failure(a, packet::dns_class::none, "\xc0\0\2\1"sv) == "");  // deletes this record
+    CHECK(failure(a, packet::dns_class::any, "abc") == "DNS: size of the data is 3, and it should be 4, at byte 45");
+    CHECK(failure(a, packet::dns_class::internet, "") == "DNS: size of the data is 0, and it should be 4, at byte 45");
+}
+
 TEST_CASE("a DNS message cut at every length is cut short, and is read within its bytes") {
     const auto whole = response();
     for (std::size_t size = 0; size < whole.size(); ++size) {
