@@ -4,9 +4,12 @@
 //     packet_fields names            the fields that it knows, by tshark's names
 //     packet_fields print FILE       a line a packet: its fields in that order, with tabs between; absent ones are empty
 //     packet_fields rebuild FILE     takes every packet apart, builds it again, and compares the bytes
+//     packet_fields merge OUT FILE…  writes the Ethernet packets of all files into one pcapng file, each with a comment that
+//                                    says where it was: FILE:NUMBER. Prints a line a file: how many packets it has, how many
+//                                    were written, why reading ended, its name
 //
-// Behind the fields stand four columns that explain differences: the layers, the layer that failed, why it failed, and
-// which length ended the payload.
+// Behind the fields stand five columns that explain differences: the layers, the layer that failed, why it failed, which
+// length ended the payload, and the packet's comment.
 
 #include <netnotes/packet.hpp>
 
@@ -265,6 +268,8 @@ int print(const char* name) {
         line += frame.failure().message();
         line += '\t';
         line += to_string(frame.payload_ended_by());
+        line += '\t';
+        line += record.comment();
         std::cout << line << '\n';
     }
     if (reader.failure()) std::cerr << reader.failure().message() << '\n';
@@ -287,6 +292,33 @@ int rebuild(const char* name) {
     return different == 0 ? 0 : 1;
 }
 
+// ---- Many files become one ---------------------------------------------------------------------------------
+
+int merge(const char* to, const std::vector<const char*>& files) {
+    std::ofstream out{to, std::ios::binary};
+    out.exceptions(std::ios::failbit | std::ios::badbit);
+    pcapng_writer writer{out};
+    const std::uint32_t link = writer.add_interface({.name = "merged"});
+    for (const char* const name : files) {
+        const bytes file = read_file(name);
+        capture_reader reader{file};
+        std::size_t packets = 0, written = 0;
+        for (const capture_record& record : reader) {
+            ++packets;
+            if (record.link != link_type::ethernet || record.bytes.size() > max_captured_size) continue;
+            std::string where{name};
+            where += ':';
+            where += std::to_string(packets);
+            writer.write(link, {}, record.bytes, {.comment = where, .original_size = record.original_size});
+            ++written;
+        }
+        const std::string why = reader.failure() ? reader.failure().message() : std::string{};
+        std::cout << packets << '\t' << written << '\t' << why << '\t' << name << '\n';
+    }
+    out.close();
+    return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -299,6 +331,7 @@ int main(int argc, char** argv) {
     }
     if (what == "print" && argc == 3) return print(argv[2]);
     if (what == "rebuild" && argc == 3) return rebuild(argv[2]);
-    std::cerr << "usage: packet_fields names | print FILE | rebuild FILE\n";
+    if (what == "merge" && argc > 3) return merge(argv[2], {argv + 3, argv + argc});
+    std::cerr << "usage: packet_fields names | print FILE | rebuild FILE | merge OUT FILE...\n";
     return 2;
 }

@@ -27326,14 +27326,17 @@ constexpr std::optional<capture_time> time_resolution::at(std::uint64_t ticks, s
         else if (n < 96)
             nanoseconds = upper >> (n - 32);
     }
-    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(billion) - 1;
-    // Both ends are compared before anything is added, so nothing overflows.
-    if (seconds > std::uint64_t{1} << 62 || offset > most || offset < -most - (std::int64_t{1} << 62))
-        return std::nullopt;
-    const std::int64_t sum = static_cast<std::int64_t>(seconds) + offset;
-    if (sum > most || sum < -most) return std::nullopt;
-    return capture_time{
-        std::chrono::nanoseconds{sum * static_cast<std::int64_t>(billion) + static_cast<std::int64_t>(nanoseconds)}};
+    // The sum of seconds and offset, as its distance from 1970. Unsigned numbers hold each distance without overflow.
+    const auto moved = static_cast<std::uint64_t>(offset);
+    const bool is_before = offset < 0 && seconds < 0 - moved;  // 1970
+    const std::uint64_t distance = is_before ? 0 - moved - seconds : seconds + moved;
+    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+    const std::uint64_t one_more = is_before ? 1 : 0;  // there is one more negative number than positive ones
+    if ((offset >= 0 && seconds > most - moved) || distance > most / billion + one_more) return std::nullopt;
+    // Before 1970 the nanoseconds lead back from the second: 1.25 s before is 2 s before and 0.75 s after.
+    const std::uint64_t whole = is_before ? distance * billion - nanoseconds : distance * billion + nanoseconds;
+    if (whole > most + one_more) return std::nullopt;
+    return capture_time{std::chrono::nanoseconds{static_cast<std::int64_t>(is_before ? 0 - whole : whole)}};
 }
 
 }  // namespace netnotes::packet
@@ -31231,24 +31234,21 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 //            for (const packet::dns_record& record : message->answers())
 //                if (const auto address = record.address()) std::cout << *address;
 //
-// Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
-// read. Nothing here allocates or throws.
+// Nothing here allocates or throws.
 //
-// On this page:  dns_type, dns_class … · dns_header · dns_question · dns_record and its data · dns_view
-// Source:        RFC 1035 §4, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 6891 (OPT)
+// On this page:  dns_opcode, dns_response_code, dns_header · dns_question · dns_view
+// Below it:      packet/dns_record.hpp: dns_record, and what records hold
+// Source:        RFC 1035 §4
 // The notes:     DNS (N61, N62); example 36
 
 #ifndef NETNOTES_PACKET_DNS_HPP
 #define NETNOTES_PACKET_DNS_HPP
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <optional>
 #include <span>
-#include <string_view>
-
 
 
 // netnotes/packet/dns_name.hpp: names of DNS, as text and as they travel
@@ -31594,14 +31594,42 @@ struct std::hash<netnotes::packet::dns_name> {
 
 #endif  // NETNOTES_PACKET_DNS_NAME_HPP
 
+// netnotes/packet/dns_record.hpp: records of the Domain Name System, and what they hold
+// SPDX-License-Identifier: MIT
+//
+// A record says something about a name. The type says what, and which form the data have:
+//
+//        ┌─────────────────┬──────┬───────┬─────────────────┬──────┬────────────────┐
+//        │ name            │ type │ class │ seconds to live │ size │ data           │
+//        ├─────────────────┼──────┼───────┼─────────────────┼──────┼────────────────┤
+//        │ www.example.com │  A   │  IN   │       300       │   4  │ 192.0.2.1      │
+//        │ example.com     │  NS  │  IN   │      86400      │   5  │ ns.example.com │   the name with a pointer
+//        └─────────────────┴──────┴───────┴─────────────────┴──────┴────────────────┘
+//
+// Each accessor of a record is for one kind of data. It returns nullopt for another type, and for data that cannot be
+// read. check() says why. Nothing here allocates or throws.
+//
+// On this page:  dns_type, dns_class, dns_section · what records hold · dns_record
+// Source:        RFC 1035 §3.2, §3.3, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 6891 (OPT)
+// The notes:     DNS (N61, N62); example 36
+
+#ifndef NETNOTES_PACKET_DNS_RECORD_HPP
+#define NETNOTES_PACKET_DNS_RECORD_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string_view>
+
+
+
+
 
 
 namespace netnotes::packet {
-
-/// The port of DNS, of UDP and of TCP. Over TCP each message follows its size in two bytes (RFC 1035 §4.2.2).
-inline constexpr std::uint16_t dns_port = 53;
-/// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
-inline constexpr std::size_t dns_udp_size = 512;
 
 /// The type of a record, or of the records that a question asks for (IANA, "Resource Record (RR) TYPEs").
 enum class dns_type : std::uint16_t {
@@ -31633,69 +31661,8 @@ enum class dns_type : std::uint16_t {
 /// Internet, in practice.
 enum class dns_class : std::uint16_t { internet = 1, chaos = 3, hesiod = 4, none = 254, any = 255 };
 
-/// The task that a message gives the server.
-enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
-
-/// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
-enum class dns_response_code : std::uint16_t {
-    no_error = 0,
-    format_error = 1,
-    server_failure = 2,
-    name_error = 3,  ///< the name does not exist: NXDOMAIN
-    not_implemented = 4,
-    refused = 5,
-    bad_version = 16,
-};
-
 /// Which list of a message a record belongs to.
 enum class dns_section : std::uint8_t { answer, authority, additional };
-
-/// The first four bytes of a message, as values. The defaults make a query to a recursive server.
-struct dns_header {
-    std::uint16_t id = 0;
-    bool is_response = false;
-    dns_opcode opcode = dns_opcode::query;  ///< 4 bits
-    bool is_authoritative = false;
-    bool is_truncated = false;  ///< records are missing: ask again over TCP
-    bool is_recursion_desired = true;
-    bool is_recursion_available = false;
-    bool reserved = false;           ///< to be zero
-    bool is_authentic_data = false;  ///< RFC 4035 §3.2.3
-    bool is_checking_disabled = false;
-    dns_response_code response_code = dns_response_code::no_error;  ///< the lower 4 bits
-
-    /// Returns the 16 bits behind the id.
-    [[nodiscard]] constexpr std::uint16_t flags() const noexcept {
-        const auto bit = [](bool value, unsigned place) { return static_cast<unsigned>(value) << place; };
-        return static_cast<std::uint16_t>(
-            bit(is_response, 15) | (static_cast<unsigned>(opcode) & 15) << 11 | bit(is_authoritative, 10) |
-            bit(is_truncated, 9) | bit(is_recursion_desired, 8) | bit(is_recursion_available, 7) | bit(reserved, 6) |
-            bit(is_authentic_data, 5) | bit(is_checking_disabled, 4) | (static_cast<unsigned>(response_code) & 15));
-    }
-    [[nodiscard]] static constexpr dns_header from(std::uint16_t id, std::uint16_t flags) noexcept {
-        const auto bit = [&](unsigned place) { return (flags >> place & 1) != 0; };
-        return {.id = id,
-                .is_response = bit(15),
-                .opcode = static_cast<dns_opcode>(flags >> 11 & 15),
-                .is_authoritative = bit(10),
-                .is_truncated = bit(9),
-                .is_recursion_desired = bit(8),
-                .is_recursion_available = bit(7),
-                .reserved = bit(6),
-                .is_authentic_data = bit(5),
-                .is_checking_disabled = bit(4),
-                .response_code = static_cast<dns_response_code>(flags & 15)};
-    }
-    friend constexpr bool operator==(const dns_header&, const dns_header&) noexcept = default;
-};
-
-/// A question: which records of which name (RFC 1035 §4.1.2).
-struct dns_question {
-    dns_name_view name{};
-    dns_type type{};
-    dns_class query_class{};
-    friend constexpr bool operator==(const dns_question&, const dns_question&) noexcept = default;
-};
 
 // ---- What records hold ---------------------------------------------------------------------------------
 
@@ -31832,8 +31799,8 @@ class dns_record {
     [[nodiscard]] constexpr std::optional<dns_service> service() const noexcept;
     [[nodiscard]] constexpr std::optional<dns_extension> extension() const noexcept;
 
-    /// Returns why an accessor cannot read the data. The result converts to false if the data are right, and for a type
-    /// without an accessor.
+    /// Returns why an accessor cannot read the data. The result converts to false if the data are right, for a type
+    /// without an accessor, and for a record of an update that needs no data (RFC 2136 §2.4, §2.5).
     [[nodiscard]] constexpr packet_failure check() const noexcept;
 
   private:
@@ -31849,6 +31816,201 @@ class dns_record {
     constexpr bool is_named() const noexcept {
         return type == dns_type::ns || type == dns_type::cname || type == dns_type::ptr || type == dns_type::dname;
     }
+};
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+template <std::size_t Count>
+constexpr std::optional<std::array<dns_name_view, Count>> dns_record::names(std::size_t front, std::size_t behind,
+                                                                            packet_failure& why) const noexcept {
+    const std::size_t end = data_at() + data.size();
+    std::array<dns_name_view, Count> read;
+    if (data.size() < front + behind + Count)
+        return why = packet_failure{layer::dns, data_at(), "size of the data is %, below #",
+                                    static_cast<std::uint32_t>(data.size()),
+                                    static_cast<std::uint32_t>(front + behind + Count)},
+               std::nullopt;
+    std::size_t at = data_at() + front;
+    for (dns_name_view& each : read) {
+        const auto found = dns_name_view::parse(message_, at, why);
+        if (!found) return std::nullopt;
+        each = *found;
+    }
+    if (at + behind != end)
+        return why = packet_failure{layer::dns, at, "the last name does not end where the data say"}, std::nullopt;
+    return read;
+}
+
+constexpr std::optional<ip_address> dns_record::address() const noexcept {
+    if (type == dns_type::a && data.size() == 4) return ipv4_address{detail::load_32(data.data())};
+    if (type == dns_type::aaaa && data.size() == 16)
+        return ipv6_address{uint128{detail::load_64(data.data()), detail::load_64(data.data() + 8)}};
+    return std::nullopt;
+}
+constexpr std::optional<dns_name_view> dns_record::target() const noexcept {
+    packet_failure why;
+    const auto found = is_named() ? names<1>(0, 0, why) : std::nullopt;
+    return found ? std::optional{(*found)[0]} : std::nullopt;
+}
+constexpr std::optional<dns_mail_exchange> dns_record::mail_exchange() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::mx ? names<1>(2, 0, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    return dns_mail_exchange{detail::load_16(data.data()), (*found)[0]};
+}
+constexpr dns_texts dns_record::texts() const noexcept {
+    const auto found = type == dns_type::txt ? dns_texts::check(data) : std::nullopt;
+    return found.value_or(dns_texts{});
+}
+constexpr std::optional<dns_start_of_authority> dns_record::start_of_authority() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::soa ? names<2>(0, 20, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    const auto number = [&](std::size_t i) { return detail::load_32(data.data() + data.size() - 20 + 4 * i); };
+    return dns_start_of_authority{(*found)[0], (*found)[1], number(0), number(1), number(2), number(3), number(4)};
+}
+constexpr std::optional<dns_service> dns_record::service() const noexcept {
+    packet_failure why;
+    const auto found = type == dns_type::srv ? names<1>(6, 0, why) : std::nullopt;
+    if (!found) return std::nullopt;
+    const auto number = [&](std::size_t i) { return detail::load_16(data.data() + 2 * i); };
+    return dns_service{number(0), number(1), number(2), (*found)[0]};
+}
+constexpr std::optional<dns_extension> dns_record::extension() const noexcept {
+    const auto options = type == dns_type::opt ? dns_options::check(data) : std::nullopt;
+    if (!options) return std::nullopt;
+    return dns_extension{static_cast<std::uint16_t>(record_class), static_cast<std::uint8_t>(time_to_live >> 24),
+                         static_cast<std::uint8_t>(time_to_live >> 16 & 0xff), (time_to_live & 0x8000) != 0, *options};
+}
+
+constexpr packet_failure dns_record::check() const noexcept {
+    packet_failure why;
+    const auto wrong_size = [&](std::uint32_t size) {
+        return packet_failure{layer::dns, data_at(), "size of the data is %, and it should be #",
+                              static_cast<std::uint32_t>(data.size()), size};
+    };
+    // An update names the records that it deletes, or that must exist, and leaves their data away.
+    if (data.empty() && (record_class == dns_class::any || record_class == dns_class::none)) return why;
+    switch (type) {
+        case dns_type::a: return data.size() == 4 ? why : wrong_size(4);
+        case dns_type::aaaa: return data.size() == 16 ? why : wrong_size(16);
+        case dns_type::ns:
+        case dns_type::cname:
+        case dns_type::ptr:
+        case dns_type::dname: names<1>(0, 0, why); break;
+        case dns_type::mx: names<1>(2, 0, why); break;
+        case dns_type::srv: names<1>(6, 0, why); break;
+        case dns_type::soa: names<2>(0, 20, why); break;
+        case dns_type::txt:
+            if (!dns_texts::check(data)) why = {layer::dns, data_at(), "the last text does not end with the data"};
+            break;
+        case dns_type::opt:
+            if (!extension()) why = {layer::dns, data_at(), "the last option does not end with the data"};
+            break;
+        default: break;
+    }
+    return why;
+}
+
+constexpr std::string_view to_string(dns_type type) noexcept {
+    switch (type) {
+        case dns_type::a: return "A";
+        case dns_type::ns: return "NS";
+        case dns_type::cname: return "CNAME";
+        case dns_type::soa: return "SOA";
+        case dns_type::ptr: return "PTR";
+        case dns_type::mx: return "MX";
+        case dns_type::txt: return "TXT";
+        case dns_type::aaaa: return "AAAA";
+        case dns_type::srv: return "SRV";
+        case dns_type::dname: return "DNAME";
+        case dns_type::opt: return "OPT";
+        case dns_type::ds: return "DS";
+        case dns_type::rrsig: return "RRSIG";
+        case dns_type::nsec: return "NSEC";
+        case dns_type::dnskey: return "DNSKEY";
+        case dns_type::svcb: return "SVCB";
+        case dns_type::https: return "HTTPS";
+        case dns_type::ixfr: return "IXFR";
+        case dns_type::axfr: return "AXFR";
+        case dns_type::any: return "ANY";
+        case dns_type::caa: return "CAA";
+    }
+    return "";
+}
+
+}  // namespace netnotes::packet
+
+#endif  // NETNOTES_PACKET_DNS_RECORD_HPP
+
+
+
+namespace netnotes::packet {
+
+/// The port of DNS, of UDP and of TCP. Over TCP each message follows its size in two bytes (RFC 1035 §4.2.2).
+inline constexpr std::uint16_t dns_port = 53;
+/// Most bytes of a message over UDP, if the query has no OPT record that allows more (RFC 1035 §4.2.1).
+inline constexpr std::size_t dns_udp_size = 512;
+
+/// The task that a message gives the server.
+enum class dns_opcode : std::uint8_t { query = 0, inverse_query = 1, status = 2, notify = 4, update = 5 };
+
+/// How a server answers (RFC 1035 §4.1.1, RFC 6895 §2.3). The numbers above 15 need an OPT record.
+enum class dns_response_code : std::uint16_t {
+    no_error = 0,
+    format_error = 1,
+    server_failure = 2,
+    name_error = 3,  ///< the name does not exist: NXDOMAIN
+    not_implemented = 4,
+    refused = 5,
+    bad_version = 16,
+};
+
+/// The first four bytes of a message, as values. The defaults make a query to a recursive server.
+struct dns_header {
+    std::uint16_t id = 0;
+    bool is_response = false;
+    dns_opcode opcode = dns_opcode::query;  ///< 4 bits
+    bool is_authoritative = false;
+    bool is_truncated = false;  ///< records are missing: ask again over TCP
+    bool is_recursion_desired = true;
+    bool is_recursion_available = false;
+    bool reserved = false;           ///< to be zero
+    bool is_authentic_data = false;  ///< RFC 4035 §3.2.3
+    bool is_checking_disabled = false;
+    dns_response_code response_code = dns_response_code::no_error;  ///< the lower 4 bits
+
+    /// Returns the 16 bits behind the id.
+    [[nodiscard]] constexpr std::uint16_t flags() const noexcept {
+        const auto bit = [](bool value, unsigned place) { return static_cast<unsigned>(value) << place; };
+        return static_cast<std::uint16_t>(
+            bit(is_response, 15) | (static_cast<unsigned>(opcode) & 15) << 11 | bit(is_authoritative, 10) |
+            bit(is_truncated, 9) | bit(is_recursion_desired, 8) | bit(is_recursion_available, 7) | bit(reserved, 6) |
+            bit(is_authentic_data, 5) | bit(is_checking_disabled, 4) | (static_cast<unsigned>(response_code) & 15));
+    }
+    [[nodiscard]] static constexpr dns_header from(std::uint16_t id, std::uint16_t flags) noexcept {
+        const auto bit = [&](unsigned place) { return (flags >> place & 1) != 0; };
+        return {.id = id,
+                .is_response = bit(15),
+                .opcode = static_cast<dns_opcode>(flags >> 11 & 15),
+                .is_authoritative = bit(10),
+                .is_truncated = bit(9),
+                .is_recursion_desired = bit(8),
+                .is_recursion_available = bit(7),
+                .reserved = bit(6),
+                .is_authentic_data = bit(5),
+                .is_checking_disabled = bit(4),
+                .response_code = static_cast<dns_response_code>(flags & 15)};
+    }
+    friend constexpr bool operator==(const dns_header&, const dns_header&) noexcept = default;
+};
+
+/// A question: which records of which name (RFC 1035 §4.1.2).
+struct dns_question {
+    dns_name_view name{};
+    dns_type type{};
+    dns_class query_class{};
+    friend constexpr bool operator==(const dns_question&, const dns_question&) noexcept = default;
 };
 
 // ---- The view ------------------------------------------------------------------------------------------
@@ -32050,123 +32212,6 @@ constexpr packet_failure dns_view::check() const noexcept {
         if (const auto found = record.check()) return found;
     }
     return why;
-}
-
-template <std::size_t Count>
-constexpr std::optional<std::array<dns_name_view, Count>> dns_record::names(std::size_t front, std::size_t behind,
-                                                                            packet_failure& why) const noexcept {
-    const std::size_t end = data_at() + data.size();
-    std::array<dns_name_view, Count> read;
-    if (data.size() < front + behind + Count)
-        return why = packet_failure{layer::dns, data_at(), "size of the data is %, below #",
-                                    static_cast<std::uint32_t>(data.size()),
-                                    static_cast<std::uint32_t>(front + behind + Count)},
-               std::nullopt;
-    std::size_t at = data_at() + front;
-    for (dns_name_view& each : read) {
-        const auto found = dns_name_view::parse(message_, at, why);
-        if (!found) return std::nullopt;
-        each = *found;
-    }
-    if (at + behind != end)
-        return why = packet_failure{layer::dns, at, "the last name does not end where the data say"}, std::nullopt;
-    return read;
-}
-
-constexpr std::optional<ip_address> dns_record::address() const noexcept {
-    if (type == dns_type::a && data.size() == 4) return ipv4_address{detail::load_32(data.data())};
-    if (type == dns_type::aaaa && data.size() == 16)
-        return ipv6_address{uint128{detail::load_64(data.data()), detail::load_64(data.data() + 8)}};
-    return std::nullopt;
-}
-constexpr std::optional<dns_name_view> dns_record::target() const noexcept {
-    packet_failure why;
-    const auto found = is_named() ? names<1>(0, 0, why) : std::nullopt;
-    return found ? std::optional{(*found)[0]} : std::nullopt;
-}
-constexpr std::optional<dns_mail_exchange> dns_record::mail_exchange() const noexcept {
-    packet_failure why;
-    const auto found = type == dns_type::mx ? names<1>(2, 0, why) : std::nullopt;
-    if (!found) return std::nullopt;
-    return dns_mail_exchange{detail::load_16(data.data()), (*found)[0]};
-}
-constexpr dns_texts dns_record::texts() const noexcept {
-    const auto found = type == dns_type::txt ? dns_texts::check(data) : std::nullopt;
-    return found.value_or(dns_texts{});
-}
-constexpr std::optional<dns_start_of_authority> dns_record::start_of_authority() const noexcept {
-    packet_failure why;
-    const auto found = type == dns_type::soa ? names<2>(0, 20, why) : std::nullopt;
-    if (!found) return std::nullopt;
-    const auto number = [&](std::size_t i) { return detail::load_32(data.data() + data.size() - 20 + 4 * i); };
-    return dns_start_of_authority{(*found)[0], (*found)[1], number(0), number(1), number(2), number(3), number(4)};
-}
-constexpr std::optional<dns_service> dns_record::service() const noexcept {
-    packet_failure why;
-    const auto found = type == dns_type::srv ? names<1>(6, 0, why) : std::nullopt;
-    if (!found) return std::nullopt;
-    const auto number = [&](std::size_t i) { return detail::load_16(data.data() + 2 * i); };
-    return dns_service{number(0), number(1), number(2), (*found)[0]};
-}
-constexpr std::optional<dns_extension> dns_record::extension() const noexcept {
-    const auto options = type == dns_type::opt ? dns_options::check(data) : std::nullopt;
-    if (!options) return std::nullopt;
-    return dns_extension{static_cast<std::uint16_t>(record_class), static_cast<std::uint8_t>(time_to_live >> 24),
-                         static_cast<std::uint8_t>(time_to_live >> 16 & 0xff), (time_to_live & 0x8000) != 0, *options};
-}
-
-constexpr packet_failure dns_record::check() const noexcept {
-    packet_failure why;
-    const auto wrong_size = [&](std::uint32_t size) {
-        return packet_failure{layer::dns, data_at(), "size of the data is %, and it should be #",
-                              static_cast<std::uint32_t>(data.size()), size};
-    };
-    switch (type) {
-        case dns_type::a: return data.size() == 4 ? why : wrong_size(4);
-        case dns_type::aaaa: return data.size() == 16 ? why : wrong_size(16);
-        case dns_type::ns:
-        case dns_type::cname:
-        case dns_type::ptr:
-        case dns_type::dname: names<1>(0, 0, why); break;
-        case dns_type::mx: names<1>(2, 0, why); break;
-        case dns_type::srv: names<1>(6, 0, why); break;
-        case dns_type::soa: names<2>(0, 20, why); break;
-        case dns_type::txt:
-            if (!dns_texts::check(data)) why = {layer::dns, data_at(), "the last text does not end with the data"};
-            break;
-        case dns_type::opt:
-            if (!extension()) why = {layer::dns, data_at(), "the last option does not end with the data"};
-            break;
-        default: break;
-    }
-    return why;
-}
-
-constexpr std::string_view to_string(dns_type type) noexcept {
-    switch (type) {
-        case dns_type::a: return "A";
-        case dns_type::ns: return "NS";
-        case dns_type::cname: return "CNAME";
-        case dns_type::soa: return "SOA";
-        case dns_type::ptr: return "PTR";
-        case dns_type::mx: return "MX";
-        case dns_type::txt: return "TXT";
-        case dns_type::aaaa: return "AAAA";
-        case dns_type::srv: return "SRV";
-        case dns_type::dname: return "DNAME";
-        case dns_type::opt: return "OPT";
-        case dns_type::ds: return "DS";
-        case dns_type::rrsig: return "RRSIG";
-        case dns_type::nsec: return "NSEC";
-        case dns_type::dnskey: return "DNSKEY";
-        case dns_type::svcb: return "SVCB";
-        case dns_type::https: return "HTTPS";
-        case dns_type::ixfr: return "IXFR";
-        case dns_type::axfr: return "AXFR";
-        case dns_type::any: return "ANY";
-        case dns_type::caa: return "CAA";
-    }
-    return "";
 }
 
 }  // namespace netnotes::packet
@@ -33307,6 +33352,18 @@ class pieces {
         held_.erase(held_.begin());
         size_ -= bytes.size();
         return bytes;
+    }
+    /// Removes the bytes from the place `at` on, and returns how many there were.
+    std::size_t cut_at(std::uint64_t at) noexcept {
+        const std::size_t before = size_;
+        while (end() > at) {
+            const auto last = std::prev(held_.end());
+            const auto stays = static_cast<std::size_t>(std::max(at, last->first) - last->first);
+            size_ -= last->second.size() - stays;
+            last->second.resize(stays);
+            if (stays == 0) held_.erase(last);
+        }
+        return before - size_;
     }
     /// Appends the bytes of all pieces, from the first to the last.
     void copy_to(std::vector<std::byte>& all) const {
@@ -40251,6 +40308,7 @@ inline void tcp_connection::abort() {
 //     packet/reassembly.hpp joining the fragments of IPv4 and IPv6
 //     packet/follow.hpp     following TCP streams through a capture
 //     packet/dns_name.hpp   names of DNS, as text and as they travel
+//     packet/dns_record.hpp records of the Domain Name System, and what they hold
 //     packet/dns.hpp        messages of the Domain Name System
 //     packet/dns_build.hpp  writing messages of the Domain Name System
 //     packet/fields.hpp     every field of a frame, by name
@@ -40575,6 +40633,7 @@ class capture_reader {
 
 
 
+
 // netnotes/packet/follow.hpp: following TCP streams through a capture
 // SPDX-License-Identifier: MIT
 //
@@ -40664,7 +40723,7 @@ struct stream_event {
         gap,             ///< `size` bytes are missing, and will not come: see `reason`
         retransmission,  ///< `size` bytes from `at` on had arrived before
         conflict,        ///< `size` of the bytes that had arrived before differ, the first at `at`; the old bytes count
-        outside,         ///< the segment cannot belong here, because its numbers are far away: it was ignored
+        outside,         ///< bytes that cannot belong here, far away or behind the FIN: they are ignored
         finished,        ///< the side has sent its FIN, and all bytes before it were reported
         reset,           ///< the side has sent a RST
         dropped,         ///< the stream was forgotten to save memory; always its last event
@@ -40795,6 +40854,7 @@ class tcp_follower {
     void drain(stream& in, stream_side side, const detail::event_sink& sink);
     void flush(stream& in, stream_event::gap_reason reason, const detail::event_sink& sink);
     void remember(half& in, std::span<const std::byte> bytes);
+    bool forget_history(stream& in) noexcept;
     bool make_room(std::size_t size, const stream* keep, const detail::event_sink& sink);
     void forget(place which);
 
@@ -40913,8 +40973,13 @@ inline void tcp_follower::add_to(const tcp_segment& segment, const detail::event
             if (early < payload.size()) accept(in, side, 0, payload.subspan(early), sink);
         }
     }
-    if (flags.fin() && !mine.end && end >= static_cast<std::int64_t>(mine.place))
+    if (flags.fin() && !mine.end && end >= static_cast<std::int64_t>(mine.place)) {
         mine.end = static_cast<std::uint64_t>(end);
+        memory_ -= mine.behind_gap.memory();
+        const std::size_t behind = mine.behind_gap.cut_at(*mine.end);
+        memory_ += mine.behind_gap.memory();
+        if (behind > 0) sink(event(kind::outside, in, side, number_of(mine, *mine.end), behind));
+    }
     drain(in, side, sink);
 }
 
@@ -40962,21 +41027,17 @@ inline void tcp_follower::accept(stream& in, stream_side side, std::uint64_t whe
     }
 }
 
-/// Keeps bytes behind a gap, if there is room for them. Otherwise the follower stops waiting for the gap.
+/// Keeps bytes behind a gap, if there is room for them. Otherwise the follower stops waiting for the stream's first gap,
+/// and for the next one, until there is room, or until these bytes are the next ones.
 inline void tcp_follower::keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
                                const detail::event_sink& sink) {
     half& to = in.halves[static_cast<std::size_t>(side)];
-    const std::size_t cost = to.behind_gap.cost_of(where, bytes.size());
-    if (!make_room(cost, &in, sink)) {
-        for (half& each : in.halves) {
-            memory_ -= each.history.capacity();
-            std::vector<std::byte>{}.swap(each.history);  // (`history = {}` would keep the memory)
-        }
-    }
-    if (!make_room(cost, &in, sink)) {  // only this stream is left: what it keeps is reported now, and then these bytes
-        flush(in, stream_event::gap_reason::memory, sink);
-        if (where > to.place) report_gap(in, side, where, stream_event::gap_reason::memory, sink);
-        return accept(in, side, where, bytes, sink);
+    while (!make_room(to.behind_gap.cost_of(where, bytes.size()), &in, sink)) {
+        if (forget_history(in)) continue;
+        const std::uint64_t first = to.behind_gap.empty() ? where : std::min(where, to.behind_gap.first());
+        report_gap(in, side, first, stream_event::gap_reason::memory, sink);
+        if (first < where) drain(in, side, sink);
+        if (where <= to.place) return accept(in, side, where, bytes, sink);
     }
     memory_ -= to.behind_gap.memory();
     detail::pieces::insertion done;
@@ -41003,7 +41064,7 @@ inline void tcp_follower::remember(half& in, std::span<const std::byte> bytes) {
     const std::size_t most = limits_.history;
     if (most == 0) return;
     if (in.history.capacity() == 0) {
-        if (memory_ + most > limits_.max_memory) return;  // no stream is dropped for it
+        if (most > limits_.max_memory - memory_) return;  // no stream is dropped for it
         in.history.reserve(most);
         memory_ += in.history.capacity();
     }
@@ -41011,6 +41072,16 @@ inline void tcp_follower::remember(half& in, std::span<const std::byte> bytes) {
     const std::size_t stays = std::min(in.history.size(), most - bytes.size());
     in.history.erase(in.history.begin(), in.history.end() - static_cast<std::ptrdiff_t>(stays));
     in.history.insert(in.history.end(), bytes.begin(), bytes.end());
+}
+
+/// Gives the memory of both histories back. Returns false if there was none.
+inline bool tcp_follower::forget_history(stream& in) noexcept {
+    const std::size_t before = memory_;
+    for (half& each : in.halves) {
+        memory_ -= each.history.capacity();
+        std::vector<std::byte>{}.swap(each.history);  // (`history = {}` would keep the memory)
+    }
+    return memory_ < before;
 }
 
 inline void tcp_follower::report_data(stream& in, stream_side side, std::span<const std::byte> bytes,
