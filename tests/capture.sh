@@ -6,6 +6,10 @@
 # Exit status: 0 all is there, 1 something is not, 77 nothing can be captured here.
 set -u
 
+case ${1-} in
+    --help | -h) sed -n '2s/^# //p' "$0"; exit 0 ;;
+    -*) sed -n '2s/^# //p' "$0" >&2; exit 2 ;;
+esac
 if [ $# -ne 1 ]; then
     sed -n '2s/^# //p' "$0" >&2
     exit 2

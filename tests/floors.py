@@ -89,8 +89,9 @@ def dot_of(graph):
 def main():
     of_module = sys.argv[2] if sys.argv[1:2] == ["--dot"] and sys.argv[2:] and sys.argv[2] in FLOORS else None
     if sys.argv[1:] not in ([], ["--text"], ["--dot"], ["--dot", of_module]):
-        print(__doc__)
-        return 0 if sys.argv[1:] == ["--help"] else 2
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__, file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     headers, modules, faults = {}, {}, []
     for file in sorted(HEADERS.rglob("*.hpp")):
         name = str(file.relative_to(HEADERS))

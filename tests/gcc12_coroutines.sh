@@ -9,6 +9,10 @@
 # not report a braced value if it cannot see that its type is an aggregate. It reports such a value only as the argument
 # of a function that it cannot see either. clang and newer versions of g++ compile all of these correctly.
 
+case ${1-} in
+    --help | -h) sed -n 's/^#     //p' "$0"; exit 0 ;;
+    -*) sed -n 's/^#     //p' "$0" >&2; exit 2 ;;
+esac
 if [ $# -eq 0 ]; then
     sed -n 's/^#     //p' "$0" >&2
     exit 2

@@ -5,6 +5,10 @@
 #     sh gcc12_coroutines_test.sh CXX SOURCE_DIRECTORY
 
 set -u
+case ${1-} in
+    --help | -h) sed -n 's/^#     //p' "$0"; exit 0 ;;
+    -*) sed -n 's/^#     //p' "$0" >&2; exit 2 ;;
+esac
 [ $# -eq 2 ] || { sed -n 's/^#     //p' "$0" >&2; exit 2; }
 cxx=$1
 source=$2

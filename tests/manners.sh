@@ -8,6 +8,7 @@ set -u
 case ${1-}-$# in
     help-2) option=--help expected=0 ;;
     usage-2) option=--no-such-option expected=2 ;;
+    --help-1 | -h-1) sed -n '2,3s/^# //p' "$0"; exit 0 ;;
     *)
         sed -n '2,3s/^# //p' "$0" >&2
         exit 2

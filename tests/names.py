@@ -356,9 +356,10 @@ SAMPLES = [
 
 
 def main(arguments):
-    if arguments in (["--help"], ["-h"]):
-        print(__doc__.strip())
-        return 0
+    if arguments[:1] and arguments[0].startswith("-") and arguments != ["--count"]:
+        is_asked = arguments in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     count = arguments == ["--count"]
     for text, kinds in SAMPLES:
         found = " ".join(fault.split(": ")[1] for fault in failures_in("sample", f"namespace netnotes {{\n{text}\n}}"))

@@ -29,6 +29,9 @@ s/^\.\.\. on io_uring .*/... on io_uring  FIGURES/
 s#/tmp/[^][:space:]"'\''`,;:)}>]+#/tmp/PATH#g
 '
 
+case ${1-} in
+    --help | -h) sed -n '2,3s/^# //p' "$0"; exit 0 ;;
+esac
 update=
 if [ "${1-}" = --update ]; then
     update=yes

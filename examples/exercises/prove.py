@@ -176,6 +176,9 @@ def main():
     if "--help" in words or "-h" in words:
         print(__doc__)
         return 0
+    if any(word.startswith("-") and word != "--sample" for word in words):
+        print(__doc__, file=sys.stderr)
+        return 2
     sample = "--sample" in words
     chosen = exercises([word for word in words if word != "--sample"])
     begin = time.monotonic()

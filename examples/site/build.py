@@ -700,8 +700,9 @@ def main(arguments):
     if rest[:1] == ["--output"] and len(rest) == 2:
         output = pathlib.Path(rest[1]).resolve()
     elif rest:
-        print(__doc__)
-        return 0 if rest == ["--help"] else 2
+        is_asked = rest in (["--help"], ["-h"])
+        print(__doc__, file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     for language in LANGUAGES:
         shutil.rmtree(output / language, ignore_errors=True)
         (output / language).mkdir(parents=True)

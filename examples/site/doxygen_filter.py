@@ -83,7 +83,8 @@ def main(path):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] == "--help":
-        print(__doc__)
-        sys.exit(0 if sys.argv[1:] == ["--help"] else 2)
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__, file=sys.stdout if is_asked else sys.stderr)
+        sys.exit(0 if is_asked else 2)
     main(sys.argv[1])

@@ -79,9 +79,10 @@ def chromium():
 
 
 def main(arguments):
-    if len(arguments) > 1 or arguments[:1] == ["--help"]:
-        print(__doc__)
-        return 0 if arguments[:1] == ["--help"] else 2
+    if len(arguments) > 1 or arguments[:1] and arguments[0].startswith("-"):
+        is_asked = arguments in (["--help"], ["-h"])
+        print(__doc__, file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     folder = pathlib.Path(arguments[0] if arguments else HERE.parent.parent / "build" / "site").resolve()
     browser = chromium()
     if not browser:

@@ -170,8 +170,9 @@ def main(arguments):
     if arguments == ["--record"]:
         record()
     elif arguments not in ([], ["--check"]):
-        print(__doc__)
-        return 0 if arguments == ["--help"] else 2
+        is_asked = arguments in (["--help"], ["-h"])
+        print(__doc__, file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     status = 0
     for name, draw in (("road.svg", road), ("terminal.svg", terminal)):
         text, path = draw(), FOLDER / name

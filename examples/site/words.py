@@ -176,8 +176,9 @@ def main(arguments):
         print(" · ".join(f"{kind} {number}" for kind, number in counts(words).items()))
         return 0
     if arguments:
-        print(__doc__)
-        return 0 if arguments == ["--help"] else 2
+        is_asked = arguments in (["--help"], ["-h"])
+        print(__doc__, file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     return report(words)
 
 

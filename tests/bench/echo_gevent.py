@@ -13,7 +13,7 @@ try:
     import gevent
     from gevent.server import StreamServer
 except ImportError:
-    sys.exit("echo_gevent.py: gevent is not installed")
+    gevent = None
 
 
 def echo(client, _peer):
@@ -29,6 +29,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="An echo server with gevent.")
     parser.add_argument("--port", type=int, default=6666)
     arguments = parser.parse_args()
+    if not gevent:
+        sys.exit("echo_gevent.py: gevent is not installed")
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     server = StreamServer(("127.0.0.1", arguments.port), echo, backlog=4096)

@@ -8,7 +8,10 @@
 # cent of http-parser's; 77 where valgrind is not installed.
 
 set -u
-[ $# -ge 1 ] || { sed -n 's/^#     //p' "$0" >&2; exit 2; }
+case ${1-} in
+    --help | -h) sed -n 's/^#     //p' "$0"; exit 0 ;;
+    "" | -*) sed -n 's/^#     //p' "$0" >&2; exit 2 ;;
+esac
 bench=$1
 most=${2:-5500}
 percent=${3:-33}

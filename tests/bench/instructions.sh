@@ -10,6 +10,10 @@
 # valgrind is not installed. LOAD_OPTIONS are handed to ECHO_LOAD: "--depth 16 --connections 64", say.
 
 set -u
+case ${1-} in
+    --help | -h) sed -n 's/^#     //p' "$0"; exit 0 ;;
+    -[!m]* | -m?*) sed -n 's/^#     //p' "$0" >&2; exit 2 ;;
+esac
 most=
 if [ "${1:-}" = -m ]; then
     most=${2:-}

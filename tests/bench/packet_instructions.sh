@@ -8,7 +8,10 @@
 # PERCENT per cent of the loop by hand when all checksums are checked; 77 where valgrind is not installed.
 
 set -u
-[ $# -ge 1 ] || { sed -n 's/^#     //p' "$0" >&2; exit 2; }
+case ${1-} in
+    --help | -h) sed -n 's/^#     //p' "$0"; exit 0 ;;
+    "" | -*) sed -n 's/^#     //p' "$0" >&2; exit 2 ;;
+esac
 bench=$1
 most=${2:-150}
 percent=${3:-125}

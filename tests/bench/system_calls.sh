@@ -9,6 +9,10 @@
 # strace is not installed.
 
 set -u
+case ${1-} in
+    --help | -h) sed -n 's/^#     //p' "$0"; exit 0 ;;
+    -*) sed -n 's/^#     //p' "$0" >&2; exit 2 ;;
+esac
 if [ $# -lt 2 ]; then
     sed -n 's/^#     //p' "$0" >&2
     exit 2

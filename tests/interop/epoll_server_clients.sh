@@ -8,6 +8,10 @@
 # Exit status: 0 all went well, 1 a check failed, 77 no such client is installed.
 set -u
 
+case ${1-} in
+    --help | -h) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
 if [ $# -ne 2 ]; then
     sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
     exit 2

@@ -52,8 +52,10 @@ def descriptors(server):
     return len(list(pathlib.Path(f"/proc/{server.pid}/fd").iterdir()))
 
 
-if len(sys.argv) != 3:
-    sys.exit(__doc__)
+if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
+    is_asked = sys.argv[1:] in (["--help"], ["-h"])
+    print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+    sys.exit(0 if is_asked else 2)
 CURL = shutil.which("curl")
 if not CURL:
     print("SKIPPED: curl is not installed")

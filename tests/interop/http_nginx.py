@@ -23,8 +23,10 @@ LOCATION = ('proxy_pass http://ours; proxy_http_version 1.1; proxy_set_header Co
 
 
 def main():
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
+    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     if not shutil.which("nginx"):
         print("SKIPPED: nginx is not installed")
         return 77

@@ -360,9 +360,10 @@ def compare(what, program, make_line, expected_of, count):
 
 
 def main():
-    if len(sys.argv) != 3:
-        print(__doc__.split("\n\n")[1].strip(), file=sys.stderr)
-        return 2
+    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     try:
         ipaddress.ip_address("192.0.2.01")
         print("SKIPPED: this Python's ipaddress takes leading zeros (3.9.5 is the first that does not)")

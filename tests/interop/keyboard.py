@@ -28,6 +28,10 @@ def read_until(output, what):
 
 
 def main():
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        sys.exit(0 if is_asked else 2)
     program = sys.argv[1]
     for is_terminal in (True, False):
         for pieces in ([TYPED], [TYPED[:1], TYPED[1:7], TYPED[7:]], [TYPED[i:i + 1] for i in range(len(TYPED))]):

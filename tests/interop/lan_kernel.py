@@ -367,6 +367,10 @@ def scripts():
 
 
 def main():
+    if sys.argv[1:2] and sys.argv[1].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     enter_namespace()
     wire = Wire(open_tun())
     wire.start()

@@ -180,9 +180,10 @@ def counters(file):
 
 
 def main():
-    if len(sys.argv) != 2:
-        print(__doc__)
-        return 2
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     enter_namespace()
     device = open_tap()
     for loss, conversations in (5, [bulk]), (0, [open_and_close, simultaneous_close, half_close, zero_window]):

@@ -22,6 +22,10 @@ WARNING = 0x600000  # tshark's severity of a warning; notes are below, for examp
 
 
 def main():
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        sys.exit(0 if is_asked else 2)
     if not shutil.which("tshark"):
         print("SKIPPED: tshark is not installed")
         sys.exit(77)

@@ -295,9 +295,10 @@ def main():
         at = arguments.index("--only")
         parts = set(arguments[at + 1].split(","))
         del arguments[at:at + 2]
-    if not arguments:
-        print(__doc__)
-        return 2
+    if not arguments or arguments[0].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     for tool in "tshark", "capinfos":
         if not shutil.which(tool):
             print(f"SKIPPED: {tool} is not installed (Debian, Ubuntu: apt install tshark)")

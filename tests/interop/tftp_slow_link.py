@@ -164,6 +164,10 @@ def as_edk2(server, folder, window, twice):
 
 
 def main():
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     program = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

@@ -68,8 +68,10 @@ async def python(port):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__.strip(), file=sys.stdout if is_asked else sys.stderr)
+        sys.exit(0 if is_asked else 2)
     if not websockets and not NODE:
         print("SKIPPED: neither python3-websockets nor node is installed")
         sys.exit(77)

@@ -140,8 +140,9 @@ def check_tarball(work, here):
 
 def main():
     if sys.argv[1:]:
-        print(__doc__)
-        return 0 if sys.argv[1:] == ["--help"] else 2
+        is_asked = sys.argv[1:] in (["--help"], ["-h"])
+        print(__doc__, file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     here = version()
     check_versions(here)
     with tempfile.TemporaryDirectory() as folder:
