@@ -2,6 +2,17 @@
 # Tests the one-file headers as people copy them. No file is stale. Each compiles alone in an empty folder, and all meet
 # in one program. The short programs of the lessons need no other file. Two files of different versions refuse each
 # other. A program that does not ask for io_uring has none of its code.
+#
+#     sh tests/package/single.sh
+#     sh tests/package/single.sh --programs [NN]...     compiles each short program of the lessons, or of the lessons NN
+#
+# With --programs each program is compiled in a folder that has nothing but the one-file headers that it includes, with
+# g++ and with clang++ if they are installed. That takes minutes, so it is not a part of the test.
+case ${1-} in
+    "" | --programs) ;;
+    --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) sed -n 's/^#     //p' "$0" >&2; exit 2 ;;
+esac
 . "$(dirname "$0")/common.sh"
 
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
@@ -12,6 +23,39 @@ diff -r -x .clang-format "$work/fresh" "$single" >"$work/difference" || {
     head -n 20 "$work/difference"
     fail "include/single is stale. Write it again: cmake --build build/default --target single"
 }
+
+if [ "${1-}" = --programs ]; then
+    shift
+    [ $# -gt 0 ] || set -- '[0-9][0-9]'
+    count=0
+    faults=0
+    for lesson; do
+        for program in "$root"/examples/$lesson[_]*/*.cpp; do
+            case $program in */demo.cpp) continue ;; esac
+            [ -e "$program" ] || fail "there is no lesson $lesson"
+            name=${program#"$root/examples/"}
+            rm -rf "$work/alone"
+            mkdir -p "$work/alone/netnotes"
+            for header in $(sed -n 's|^#include <netnotes/\(.*\)>.*|\1|p' "$program"); do
+                cp "$single/$header" "$work/alone/netnotes"
+            done
+            cp "$program" "$work/alone/program.cpp"
+            for compiler in g++ clang++; do
+                command -v $compiler >/dev/null || continue
+                echo "$compiler $name"
+                # shellcheck disable=SC2086 # a list of words
+                (cd "$work/alone" && $compiler -std=c++20 -fsyntax-only $warnings -I. program.cpp) || {
+                    echo "FAILED: $compiler examples/$name"
+                    faults=$((faults + 1))
+                }
+                count=$((count + 1))
+            done
+        done
+    done
+    echo "$count compilations, $faults failed"
+    exit $((faults > 0))
+fi
+
 modules=$(cd "$single" && ls -- *.hpp | sed 's/\.hpp$//')
 
 # in_parallel COMMAND: reads lines, and runs COMMAND with each line as $1, two at a time. The script ends if one fails.
