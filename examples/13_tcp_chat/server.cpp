@@ -2,9 +2,25 @@
 
 #include <netnotes/tcp.hpp>
 
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <iostream>
 
 namespace net = netnotes;
+
+/// Shows a message above the row in which you type, and the prompt before what you have typed: see console_codes(4).
+void show(const std::string& message) {
+    winsize screen{};
+    ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen);
+    const std::size_t rows = 1 + message.size() / std::max<std::size_t>(screen.ws_col, 20);
+    const std::string n = std::to_string(rows), room(rows, '\v');
+    std::cout << room + "\33[" + n + "A\0337\r\33[" + n + "L" + message + "\0338\33[" + n + "B";
+    pollfd keyboard{STDIN_FILENO, POLLIN, 0};  // a whole line that waits needs no prompt
+    if (::poll(&keyboard, 1, 0) == 0) std::cout << "\0337\r\33[6@send: \0338\33[6C";
+    std::cout << std::flush;
+}
 
 int main() try {
     net::stop_event stop;
@@ -18,8 +34,8 @@ int main() try {
         std::cout << "连接地址 (connected): " << address << std::endl;
         net::buffered_reader reader{client};  // a message is a line, in however many pieces it arrives
         std::error_code error;
-        while (auto message = reader.recv_line(error)) {  // "\r\x1b[K" clears the line, if you type meanwhile
-            std::cout << "\r\x1b[Krecv: " << net::visible(*message) << "\nsend: " << std::flush;
+        while (auto message = reader.recv_line(error)) {
+            show("recv: " + net::visible(*message));
             if (!std::getline(std::cin, line)) break;  // Ctrl-D ends this conversation and the server
             client.send_all(line + "\n", error);
         }

@@ -4,6 +4,9 @@
 
 #include <netnotes/tcp.hpp>
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <iostream>
 
 namespace net = netnotes;
@@ -14,14 +17,14 @@ int main(int argc, char** argv) try {
     std::cout << "正在连接 (connecting to) " << host << ":6666 ..." << std::endl;
     auto server = net::tcp_stream::connect(host, 6666, 10s);  // fails after 10 s without an answer
     std::cout << "请输入要发送的数据 (lines to send; Ctrl-D ends)" << std::endl;
-    std::string line;
-    while (std::cout << "send: " << std::flush && std::getline(std::cin, line)) {
-        char answer[1024];
-        std::error_code error;
-        const std::size_t size = server.recv(answer, error, MSG_DONTWAIT);  // looks whether the server is still there
-        if (size == 0 && error != std::errc::operation_would_block)
-            throw std::runtime_error{"the server has closed the connection"};
-        server.send_all(line + "\n");
+    for (char line[4096];;) {
+        std::cout << "send: " << std::flush;
+        pollfd both[] = {{STDIN_FILENO, POLLIN, 0}, {server.native_handle(), POLLRDHUP, 0}};
+        ::poll(both, 2, -1);  // waits for a line, or until the server has gone: lesson 18 and the lessons behind it
+        if (both[1].revents) throw std::runtime_error{"the server has closed the connection"};
+        const ssize_t size = ::read(STDIN_FILENO, line, sizeof line);
+        if (size <= 0) break;  // Ctrl-D
+        server.send_all(std::string_view{line, static_cast<std::size_t>(size)});
     }
     std::cout << '\n';
 } catch (const std::exception& error) {

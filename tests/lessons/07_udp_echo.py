@@ -74,5 +74,13 @@ with Lesson(__file__) as lesson:
         server.sendto(b"first", where)
         server.sendto(data, where)
         client.expect("(received): second\n")
-        client.end_of_input()
-        client.ends(0)
+
+        # A client that waits says so. Then the answer may still come; in the end the client gives up.
+        client.type("slow")
+        data, where = server.recvfrom(100)
+        client.expect("没有回答 (no answer after 1 s)\n")
+        server.sendto(data, where)
+        client.expect("接收到的数据 (received): slow\n")
+        client.type("lost")
+        client.expect("(no answer after 1 s)\n没有回答 (no answer after 5 s)\nclient: recv: Connection timed out\n")
+        client.ends(1)

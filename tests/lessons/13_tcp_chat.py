@@ -7,6 +7,12 @@ from play import Lesson
 
 RESET = struct.pack("ii", 1, 0)  # struct linger: close() sends a reset
 
+
+def above(text):
+    """Returns what a program writes to show a text above the row in which you type, and the prompt in that row."""
+    return re.compile(re.escape(text) + r"\x1b8\x1b\[\d+B\x1b7\r\x1b\[6@send: \x1b8\x1b\[6C")
+
+
 with Lesson(__file__) as lesson:
     # Without a server the client says so, and so it does for a name that does not exist.
     assert "Connection refused" in lesson.start("client").ends(1)
@@ -21,34 +27,61 @@ with Lesson(__file__) as lesson:
     second.expect("send: ")
     second.type("first, please")
     client.type("你好 \x1b[2J")
-    server.expect(re.compile(r"连接地址 \(connected\): 127\.0\.0\.1:\d+\n\r\x1b\[Krecv: 你好 \\x1b\[2J\nsend: "))
+    server.expect(re.compile(r"连接地址 \(connected\): 127\.0\.0\.1:\d+\n"))
+    server.expect(above("recv: 你好 \\x1b[2J"))
     server.type("早上好 \x07")
-    client.expect("received: 早上好 \\x07\nsend: ")
+    client.expect(above("received: 早上好 \\x07"))
     client.type("bye")
-    server.expect("recv: bye\nsend: ")
+    server.expect(above("recv: bye"))
     server.type("")  # an empty answer is an answer
-    client.expect("received: \nsend: ")
+    client.expect(above("received: "))
     client.type("")  # an empty line ends
     client.ends(0)
     server.expect(re.compile(r"客户端已经关闭 \(disconnected\): 127\.0\.0\.1:\d+\n"))
-    server.expect("recv: first, please\nsend: ")
+    server.expect(above("recv: first, please"))
     server.type("now")
-    second.expect("received: now\nsend: ")
+    second.expect(above("received: now"))
     second.end_of_input()
-    assert second.ends(0).endswith("send: \n")
+    assert second.ends(0).endswith("send: \x1b8\x1b[6C\n")
+
+    # Half a line that a person types out of turn stays on the screen, behind the prompt, and so does a whole line.
+    client = lesson.start("client", size=(60, 12))
+    client.expect("send: ")
+    server.expect("连接地址 (connected)")
+    client.type("one")
+    server.expect(above("recv: one"))
+    client.expect("one\r\n")
+    client.keys("half 一半")
+    client.expect("half 一半")
+    server.type("你好" * 8)
+    client.expect("\x1b[6C")
+    assert client.screen()[-3:] == ["send: one", "received: " + "你好" * 8, "send: half 一半|"], client.screen()
+    client.type(" and the rest")
+    client.type("three")
+    server.expect(above("recv: half 一半 and the rest"))
+    client.expect("and the rest\r\nthree\r\n")
+    server.type("2")
+    server.expect(above("recv: three"))
+    server.type("3")
+    client.expect("received: 3\x1b")
+    client.expect("\x1b[6C")
+    assert client.screen()[-5:] == ["send: half 一半 and the rest", "three", "received: 2", "received: 3", "send: |"], client.screen()
+    client.type("")
+    client.ends(0)
+    server.expect("客户端已经关闭 (disconnected)")
 
     # A message may arrive in pieces, and two may arrive at once.
     with socket.create_connection(("127.0.0.1", 6666)) as peer, peer.makefile(encoding="utf-8") as answers:
         peer.sendall(b"o")
         peer.sendall(b"ne\r\ntwo\n")
-        server.expect("recv: one\nsend: ")
+        server.expect(above("recv: one"))
         server.type("1")
-        server.expect("recv: two\nsend: ")
+        server.expect(above("recv: two"))
         server.type("2")
         assert [answers.readline(), answers.readline()] == ["1\n", "2\n"]
         # A reset ends that conversation only.
         peer.sendall(b"three\n")
-        server.expect("recv: three\nsend: ")
+        server.expect(above("recv: three"))
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     server.type("into nothing")
     server.expect("客户端已经关闭 (disconnected)")
@@ -78,7 +111,7 @@ with Lesson(__file__) as lesson:
     server.expect("waiting for a client")
     client = lesson.start("client")
     client.type("hello")
-    server.expect("recv: hello\nsend: ")
+    server.expect(above("recv: hello"))
     server.waits()
     server.interrupt()
     server.ends(0)
@@ -89,7 +122,7 @@ with Lesson(__file__) as lesson:
     server.expect("waiting for a client")
     client = lesson.start("client")
     client.type("hello")
-    server.expect("recv: hello\nsend: ")
+    server.expect(above("recv: hello"))
     server.end_of_input()
     server.ends(0)
     client.ends(1)

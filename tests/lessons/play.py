@@ -73,7 +73,7 @@ def own_network(ports):
 class Screen:
     """What a terminal shows of a text: its rows, and the place of the cursor. It obeys the orders of console_codes(4) that
     lessons use, and refuses others."""
-    ORDER = re.compile(r"\x1b(?:\[(\d*)([ABL])|([78]))|(.)", re.S)
+    ORDER = re.compile(r"\x1b(?:\[(\d*)([ABCL@])|([78]))|(.)", re.S)
 
     def __init__(self, text, columns, height):
         self.columns, self.height, self.rows, self.row, self.column = columns, height, [[] for _ in range(height)], 0, 0
@@ -87,6 +87,11 @@ class Screen:
                 self.row = max(0, self.row - int(count or 1))
             elif order == "B":
                 self.row = min(height - 1, self.row + int(count or 1))
+            elif order == "C":
+                self.column = min(columns - 1, self.column + int(count or 1))
+            elif order == "@":
+                self.rows[self.row][self.column:self.column] = [" "] * int(count or 1)
+                del self.rows[self.row][columns:]
             elif order == "L":
                 for _ in range(int(count or 1)):
                     self.rows.insert(self.row, [])
