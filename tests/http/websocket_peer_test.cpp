@@ -133,6 +133,30 @@ TEST_CASE("the messages are the same, wherever the bytes are cut, also behind th
     check(std::string_view{text}.substr(accepted.size()));
 }
 
+TEST_CASE("a task that has lost in when_any takes no message, though its last wait had ended before") {
+    std::string second;
+    const auto reads = [&](http::websocket& peer) -> net::task<> {
+        const auto first = co_await peer.recv();  // the other message is in the buffer now
+        CHECK(first->data == "one");
+        net::async_event now;
+        const auto quick = [&]() -> net::task<> { co_await now.wait(); };
+        const auto slow = [&]() -> net::task<> {
+            co_await now.wait();
+            const auto lost = co_await peer.recv();
+            static_cast<void>(lost);
+        };
+        const auto races = [&]() -> net::task<> { co_await net::when_any(quick(), slow()); };
+        auto racing = net::spawn(races());
+        for (int i = 0; i < 8; ++i) co_await net::yield();
+        now.set();
+        co_await racing.join();
+        const auto next = co_await peer.recv();
+        if (next) second = next->data;
+    };
+    talk({frame(opcode::text, "one") + frame(opcode::text, "two"), close_frame()}, reads);
+    CHECK(second == "two");
+}
+
 TEST_CASE("a request that is no WebSocket is refused with the reason, and the connection goes on") {
     const pages answer = [](http::request& ask) {
         return ask.path() == "/chat" ? http::accept_websocket(ask, handler{echo}) : echo_path(ask);

@@ -273,6 +273,7 @@ inline void websocket::bid_farewell() noexcept {
 }
 
 inline task<std::optional<websocket_message>> websocket::recv() {
+    co_await netnotes::detail::stepping{};  // a cancelled task takes no message out of the buffer
     for (;;) {
         while (hears()) {
             std::optional<websocket_message> heard = reader_.next();
