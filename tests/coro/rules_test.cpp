@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -568,6 +570,81 @@ TEST_CASE("a value that goes back goes to the next who waits, and outlives a clo
         CHECK(got == 2);
         const int end = co_await receive_from(b);
         CHECK(end == -1);
+    };
+    loop.run(body());
+}
+
+TEST_CASE("a task that has lost takes no message out of a buffer, though its last wait had ended before") {
+    test_loop loop{{.virtual_time = true}};
+    pair_of_streams streams{loop};
+    net::async_buffered_stream reader{std::move(streams.one)};
+    const auto line = [&]() -> task<std::string> {
+        const auto got = co_await reader.recv_line();
+        co_return std::string{got ? *got : "end"};
+    };
+    const auto two_bytes = [&]() -> task<std::string> {
+        std::string room(2, ' ');
+        co_await reader.recv_exact(std::as_writable_bytes(std::span{room}));
+        co_return room;
+    };
+    const auto some_bytes = [&]() -> task<std::string> {
+        std::string room(2, ' ');
+        co_await reader.recv(std::as_writable_bytes(std::span{room}));
+        co_return room;
+    };
+    const auto skipped = [&]() -> task<std::string> {
+        co_await reader.skip_until("\n");
+        co_return "skipped";
+    };
+    const auto body = [&]() -> task<> {
+        co_await streams.other.send_all("0\n1\n2\n");
+        const std::string first = co_await line();  // the other lines lie in the buffer now
+        CHECK(first == "0");
+        const std::vector<std::function<task<std::string>()>> ways{line, two_bytes, some_bytes, skipped};
+        for (const auto& way : ways) {
+            net::async_event now;
+            const auto quick = [&]() -> task<> { co_await now.wait(); };
+            const auto slow = [&]() -> task<std::string> {
+                co_await now.wait();  // ends at the same turn as that of `quick`, and can be cancelled no more
+                co_return co_await way();
+            };
+            const auto races = [&]() -> task<> { co_await net::when_any(quick(), slow()); };
+            auto racing = net::spawn(races());
+            co_await settle();
+            now.set();
+            co_await racing.join();
+            CHECK(reader.buffered() == "1\n2\n");
+        }
+        const std::string second = co_await line();
+        CHECK(second == "1");
+    };
+    loop.run(body());
+}
+
+TEST_CASE("a value that is reserved in a shield goes back when its task has lost and the bound of the shield passes") {
+    test_loop loop;
+    const auto body = [&]() -> task<> {
+        net::channel<int> values{1};
+        net::async_event now;
+        const auto quick = [&]() -> task<> { co_await now.wait(); };
+        const auto slow = [&]() -> task<int> {
+            const int value = co_await net::shield(10ms, receive_from(values));
+            co_return value;
+        };
+        const auto sends_and_is_slow = [&]() -> task<> {
+            now.set();
+            co_await net::sleep_for(1ms);  // the shield has heard of its bound
+            // The loop makes posted calls, then looks at its timers, and then resumes the receiver.
+            net::event_loop::current().post([&] {
+                CHECK(values.try_send(42));
+                const auto end = net::clock::now() + 20ms;
+                while (net::clock::now() < end) std::this_thread::yield();
+            });
+        };
+        auto sending = net::spawn(sends_and_is_slow());
+        co_await net::when_any(quick(), slow());
+        co_await sending.join();
+        CHECK(values.try_receive() == 42);
     };
     loop.run(body());
 }

@@ -226,7 +226,7 @@ class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
         scheduler& loop = chain().loop();
         if (!std::exchange(is_limited_, true)) loop.arm(*this, later(loop.now(), at_most_));
     }
-    void expired() noexcept override { part_.cancel(); }
+    void expired() noexcept override { part_.cancel_with(chain()); }
 
     part<T> part_;
     duration at_most_;
