@@ -386,6 +386,51 @@ TEST_CASE("a large answer is produced part by part as the queue drains") {
     CHECK(server.there([&](server_type&) { return most; }) <= part);
 }
 
+namespace {
+/// Answers any request with `whole` bytes: a part each time the queue has drained.
+struct part_by_part {
+    static constexpr std::size_t whole = 8 << 20, part = 200'000;
+    void operator()(net::connection& client, bytes_view) { on_drained(client); }
+    void on_drained(net::connection& client) {
+        static const std::string content = pattern(whole);
+        std::size_t& done = sent[client.id()];
+        while (done < whole && client.queued() == 0) {
+            const std::size_t size = std::min(part, whole - done);
+            client.send(std::string_view{content}.substr(done, size));
+            done += size;
+        }
+        if (!has_begun.exchange(true)) begun.set_value();
+    }
+    std::map<std::uint64_t, std::size_t> sent{};
+    std::promise<void>& begun;
+    std::atomic<bool>& has_begun;
+};
+}  // namespace
+
+TEST_CASE("the end of the client's stream and a stop cut no answer off that on_drained() continues") {
+    const trigger how = both_triggers();
+    const bool is_stopped = GENERATE(false, true);
+    std::promise<void> begun;
+    std::atomic<bool> has_begun = false;
+    net::reactor_options options = with(how);
+    options.stop_grace = 1h;
+    net::socket listener = listener_with_small_buffers();
+    const auto where = listener.local_endpoint();
+    net::stop_event stop;
+    net::reactor_server server{std::move(listener), part_by_part{{}, begun, has_begun}, options};
+    std::thread runs{[&] { server.run(stop); }};
+    {
+        net::tcp_stream client{where.ip()};
+        client.send_all("go");
+        if (!is_stopped) client.shutdown(net::shutdown_direction::send);
+        begun.get_future().wait();
+        if (is_stopped) stop.request_stop();
+        CHECK((receive_to_end(client) == pattern(part_by_part::whole)));
+    }
+    stop.request_stop();
+    runs.join();
+}
+
 TEST_CASE("on_drained that throws closes the connection") {
     std::promise<std::error_code> closed;
     std::promise<std::string> told;

@@ -104,7 +104,7 @@ class connection {
     }
     /// Keeps the connection after the end of the peer's stream, until close_after_sending(), close(), or a timeout.
     /// Call it in the handler or in on_end() if an answer comes later and in several parts. Without this call the
-    /// server keeps the connection only until the first part of the answer.
+    /// server keeps the connection only until the first part of the answer, and while on_drained() sends more.
     void keep_open() noexcept { is_kept_ = true; }
     /// Stops reading, sends the queued bytes, then ends the stream in order.
     void close_after_sending() noexcept {

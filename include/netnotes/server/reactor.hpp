@@ -93,7 +93,8 @@ namespace netnotes {
 ///                                                   answer, it must call close_after_sending() here
 ///     on_drained(connection&)                       the queue, which held bytes, has become empty. Send the next part of
 ///                                                   a long answer here, or one more file. (If send() leaves nothing
-///                                                   in the queue, there is no call: send until queued() is above 0)
+///                                                   in the queue, there is no call: send until queued() is above 0.)
+///                                                   The end of the client's stream and a stop wait for the last part
 ///     on_timer(connection&)                         the time of connection::set_timer() is over
 ///     on_close(connection&, std::error_code why)    the connection ends. `why` is no error after an orderly end,
 ///                                                   timed_out for an idle or slow client, no_buffer_space above
@@ -196,6 +197,11 @@ class reactor_server {
             return clock::now();
     }
     bool is_edge() const noexcept { return shared_.options.how == trigger::edge; }
+    /// Returns true if on_drained() will be called, and may send the next part of an answer.
+    bool may_continue(connection& client) const noexcept {
+        if constexpr (requires(Handler& handler) { handler.on_drained(client); }) return client.queued() > 0;
+        return false;
+    }
     template <class Call>
     void guarded(connection& client, Call call);
 
@@ -445,8 +451,9 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
     if constexpr (requires { handler_.on_drained(client); })
         if (std::exchange(client.is_drained_, false) && client.state_ == state::open)
             guarded(client, [&] { handler_.on_drained(client); });
-    if (client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) client.close_after_sending();
-    if (stopping_ && client.state_ == state::open && !client.unread_) client.close_after_sending();
+    if (!may_continue(client) && ((client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) ||
+                                  (stopping_ && client.state_ == state::open && !client.unread_)))
+        client.close_after_sending();
     if (client.state_ == state::draining && client.queued() == 0) {
         std::error_code error;
         if (!client.input_ended_) client.socket_.shutdown(shutdown_direction::send, error);
@@ -529,7 +536,8 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
         client->unread_ = !client->input_ended_;
         read(*client, arrived / static_cast<int>(std::min<std::size_t>(buffer_.size(), 1 << 30)) + reads_a_turn);
         // The queue is above its mark. As it falls, the bytes that have arrived are read and answered: see settle().
-        if (client->state_ == state::open && client->paused_ && client->unread_) continue;
+        // Or on_drained() may send the rest of an answer.
+        if (client->state_ == state::open && ((client->paused_ && client->unread_) || may_continue(*client))) continue;
         // A close with unread bytes sends a reset, and so does the peer's next byte after a close. A reset destroys
         // bytes that are not delivered yet. If no bytes are under way, closing at once is safe.
         if (client->queued() > 0 || client->unread_ || !client->is_delivered() || client->state_ == state::lingering)
