@@ -75,13 +75,15 @@ def within(address, networks):
 
 
 def embedded(address):
-    """The IPv4 address inside an IPv6 one (RFC 4291, 6052, 8215, 3056, 4380, 5214), or None. Python knows three forms."""
+    """The IPv4 address inside an IPv6 one (RFC 4291, 2765, 6052, 8215, 3056, 4380, 5214), or None. Python knows three forms."""
     if address.version == 4:
         return None
     number, low = int(address), ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if address.ipv4_mapped:
         return address.ipv4_mapped
     if number >> 32 == 0 and number > 1:
+        return low
+    if number >> 32 == 0xFFFF0000:
         return low
     if number >> 32 == 0x64FF9B << 64 or number >> 80 == 0x64FF9B0001:
         return low

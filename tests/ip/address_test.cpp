@@ -268,6 +268,9 @@ TEST_CASE("the IPv4 address inside an address of every known form is found") {
         {"::"_ip, std::nullopt},
         {"::1"_ip, std::nullopt},
         {"::1:127.0.0.1"_ip, std::nullopt},
+        {"::ffff:0:127.0.0.1"_ip, net::ipv4_address{"127.0.0.1"}},
+        {"::fffe:0:127.0.0.1"_ip, std::nullopt},
+        {"::1:ffff:0:127.0.0.1"_ip, std::nullopt},
         {"64:ff9b::10.0.0.1"_ip, net::ipv4_address{"10.0.0.1"}},
         {"64:ff9b::1:10.0.0.1"_ip, std::nullopt},
         {"64:ff9b:0:0:1::"_ip, std::nullopt},
@@ -297,7 +300,7 @@ TEST_CASE("the IPv4 address inside an address of every known form is found") {
 }
 
 TEST_CASE("an address is global only if the IPv4 address inside it is") {
-    const char* const forms[]{"::ffff:%s",     "::%s",          "64:ff9b::%s",
+    const char* const forms[]{"::ffff:%s",     "::%s",          "::ffff:0:%s",      "64:ff9b::%s",
                               "64:ff9b:1::%s", "2a00::5efe:%s", "2a00::200:5efe:%s"};
     const char* const hidden[]{"127.0.0.1",   "10.0.0.1",      "172.31.0.1",  "192.168.0.1",     "169.254.169.254",
                                "100.64.0.1",  "0.0.0.5",       "192.0.2.1",   "198.18.0.1",      "240.0.0.1",
