@@ -7,8 +7,15 @@
 
 #include "../support.hpp"
 
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
 #include <future>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -134,6 +141,77 @@ TEST_CASE("silence and a stop end a pump in both directions") {
     net::stop_event stop;
     stop.request_stop();
     CHECK(code_of([&] { net::pump_both(again.other, there.one, {.stop = &stop}); }) == std::errc::operation_canceled);
+}
+
+namespace {
+/// Receives a byte four times, then the end. Each receive takes as long as the idle timeout, and the next byte comes
+/// half an idle timeout later.
+class slow_talker {
+  public:
+    explicit slow_talker(std::chrono::milliseconds idle) : idle_{idle} { come_after(1ns); }
+    ~slow_talker() { ::close(timer_); }
+    slow_talker(const slow_talker&) = delete;
+    slow_talker& operator=(const slow_talker&) = delete;
+    std::size_t recv(net::mutable_buffer room, std::error_code& error, int = 0) {
+        std::uint64_t expiries = 0;
+        if (::read(timer_, &expiries, sizeof expiries) < 0) {
+            error = std::make_error_code(std::errc::operation_would_block);
+            return 0;
+        }
+        std::this_thread::sleep_for(idle_);
+        come_after(idle_ / 2);
+        if (left_ == 0) return 0;
+        room[0] = std::byte{'x'};
+        --left_;
+        return 1;
+    }
+    std::size_t send(net::const_buffer bytes, std::error_code&, int = 0) { return bytes.size(); }
+    std::size_t send_all(net::const_buffer bytes, std::error_code&) { return bytes.size(); }
+    void shutdown(net::shutdown_direction, std::error_code&) {}
+    [[nodiscard]] int native_handle() const { return timer_; }
+
+  private:
+    void come_after(std::chrono::nanoseconds time) {
+        itimerspec when{};
+        when.it_value.tv_nsec = time.count();
+        ::timerfd_settime(timer_, 0, &when, nullptr);
+    }
+    std::chrono::milliseconds idle_;
+    int timer_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    int left_ = 4;
+};
+/// Says nothing, and ends when its peer has ended.
+class listener_only {
+  public:
+    std::size_t recv(net::mutable_buffer, std::error_code& error, int = 0) {
+        if (!has_ended_) error = std::make_error_code(std::errc::operation_would_block);
+        return 0;
+    }
+    std::size_t send(net::const_buffer bytes, std::error_code&, int = 0) { return bytes.size(); }
+    std::size_t send_all(net::const_buffer bytes, std::error_code&) { return bytes.size(); }
+    void shutdown(net::shutdown_direction, std::error_code&) {
+        has_ended_ = true;
+        never_ready_.request_stop();
+    }
+    [[nodiscard]] int native_handle() const { return never_ready_.native_handle(); }
+
+  private:
+    bool has_ended_ = false;
+    net::stop_event never_ready_;
+};
+}  // namespace
+
+TEST_CASE("a byte in one direction suffices, and the idle timeout begins anew in both") {
+    // The kernel's timer says when the next byte comes, so the test does not depend on how fast the machine is.
+    const auto idle = 20ms;
+    std::error_code error;
+    slow_talker talker{idle}, other_talker{idle};
+    listener_only listens, listens_too;
+    CHECK(net::pump_both(talker, listens, {.idle_timeout = idle}, error) == std::pair<std::uint64_t, std::uint64_t>{4, 0});
+    CHECK(!error);
+    CHECK(net::pump_both(listens_too, other_talker, {.idle_timeout = idle}, error) ==
+          std::pair<std::uint64_t, std::uint64_t>{0, 4});
+    CHECK(!error);
 }
 
 TEST_CASE("a peer that does not read holds up its own direction only") {
