@@ -131,8 +131,6 @@ class tcp_listener {
             each = is_over ? half_open_.erase(each) : std::next(each);
         }
     }
-    /// Takes an ICMP error about a segment to a client: a half-open connection to it ends.
-    void unreachable(const endpoint& local, const endpoint& remote) { half_open_.erase({remote, local}); }
 
     /// Returns the port, in host byte order.
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
