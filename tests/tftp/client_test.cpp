@@ -110,6 +110,18 @@ TEST_CASE("progress that throws breaks the transfer off, and the server is told"
     CHECK_FALSE(file.is_whole());
 }
 
+TEST_CASE("the words of a server cannot pretend to have ended") {
+    scripted server;
+    tftp::memory_sink file{1 << 20};
+    support::background client{
+        [&] { return failure_of([&] { tftp::client{server.where}.get("f", file, lock_step()); }).what; }};
+    REQUIRE(server.next().what == tftp::opcode::read_request);
+    const std::string_view refusal{"\0\5\0\1none\": 5 bytes\0", 18};
+    server.socket.send_to(refusal, server.client);
+    CHECK(client.get() ==
+          "get f from " + server.where.to_string() + " says \"none\\\": 5 bytes\": File not found");
+}
+
 TEST_CASE("a stop breaks the transfer off, and the server is told") {
     scripted server;
     tftp::memory_sink file{1 << 20};

@@ -96,9 +96,8 @@ namespace detail {
     words += direction;
     words += server.to_string();
     if (!result.message.empty()) {
-        words += result.is_from_peer ? " says \"" : ": ";
-        words += result.message;
-        if (result.is_from_peer) words += '"';
+        words += result.is_from_peer ? " says " : ": ";
+        words += result.is_from_peer ? netnotes::quoted(result.message) : result.message;
     }
     throw std::system_error{result.error, words};
 }

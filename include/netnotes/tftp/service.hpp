@@ -144,7 +144,7 @@ inline std::string transfer_record::to_string() const {
         line += result.error.message();
         if (!result.message.empty()) {
             line += " (";
-            line += visible(result.message);
+            line += result.is_from_peer ? netnotes::quoted(result.message) : visible(result.message);
             line += ')';
         }
         return line;
