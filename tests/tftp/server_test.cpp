@@ -3,6 +3,7 @@
 
 #include <netnotes/coro/datagram.hpp>
 #include <netnotes/coro/group.hpp>
+#include <netnotes/coro/udp.hpp>
 #include <netnotes/tftp/async_client.hpp>
 #include <netnotes/tftp/client.hpp>
 #include <netnotes/tftp/server.hpp>
@@ -812,6 +813,76 @@ TEST_CASE("what the log throws ends the server, and comes out of it") {
     client.say(server.local_endpoint(), read_request("none"));
     CHECK_THROWS_WITH(loop.run(server.run()), "the log is full");
 }
+namespace {
+/// A back end of epoll that shows its nodes to the test. A time limit that the test gives to a node is a failure of the
+/// next wait there.
+class open_back_end final : public net::detail::io_back_end {
+  public:
+    static inline std::vector<net::detail::io_node*> nodes;  ///< the watched nodes, the oldest first
+    static net::detail::owner<net::detail::io_back_end> make(net::detail::scheduler&, std::error_code&) {
+        return net::detail::owner<net::detail::io_back_end>{new open_back_end};
+    }
+    void add(net::detail::io_node& node) override {
+        inner_.add(node);
+        nodes.push_back(&node);
+    }
+    bool remove(net::detail::io_node& node) noexcept override {
+        std::erase(nodes, &node);
+        return inner_.remove(node);
+    }
+    void needs(net::detail::io_node& node, bool to_write) noexcept override { inner_.needs(node, to_write); }
+    void watch(int descriptor, bool is_stop) override { inner_.watch(descriptor, is_stop); }
+    void unwatch(int descriptor) noexcept override { inner_.unwatch(descriptor); }
+    bool wait(net::duration timeout) override {
+        const bool has_come = inner_.wait(timeout);
+        saw_stop_ = inner_.take_stop() || saw_stop_;
+        return has_come;
+    }
+
+  private:
+    net::detail::epoll_back_end inner_;
+};
+}  // namespace
+
+TEST_CASE("a server that cannot wait for a client tells it so, and ends when it cannot wait for requests") {
+    net::event_loop loop{{.backend = open_back_end::make}};
+    const temporary_folder folder;
+    put_file(folder.file("f"), std::string(2000, 'x'));
+    std::vector<tftp::transfer_record> records;
+    tftp::server_options options;
+    options.log = [&](const tftp::transfer_record& record) { records.push_back(record); };
+    tftp::server server{{net::ipv4_address::loopback(), 0}, tftp::serve_files(folder.file("")), options};
+    std::string first, last;
+    std::error_code why;
+    const auto main = [&]() -> net::task<> {
+        net::async_udp client{net::udp_socket{net::endpoint{net::ipv4_address::loopback(), 0}}};
+        auto running = net::spawn(server.run());
+        std::array<std::byte, 600> room;
+        const std::string asks = read_request("f"), repeats = acknowledgment(0);
+        co_await client.send_to(asks, server.local_endpoint());
+        const auto begins = co_await client.recv_from(room);
+        first = net::as_text(begins.bytes).substr(0, 4);
+        REQUIRE(open_back_end::nodes.size() == 3);  // the client's, the server's, and that of the transfer
+        open_back_end::nodes[2]->set_timeout(0s);
+        co_await client.send_to(repeats, begins.sender);  // says nothing, but it ends the wait
+        const auto ends = co_await client.recv_from(room);
+        last = net::as_text(ends.bytes);
+        open_back_end::nodes[1]->set_timeout(0s);
+        co_await client.send_to(repeats, server.local_endpoint());
+        try {
+            co_await running.join();
+        } catch (const std::system_error& failure) {
+            why = failure.code();
+        }
+    };
+    loop.run(main());
+    CHECK(first == data(1, ""));
+    CHECK(last == error(0, "the server cannot wait for the client"));
+    REQUIRE(records.size() == 1);
+    CHECK(records[0].result.error == std::errc::timed_out);
+    CHECK(why == std::errc::timed_out);
+}
+
 TEST_CASE("limits that are none, an address that is taken, and a folder that is not there are told at once") {
     const net::endpoint any{net::ipv4_address::loopback(), 0};
     CHECK_THROWS_AS((tftp::server{any, {}, {.limits = {.block_size = 7}}}), std::invalid_argument);
@@ -1365,12 +1436,12 @@ TEST_CASE("a transfer is told in one line, without the control characters of a s
         "a\n192.0.2.8:1 reads \"b\": 5 bytes\x1b[2J\xc2\x9b"
         "2J\xe2\x80\xae\xe2\x80\xa8\\\xff\xe6\x96\x87";
     record.result.error = make_error_code(tftp::error::file_not_found);
-    record.result.message = "\ngone\x7f";
+    record.result.message = "\n\"gone\x7f";
     record.result.is_from_peer = true;
     CHECK(record.to_string() ==
           R"(192.0.2.7:50123 writes "a\n192.0.2.8:1 reads \"b\": 5 bytes\x1b[2J\u009b2J\u202e\u2028\\\xff)"
           "\xe6\x96\x87"
-          R"(" as text: the client says: File not found (\ngone\x7f))");
+          R"(" as text: the client says: File not found ("\n\"gone\x7f"))");
 }
 TEST_CASE("a stranger's words come into the record in a form that can be printed") {
     served here;

@@ -4992,6 +4992,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     ///
     ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
     ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     ::ffff:0:a.b.c.d      IPv4-translated, of the first stateless translator RFC 2765 §2.1
     ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
     ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
     ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
@@ -5001,7 +5002,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
     [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
         const auto low = static_cast<std::uint32_t>(value_.low);
-        if (is_mapped() || is_compatible() || is_nat64()) return ipv4_address{low};
+        if (is_mapped() || is_compatible() || is_translated() || is_nat64()) return ipv4_address{low};
         if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
         if (const auto router = six_to_four()) return router;
         if (const auto parts = teredo()) return parts->client;
@@ -5074,6 +5075,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     constexpr bool is_compatible() const noexcept {
         return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
     }
+    constexpr bool is_translated() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff'0000; }
     constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
     // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
     constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
@@ -13903,7 +13905,7 @@ class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
         scheduler& loop = chain().loop();
         if (!std::exchange(is_limited_, true)) loop.arm(*this, later(loop.now(), at_most_));
     }
-    void expired() noexcept override { part_.cancel(); }
+    void expired() noexcept override { part_.cancel_with(chain()); }
 
     part<T> part_;
     duration at_most_;
@@ -17284,6 +17286,11 @@ class buffered_operation : public socket_operation {
         }
         return true;
     }
+    /// Returns true if the task may take bytes of the buffer now: it is not cancelled, and has steps left.
+    template <class Promise>
+    [[gnu::always_inline]] bool may_take(std::coroutine_handle<Promise> waiter) noexcept {
+        return !waiter.promise().chain().is_cancelled() && !node_.is_closed() && node_.loop().take_step();
+    }
     /// Runs `call(error)`, a call of the reader. Returns false if it would block; then empty buffers are freed.
     template <class Call>
     bool attempt_to_read(Call call) noexcept {
@@ -17342,10 +17349,12 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
     [[gnu::always_inline]] ~reading() = default;
-    /// Takes a message that is already in the buffer and returns true, so small messages cost little. After about 60
-    /// such messages in a row it returns false, and the other tasks run.
-    bool await_ready() noexcept {
-        return !this->node_.is_closed() && this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
+    /// Takes a message that is already in the buffer without a wait, so small messages cost little. After about 60 such
+    /// messages in a row the other tasks run. A cancelled task takes nothing, because its result may be dropped.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (this->may_take(waiter) && keep(message_.take(this->state_.reader))) return false;
+        return base::await_suspend(waiter);
     }
     std::optional<std::string_view> await_resume() {
         this->throw_if_read_failed(Message::name);
@@ -17400,8 +17409,10 @@ class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>,
   public:
     reading_value(buffered_state& state, Call call) : base{state, base::direction::read}, call_{call} {}
     [[gnu::always_inline]] ~reading_value() = default;
-    bool await_ready() noexcept {
-        return !this->node_.is_closed() && this->node_.loop().take_step() && call_.take(this->state_.reader);
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (this->may_take(waiter) && call_.take(this->state_.reader)) return false;
+        return base::await_suspend(waiter);
     }
     typename Call::value await_resume() {
         this->throw_if_read_failed(Call::name);
@@ -22454,6 +22465,7 @@ inline void websocket::bid_farewell() noexcept {
 }
 
 inline task<std::optional<websocket_message>> websocket::recv() {
+    co_await netnotes::detail::stepping{};  // a cancelled task takes no message out of the buffer
     for (;;) {
         while (hears()) {
             std::optional<websocket_message> heard = reader_.next();

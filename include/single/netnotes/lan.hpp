@@ -953,6 +953,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     ///
     ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
     ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     ::ffff:0:a.b.c.d      IPv4-translated, of the first stateless translator RFC 2765 §2.1
     ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
     ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
     ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
@@ -962,7 +963,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
     [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
         const auto low = static_cast<std::uint32_t>(value_.low);
-        if (is_mapped() || is_compatible() || is_nat64()) return ipv4_address{low};
+        if (is_mapped() || is_compatible() || is_translated() || is_nat64()) return ipv4_address{low};
         if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
         if (const auto router = six_to_four()) return router;
         if (const auto parts = teredo()) return parts->client;
@@ -1035,6 +1036,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     constexpr bool is_compatible() const noexcept {
         return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
     }
+    constexpr bool is_translated() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff'0000; }
     constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
     // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
     constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
@@ -10415,7 +10417,8 @@ class stub_resolver {
   public:
     /// A question and its result.
     struct lookup {
-        packet::dns_name name{};  ///< as it was asked, with its capitals
+        packet::dns_name name{};         ///< as it was asked, with its capitals
+        std::vector<std::byte> query{};  ///< the question as it was sent
         std::uint16_t id = 0;
         std::uint16_t port = 0;  ///< from which it was asked
         std::optional<ipv4_address> address{};
@@ -10448,6 +10451,7 @@ class stub_resolver {
         std::array<std::byte, packet::dns_udp_size> space;
         packet::dns_builder query{space, {.id = asked.id}};
         query.question(asked.name, packet::dns_type::a);
+        asked.query.assign(query.message().begin(), query.message().end());
         open_.push_back(&asked);
         host_->on_udp(asked.port, [this](const datagram& arrived) { hear(arrived); });
         asked.timer = host_->net().after(habits_.timeout, [this, &asked] { finish(asked); });
@@ -10465,24 +10469,25 @@ class stub_resolver {
             if (each->port == arrived.destination.port()) judge(*each, arrived);
     }
     /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and
-    /// class.
+    /// class. Habits may ask that the answer repeats the capitals, too.
     void judge(lookup& asked, const datagram& arrived) {
         const bool is_to_us = arrived.destination.address() == host_->source_for(server_);
         if (arrived.source != endpoint{server_, name_server::port} || !is_to_us) return void(++asked.wrong_sender);
         const auto answer = packet::dns_view::parse(arrived.payload);
         if (!answer || !answer->header().is_response || answer->header().opcode != packet::dns_opcode::query) return;
         if (answer->id() != asked.id) return void(++asked.wrong_id);
-        if (answer->question_count() != 1 || !is_asked(*answer, asked.name)) return void(++asked.wrong_question);
+        const auto query = packet::dns_view::parse(asked.query);
+        if (!query || !answer->is_response_to(*query) || !repeats_capitals(*answer, asked.name))
+            return void(++asked.wrong_question);
         asked.address = address_in(*answer, asked.name);
         host_->net().cancel(asked.timer);
         finish(asked);
     }
-    [[nodiscard]] bool is_asked(const packet::dns_view& answer, const packet::dns_name& name) const noexcept {
-        const auto questions = answer.questions();
-        if (questions.begin() == questions.end()) return false;
-        const packet::dns_question first = *questions.begin();
-        return first.type == packet::dns_type::a && first.query_class == packet::dns_class::internet &&
-               is_same(first.name, name);
+    /// Returns true if the answer writes the name as the question did, or if the habits do not ask for that.
+    [[nodiscard]] bool repeats_capitals(const packet::dns_view& answer, const packet::dns_name& name) const noexcept {
+        if (!habits_.mixed_case) return true;
+        const packet::dns_name copy{(*answer.questions().begin()).name};
+        return std::equal(copy.wire().begin(), copy.wire().end(), name.wire().begin(), name.wire().end());
     }
     /// Returns the address of a name, or of the name that it is an alias of. Records about other names say nothing that
     /// was asked, so they are passed over (RFC 5452 §6).
@@ -10495,11 +10500,6 @@ class stub_resolver {
             if (each.type == packet::dns_type::cname) wanted = each.target().value_or(wanted);
         }
         return std::nullopt;
-    }
-    [[nodiscard]] bool is_same(const packet::dns_name_view& found, const packet::dns_name& asked) const noexcept {
-        if (!habits_.mixed_case) return found == packet::dns_name_view{asked};
-        const packet::dns_name copy{found};
-        return std::equal(copy.wire().begin(), copy.wire().end(), asked.wire().begin(), asked.wire().end());
     }
     void finish(lookup& asked) {
         if (asked.is_done) return;
@@ -15245,8 +15245,6 @@ class tcp_listener {
             each = is_over ? half_open_.erase(each) : std::next(each);
         }
     }
-    /// Takes an ICMP error about a segment to a client: a half-open connection to it ends.
-    void unreachable(const endpoint& local, const endpoint& remote) { half_open_.erase({remote, local}); }
 
     /// Returns the port, in host byte order.
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }

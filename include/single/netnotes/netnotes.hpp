@@ -1139,6 +1139,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     ///
     ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
     ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     ::ffff:0:a.b.c.d      IPv4-translated, of the first stateless translator RFC 2765 §2.1
     ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
     ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
     ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
@@ -1148,7 +1149,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
     [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
         const auto low = static_cast<std::uint32_t>(value_.low);
-        if (is_mapped() || is_compatible() || is_nat64()) return ipv4_address{low};
+        if (is_mapped() || is_compatible() || is_translated() || is_nat64()) return ipv4_address{low};
         if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
         if (const auto router = six_to_four()) return router;
         if (const auto parts = teredo()) return parts->client;
@@ -1221,6 +1222,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     constexpr bool is_compatible() const noexcept {
         return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
     }
+    constexpr bool is_translated() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff'0000; }
     constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
     // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
     constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
@@ -9629,6 +9631,11 @@ class buffered_operation : public socket_operation {
         }
         return true;
     }
+    /// Returns true if the task may take bytes of the buffer now: it is not cancelled, and has steps left.
+    template <class Promise>
+    [[gnu::always_inline]] bool may_take(std::coroutine_handle<Promise> waiter) noexcept {
+        return !waiter.promise().chain().is_cancelled() && !node_.is_closed() && node_.loop().take_step();
+    }
     /// Runs `call(error)`, a call of the reader. Returns false if it would block; then empty buffers are freed.
     template <class Call>
     bool attempt_to_read(Call call) noexcept {
@@ -9687,10 +9694,12 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
     [[gnu::always_inline]] ~reading() = default;
-    /// Takes a message that is already in the buffer and returns true, so small messages cost little. After about 60
-    /// such messages in a row it returns false, and the other tasks run.
-    bool await_ready() noexcept {
-        return !this->node_.is_closed() && this->node_.loop().take_step() && keep(message_.take(this->state_.reader));
+    /// Takes a message that is already in the buffer without a wait, so small messages cost little. After about 60 such
+    /// messages in a row the other tasks run. A cancelled task takes nothing, because its result may be dropped.
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (this->may_take(waiter) && keep(message_.take(this->state_.reader))) return false;
+        return base::await_suspend(waiter);
     }
     std::optional<std::string_view> await_resume() {
         this->throw_if_read_failed(Message::name);
@@ -9745,8 +9754,10 @@ class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>,
   public:
     reading_value(buffered_state& state, Call call) : base{state, base::direction::read}, call_{call} {}
     [[gnu::always_inline]] ~reading_value() = default;
-    bool await_ready() noexcept {
-        return !this->node_.is_closed() && this->node_.loop().take_step() && call_.take(this->state_.reader);
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        if (this->may_take(waiter) && call_.take(this->state_.reader)) return false;
+        return base::await_suspend(waiter);
     }
     typename Call::value await_resume() {
         this->throw_if_read_failed(Call::name);
@@ -10385,7 +10396,7 @@ class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
         scheduler& loop = chain().loop();
         if (!std::exchange(is_limited_, true)) loop.arm(*this, later(loop.now(), at_most_));
     }
-    void expired() noexcept override { part_.cancel(); }
+    void expired() noexcept override { part_.cancel_with(chain()); }
 
     part<T> part_;
     duration at_most_;
@@ -26159,6 +26170,7 @@ inline void websocket::bid_farewell() noexcept {
 }
 
 inline task<std::optional<websocket_message>> websocket::recv() {
+    co_await netnotes::detail::stepping{};  // a cancelled task takes no message out of the buffer
     for (;;) {
         while (hears()) {
             std::optional<websocket_message> heard = reader_.next();
@@ -35017,7 +35029,8 @@ class stub_resolver {
   public:
     /// A question and its result.
     struct lookup {
-        packet::dns_name name{};  ///< as it was asked, with its capitals
+        packet::dns_name name{};         ///< as it was asked, with its capitals
+        std::vector<std::byte> query{};  ///< the question as it was sent
         std::uint16_t id = 0;
         std::uint16_t port = 0;  ///< from which it was asked
         std::optional<ipv4_address> address{};
@@ -35050,6 +35063,7 @@ class stub_resolver {
         std::array<std::byte, packet::dns_udp_size> space;
         packet::dns_builder query{space, {.id = asked.id}};
         query.question(asked.name, packet::dns_type::a);
+        asked.query.assign(query.message().begin(), query.message().end());
         open_.push_back(&asked);
         host_->on_udp(asked.port, [this](const datagram& arrived) { hear(arrived); });
         asked.timer = host_->net().after(habits_.timeout, [this, &asked] { finish(asked); });
@@ -35067,24 +35081,25 @@ class stub_resolver {
             if (each->port == arrived.destination.port()) judge(*each, arrived);
     }
     /// The rules of RFC 5452 §9.1: addresses and ports of both sides, the id, and the question with name, type and
-    /// class.
+    /// class. Habits may ask that the answer repeats the capitals, too.
     void judge(lookup& asked, const datagram& arrived) {
         const bool is_to_us = arrived.destination.address() == host_->source_for(server_);
         if (arrived.source != endpoint{server_, name_server::port} || !is_to_us) return void(++asked.wrong_sender);
         const auto answer = packet::dns_view::parse(arrived.payload);
         if (!answer || !answer->header().is_response || answer->header().opcode != packet::dns_opcode::query) return;
         if (answer->id() != asked.id) return void(++asked.wrong_id);
-        if (answer->question_count() != 1 || !is_asked(*answer, asked.name)) return void(++asked.wrong_question);
+        const auto query = packet::dns_view::parse(asked.query);
+        if (!query || !answer->is_response_to(*query) || !repeats_capitals(*answer, asked.name))
+            return void(++asked.wrong_question);
         asked.address = address_in(*answer, asked.name);
         host_->net().cancel(asked.timer);
         finish(asked);
     }
-    [[nodiscard]] bool is_asked(const packet::dns_view& answer, const packet::dns_name& name) const noexcept {
-        const auto questions = answer.questions();
-        if (questions.begin() == questions.end()) return false;
-        const packet::dns_question first = *questions.begin();
-        return first.type == packet::dns_type::a && first.query_class == packet::dns_class::internet &&
-               is_same(first.name, name);
+    /// Returns true if the answer writes the name as the question did, or if the habits do not ask for that.
+    [[nodiscard]] bool repeats_capitals(const packet::dns_view& answer, const packet::dns_name& name) const noexcept {
+        if (!habits_.mixed_case) return true;
+        const packet::dns_name copy{(*answer.questions().begin()).name};
+        return std::equal(copy.wire().begin(), copy.wire().end(), name.wire().begin(), name.wire().end());
     }
     /// Returns the address of a name, or of the name that it is an alias of. Records about other names say nothing that
     /// was asked, so they are passed over (RFC 5452 §6).
@@ -35097,11 +35112,6 @@ class stub_resolver {
             if (each.type == packet::dns_type::cname) wanted = each.target().value_or(wanted);
         }
         return std::nullopt;
-    }
-    [[nodiscard]] bool is_same(const packet::dns_name_view& found, const packet::dns_name& asked) const noexcept {
-        if (!habits_.mixed_case) return found == packet::dns_name_view{asked};
-        const packet::dns_name copy{found};
-        return std::equal(copy.wire().begin(), copy.wire().end(), asked.wire().begin(), asked.wire().end());
     }
     void finish(lookup& asked) {
         if (asked.is_done) return;
@@ -39791,8 +39801,6 @@ class tcp_listener {
             each = is_over ? half_open_.erase(each) : std::next(each);
         }
     }
-    /// Takes an ICMP error about a segment to a client: a half-open connection to it ends.
-    void unreachable(const endpoint& local, const endpoint& remote) { half_open_.erase({remote, local}); }
 
     /// Returns the port, in host byte order.
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
@@ -41632,7 +41640,7 @@ class connection {
     }
     /// Keeps the connection after the end of the peer's stream, until close_after_sending(), close(), or a timeout.
     /// Call it in the handler or in on_end() if an answer comes later and in several parts. Without this call the
-    /// server keeps the connection only until the first part of the answer.
+    /// server keeps the connection only until the first part of the answer, and while on_drained() sends more.
     void keep_open() noexcept { is_kept_ = true; }
     /// Stops reading, sends the queued bytes, then ends the stream in order.
     void close_after_sending() noexcept {
@@ -42340,7 +42348,8 @@ namespace netnotes {
 ///                                                   answer, it must call close_after_sending() here
 ///     on_drained(connection&)                       the queue, which held bytes, has become empty. Send the next part of
 ///                                                   a long answer here, or one more file. (If send() leaves nothing
-///                                                   in the queue, there is no call: send until queued() is above 0)
+///                                                   in the queue, there is no call: send until queued() is above 0.)
+///                                                   The end of the client's stream and a stop wait for the last part
 ///     on_timer(connection&)                         the time of connection::set_timer() is over
 ///     on_close(connection&, std::error_code why)    the connection ends. `why` is no error after an orderly end,
 ///                                                   timed_out for an idle or slow client, no_buffer_space above
@@ -42443,6 +42452,11 @@ class reactor_server {
             return clock::now();
     }
     bool is_edge() const noexcept { return shared_.options.how == trigger::edge; }
+    /// Returns true if on_drained() will be called, and may send the next part of an answer.
+    bool may_continue(connection& client) const noexcept {
+        if constexpr (requires(Handler& handler) { handler.on_drained(client); }) return client.queued() > 0;
+        return false;
+    }
     template <class Call>
     void guarded(connection& client, Call call);
 
@@ -42692,8 +42706,9 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
     if constexpr (requires { handler_.on_drained(client); })
         if (std::exchange(client.is_drained_, false) && client.state_ == state::open)
             guarded(client, [&] { handler_.on_drained(client); });
-    if (client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) client.close_after_sending();
-    if (stopping_ && client.state_ == state::open && !client.unread_) client.close_after_sending();
+    if (!may_continue(client) && ((client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) ||
+                                  (stopping_ && client.state_ == state::open && !client.unread_)))
+        client.close_after_sending();
     if (client.state_ == state::draining && client.queued() == 0) {
         std::error_code error;
         if (!client.input_ended_) client.socket_.shutdown(shutdown_direction::send, error);
@@ -42776,7 +42791,8 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
         client->unread_ = !client->input_ended_;
         read(*client, arrived / static_cast<int>(std::min<std::size_t>(buffer_.size(), 1 << 30)) + reads_a_turn);
         // The queue is above its mark. As it falls, the bytes that have arrived are read and answered: see settle().
-        if (client->state_ == state::open && client->paused_ && client->unread_) continue;
+        // Or on_drained() may send the rest of an answer.
+        if (client->state_ == state::open && ((client->paused_ && client->unread_) || may_continue(*client))) continue;
         // A close with unread bytes sends a reset, and so does the peer's next byte after a close. A reset destroys
         // bytes that are not delivered yet. If no bytes are under way, closing at once is safe.
         if (client->queued() > 0 || client->unread_ || !client->is_delivered() || client->state_ == state::lingering)
@@ -45888,9 +45904,8 @@ namespace detail {
     words += direction;
     words += server.to_string();
     if (!result.message.empty()) {
-        words += result.is_from_peer ? " says \"" : ": ";
-        words += result.message;
-        if (result.is_from_peer) words += '"';
+        words += result.is_from_peer ? " says " : ": ";
+        words += result.is_from_peer ? netnotes::quoted(result.message) : result.message;
     }
     throw std::system_error{result.error, words};
 }
@@ -47525,7 +47540,7 @@ inline std::string transfer_record::to_string() const {
         line += result.error.message();
         if (!result.message.empty()) {
             line += " (";
-            line += visible(result.message);
+            line += result.is_from_peer ? netnotes::quoted(result.message) : visible(result.message);
             line += ')';
         }
         return line;

@@ -1073,6 +1073,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     ///
     ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
     ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     ::ffff:0:a.b.c.d      IPv4-translated, of the first stateless translator RFC 2765 §2.1
     ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
     ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
     ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
@@ -1082,7 +1083,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
     [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
         const auto low = static_cast<std::uint32_t>(value_.low);
-        if (is_mapped() || is_compatible() || is_nat64()) return ipv4_address{low};
+        if (is_mapped() || is_compatible() || is_translated() || is_nat64()) return ipv4_address{low};
         if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
         if (const auto router = six_to_four()) return router;
         if (const auto parts = teredo()) return parts->client;
@@ -1155,6 +1156,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     constexpr bool is_compatible() const noexcept {
         return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
     }
+    constexpr bool is_translated() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff'0000; }
     constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
     // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
     constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {

@@ -1120,6 +1120,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     ///
     ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
     ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     ::ffff:0:a.b.c.d      IPv4-translated, of the first stateless translator RFC 2765 §2.1
     ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
     ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
     ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
@@ -1129,7 +1130,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
     [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
         const auto low = static_cast<std::uint32_t>(value_.low);
-        if (is_mapped() || is_compatible() || is_nat64()) return ipv4_address{low};
+        if (is_mapped() || is_compatible() || is_translated() || is_nat64()) return ipv4_address{low};
         if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
         if (const auto router = six_to_four()) return router;
         if (const auto parts = teredo()) return parts->client;
@@ -1202,6 +1203,7 @@ class ipv6_address : public detail::printable<ipv6_address> {
     constexpr bool is_compatible() const noexcept {
         return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
     }
+    constexpr bool is_translated() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff'0000; }
     constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
     // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
     constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
@@ -7844,7 +7846,7 @@ class connection {
     }
     /// Keeps the connection after the end of the peer's stream, until close_after_sending(), close(), or a timeout.
     /// Call it in the handler or in on_end() if an answer comes later and in several parts. Without this call the
-    /// server keeps the connection only until the first part of the answer.
+    /// server keeps the connection only until the first part of the answer, and while on_drained() sends more.
     void keep_open() noexcept { is_kept_ = true; }
     /// Stops reading, sends the queued bytes, then ends the stream in order.
     void close_after_sending() noexcept {
@@ -8552,7 +8554,8 @@ namespace netnotes {
 ///                                                   answer, it must call close_after_sending() here
 ///     on_drained(connection&)                       the queue, which held bytes, has become empty. Send the next part of
 ///                                                   a long answer here, or one more file. (If send() leaves nothing
-///                                                   in the queue, there is no call: send until queued() is above 0)
+///                                                   in the queue, there is no call: send until queued() is above 0.)
+///                                                   The end of the client's stream and a stop wait for the last part
 ///     on_timer(connection&)                         the time of connection::set_timer() is over
 ///     on_close(connection&, std::error_code why)    the connection ends. `why` is no error after an orderly end,
 ///                                                   timed_out for an idle or slow client, no_buffer_space above
@@ -8655,6 +8658,11 @@ class reactor_server {
             return clock::now();
     }
     bool is_edge() const noexcept { return shared_.options.how == trigger::edge; }
+    /// Returns true if on_drained() will be called, and may send the next part of an answer.
+    bool may_continue(connection& client) const noexcept {
+        if constexpr (requires(Handler& handler) { handler.on_drained(client); }) return client.queued() > 0;
+        return false;
+    }
     template <class Call>
     void guarded(connection& client, Call call);
 
@@ -8904,8 +8912,9 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
     if constexpr (requires { handler_.on_drained(client); })
         if (std::exchange(client.is_drained_, false) && client.state_ == state::open)
             guarded(client, [&] { handler_.on_drained(client); });
-    if (client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) client.close_after_sending();
-    if (stopping_ && client.state_ == state::open && !client.unread_) client.close_after_sending();
+    if (!may_continue(client) && ((client.input_ended_ && !client.is_kept_ && (!client.is_asked_ || stopping_)) ||
+                                  (stopping_ && client.state_ == state::open && !client.unread_)))
+        client.close_after_sending();
     if (client.state_ == state::draining && client.queued() == 0) {
         std::error_code error;
         if (!client.input_ended_) client.socket_.shutdown(shutdown_direction::send, error);
@@ -8988,7 +8997,8 @@ void reactor_server<Handler, Poller>::begin_stop(const stop_event& stop) {
         client->unread_ = !client->input_ended_;
         read(*client, arrived / static_cast<int>(std::min<std::size_t>(buffer_.size(), 1 << 30)) + reads_a_turn);
         // The queue is above its mark. As it falls, the bytes that have arrived are read and answered: see settle().
-        if (client->state_ == state::open && client->paused_ && client->unread_) continue;
+        // Or on_drained() may send the rest of an answer.
+        if (client->state_ == state::open && ((client->paused_ && client->unread_) || may_continue(*client))) continue;
         // A close with unread bytes sends a reset, and so does the peer's next byte after a close. A reset destroys
         // bytes that are not delivered yet. If no bytes are under way, closing at once is safe.
         if (client->queued() > 0 || client->unread_ || !client->is_delivered() || client->state_ == state::lingering)
