@@ -233,6 +233,18 @@ TEST_CASE("addresses of files and routes are written by the settings") {
                Catch::Matchers::ContainsSubstring("line 2: NoReverseMatch: Reverse for 'x' not found."));
 }
 
+TEST_CASE("a name behind as stays until the tag around it ends, as in Django") {
+    const web::map context{{"l", web::list{1, 2}}, {"pairs", web::list{web::list{1, 2}, web::list{3, 4}}}};
+    // A loop with one variable has one scope for all its rounds, and a loop that unpacks has one for each.
+    CHECK(page("{% load static %}{% for x in l %}{{ x }}[{{ q }}{% static 'a' as q %}{{ q }}]{% endfor %}{{ q }}",
+               context) == "1[/static/a]2[/static/a/static/a]");
+    CHECK(page("{% load static %}{% for x, y in pairs %}{{ x }}[{{ q }}{% static 'a' as q %}]{% endfor %}{{ q }}",
+               context) == "1[]3[]");
+    CHECK(page("{% load static %}{% for x in l %}{{ x }}{% static 'a' as x %}{{ x }} {% endfor %}", context) ==
+          "1/static/a 2/static/a ");
+    CHECK(page("{% load static %}{% with a=1 %}{% static 'a' as a %}{{ a }}{% endwith %}{{ a }}") == "/static/a");
+}
+
 TEST_CASE("STATIC_URL ends with a slash, as Django's check urls.E006 wants it") {
     const web::template_map none;
     const auto pages_at = [&](std::string url) {

@@ -159,57 +159,47 @@ namespace detail::patterns {
 /// of the outermost repetitions have moved. A way that takes a character has moved in all of them.
 class walk {
   public:
-    walk(const program& of, std::string_view text, std::size_t* steps)
+    walk(const program& of, std::string_view text)
         : program_{of},
           text_{text},
+          levels_{of.depth + 1},
           places_(2 * of.groups, missing),
-          seen_(of.code.size() * (of.depth + 1), missing),
-          waiting_(of.code.size(), missing) {
-        steps_ = steps;
-    }
+          seen_(of.code.size() * levels_, missing),
+          waiting_(of.code.size(), missing) {}
 
     bool run(bool at_begin, bool to_end, std::vector<std::size_t>& found) {
+        if (const instruction& first = program_.code[1]; first.op == operation::place && first.value == 'A')
+            at_begin = true;
         const std::size_t width = places_.size();
         bool is_found = false;
-        std::size_t steps = 0;
         for (std::size_t at = 0;; ++at_count_) {
-            char32_t point = 0;
-            const std::size_t size = at < text_.size() ? read_character(text_.substr(at), point) : 0;
+            // Ways that waited for the last character, in the order of their priority; behind them a new way that
+            // begins here.
             next_.clear();
             next_places_.clear();
-            // Ways that wait for a character, in the order of their priority; behind them a new way that begins here.
-            for (std::size_t i = 0; i < now_.size(); ++i) {
-                std::copy_n(now_places_.begin() + static_cast<std::ptrdiff_t>(i * width), width, places_.begin());
-                if (follow(now_[i], program_.code[now_[i] - 1].depth, at, to_end, steps)) {
-                    found = places_;
-                    is_found = true;
-                    break;
-                }
+            bool is_done = false;
+            for (std::size_t i = 0; i < now_.size() && !is_done; ++i) {
+                ++steps_;
+                if (!takes(program_.code[now_[i]], previous_)) continue;
+                std::copy_n(now_places_.data() + i * width, width, places_.data());
+                is_done = follow(now_[i] + 1, program_.code[now_[i]].depth, at, to_end);
             }
-            if (!is_found && (at == 0 || !at_begin)) {
+            if (!is_found && !is_done && (at == 0 || !at_begin)) {
                 std::fill(places_.begin(), places_.end(), missing);
-                if (follow(0, 0, at, to_end, steps)) {
-                    found = places_;
-                    is_found = true;
-                }
+                is_done = follow(0, 0, at, to_end);
             }
-            if (size == 0) break;
-            now_.clear();
-            now_places_.clear();
-            for (std::size_t i = 0; i < next_.size(); ++i) {
-                ++steps;
-                if (!takes(program_.code[next_[i]], point)) continue;
-                now_.push_back(next_[i] + 1);
-                const auto begin = next_places_.begin() + static_cast<std::ptrdiff_t>(i * width);
-                now_places_.insert(now_places_.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
+            if (is_done) {
+                found = places_;
+                is_found = true;
             }
-            at += size;
-            previous_ = point;
-            if (now_.empty() && (is_found || at_begin)) break;
+            if (at == text_.size() || (next_.empty() && (is_found || at_begin))) return is_found;
+            std::swap(now_, next_);
+            std::swap(now_places_, next_places_);
+            at += read_character(text_.substr(at), previous_);
         }
-        if (steps_ != nullptr) *steps_ += steps;
-        return is_found;
     }
+    /// How many instructions were executed.
+    [[nodiscard]] std::size_t steps() const noexcept { return steps_; }
 
   private:
     static constexpr std::size_t missing = static_cast<std::size_t>(-1);
@@ -237,70 +227,70 @@ class walk {
 
     /// Follows a way until it waits for a character, and all ways that branch off. Returns true if one of them matches:
     /// places_ then has its groups, and ways of lower priority were not followed.
-    bool follow(std::uint32_t start, std::uint32_t start_moved, std::size_t at, bool to_end, std::size_t& steps) {
-        stack_.clear();
-        stack_.push_back({start, start_moved, 0});
-        while (!stack_.empty()) {
-            const visit top = stack_.back();
-            stack_.pop_back();
-            if (top.moved == restores) {
-                places_[top.code] = top.value;
-                continue;
+    bool follow(std::uint32_t code, std::uint32_t moved, std::size_t at, bool to_end) {
+        branches_.clear();
+        do {
+            while (const std::uint32_t next = step(code, moved, at)) code = next;
+            if (program_.code[code].op == operation::matched && (!to_end || at == text_.size())) return true;
+        } while (next_branch(code, moved));
+        return false;
+    }
+    /// Executes an instruction, and returns the next one of this way, or 0 at its end. No way comes to instruction 0.
+    std::uint32_t step(std::uint32_t code, std::uint32_t& moved, std::size_t at) {
+        ++steps_;
+        std::size_t& mark = seen_[code * levels_ + moved];
+        if (mark == at_count_) return 0;
+        mark = at_count_;
+        const instruction& what = program_.code[code];
+        switch (what.op) {
+            case operation::jump: return what.first;
+            case operation::split: branches_.push_back({what.second, moved, 0}); return what.first;
+            case operation::enter:
+            case operation::again: {
+                const bool may_enter = what.op == operation::enter || moved > what.depth;
+                moved = std::min<std::uint32_t>(moved, what.depth);
+                if (!may_enter) return what.prefers_exit ? what.first : what.second;
+                branches_.push_back({what.second, moved, 0});
+                return what.first;
             }
-            ++steps;
-            const instruction& what = program_.code[top.code];
-            const std::uint32_t moved = top.moved;
-            if (auto& mark = seen_[top.code * (program_.depth + 1) + moved]; mark == at_count_)
-                continue;
-            else
-                mark = at_count_;
-            switch (what.op) {
-                case operation::jump: stack_.push_back({what.first, moved, 0}); break;
-                case operation::split:
-                    stack_.push_back({what.second, moved, 0});
-                    stack_.push_back({what.first, moved, 0});
-                    break;
-                case operation::enter:
-                case operation::again: {
-                    const auto less = std::min<std::uint32_t>(moved, what.depth);
-                    const bool may_enter = what.op == operation::enter || moved > what.depth;
-                    if (may_enter || !what.prefers_exit) stack_.push_back({what.second, less, 0});
-                    if (may_enter || what.prefers_exit) stack_.push_back({what.first, less, 0});
-                    break;
-                }
-                case operation::save:
-                    stack_.push_back({what.value, restores, places_[what.value]});
-                    places_[what.value] = at;
-                    stack_.push_back({top.code + 1, moved, 0});
-                    break;
-                case operation::place:
-                    if (holds(what.value, at)) stack_.push_back({top.code + 1, moved, 0});
-                    break;
-                case operation::matched:
-                    if (!to_end || at == text_.size()) return true;
-                    break;
-                default:
-                    if (waiting_[top.code] == at_count_) break;
-                    waiting_[top.code] = at_count_;
-                    next_.push_back(top.code);
-                    next_places_.insert(next_places_.end(), places_.begin(), places_.end());
-            }
+            case operation::save:
+                if (!branches_.empty()) branches_.push_back({what.value, restores, places_[what.value]});
+                places_[what.value] = at;
+                return code + 1;
+            case operation::place: return holds(what.value, at) ? code + 1 : 0;
+            case operation::matched: return 0;
+            default:
+                if (std::exchange(waiting_[code], at_count_) == at_count_) return 0;
+                next_.push_back(code);
+                next_places_.insert(next_places_.end(), places_.begin(), places_.end());
+                return 0;
+        }
+    }
+    /// Takes the branch of highest priority that is left, with the groups that it had found.
+    bool next_branch(std::uint32_t& code, std::uint32_t& moved) {
+        while (!branches_.empty()) {
+            const visit top = branches_.back();
+            branches_.pop_back();
+            code = top.code;
+            moved = top.moved;
+            if (moved != restores) return true;
+            places_[code] = top.value;
         }
         return false;
     }
 
     const program& program_;
     std::string_view text_;
-    std::size_t* steps_;
+    std::size_t levels_;
     std::vector<std::size_t> places_;
-    std::vector<std::size_t>
-        seen_;  // at which character an instruction was last followed, for each number of moved repetitions
+    /// At which character an instruction was last followed, for each number of moved repetitions.
+    std::vector<std::size_t> seen_;
     std::vector<std::size_t> waiting_;  // at which character an instruction began to wait
-    std::size_t at_count_ = 0;
+    std::size_t at_count_ = 0, steps_ = 0;
     char32_t previous_ = 0;
     std::vector<std::uint32_t> now_, next_;
     std::vector<std::size_t> now_places_, next_places_;
-    std::vector<visit> stack_;
+    std::vector<visit> branches_;
 };
 
 }  // namespace detail::patterns
@@ -320,7 +310,10 @@ inline pattern::pattern(std::string_view text) {
 inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_begin, bool to_end,
                                                  std::size_t* steps) const {
     std::vector<std::size_t> places;
-    if (!detail::patterns::walk{program_, text, steps}.run(at_begin, to_end, places)) return std::nullopt;
+    detail::patterns::walk walk{program_, text};
+    const bool is_found = walk.run(at_begin, to_end, places);
+    if (steps != nullptr) *steps += walk.steps();
+    if (!is_found) return std::nullopt;
     return pattern_match{*this, text, std::move(places)};
 }
 

@@ -30,12 +30,16 @@
 #ifndef NETNOTES_WEB_TEMPLATE_HPP
 #define NETNOTES_WEB_TEMPLATE_HPP
 
+#include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -135,20 +139,60 @@ class for_now {
 /// Drops the names that were bound in this scope.
 class new_names {
   public:
-    explicit new_names(scope& names) noexcept : names_{names}, count_{names.bindings.size()} {}
+    explicit new_names(scope& names) noexcept
+        : names_{names}, count_{names.bindings.size()}, kept_{names.kept.size()}, frame_{names.frame} {
+        names.frame = count_;
+    }
     new_names(const new_names&) = delete;
     new_names& operator=(const new_names&) = delete;
-    ~new_names() { drop(0); }
-    void drop(std::size_t kept) { names_.bindings.resize(count_ + kept); }
+    ~new_names() {
+        names_.bindings.resize(count_);
+        while (names_.kept.size() > kept_) names_.kept.pop_back();
+        names_.frame = frame_;
+    }
 
   private:
     scope& names_;
-    std::size_t count_;
+    std::size_t count_, kept_, frame_;
+};
+/// The page, as far as it is made. A std::string that is longer than the page: a piece of text is then a plain copy.
+class output {
+  public:
+    explicit output(std::size_t max_size) noexcept : max_size_{max_size} {}
+
+    void append(std::string_view text) {
+        if (text.size() > text_.size() - size_) grow(text.size());
+        std::copy_n(text.data(), text.size(), text_.data() + size_);
+        size_ += text.size();
+    }
+    void append(std::int64_t number) {
+        char digits[24];
+        const auto end = std::to_chars(digits, std::end(digits), number).ptr;
+        append(std::string_view{digits, static_cast<std::size_t>(end - digits)});
+    }
+    void append_escaped(std::string_view text) {
+        escape_in_pieces(text, [this](std::string_view piece) { append(piece); });
+    }
+    /// Returns the page, and begins another one.
+    std::string take() {
+        text_.resize(std::exchange(size_, 0));
+        return std::exchange(text_, {});
+    }
+
+  private:
+    void grow(std::size_t more) {
+        if (size_ + more > max_size_) throw template_error{"MemoryError", "the page becomes too large"};
+        text_.resize(std::min(std::max({2 * text_.size(), size_ + more, std::size_t{1000}}), max_size_));
+    }
+
+    std::string text_;
+    std::size_t size_ = 0, max_size_;
 };
 
 class renderer {
   public:
-    renderer(const web::templates& of, const map& context) : of_{of}, names_{context} {
+    renderer(const web::templates& of, const map& context)
+        : of_{of}, names_{context}, out_{of.settings().max_output} {
         names_.autoescape = of.settings().autoescape;
         names_.super_of = [this](std::string_view name) { return super(name); };
     }
@@ -156,7 +200,7 @@ class renderer {
     std::string run(const std::shared_ptr<const program>& what) {
         alive_.push_back(what);
         render(*what);
-        return std::move(out_);
+        return out_.take();
     }
 
   private:
@@ -165,26 +209,26 @@ class renderer {
     /// The blocks of each name: the parent's first, the child's last.
     using block_chains = std::map<std::string_view, std::vector<block_place>>;
 
-    void append(std::string_view text) {
-        if (out_.size() + text.size() > of_.settings().max_output)
-            throw template_error{"MemoryError", "the page becomes too large"};
-        out_ += text;
-    }
     void print(const value& what) {
-        if (!what.is_text()) {
-            // Numbers, truth values and None have no character that is escaped.
-            if (what.kind() < value_kind::string) return append(what.text());
-            const std::string text = what.time() ? format_date(*what.time(), "N j, Y, P") : what.text();
-            return append(names_.autoescape ? escape(text) : text);
-        }
-        if (!names_.autoescape || what.is_safe()) return append(what.string());
-        escape_to(out_, what.string());
-        append(std::string_view{});
+        if (what.is_text())
+            return !names_.autoescape || what.is_safe() ? out_.append(what.string()) : out_.append_escaped(what.string());
+        if (what.kind() == value_kind::integer) return out_.append(what.integer());
+        // Truth values, other numbers and None have no character that is escaped.
+        if (what.kind() < value_kind::string) return out_.append(what.text());
+        const std::string text = what.time() ? format_date(*what.time(), "N j, Y, P") : what.text();
+        return names_.autoescape ? out_.append_escaped(text) : out_.append(text);
     }
     const value& evaluate(std::uint32_t which, value& holder, bool missing_is_none = false) const {
         return names_.evaluate(now_->expressions[which], holder, missing_is_none);
     }
-    void bind(std::string_view name, value what) { names_.bindings.push_back({name, std::move(what)}); }
+    /// Gives a name of the innermost scope a value, or another value.
+    void bind(std::string_view name, value what) {
+        names_.kept.push_back(std::move(what));
+        const value* const kept = &names_.kept.back();
+        for (std::size_t i = names_.frame; i < names_.bindings.size(); ++i)
+            if (names_.bindings[i].name == name) return void(names_.bindings[i] = {name, kept});
+        names_.bindings.push_back({name, kept});
+    }
 
     void render(const program& what) { walk(what, 0, static_cast<std::uint32_t>(what.nodes.size())); }
     /// Renders nodes of a template, and gives an error that has no place the place of the tag.
@@ -205,7 +249,7 @@ class renderer {
             const node& what = now_->nodes[i];
             line_ = what.line;
             switch (what.what) {
-                case node_kind::text: append(what.text), ++i; break;
+                case node_kind::text: out_.append(what.text), ++i; break;
                 case node_kind::variable: {
                     value holder;
                     print(evaluate(what.first, holder));
@@ -253,28 +297,39 @@ class renderer {
         loop_state state;
         state.count = items->size();
         if (const binding* outer = names_.find("forloop"); outer != nullptr) state.parent = outer->loop;
-        new_names names{names_};
-        names_.bindings.push_back({"forloop", {}, &state});
+        const new_names names{names_};
+        names_.bindings.push_back({"forloop", nullptr, &state});
+        const std::size_t first = names_.bindings.size();
         for (std::size_t i = 0; i < items->size(); ++i) {
             state.index = i;
             const value& item = (*items)[what.flag ? items->size() - 1 - i : i];
             if (what.name_count == 1) {
-                bind(now_->names[what.names], item);
+                // The name refers to the item, which the list keeps. {% static ... as x %} may have bound it to a copy.
+                if (i == 0) names_.bindings.push_back({now_->names[what.names]});
+                names_.bindings[first].what = &item;
+                range(which + 1, what.middle);
             } else {
-                const std::size_t size = item.size().value_or(1);
-                if (size != what.name_count)
-                    throw template_error{
-                        "ValueError",
-                        netnotes::detail::joined("Need ", std::to_string(what.name_count),
-                                                 " values to unpack in for loop; got ", std::to_string(size), ". ")};
-                list parts = *items_of(item);
-                for (std::uint32_t k = 0; k < what.name_count; ++k)
-                    bind(now_->names[what.names + k], std::move(parts[k]));
+                const new_names own{names_};
+                unpack(item, what);
+                range(which + 1, what.middle);
             }
-            range(which + 1, what.middle);
-            names.drop(1);  // but not forloop
             line_ = what.line;
         }
+    }
+    /// Binds the names of {% for a, b in pairs %} to the items of an item.
+    void unpack(const value& item, const node& what) {
+        const std::size_t size = item.size().value_or(1);
+        if (size != what.name_count)
+            throw template_error{"ValueError", netnotes::detail::joined(
+                                                   "Need ", std::to_string(what.name_count),
+                                                   " values to unpack in for loop; got ", std::to_string(size), ". ")};
+        const list* parts = item.as_list();
+        const list made = parts == nullptr ? *items_of(item) : list{};
+        for (std::uint32_t k = 0; k < what.name_count; ++k)
+            if (parts != nullptr)
+                names_.bindings.push_back({now_->names[what.names + k], &(*parts)[k]});
+            else
+                bind(now_->names[what.names + k], made[k]);
     }
     void choice(std::uint32_t which) {
         const std::uint32_t end = now_->nodes[which].end;
@@ -287,7 +342,8 @@ class renderer {
     }
     bool holds(std::uint32_t which) const {
         try {
-            return templates::evaluate(now_->conditions, which, names_).is_true();
+            value holder;
+            return templates::evaluate(now_->conditions, which, names_, holder).is_true();
         } catch (const template_error& error) {
             if (error.kind() == "VariableDoesNotExist") return false;
             throw;
@@ -324,7 +380,7 @@ class renderer {
                 found.chain = &chain;
             }
         }
-        names_.bindings.push_back({"block", value{name}, nullptr, true});
+        names_.bindings.push_back({"block", nullptr, nullptr, name});
         const auto [in, index] = found.place;
         walk(*in, index + 1, in->nodes[index].end);
     }
@@ -335,11 +391,11 @@ class renderer {
         const auto found = blocks_->find(name);
         if (found == blocks_->end() || found->second.empty()) return "";
         const auto [in, index] = found->second.back();
-        const for_now page{out_, std::string{}};
+        const for_now page{out_, output{of_.settings().max_output}};
         const for_now<const program*> now{now_, in};
         const for_now line{line_, line_};
         block(index);
-        return safe_string{std::move(out_)};
+        return safe_string{out_.take()};
     }
     void add_blocks(const program& of) {
         for (const auto& [name, index] : of.blocks) {
@@ -443,18 +499,18 @@ class renderer {
         bind(what.text, names_.autoescape ? value{safe_string{escape(made)}} : value{std::move(made)});
     }
     void csrf_token() {
-        static const operand name{std::nullopt, {"csrf_token"}, "csrf_token"};
+        static const operand name{std::nullopt, {name_part{"csrf_token"}}, "csrf_token"};
         value holder;
         const value* token = names_.resolve(name, holder);
         if (token == nullptr || !token->is_true()) return;
-        append("<input type=\"hidden\" name=\"csrfmiddlewaretoken\" value=\"");
-        append(escaped(*token));
-        append("\">");
+        out_.append("<input type=\"hidden\" name=\"csrfmiddlewaretoken\" value=\"");
+        out_.append(escaped(*token));
+        out_.append("\">");
     }
 
     const web::templates& of_;
     scope names_;
-    std::string out_;
+    output out_;
     const program* now_ = nullptr;
     std::size_t line_ = 0;
     unsigned depth_ = 0;  // of templates

@@ -16,10 +16,12 @@
 #ifndef NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
 #define NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,10 +34,26 @@
 
 namespace netnotes::web::detail::templates {
 
+/// What {{ forloop.NAME }} asks a loop for.
+enum class loop_part : std::uint8_t { parentloop, counter0, counter, revcounter, revcounter0, first, last, none };
+inline constexpr std::string_view loop_parts[] = {"parentloop",  "counter0", "counter", "revcounter",
+                                                  "revcounter0", "first",    "last"};
+
+/// A name, or a lookup behind a dot. It is read once, so that a page only compares numbers: `x.0` may be an item, and
+/// `x.first` may ask a loop.
+struct name_part {
+    explicit name_part(std::string_view name)
+        : text{name},
+          of_loop{static_cast<loop_part>(std::find(std::begin(loop_parts), std::end(loop_parts), name) - loop_parts)},
+          index{whole_number(value{name})} {}
+    std::string_view text;
+    loop_part of_loop;
+    std::optional<std::int64_t> index;
+};
 /// A literal, or a name with its lookups.
 struct operand {
     std::optional<value> literal;
-    std::vector<std::string_view> parts;
+    std::vector<name_part> parts;
     std::string_view text;
 };
 struct filter_call {
@@ -78,7 +96,7 @@ inline operand read_operand(std::string_view text) {
     if (auto literal = unquoted(text)) return made.literal = safe_string{*std::move(literal)}, made;
     if (text[0] == '_' || text.find("._") != text.npos)
         refuse(netnotes::detail::joined("Variables and attributes may not begin with underscores: '", text, "'"));
-    made.parts = parts_of(text, '.');
+    for (const std::string_view part : parts_of(text, '.')) made.parts.emplace_back(part);
     return made;
 }
 
@@ -151,30 +169,33 @@ struct loop_state {
     std::size_t index = 0, count = 0;
     const loop_state* parent = nullptr;
 
-    [[nodiscard]] std::optional<value> find(std::string_view name) const {
-        if (name == "counter") return index + 1;
-        if (name == "counter0") return index;
-        if (name == "revcounter") return count - index;
-        if (name == "revcounter0") return count - index - 1;
-        if (name == "first") return index == 0;
-        if (name == "last") return index + 1 == count;
-        if (name == "parentloop") return parent == nullptr ? value{map{}} : parent->all();
-        return std::nullopt;
+    [[nodiscard]] value find(loop_part which) const {
+        switch (which) {
+            case loop_part::counter: return index + 1;
+            case loop_part::counter0: return index;
+            case loop_part::revcounter: return count - index;
+            case loop_part::revcounter0: return count - index - 1;
+            case loop_part::first: return index == 0;
+            case loop_part::last: return index + 1 == count;
+            case loop_part::parentloop: return parent == nullptr ? value{map{}} : parent->all();
+            case loop_part::none: break;
+        }
+        return {};
     }
     [[nodiscard]] value all() const {
         map made;
-        for (const auto* name : {"parentloop", "counter0", "counter", "revcounter", "revcounter0", "first", "last"})
-            made.set(name, *find(name));
+        for (std::size_t i = 0; i < std::size(loop_parts); ++i) made.set(loop_parts[i], find(static_cast<loop_part>(i)));
         return made;
     }
 };
 
-/// A name in the scope. `loop` and `block` are set for the names forloop and block.
+/// A name in the scope. It refers to its value, or to a loop that is running. `block` is a name without a value: the
+/// name of the block is then in `block`.
 struct binding {
     std::string_view name;
-    value what;
+    const value* what = nullptr;
     const loop_state* loop = nullptr;
-    bool is_block = false;
+    std::string_view block{};
 };
 
 /// The names that a template knows at this moment. The last binding of a name counts.
@@ -182,8 +203,11 @@ class scope {
   public:
     explicit scope(const map& context) noexcept : context_{&context} {}
 
-    /// A deque: evaluate() may return a value in it while {{ x|add:block.super }} adds names.
-    std::deque<binding> bindings;
+    std::vector<binding> bindings;
+    /// Values that nobody else keeps. A deque: evaluate() may return a value in it while {{ x|add:block.super }} adds
+    /// more.
+    std::deque<value> kept;
+    std::size_t frame = 0;  // the first binding of the innermost tag that has names of its own
     bool autoescape = true;
     std::function<value(std::string_view)> super_of;  // renders the parent's block
 
@@ -208,63 +232,75 @@ class scope {
 
     [[nodiscard]] const binding* find(std::string_view name) const noexcept {
         for (std::size_t i = bindings.size(); i > floor_; --i)
-            if (bindings[i - 1].name == name) return &bindings[i - 1];
+            if (is_same_name(bindings[i - 1].name, name)) return &bindings[i - 1];
         return nullptr;
     }
     /// Returns the value of an operand, or nullptr if its name is not known. `holder` keeps what was made for the
-    /// answer.
+    /// answer: the answer may be a part of it.
     const value* resolve(const operand& which, value& holder, std::string_view* missing = nullptr) const {
         if (which.literal) return &*which.literal;
         const value* current = nullptr;
         std::size_t next = 1;
-        const std::string_view name = which.parts[0];
+        const std::size_t size = which.parts.size();
         const auto hold = [&](value made) { return holder = std::move(made), &holder; };
-        const auto is_missing = [&](std::string_view part) -> const value* {
-            if (missing != nullptr) *missing = part;
+        const auto is_missing = [&](const name_part& part) -> const value* {
+            if (missing != nullptr) *missing = part.text;
             return nullptr;
         };
-        if (const binding* found = find(name); found == nullptr) {
-            current = context_->find(name);
-            if (current == nullptr) current = constant(name);
-            if (current == nullptr) return is_missing(name);
+        if (const binding* found = find(which.parts[0].text); found == nullptr) {
+            current = context_->find(which.parts[0].text);
+            if (current == nullptr) current = constant(which.parts[0].text);
+            if (current == nullptr) return is_missing(which.parts[0]);
+        } else if (found->what != nullptr) {
+            current = found->what;
         } else if (found->loop != nullptr) {
-            if (which.parts.size() == 1) return hold(found->loop->all());
+            if (size == 1) return hold(found->loop->all());
             const loop_state* loop = found->loop;
-            for (; next + 1 < which.parts.size() && which.parts[next] == "parentloop" && loop->parent != nullptr;
+            for (; next + 1 < size && which.parts[next].of_loop == loop_part::parentloop && loop->parent != nullptr;
                  ++next)
                 loop = loop->parent;
-            auto answer = loop->find(which.parts[next]);
-            if (!answer) return is_missing(which.parts[next]);
+            if (which.parts[next].of_loop == loop_part::none) return is_missing(which.parts[next]);
+            current = hold(loop->find(which.parts[next].of_loop));
             ++next;
-            current = hold(*std::move(answer));
-        } else if (found->is_block && which.parts.size() > 1) {
-            const std::string_view part = which.parts[next++];
-            if (part == "super")
-                current = hold(super_of(found->what.string()));
-            else if (part == "name")
-                current = &found->what;
-            else
-                return is_missing(part);
+        } else if (size == 1 || which.parts[1].text == "name") {
+            next = std::min<std::size_t>(size, 2);
+            current = hold(value{found->block});
+        } else if (which.parts[1].text == "super") {
+            next = 2;
+            current = hold(super_of(found->block));
         } else {
-            current = &found->what;
+            return is_missing(which.parts[1]);
         }
         for (;; ++next) {
-            if (auto answer = current->call()) current = hold(*std::move(answer));
-            if (next == which.parts.size()) return current;
-            auto answer = part_of(*current, which.parts[next]);
-            if (!answer.first && !answer.second) return is_missing(which.parts[next]);
-            if (answer.second != nullptr && current != &holder)
-                current = answer.second;
+            if (current->kind() == value_kind::function) current = hold(*current->call());
+            if (next == size) return current;
+            const name_part& part = which.parts[next];
+            if (const map* entries = current->as_map()) {
+                if (const value* found = entries->find(part.text))
+                    current = found;
+                else if (auto made = view_of(*entries, part.text))
+                    current = hold(*std::move(made));
+                else
+                    return is_missing(part);
+                continue;
+            }
+            const auto place = place_of(part, *current);
+            if (!place) return is_missing(part);
+            if (const list* items = current->as_list())
+                current = &(*items)[*place];
             else
-                current = hold(answer.second != nullptr ? value{*answer.second} : *std::move(answer.first));
+                current = hold(std::string{*character_at(current->string(), *place)});
         }
     }
     /// Returns the value of an expression; `holder` keeps it if it was made. A name that is not known is the empty
     /// text, or None for a condition.
     const value& evaluate(const expression& which, value& holder, bool missing_is_none = false) const {
-        static const value none, empty{""};
         const value* current = resolve(which.what, holder);
-        if (current == nullptr) current = missing_is_none ? &none : &empty;
+        if (current == nullptr) {
+            static const value none, empty{""};
+            current = missing_is_none ? &none : &empty;
+        }
+        if (which.calls.empty()) return *current;
         for (const filter_call& call : which.calls) {
             value argument_holder;
             const value* argument = nullptr;
@@ -291,23 +327,22 @@ class scope {
         static const value yes{true}, no{false}, none;
         return name == "True" ? &yes : name == "False" ? &no : name == "None" ? &none : nullptr;
     }
-    /// An entry, an item or a character: as a value of its own, or as a pointer into `what`.
-    static std::pair<std::optional<value>, const value*> part_of(const value& what, std::string_view part) {
-        if (const map* entries = what.as_map()) {
-            if (const value* found = entries->find(part)) return {std::nullopt, found};
-            if (part != "items" && part != "keys" && part != "values") return {};
-            list made;
-            for (const auto& [key, each] : *entries)
-                made.push_back(part == "items" ? value{list{key, each}} : part == "keys" ? value{key} : each);
-            return {value{std::move(made)}, nullptr};
-        }
-        const auto index = whole_number(value{part});
+    /// The list of a map's items, keys or values; nullopt for another name.
+    static std::optional<value> view_of(const map& entries, std::string_view part) {
+        if (part != "items" && part != "keys" && part != "values") return std::nullopt;
+        list made;
+        for (const auto& [key, each] : entries)
+            made.push_back(part == "items" ? value{list{key, each}} : part == "keys" ? value{key} : each);
+        return made;
+    }
+    /// Which item of a list, or which character of a text, `x.0` or `x.-1` means.
+    static std::optional<std::size_t> place_of(const name_part& part, const value& what) noexcept {
+        if (!part.index) return std::nullopt;
         const auto size = what.size();
-        if (!index || !size) return {};
-        const auto place = *index < 0 ? *index + static_cast<std::int64_t>(*size) : *index;
-        if (place < 0 || place >= static_cast<std::int64_t>(*size)) return {};
-        if (const list* items = what.as_list()) return {std::nullopt, &(*items)[static_cast<std::size_t>(place)]};
-        return {value{std::string{*character_at(what.string(), static_cast<std::size_t>(place))}}, nullptr};
+        if (!size) return std::nullopt;
+        const auto place = *part.index < 0 ? *part.index + static_cast<std::int64_t>(*size) : *part.index;
+        if (place < 0 || place >= static_cast<std::int64_t>(*size)) return std::nullopt;
+        return static_cast<std::size_t>(place);
     }
 
     const map* context_;
@@ -415,36 +450,40 @@ class condition_reader {
     std::size_t at_ = 0;
 };
 
-/// Returns what a condition is. An operator whose operands cannot be compared is false, as in Django.
-inline value evaluate(const std::vector<condition>& all, std::uint32_t which, const scope& names) {
+/// Returns what a condition is; `holder` keeps it if it was made. An operator whose operands cannot be compared is
+/// false, as in Django.
+inline const value& evaluate(const std::vector<condition>& all, std::uint32_t which, const scope& names,
+                             value& holder) {
     const condition& what = all[which];
-    if (what.what == operation::leaf) {
-        value holder;
-        return names.evaluate(what.leaf, holder, true);
-    }
+    if (what.what == operation::leaf) return names.evaluate(what.leaf, holder, true);
+    const auto hold = [&](bool answer) -> const value& { return holder = answer; };
     try {
-        const value left = evaluate(all, what.left, names);
-        if (what.what == operation::logical_not) return !left.is_true();
-        if (what.what == operation::logical_or && left.is_true()) return left;
-        if (what.what == operation::logical_and && !left.is_true()) return left;
-        const value right = evaluate(all, what.right, names);
+        value left_holder;
+        const value& left = evaluate(all, what.left, names, left_holder);
+        if (what.what == operation::logical_not) return hold(!left.is_true());
+        if ((what.what == operation::logical_or && left.is_true()) ||
+            (what.what == operation::logical_and && !left.is_true()))
+            return holder = left;
+        if (what.what == operation::logical_or || what.what == operation::logical_and)
+            return evaluate(all, what.right, names, holder);
+        value right_holder;
+        const value& right = evaluate(all, what.right, names, right_holder);
         const auto is_same = [&] { return left.kind() == right.kind() && left == right; };
         const auto order = [&] { return value::compare(left, right); };
         switch (what.what) {
-            case operation::in: return value::contains(right, left).value_or(false);
-            case operation::not_in: return !value::contains(right, left).value_or(true);
-            case operation::is: return is_same();
-            case operation::is_not: return !is_same();
-            case operation::equal: return left == right;
-            case operation::unequal: return !(left == right);
-            case operation::greater: return order().value_or(0) > 0;
-            case operation::less: return order().value_or(0) < 0;
-            case operation::at_least: return order().value_or(-1) >= 0;
-            case operation::at_most: return order().value_or(1) <= 0;
-            default: return right;
+            case operation::in: return hold(value::contains(right, left).value_or(false));
+            case operation::not_in: return hold(!value::contains(right, left).value_or(true));
+            case operation::is: return hold(is_same());
+            case operation::is_not: return hold(!is_same());
+            case operation::equal: return hold(left == right);
+            case operation::unequal: return hold(!(left == right));
+            case operation::greater: return hold(order().value_or(0) > 0);
+            case operation::less: return hold(order().value_or(0) < 0);
+            case operation::at_least: return hold(order().value_or(-1) >= 0);
+            default: return hold(order().value_or(1) <= 0);
         }
     } catch (const template_error&) {
-        return false;
+        return hold(false);
     }
 }
 

@@ -24,12 +24,14 @@
 #define NETNOTES_WEB_VALUE_HPP
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -203,24 +205,47 @@ class value {
         held_;
 };
 
+namespace detail {
+/// Calls `take` with one piece of the escaped text after the other.
+template <class Take>
+void escape_in_pieces(std::string_view text, const Take& take) {
+    static constexpr auto is_special = [] {
+        std::array<bool, 256> made{};
+        for (const char c : {'&', '<', '>', '"', '\''}) made[static_cast<unsigned char>(c)] = true;
+        return made;
+    }();
+    std::size_t begin = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (!is_special[static_cast<unsigned char>(text[at])]) continue;
+        if (at > begin) take(text.substr(begin, at - begin));
+        begin = at + 1;
+        switch (text[at]) {
+            case '&': take("&amp;"); break;
+            case '<': take("&lt;"); break;
+            case '>': take("&gt;"); break;
+            case '"': take("&quot;"); break;
+            default: take("&#x27;");
+        }
+    }
+    take(text.substr(begin));
+}
+/// Compares names, which are short: most comparisons end at the sizes.
+inline bool is_same_name(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) return false;
+    if (a.empty() || a.size() > 8) return a == b;
+    if (a.size() < 4) return a[0] == b[0] && a[a.size() / 2] == b[a.size() / 2] && a.back() == b.back();
+    std::uint32_t first[2], last[2];  // these two overlap
+    std::memcpy(&first[0], a.data(), 4), std::memcpy(&first[1], b.data(), 4);
+    std::memcpy(&last[0], a.data() + a.size() - 4, 4), std::memcpy(&last[1], b.data() + b.size() - 4, 4);
+    return first[0] == first[1] && last[0] == last[1];
+}
+}  // namespace detail
+
 /// Appends the text to `to` with the five characters replaced that mean something in HTML: & < > " ' become &amp; &lt;
 /// &gt; &quot; &#x27;. The result may stand between tags, and in an attribute that has quotes. It may stand neither in
 /// a script nor in an attribute without quotes.
 inline void escape_to(std::string& to, std::string_view text) {
-    constexpr std::string_view special = "&<>\"'";
-    for (std::size_t begin = 0;;) {
-        const std::size_t at = std::min(text.find_first_of(special, begin), text.size());
-        to.append(text, begin, at - begin);
-        if (at == text.size()) return;
-        switch (text[at]) {
-            case '&': to += "&amp;"; break;
-            case '<': to += "&lt;"; break;
-            case '>': to += "&gt;"; break;
-            case '"': to += "&quot;"; break;
-            default: to += "&#x27;";
-        }
-        begin = at + 1;
-    }
+    detail::escape_in_pieces(text, [&to](std::string_view piece) { to += piece; });
 }
 /// Returns the text escaped for HTML, see escape_to().
 [[nodiscard]] inline std::string escape(std::string_view text) {
@@ -251,7 +276,7 @@ inline map& map::set(std::string_view name, value what) {
 }
 inline const value* map::find(std::string_view name) const noexcept {
     for (const entry& each : entries_)
-        if (each.first == name) return &each.second;
+        if (detail::is_same_name(each.first, name)) return &each.second;
     return nullptr;
 }
 inline const value& map::operator[](std::string_view name) const noexcept {
