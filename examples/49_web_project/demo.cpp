@@ -115,8 +115,11 @@ class project {
 
     /// Adds a line of the log for each request.
     void log() { site_.add(access_line{}); }
-    /// Refuses foreign forms. Call it after log(), so that the line stands around it.
-    void protect() { site_.add(web::csrf{}); }
+    /// Refuses names that are not this site's, and foreign forms. Without names it answers for this computer. Call it
+    /// after log(), so that the line stands around it.
+    void protect(std::vector<std::string> names = {}) {
+        site_.add(web::allowed_hosts{std::move(names), true}).add(web::csrf{});
+    }
 
     [[nodiscard]] const web::routes& table() const { return table_; }
     [[nodiscard]] http::response answer(http::request& ask) const { return site_.answer(ask); }
@@ -169,10 +172,10 @@ auto handler_of(const project& site) {
         co_return site.answer(ask);
     };
 }
-void serve(const example::serve_options& options, const fs::path& folder) {
+void serve(const example::serve_options& options, const fs::path& folder, std::vector<std::string> names) {
     project site{folder};
     if (!options.quiet) site.log();
-    site.protect();
+    site.protect(std::move(names));
     example::serve_http(options, handler_of(site), true);
 }
 
@@ -248,11 +251,12 @@ class browser {
   public:
     explicit browser(net::endpoint where) : where_{where} {}
     /// Asks for a page and prints the answer. A form is sent with POST. `all`: its body is printed, too.
-    net::task<> ask(std::string head, std::string form = "", bool all = true) {
-        std::string text = head + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    net::task<> ask(std::string head, std::string form = "", bool all = true, std::string host = "localhost") {
+        std::string text = head + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n";
         if (!cookie_.empty()) text += "Cookie: csrftoken=" + cookie_ + "\r\n";
         if (!form.empty()) text += "Content-Length: " + std::to_string(form.size()) + "\r\n";
         text += "\r\n" + form;
+        if (host != "localhost") say("  > Host: ", host);
         say("  > ", head, form.empty() ? "" : "   ",
             replaced(form, between(form, "csrfmiddlewaretoken=", "&"), "TOKEN"));
         auto server = co_await net::async_stream::connect(where_);
@@ -300,6 +304,9 @@ net::task<> visit(net::endpoint where, fs::path entries) {
     say("\nThe page escapes what a stranger has typed:\n");
     co_await ann.ask("GET /");
 
+    heading("A name that is not ours: a page of somebody else may have it");
+    co_await ann.ask("GET /", "", true, "evil.example");
+
     heading("The file is whole or not there");
     std::ifstream reader{entries};
     std::string first, second, third;
@@ -342,7 +349,7 @@ void demonstrate() {
 
 constexpr std::string_view help = R"(usage: demo
        demo new DIR
-       demo serve [--in DIR] [--bind ADDRESS] [--port N] [--quiet]
+       demo serve [--in DIR] [--bind ADDRESS] [--port N] [--host NAME] [--quiet]
        demo shell [--in DIR]
        demo connect HOST PORT
        demo --help
@@ -355,6 +362,8 @@ A guest book: routes, templates, a form, static files. Without an argument: a de
   --in DIR          the project; without this option a new project is made, and thrown away at the end
   --bind ADDRESS    where to listen: 127.0.0.1 (the default), 0.0.0.0, ::1, :: for both families, ...
   --port N          8000 by default, because browsers refuse 6666; 0 lets the system choose
+  --host NAME       the name of the site, as in Django's ALLOWED_HOSTS; without this option localhost and 127.0.0.1.
+                    A request for another name gets a 400
   --quiet           prints only the line `listening on ADDRESS:PORT`
   connect           sends what you type and shows what the server says; Ctrl-D ends it
 )";
@@ -379,12 +388,17 @@ int main(int argc, char** argv) {
             if (rest.size() == 1 && rest[0] == "shell") return in_project(folder, shell);
             throw example::usage_error{"either new DIR, or shell with --in DIR or without"};
         });
-    std::optional<std::string> folder;
+    std::optional<std::string> folder, name;
     example::roles roles;
-    roles.more_options = [&](example::arguments& options) { folder = options.value("--in"); };
+    roles.more_options = [&](example::arguments& options) {
+        folder = options.value("--in");
+        name = options.value("--host");
+    };
     roles.demonstrate = demonstrate;
     roles.serve = [&](const example::serve_options& options) {
-        in_project(folder, [&](const fs::path& path) { serve(options, path); });
+        std::vector<std::string> names;
+        if (name) names.push_back(*name);
+        in_project(folder, [&](const fs::path& path) { serve(options, path, names); });
     };
     roles.port = 8000;
     return example::run(argc, argv, help, roles);

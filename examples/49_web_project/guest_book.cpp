@@ -52,7 +52,7 @@ int main(int argc, char** argv) try {
     };
     table.path("", index, "index").path("add/", add, "add", {http::method::post}).path("static/<path:name>", file);
     web::site site{table, {.debug = debug}};
-    site.add(access_line{}).add(web::csrf{});
+    site.add(access_line{}).add(web::allowed_hosts{{}, debug}).add(web::csrf{});
     net::stop_event stop;
     net::stop_on_signals signals{stop};
     net::tcp_listener listener{{net::ipv4_address::loopback(), 8000}};

@@ -1,5 +1,4 @@
-// The files that `demo new DIR` writes. main.cpp is guest_book.cpp of this lesson under another first line, and
-// tests/lessons/49_web_project.py compares both.
+// The files that `demo new DIR` writes.
 
 #pragma once
 
@@ -35,6 +34,7 @@ inline constexpr file files[]{
     {"static/style.css", R"text(body { max-width: 40em; margin: 2em auto; font-family: sans-serif; }
 li { margin: 0.5em 0; overflow-wrap: anywhere; }
 )text"},
+    // The code of guest_book.cpp under another opening comment: `tests/lessons/pages.py --update` writes it here.
     {"main.cpp", R"text(// main.cpp: a guest book to begin with. Compile and run it in its folder:
 //     g++ -std=c++20 -I /path/to/netnotes/include/single main.cpp -pthread -o guest_book && ./guest_book
 
@@ -90,7 +90,7 @@ int main(int argc, char** argv) try {
     };
     table.path("", index, "index").path("add/", add, "add", {http::method::post}).path("static/<path:name>", file);
     web::site site{table, {.debug = debug}};
-    site.add(access_line{}).add(web::csrf{});
+    site.add(access_line{}).add(web::allowed_hosts{{}, debug}).add(web::csrf{});
     net::stop_event stop;
     net::stop_on_signals signals{stop};
     net::tcp_listener listener{{net::ipv4_address::loopback(), 8000}};

@@ -33,6 +33,7 @@
 //     web/template.hpp         pages with gaps, and what fills them
 //     web/routes.hpp           which view answers which path
 //     web/middleware.hpp       what happens before and after every view
+//     web/hosts.hpp            a site answers for its own names only
 //     web/csrf.hpp             forms that only our own pages can send
 //
 // Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 47_forms_csrf, 48_middleware, 49_web_project
@@ -46,6 +47,7 @@
 #endif
 
 #include "web/csrf.hpp"
+#include "web/hosts.hpp"
 #include "web/middleware.hpp"
 #include "web/pattern.hpp"
 #include "web/pattern_program.hpp"

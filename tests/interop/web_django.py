@@ -3,6 +3,7 @@
 
     patterns     random regular expressions with random texts: the same match and the same groups as Python's `re`
     templates    random templates, many of them with faults: Django's output, or Django's exception with its text
+    hosts        random names of hosts and lists ALLOWED_HOSTS: Django's name without a port, and whether it is allowed
     middleware   three layers around a view, with a fault in one hook or in two hooks: Django's trace and answer
 
 ORACLE is the program web_oracle. Without --all a part of the questions is asked. Exit status 77 if a peer is missing.
@@ -193,7 +194,8 @@ class Templates:
     ODD = ["{{n", "{%", "{#", "}}", "{ {n} }", "{{n\n}}", "{# c #}", "{# {{ n }} #}", "{{{ n }}}", "{% comment %}{{ n|nope }}{% bad %}{% endcomment %}",
            "{% verbatim %}{{ n }}{% if %}{% endverbatim %}", "{% verbatim v %}{% endverbatim %}{% endverbatim v %}", "{{n|upper}}", "{{ n |upper }}", "{{ n| upper }}",
            "{{ 'a\\\\'b' }}", '{{ "a|b"|upper }}', "{{ 1 }}{{ 1.50 }}{{ -3 }}{{ +4 }}{{ 1e3 }}{{ .5 }}", "{% csrf_token %}", "{{ d }}", "{{ l }}", "{{ nested }}",
-           "{% load static %}{% static 'a b/<c>.css' %}", "{% load static %}{% static name as q %}[{{ q }}]", "{% for x in d.items %}{{ x }}{% endfor %}",
+           "{% load static %}{% static 'a b/<c>.css' %}", "{% load static %}{% static name as q %}[{{ q }}]", "{% load static %}[{{ q }}{% static name as q %}]", "{% load static %}[{{ x }}{% static 'x' as x %}{{ x }}]",
+           "{% for x in d.items %}{{ x }}{% endfor %}",
            "{% for k, v in e.items %}{{ k }}={{ v }},{% endfor %}", "{% for c in 'a<c' %}{{ c }}.{% endfor %}", "{% for k in d %}{{ k }}{% endfor %}",
            "{% with a=n b='<'%}{{ a }}{{ b }}{% endwith %}", "{% with name as q %}{{ q }}{% endwith %}", "{% if 'a' in 'abc' %}1{% endif %}", "{{ f }}{{ big }}", "{{ when }}{{ noon }}"]
     OPERATORS = ["==", "!=", "<", ">", "<=", ">=", "in", "not in", "and", "or", "and not", "or not"]
@@ -285,6 +287,8 @@ def django_page(engine_class, texts, context):
     except RecursionError:
         return None
     except Exception as error:
+        if isinstance(error.__cause__, RecursionError):  # inspect.getfullargspec() makes a TypeError of it
+            return None
         return f"error {type(error).__name__} {str(error).encode().hex()}"
 
 
@@ -333,6 +337,33 @@ def templates(oracle, rng, everything):
     print("templates:", ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
     return compare("templates", [case["page"] + ("" if case["part"].startswith("[{{ x") else "  PART " + case["part"]) for case in cases],
                    wanted, got, wanted.count(None))
+
+
+# ---- hosts
+
+
+def hosts(oracle, rng, everything):
+    if django is None:
+        print("hosts: SKIPPED: Django is not installed")
+        return None
+    from django.http.request import split_domain_port, validate_host
+
+    def host():
+        made = rng.choice(["", "", "", "www.", "a.b.", "x", ".", "[", "[:", "[::", "[a:"])
+        made += rng.choice(["example.com", "EXAMPLE.com", "localhost", "127.0.0.1", "::1]", "1]", "ffff:1.2.3.4]", "g]", "evil.example", "", "a_b", "a-b"])
+        made += rng.choice(["", "", "", ".", "..", "]", "@", "/", " ", "\t"])
+        made += rng.choice(["", "", "", ":", ":80", ":8000", ":8x", ":80:80", ":٣", ":+1"])
+        at = rng.randrange(len(made) + 1)
+        return made if rng.random() < .9 else made[:at] + rng.choice(["\0", "é", "%", "A", ":", "[", "]", ".", "-", "\x7f"]) + made[at:]
+    patterns = ["", "*", ".", "example.com", ".example.com", "Www.Example.COM", ".localhost", "127.0.0.1", "[::1]", "x", ".b.example.com", "com", ".com",
+                "example.com.", "*.example.com", "[::ffff:1.2.3.4]", "a_b", "a-b", ".a-b"]
+    cases = [(host(), rng.sample(patterns, rng.randrange(4))) for _ in range(20_000 if everything else 2_000)]
+    wanted = []
+    for name, allowed in cases:
+        domain = split_domain_port(name.encode().decode("latin-1"))[0]  # as a server of Python reads fields
+        wanted.append(f"name {domain.encode().hex().upper()} {'yes' if domain and validate_host(domain, allowed) else 'no'}")
+    got = [line.split(" ") for line in ask(oracle, [row("host", name, *allowed) for name, allowed in cases])]
+    return compare("hosts", cases, wanted, [" ".join([word, digits.upper(), answer]) for word, digits, answer in got])
 
 
 # ---- middleware
@@ -412,7 +443,7 @@ def middleware(oracle, rng, everything):
     return compare("middleware", cases, wanted, ask(oracle, [row("middleware", *case) for case in cases]))
 
 
-PARTS = {"patterns": patterns, "templates": templates, "middleware": middleware}
+PARTS = {"patterns": patterns, "templates": templates, "hosts": hosts, "middleware": middleware}
 
 
 def main():

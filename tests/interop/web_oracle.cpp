@@ -12,9 +12,12 @@
 //                                     is A.request=answer or A.request=throw, and so on for view, template, exception and
 //                                     response. The answer is the trace, the status, and the body of a 200
 //
+//     host NAME ALLOWED...            the answer is the name, in hex digits, and "yes" or "no": whether the list has it
+//
 // A value is N, T, F, iNUMBER, dNUMBER, sTEXT, STEXT (safe), tSECONDS, lCOUNT and its items, or mCOUNT and its names and
 // values.
 
+#include <netnotes/web/hosts.hpp>
 #include <netnotes/web/middleware.hpp>
 #include <netnotes/web/pattern.hpp>
 #include <netnotes/web/template.hpp>
@@ -155,6 +158,12 @@ std::string trace(const std::vector<std::string>& row) {
     return made + std::to_string(answer.status.code()) + (answer.status.code() == 200 ? " " + answer.body : "");
 }
 
+std::string host(const std::vector<std::string>& row) {
+    const web::allowed_hosts hosts{{row.begin() + 2, row.end()}};
+    const std::string name = web::allowed_hosts::name_of(row.at(1));
+    return "name " + hex(name) + (!name.empty() && hosts.allows(name) ? " yes" : " no");
+}
+
 }  // namespace
 
 int main() {
@@ -167,6 +176,8 @@ int main() {
             std::cout << render(row) << '\n';
         else if (row.at(0) == "middleware")
             std::cout << trace(row) << '\n';
+        else if (row.at(0) == "host")
+            std::cout << host(row) << '\n';
         else
             return 2;
 }

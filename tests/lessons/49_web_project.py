@@ -65,6 +65,11 @@ with Lesson(__file__, (PORT, ATTACKER)) as lesson, tempfile.TemporaryDirectory()
         answer, text = stranger.ask("POST", "/add/", csrfmiddlewaretoken=ann.token, name="Eve", text="no cookie")
         assert (answer.status, text) == (403, "403: CSRF verification failed: CSRF cookie not set.\n"), text
         assert ann.write(name="Ann", text="") == 400 and ann.write(name="Ann", text="x" * 1001) == 400
+        strange = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+        strange.request("GET", "/", headers={"Host": "evil.example"})
+        answer = strange.getresponse()
+        assert answer.status == 400 and b"You may need to add 'evil.example' to ALLOWED_HOSTS." in answer.read()
+        server.expect("GET / 400")
         answer, _ = ann.ask("GET", "/add/")
         assert (answer.status, answer.getheader("Allow")) == (405, "POST")
         kept = "Ann: <script>alert(1)</script>\\nBob: forged\n安: 你好\n"
@@ -115,6 +120,15 @@ with Lesson(__file__, (PORT, ATTACKER)) as lesson, tempfile.TemporaryDirectory()
         assert "安: 你好" in Browser().ask("GET", "/")[1]
         server.interrupt()
         server.ends(0)
+
+    server = lesson.start("demo", "serve", "--in", str(book), "--host", ".example.com")
+    server.expect("listening on 127.0.0.1:8000")
+    for host, status in ("www.example.com", 200), ("localhost", 400):
+        asked = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+        asked.request("GET", "/", headers={"Host": host})
+        assert asked.getresponse().status == status, host
+    server.interrupt()
+    server.ends(0)
 
     shell = lesson.start("demo", "shell", "--in", str(book))
     shell.expect("entry/<int:number>/ [name='entry']")
