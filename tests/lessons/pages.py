@@ -36,6 +36,8 @@ OVER = {"13_tcp_chat/client.cpp": TYPING, "13_tcp_chat/server.cpp": TYPING,
         "50_key_value_server/key_value_server.cpp": "six commands of a real protocol; its limit is 80"}
 FIRST = re.compile(r'// (\w+\.cpp): (.+) \((?:the notes: "(.+)", (\d+) lines?|beyond the notes)\)$')
 QUOTE = re.compile(r'(<!-- ([\w.]+)(?:: "(.+?)" to "(.+?)")? -->\n)```(\w+)\n(.*?)^```$', re.M | re.S)
+SKELETON = re.compile(r'(// The code of (\w+\.cpp) under another opening comment: [^\n]*\n *\{"\w+\.cpp", R"text\((?://[^\n]*\n)+)'
+                      r'.*?(?=\)text"\})', re.S)
 BEGIN, END = "<!-- programs -->\n", "<!-- end of programs -->\n"
 
 problems = []
@@ -96,6 +98,19 @@ def check_page(page, update):
         page.write_text(fresh, encoding="utf-8")
 
 
+def check_skeleton(path, update):
+    """A program that is kept in a string is the lesson's short program, under another opening comment."""
+    def renewed(match):
+        code = (path.parent / match.group(2)).read_text(encoding="utf-8").partition("\n")[2]
+        return match.group(1) + code
+    text = path.read_text(encoding="utf-8")
+    fresh = SKELETON.sub(renewed, text)
+    if fresh != text and update:
+        path.write_text(fresh, encoding="utf-8")
+    elif fresh != text:
+        problem(path, "its program differs from the short program; pages.py --update writes it again")
+
+
 def check_program(path):
     """Returns the program's row of the table."""
     text = path.read_text(encoding="utf-8")
@@ -139,6 +154,8 @@ def main():
     rows = []
     for lesson in sorted(EXAMPLES.glob("[0-9][0-9]_*")):
         check_page(lesson / "README.md", update)
+        for path in lesson.glob("skeleton.hpp"):
+            check_skeleton(path, update)
         check_help(lesson)
         for path in sorted(lesson.glob("*.cpp")):
             if path.name != "demo.cpp":

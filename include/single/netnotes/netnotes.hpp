@@ -48864,6 +48864,7 @@ inline uri uri::parse(std::string_view text) {
 //     web/template.hpp         pages with gaps, and what fills them
 //     web/routes.hpp           which view answers which path
 //     web/middleware.hpp       what happens before and after every view
+//     web/hosts.hpp            a site answers for its own names only
 //     web/csrf.hpp             forms that only our own pages can send
 //
 // Examples:      43_routes, 44_templates, 45_inheritance, 46_escaping, 47_forms_csrf, 48_middleware, 49_web_project
@@ -49640,57 +49641,47 @@ namespace detail::patterns {
 /// of the outermost repetitions have moved. A way that takes a character has moved in all of them.
 class walk {
   public:
-    walk(const program& of, std::string_view text, std::size_t* steps)
+    walk(const program& of, std::string_view text)
         : program_{of},
           text_{text},
+          levels_{of.depth + 1},
           places_(2 * of.groups, missing),
-          seen_(of.code.size() * (of.depth + 1), missing),
-          waiting_(of.code.size(), missing) {
-        steps_ = steps;
-    }
+          seen_(of.code.size() * levels_, missing),
+          waiting_(of.code.size(), missing) {}
 
     bool run(bool at_begin, bool to_end, std::vector<std::size_t>& found) {
+        if (const instruction& first = program_.code[1]; first.op == operation::place && first.value == 'A')
+            at_begin = true;
         const std::size_t width = places_.size();
         bool is_found = false;
-        std::size_t steps = 0;
         for (std::size_t at = 0;; ++at_count_) {
-            char32_t point = 0;
-            const std::size_t size = at < text_.size() ? read_character(text_.substr(at), point) : 0;
+            // Ways that waited for the last character, in the order of their priority; behind them a new way that
+            // begins here.
             next_.clear();
             next_places_.clear();
-            // Ways that wait for a character, in the order of their priority; behind them a new way that begins here.
-            for (std::size_t i = 0; i < now_.size(); ++i) {
-                std::copy_n(now_places_.begin() + static_cast<std::ptrdiff_t>(i * width), width, places_.begin());
-                if (follow(now_[i], program_.code[now_[i] - 1].depth, at, to_end, steps)) {
-                    found = places_;
-                    is_found = true;
-                    break;
-                }
+            bool is_done = false;
+            for (std::size_t i = 0; i < now_.size() && !is_done; ++i) {
+                ++steps_;
+                if (!takes(program_.code[now_[i]], previous_)) continue;
+                std::copy_n(now_places_.data() + i * width, width, places_.data());
+                is_done = follow(now_[i] + 1, program_.code[now_[i]].depth, at, to_end);
             }
-            if (!is_found && (at == 0 || !at_begin)) {
+            if (!is_found && !is_done && (at == 0 || !at_begin)) {
                 std::fill(places_.begin(), places_.end(), missing);
-                if (follow(0, 0, at, to_end, steps)) {
-                    found = places_;
-                    is_found = true;
-                }
+                is_done = follow(0, 0, at, to_end);
             }
-            if (size == 0) break;
-            now_.clear();
-            now_places_.clear();
-            for (std::size_t i = 0; i < next_.size(); ++i) {
-                ++steps;
-                if (!takes(program_.code[next_[i]], point)) continue;
-                now_.push_back(next_[i] + 1);
-                const auto begin = next_places_.begin() + static_cast<std::ptrdiff_t>(i * width);
-                now_places_.insert(now_places_.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
+            if (is_done) {
+                found = places_;
+                is_found = true;
             }
-            at += size;
-            previous_ = point;
-            if (now_.empty() && (is_found || at_begin)) break;
+            if (at == text_.size() || (next_.empty() && (is_found || at_begin))) return is_found;
+            std::swap(now_, next_);
+            std::swap(now_places_, next_places_);
+            at += read_character(text_.substr(at), previous_);
         }
-        if (steps_ != nullptr) *steps_ += steps;
-        return is_found;
     }
+    /// How many instructions were executed.
+    [[nodiscard]] std::size_t steps() const noexcept { return steps_; }
 
   private:
     static constexpr std::size_t missing = static_cast<std::size_t>(-1);
@@ -49718,70 +49709,70 @@ class walk {
 
     /// Follows a way until it waits for a character, and all ways that branch off. Returns true if one of them matches:
     /// places_ then has its groups, and ways of lower priority were not followed.
-    bool follow(std::uint32_t start, std::uint32_t start_moved, std::size_t at, bool to_end, std::size_t& steps) {
-        stack_.clear();
-        stack_.push_back({start, start_moved, 0});
-        while (!stack_.empty()) {
-            const visit top = stack_.back();
-            stack_.pop_back();
-            if (top.moved == restores) {
-                places_[top.code] = top.value;
-                continue;
+    bool follow(std::uint32_t code, std::uint32_t moved, std::size_t at, bool to_end) {
+        branches_.clear();
+        do {
+            while (const std::uint32_t next = step(code, moved, at)) code = next;
+            if (program_.code[code].op == operation::matched && (!to_end || at == text_.size())) return true;
+        } while (next_branch(code, moved));
+        return false;
+    }
+    /// Executes an instruction, and returns the next one of this way, or 0 at its end. No way comes to instruction 0.
+    std::uint32_t step(std::uint32_t code, std::uint32_t& moved, std::size_t at) {
+        ++steps_;
+        std::size_t& mark = seen_[code * levels_ + moved];
+        if (mark == at_count_) return 0;
+        mark = at_count_;
+        const instruction& what = program_.code[code];
+        switch (what.op) {
+            case operation::jump: return what.first;
+            case operation::split: branches_.push_back({what.second, moved, 0}); return what.first;
+            case operation::enter:
+            case operation::again: {
+                const bool may_enter = what.op == operation::enter || moved > what.depth;
+                moved = std::min<std::uint32_t>(moved, what.depth);
+                if (!may_enter) return what.prefers_exit ? what.first : what.second;
+                branches_.push_back({what.second, moved, 0});
+                return what.first;
             }
-            ++steps;
-            const instruction& what = program_.code[top.code];
-            const std::uint32_t moved = top.moved;
-            if (auto& mark = seen_[top.code * (program_.depth + 1) + moved]; mark == at_count_)
-                continue;
-            else
-                mark = at_count_;
-            switch (what.op) {
-                case operation::jump: stack_.push_back({what.first, moved, 0}); break;
-                case operation::split:
-                    stack_.push_back({what.second, moved, 0});
-                    stack_.push_back({what.first, moved, 0});
-                    break;
-                case operation::enter:
-                case operation::again: {
-                    const auto less = std::min<std::uint32_t>(moved, what.depth);
-                    const bool may_enter = what.op == operation::enter || moved > what.depth;
-                    if (may_enter || !what.prefers_exit) stack_.push_back({what.second, less, 0});
-                    if (may_enter || what.prefers_exit) stack_.push_back({what.first, less, 0});
-                    break;
-                }
-                case operation::save:
-                    stack_.push_back({what.value, restores, places_[what.value]});
-                    places_[what.value] = at;
-                    stack_.push_back({top.code + 1, moved, 0});
-                    break;
-                case operation::place:
-                    if (holds(what.value, at)) stack_.push_back({top.code + 1, moved, 0});
-                    break;
-                case operation::matched:
-                    if (!to_end || at == text_.size()) return true;
-                    break;
-                default:
-                    if (waiting_[top.code] == at_count_) break;
-                    waiting_[top.code] = at_count_;
-                    next_.push_back(top.code);
-                    next_places_.insert(next_places_.end(), places_.begin(), places_.end());
-            }
+            case operation::save:
+                if (!branches_.empty()) branches_.push_back({what.value, restores, places_[what.value]});
+                places_[what.value] = at;
+                return code + 1;
+            case operation::place: return holds(what.value, at) ? code + 1 : 0;
+            case operation::matched: return 0;
+            default:
+                if (std::exchange(waiting_[code], at_count_) == at_count_) return 0;
+                next_.push_back(code);
+                next_places_.insert(next_places_.end(), places_.begin(), places_.end());
+                return 0;
+        }
+    }
+    /// Takes the branch of highest priority that is left, with the groups that it had found.
+    bool next_branch(std::uint32_t& code, std::uint32_t& moved) {
+        while (!branches_.empty()) {
+            const visit top = branches_.back();
+            branches_.pop_back();
+            code = top.code;
+            moved = top.moved;
+            if (moved != restores) return true;
+            places_[code] = top.value;
         }
         return false;
     }
 
     const program& program_;
     std::string_view text_;
-    std::size_t* steps_;
+    std::size_t levels_;
     std::vector<std::size_t> places_;
-    std::vector<std::size_t>
-        seen_;  // at which character an instruction was last followed, for each number of moved repetitions
+    /// At which character an instruction was last followed, for each number of moved repetitions.
+    std::vector<std::size_t> seen_;
     std::vector<std::size_t> waiting_;  // at which character an instruction began to wait
-    std::size_t at_count_ = 0;
+    std::size_t at_count_ = 0, steps_ = 0;
     char32_t previous_ = 0;
     std::vector<std::uint32_t> now_, next_;
     std::vector<std::size_t> now_places_, next_places_;
-    std::vector<visit> stack_;
+    std::vector<visit> branches_;
 };
 
 }  // namespace detail::patterns
@@ -49801,7 +49792,10 @@ inline pattern::pattern(std::string_view text) {
 inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_begin, bool to_end,
                                                  std::size_t* steps) const {
     std::vector<std::size_t> places;
-    if (!detail::patterns::walk{program_, text, steps}.run(at_begin, to_end, places)) return std::nullopt;
+    detail::patterns::walk walk{program_, text};
+    const bool is_found = walk.run(at_begin, to_end, places);
+    if (steps != nullptr) *steps += walk.steps();
+    if (!is_found) return std::nullopt;
     return pattern_match{*this, text, std::move(places)};
 }
 
@@ -49841,12 +49835,16 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 #ifndef NETNOTES_WEB_TEMPLATE_HPP
 #define NETNOTES_WEB_TEMPLATE_HPP
 
+#include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -49872,10 +49870,12 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 #ifndef NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
 #define NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49963,12 +49963,14 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 #define NETNOTES_WEB_VALUE_HPP
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -50142,24 +50144,47 @@ class value {
         held_;
 };
 
+namespace detail {
+/// Calls `take` with one piece of the escaped text after the other.
+template <class Take>
+void escape_in_pieces(std::string_view text, const Take& take) {
+    static constexpr auto is_special = [] {
+        std::array<bool, 256> made{};
+        for (const char c : {'&', '<', '>', '"', '\''}) made[static_cast<unsigned char>(c)] = true;
+        return made;
+    }();
+    std::size_t begin = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (!is_special[static_cast<unsigned char>(text[at])]) continue;
+        if (at > begin) take(text.substr(begin, at - begin));
+        begin = at + 1;
+        switch (text[at]) {
+            case '&': take("&amp;"); break;
+            case '<': take("&lt;"); break;
+            case '>': take("&gt;"); break;
+            case '"': take("&quot;"); break;
+            default: take("&#x27;");
+        }
+    }
+    take(text.substr(begin));
+}
+/// Compares names, which are short: most comparisons end at the sizes.
+inline bool is_same_name(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) return false;
+    if (a.empty() || a.size() > 8) return a == b;
+    if (a.size() < 4) return a[0] == b[0] && a[a.size() / 2] == b[a.size() / 2] && a.back() == b.back();
+    std::uint32_t first[2], last[2];  // these two overlap
+    std::memcpy(&first[0], a.data(), 4), std::memcpy(&first[1], b.data(), 4);
+    std::memcpy(&last[0], a.data() + a.size() - 4, 4), std::memcpy(&last[1], b.data() + b.size() - 4, 4);
+    return first[0] == first[1] && last[0] == last[1];
+}
+}  // namespace detail
+
 /// Appends the text to `to` with the five characters replaced that mean something in HTML: & < > " ' become &amp; &lt;
 /// &gt; &quot; &#x27;. The result may stand between tags, and in an attribute that has quotes. It may stand neither in
 /// a script nor in an attribute without quotes.
 inline void escape_to(std::string& to, std::string_view text) {
-    constexpr std::string_view special = "&<>\"'";
-    for (std::size_t begin = 0;;) {
-        const std::size_t at = std::min(text.find_first_of(special, begin), text.size());
-        to.append(text, begin, at - begin);
-        if (at == text.size()) return;
-        switch (text[at]) {
-            case '&': to += "&amp;"; break;
-            case '<': to += "&lt;"; break;
-            case '>': to += "&gt;"; break;
-            case '"': to += "&quot;"; break;
-            default: to += "&#x27;";
-        }
-        begin = at + 1;
-    }
+    detail::escape_in_pieces(text, [&to](std::string_view piece) { to += piece; });
 }
 /// Returns the text escaped for HTML, see escape_to().
 [[nodiscard]] inline std::string escape(std::string_view text) {
@@ -50190,7 +50215,7 @@ inline map& map::set(std::string_view name, value what) {
 }
 inline const value* map::find(std::string_view name) const noexcept {
     for (const entry& each : entries_)
-        if (each.first == name) return &each.second;
+        if (detail::is_same_name(each.first, name)) return &each.second;
     return nullptr;
 }
 inline const value& map::operator[](std::string_view name) const noexcept {
@@ -51025,10 +51050,26 @@ inline value apply(const filter& which, const value& what, const value* argument
 
 namespace netnotes::web::detail::templates {
 
+/// What {{ forloop.NAME }} asks a loop for.
+enum class loop_part : std::uint8_t { parentloop, counter0, counter, revcounter, revcounter0, first, last, none };
+inline constexpr std::string_view loop_parts[] = {"parentloop",  "counter0", "counter", "revcounter",
+                                                  "revcounter0", "first",    "last"};
+
+/// A name, or a lookup behind a dot. It is read once, so that a page only compares numbers: `x.0` may be an item, and
+/// `x.first` may ask a loop.
+struct name_part {
+    explicit name_part(std::string_view name)
+        : text{name},
+          of_loop{static_cast<loop_part>(std::find(std::begin(loop_parts), std::end(loop_parts), name) - loop_parts)},
+          index{whole_number(value{name})} {}
+    std::string_view text;
+    loop_part of_loop;
+    std::optional<std::int64_t> index;
+};
 /// A literal, or a name with its lookups.
 struct operand {
     std::optional<value> literal;
-    std::vector<std::string_view> parts;
+    std::vector<name_part> parts;
     std::string_view text;
 };
 struct filter_call {
@@ -51071,7 +51112,7 @@ inline operand read_operand(std::string_view text) {
     if (auto literal = unquoted(text)) return made.literal = safe_string{*std::move(literal)}, made;
     if (text[0] == '_' || text.find("._") != text.npos)
         refuse(netnotes::detail::joined("Variables and attributes may not begin with underscores: '", text, "'"));
-    made.parts = parts_of(text, '.');
+    for (const std::string_view part : parts_of(text, '.')) made.parts.emplace_back(part);
     return made;
 }
 
@@ -51144,30 +51185,33 @@ struct loop_state {
     std::size_t index = 0, count = 0;
     const loop_state* parent = nullptr;
 
-    [[nodiscard]] std::optional<value> find(std::string_view name) const {
-        if (name == "counter") return index + 1;
-        if (name == "counter0") return index;
-        if (name == "revcounter") return count - index;
-        if (name == "revcounter0") return count - index - 1;
-        if (name == "first") return index == 0;
-        if (name == "last") return index + 1 == count;
-        if (name == "parentloop") return parent == nullptr ? value{map{}} : parent->all();
-        return std::nullopt;
+    [[nodiscard]] value find(loop_part which) const {
+        switch (which) {
+            case loop_part::counter: return index + 1;
+            case loop_part::counter0: return index;
+            case loop_part::revcounter: return count - index;
+            case loop_part::revcounter0: return count - index - 1;
+            case loop_part::first: return index == 0;
+            case loop_part::last: return index + 1 == count;
+            case loop_part::parentloop: return parent == nullptr ? value{map{}} : parent->all();
+            case loop_part::none: break;
+        }
+        return {};
     }
     [[nodiscard]] value all() const {
         map made;
-        for (const auto* name : {"parentloop", "counter0", "counter", "revcounter", "revcounter0", "first", "last"})
-            made.set(name, *find(name));
+        for (std::size_t i = 0; i < std::size(loop_parts); ++i) made.set(loop_parts[i], find(static_cast<loop_part>(i)));
         return made;
     }
 };
 
-/// A name in the scope. `loop` and `block` are set for the names forloop and block.
+/// A name in the scope. It refers to its value, or to a loop that is running. `block` is a name without a value: the
+/// name of the block is then in `block`.
 struct binding {
     std::string_view name;
-    value what;
+    const value* what = nullptr;
     const loop_state* loop = nullptr;
-    bool is_block = false;
+    std::string_view block{};
 };
 
 /// The names that a template knows at this moment. The last binding of a name counts.
@@ -51175,8 +51219,11 @@ class scope {
   public:
     explicit scope(const map& context) noexcept : context_{&context} {}
 
-    /// A deque: evaluate() may return a value in it while {{ x|add:block.super }} adds names.
-    std::deque<binding> bindings;
+    std::vector<binding> bindings;
+    /// Values that nobody else keeps. A deque: evaluate() may return a value in it while {{ x|add:block.super }} adds
+    /// more.
+    std::deque<value> kept;
+    std::size_t frame = 0;  // the first binding of the innermost tag that has names of its own
     bool autoescape = true;
     std::function<value(std::string_view)> super_of;  // renders the parent's block
 
@@ -51201,63 +51248,75 @@ class scope {
 
     [[nodiscard]] const binding* find(std::string_view name) const noexcept {
         for (std::size_t i = bindings.size(); i > floor_; --i)
-            if (bindings[i - 1].name == name) return &bindings[i - 1];
+            if (is_same_name(bindings[i - 1].name, name)) return &bindings[i - 1];
         return nullptr;
     }
     /// Returns the value of an operand, or nullptr if its name is not known. `holder` keeps what was made for the
-    /// answer.
+    /// answer: the answer may be a part of it.
     const value* resolve(const operand& which, value& holder, std::string_view* missing = nullptr) const {
         if (which.literal) return &*which.literal;
         const value* current = nullptr;
         std::size_t next = 1;
-        const std::string_view name = which.parts[0];
+        const std::size_t size = which.parts.size();
         const auto hold = [&](value made) { return holder = std::move(made), &holder; };
-        const auto is_missing = [&](std::string_view part) -> const value* {
-            if (missing != nullptr) *missing = part;
+        const auto is_missing = [&](const name_part& part) -> const value* {
+            if (missing != nullptr) *missing = part.text;
             return nullptr;
         };
-        if (const binding* found = find(name); found == nullptr) {
-            current = context_->find(name);
-            if (current == nullptr) current = constant(name);
-            if (current == nullptr) return is_missing(name);
+        if (const binding* found = find(which.parts[0].text); found == nullptr) {
+            current = context_->find(which.parts[0].text);
+            if (current == nullptr) current = constant(which.parts[0].text);
+            if (current == nullptr) return is_missing(which.parts[0]);
+        } else if (found->what != nullptr) {
+            current = found->what;
         } else if (found->loop != nullptr) {
-            if (which.parts.size() == 1) return hold(found->loop->all());
+            if (size == 1) return hold(found->loop->all());
             const loop_state* loop = found->loop;
-            for (; next + 1 < which.parts.size() && which.parts[next] == "parentloop" && loop->parent != nullptr;
+            for (; next + 1 < size && which.parts[next].of_loop == loop_part::parentloop && loop->parent != nullptr;
                  ++next)
                 loop = loop->parent;
-            auto answer = loop->find(which.parts[next]);
-            if (!answer) return is_missing(which.parts[next]);
+            if (which.parts[next].of_loop == loop_part::none) return is_missing(which.parts[next]);
+            current = hold(loop->find(which.parts[next].of_loop));
             ++next;
-            current = hold(*std::move(answer));
-        } else if (found->is_block && which.parts.size() > 1) {
-            const std::string_view part = which.parts[next++];
-            if (part == "super")
-                current = hold(super_of(found->what.string()));
-            else if (part == "name")
-                current = &found->what;
-            else
-                return is_missing(part);
+        } else if (size == 1 || which.parts[1].text == "name") {
+            next = std::min<std::size_t>(size, 2);
+            current = hold(value{found->block});
+        } else if (which.parts[1].text == "super") {
+            next = 2;
+            current = hold(super_of(found->block));
         } else {
-            current = &found->what;
+            return is_missing(which.parts[1]);
         }
         for (;; ++next) {
-            if (auto answer = current->call()) current = hold(*std::move(answer));
-            if (next == which.parts.size()) return current;
-            auto answer = part_of(*current, which.parts[next]);
-            if (!answer.first && !answer.second) return is_missing(which.parts[next]);
-            if (answer.second != nullptr && current != &holder)
-                current = answer.second;
+            if (current->kind() == value_kind::function) current = hold(*current->call());
+            if (next == size) return current;
+            const name_part& part = which.parts[next];
+            if (const map* entries = current->as_map()) {
+                if (const value* found = entries->find(part.text))
+                    current = found;
+                else if (auto made = view_of(*entries, part.text))
+                    current = hold(*std::move(made));
+                else
+                    return is_missing(part);
+                continue;
+            }
+            const auto place = place_of(part, *current);
+            if (!place) return is_missing(part);
+            if (const list* items = current->as_list())
+                current = &(*items)[*place];
             else
-                current = hold(answer.second != nullptr ? value{*answer.second} : *std::move(answer.first));
+                current = hold(std::string{*character_at(current->string(), *place)});
         }
     }
     /// Returns the value of an expression; `holder` keeps it if it was made. A name that is not known is the empty
     /// text, or None for a condition.
     const value& evaluate(const expression& which, value& holder, bool missing_is_none = false) const {
-        static const value none, empty{""};
         const value* current = resolve(which.what, holder);
-        if (current == nullptr) current = missing_is_none ? &none : &empty;
+        if (current == nullptr) {
+            static const value none, empty{""};
+            current = missing_is_none ? &none : &empty;
+        }
+        if (which.calls.empty()) return *current;
         for (const filter_call& call : which.calls) {
             value argument_holder;
             const value* argument = nullptr;
@@ -51284,23 +51343,22 @@ class scope {
         static const value yes{true}, no{false}, none;
         return name == "True" ? &yes : name == "False" ? &no : name == "None" ? &none : nullptr;
     }
-    /// An entry, an item or a character: as a value of its own, or as a pointer into `what`.
-    static std::pair<std::optional<value>, const value*> part_of(const value& what, std::string_view part) {
-        if (const map* entries = what.as_map()) {
-            if (const value* found = entries->find(part)) return {std::nullopt, found};
-            if (part != "items" && part != "keys" && part != "values") return {};
-            list made;
-            for (const auto& [key, each] : *entries)
-                made.push_back(part == "items" ? value{list{key, each}} : part == "keys" ? value{key} : each);
-            return {value{std::move(made)}, nullptr};
-        }
-        const auto index = whole_number(value{part});
+    /// The list of a map's items, keys or values; nullopt for another name.
+    static std::optional<value> view_of(const map& entries, std::string_view part) {
+        if (part != "items" && part != "keys" && part != "values") return std::nullopt;
+        list made;
+        for (const auto& [key, each] : entries)
+            made.push_back(part == "items" ? value{list{key, each}} : part == "keys" ? value{key} : each);
+        return made;
+    }
+    /// Which item of a list, or which character of a text, `x.0` or `x.-1` means.
+    static std::optional<std::size_t> place_of(const name_part& part, const value& what) noexcept {
+        if (!part.index) return std::nullopt;
         const auto size = what.size();
-        if (!index || !size) return {};
-        const auto place = *index < 0 ? *index + static_cast<std::int64_t>(*size) : *index;
-        if (place < 0 || place >= static_cast<std::int64_t>(*size)) return {};
-        if (const list* items = what.as_list()) return {std::nullopt, &(*items)[static_cast<std::size_t>(place)]};
-        return {value{std::string{*character_at(what.string(), static_cast<std::size_t>(place))}}, nullptr};
+        if (!size) return std::nullopt;
+        const auto place = *part.index < 0 ? *part.index + static_cast<std::int64_t>(*size) : *part.index;
+        if (place < 0 || place >= static_cast<std::int64_t>(*size)) return std::nullopt;
+        return static_cast<std::size_t>(place);
     }
 
     const map* context_;
@@ -51408,36 +51466,40 @@ class condition_reader {
     std::size_t at_ = 0;
 };
 
-/// Returns what a condition is. An operator whose operands cannot be compared is false, as in Django.
-inline value evaluate(const std::vector<condition>& all, std::uint32_t which, const scope& names) {
+/// Returns what a condition is; `holder` keeps it if it was made. An operator whose operands cannot be compared is
+/// false, as in Django.
+inline const value& evaluate(const std::vector<condition>& all, std::uint32_t which, const scope& names,
+                             value& holder) {
     const condition& what = all[which];
-    if (what.what == operation::leaf) {
-        value holder;
-        return names.evaluate(what.leaf, holder, true);
-    }
+    if (what.what == operation::leaf) return names.evaluate(what.leaf, holder, true);
+    const auto hold = [&](bool answer) -> const value& { return holder = answer; };
     try {
-        const value left = evaluate(all, what.left, names);
-        if (what.what == operation::logical_not) return !left.is_true();
-        if (what.what == operation::logical_or && left.is_true()) return left;
-        if (what.what == operation::logical_and && !left.is_true()) return left;
-        const value right = evaluate(all, what.right, names);
+        value left_holder;
+        const value& left = evaluate(all, what.left, names, left_holder);
+        if (what.what == operation::logical_not) return hold(!left.is_true());
+        if ((what.what == operation::logical_or && left.is_true()) ||
+            (what.what == operation::logical_and && !left.is_true()))
+            return holder = left;
+        if (what.what == operation::logical_or || what.what == operation::logical_and)
+            return evaluate(all, what.right, names, holder);
+        value right_holder;
+        const value& right = evaluate(all, what.right, names, right_holder);
         const auto is_same = [&] { return left.kind() == right.kind() && left == right; };
         const auto order = [&] { return value::compare(left, right); };
         switch (what.what) {
-            case operation::in: return value::contains(right, left).value_or(false);
-            case operation::not_in: return !value::contains(right, left).value_or(true);
-            case operation::is: return is_same();
-            case operation::is_not: return !is_same();
-            case operation::equal: return left == right;
-            case operation::unequal: return !(left == right);
-            case operation::greater: return order().value_or(0) > 0;
-            case operation::less: return order().value_or(0) < 0;
-            case operation::at_least: return order().value_or(-1) >= 0;
-            case operation::at_most: return order().value_or(1) <= 0;
-            default: return right;
+            case operation::in: return hold(value::contains(right, left).value_or(false));
+            case operation::not_in: return hold(!value::contains(right, left).value_or(true));
+            case operation::is: return hold(is_same());
+            case operation::is_not: return hold(!is_same());
+            case operation::equal: return hold(left == right);
+            case operation::unequal: return hold(!(left == right));
+            case operation::greater: return hold(order().value_or(0) > 0);
+            case operation::less: return hold(order().value_or(0) < 0);
+            case operation::at_least: return hold(order().value_or(-1) >= 0);
+            default: return hold(order().value_or(1) <= 0);
         }
     } catch (const template_error&) {
-        return false;
+        return hold(false);
     }
 }
 
@@ -52124,20 +52186,60 @@ class for_now {
 /// Drops the names that were bound in this scope.
 class new_names {
   public:
-    explicit new_names(scope& names) noexcept : names_{names}, count_{names.bindings.size()} {}
+    explicit new_names(scope& names) noexcept
+        : names_{names}, count_{names.bindings.size()}, kept_{names.kept.size()}, frame_{names.frame} {
+        names.frame = count_;
+    }
     new_names(const new_names&) = delete;
     new_names& operator=(const new_names&) = delete;
-    ~new_names() { drop(0); }
-    void drop(std::size_t kept) { names_.bindings.resize(count_ + kept); }
+    ~new_names() {
+        names_.bindings.resize(count_);
+        while (names_.kept.size() > kept_) names_.kept.pop_back();
+        names_.frame = frame_;
+    }
 
   private:
     scope& names_;
-    std::size_t count_;
+    std::size_t count_, kept_, frame_;
+};
+/// The page, as far as it is made. A std::string that is longer than the page: a piece of text is then a plain copy.
+class output {
+  public:
+    explicit output(std::size_t max_size) noexcept : max_size_{max_size} {}
+
+    void append(std::string_view text) {
+        if (text.size() > text_.size() - size_) grow(text.size());
+        std::copy_n(text.data(), text.size(), text_.data() + size_);
+        size_ += text.size();
+    }
+    void append(std::int64_t number) {
+        char digits[24];
+        const auto end = std::to_chars(digits, std::end(digits), number).ptr;
+        append(std::string_view{digits, static_cast<std::size_t>(end - digits)});
+    }
+    void append_escaped(std::string_view text) {
+        escape_in_pieces(text, [this](std::string_view piece) { append(piece); });
+    }
+    /// Returns the page, and begins another one.
+    std::string take() {
+        text_.resize(std::exchange(size_, 0));
+        return std::exchange(text_, {});
+    }
+
+  private:
+    void grow(std::size_t more) {
+        if (size_ + more > max_size_) throw template_error{"MemoryError", "the page becomes too large"};
+        text_.resize(std::min(std::max({2 * text_.size(), size_ + more, std::size_t{1000}}), max_size_));
+    }
+
+    std::string text_;
+    std::size_t size_ = 0, max_size_;
 };
 
 class renderer {
   public:
-    renderer(const web::templates& of, const map& context) : of_{of}, names_{context} {
+    renderer(const web::templates& of, const map& context)
+        : of_{of}, names_{context}, out_{of.settings().max_output} {
         names_.autoescape = of.settings().autoescape;
         names_.super_of = [this](std::string_view name) { return super(name); };
     }
@@ -52145,7 +52247,7 @@ class renderer {
     std::string run(const std::shared_ptr<const program>& what) {
         alive_.push_back(what);
         render(*what);
-        return std::move(out_);
+        return out_.take();
     }
 
   private:
@@ -52154,26 +52256,26 @@ class renderer {
     /// The blocks of each name: the parent's first, the child's last.
     using block_chains = std::map<std::string_view, std::vector<block_place>>;
 
-    void append(std::string_view text) {
-        if (out_.size() + text.size() > of_.settings().max_output)
-            throw template_error{"MemoryError", "the page becomes too large"};
-        out_ += text;
-    }
     void print(const value& what) {
-        if (!what.is_text()) {
-            // Numbers, truth values and None have no character that is escaped.
-            if (what.kind() < value_kind::string) return append(what.text());
-            const std::string text = what.time() ? format_date(*what.time(), "N j, Y, P") : what.text();
-            return append(names_.autoescape ? escape(text) : text);
-        }
-        if (!names_.autoescape || what.is_safe()) return append(what.string());
-        escape_to(out_, what.string());
-        append(std::string_view{});
+        if (what.is_text())
+            return !names_.autoescape || what.is_safe() ? out_.append(what.string()) : out_.append_escaped(what.string());
+        if (what.kind() == value_kind::integer) return out_.append(what.integer());
+        // Truth values, other numbers and None have no character that is escaped.
+        if (what.kind() < value_kind::string) return out_.append(what.text());
+        const std::string text = what.time() ? format_date(*what.time(), "N j, Y, P") : what.text();
+        return names_.autoescape ? out_.append_escaped(text) : out_.append(text);
     }
     const value& evaluate(std::uint32_t which, value& holder, bool missing_is_none = false) const {
         return names_.evaluate(now_->expressions[which], holder, missing_is_none);
     }
-    void bind(std::string_view name, value what) { names_.bindings.push_back({name, std::move(what)}); }
+    /// Gives a name of the innermost scope a value, or another value.
+    void bind(std::string_view name, value what) {
+        names_.kept.push_back(std::move(what));
+        const value* const kept = &names_.kept.back();
+        for (std::size_t i = names_.frame; i < names_.bindings.size(); ++i)
+            if (names_.bindings[i].name == name) return void(names_.bindings[i] = {name, kept});
+        names_.bindings.push_back({name, kept});
+    }
 
     void render(const program& what) { walk(what, 0, static_cast<std::uint32_t>(what.nodes.size())); }
     /// Renders nodes of a template, and gives an error that has no place the place of the tag.
@@ -52194,7 +52296,7 @@ class renderer {
             const node& what = now_->nodes[i];
             line_ = what.line;
             switch (what.what) {
-                case node_kind::text: append(what.text), ++i; break;
+                case node_kind::text: out_.append(what.text), ++i; break;
                 case node_kind::variable: {
                     value holder;
                     print(evaluate(what.first, holder));
@@ -52242,28 +52344,39 @@ class renderer {
         loop_state state;
         state.count = items->size();
         if (const binding* outer = names_.find("forloop"); outer != nullptr) state.parent = outer->loop;
-        new_names names{names_};
-        names_.bindings.push_back({"forloop", {}, &state});
+        const new_names names{names_};
+        names_.bindings.push_back({"forloop", nullptr, &state});
+        const std::size_t first = names_.bindings.size();
         for (std::size_t i = 0; i < items->size(); ++i) {
             state.index = i;
             const value& item = (*items)[what.flag ? items->size() - 1 - i : i];
             if (what.name_count == 1) {
-                bind(now_->names[what.names], item);
+                // The name refers to the item, which the list keeps. {% static ... as x %} may have bound it to a copy.
+                if (i == 0) names_.bindings.push_back({now_->names[what.names]});
+                names_.bindings[first].what = &item;
+                range(which + 1, what.middle);
             } else {
-                const std::size_t size = item.size().value_or(1);
-                if (size != what.name_count)
-                    throw template_error{
-                        "ValueError",
-                        netnotes::detail::joined("Need ", std::to_string(what.name_count),
-                                                 " values to unpack in for loop; got ", std::to_string(size), ". ")};
-                list parts = *items_of(item);
-                for (std::uint32_t k = 0; k < what.name_count; ++k)
-                    bind(now_->names[what.names + k], std::move(parts[k]));
+                const new_names own{names_};
+                unpack(item, what);
+                range(which + 1, what.middle);
             }
-            range(which + 1, what.middle);
-            names.drop(1);  // but not forloop
             line_ = what.line;
         }
+    }
+    /// Binds the names of {% for a, b in pairs %} to the items of an item.
+    void unpack(const value& item, const node& what) {
+        const std::size_t size = item.size().value_or(1);
+        if (size != what.name_count)
+            throw template_error{"ValueError", netnotes::detail::joined(
+                                                   "Need ", std::to_string(what.name_count),
+                                                   " values to unpack in for loop; got ", std::to_string(size), ". ")};
+        const list* parts = item.as_list();
+        const list made = parts == nullptr ? *items_of(item) : list{};
+        for (std::uint32_t k = 0; k < what.name_count; ++k)
+            if (parts != nullptr)
+                names_.bindings.push_back({now_->names[what.names + k], &(*parts)[k]});
+            else
+                bind(now_->names[what.names + k], made[k]);
     }
     void choice(std::uint32_t which) {
         const std::uint32_t end = now_->nodes[which].end;
@@ -52276,7 +52389,8 @@ class renderer {
     }
     bool holds(std::uint32_t which) const {
         try {
-            return templates::evaluate(now_->conditions, which, names_).is_true();
+            value holder;
+            return templates::evaluate(now_->conditions, which, names_, holder).is_true();
         } catch (const template_error& error) {
             if (error.kind() == "VariableDoesNotExist") return false;
             throw;
@@ -52313,7 +52427,7 @@ class renderer {
                 found.chain = &chain;
             }
         }
-        names_.bindings.push_back({"block", value{name}, nullptr, true});
+        names_.bindings.push_back({"block", nullptr, nullptr, name});
         const auto [in, index] = found.place;
         walk(*in, index + 1, in->nodes[index].end);
     }
@@ -52324,11 +52438,11 @@ class renderer {
         const auto found = blocks_->find(name);
         if (found == blocks_->end() || found->second.empty()) return "";
         const auto [in, index] = found->second.back();
-        const for_now page{out_, std::string{}};
+        const for_now page{out_, output{of_.settings().max_output}};
         const for_now<const program*> now{now_, in};
         const for_now line{line_, line_};
         block(index);
-        return safe_string{std::move(out_)};
+        return safe_string{out_.take()};
     }
     void add_blocks(const program& of) {
         for (const auto& [name, index] : of.blocks) {
@@ -52432,18 +52546,18 @@ class renderer {
         bind(what.text, names_.autoescape ? value{safe_string{escape(made)}} : value{std::move(made)});
     }
     void csrf_token() {
-        static const operand name{std::nullopt, {"csrf_token"}, "csrf_token"};
+        static const operand name{std::nullopt, {name_part{"csrf_token"}}, "csrf_token"};
         value holder;
         const value* token = names_.resolve(name, holder);
         if (token == nullptr || !token->is_true()) return;
-        append("<input type=\"hidden\" name=\"csrfmiddlewaretoken\" value=\"");
-        append(escaped(*token));
-        append("\">");
+        out_.append("<input type=\"hidden\" name=\"csrfmiddlewaretoken\" value=\"");
+        out_.append(escaped(*token));
+        out_.append("\">");
     }
 
     const web::templates& of_;
     scope names_;
-    std::string out_;
+    output out_;
     const program* now_ = nullptr;
     std::size_t line_ = 0;
     unsigned depth_ = 0;  // of templates
@@ -53319,6 +53433,121 @@ class csrf : public middleware {
 }  // namespace netnotes::web
 
 #endif  // NETNOTES_WEB_CSRF_HPP
+
+// netnotes/web/hosts.hpp: a site answers for its own names only
+// SPDX-License-Identifier: MIT
+//
+// A client writes into each request which host it wants. A stranger can write any name there:
+//
+//        GET /password/forgotten/ HTTP/1.1
+//        Host: evil.example                   a page that builds links out of this name sends its readers there
+//
+// A name may also belong to an attacker, and lead to an address inside of your network. A browser there then gives the
+// attacker's page what a server for insiders answers (DNS rebinding). So Django asks a list, ALLOWED_HOSTS, and answers
+// 400 if the name is not in it. So does this layer:
+//
+//        web::site site{table};
+//        site.add(web::allowed_hosts{{"www.example.com", ".example.org"}});
+//
+//   www.example.com     this name, in capital letters or not, with any port and with a dot behind it or not
+//   .example.org        example.org and all names below it
+//   *                   every name that is a name at all
+//   [::1]  127.0.0.1    addresses are names, too
+//
+// With an empty list nothing is allowed. In development an empty list means localhost, the names below it, 127.0.0.1
+// and [::1].
+//
+// On this page:  allowed_hosts
+// The notes:     创建项目 (settings.py); example 49
+
+#ifndef NETNOTES_WEB_HOSTS_HPP
+#define NETNOTES_WEB_HOSTS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+namespace netnotes::web {
+
+/// A layer that refuses requests for hosts that are not the site's own, with 400. Add it before all layers that read
+/// request::host(), such as web::csrf.
+class allowed_hosts : public middleware {
+  public:
+    /// `hosts` are Django's ALLOWED_HOSTS. `debug` is for development: an empty list then allows this computer, and the
+    /// answer 400 says which name is missing in the list.
+    explicit allowed_hosts(std::vector<std::string> hosts = {}, bool debug = false)
+        : hosts_{std::move(hosts)}, debug_{debug} {
+        if (debug_ && hosts_.empty()) hosts_ = {".localhost", "127.0.0.1", "[::1]"};
+        for (std::string& each : hosts_) each = lower(each);
+    }
+
+    /// Returns the name in a field Host, in small letters: without its port, and without a dot at its end. Returns an
+    /// empty text if the field has no name, or another character than letters, digits, '-' and '.'; in brackets stands
+    /// an IPv6 address.
+    [[nodiscard]] static std::string name_of(std::string_view host) {
+        const std::string text = lower(host);
+        const auto count = [&](std::size_t at, std::string_view taken) {
+            return std::min(text.find_first_not_of(taken, at), text.size()) - at;
+        };
+        std::size_t end = 0;
+        if (text.starts_with('[')) {
+            const std::size_t first = 1 + count(1, "0123456789abcdef");
+            const std::size_t rest = first < text.size() && text[first] == ':' ? first + 1 : text.size();
+            end = rest + count(rest, "0123456789abcdef:.");
+            if (end == rest || end == text.size() || text[end++] != ']') return {};
+        } else {
+            end = count(0, "0123456789abcdefghijklmnopqrstuvwxyz.-");
+        }
+        if (end < text.size()) {
+            const std::size_t digits = text[end] == ':' ? count(end + 1, "0123456789") : 0;
+            if (digits == 0 || end + 1 + digits != text.size()) return {};
+        }
+        if (end > 0 && text[end - 1] == '.') --end;
+        return text.substr(0, end);
+    }
+    /// Returns true if the list has the name, which name_of() has returned.
+    [[nodiscard]] bool allows(std::string_view name) const {
+        return std::any_of(hosts_.begin(), hosts_.end(), [&](std::string_view each) {
+            if (each == "*" || each == name) return true;
+            return each.starts_with('.') && (name.ends_with(each) || name == each.substr(1));
+        });
+    }
+
+    std::optional<http::response> process_request(http::request& ask) override {
+        const std::string name = name_of(ask.host());
+        if (!name.empty() && allows(name)) return std::nullopt;
+        if (!debug_) return http::response{http::status::bad_request, "400: Bad Request\n"};
+        std::string text = "400: Invalid HTTP_HOST header: " + repr(ask.host()) + ". ";
+        text += name.empty() ? "The domain name provided is not valid according to RFC 1034/1035.\n"
+                             : "You may need to add " + repr(name) + " to ALLOWED_HOSTS.\n";
+        return http::response{http::status::bad_request, std::move(text)};
+    }
+
+  private:
+    static std::string lower(std::string_view text) {
+        std::string made{text};
+        for (char& c : made)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+        return made;
+    }
+    static std::string repr(std::string_view text) { return netnotes::visible(value{text.substr(0, 200)}.repr()); }
+
+    std::vector<std::string> hosts_;
+    bool debug_;
+};
+
+}  // namespace netnotes::web
+
+#endif  // NETNOTES_WEB_HOSTS_HPP
 
 
 
