@@ -66,6 +66,12 @@ class async_listener : public detail::async_socket {
     /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
     /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
+    /// Keeps a back end from accepting a client before a task waits in accept(), as io_uring does. Each client that was
+    /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
+    /// listener is closed.
+    void accept_one_by_one() noexcept {
+        if (is_open()) node().one_by_one = true;
+    }
 };
 /// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
 /// without a name. It may be empty, too, if the client has already reset the connection.

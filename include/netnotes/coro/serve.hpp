@@ -88,8 +88,8 @@ struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
     /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
     /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
-    /// the listener could take the last descriptor, and then no handler gets its second. A back end may accept some
-    /// clients ahead (see loop_options). With such a back end choose a smaller max_connections instead.
+    /// the listener could take the last descriptor, and then no handler gets its second. A back end then accepts no
+    /// client ahead, either: see async_listener::accept_one_by_one().
     std::size_t descriptors_per_connection = 1;
     /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
     wait_time idle_timeout = std::chrono::minutes{5};
@@ -300,6 +300,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     }
 
     task<> accept_all(async_listener listener) {
+        if (options_.descriptors_per_connection > 1) listener.accept_one_by_one();
         for (;;) {
             while (count_ >= options_.max_connections) {
                 has_room_.reset();

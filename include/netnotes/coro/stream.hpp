@@ -146,6 +146,11 @@ class async_stream : public detail::async_socket {
     /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
     [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
 
+    /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
+    /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
+    /// have sent bytes that nobody has asked for. MSG_PEEK alone does not see what io_uring has received ahead.
+    [[nodiscard]] bool has_arrived() const noexcept;
+
     /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
 
@@ -423,6 +428,13 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 
 }  // namespace detail
 
+inline bool async_stream::has_arrived() const noexcept {
+    const detail::io_node& node = this->node();
+    if (node.intake && node.intake->has_arrived()) return true;
+    char byte = 0;
+    const auto got = ::recv(node.descriptor(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || !detail::would_block(errno);
+}
 inline task<async_stream> async_stream::connect(socket_address where) {
     co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
     async_stream stream{socket{where.family(), socket_type::stream}};

@@ -102,6 +102,8 @@ class io_intake {
     virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
     /// Takes an accepted connection, and passes its ownership to the caller.
     virtual bool accept(int& descriptor, int& error) noexcept = 0;
+    /// Returns true if something was received, also if a report of it waits to be handled.
+    [[nodiscard]] virtual bool has_arrived() const noexcept = 0;
 
   protected:
     io_intake() noexcept = default;

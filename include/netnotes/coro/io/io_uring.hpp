@@ -198,6 +198,10 @@ class io_uring_back_end::intake final : public io_intake {
     }
     /// Notes what follows the delivered bytes: 0 is the end of the stream, otherwise a value of errno.
     void ends(int error) noexcept { outcome_ = error; }
+    [[nodiscard]] bool has_arrived() const noexcept override {
+        // A task runs in the middle of a batch of completions, or behind a call that has let the kernel make more.
+        return has_any() || owner_.ring_.has_completion(name(node_, reading));
+    }
     /// Returns true if a task can take something without waiting.
     [[nodiscard]] bool has_any() const noexcept {
         return first_ != receive_pool::none || !connections_.empty() || outcome_ != nothing;
@@ -342,6 +346,7 @@ inline void io_uring_back_end::needs(io_node& node, bool to_write) noexcept {
         return;
     }
     if (in.is_reading || node.readable) return;
+    if (node.one_by_one) in.is_polled = true;
     if (node.what() == io_node::kind::any || in.is_polled) {
         in.is_reading = request_poll(node.descriptor(), POLLIN | POLLPRI | POLLRDHUP, name(node, reading));
     } else if (io_uring_sqe* const request = next_request()) {

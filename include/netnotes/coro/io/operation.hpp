@@ -119,6 +119,7 @@ class io_node {
     bool readable = false;     ///< there may be bytes to read. If false, an event will report the next bytes
     bool writable = true;      ///< the kernel may take bytes. If false, an event will report when it does
     bool read_to_end : 1 = false;    ///< a short receive does not prove that no more bytes are there: read until EAGAIN
+    bool one_by_one : 1 = false;     ///< a listener: a back end must not accept before a task waits for it
     bool ends_by_reset : 1 = false;  ///< the descriptor is a connection with unsent bytes: close it with a reset
 
     /// Returns the kind that was passed to the constructor.

@@ -105,6 +105,13 @@ class io_uring {
     /// ETIME (no completion in time) and EINTR are harmless.
     int enter(duration timeout) noexcept;
 
+    /// Returns true if a completion with this name waits to be handled.
+    [[nodiscard]] bool has_completion(std::uint64_t name) const noexcept {
+        const std::uint32_t end = __atomic_load_n(completion_tail_, __ATOMIC_ACQUIRE);
+        for (std::uint32_t at = *completion_head_; at != end; ++at)
+            if (completions_[at & completion_mask_].user_data == name) return true;
+        return false;
+    }
     /// Calls `handle(completion)` for each completion that was in the ring at the call. Returns true if there were any.
     template <class Handle>
     bool for_each_completion(Handle handle) {
