@@ -48,6 +48,7 @@
 //     http/server.hpp       serve(): a web server is a function from a request to a response
 //     http/url.hpp          where a resource is, and what a relative reference means
 //     http/client.hpp       get(), and a client that keeps connections: ten pages at once
+//     http/download.hpp     a file from the web, whole or not there
 //
 // This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
 //
@@ -66,6 +67,7 @@
 #include "http/client.hpp"
 #include "http/connection.hpp"
 #include "http/date.hpp"
+#include "http/download.hpp"
 #include "http/exchange.hpp"
 #include "http/fields.hpp"
 #include "http/file.hpp"

@@ -3,11 +3,15 @@
 #include <netnotes/coro/group.hpp>
 #include <netnotes/coro/serve.hpp>
 #include <netnotes/http/client.hpp>
+#include <netnotes/http/download.hpp>
 #include <netnotes/http/server.hpp>
 
 #include "../back_end.hpp"
 #include "../support.hpp"
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -324,7 +328,7 @@ TEST_CASE("a redirect is returned, or followed if the options allow it") {
         const std::string stays_post = co_await shown(follows, "POST", root + "/keep", "body");
         CHECK(stays_post == "200 POST /there body");
         const std::string loop = co_await shown(follows, root + "/loop");
-        CHECK(loop.find("too many redirects, to \"/loop\"") != std::string::npos);
+        CHECK(loop.find("too many redirects, now to \"/loop\"") != std::string::npos);
         const std::string tls = co_await shown(follows, root + "/tls");
         CHECK(tls.find("https needs TLS") != std::string::npos);
         CHECK(follows.busy() == 0);
@@ -361,6 +365,83 @@ TEST_CASE("a body is streamed, and a response that is destroyed early closes its
         CHECK(small.idle() + small.busy() == 0);
     };
     beside(web_server, check);
+}
+
+TEST_CASE("a page that is streamed and a text that is posted need no request made by hand") {
+    const auto check = [](std::string root) -> net::task<> {
+        http::client browser;
+        http::response page = co_await browser.open(root + "/big");
+        REQUIRE(page.source);
+        CHECK(page.source->size() == 100'000);
+        page.source.reset();
+        const http::response reply = co_await browser.post(root + "/?a=1", "{}", "application/json");
+        CHECK(reply.body == "POST /?a=1 {}");
+        CHECK(reply.field("content-type") == "text/plain; charset=utf-8");
+        CHECK_FALSE(reply.field("Location"));
+        CHECK(browser.busy() == 0);
+    };
+    beside(web_server, check);
+}
+
+TEST_CASE("a file that is downloaded is whole, or stays as it was") {
+    const support::temporary_folder folder;
+    const std::string path = folder.file("a.txt");
+    const auto content = [&] {
+        std::ifstream file{path};
+        return std::string{std::istreambuf_iterator<char>{file}, {}};
+    };
+    const auto saves = [&](http::client& browser, std::string where, std::string to) -> net::task<std::string> {
+        std::string text;
+        try {
+            const http::response reply = co_await http::download(browser, std::move(where), std::move(to));
+            text = reply.status.to_string();
+            CHECK((reply.source != nullptr) == (reply.status != 200));
+        } catch (const std::system_error& error) {
+            text = error.what();
+        }
+        CHECK(std::distance(std::filesystem::directory_iterator{folder.file("")}, {}) == (content().empty() ? 0 : 1));
+        co_return text;
+    };
+    beside(web_server, [&](std::string root) -> net::task<> {
+        http::client browser;
+        std::string text = co_await saves(browser, root + "/nothing", path);
+        CHECK(text == "404 Not Found");
+        CHECK(content().empty());
+        text = co_await saves(browser, root + "/big", path);
+        CHECK(text == "200 OK");
+        CHECK(content() == std::string(100'000, 'x'));
+        CHECK(browser.busy() == 0);
+        text = co_await saves(browser, root + "/there", path);  // replaces it
+        CHECK(content() == "GET /there ");
+        text = co_await saves(browser, root + "/big", folder.file("no/such/folder"));
+        CHECK(text.find("create \"" + folder.file("no/such/folder")) == 0);
+        text = co_await saves(browser, root + "/big", folder.file(""));  // a folder is no file
+        CHECK(text.find("rename") == 0);
+        CHECK(browser.busy() == 0);
+    });
+    beside(scripted_server, [&](std::string root) -> net::task<> {
+        http::client browser;
+        for (const std::string_view cut : {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut (end)",
+                                           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n(end)"}) {
+            scripted = {std::string{cut}};
+            const std::string text = co_await saves(browser, root, path);
+            CHECK(text.find("the connection has ended inside the message") != std::string::npos);
+            CHECK(content() == "GET /there ");
+        }
+        scripted = {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"};
+        auto half = net::spawn(saves(browser, root, path));
+        while (std::distance(std::filesystem::directory_iterator{folder.file("")}, {}) < 2) co_await net::yield();
+        half.cancel();
+        bool is_cancelled = false;
+        try {
+            const std::string none = co_await half.join();
+        } catch (const std::system_error& error) {
+            is_cancelled = error.code() == std::errc::operation_canceled;
+        }
+        CHECK(is_cancelled);
+        CHECK(content() == "GET /there ");
+        CHECK(std::distance(std::filesystem::directory_iterator{folder.file("")}, {}) == 1);
+    });
 }
 
 TEST_CASE("all of a request has one deadline") {

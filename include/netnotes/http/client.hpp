@@ -22,8 +22,12 @@
 //
 // The body comes with the response, up to max_body bytes. A longer body comes piece by piece:
 //
-//     http::response answer = co_await browser.open(http::request{"GET", "/big"}, http::url::parse("http://..."));
+//     http::response answer = co_await browser.open("http://example.com/big");
 //     for (;;) { auto piece = co_await answer.source->next(); if (piece.empty()) break; use(piece); }
+//
+// A text goes to the server with its media type:
+//
+//     const http::response reply = co_await browser.post(where, R"({"name": "Li"})", "application/json");
 //
 //   a status of 404 or 500          is a response like any other, no exception
 //   a connection of the pool has    the request is sent again over a new connection: once, only if no byte of an answer
@@ -34,6 +38,14 @@
 //     has the whole body, and closes
 //   the deadline passes             errc::timed_out, whatever the client waited for
 //   the answer is no HTTP           errc::protocol_error, with the sentence of http/refusal.hpp
+//   a redirect leads to no URL      parse_error. https and file: are no URLs of http, so no redirect leads there
+//   to another host or port         the request goes there without Authorization, Proxy-Authorization and Cookie
+//
+// Each error names the request and the reason:
+//        GET http://a/b: the answer is not valid: line 2 "X : y": a space before the colon (RFC 9112 §5.1): Protocol error
+//
+// The client keeps no cookies, and it unpacks nothing. It asks for no Content-Encoding, and if a server sends gzip all
+// the same, the body is the packed bytes.
 //
 // A server may answer while a long request is still on its way, as an echo does. So the client receives while it sends.
 // It keeps at most max_body bytes of such an answer. Beyond that it throws errc::message_size: with a server that does
@@ -44,6 +56,7 @@
 //   server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
 //
 // On this page:  client_options · client, get
+// Above it:      http/download.hpp (a body that becomes a file)
 // Below it:      http/url.hpp, http/link.hpp, http/parser.hpp, http/body.hpp, coro/connect.hpp
 // Sources:       RFC 9112 §9.3 (persistent connections), RFC 9110 §9.2.2 (retries), §15.4 (redirects)
 // The notes:     asyncio、async/await、aiohttp; example 40
@@ -51,15 +64,13 @@
 #ifndef NETNOTES_HTTP_CLIENT_HPP
 #define NETNOTES_HTTP_CLIENT_HPP
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -121,6 +132,9 @@ class client {
     /// std::system_error if no response arrives: the errors of async_connect(), errc::timed_out, errc::protocol_error,
     /// errc::message_size for a body of more than max_body bytes.
     [[nodiscard]] task<response> get(std::string where);
+    /// Sends `POST` with this body and returns the response with its body. Throws like get(), and std::invalid_argument
+    /// if the media type could not be a field's value.
+    [[nodiscard]] task<response> post(std::string where, std::string body, std::string media_type);
     /// Sends a request with its body() to the host of the URL, and returns the response with its body. The URL's target
     /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of
     /// fields inside a co_await expression: give such a request a name, and move it.)
@@ -128,6 +142,8 @@ class client {
     /// Does the same, but the response has its body as `source`, which is never empty. The connection belongs to it. To
     /// destroy the response early closes the connection. The deadline holds for the body, too.
     [[nodiscard]] task<response> open(request ask, url where);
+    /// Does the same with `GET`. Throws like get().
+    [[nodiscard]] task<response> open(std::string where);
 
     /// Returns how many connections are in use, and how many are idle.
     [[nodiscard]] std::size_t busy() const noexcept;
@@ -207,17 +223,16 @@ class client_pool {
     };
     /// Returns the idle connection to this host that was used last, or nullptr. A connection on which something has
     /// arrived is no good: the server has closed it, or has sent bytes that nobody has asked for.
-    std::unique_ptr<client_link> take(std::string_view host, netnotes::time_point now) {
+    std::unique_ptr<client_link> take(const std::string& host, netnotes::time_point now) {
         std::erase_if(idle_, [&](const idle_link& each) { return now - each.since > options.idle_timeout; });
-        for (std::size_t i = idle_.size(); i-- > 0;) {
-            if (idle_[i].host != host) continue;
-            std::unique_ptr<client_link> link = std::move(idle_[i].link);
-            idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
-            char byte = 0;
-            const auto got = ::recv(link->stream.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-            if (got < 0 && netnotes::detail::would_block(errno)) return link;
+        for (;;) {
+            const auto is_for_host = [&](const idle_link& each) { return each.host == host; };
+            const auto last = std::find_if(idle_.rbegin(), idle_.rend(), is_for_host);
+            if (last == idle_.rend()) return nullptr;
+            std::unique_ptr<client_link> link = std::move(last->link);
+            idle_.erase(std::next(last).base());
+            if (!link->stream.has_arrived()) return link;
         }
-        return nullptr;
     }
     [[nodiscard]] std::size_t busy() const noexcept { return busy_.size(); }
     [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
@@ -246,12 +261,31 @@ class client_pool {
 /// One request and its response. As a source it is the body of the response.
 class client_exchange final : public body_source {
   public:
-    client_exchange(std::shared_ptr<client_pool> pool, const url& where, netnotes::time_point deadline)
-        : pool_{std::move(pool)}, host_{where.authority()}, deadline_{deadline} {}
+    client_exchange(std::shared_ptr<client_pool> pool, const request& ask, const url& where,
+                    netnotes::time_point deadline)
+        : pool_{std::move(pool)}, host_{where.authority()}, name_{name_of(ask, where)}, deadline_{deadline} {}
     client_exchange(const client_exchange&) = delete;
     client_exchange& operator=(const client_exchange&) = delete;
     ~client_exchange() override { end(false); }
 
+    /// Returns the request as errors name it: "GET http://example.com/notes".
+    static std::string name_of(const request& ask, const url& where) {
+        constexpr std::size_t most = 300;
+        std::string name{ask.method_name()};
+        (name += ' ') += where.to_string();
+        if (name.size() > most) name.replace(most, name.npos, "...");
+        return name;
+    }
+    /// Returns the error with the name of the request in front. After the deadline it says so.
+    [[nodiscard]] std::system_error named(const std::system_error& error) const {
+        std::string text = error.what();
+        if (text.starts_with(name_)) return error;
+        if (error.code() == std::errc::timed_out && now() >= deadline_)
+            return {error.code(), name_ + ": no complete answer within client_options::timeout"};
+        const std::string words = ": " + error.code().message();
+        if (text.ends_with(words)) text.resize(text.size() - words.size());
+        return {error.code(), name_ + ": " + text};
+    }
     /// Waits for a place in the pool, and for a connection.
     task<> connect(const url& where, bool may_reuse) {
         if (pool_->has_room(host_)) {
@@ -273,6 +307,7 @@ class client_exchange final : public body_source {
     }
     /// Sends the request, and receives the head of the response.
     task<response> ask(const request& what) {
+        asks_for_close_ = what.fields().has_element("Connection", "close");
         std::string out;
         write_head(out, what, what.body().size());
         out += what.body();
@@ -297,7 +332,7 @@ class client_exchange final : public body_source {
         head_progress seen;
         for (int interim = 0;;) {
             const head_result found = parse_head(link_->unused(), seen, *head, pool_->options.limits);
-            if (found.is_refused()) fail(found.refusal.message(link_->unused()));
+            if (found.is_refused()) fail("the answer is not valid: " + found.refusal.explain(link_->unused()));
             if (found.is_complete()) {
                 if (!head->status.is_interim()) {
                     response answer = to_response(*head);
@@ -332,16 +367,16 @@ class client_exchange final : public body_source {
         while (!body_.is_done()) {
             if (!link_) fail("the body has failed before");
             if (link_->unused().empty()) {
-                const bool is_more = co_await receive();
+                const bool is_more = co_await receive_named();
                 if (!is_more) body_.end();
                 if (!is_more && body_.is_done()) break;
             }
             const body_decoder::piece found = body_.next(link_->unused());
             link_->use(found.consumed);
             if (body_.is_refused()) {
-                const std::string sentence = body_.refusal().message();
+                const std::string sentence = body_.refusal().explain();
                 end(false);
-                fail(sentence);
+                fail("the answer is not valid: " + sentence);
             }
             if (!found.data.empty())
                 co_return std::as_bytes(std::span<const char>{found.data.data(), found.data.size()});
@@ -361,17 +396,25 @@ class client_exchange final : public body_source {
         if (deadline_ == netnotes::time_point::max()) return never;
         const duration time = deadline_ - now();
         if (time <= duration::zero())
-            throw std::system_error{std::make_error_code(std::errc::timed_out),
-                                    "no answer in time from http://" + host_};
+            throw named(std::system_error{std::make_error_code(std::errc::timed_out)});
         return time;
     }
     [[noreturn]] void fail(const std::string& sentence) const {
-        throw std::system_error{std::make_error_code(std::errc::protocol_error), "http://" + host_ + ": " + sentence};
+        throw std::system_error{std::make_error_code(std::errc::protocol_error), name_ + ": " + sentence};
     }
     task<bool> receive() {
         constexpr std::size_t room = 16 * 1024;
         link_->limit(left());
         co_return co_await link_->receive(room);
+    }
+    /// Does the same for a body that is read after the response was given: its errors name the request, too.
+    task<bool> receive_named() {
+        try {
+            const bool is_more = co_await receive();
+            co_return is_more;
+        } catch (const std::system_error& error) {
+            throw named(error);
+        }
     }
     task<> send_rest(std::string_view& rest) {
         while (!rest.empty()) {
@@ -394,7 +437,7 @@ class client_exchange final : public body_source {
             co_return;
         }
         throw std::system_error{std::make_error_code(std::errc::message_size),
-                                "http://" + host_ + " has answered with more than " + std::to_string(most) +
+                                "the server has answered with more than " + std::to_string(most) +
                                     " bytes, and does not take the rest of the request"};
     }
     void begin_body(const response_head& head, method asked) {
@@ -402,7 +445,7 @@ class client_exchange final : public body_source {
         http::limits bounds = pool_->options.limits;
         bounds.body = std::numeric_limits<std::uint64_t>::max();  // send() has the bound
         body_ = body_decoder{framing_, bounds};
-        keeps_ = !is_cut_ && head.keeps_alive && framing_.how != framing::kind::until_close;
+        keeps_ = !is_cut_ && !asks_for_close_ && head.keeps_alive && framing_.how != framing::kind::until_close;
         if (body_.is_done()) end(keeps_ && link_->unused().empty());
     }
     /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is
@@ -415,20 +458,21 @@ class client_exchange final : public body_source {
     }
 
     std::shared_ptr<client_pool> pool_;
-    std::string host_;
+    std::string host_, name_;
     netnotes::time_point deadline_;
     std::unique_ptr<client_link> link_;
     framing framing_{};
     body_decoder body_;
     bool is_entered_ = false, keeps_ = false;
-    bool is_cut_ = false;  // the request could not be sent whole
+    bool is_cut_ = false;          // the request could not be sent whole
+    bool asks_for_close_ = false;  // the request is the last of its connection
 };
 
 /// Sends one request, perhaps twice, and returns the response with its body as `source`.
 inline task<response> open_once(std::shared_ptr<client_pool> pool, const request& ask, const url& where,
                                 netnotes::time_point deadline) {
     for (bool may_reuse = true;; may_reuse = false) {
-        auto exchange = std::make_unique<client_exchange>(pool, where, deadline);
+        auto exchange = std::make_unique<client_exchange>(pool, ask, where, deadline);
         try {
             co_await exchange->connect(where, may_reuse);
             response answer = co_await exchange->ask(ask);
@@ -438,7 +482,7 @@ inline task<response> open_once(std::shared_ptr<client_pool> pool, const request
             const bool again = may_reuse && exchange && exchange->was_reused && !exchange->has_heard &&
                                pool->options.retries && is_idempotent(ask.method()) &&
                                error.code() != std::errc::timed_out;
-            if (!again) throw;
+            if (!again && exchange) throw exchange->named(error);
         }
     }
 }
@@ -457,10 +501,11 @@ inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, u
         if (!is_redirect || !location || pool->options.max_redirects == 0) co_return answer;
         if (redirects == pool->options.max_redirects)
             throw std::system_error{std::make_error_code(std::errc::too_many_links),
-                                    "too many redirects, to " + netnotes::quoted(*location)};
+                                    client_exchange::name_of(ask, where) +
+                                        ": too many redirects, now to " + netnotes::quoted(*location)};
         parse_failure why;
         const std::optional<url> next = where.resolve(*location, why);
-        if (!next) throw parse_error{"URL of http in a redirect", *location, why};
+        if (!next) throw parse_error{"URL of http, in a redirect of " + where.to_string(), *location, why};
         if (next->authority() != where.authority())  // what was meant for one host is not for another
             for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"})
                 ask.fields().erase(secret);
@@ -498,10 +543,24 @@ inline task<response> client::send(request ask, url where) {
         if (piece.empty()) break;
         if (piece.size() > most - answer.body.size())
             throw std::system_error{std::make_error_code(std::errc::message_size),
-                                    "the body of " + name + " has more than " + std::to_string(most) + " bytes"};
+                                    "the body of " + name + " has more than " + std::to_string(most) +
+                                        " bytes (client_options::max_body)"};
         answer.body += as_text(piece);
     }
     co_return answer;
+}
+inline task<response> client::open(std::string where) {
+    url place = url::parse(where);
+    request ask{"GET", place.target};
+    response answer = co_await open(std::move(ask), std::move(place));
+    co_return answer;
+}
+inline task<response> client::post(std::string where, std::string body, std::string media_type) {
+    url place = url::parse(where);
+    request ask{"POST", place.target};
+    ask.fields().set("Content-Type", media_type);
+    ask.set_body(std::move(body));
+    co_return co_await send(std::move(ask), std::move(place));
 }
 inline task<response> client::get(std::string where) {
     url place = url::parse(where);

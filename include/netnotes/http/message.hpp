@@ -205,6 +205,10 @@ class response {
     std::string body;                     ///< the body, if `source` is empty
     std::unique_ptr<body_source> source;  ///< the body, if it is no text in memory
 
+    /// Returns the value of the first field with that name, or nullopt. The view is valid until the fields change.
+    [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
+        return fields.find(name);
+    }
     /// Sets a field and returns the response, so that calls can follow each other. Throws as fields::set() does.
     response& with(std::string_view name, std::string_view value) & {
         fields.set(name, value);

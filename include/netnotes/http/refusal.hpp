@@ -192,14 +192,18 @@ struct refusal {
     /// Returns the sentence: `400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)`. `head` is the text
     /// that was parsed; without it the line is not quoted. At most 60 bytes are quoted, and control characters are
     /// visible.
-    [[nodiscard]] std::string message(std::string_view head = {}) const;
+    [[nodiscard]] std::string message(std::string_view head = {}) const {
+        return std::to_string(status().code()) + ": " + explain(head);
+    }
+    /// Returns the sentence without the status. A client shows this: the server has sent no 400.
+    [[nodiscard]] std::string explain(std::string_view head = {}) const;
 
     friend bool operator==(const refusal&, const refusal&) noexcept = default;
 };
 
-inline std::string refusal::message(std::string_view head) const {
+inline std::string refusal::explain(std::string_view head) const {
     constexpr std::size_t most = 60;
-    std::string text = std::to_string(status().code()) + ": ";
+    std::string text;
     if (line == 0)
         text += "byte " + std::to_string(offset) + " of the body";
     else
