@@ -16,8 +16,11 @@ The client that behaves has one connection, asks for / and checks every byte. Wh
 slow client gets 408, the idle connections cost at most 2 KiB of memory each, and afterwards the server has its descriptors
 back and ends at SIGTERM with status 0.
 
+A server has at most 10,000 connections. So the 10,000 idle connections include the client that behaves, and half of them are
+closed before the others come. This client asks all the time: after 60 silent seconds the server would end its connection, too.
+
 A fiftieth of everything is played, for two seconds. --full plays 10,000 idle, 1,000 of each slow kind, 1,000 deaf and 50,000
-resets. It goes on until the server has ended all slow clients.
+resets. It goes on until the server has ended all slow clients. Then the client that behaves may wait for 5 s at most.
 Exit status: 0 when all holds, 1 when not, 2 for wrong arguments.
 """
 import argparse
@@ -81,9 +84,9 @@ def main():
                 raise Failure("another answer than before")
             times.append((time.monotonic() - begin) * 1000)
 
-        idle, idle_since = [], time.monotonic()
-        for _ in range(10_000 // share // 100):
-            some = [connect(server.port) for _ in range(100)]
+        idle, idle_since, room = [], time.monotonic(), 10_000 // share - 1
+        while len(idle) < room:
+            some = [connect(server.port) for _ in range(min(100, room - len(idle)))]
             for each in some:
                 each.sendall(PAGE)
             for each in some:
@@ -92,18 +95,23 @@ def main():
             idle += some
             behave()
         each = (server.memory_now() - server.memory) / len(idle)
-        print(f"idle: {len(idle):,} connections, {each:,.0f} bytes each")
+        print(f"idle: {len(idle) + 1:,} connections, {each:,.0f} bytes each", flush=True)
         if options.full and each > 2048 and not has_sanitizer(options.program):
             raise Failure(f"an idle connection costs {each:.0f} bytes")
 
+        for each in idle[room // 2:]:
+            each.close()
+        del idle[room // 2:]
         deaf = [connect(server.port) for _ in range(1000 // share)]
-        for each in deaf:
+        for number, each in enumerate(deaf):
             each.setblocking(False)
             try:
                 for _ in range(20):
                     each.send(PAGE * 2000)
             except BlockingIOError:
                 pass
+            if number % 10 == 0:
+                behave()
         for number in range(50_000 // share):
             torn = connect(server.port)
             torn.sendall(PAGE[:number % len(PAGE)])
@@ -144,6 +152,8 @@ def main():
               f"{50_000 // share:,} resets: memory {(server.memory_now() - server.memory) / 1e6:,.0f} MB")
         print(f"the client that behaves: {len(times):,} pages, p50 {times[len(times) // 2]:.2f} ms, "
               f"p99 {times[len(times) * 99 // 100]:.2f} ms, longest {times[-1]:.1f} ms")
+        if options.full and times[-1] > 5000 and not has_sanitizer(options.program):
+            raise Failure("the client that behaves had to wait")
         is_early = time.monotonic() - idle_since < 40  # the server ends a connection that was idle for 60 s
         for each in idle[::97] if is_early else []:
             if ask(each) != server.answer:

@@ -166,6 +166,32 @@ TEST_CASE("answers without a body gather up to the same bound as others") {
     CHECK(client.most_offered < 70'000);
 }
 
+TEST_CASE("a client with thousands of requests in one piece does not keep the others waiting") {
+    std::string many;
+    for (int i = 0; i < 2000; ++i) many += "GET / HTTP/1.1\r\nHost:\r\n\r\n";
+    script client{{many, many}};
+    net::loop_options how;
+    how.virtual_time = true;
+    test_loop loop{how};
+    int answers = 0, most_in_turn = 0;
+    const pages counts = [&](http::request&) -> net::task<http::response> {
+        ++answers;
+        co_return http::response{204};
+    };
+    const auto main = [&]() -> net::task<> {
+        auto server = net::spawn(http::converse(scripted_stream{client}, counts));
+        while (answers < 4000) {
+            const int before = answers;
+            co_await net::yield();
+            most_in_turn = std::max(most_in_turn, answers - before);
+        }
+        co_await server.join();
+    };
+    loop.run(main());
+    CHECK(answers == 4000);
+    CHECK(most_in_turn < 2 * 64);  // an idle connection begins to count anew
+}
+
 TEST_CASE("a server that sends files keeps a descriptor free for each client") {
     const support::temporary_folder folder;
     std::ofstream{folder.file("a.txt")} << "hello\n";
