@@ -132,6 +132,14 @@ TEST_CASE("the bytes of a part are any bytes, and they lie in the body") {
     CHECK(parts(one("Content-Disposition: form-data; name=\"a\"; filename=\"../../etc/passwd\"")) ==
           "[a|passwd|text/plain|x]");
     CHECK(parts(one("Content-Disposition: form-data; name=\"a\"; filename=\"\"")) == "[a||text/plain|x]");
+    for (const std::string_view folder : {"..", ".", "/", "a/..", "..\\..", "\\\\host\\share\\.."}) {
+        CAPTURE(folder);
+        CHECK(parts(one("Content-Disposition: form-data; name=\"a\"; filename=\"" + std::string{folder} + "\"")) ==
+              "[a||text/plain|x]");
+    }
+    CHECK(parts(one("Content-Disposition: form-data; name=a; filename*=UTF-8''..%2Fb")) == "[a|-|text/plain|x]");
+    CHECK(parts(one("Content-Disposition: form-data; name=a; filename=b; filename*=UTF-8''c")) == "[a|b|text/plain|x]");
+    CHECK(parts(one("Content-Disposition: form-data; name=\"a[b][__proto__]\"")) == "[a[b][__proto__]|-|text/plain|x]");
 }
 
 TEST_CASE("a multipart body that is cut or damaged is refused with the place") {
@@ -189,6 +197,9 @@ TEST_CASE("the bounds of a multipart body hold") {
     CHECK(parts(one(named), limits) == "[a|-|text/plain|x]");
     --limits.max_part_head;
     CHECK(parts(one(named), limits).find("the head of a part is too long") != std::string::npos);
+    std::string million;
+    for (int i = 0; i < 1'000'000; ++i) million += "--XyZ\r\n" + std::string{named} + "\r\n\r\n\r\n";
+    CHECK(parts(million + "--XyZ--").find("too many parts") != std::string::npos);
     const std::string endless = "--XyZ\r\nX: " + std::string(100'000, 'y');
     CHECK(parts(endless) == "the head of a part is too long, at character 4103");
 }

@@ -288,6 +288,16 @@ TEST_CASE("a handler that throws is a close with 1011, and on_error hears why") 
     CHECK(told.size() == 1);
 }
 
+TEST_CASE("a reason that is not UTF-8 is not sent, because the browser would have to refuse it") {
+    const auto repeats = [](http::websocket& peer) -> net::task<> {
+        const auto message = co_await peer.recv();
+        peer.close(websocket_close::policy, message.value().data);
+    };
+    CHECK(talk({frame(opcode::binary, "caf\xc3\xa9"), close_frame()}, repeats) == "8:1008:caf\xc3\xa9");
+    CHECK(talk({frame(opcode::binary, "caf\xe9"), close_frame()}, repeats) == "8:1011:");
+    CHECK(told == std::vector<std::string>{"the reason of a close is UTF-8, not \"caf\\xe9\""});
+}
+
 TEST_CASE("a silent browser gets a ping, and is given up if it does not answer") {
     script alive{{frame(opcode::pong, ""), frame(opcode::text, "hello"), close_frame()}};
     alive.pause = 40s;
@@ -309,6 +319,14 @@ TEST_CASE("a message must arrive in time, and pings in between do not help") {
     const std::string frames = talk(slow, echo, {}, &took);
     CHECK(frames.ends_with(" 8:1008:the message did not arrive in time"));
     CHECK(took < 20s);
+    // Fragments without a byte come as fast as they like: the message does not grow, and its time passes.
+    script empty{{frame(opcode::text, "a", false)}};
+    for (int i = 0; i < 300; ++i) empty.pieces.push_back(repeated(frame(opcode::continuation, "", false), 5000));
+    empty.pause = 1s;
+    http::websocket_options short_messages;
+    short_messages.max_message = 100'000;
+    CHECK(talk(empty, echo, short_messages, &took) == "8:1008:the message did not arrive in time");
+    CHECK(took < 30s);
     // A large message that comes steadily has more time, and a handler that works does not cost the peer its time.
     script steady{{}};
     const std::string large = frame(opcode::binary, std::string(600'000, 'x'));

@@ -109,8 +109,8 @@ class form {
 /// One part of a multipart body.
 struct form_part {
     std::string name{};  ///< the name of the field in the form
-    /// The name of the file on the sender's machine, without its folders; nullopt if the part is no file. It is a
-    /// stranger's word: do not use it as a path (RFC 7578 §4.2).
+    /// The name of the file on the sender's machine, without its folders; nullopt if the part is no file. It may be
+    /// empty. It is a stranger's word: do not use it as a path (RFC 7578 §4.2). `filename*` does not count.
     std::optional<std::string> file_name{};
     std::string content_type = "text/plain";  ///< as the sender says, not checked
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
@@ -384,6 +384,7 @@ class multipart_reader {
                 if (part.file_name) return false;
                 std::string name = part_name(each.value);
                 if (const std::size_t folder = name.find_last_of("/\\"); folder != name.npos) name.erase(0, folder + 1);
+                if (name == "." || name == "..") name.clear();  // these are names of folders
                 part.file_name = std::move(name);
             }
         }

@@ -84,8 +84,8 @@ struct websocket_options {
     std::size_t max_message = 1 << 20;  ///< bytes of a message that the peer sends, all its fragments together
     std::size_t max_queued = 1 << 20;   ///< bytes that may wait to be sent; a single larger message may, too
     wait_time ping_after = std::chrono::seconds{30};  ///< without a byte of the peer. Above zero
-    /// For a whole message, from its first byte: this time, and a second more for each 16 KiB. Only the waits for the
-    /// peer count. Above zero.
+    /// For a whole message, from its first byte: this time, and a second more for each 16 KiB, up to max_message. Only
+    /// the waits for the peer count. Above zero.
     wait_time message_timeout = std::chrono::seconds{10};
     wait_time send_timeout = std::chrono::seconds{30};   ///< while the kernel takes no byte. Above zero
     wait_time close_timeout = std::chrono::seconds{5};   ///< for the peer's answer to our close. Above zero
@@ -119,7 +119,8 @@ class websocket {
     [[nodiscard]] bool post(std::string_view data, websocket_opcode what = websocket_opcode::text);
     /// Tells the peer that the conversation ends, behind the queued messages. Does not wait. recv() then waits for the
     /// peer's answer, drops its messages, and returns nullopt. The first call counts. `why` is a code that may be sent
-    /// (1000 to 1003, 1007 to 1014, 3000 to 4999), else std::invalid_argument. At most 123 bytes of `reason` are sent.
+    /// (1000 to 1003, 1007 to 1014, 3000 to 4999), and `reason` is UTF-8, else std::invalid_argument. At most 123 bytes
+    /// of `reason` are sent.
     void close(websocket_close why = websocket_close::normal, std::string_view reason = {});
 
     /// Returns false when one side has said that it closes, and when the connection has failed.
@@ -231,6 +232,8 @@ inline bool websocket::post(std::string_view data, websocket_opcode what) {
 inline void websocket::close(websocket_close why, std::string_view reason) {
     if (!detail::is_close_code(static_cast<unsigned>(why)))
         throw std::invalid_argument{"a WebSocket cannot close with code " + std::to_string(static_cast<unsigned>(why))};
+    if (!detail::is_utf8(reason))
+        throw std::invalid_argument{"the reason of a close is UTF-8, not " + netnotes::quoted(reason.substr(0, 100))};
     if (!is_open_) return;
     answer_close(why, reason);
     ends_with(why, reason);
@@ -307,7 +310,9 @@ inline task<> websocket::receive_more() {
     bool is_message_limit = false;
     if (!is_open_) limit = std::min<duration>(limit, options_.close_timeout);
     if (is_in_message) {
-        const duration earned = std::chrono::seconds{message_received_ / (16 * 1024)};
+        // Empty fragments and pings are bytes, too, so they must not earn time for ever.
+        const auto counted = std::min<std::uint64_t>(message_received_, options_.max_message);
+        const duration earned = std::chrono::seconds{counted / (16 * 1024)};
         const duration left = options_.message_timeout + earned - message_waited_;
         is_message_limit = left < limit;
         limit = std::min(limit, left);

@@ -7006,6 +7006,8 @@ class io_intake {
     virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
     /// Takes an accepted connection, and passes its ownership to the caller.
     virtual bool accept(int& descriptor, int& error) noexcept = 0;
+    /// Returns true if something was received, also if a report of it waits to be handled.
+    [[nodiscard]] virtual bool has_arrived() const noexcept = 0;
 
   protected:
     io_intake() noexcept = default;
@@ -7587,6 +7589,7 @@ class io_node {
     bool readable = false;     ///< there may be bytes to read. If false, an event will report the next bytes
     bool writable = true;      ///< the kernel may take bytes. If false, an event will report when it does
     bool read_to_end : 1 = false;    ///< a short receive does not prove that no more bytes are there: read until EAGAIN
+    bool one_by_one : 1 = false;     ///< a listener: a back end must not accept before a task waits for it
     bool ends_by_reset : 1 = false;  ///< the descriptor is a connection with unsent bytes: close it with a reset
 
     /// Returns the kind that was passed to the constructor.
@@ -9071,6 +9074,11 @@ class async_stream : public detail::async_socket {
     /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
     [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
 
+    /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
+    /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
+    /// have sent bytes that nobody has asked for. MSG_PEEK alone does not see what io_uring has received ahead.
+    [[nodiscard]] bool has_arrived() const noexcept;
+
     /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
 
@@ -9348,6 +9356,13 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 
 }  // namespace detail
 
+inline bool async_stream::has_arrived() const noexcept {
+    const detail::io_node& node = this->node();
+    if (node.intake && node.intake->has_arrived()) return true;
+    char byte = 0;
+    const auto got = ::recv(node.descriptor(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || !detail::would_block(errno);
+}
 inline task<async_stream> async_stream::connect(socket_address where) {
     co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
     async_stream stream{socket{where.family(), socket_type::stream}};
@@ -15227,6 +15242,12 @@ class async_listener : public detail::async_socket {
     /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
     /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
+    /// Keeps a back end from accepting a client before a task waits in accept(), as io_uring does. Each client that was
+    /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
+    /// listener is closed.
+    void accept_one_by_one() noexcept {
+        if (is_open()) node().one_by_one = true;
+    }
 };
 /// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
 /// without a name. It may be empty, too, if the client has already reset the connection.
@@ -15414,8 +15435,8 @@ struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
     /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
     /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
-    /// the listener could take the last descriptor, and then no handler gets its second. A back end may accept some
-    /// clients ahead (see loop_options). With such a back end choose a smaller max_connections instead.
+    /// the listener could take the last descriptor, and then no handler gets its second. A back end then accepts no
+    /// client ahead, either: see async_listener::accept_one_by_one().
     std::size_t descriptors_per_connection = 1;
     /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
     wait_time idle_timeout = std::chrono::minutes{5};
@@ -15626,6 +15647,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     }
 
     task<> accept_all(async_listener listener) {
+        if (options_.descriptors_per_connection > 1) listener.accept_one_by_one();
         for (;;) {
             while (count_ >= options_.max_connections) {
                 has_room_.reset();
@@ -16365,6 +16387,13 @@ class io_uring {
     /// ETIME (no completion in time) and EINTR are harmless.
     int enter(duration timeout) noexcept;
 
+    /// Returns true if a completion with this name waits to be handled.
+    [[nodiscard]] bool has_completion(std::uint64_t name) const noexcept {
+        const std::uint32_t end = __atomic_load_n(completion_tail_, __ATOMIC_ACQUIRE);
+        for (std::uint32_t at = *completion_head_; at != end; ++at)
+            if (completions_[at & completion_mask_].user_data == name) return true;
+        return false;
+    }
     /// Calls `handle(completion)` for each completion that was in the ring at the call. Returns true if there were any.
     template <class Handle>
     bool for_each_completion(Handle handle) {
@@ -16678,6 +16707,10 @@ class io_uring_back_end::intake final : public io_intake {
     }
     /// Notes what follows the delivered bytes: 0 is the end of the stream, otherwise a value of errno.
     void ends(int error) noexcept { outcome_ = error; }
+    [[nodiscard]] bool has_arrived() const noexcept override {
+        // A task runs in the middle of a batch of completions, or behind a call that has let the kernel make more.
+        return has_any() || owner_.ring_.has_completion(name(node_, reading));
+    }
     /// Returns true if a task can take something without waiting.
     [[nodiscard]] bool has_any() const noexcept {
         return first_ != receive_pool::none || !connections_.empty() || outcome_ != nothing;
@@ -16822,6 +16855,7 @@ inline void io_uring_back_end::needs(io_node& node, bool to_write) noexcept {
         return;
     }
     if (in.is_reading || node.readable) return;
+    if (node.one_by_one) in.is_polled = true;
     if (node.what() == io_node::kind::any || in.is_polled) {
         in.is_reading = request_poll(node.descriptor(), POLLIN | POLLPRI | POLLRDHUP, name(node, reading));
     } else if (io_uring_sqe* const request = next_request()) {

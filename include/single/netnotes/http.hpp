@@ -70,6 +70,7 @@
 //     http/server.hpp       serve(): a web server is a function from a request to a response
 //     http/url.hpp          where a resource is, and what a relative reference means
 //     http/client.hpp       get(), and a client that keeps connections: ten pages at once
+//     http/download.hpp     a file from the web, whole or not there
 //
 // This speaks HTTP/1.0 and HTTP/1.1 without TLS. For https put nginx or another proxy in front.
 //
@@ -2945,6 +2946,10 @@ class response {
     std::string body;                     ///< the body, if `source` is empty
     std::unique_ptr<body_source> source;  ///< the body, if it is no text in memory
 
+    /// Returns the value of the first field with that name, or nullopt. The view is valid until the fields change.
+    [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
+        return fields.find(name);
+    }
     /// Sets a field and returns the response, so that calls can follow each other. Throws as fields::set() does.
     response& with(std::string_view name, std::string_view value) & {
         fields.set(name, value);
@@ -3735,14 +3740,18 @@ struct refusal {
     /// Returns the sentence: `400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)`. `head` is the text
     /// that was parsed; without it the line is not quoted. At most 60 bytes are quoted, and control characters are
     /// visible.
-    [[nodiscard]] std::string message(std::string_view head = {}) const;
+    [[nodiscard]] std::string message(std::string_view head = {}) const {
+        return std::to_string(status().code()) + ": " + explain(head);
+    }
+    /// Returns the sentence without the status. A client shows this: the server has sent no 400.
+    [[nodiscard]] std::string explain(std::string_view head = {}) const;
 
     friend bool operator==(const refusal&, const refusal&) noexcept = default;
 };
 
-inline std::string refusal::message(std::string_view head) const {
+inline std::string refusal::explain(std::string_view head) const {
     constexpr std::size_t most = 60;
-    std::string text = std::to_string(status().code()) + ": ";
+    std::string text;
     if (line == 0)
         text += "byte " + std::to_string(offset) + " of the body";
     else
@@ -4535,8 +4544,12 @@ inline void body_decoder::parse_trailers() {
 //
 // The body comes with the response, up to max_body bytes. A longer body comes piece by piece:
 //
-//     http::response answer = co_await browser.open(http::request{"GET", "/big"}, http::url::parse("http://..."));
+//     http::response answer = co_await browser.open("http://example.com/big");
 //     for (;;) { auto piece = co_await answer.source->next(); if (piece.empty()) break; use(piece); }
+//
+// A text goes to the server with its media type:
+//
+//     const http::response reply = co_await browser.post(where, R"({"name": "Li"})", "application/json");
 //
 //   a status of 404 or 500          is a response like any other, no exception
 //   a connection of the pool has    the request is sent again over a new connection: once, only if no byte of an answer
@@ -4547,6 +4560,14 @@ inline void body_decoder::parse_trailers() {
 //     has the whole body, and closes
 //   the deadline passes             errc::timed_out, whatever the client waited for
 //   the answer is no HTTP           errc::protocol_error, with the sentence of http/refusal.hpp
+//   a redirect leads to no URL      parse_error. https and file: are no URLs of http, so no redirect leads there
+//   to another host or port         the request goes there without Authorization, Proxy-Authorization and Cookie
+//
+// Each error names the request and the reason:
+//        GET http://a/b: the answer is not valid: line 2 "X : y": a space before the colon (RFC 9112 §5.1): Protocol error
+//
+// The client keeps no cookies, and it unpacks nothing. It asks for no Content-Encoding, and if a server sends gzip all
+// the same, the body is the packed bytes.
 //
 // A server may answer while a long request is still on its way, as an echo does. So the client receives while it sends.
 // It keeps at most max_body bytes of such an answer. Beyond that it throws errc::message_size: with a server that does
@@ -4557,6 +4578,7 @@ inline void body_decoder::parse_trailers() {
 //   server { listen 127.0.0.1:8443;  location / { proxy_pass https://example.com;  proxy_ssl_server_name on; } }
 //
 // On this page:  client_options · client, get
+// Above it:      http/download.hpp (a body that becomes a file)
 // Below it:      http/url.hpp, http/link.hpp, http/parser.hpp, http/body.hpp, coro/connect.hpp
 // Sources:       RFC 9112 §9.3 (persistent connections), RFC 9110 §9.2.2 (retries), §15.4 (redirects)
 // The notes:     asyncio、async/await、aiohttp; example 40
@@ -4564,15 +4586,13 @@ inline void body_decoder::parse_trailers() {
 #ifndef NETNOTES_HTTP_CLIENT_HPP
 #define NETNOTES_HTTP_CLIENT_HPP
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -11616,6 +11636,8 @@ class io_intake {
     virtual bool lend(std::span<std::byte>& bytes, int& error) noexcept = 0;
     /// Takes an accepted connection, and passes its ownership to the caller.
     virtual bool accept(int& descriptor, int& error) noexcept = 0;
+    /// Returns true if something was received, also if a report of it waits to be handled.
+    [[nodiscard]] virtual bool has_arrived() const noexcept = 0;
 
   protected:
     io_intake() noexcept = default;
@@ -12197,6 +12219,7 @@ class io_node {
     bool readable = false;     ///< there may be bytes to read. If false, an event will report the next bytes
     bool writable = true;      ///< the kernel may take bytes. If false, an event will report when it does
     bool read_to_end : 1 = false;    ///< a short receive does not prove that no more bytes are there: read until EAGAIN
+    bool one_by_one : 1 = false;     ///< a listener: a back end must not accept before a task waits for it
     bool ends_by_reset : 1 = false;  ///< the descriptor is a connection with unsent bytes: close it with a reset
 
     /// Returns the kind that was passed to the constructor.
@@ -15118,6 +15141,11 @@ class async_stream : public detail::async_socket {
     /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
     [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
 
+    /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
+    /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
+    /// have sent bytes that nobody has asked for. MSG_PEEK alone does not see what io_uring has received ahead.
+    [[nodiscard]] bool has_arrived() const noexcept;
+
     /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
 
@@ -15395,6 +15423,13 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
 
 }  // namespace detail
 
+inline bool async_stream::has_arrived() const noexcept {
+    const detail::io_node& node = this->node();
+    if (node.intake && node.intake->has_arrived()) return true;
+    char byte = 0;
+    const auto got = ::recv(node.descriptor(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || !detail::would_block(errno);
+}
 inline task<async_stream> async_stream::connect(socket_address where) {
     co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
     async_stream stream{socket{where.family(), socket_type::stream}};
@@ -18271,6 +18306,9 @@ class client {
     /// std::system_error if no response arrives: the errors of async_connect(), errc::timed_out, errc::protocol_error,
     /// errc::message_size for a body of more than max_body bytes.
     [[nodiscard]] task<response> get(std::string where);
+    /// Sends `POST` with this body and returns the response with its body. Throws like get(), and std::invalid_argument
+    /// if the media type could not be a field's value.
+    [[nodiscard]] task<response> post(std::string where, std::string body, std::string media_type);
     /// Sends a request with its body() to the host of the URL, and returns the response with its body. The URL's target
     /// takes the place of the request's, and Host is added. Throws like get(). (g++ 12 does not compile a list of
     /// fields inside a co_await expression: give such a request a name, and move it.)
@@ -18278,6 +18316,8 @@ class client {
     /// Does the same, but the response has its body as `source`, which is never empty. The connection belongs to it. To
     /// destroy the response early closes the connection. The deadline holds for the body, too.
     [[nodiscard]] task<response> open(request ask, url where);
+    /// Does the same with `GET`. Throws like get().
+    [[nodiscard]] task<response> open(std::string where);
 
     /// Returns how many connections are in use, and how many are idle.
     [[nodiscard]] std::size_t busy() const noexcept;
@@ -18357,17 +18397,16 @@ class client_pool {
     };
     /// Returns the idle connection to this host that was used last, or nullptr. A connection on which something has
     /// arrived is no good: the server has closed it, or has sent bytes that nobody has asked for.
-    std::unique_ptr<client_link> take(std::string_view host, netnotes::time_point now) {
+    std::unique_ptr<client_link> take(const std::string& host, netnotes::time_point now) {
         std::erase_if(idle_, [&](const idle_link& each) { return now - each.since > options.idle_timeout; });
-        for (std::size_t i = idle_.size(); i-- > 0;) {
-            if (idle_[i].host != host) continue;
-            std::unique_ptr<client_link> link = std::move(idle_[i].link);
-            idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
-            char byte = 0;
-            const auto got = ::recv(link->stream.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-            if (got < 0 && netnotes::detail::would_block(errno)) return link;
+        for (;;) {
+            const auto is_for_host = [&](const idle_link& each) { return each.host == host; };
+            const auto last = std::find_if(idle_.rbegin(), idle_.rend(), is_for_host);
+            if (last == idle_.rend()) return nullptr;
+            std::unique_ptr<client_link> link = std::move(last->link);
+            idle_.erase(std::next(last).base());
+            if (!link->stream.has_arrived()) return link;
         }
-        return nullptr;
     }
     [[nodiscard]] std::size_t busy() const noexcept { return busy_.size(); }
     [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
@@ -18396,12 +18435,31 @@ class client_pool {
 /// One request and its response. As a source it is the body of the response.
 class client_exchange final : public body_source {
   public:
-    client_exchange(std::shared_ptr<client_pool> pool, const url& where, netnotes::time_point deadline)
-        : pool_{std::move(pool)}, host_{where.authority()}, deadline_{deadline} {}
+    client_exchange(std::shared_ptr<client_pool> pool, const request& ask, const url& where,
+                    netnotes::time_point deadline)
+        : pool_{std::move(pool)}, host_{where.authority()}, name_{name_of(ask, where)}, deadline_{deadline} {}
     client_exchange(const client_exchange&) = delete;
     client_exchange& operator=(const client_exchange&) = delete;
     ~client_exchange() override { end(false); }
 
+    /// Returns the request as errors name it: "GET http://example.com/notes".
+    static std::string name_of(const request& ask, const url& where) {
+        constexpr std::size_t most = 300;
+        std::string name{ask.method_name()};
+        (name += ' ') += where.to_string();
+        if (name.size() > most) name.replace(most, name.npos, "...");
+        return name;
+    }
+    /// Returns the error with the name of the request in front. After the deadline it says so.
+    [[nodiscard]] std::system_error named(const std::system_error& error) const {
+        std::string text = error.what();
+        if (text.starts_with(name_)) return error;
+        if (error.code() == std::errc::timed_out && now() >= deadline_)
+            return {error.code(), name_ + ": no complete answer within client_options::timeout"};
+        const std::string words = ": " + error.code().message();
+        if (text.ends_with(words)) text.resize(text.size() - words.size());
+        return {error.code(), name_ + ": " + text};
+    }
     /// Waits for a place in the pool, and for a connection.
     task<> connect(const url& where, bool may_reuse) {
         if (pool_->has_room(host_)) {
@@ -18423,6 +18481,7 @@ class client_exchange final : public body_source {
     }
     /// Sends the request, and receives the head of the response.
     task<response> ask(const request& what) {
+        asks_for_close_ = what.fields().has_element("Connection", "close");
         std::string out;
         write_head(out, what, what.body().size());
         out += what.body();
@@ -18447,7 +18506,7 @@ class client_exchange final : public body_source {
         head_progress seen;
         for (int interim = 0;;) {
             const head_result found = parse_head(link_->unused(), seen, *head, pool_->options.limits);
-            if (found.is_refused()) fail(found.refusal.message(link_->unused()));
+            if (found.is_refused()) fail("the answer is not valid: " + found.refusal.explain(link_->unused()));
             if (found.is_complete()) {
                 if (!head->status.is_interim()) {
                     response answer = to_response(*head);
@@ -18482,16 +18541,16 @@ class client_exchange final : public body_source {
         while (!body_.is_done()) {
             if (!link_) fail("the body has failed before");
             if (link_->unused().empty()) {
-                const bool is_more = co_await receive();
+                const bool is_more = co_await receive_named();
                 if (!is_more) body_.end();
                 if (!is_more && body_.is_done()) break;
             }
             const body_decoder::piece found = body_.next(link_->unused());
             link_->use(found.consumed);
             if (body_.is_refused()) {
-                const std::string sentence = body_.refusal().message();
+                const std::string sentence = body_.refusal().explain();
                 end(false);
-                fail(sentence);
+                fail("the answer is not valid: " + sentence);
             }
             if (!found.data.empty())
                 co_return std::as_bytes(std::span<const char>{found.data.data(), found.data.size()});
@@ -18511,17 +18570,25 @@ class client_exchange final : public body_source {
         if (deadline_ == netnotes::time_point::max()) return never;
         const duration time = deadline_ - now();
         if (time <= duration::zero())
-            throw std::system_error{std::make_error_code(std::errc::timed_out),
-                                    "no answer in time from http://" + host_};
+            throw named(std::system_error{std::make_error_code(std::errc::timed_out)});
         return time;
     }
     [[noreturn]] void fail(const std::string& sentence) const {
-        throw std::system_error{std::make_error_code(std::errc::protocol_error), "http://" + host_ + ": " + sentence};
+        throw std::system_error{std::make_error_code(std::errc::protocol_error), name_ + ": " + sentence};
     }
     task<bool> receive() {
         constexpr std::size_t room = 16 * 1024;
         link_->limit(left());
         co_return co_await link_->receive(room);
+    }
+    /// Does the same for a body that is read after the response was given: its errors name the request, too.
+    task<bool> receive_named() {
+        try {
+            const bool is_more = co_await receive();
+            co_return is_more;
+        } catch (const std::system_error& error) {
+            throw named(error);
+        }
     }
     task<> send_rest(std::string_view& rest) {
         while (!rest.empty()) {
@@ -18544,7 +18611,7 @@ class client_exchange final : public body_source {
             co_return;
         }
         throw std::system_error{std::make_error_code(std::errc::message_size),
-                                "http://" + host_ + " has answered with more than " + std::to_string(most) +
+                                "the server has answered with more than " + std::to_string(most) +
                                     " bytes, and does not take the rest of the request"};
     }
     void begin_body(const response_head& head, method asked) {
@@ -18552,7 +18619,7 @@ class client_exchange final : public body_source {
         http::limits bounds = pool_->options.limits;
         bounds.body = std::numeric_limits<std::uint64_t>::max();  // send() has the bound
         body_ = body_decoder{framing_, bounds};
-        keeps_ = !is_cut_ && head.keeps_alive && framing_.how != framing::kind::until_close;
+        keeps_ = !is_cut_ && !asks_for_close_ && head.keeps_alive && framing_.how != framing::kind::until_close;
         if (body_.is_done()) end(keeps_ && link_->unused().empty());
     }
     /// Gives the place in the pool back, and the connection if it may be used again. Otherwise the connection is
@@ -18565,20 +18632,21 @@ class client_exchange final : public body_source {
     }
 
     std::shared_ptr<client_pool> pool_;
-    std::string host_;
+    std::string host_, name_;
     netnotes::time_point deadline_;
     std::unique_ptr<client_link> link_;
     framing framing_{};
     body_decoder body_;
     bool is_entered_ = false, keeps_ = false;
-    bool is_cut_ = false;  // the request could not be sent whole
+    bool is_cut_ = false;          // the request could not be sent whole
+    bool asks_for_close_ = false;  // the request is the last of its connection
 };
 
 /// Sends one request, perhaps twice, and returns the response with its body as `source`.
 inline task<response> open_once(std::shared_ptr<client_pool> pool, const request& ask, const url& where,
                                 netnotes::time_point deadline) {
     for (bool may_reuse = true;; may_reuse = false) {
-        auto exchange = std::make_unique<client_exchange>(pool, where, deadline);
+        auto exchange = std::make_unique<client_exchange>(pool, ask, where, deadline);
         try {
             co_await exchange->connect(where, may_reuse);
             response answer = co_await exchange->ask(ask);
@@ -18588,7 +18656,7 @@ inline task<response> open_once(std::shared_ptr<client_pool> pool, const request
             const bool again = may_reuse && exchange && exchange->was_reused && !exchange->has_heard &&
                                pool->options.retries && is_idempotent(ask.method()) &&
                                error.code() != std::errc::timed_out;
-            if (!again) throw;
+            if (!again && exchange) throw exchange->named(error);
         }
     }
 }
@@ -18607,10 +18675,11 @@ inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, u
         if (!is_redirect || !location || pool->options.max_redirects == 0) co_return answer;
         if (redirects == pool->options.max_redirects)
             throw std::system_error{std::make_error_code(std::errc::too_many_links),
-                                    "too many redirects, to " + netnotes::quoted(*location)};
+                                    client_exchange::name_of(ask, where) +
+                                        ": too many redirects, now to " + netnotes::quoted(*location)};
         parse_failure why;
         const std::optional<url> next = where.resolve(*location, why);
-        if (!next) throw parse_error{"URL of http in a redirect", *location, why};
+        if (!next) throw parse_error{"URL of http, in a redirect of " + where.to_string(), *location, why};
         if (next->authority() != where.authority())  // what was meant for one host is not for another
             for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"})
                 ask.fields().erase(secret);
@@ -18648,10 +18717,24 @@ inline task<response> client::send(request ask, url where) {
         if (piece.empty()) break;
         if (piece.size() > most - answer.body.size())
             throw std::system_error{std::make_error_code(std::errc::message_size),
-                                    "the body of " + name + " has more than " + std::to_string(most) + " bytes"};
+                                    "the body of " + name + " has more than " + std::to_string(most) +
+                                        " bytes (client_options::max_body)"};
         answer.body += as_text(piece);
     }
     co_return answer;
+}
+inline task<response> client::open(std::string where) {
+    url place = url::parse(where);
+    request ask{"GET", place.target};
+    response answer = co_await open(std::move(ask), std::move(place));
+    co_return answer;
+}
+inline task<response> client::post(std::string where, std::string body, std::string media_type) {
+    url place = url::parse(where);
+    request ask{"POST", place.target};
+    ask.fields().set("Content-Type", media_type);
+    ask.set_body(std::move(body));
+    co_return co_await send(std::move(ask), std::move(place));
 }
 inline task<response> client::get(std::string where) {
     url place = url::parse(where);
@@ -19305,6 +19388,121 @@ inline void connection::expired(time now) {
 #endif  // NETNOTES_HTTP_CONNECTION_HPP
 
 
+// netnotes/http/download.hpp: a file from the web, whole or not there
+// SPDX-License-Identifier: MIT
+//
+//     http::client browser;
+//     const http::response reply = co_await http::download(browser, "http://example.com/notes.pdf", "notes.pdf");
+//     if (reply.status.code() != 200) std::cerr << reply.status.to_string() << '\n';
+//
+// A program that writes a body straight into its file leaves half a file when the connection breaks. The next program
+// takes that half for the whole. So the bytes go to a file beside it, which gets its name when the last byte is there:
+//
+//        server ──> piece by piece ──> notes.pdf.part-4711-1 ── the body is complete: rename(2) ──> notes.pdf
+//                                               └── an error, a cancellation: it is removed
+//
+// A body without Content-Length that ends with the connection cannot be told from a body that was cut. HTTP/1.0 has
+// such bodies; for them the size is not checked.
+//
+// On this page:  download
+// Below it:      http/client.hpp
+// The notes:     asyncio、async/await、aiohttp; rename(2)
+
+#ifndef NETNOTES_HTTP_DOWNLOAD_HPP
+#define NETNOTES_HTTP_DOWNLOAD_HPP
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes::http {
+
+/// Fetches a URL and saves its body as the file `path`. If there was such a file, it is replaced in one step. Returns
+/// the response without its body. A status other than 200 changes no file, and then the response has its body as
+/// `source`. Throws like client::get(), and std::system_error with the path if the file cannot be written. After an
+/// exception or a cancellation `path` is as it was before.
+///
+/// client_options::timeout holds for the whole body: choose a longer one for long files. Waits for the disk stop the
+/// loop, as all writes to files do.
+[[nodiscard]] task<response> download(client& from, std::string where, std::string path);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// A file that gets its name when it is complete. Otherwise it is removed.
+class part_file {
+  public:
+    /// Creates the file beside `path`. Throws std::system_error.
+    explicit part_file(std::string path) : path_{std::move(path)} {
+        static std::atomic<unsigned> count = 0;
+        part_ = path_ + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+        descriptor_ = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (descriptor_ < 0) fail("create ", part_);
+    }
+    part_file(const part_file&) = delete;
+    part_file& operator=(const part_file&) = delete;
+    ~part_file() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+        if (!is_complete_) ::unlink(part_.c_str());
+    }
+    void write(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const auto written = ::write(descriptor_, bytes.data(), bytes.size());
+            if (written >= 0)
+                bytes.remove_prefix(static_cast<std::size_t>(written));
+            else if (errno != EINTR)
+                fail("write ", part_);
+        }
+    }
+    /// Gives the file its name. Some file systems report a full disk only when the file is closed.
+    void complete() {
+        if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) fail("write ", part_);
+        if (std::rename(part_.c_str(), path_.c_str()) != 0) fail("rename a download to ", path_);
+        is_complete_ = true;
+    }
+
+  private:
+    [[noreturn]] static void fail(const char* what, const std::string& name) {
+        const int error = errno;
+        throw std::system_error{error, std::system_category(), what + netnotes::quoted(name)};
+    }
+    std::string path_, part_;
+    int descriptor_ = -1;
+    bool is_complete_ = false;
+};
+
+}  // namespace detail
+
+inline task<response> download(client& from, std::string where, std::string path) {
+    response answer = co_await from.open(std::move(where));
+    if (answer.status != status::ok) co_return answer;
+    detail::part_file file{std::move(path)};
+    for (;;) {
+        const auto piece = co_await answer.source->next();
+        if (piece.empty()) break;
+        file.write(as_text(piece));
+    }
+    file.complete();
+    answer.source.reset();
+    co_return answer;
+}
+
+}  // namespace netnotes::http
+
+#endif  // NETNOTES_HTTP_DOWNLOAD_HPP
+
 // netnotes/http/exchange.hpp: one connection of a web server, from its first byte to its last
 // SPDX-License-Identifier: MIT
 //
@@ -19318,6 +19516,8 @@ inline void connection::expired(time now) {
 //
 //   a head comes in pieces          the rest is kept in memory that is freed when it is used up
 //   a head comes too slowly         408 after head_timeout, counted from the head's first byte
+//   requests by the thousand in     after each 64 answers the other clients have a turn
+//     one piece
 //   bytes that are no request       400 and a sentence that names the line, and the connection ends
 //   the handler reads no body       up to 64 KiB of it are discarded, and beyond that the connection ends
 //   `Expect: 100-continue`          "100 Continue" when the handler first waits for the body, not before
@@ -19356,6 +19556,7 @@ inline void connection::expired(time now) {
 #include <type_traits>
 #include <utility>
 #include <vector>
+
 
 
 
@@ -20343,6 +20544,8 @@ class exchange final : public body_source {
                 }
             }
             parse_next();
+            // A receive of 64 KiB brings 2,300 short requests. A thousand such clients would keep the others waiting.
+            if (++answered_ % most_in_turn == 0) co_await yield();
         }
     }
     /// Returns true if the client may still be sending.
@@ -20377,6 +20580,7 @@ class exchange final : public body_source {
   private:
     enum class step : std::uint8_t { head, more, refused };
     static constexpr std::size_t most_gathered = 64 * 1024;  // of answers to pipelined requests
+    static constexpr unsigned most_in_turn = 64;  // answers to pipelined requests, before other clients have their turn
     static constexpr std::size_t room_for_head = 4 * 1024, room_for_body = 16 * 1024;
 
     [[nodiscard]] static auto now() { return event_loop::current().now(); }
@@ -20599,6 +20803,7 @@ class exchange final : public body_source {
     http::status refusal_status_{};
     std::uint64_t body_received_ = 0;
     netnotes::time_point deadline_{};  // of the head
+    unsigned answered_ = 0;
     step step_ = step::more;
     bool is_broken_ = false;  // the rest of the body cannot be read
     bool is_cut_ = false;     // because the connection has failed
@@ -20785,8 +20990,8 @@ class form {
 /// One part of a multipart body.
 struct form_part {
     std::string name{};  ///< the name of the field in the form
-    /// The name of the file on the sender's machine, without its folders; nullopt if the part is no file. It is a
-    /// stranger's word: do not use it as a path (RFC 7578 §4.2).
+    /// The name of the file on the sender's machine, without its folders; nullopt if the part is no file. It may be
+    /// empty. It is a stranger's word: do not use it as a path (RFC 7578 §4.2). `filename*` does not count.
     std::optional<std::string> file_name{};
     std::string content_type = "text/plain";  ///< as the sender says, not checked
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
@@ -21060,6 +21265,7 @@ class multipart_reader {
                 if (part.file_name) return false;
                 std::string name = part_name(each.value);
                 if (const std::size_t folder = name.find_last_of("/\\"); folder != name.npos) name.erase(0, folder + 1);
+                if (name == "." || name == "..") name.clear();  // these are names of folders
                 part.file_name = std::move(name);
             }
         }
@@ -21393,6 +21599,12 @@ class async_listener : public detail::async_socket {
     /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
     /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
+    /// Keeps a back end from accepting a client before a task waits in accept(), as io_uring does. Each client that was
+    /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
+    /// listener is closed.
+    void accept_one_by_one() noexcept {
+        if (is_open()) node().one_by_one = true;
+    }
 };
 /// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
 /// without a name. It may be empty, too, if the client has already reset the connection.
@@ -21503,8 +21715,8 @@ struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
     /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
     /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
-    /// the listener could take the last descriptor, and then no handler gets its second. A back end may accept some
-    /// clients ahead (see loop_options). With such a back end choose a smaller max_connections instead.
+    /// the listener could take the last descriptor, and then no handler gets its second. A back end then accepts no
+    /// client ahead, either: see async_listener::accept_one_by_one().
     std::size_t descriptors_per_connection = 1;
     /// The timeout of each call that waits for the client: see async_stream::set_timeout(). Must be above zero.
     wait_time idle_timeout = std::chrono::minutes{5};
@@ -21715,6 +21927,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     }
 
     task<> accept_all(async_listener listener) {
+        if (options_.descriptors_per_connection > 1) listener.accept_one_by_one();
         for (;;) {
             while (count_ >= options_.max_connections) {
                 has_room_.reset();
@@ -22276,8 +22489,8 @@ struct websocket_options {
     std::size_t max_message = 1 << 20;  ///< bytes of a message that the peer sends, all its fragments together
     std::size_t max_queued = 1 << 20;   ///< bytes that may wait to be sent; a single larger message may, too
     wait_time ping_after = std::chrono::seconds{30};  ///< without a byte of the peer. Above zero
-    /// For a whole message, from its first byte: this time, and a second more for each 16 KiB. Only the waits for the
-    /// peer count. Above zero.
+    /// For a whole message, from its first byte: this time, and a second more for each 16 KiB, up to max_message. Only
+    /// the waits for the peer count. Above zero.
     wait_time message_timeout = std::chrono::seconds{10};
     wait_time send_timeout = std::chrono::seconds{30};   ///< while the kernel takes no byte. Above zero
     wait_time close_timeout = std::chrono::seconds{5};   ///< for the peer's answer to our close. Above zero
@@ -22311,7 +22524,8 @@ class websocket {
     [[nodiscard]] bool post(std::string_view data, websocket_opcode what = websocket_opcode::text);
     /// Tells the peer that the conversation ends, behind the queued messages. Does not wait. recv() then waits for the
     /// peer's answer, drops its messages, and returns nullopt. The first call counts. `why` is a code that may be sent
-    /// (1000 to 1003, 1007 to 1014, 3000 to 4999), else std::invalid_argument. At most 123 bytes of `reason` are sent.
+    /// (1000 to 1003, 1007 to 1014, 3000 to 4999), and `reason` is UTF-8, else std::invalid_argument. At most 123 bytes
+    /// of `reason` are sent.
     void close(websocket_close why = websocket_close::normal, std::string_view reason = {});
 
     /// Returns false when one side has said that it closes, and when the connection has failed.
@@ -22423,6 +22637,8 @@ inline bool websocket::post(std::string_view data, websocket_opcode what) {
 inline void websocket::close(websocket_close why, std::string_view reason) {
     if (!detail::is_close_code(static_cast<unsigned>(why)))
         throw std::invalid_argument{"a WebSocket cannot close with code " + std::to_string(static_cast<unsigned>(why))};
+    if (!detail::is_utf8(reason))
+        throw std::invalid_argument{"the reason of a close is UTF-8, not " + netnotes::quoted(reason.substr(0, 100))};
     if (!is_open_) return;
     answer_close(why, reason);
     ends_with(why, reason);
@@ -22499,7 +22715,9 @@ inline task<> websocket::receive_more() {
     bool is_message_limit = false;
     if (!is_open_) limit = std::min<duration>(limit, options_.close_timeout);
     if (is_in_message) {
-        const duration earned = std::chrono::seconds{message_received_ / (16 * 1024)};
+        // Empty fragments and pings are bytes, too, so they must not earn time for ever.
+        const auto counted = std::min<std::uint64_t>(message_received_, options_.max_message);
+        const duration earned = std::chrono::seconds{counted / (16 * 1024)};
         const duration left = options_.message_timeout + earned - message_waited_;
         is_message_limit = left < limit;
         limit = std::min(limit, left);

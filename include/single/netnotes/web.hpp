@@ -1233,8 +1233,8 @@ class form {
 /// One part of a multipart body.
 struct form_part {
     std::string name{};  ///< the name of the field in the form
-    /// The name of the file on the sender's machine, without its folders; nullopt if the part is no file. It is a
-    /// stranger's word: do not use it as a path (RFC 7578 §4.2).
+    /// The name of the file on the sender's machine, without its folders; nullopt if the part is no file. It may be
+    /// empty. It is a stranger's word: do not use it as a path (RFC 7578 §4.2). `filename*` does not count.
     std::optional<std::string> file_name{};
     std::string content_type = "text/plain";  ///< as the sender says, not checked
     std::string_view body{};  ///< The bytes. They lie in the body that was parsed, which must stay valid.
@@ -1508,6 +1508,7 @@ class multipart_reader {
                 if (part.file_name) return false;
                 std::string name = part_name(each.value);
                 if (const std::size_t folder = name.find_last_of("/\\"); folder != name.npos) name.erase(0, folder + 1);
+                if (name == "." || name == "..") name.clear();  // these are names of folders
                 part.file_name = std::move(name);
             }
         }
@@ -2544,6 +2545,10 @@ class response {
     std::string body;                     ///< the body, if `source` is empty
     std::unique_ptr<body_source> source;  ///< the body, if it is no text in memory
 
+    /// Returns the value of the first field with that name, or nullopt. The view is valid until the fields change.
+    [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
+        return fields.find(name);
+    }
     /// Sets a field and returns the response, so that calls can follow each other. Throws as fields::set() does.
     response& with(std::string_view name, std::string_view value) & {
         fields.set(name, value);
