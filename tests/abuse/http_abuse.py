@@ -102,8 +102,10 @@ def main():
         for each in idle[room // 2:]:
             each.close()
         del idle[room // 2:]
-        deaf = [connect(server.port) for _ in range(1000 // share)]
-        for number, each in enumerate(deaf):
+        deaf = []  # each speaks at once: if all connect first, the last ones are silent for longer than 60 s
+        for number in range(1000 // share):
+            each = connect(server.port)
+            deaf.append(each)
             each.setblocking(False)
             try:
                 for _ in range(20):
@@ -112,6 +114,7 @@ def main():
                 pass
             if number % 10 == 0:
                 behave()
+        print(f"deaf: {len(deaf):,} connections", flush=True)
         for number in range(50_000 // share):
             torn = connect(server.port)
             torn.sendall(PAGE[:number % len(PAGE)])
