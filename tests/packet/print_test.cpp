@@ -56,6 +56,30 @@ TEST_CASE("a frame becomes one line") {
     CHECK(summary(dissect({})) == "frame 0 [Ethernet: the header needs 14 bytes, and 0 are left, at byte 0]");
 }
 
+TEST_CASE("the line of a DNS message stays short, however many records name a long name") {
+    auto frame = query();
+    std::vector<std::byte> message(frame.begin() + 42, frame.begin() + 54);
+    for (int i = 0; i < 3; ++i) {  // a name of 255 bytes, each of which needs four characters
+        message.push_back(std::byte{63});
+        message.insert(message.end(), 63, std::byte{0});
+    }
+    message.push_back(std::byte{61});
+    message.insert(message.end(), 61, std::byte{0});
+    const auto end = hex("00 0001 0001");
+    message.insert(message.end(), end.begin(), end.end());
+    const auto record = hex("c00c 0005 0001 00000000 0002 c00c");
+    for (int i = 0; i < 4000; ++i) message.insert(message.end(), record.begin(), record.end());
+    packet::detail::store_16(message.data() + 2, 0x8000);
+    packet::detail::store_16(message.data() + 4, 1);
+    packet::detail::store_16(message.data() + 6, 4000);
+    std::vector<std::byte> whole;
+    packet::write(whole, packet::ethernet{}, packet::ipv4{}, packet::udp{.source_port = 53}, message);
+    const std::string line = summary(dissect(whole));
+    CHECK(line.find(" Standard query response 0xbeef A \\000") != std::string::npos);
+    CHECK(line.ends_with(" ..."));
+    CHECK(line.size() < 6000);
+}
+
 TEST_CASE("a frame that is cut short says so in its line") {
     const auto bytes = syn();
     const exact_copy copy{std::span{bytes}.first(40)};
