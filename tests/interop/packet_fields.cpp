@@ -4,6 +4,8 @@
 //     packet_fields names            the fields that it knows, by tshark's names
 //     packet_fields print FILE       a line a packet: its fields in that order, with tabs between; absent ones are empty
 //     packet_fields rebuild FILE     takes every packet apart, builds it again, and compares the bytes
+//     packet_fields damage FILE [N]  cuts each packet, or each Nth, at every length, and flips every bit that a checksum
+//                                    covers. Each cut must be noticed, and each flipped bit
 //     packet_fields merge OUT FILE…  writes the Ethernet packets of all files into one pcapng file, each with a comment that
 //                                    says where it was: FILE:NUMBER. Prints a line a file: how many packets it has, how many
 //                                    were written, why reading ended, its name
@@ -13,10 +15,12 @@
 
 #include <netnotes/packet.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -292,6 +296,81 @@ int rebuild(const char* name) {
     return different == 0 ? 0 : 1;
 }
 
+// ---- Cut at every length, and with every bit flipped -------------------------------------------------------
+
+struct damage_report {
+    std::size_t packet = 0;  // its number in the file
+    std::size_t packets = 0, cuts = 0, bits = 0, faults = 0;
+    void require(bool holds, const char* what, std::size_t place) {
+        if (!holds && ++faults <= 5) std::cout << "packet " << packet << " at " << place << ": " << what << '\n';
+    }
+};
+
+/// Each beginning of the packet lies in memory of just its size, so that AddressSanitizer sees a read beyond it.
+void cut_everywhere(const capture_record& record, damage_report& report) {
+    const std::size_t on_the_wire = std::max(record.bytes.size(), record.original_size);
+    const frame_view whole = dissect(record.bytes, on_the_wire, record.link);
+    const bool is_malformed = whole.failure() && !whole.failure().is_cut_short();
+    for (std::size_t size = 0; size < record.bytes.size(); ++size) {
+        const auto exact = std::make_unique<std::byte[]>(size);
+        const std::span<const std::byte> beginning{exact.get(), size};
+        std::copy_n(record.bytes.begin(), size, exact.get());
+        const frame_view frame = dissect(beginning, on_the_wire, record.link);
+        ++report.cuts;
+        report.require(frame.is_cut_short() && !frame.is_whole(), "the cut is not noticed", size);
+        report.require(!frame.failure() || frame.failure().is_cut_short() || is_malformed, "a cut is no malformed header", size);
+        for (std::uint8_t i = 0; i < static_cast<std::uint8_t>(layer::capture); ++i)
+            report.require(!frame.has(layer{i}) || whole.has(layer{i}), "a layer that the whole packet has not", size);
+        const bytes again = rebuilt(frame);
+        report.require(std::equal(again.begin(), again.end(), beginning.begin(), beginning.end()), "built again, it differs", size);
+    }
+}
+
+/// A bit of a length may lead to another sum that is right by chance, so lengths are left out.
+void flip_every_bit(const capture_record& record, damage_report& report) {
+    const std::size_t size = record.bytes.size(), on_the_wire = std::max(size, record.original_size);
+    const auto exact = std::make_unique<std::byte[]>(size);
+    std::copy_n(record.bytes.begin(), size, exact.get());
+    const std::span<const std::byte> damaged{exact.get(), size};
+    const frame_view whole = dissect(record.bytes, on_the_wire, record.link);
+    const auto flip = [&](std::size_t first, std::size_t last, std::size_t length_at, std::size_t length_size, auto is_good) {
+        for (std::size_t at = first; at < last; ++at) {
+            if (at >= length_at && at < length_at + length_size) continue;
+            for (unsigned bit = 0; bit < 8; ++bit) {
+                exact[at] ^= static_cast<std::byte>(1u << bit);
+                ++report.bits;
+                report.require(!is_good(dissect(damaged, on_the_wire, record.link)), "a flipped bit is not noticed", at);
+                exact[at] ^= static_cast<std::byte>(1u << bit);
+            }
+        }
+    };
+    const std::size_t network = whole.network_offset(), transport = whole.transport_offset();
+    const auto has_good_header = [](const frame_view& frame) {
+        return frame.ipv4() && frame.ipv4()->header_checksum_state() == checksum_state::good;
+    };
+    if (has_good_header(whole)) flip(network, network + whole.ipv4()->header_size(), network, 1, has_good_header);
+    const auto is_good = [](const frame_view& frame) { return frame.checksum_state() == checksum_state::good; };
+    if (!is_good(whole)) return;
+    const std::size_t end = whole.payload_offset() + whole.payload().size();
+    flip(transport, end, transport + 4, whole.udp() ? 2 : 0, is_good);
+    if (whole.ipv6() && !whole.has(layer::ipv6_extension)) flip(network + 8, network + 40, 0, 0, is_good);  // addresses
+}
+
+int damage(const char* name, std::size_t every) {
+    const bytes file = read_file(name);
+    capture_reader reader{file};
+    damage_report report;
+    for (const capture_record& record : reader) {
+        if (report.packet++ % every != 0) continue;
+        ++report.packets;
+        cut_everywhere(record, report);
+        flip_every_bit(record, report);
+    }
+    std::cout << report.packets << " packets, " << report.cuts << " cuts, " << report.bits << " flipped bits, "
+              << report.faults << " faults\n";
+    return report.faults == 0 ? 0 : 1;
+}
+
 // ---- Many files become one ---------------------------------------------------------------------------------
 
 int merge(const char* to, const std::vector<const char*>& files) {
@@ -331,7 +410,11 @@ int main(int argc, char** argv) {
     }
     if (what == "print" && argc == 3) return print(argv[2]);
     if (what == "rebuild" && argc == 3) return rebuild(argv[2]);
+    if (what == "damage" && (argc == 3 || argc == 4)) {
+        const auto every = netnotes::parse_number<std::size_t>(argc == 4 ? argv[3] : "1");
+        if (every && *every > 0) return damage(argv[2], *every);
+    }
     if (what == "merge" && argc > 3) return merge(argv[2], {argv + 3, argv + argc});
-    std::cerr << "usage: packet_fields names | print FILE | rebuild FILE | merge OUT FILE...\n";
+    std::cerr << "usage: packet_fields names | print FILE | rebuild FILE | damage FILE [N] | merge OUT FILE...\n";
     return 2;
 }

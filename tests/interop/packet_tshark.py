@@ -11,6 +11,8 @@ them. Exit status 77: tshark is missing, or the archives are out of reach.
 tshark needs a second to start and 0.1 ms for a packet. So the packets of the folder are written into few files, and each
 packet gets a comment with its file and number. capinfos counts the packets of the files themselves: as many as ours.
 
+Each packet is also built again, cut at every length, and has every bit flipped that a checksum covers.
+
 A difference belongs to one of the classes below, or the test fails. Each class has a cap, because a class that
 grows hides a fault. --packets N fails if fewer than N packets were compared.
 """
@@ -20,6 +22,7 @@ import collections
 import concurrent.futures
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -219,7 +222,18 @@ def main():
             if done.returncode != 0:
                 failed += 1
                 print(f"{file}: not the same bytes when built again: {done.stdout.decode()}")
+        harmed = [0, 0, 0]  # packets, cuts, flipped bits
+        # Of the archives every tenth packet, or it takes as long as all the rest.
+        every = ["1"] * len(own) + ["10"] * (len(files) - len(own))
+        for file, done in zip(files, pool.map(lambda *words: run(given.program, "damage", *map(str, words)), files, every)):
+            text = done.stdout.decode()
+            if done.returncode != 0:
+                failed += 1
+                print(f"{file}: damage that is not noticed: {text}{done.stderr.decode()}")
+            else:
+                harmed = [a + int(b) for a, b in zip(harmed, re.findall(r"(\d+) (?:packets|cuts|flipped)", text))]
     print(f"{len(own) + len(archived)} files, {packets} packets, {len(names)} fields, {values} values compared")
+    print("{} packets were cut at every length: {} cuts. {} bits were flipped. All of it was noticed.".format(*harmed))
     for kind, (of_ours, of_all, what) in CLASSES.items():
         allowed = of_all if folder else of_ours
         print(f"{differences[kind]:8} of {allowed:6} allowed   {kind}: {what}")

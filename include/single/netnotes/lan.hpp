@@ -11211,7 +11211,7 @@ constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer hea
 namespace netnotes::packet {
 
 /// Returns the frame in one line: addresses, protocol, size on the wire, and the main fields of the protocol. Sequence
-/// numbers stand as the header has them, not relative to the first.
+/// numbers stand as the header has them, not relative to the first. The line of a long DNS message ends with "...".
 [[nodiscard]] std::string summary(const frame_view& frame);
 /// Returns a paragraph for each header, with a line for each of its fields. A last line says what could not be read.
 [[nodiscard]] std::string tree(const frame_view& frame);
@@ -11272,7 +11272,9 @@ inline void add_tcp(line& to, const frame_view& frame, const tcp_view& header) {
     }
 }
 
+/// A hostile message names a long name in each of 5,000 records: 64 KiB would become 5 MB. So the line ends early.
 inline void add_dns(line& to, const dns_view& message) {
+    const auto is_full = [&] { return to.text.size() > 4096 && (to.add(" ..."), true); };
     const dns_header header = message.header();
     to.add(header.opcode == dns_opcode::query ? "Standard query" : "Operation");
     if (header.is_response) to.add(" response");
@@ -11298,10 +11300,12 @@ inline void add_dns(line& to, const dns_view& message) {
         }
     }
     for (const dns_question& question : message.questions()) {
+        if (is_full()) return;
         add_type(question.type);
         to.add(" ", question.name.to_string());
     }
     for (const dns_record& record : message.records()) {
+        if (is_full()) return;
         add_type(record.type);
         if (const auto address = record.address()) to.add(" ", address->to_string());
         if (const auto target = record.target()) to.add(" ", target->to_string());
