@@ -31,7 +31,7 @@ import socket
 import sys
 import time
 
-from abuse import Failure, Server, connect, has_sanitizer, reset, until
+from abuse import HOST, Failure, Server, connect, has_sanitizer, reset, until
 
 PAGE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -104,7 +104,10 @@ def main():
         del idle[room // 2:]
         deaf = []  # each speaks at once: if all connect first, the last ones are silent for longer than 60 s
         for number in range(1000 // share):
-            each = connect(server.port)
+            each = socket.socket()  # with small buffers: else the server makes 20 million answers before they are full
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # or the server's buffer has 2.6 MB on loopback
+            each.connect((HOST, server.port))
             deaf.append(each)
             each.setblocking(False)
             try:
