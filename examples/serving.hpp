@@ -1,4 +1,4 @@
-// Serving HTTP, for the demonstrations of web servers: lessons 39, 42 and 49.
+// Serving HTTP, for the demonstrations of web servers: lessons 39, 42, 49 and 51.
 
 #pragma once
 

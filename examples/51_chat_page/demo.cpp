@@ -14,9 +14,7 @@
 //                demo serve                              the room on port 8000; then open http://localhost:8000
 // You will see:  what demo.txt shows: the handshake, frames byte by byte, a slow member, a foreign page
 
-#include <netnotes/http.hpp>
-
-#include "../demo.hpp"
+#include "../serving.hpp"
 
 #include <set>
 
@@ -87,19 +85,9 @@ document.forms[0].onsubmit = () => { room.send(text.value); text.value = ""; ret
     std::set<http::websocket*> members_;
 };
 
-void serve(const example::serve_options& options, std::uint16_t port) {
-    net::stop_event stop;
-    const net::stop_on_signals signals{stop};
-    example::raise_descriptor_limit();
-    net::tcp_listener listener{{options.where.address(), port}};
-    listener.set_option(net::option::no_delay{});
-    example::announce(listener.local_endpoint());
-    http::server_options limits;
+void serve(const example::serve_options& options) {
     chat_room room{{}, options.quiet ? nullptr : +[](std::string_view line) { say(net::visible(line)); }};
-    if (options.quiet) limits.on_error = nullptr;
-    const auto answer = [&room](http::request& ask) { return room.answer(ask); };
-    net::event_loop loop;
-    loop.run(http::serve(std::move(listener), answer, limits), stop);
+    example::serve_http(options, [&room](http::request& ask) { return room.answer(ask); }, true);
 }
 
 // ---- The demonstration ----------------------------------------------------------------------------------
@@ -282,15 +270,9 @@ A chat room whose members are browsers. Without an argument: a demonstration.
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::uint16_t port = 8000;
     example::roles roles;
-    roles.more_options = [&](example::arguments& options) {
-        if (const auto wish = options.number("--port", 0, 65'535)) port = static_cast<std::uint16_t>(*wish);
-    };
+    roles.port = 8000;
     roles.demonstrate = demonstrate;
-    roles.serve = [&](const example::serve_options& options) { serve(options, port); };
-    roles.connect = [](const std::string& host, std::uint16_t server_port) {
-        example::talk(net::tcp_stream::connect(host, server_port));
-    };
+    roles.serve = serve;
     return example::run(argc, argv, help, roles);
 }
