@@ -184,6 +184,7 @@ build() {
     mkdir -p "$built"
     check=$built/${number}_check.o
     if [ ! -e "$check" ] || [ -n "$(find "$folder" "$here"/*.hpp "$include/netnotes" -newer "$check" -name '*.[ch]pp')" ]; then
+        say "Compiling the check; the next time it is there ..." "正在编译检查程序，下次就不必了……" >&2
         compile_check "$check" || stop "check.cpp does not compile" "check.cpp 编译失败"
     fi
     # The answer sees the library only where the task allows it: otherwise the library would be the answer.

@@ -61,7 +61,7 @@ def check(work, words, compiler=None, patience=1):
     return done.returncode, done.stdout + done.stderr
 
 
-def expect(exercise, what, work, text, passes, compiler=None, needs_step=False):
+def expect(exercise, what, work, text, passes, compiler=None, needs_step=False, says=""):
     """Judges one answer, and notes a problem unless it passes, or fails, as it should."""
     suffix = ".txt" if exercise.kind in "PC" else ".cpp"
     file = work / f"answer{suffix}"
@@ -74,6 +74,8 @@ def expect(exercise, what, work, text, passes, compiler=None, needs_step=False):
                         + "".join("    " + line + "\n" for line in output.splitlines()[-15:]))
     elif needs_step and not re.search(r"^  \d+ .* \.\.\.|^  mutant \d+ lives", output, re.M):
         problems.append(f"{exercise}: {what}: no step is named: {output!r}")
+    elif says not in output:
+        problems.append(f"{exercise}: {what}: does not say {says!r}: {output!r}")
     return status == 0
 
 
@@ -133,7 +135,8 @@ def prove(exercise, sample):
         start, solution = (exercise.folder / "start.cpp").read_text(encoding="utf-8"), source.read_text(encoding="utf-8")
         if start.count("\n") > 45:
             problems.append(f"{exercise}: start.cpp has {start.count(chr(10))} lines, more than a screen")
-        expect(exercise, "start", work, start, False, needs_step=True)
+        # The first check compiles, and says so: that takes seconds.
+        expect(exercise, "start", work, start, False, needs_step=True, says="Compiling the check")
         expect(exercise, "solution", work, solution, True)
         tries_shortcuts = not sample or exercise.number in ("07", "14", "21", "28", "36")
         if tries_shortcuts:
