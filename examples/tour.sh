@@ -50,7 +50,8 @@ heading() {
 
 # --- build: one line that counts ninja's steps, or all that the compiler said if it fails ---
 
-cmake --workflow --preset tour >"$scratch/log" 2>&1 &
+# CMake starts Ninja, and Ninja starts compilers. timeout passes our SIGTERM on to all of them; 0 is no limit.
+timeout 0 cmake --workflow --preset tour </dev/null >"$scratch/log" 2>&1 &
 child=$!
 printf 'Building the examples'
 while kill -0 $child 2>/dev/null; do
