@@ -303,7 +303,10 @@ void compare(const load_options& load, const std::vector<std::string>& only, boo
                 continue;
             }
         }
+        const bool is_watched = !as_csv && ::isatty(STDOUT_FILENO) == 1;  // by a person, who sees what is being measured
+        if (is_watched) std::cout << each.name << " ..." << std::flush;
         const row result = measure(each, load);
+        if (is_watched) std::cout << "\r\33[K";
         if (!as_csv) {
             say(aligned(each.name, each.example, [&](const column& what) { return cell(result.*what.value, what); }));
             continue;
