@@ -22,6 +22,7 @@
 #ifndef NETNOTES_PACKET_RECORD_HPP
 #define NETNOTES_PACKET_RECORD_HPP
 
+#include <array>
 #include <bit>
 #include <chrono>
 #include <cstddef>
@@ -219,11 +220,11 @@ class record_iterator {
     std::optional<capture_record> now_;
 };
 
-constexpr std::uint64_t power_of_ten(unsigned exponent) noexcept {  // exponent is 0 to 19
-    std::uint64_t power = 1;
-    while (exponent-- > 0) power *= 10;
-    return power;
-}
+inline constexpr std::array<std::uint64_t, 20> powers_of_ten = [] {
+    std::array<std::uint64_t, 20> powers{1};
+    for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+    return powers;
+}();
 
 }  // namespace detail
 
@@ -232,10 +233,10 @@ constexpr std::optional<capture_time> time_resolution::at(std::uint64_t ticks, s
     const unsigned n = exponent();
     std::uint64_t seconds = 0, nanoseconds = 0;  // nanoseconds below a billion
     if (!is_binary() && n <= 9) {
-        seconds = ticks / detail::power_of_ten(n);
-        nanoseconds = ticks % detail::power_of_ten(n) * detail::power_of_ten(9 - n);
+        seconds = ticks / detail::powers_of_ten[n];
+        nanoseconds = ticks % detail::powers_of_ten[n] * detail::powers_of_ten[9 - n];
     } else if (!is_binary()) {
-        const std::uint64_t whole = n - 9 > 19 ? 0 : ticks / detail::power_of_ten(n - 9);
+        const std::uint64_t whole = n - 9 > 19 ? 0 : ticks / detail::powers_of_ten[n - 9];
         seconds = whole / billion;
         nanoseconds = whole % billion;
     } else {
