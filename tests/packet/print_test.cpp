@@ -78,6 +78,10 @@ TEST_CASE("the line of a DNS message stays short, however many records name a lo
     CHECK(line.find(" Standard query response 0xbeef A \\000") != std::string::npos);
     CHECK(line.ends_with(" ..."));
     CHECK(line.size() < 6000);
+    const std::string tree = packet::tree(dissect(whole));
+    CHECK(tree.find("    aliases: \\000") != std::string::npos);
+    CHECK(tree.find("...\n") != std::string::npos);
+    CHECK(tree.size() < 10'000);
 }
 
 TEST_CASE("a frame that is cut short says so in its line") {
@@ -117,6 +121,11 @@ TEST_CASE("a hex dump marks the bytes of a field") {
     CHECK(packet::hex_dump(bytes, packet::field_place{19 * 8, 8})
               .ends_with("0010  41 42 7e[7f]                                     AB~.\n"));
     CHECK(packet::hex_dump({}).empty());
+    std::vector<std::byte> large(0x10000);
+    CHECK(packet::hex_dump(large).find("\nfff0  00 ") != std::string::npos);
+    large.push_back({});  // now each place has five digits
+    CHECK(packet::hex_dump(large).starts_with("00000  00 "));
+    CHECK(packet::hex_dump(large).find("\n10000  00 ") != std::string::npos);
 }
 
 TEST_CASE("the box of TCP is that of RFC 9293, with the values of the segment") {

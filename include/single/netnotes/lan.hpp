@@ -1769,6 +1769,7 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 #ifndef NETNOTES_PACKET_RECORD_HPP
 #define NETNOTES_PACKET_RECORD_HPP
 
+#include <array>
 #include <bit>
 #include <chrono>
 #include <cstddef>
@@ -1966,11 +1967,11 @@ class record_iterator {
     std::optional<capture_record> now_;
 };
 
-constexpr std::uint64_t power_of_ten(unsigned exponent) noexcept {  // exponent is 0 to 19
-    std::uint64_t power = 1;
-    while (exponent-- > 0) power *= 10;
-    return power;
-}
+inline constexpr std::array<std::uint64_t, 20> powers_of_ten = [] {
+    std::array<std::uint64_t, 20> powers{1};
+    for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+    return powers;
+}();
 
 }  // namespace detail
 
@@ -1979,10 +1980,10 @@ constexpr std::optional<capture_time> time_resolution::at(std::uint64_t ticks, s
     const unsigned n = exponent();
     std::uint64_t seconds = 0, nanoseconds = 0;  // nanoseconds below a billion
     if (!is_binary() && n <= 9) {
-        seconds = ticks / detail::power_of_ten(n);
-        nanoseconds = ticks % detail::power_of_ten(n) * detail::power_of_ten(9 - n);
+        seconds = ticks / detail::powers_of_ten[n];
+        nanoseconds = ticks % detail::powers_of_ten[n] * detail::powers_of_ten[9 - n];
     } else if (!is_binary()) {
-        const std::uint64_t whole = n - 9 > 19 ? 0 : ticks / detail::power_of_ten(n - 9);
+        const std::uint64_t whole = n - 9 > 19 ? 0 : ticks / detail::powers_of_ten[n - 9];
         seconds = whole / billion;
         nanoseconds = whole % billion;
     } else {
@@ -11272,9 +11273,11 @@ inline void add_tcp(line& to, const frame_view& frame, const tcp_view& header) {
     }
 }
 
-/// A hostile message names a long name in each of 5,000 records: 64 KiB would become 5 MB. So the line ends early.
+/// A hostile message names a long name in each of 5,000 records: 64 KiB would become 5 MB. So a line ends early.
+inline constexpr std::size_t max_dns_text = 4096;
+
 inline void add_dns(line& to, const dns_view& message) {
-    const auto is_full = [&] { return to.text.size() > 4096 && (to.add(" ..."), true); };
+    const auto is_full = [&] { return to.text.size() > max_dns_text && (to.add(" ..."), true); };
     const dns_header header = message.header();
     to.add(header.opcode == dns_opcode::query ? "Standard query" : "Operation");
     if (header.is_response) to.add(" response");
@@ -11517,8 +11520,9 @@ inline std::string tree(const frame_view& frame) {
     std::optional<layer> header;
     for (const field& each : all_fields) {
         if (each.header == layer::payload) continue;
-        const auto text = text_of(frame, each);
+        auto text = text_of(frame, each);
         if (!text) continue;
+        if (text->size() > detail::max_dns_text) text->replace(detail::max_dns_text, text->npos, "...");
         if (each.header != header) {
             header = each.header;
             all.add(to_string(*header), ", ", detail::header_size(frame, *header), " bytes from byte ",
@@ -11538,12 +11542,15 @@ inline std::string hex_dump(std::span<const std::byte> bytes, std::optional<fiel
     constexpr std::string_view digits = netnotes::detail::hexadecimal_digits;
     const std::size_t first = marked ? marked->first_byte() : bytes.size();
     const std::size_t last = marked ? first + marked->byte_count() : bytes.size();  // behind the marked bytes
+    unsigned offset_bits = 16;  // a frame of the loopback interface may have more than 64 KiB
+    while (offset_bits < 64 && bytes.size() > std::uint64_t{1} << offset_bits) offset_bits += 4;
     std::string text;
     for (std::size_t row = 0; row < bytes.size(); row += 16) {
-        for (unsigned shift = 16; shift > 0; shift -= 4) text += digits[row >> (shift - 4) & 15];
+        for (unsigned shift = offset_bits; shift > 0; shift -= 4) text += digits[row >> (shift - 4) & 15];
         text += ' ';
         for (std::size_t at = row; at <= row + 16; ++at) {
-            const bool is_marked = at >= first && at<last, was_marked = at> row && at - 1 >= first && at - 1 < last;
+            const bool is_marked = at >= first && at < last;
+            const bool was_marked = at > row && at - 1 >= first && at - 1 < last;
             const bool is_in_row = at < row + 16 && at < bytes.size();
             text += is_marked && !was_marked && is_in_row ? '[' : was_marked && !(is_marked && is_in_row) ? ']' : ' ';
             if (at == row + 16) break;
