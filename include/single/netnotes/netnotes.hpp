@@ -23357,7 +23357,7 @@ class connection {
     enum class event : std::uint8_t {
         need_data,  ///< nothing can happen before the peer sends more: send output(), then receive()
         request,    ///< a head has come: see request()
-        interim,    ///< a response 1xx has come, and the real one will follow: see response()
+        interim,    ///< a response 1xx has come: see response(). The real one follows, but an enemy sends 1xx for ever
         response,   ///< a head has come: see response()
         data,       ///< bytes of the body have come: see data()
         end,        ///< the message of the peer is complete: see trailers()
