@@ -131,17 +131,22 @@ void accept_clients(tcp_listener& listener, Handler& handler, Wait wait, Serve s
 }
 
 /// Holds one conversation. Returns false if it failed. After a stop request it returns true, because the stop is the
-/// likely cause of the failure.
+/// likely cause of the failure. Reports a thrown object that is not a std::exception as a std::runtime_error.
 template <class Handler>
 bool converse(Handler& handler, tcp_stream& stream, const endpoint& peer, const stop_event& stop,
               const patience& limits) {
+    const auto has_failed = [&](const std::exception& failure) {
+        if (stop.stop_requested()) return false;
+        if constexpr (hears_errors<Handler>) handler.on_error(peer, failure);
+        return true;
+    };
     try {
         limits.apply_to(stream);
         handler(stream, peer);
     } catch (const std::exception& failure) {
-        if (stop.stop_requested()) return true;
-        if constexpr (hears_errors<Handler>) handler.on_error(peer, failure);
-        return false;
+        return !has_failed(failure);
+    } catch (...) {
+        return !has_failed(std::runtime_error{"the handler threw an object that is not a std::exception"});
     }
     return true;
 }
