@@ -271,11 +271,6 @@ class buffered_operation : public socket_operation {
         }
         return true;
     }
-    /// Returns true if the task may take bytes of the buffer now: it is not cancelled, and has steps left.
-    template <class Promise>
-    [[gnu::always_inline]] bool may_take(std::coroutine_handle<Promise> waiter) noexcept {
-        return !waiter.promise().chain().is_cancelled() && !node_.is_closed() && node_.loop().take_step();
-    }
     /// Runs `call(error)`, a call of the reader. Returns false if it would block; then empty buffers are freed.
     template <class Call>
     bool attempt_to_read(Call call) noexcept {
@@ -334,12 +329,11 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
     [[gnu::always_inline]] ~reading() = default;
-    /// Takes a message that is already in the buffer without a wait, so small messages cost little. After about 60 such
-    /// messages in a row the other tasks run. A cancelled task takes nothing, because its result may be dropped.
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->may_take(waiter) && keep(message_.take(this->state_.reader))) return false;
-        return base::await_suspend(waiter);
+    /// Takes a message that is already in the buffer and returns true, so small messages cost little. After about 60
+    /// such messages in a row it returns false, and the other tasks run. A cancelled task takes nothing here.
+    bool await_ready() noexcept {
+        return !this->node_.is_closed() && this->node_.loop().take_quick_step() &&
+               keep(message_.take(this->state_.reader));
     }
     std::optional<std::string_view> await_resume() {
         this->throw_if_read_failed(Message::name);
@@ -394,10 +388,8 @@ class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>,
   public:
     reading_value(buffered_state& state, Call call) : base{state, base::direction::read}, call_{call} {}
     [[gnu::always_inline]] ~reading_value() = default;
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->may_take(waiter) && call_.take(this->state_.reader)) return false;
-        return base::await_suspend(waiter);
+    bool await_ready() noexcept {
+        return !this->node_.is_closed() && this->node_.loop().take_quick_step() && call_.take(this->state_.reader);
     }
     typename Call::value await_resume() {
         this->throw_if_read_failed(Call::name);

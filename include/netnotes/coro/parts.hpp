@@ -117,7 +117,12 @@ class part_base : public fiber {
         belongs_to(whole.chain());
         if (whole.chain().is_cancelled() && !is_shielded) cancel_with(whole.chain());
         ++whole.running_;
-        if (!later && !between.is_deep()) return self.resume();
+        if (!later && !between.is_deep()) {
+            scheduler& loop = this->loop();  // this part may be destroyed when resume() returns
+            const bool before = loop.runs(*this);
+            self.resume();
+            return loop.runs_again(before);
+        }
         goes_on_at(self);
         postpone();
     }

@@ -64,6 +64,7 @@ class scheduler {
     /// Resumes the chain inside this call. The chain may be destroyed when the call returns.
     void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
+        runs(chain);
         if (slow_after_ == never)
             chain.resume();
         else
@@ -72,6 +73,13 @@ class scheduler {
     /// Counts a step of the running task. Returns true if the task may continue without a wait, and false after
     /// `steps_a_turn` steps. Otherwise a peer that always sends would keep all other tasks waiting.
     [[nodiscard]] bool take_step() noexcept { return --steps_ > 0; }
+    /// Counts a step that may take a value before it has looked at its chain. Returns false for a cancelled chain, too,
+    /// because its result may be dropped, and the value with it.
+    [[nodiscard]] bool take_quick_step() noexcept { return --steps_ > 0 && may_take_; }
+    /// Notes that `chain` runs now. Returns the note before, for runs_again().
+    bool runs(const fiber& chain) noexcept { return std::exchange(may_take_, !chain.is_cancelled()); }
+    /// Notes that the chain of an earlier runs() runs again, because the chain inside it has returned.
+    void runs_again(bool note) noexcept { may_take_ = note; }
     /// Makes the operations of `node` try again at the next turn.
     void look_again(io_node& node) noexcept;
     /// Arms the timer. With time_point::max() it never expires, not even in virtual time.
@@ -118,6 +126,7 @@ class scheduler {
     const duration slow_after_;
     const slow_function slow_;
     int steps_ = 0;
+    bool may_take_ = true;  // false while a cancelled chain runs
     fiber* ready_ = nullptr;
     fiber** ready_end_ = &ready_;
     timer_wheel timers_;
@@ -183,6 +192,7 @@ class loop_operation : public operation {
     /// Ends the wait. The coroutine is resumed as soon as the running coroutine has returned to the loop.
     void go_on_next() noexcept {
         decided();
+        chain().loop().runs(chain());
         between.next = chain().goes_on_at();
     }
     /// Ends the wait. The coroutine is resumed inside this call, and this object may be destroyed when the call
