@@ -47,6 +47,24 @@ TEST_CASE("datagrams come whole, with their sender, also empty datagrams, and a 
     loop.run(body());
 }
 
+TEST_CASE("a sender to whose address no datagram can be sent is an error code, and ends no server") {
+    test_loop loop;
+    net::async_datagram server{loop, net::udp_socket{net::endpoint{net::ipv4_address::loopback(), 0}}.into_socket()};
+    const auto body = [&]() -> net::task<> {
+        const net::socket_address forged = net::endpoint{net::ipv4_address::loopback(), 0};
+        const net::socket_address good = server.local_endpoint();
+        std::error_code error;
+        co_await server.send_to("an answer", forged, {}, error);
+        CHECK(error == std::errc::invalid_argument);
+        co_await server.send_to("an answer", good, {}, error);
+        CHECK(!error);
+        char buffer[100];
+        const auto got = co_await server.recv_from(buffer);
+        CHECK(net::as_text(got.bytes) == "an answer");
+    };
+    loop.run(body());
+}
+
 TEST_CASE("a datagram tells to which address it came and the answer leaves from there") {
     for (const net::ip_address& wildcard : {net::ip_address{net::ipv4_address::any()}, net::ip_address{net::ipv6_address::any()}}) {
         if (wildcard.is_v6() && support::loopbacks().size() < 2) continue;

@@ -87,6 +87,31 @@ TEST_CASE("batches and segments arrive whole and in order, however full the sock
     loop.run(main());
 }
 
+TEST_CASE("a sender to whose address nothing can be sent is an error code, and ends no server") {
+    test_loop loop;
+    const auto main = []() -> net::task<> {
+        net::async_udp server{anywhere};
+        const net::datagram_peer forged{net::endpoint{net::ipv4_address::loopback(), 0}};
+        const net::datagram_peer good{server.local_endpoint()};
+        const std::string_view text = "an answer";
+        std::error_code error;
+        co_await server.send_to(text, forged, error);
+        CHECK(error == std::errc::invalid_argument);
+        co_await server.send_to(text, good, error);
+        CHECK(!error);
+        std::array<std::byte, 100> room{};
+        const auto got = co_await server.recv_from(room);
+        CHECK(net::as_text(got.bytes) == text);
+        const auto cancelled = [&]() -> net::task<> { co_await server.send_to(text, good, error); };
+        auto sends = net::spawn(cancelled());
+        sends.cancel();  // before it begins
+        const auto joins = [&]() -> net::task<> { co_await sends.join(); };
+        const std::error_code why = co_await failure_of(joins());
+        CHECK(why == std::errc::operation_canceled);
+    };
+    loop.run(main());
+}
+
 TEST_CASE("groups and options work as in udp_socket") {
     test_loop loop;
     const auto main = []() -> net::task<> {

@@ -8,7 +8,8 @@
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that the client used
+//             std::error_code lost;                                             // no client's address ends the server
+//             co_await socket.send_to(got.bytes, got.sender, got.local, lost);  // from the address that the client used
 //         }
 //     }
 //
@@ -65,6 +66,10 @@ class async_datagram : public detail::async_socket {
     /// socket::send_to().
     [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
                                              const ip_address& from = {});
+    /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
+    /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
+    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where, const ip_address& from,
+                                             std::error_code& error);
 
   private:
     static socket asked_for_addresses(socket&& made) noexcept {
@@ -105,10 +110,14 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
 
 class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
   public:
-    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
-        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from,
+               std::error_code* report = nullptr) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from}, report_{report} {}
     void await_resume() {
-        if (error_ != 0)
+        if (report_) report_->clear();
+        if (report_ && error_ > 0 && error_ != ECANCELED)
+            *report_ = take_failure();
+        else if (error_ != 0)
             detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
                                 std::to_string(bytes_.size()), " bytes)");
     }
@@ -131,6 +140,7 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
     const_buffer bytes_;
     socket_address where_;
     ip_address from_;
+    std::error_code* report_;  // for the form that does not throw
 };
 
 }  // namespace detail
@@ -139,6 +149,10 @@ inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) {
 inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
                                                   const ip_address& from) {
     return {node(), bytes, where, from};
+}
+inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
+                                                  const ip_address& from, std::error_code& error) {
+    return {node(), bytes, where, from, &error};
 }
 
 }  // namespace netnotes

@@ -9,7 +9,8 @@
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             co_await socket.send_to(got.bytes, got.sender);       from the address that the client used
+//             std::error_code lost;                                        a client without an address ends no server
+//             co_await socket.send_to(got.bytes, got.sender, lost);        from the address that the client used
 //         }
 //     }
 //
@@ -84,6 +85,10 @@ class async_udp {
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. To received::sender it leaves from the address that the sender has written to.
     [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
+    /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
+    /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     std::error_code& error);
     /// Sends one datagram to the peer of connect().
     [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
     /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
@@ -177,7 +182,7 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
             if (call_.report) call_.report->clear();
             if (call_.report && this->error_ > 0 && this->error_ != ECANCELED) {
                 *call_.report = this->take_failure();
-                return {};
+                return typename Call::value();
             }
         }
         if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
@@ -239,6 +244,7 @@ struct udp_send_to {
     void take() noexcept {}
     const_buffer bytes;
     datagram_peer to;
+    std::error_code* report = nullptr;  // for the form that does not throw
 };
 struct udp_send {
     static constexpr bool receives = false;
@@ -292,6 +298,10 @@ inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datag
 }
 inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
     return {*this, {bytes, to}};
+}
+inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     std::error_code& error) {
+    return {*this, {bytes, to, &error}};
 }
 inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
 inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(

@@ -17,9 +17,10 @@ constexpr std::string_view question = "anybody there?";
 net::task<> answer(net::ip_address group, std::string text) {
     net::async_udp socket{net::endpoint{group, port}, {.reuse_address = true}};  // several may run on one host
     socket.join(group);
+    std::error_code lost;  // a sender that cannot be reached does not end the member
     for (std::array<char, 64> room;;) {
         const auto received = co_await socket.recv_from(room);
-        if (net::as_text(received.bytes) == question) co_await socket.send_to(text, received.sender);
+        if (net::as_text(received.bytes) == question) co_await socket.send_to(text, received.sender, lost);
     }
 }
 
