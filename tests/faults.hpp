@@ -42,6 +42,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -322,6 +323,10 @@ auto meet(call what, Real real) -> decltype(real(std::size_t{})) {
     return -1;
 }
 
+/// The time that ppoll() was allowed to wait in this thread, all calls together. It shows whether a limit is kept, and
+/// no clock has to judge that.
+inline thread_local std::chrono::nanoseconds allowed_to_wait{0};
+
 /// Blocks of memory that operator new has given out and that have not come back.
 inline std::atomic<std::ptrdiff_t> blocks_in_use{0};
 
@@ -425,6 +430,7 @@ int __wrap_listen(int fd, int backlog) {
 }
 int __real_ppoll(pollfd*, nfds_t, const timespec*, const sigset_t*);
 int __wrap_ppoll(pollfd* watched, nfds_t count, const timespec* timeout, const sigset_t* signals) {
+    if (timeout) faults::allowed_to_wait += std::chrono::seconds{timeout->tv_sec} + std::chrono::nanoseconds{timeout->tv_nsec};
     return faults::meet(faults::call::ppoll, [=](auto) { return __real_ppoll(watched, count, timeout, signals); });
 }
 int __real_pselect(int, fd_set*, fd_set*, fd_set*, const timespec*, const sigset_t*);

@@ -442,6 +442,19 @@ TEST_CASE("connections that die for ever do not carry accept past its limit") {
     CHECK(accepting.get() == std::errc::operation_canceled);
 }
 
+TEST_CASE("the attempts of an accept that finds no descriptor have one time limit together") {
+    net::socket listener = listening(localhost);
+    script chosen;
+    chosen.fail(call::accept4, EMFILE);  // later there are descriptors, but no client
+    const under here{chosen};
+    constexpr auto limit = 150ms;  // longer than the pause after the first attempt
+    listener.set_timeout(limit);
+    faults::allowed_to_wait = 0ns;
+    const std::error_code why = failure_of([&] { listener.accept(); }).code;
+    CHECK((why == std::errc::timed_out || why == system_error(EMFILE)));  // EMFILE if the machine stood still
+    CHECK(faults::allowed_to_wait <= limit);
+}
+
 TEST_CASE("accept tells of a lack and the client waits in the queue") {
     for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM}) {
         INFO(std::system_category().message(error));
