@@ -158,6 +158,7 @@ class slow_talker {
             error = std::make_error_code(std::errc::operation_would_block);
             return 0;
         }
+        CHECK(room.size() == 64 * 1024);  // what a pump holds at most
         std::this_thread::sleep_for(idle_);
         come_after(idle_ / 2);
         if (left_ == 0) return 0;
