@@ -50,7 +50,7 @@ TESTS = {
     "udp/socket": "udp/socket server/faults", "udp/datagram": "udp/socket", "udp/batch": "udp/batch",
     "udp/multicast": "udp/multicast", "udp/connect": "udp/connect", "tcp/state": "tcp/stream", "tcp/connect": "tcp/stream server/faults",
     "tcp/stream": "tcp/stream server/faults", "tcp/reader": "tcp/reader",
-    "server/blocking": "server/blocking server/faults", "server/iterative": "server/blocking",
+    "server/blocking": "server/blocking server/faults", "server/iterative": "server/blocking server/faults",
     "server/forking": "server/blocking server/faults", "server/threaded": "server/blocking server/faults",
     "server/connection": "server/reactor_slow server/reactor server/reactor_load server/faults",
     "server/reactor": "server/reactor server/reactor_events server/reactor_stop server/reactor_slow server/reactor_load server/faults", "socket/iostream": "socket/iostream",

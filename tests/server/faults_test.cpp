@@ -455,6 +455,19 @@ TEST_CASE("the attempts of an accept that finds no descriptor have one time limi
     CHECK(faults::allowed_to_wait <= limit);
 }
 
+TEST_CASE("an iterative server that finds no descriptor waits before it tries again") {
+    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+    const net::tcp_stream client{listener.local_endpoint()};
+    script chosen;
+    for (const unsigned nth : {1u, 2u, 3u}) chosen.fail(call::accept4, EMFILE, nth);
+    const under here{chosen};
+    net::stop_event stop;
+    faults::allowed_to_wait = 0ns;
+    net::iterative_server{std::move(listener), [&](net::tcp_stream&, const net::endpoint&) { stop.request_stop(); }}.run(stop);
+    CHECK(chosen.made(call::accept4) == 4);
+    CHECK(faults::allowed_to_wait > 0ns);  // only the pauses have a limit
+}
+
 TEST_CASE("accept tells of a lack and the client waits in the queue") {
     for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM}) {
         INFO(std::system_category().message(error));

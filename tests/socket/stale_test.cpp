@@ -4,6 +4,15 @@
 
 #include "sockets.hpp"
 
+#include <sys/file.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
 namespace {
 net::socket unix_socket(socket_type type = socket_type::stream) { return net::socket{address_family::local, type}; }
 }  // namespace
@@ -95,4 +104,52 @@ TEST_CASE("of many that replace one stale socket at the same time exactly one ge
         for (auto& thread : threads) winners += thread.get();
         CHECK(winners == 1);
     }
+}
+
+TEST_CASE("a socket that may not be asked is not called stale, and the reason is told") {
+    const support::temporary_folder folder;
+    const net::unix_endpoint where{folder.file("s")};
+    net::socket{unix_socket()}.bind(where);
+    REQUIRE(::chmod(folder.file("").c_str(), 0755) == 0);
+    REQUIRE(::chmod(where.name().c_str(), 0) == 0);
+    std::error_code error;
+    bool is_stale = true;
+    std::thread{[&] {
+        ::setfsuid(65534);  // of this thread only: root may connect to anything
+        is_stale = net::is_stale(where, error);
+    }}.join();
+    CHECK_FALSE(is_stale);
+    CHECK(error == std::errc::permission_denied);
+}
+
+TEST_CASE("a signal does not break off the wait for another that replaces a stale socket") {
+    struct sigaction action {
+    }, before{};
+    action.sa_handler = [](int) {};  // without SA_RESTART
+    REQUIRE(::sigaction(SIGUSR1, &action, &before) == 0);
+    const support::temporary_folder folder;
+    const net::unix_endpoint where{folder.file("s")};
+    net::socket{unix_socket()}.bind(where);
+    const net::owned_descriptor other{::open(folder.file("").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    REQUIRE(::flock(other.native_handle(), LOCK_EX) == 0);
+    net::socket server = unix_socket();
+    std::atomic<pid_t> id{0};
+    background replacing{[&] {
+        id = static_cast<pid_t>(::syscall(SYS_gettid));
+        std::error_code error;
+        net::bind_replacing_stale(server, where, error);
+        return error;
+    }};
+    while (id == 0) std::this_thread::yield();
+    const std::string path = "/proc/self/task/" + std::to_string(id) + "/syscall";
+    for (int i = 0; i < 3; ++i) {
+        // Where the kernel does not tell in which call the thread waits, the signal may come too early: no harm is done.
+        for (std::string call; std::ifstream{path} >> call && call != std::to_string(SYS_flock) && !replacing.has_ended();)
+            std::this_thread::yield();
+        ::pthread_kill(replacing.native_handle(), SIGUSR1);
+    }
+    CHECK_FALSE(replacing.has_ended());
+    ::flock(other.native_handle(), LOCK_UN);
+    CHECK_FALSE(replacing.get());
+    ::sigaction(SIGUSR1, &before, nullptr);
 }

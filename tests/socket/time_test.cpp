@@ -5,6 +5,17 @@
 
 // ---- Time ----------------------------------------------------------------------------------------------
 
+TEST_CASE("a wait of any number type keeps its length, rounded up, and what is too long is never") {
+    using seconds = std::chrono::duration<double>;
+    CHECK(net::wait_time{seconds{0.5}} == 500ms);
+    CHECK(net::wait_time{seconds{-0.25}} == -250ms);
+    CHECK(net::wait_time{std::chrono::duration<float>{2.0f}} == 2s);
+    CHECK(net::wait_time{std::chrono::duration<double, std::nano>{0.5}} == 1ns);
+    CHECK(net::wait_time{std::chrono::duration<double, std::ratio<3600>>{1.5}} == 90min);
+    CHECK(net::wait_time{seconds{1e300}} == net::never);
+    CHECK(net::wait_time{seconds{-1e300}} == net::duration::min());
+}
+
 namespace {
 /// One call that has nothing to do but wait: nothing comes, nobody connects, nobody makes room.
 struct vain_wait {

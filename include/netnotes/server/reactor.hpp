@@ -173,8 +173,7 @@ class reactor_server {
     static constexpr std::uint64_t stop_token = listener_token - 1;
     static constexpr std::uint64_t calls_token = listener_token - 2;
     static constexpr duration stop_look = std::chrono::milliseconds{5};
-    static constexpr int reads_a_turn = 16;
-    static constexpr int accepts_a_turn = 64;
+    static constexpr int reads_a_turn = 16, accepts_a_turn = 64;
 
     void accept_clients();
     connection& admit(socket&& made, const socket_address& peer, state as);

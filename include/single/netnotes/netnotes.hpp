@@ -7279,6 +7279,7 @@ class scheduler {
     /// Resumes the chain inside this call. The chain may be destroyed when the call returns.
     void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
+        runs(chain);
         if (slow_after_ == never)
             chain.resume();
         else
@@ -7287,6 +7288,13 @@ class scheduler {
     /// Counts a step of the running task. Returns true if the task may continue without a wait, and false after
     /// `steps_a_turn` steps. Otherwise a peer that always sends would keep all other tasks waiting.
     [[nodiscard]] bool take_step() noexcept { return --steps_ > 0; }
+    /// Counts a step that may take a value before it has looked at its chain. Returns false for a cancelled chain, too,
+    /// because its result may be dropped, and the value with it.
+    [[nodiscard]] bool take_quick_step() noexcept { return --steps_ > 0 && may_take_; }
+    /// Notes that `chain` runs now. Returns the note before, for runs_again().
+    bool runs(const fiber& chain) noexcept { return std::exchange(may_take_, !chain.is_cancelled()); }
+    /// Notes that the chain of an earlier runs() runs again, because the chain inside it has returned.
+    void runs_again(bool note) noexcept { may_take_ = note; }
     /// Makes the operations of `node` try again at the next turn.
     void look_again(io_node& node) noexcept;
     /// Arms the timer. With time_point::max() it never expires, not even in virtual time.
@@ -7333,6 +7341,7 @@ class scheduler {
     const duration slow_after_;
     const slow_function slow_;
     int steps_ = 0;
+    bool may_take_ = true;  // false while a cancelled chain runs
     fiber* ready_ = nullptr;
     fiber** ready_end_ = &ready_;
     timer_wheel timers_;
@@ -7398,6 +7407,7 @@ class loop_operation : public operation {
     /// Ends the wait. The coroutine is resumed as soon as the running coroutine has returned to the loop.
     void go_on_next() noexcept {
         decided();
+        chain().loop().runs(chain());
         between.next = chain().goes_on_at();
     }
     /// Ends the wait. The coroutine is resumed inside this call, and this object may be destroyed when the call
@@ -9646,11 +9656,6 @@ class buffered_operation : public socket_operation {
         }
         return true;
     }
-    /// Returns true if the task may take bytes of the buffer now: it is not cancelled, and has steps left.
-    template <class Promise>
-    [[gnu::always_inline]] bool may_take(std::coroutine_handle<Promise> waiter) noexcept {
-        return !waiter.promise().chain().is_cancelled() && !node_.is_closed() && node_.loop().take_step();
-    }
     /// Runs `call(error)`, a call of the reader. Returns false if it would block; then empty buffers are freed.
     template <class Call>
     bool attempt_to_read(Call call) noexcept {
@@ -9709,12 +9714,11 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
     [[gnu::always_inline]] ~reading() = default;
-    /// Takes a message that is already in the buffer without a wait, so small messages cost little. After about 60 such
-    /// messages in a row the other tasks run. A cancelled task takes nothing, because its result may be dropped.
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->may_take(waiter) && keep(message_.take(this->state_.reader))) return false;
-        return base::await_suspend(waiter);
+    /// Takes a message that is already in the buffer and returns true, so small messages cost little. After about 60
+    /// such messages in a row it returns false, and the other tasks run. A cancelled task takes nothing here.
+    bool await_ready() noexcept {
+        return !this->node_.is_closed() && this->node_.loop().take_quick_step() &&
+               keep(message_.take(this->state_.reader));
     }
     std::optional<std::string_view> await_resume() {
         this->throw_if_read_failed(Message::name);
@@ -9769,10 +9773,8 @@ class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>,
   public:
     reading_value(buffered_state& state, Call call) : base{state, base::direction::read}, call_{call} {}
     [[gnu::always_inline]] ~reading_value() = default;
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->may_take(waiter) && call_.take(this->state_.reader)) return false;
-        return base::await_suspend(waiter);
+    bool await_ready() noexcept {
+        return !this->node_.is_closed() && this->node_.loop().take_quick_step() && call_.take(this->state_.reader);
     }
     typename Call::value await_resume() {
         this->throw_if_read_failed(Call::name);
@@ -10132,7 +10134,12 @@ class part_base : public fiber {
         belongs_to(whole.chain());
         if (whole.chain().is_cancelled() && !is_shielded) cancel_with(whole.chain());
         ++whole.running_;
-        if (!later && !between.is_deep()) return self.resume();
+        if (!later && !between.is_deep()) {
+            scheduler& loop = this->loop();  // this part may be destroyed when resume() returns
+            const bool before = loop.runs(*this);
+            self.resume();
+            return loop.runs_again(before);
+        }
         goes_on_at(self);
         postpone();
     }
@@ -13943,7 +13950,8 @@ channel<T>::~channel() {
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             co_await socket.send_to(got.bytes, got.sender);       from the address that the client used
+//             std::error_code lost;                                        a client without an address ends no server
+//             co_await socket.send_to(got.bytes, got.sender, lost);        from the address that the client used
 //         }
 //     }
 //
@@ -14018,6 +14026,10 @@ class async_udp {
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. To received::sender it leaves from the address that the sender has written to.
     [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
+    /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
+    /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     std::error_code& error);
     /// Sends one datagram to the peer of connect().
     [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
     /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
@@ -14111,7 +14123,7 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
             if (call_.report) call_.report->clear();
             if (call_.report && this->error_ > 0 && this->error_ != ECANCELED) {
                 *call_.report = this->take_failure();
-                return {};
+                return typename Call::value();
             }
         }
         if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
@@ -14173,6 +14185,7 @@ struct udp_send_to {
     void take() noexcept {}
     const_buffer bytes;
     datagram_peer to;
+    std::error_code* report = nullptr;  // for the form that does not throw
 };
 struct udp_send {
     static constexpr bool receives = false;
@@ -14226,6 +14239,10 @@ inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datag
 }
 inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
     return {*this, {bytes, to}};
+}
+inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     std::error_code& error) {
+    return {*this, {bytes, to, &error}};
 }
 inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
 inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
@@ -14404,7 +14421,8 @@ inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, u
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that the client used
+//             std::error_code lost;                                             // no client's address ends the server
+//             co_await socket.send_to(got.bytes, got.sender, got.local, lost);  // from the address that the client used
 //         }
 //     }
 //
@@ -14461,6 +14479,10 @@ class async_datagram : public detail::async_socket {
     /// socket::send_to().
     [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
                                              const ip_address& from = {});
+    /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
+    /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
+    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where, const ip_address& from,
+                                             std::error_code& error);
 
   private:
     static socket asked_for_addresses(socket&& made) noexcept {
@@ -14501,10 +14523,14 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
 
 class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
   public:
-    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
-        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from,
+               std::error_code* report = nullptr) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from}, report_{report} {}
     void await_resume() {
-        if (error_ != 0)
+        if (report_) report_->clear();
+        if (report_ && error_ > 0 && error_ != ECANCELED)
+            *report_ = take_failure();
+        else if (error_ != 0)
             detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
                                 std::to_string(bytes_.size()), " bytes)");
     }
@@ -14527,6 +14553,7 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
     const_buffer bytes_;
     socket_address where_;
     ip_address from_;
+    std::error_code* report_;  // for the form that does not throw
 };
 
 }  // namespace detail
@@ -14535,6 +14562,10 @@ inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) {
 inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
                                                   const ip_address& from) {
     return {node(), bytes, where, from};
+}
+inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
+                                                  const ip_address& from, std::error_code& error) {
+    return {node(), bytes, where, from, &error};
 }
 
 }  // namespace netnotes
@@ -41590,17 +41621,22 @@ void accept_clients(tcp_listener& listener, Handler& handler, Wait wait, Serve s
 }
 
 /// Holds one conversation. Returns false if it failed. After a stop request it returns true, because the stop is the
-/// likely cause of the failure.
+/// likely cause of the failure. Reports a thrown object that is not a std::exception as a std::runtime_error.
 template <class Handler>
 bool converse(Handler& handler, tcp_stream& stream, const endpoint& peer, const stop_event& stop,
               const patience& limits) {
+    const auto has_failed = [&](const std::exception& failure) {
+        if (stop.stop_requested()) return false;
+        if constexpr (hears_errors<Handler>) handler.on_error(peer, failure);
+        return true;
+    };
     try {
         limits.apply_to(stream);
         handler(stream, peer);
     } catch (const std::exception& failure) {
-        if (stop.stop_requested()) return true;
-        if constexpr (hears_errors<Handler>) handler.on_error(peer, failure);
-        return false;
+        return !has_failed(failure);
+    } catch (...) {
+        return !has_failed(std::runtime_error{"the handler threw an object that is not a std::exception"});
     }
     return true;
 }
@@ -42596,7 +42632,8 @@ namespace netnotes {
 ///                                                   timed_out for an idle or slow client, no_buffer_space above
 ///                                                   max_queue, state_not_recoverable after an exception,
 ///                                                   operation_canceled at a stop, or the system's error
-///     on_error(connection&, const std::exception&)  the handler threw this; the server closes the connection
+///     on_error(connection&, const std::exception&)  the handler threw this; the server closes the connection. A
+///                                                   thrown object of another type arrives as a std::runtime_error
 ///     on_accept_error(std::error_code)              no descriptor or memory for a new client. value_too_large means
 ///                                                   that the poller cannot hold its descriptor: it was closed
 template <class Handler, poller Poller = epoll_poller>
@@ -42668,8 +42705,7 @@ class reactor_server {
     static constexpr std::uint64_t stop_token = listener_token - 1;
     static constexpr std::uint64_t calls_token = listener_token - 2;
     static constexpr duration stop_look = std::chrono::milliseconds{5};
-    static constexpr int reads_a_turn = 16;
-    static constexpr int accepts_a_turn = 64;
+    static constexpr int reads_a_turn = 16, accepts_a_turn = 64;
 
     void accept_clients();
     connection& admit(socket&& made, const socket_address& peer, state as);
@@ -42700,6 +42736,8 @@ class reactor_server {
     }
     template <class Call>
     void guarded(connection& client, Call call);
+    template <class Call>
+    bool has_failed(connection& client, Call call);
 
     socket listener_;
     Handler handler_;
@@ -42984,11 +43022,7 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::destroy(connection& client) {
     if constexpr (requires { handler_.on_close(client, client.reason_); }) {
-        try {
-            handler_.on_close(client, client.reason_);
-        } catch (const std::exception& failure) {
-            if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
-        }
+        has_failed(client, [&] { handler_.on_close(client, client.reason_); });
     }
     // An orderly end would tell the peer that it has the whole answer (RFC 9293 §3.6).
     std::error_code is_gone;
@@ -43091,13 +43125,26 @@ void reactor_server<Handler, Poller>::close_idle() {
 template <class Handler, poller Poller>
 template <class Call>
 void reactor_server<Handler, Poller>::guarded(connection& client, Call call) {
+    if (!has_failed(client, call)) return;
+    client.is_cut_ = client.is_cut_ || client.state_ == state::open;  // part of an answer may have been sent
+    client.close(std::make_error_code(std::errc::state_not_recoverable));
+}
+/// Calls the handler. Returns true if it has thrown, and tells on_error() what.
+template <class Handler, poller Poller>
+template <class Call>
+bool reactor_server<Handler, Poller>::has_failed(connection& client, Call call) {
+    const auto tell = [&](const std::exception& failure) {
+        if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
+    };
     try {
         call();
+        return false;
     } catch (const std::exception& failure) {
-        if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
-        client.is_cut_ = client.is_cut_ || client.state_ == state::open;  // part of an answer may have been sent
-        client.close(std::make_error_code(std::errc::state_not_recoverable));
+        tell(failure);
+    } catch (...) {
+        tell(std::runtime_error{"the handler threw an object that is not a std::exception"});
     }
+    return true;
 }
 
 }  // namespace netnotes

@@ -7555,17 +7555,22 @@ void accept_clients(tcp_listener& listener, Handler& handler, Wait wait, Serve s
 }
 
 /// Holds one conversation. Returns false if it failed. After a stop request it returns true, because the stop is the
-/// likely cause of the failure.
+/// likely cause of the failure. Reports a thrown object that is not a std::exception as a std::runtime_error.
 template <class Handler>
 bool converse(Handler& handler, tcp_stream& stream, const endpoint& peer, const stop_event& stop,
               const patience& limits) {
+    const auto has_failed = [&](const std::exception& failure) {
+        if (stop.stop_requested()) return false;
+        if constexpr (hears_errors<Handler>) handler.on_error(peer, failure);
+        return true;
+    };
     try {
         limits.apply_to(stream);
         handler(stream, peer);
     } catch (const std::exception& failure) {
-        if (stop.stop_requested()) return true;
-        if constexpr (hears_errors<Handler>) handler.on_error(peer, failure);
-        return false;
+        return !has_failed(failure);
+    } catch (...) {
+        return !has_failed(std::runtime_error{"the handler threw an object that is not a std::exception"});
     }
     return true;
 }
@@ -8561,7 +8566,8 @@ namespace netnotes {
 ///                                                   timed_out for an idle or slow client, no_buffer_space above
 ///                                                   max_queue, state_not_recoverable after an exception,
 ///                                                   operation_canceled at a stop, or the system's error
-///     on_error(connection&, const std::exception&)  the handler threw this; the server closes the connection
+///     on_error(connection&, const std::exception&)  the handler threw this; the server closes the connection. A
+///                                                   thrown object of another type arrives as a std::runtime_error
 ///     on_accept_error(std::error_code)              no descriptor or memory for a new client. value_too_large means
 ///                                                   that the poller cannot hold its descriptor: it was closed
 template <class Handler, poller Poller = epoll_poller>
@@ -8633,8 +8639,7 @@ class reactor_server {
     static constexpr std::uint64_t stop_token = listener_token - 1;
     static constexpr std::uint64_t calls_token = listener_token - 2;
     static constexpr duration stop_look = std::chrono::milliseconds{5};
-    static constexpr int reads_a_turn = 16;
-    static constexpr int accepts_a_turn = 64;
+    static constexpr int reads_a_turn = 16, accepts_a_turn = 64;
 
     void accept_clients();
     connection& admit(socket&& made, const socket_address& peer, state as);
@@ -8665,6 +8670,8 @@ class reactor_server {
     }
     template <class Call>
     void guarded(connection& client, Call call);
+    template <class Call>
+    bool has_failed(connection& client, Call call);
 
     socket listener_;
     Handler handler_;
@@ -8949,11 +8956,7 @@ void reactor_server<Handler, Poller>::settle(connection& client) {
 template <class Handler, poller Poller>
 void reactor_server<Handler, Poller>::destroy(connection& client) {
     if constexpr (requires { handler_.on_close(client, client.reason_); }) {
-        try {
-            handler_.on_close(client, client.reason_);
-        } catch (const std::exception& failure) {
-            if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
-        }
+        has_failed(client, [&] { handler_.on_close(client, client.reason_); });
     }
     // An orderly end would tell the peer that it has the whole answer (RFC 9293 §3.6).
     std::error_code is_gone;
@@ -9056,13 +9059,26 @@ void reactor_server<Handler, Poller>::close_idle() {
 template <class Handler, poller Poller>
 template <class Call>
 void reactor_server<Handler, Poller>::guarded(connection& client, Call call) {
+    if (!has_failed(client, call)) return;
+    client.is_cut_ = client.is_cut_ || client.state_ == state::open;  // part of an answer may have been sent
+    client.close(std::make_error_code(std::errc::state_not_recoverable));
+}
+/// Calls the handler. Returns true if it has thrown, and tells on_error() what.
+template <class Handler, poller Poller>
+template <class Call>
+bool reactor_server<Handler, Poller>::has_failed(connection& client, Call call) {
+    const auto tell = [&](const std::exception& failure) {
+        if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
+    };
     try {
         call();
+        return false;
     } catch (const std::exception& failure) {
-        if constexpr (requires { handler_.on_error(client, failure); }) handler_.on_error(client, failure);
-        client.is_cut_ = client.is_cut_ || client.state_ == state::open;  // part of an answer may have been sent
-        client.close(std::make_error_code(std::errc::state_not_recoverable));
+        tell(failure);
+    } catch (...) {
+        tell(std::runtime_error{"the handler threw an object that is not a std::exception"});
     }
+    return true;
 }
 
 }  // namespace netnotes

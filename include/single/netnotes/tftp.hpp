@@ -7316,6 +7316,7 @@ class scheduler {
     /// Resumes the chain inside this call. The chain may be destroyed when the call returns.
     void resume(const fiber& chain) noexcept {
         steps_ = steps_a_turn;
+        runs(chain);
         if (slow_after_ == never)
             chain.resume();
         else
@@ -7324,6 +7325,13 @@ class scheduler {
     /// Counts a step of the running task. Returns true if the task may continue without a wait, and false after
     /// `steps_a_turn` steps. Otherwise a peer that always sends would keep all other tasks waiting.
     [[nodiscard]] bool take_step() noexcept { return --steps_ > 0; }
+    /// Counts a step that may take a value before it has looked at its chain. Returns false for a cancelled chain, too,
+    /// because its result may be dropped, and the value with it.
+    [[nodiscard]] bool take_quick_step() noexcept { return --steps_ > 0 && may_take_; }
+    /// Notes that `chain` runs now. Returns the note before, for runs_again().
+    bool runs(const fiber& chain) noexcept { return std::exchange(may_take_, !chain.is_cancelled()); }
+    /// Notes that the chain of an earlier runs() runs again, because the chain inside it has returned.
+    void runs_again(bool note) noexcept { may_take_ = note; }
     /// Makes the operations of `node` try again at the next turn.
     void look_again(io_node& node) noexcept;
     /// Arms the timer. With time_point::max() it never expires, not even in virtual time.
@@ -7370,6 +7378,7 @@ class scheduler {
     const duration slow_after_;
     const slow_function slow_;
     int steps_ = 0;
+    bool may_take_ = true;  // false while a cancelled chain runs
     fiber* ready_ = nullptr;
     fiber** ready_end_ = &ready_;
     timer_wheel timers_;
@@ -7435,6 +7444,7 @@ class loop_operation : public operation {
     /// Ends the wait. The coroutine is resumed as soon as the running coroutine has returned to the loop.
     void go_on_next() noexcept {
         decided();
+        chain().loop().runs(chain());
         between.next = chain().goes_on_at();
     }
     /// Ends the wait. The coroutine is resumed inside this call, and this object may be destroyed when the call
@@ -9683,11 +9693,6 @@ class buffered_operation : public socket_operation {
         }
         return true;
     }
-    /// Returns true if the task may take bytes of the buffer now: it is not cancelled, and has steps left.
-    template <class Promise>
-    [[gnu::always_inline]] bool may_take(std::coroutine_handle<Promise> waiter) noexcept {
-        return !waiter.promise().chain().is_cancelled() && !node_.is_closed() && node_.loop().take_step();
-    }
     /// Runs `call(error)`, a call of the reader. Returns false if it would block; then empty buffers are freed.
     template <class Call>
     bool attempt_to_read(Call call) noexcept {
@@ -9746,12 +9751,11 @@ class [[nodiscard]] reading final : public io_awaiter<reading<Message>, buffered
     reading(buffered_state& state, Message message)
         : base{state, base::direction::read}, message_{std::move(message)} {}
     [[gnu::always_inline]] ~reading() = default;
-    /// Takes a message that is already in the buffer without a wait, so small messages cost little. After about 60 such
-    /// messages in a row the other tasks run. A cancelled task takes nothing, because its result may be dropped.
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->may_take(waiter) && keep(message_.take(this->state_.reader))) return false;
-        return base::await_suspend(waiter);
+    /// Takes a message that is already in the buffer and returns true, so small messages cost little. After about 60
+    /// such messages in a row it returns false, and the other tasks run. A cancelled task takes nothing here.
+    bool await_ready() noexcept {
+        return !this->node_.is_closed() && this->node_.loop().take_quick_step() &&
+               keep(message_.take(this->state_.reader));
     }
     std::optional<std::string_view> await_resume() {
         this->throw_if_read_failed(Message::name);
@@ -9806,10 +9810,8 @@ class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>,
   public:
     reading_value(buffered_state& state, Call call) : base{state, base::direction::read}, call_{call} {}
     [[gnu::always_inline]] ~reading_value() = default;
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        if (this->may_take(waiter) && call_.take(this->state_.reader)) return false;
-        return base::await_suspend(waiter);
+    bool await_ready() noexcept {
+        return !this->node_.is_closed() && this->node_.loop().take_quick_step() && call_.take(this->state_.reader);
     }
     typename Call::value await_resume() {
         this->throw_if_read_failed(Call::name);
@@ -10169,7 +10171,12 @@ class part_base : public fiber {
         belongs_to(whole.chain());
         if (whole.chain().is_cancelled() && !is_shielded) cancel_with(whole.chain());
         ++whole.running_;
-        if (!later && !between.is_deep()) return self.resume();
+        if (!later && !between.is_deep()) {
+            scheduler& loop = this->loop();  // this part may be destroyed when resume() returns
+            const bool before = loop.runs(*this);
+            self.resume();
+            return loop.runs_again(before);
+        }
         goes_on_at(self);
         postpone();
     }
@@ -13980,7 +13987,8 @@ channel<T>::~channel() {
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             co_await socket.send_to(got.bytes, got.sender);       from the address that the client used
+//             std::error_code lost;                                        a client without an address ends no server
+//             co_await socket.send_to(got.bytes, got.sender, lost);        from the address that the client used
 //         }
 //     }
 //
@@ -14055,6 +14063,10 @@ class async_udp {
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. To received::sender it leaves from the address that the sender has written to.
     [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
+    /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
+    /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
+    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     std::error_code& error);
     /// Sends one datagram to the peer of connect().
     [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
     /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
@@ -14148,7 +14160,7 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
             if (call_.report) call_.report->clear();
             if (call_.report && this->error_ > 0 && this->error_ != ECANCELED) {
                 *call_.report = this->take_failure();
-                return {};
+                return typename Call::value();
             }
         }
         if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
@@ -14210,6 +14222,7 @@ struct udp_send_to {
     void take() noexcept {}
     const_buffer bytes;
     datagram_peer to;
+    std::error_code* report = nullptr;  // for the form that does not throw
 };
 struct udp_send {
     static constexpr bool receives = false;
@@ -14263,6 +14276,10 @@ inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datag
 }
 inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
     return {*this, {bytes, to}};
+}
+inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     std::error_code& error) {
+    return {*this, {bytes, to, &error}};
 }
 inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
 inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
@@ -14441,7 +14458,8 @@ inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, u
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             co_await socket.send_to(got.bytes, got.sender, got.local);     // from the address that the client used
+//             std::error_code lost;                                             // no client's address ends the server
+//             co_await socket.send_to(got.bytes, got.sender, got.local, lost);  // from the address that the client used
 //         }
 //     }
 //
@@ -14498,6 +14516,10 @@ class async_datagram : public detail::async_socket {
     /// socket::send_to().
     [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
                                              const ip_address& from = {});
+    /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
+    /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
+    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where, const ip_address& from,
+                                             std::error_code& error);
 
   private:
     static socket asked_for_addresses(socket&& made) noexcept {
@@ -14538,10 +14560,14 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
 
 class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
   public:
-    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
-        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from,
+               std::error_code* report = nullptr) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from}, report_{report} {}
     void await_resume() {
-        if (error_ != 0)
+        if (report_) report_->clear();
+        if (report_ && error_ > 0 && error_ != ECANCELED)
+            *report_ = take_failure();
+        else if (error_ != 0)
             detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
                                 std::to_string(bytes_.size()), " bytes)");
     }
@@ -14564,6 +14590,7 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
     const_buffer bytes_;
     socket_address where_;
     ip_address from_;
+    std::error_code* report_;  // for the form that does not throw
 };
 
 }  // namespace detail
@@ -14572,6 +14599,10 @@ inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) {
 inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
                                                   const ip_address& from) {
     return {node(), bytes, where, from};
+}
+inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
+                                                  const ip_address& from, std::error_code& error) {
+    return {node(), bytes, where, from, &error};
 }
 
 }  // namespace netnotes
