@@ -51,3 +51,8 @@ with Lesson(__file__) as lesson:
     assert "Connection refused" in lesson.start("load", "localhost", "6660", "1").ends(1)
     for wrong in (), ("localhost",), ("localhost", "6660"), ("localhost", "6660", "x"), ("localhost", "6660", "1", "0"):
         assert "load: usage: load HOST PORT CLIENTS [SECONDS]" in lesson.start("load", *wrong).ends(1)
+
+    # The demonstration says what it measures while it does so, and a row of the table takes the place of these words.
+    table = lesson.start("demo", "run", "--only", "select", "--clients", "1", "--silent", "1")
+    table.expect(re.compile(r"select \.\.\.\r\x1b\[Kselect +19, 20 +\d+/s"))
+    table.ends(0)
