@@ -11,8 +11,11 @@
 #include "web.hpp"
 
 #include <random>
+#include <strings.h>
 
 namespace http = netnotes::http;
+
+http::response index(const http::request&) { return {200, "mine"}; }  // beside index() of <strings.h>
 
 namespace {
 
@@ -142,6 +145,15 @@ TEST_CASE("a path that would give the view other arguments is no path of the nam
     CHECK_THROWS_AS(all.reverse("two", {"x", "y-z"}), web::template_error);  // the first part would take x-y
     CHECK(all.reverse("number", {"7"}) == "/n/7");
     CHECK_THROWS_AS(all.reverse("number", {"7\n"}), web::template_error);  // $ also holds before a line feed at the end
+}
+
+TEST_CASE("a view may have the name of a function of the system, and may be noexcept") {
+    web::routes all;
+    all.path("", index, "index").re_path("^i/$", index);
+    all.path("quiet/", [](const http::request&) noexcept { return http::response{200, "quiet"}; });
+    for (const auto* path : {"/", "/i/"}) CHECK(all.answer(http::request{"GET", path}).body == "mine");
+    CHECK(all.answer(http::request{"GET", "/quiet/"}).body == "quiet");
+    CHECK(all.reverse("index") == "/");
 }
 
 TEST_CASE("what cannot be reversed is refused in Django's words") {

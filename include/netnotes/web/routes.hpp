@@ -77,14 +77,14 @@ namespace detail::routing {
 
 template <class F>
 struct signature : signature<decltype(&F::operator())> {};
-template <class R, class Q, class... Arguments>
-struct signature<R (*)(Q, Arguments...)> {
+template <class R, class Q, class... Arguments, bool is_noexcept>
+struct signature<R (*)(Q, Arguments...) noexcept(is_noexcept)> {
     using arguments = std::tuple<std::decay_t<Arguments>...>;
 };
-template <class C, class R, class Q, class... Arguments>
-struct signature<R (C::*)(Q, Arguments...) const> : signature<R (*)(Q, Arguments...)> {};
-template <class C, class R, class Q, class... Arguments>
-struct signature<R (C::*)(Q, Arguments...)> : signature<R (*)(Q, Arguments...)> {};
+template <class C, class R, class Q, class... Arguments, bool is_noexcept>
+struct signature<R (C::*)(Q, Arguments...) const noexcept(is_noexcept)> : signature<R (*)(Q, Arguments...)> {};
+template <class C, class R, class Q, class... Arguments, bool is_noexcept>
+struct signature<R (C::*)(Q, Arguments...) noexcept(is_noexcept)> : signature<R (*)(Q, Arguments...)> {};
 
 template <class View>
 using arguments_of = typename signature<std::decay_t<View>>::arguments;
@@ -309,18 +309,27 @@ class routes {
     /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
     /// returns an http::response, a template_response, or a task of one of them. The route takes these `methods`, or
     /// all if the list is empty. A route that takes GET also takes HEAD. Throws std::invalid_argument if a part has an
-    /// unknown kind. A name with overloads does not compile here. POSIX has a global index(), so put a view of that name
-    /// into a namespace of your own, as in `path("", views::index, "index")`.
+    /// unknown kind.
     template <class View>
-    routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
-                 std::string name = {}, std::vector<http::method> methods = {}) {
+    requires(!std::is_pointer_v<View>) routes& path(
+        detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
+        std::string name = {}, std::vector<http::method> methods = {}) {
         return add(detail::routing::read_path(text.text(), true), std::move(view), std::move(name), std::move(methods));
+    }
+    /// Adds a route whose view is a function. If several functions have its name, the only function that takes a request
+    /// is the view. So a view may be called index(), although POSIX has a function of that name.
+    template <class Result, class Request, class... Arguments>
+    routes& path(detail::routing::path_text<std::tuple<std::decay_t<Arguments>...>> text,
+                 Result (*view)(Request&, Arguments...), std::string name = {},
+                 std::vector<http::method> methods = {}) {
+        return add(detail::routing::read_path(text.text(), true), view, std::move(name), std::move(methods));
     }
     /// Adds a route for a regular expression, which is searched in the path: begin it with ^ and end it with $. The
     /// view gets the groups; if some of them have names, only these. Throws std::invalid_argument if their number
     /// differs from that of the view's arguments, and parse_error if the text is no regular expression.
     template <class View>
-    routes& re_path(std::string_view text, View view, std::string name = {}, std::vector<http::method> methods = {}) {
+    requires(!std::is_pointer_v<View>) routes& re_path(std::string_view text, View view, std::string name = {},
+                                                       std::vector<http::method> methods = {}) {
         detail::routing::piece made{std::string{text}, pattern{text}, false};
         const std::size_t groups =
             made.compiled.names().empty() ? made.compiled.group_count() : made.compiled.names().size();
@@ -330,6 +339,13 @@ class routes {
                                                                  std::to_string(groups), " groups, and its view has ",
                                                                  std::to_string(wanted), " arguments")};
         return add(std::move(made), std::move(view), std::move(name), std::move(methods));
+    }
+    template <class Result, class Request, class... Arguments>
+    routes& re_path(std::string_view text, Result (*view)(Request&, Arguments...), std::string name = {},
+                    std::vector<http::method> methods = {}) {
+        return re_path(
+            text, [view](Request& ask, Arguments... each) { return view(ask, each...); }, std::move(name),
+            std::move(methods));
     }
     /// Adds all routes of a table behind a prefix. Their names get the namespace in front: shop:list. Throws
     /// std::invalid_argument if the prefix has parts in angle brackets: the views would get them as their own.
