@@ -26,30 +26,52 @@ std::string answer(const web::allowed_hosts& layer, std::string_view host) {
 
 TEST_CASE("a host is a name or an address and perhaps a port") {
     using web::allowed_hosts;
-    for (const auto& [host, name] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
-             {"example.com", "example.com"},
-             {"EXAMPLE.com:8000", "example.com"},
-             {"example.com.", "example.com"},
-             {"example.com.:80", "example.com"},
-             {"example.com..", "example.com."},
-             {"127.0.0.1:8000", "127.0.0.1"},
-             {"[::1]", "[::1]"},
-             {"[2001:DB8::1]:80", "[2001:db8::1]"},
-             {"[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]"}})
+    for (const auto& [host, name] :
+         std::initializer_list<std::pair<std::string_view, std::string_view>>{{"example.com", "example.com"},
+                                                                              {"EXAMPLE.com:8000", "example.com"},
+                                                                              {"example.com.", "example.com"},
+                                                                              {"example.com.:80", "example.com"},
+                                                                              {"example.com..", "example.com."},
+                                                                              {"127.0.0.1:8000", "127.0.0.1"},
+                                                                              {"[::1]", "[::1]"},
+                                                                              {"[2001:DB8::1]:80", "[2001:db8::1]"},
+                                                                              {"[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]"}})
         CHECK(allowed_hosts::name_of(host) == name);
-    for (const std::string_view host :
-         {"", ".", ":80", "a b", "a/b", "a@b", "a_b", "a:", "a:80:80", "a:8x", "[]", "[", "[:]", "[1]", "[::1", "[::1]x",
-          "[::1]:", "[::g]", "[fe80::1%25eth0]", "::1", "\xc3\xa9.example", "a\n", "a,b", "a:80 "})
+    for (const std::string_view host : {"",
+                                        ".",
+                                        ":80",
+                                        "a b",
+                                        "a/b",
+                                        "a@b",
+                                        "a_b",
+                                        "a:",
+                                        "a:80:80",
+                                        "a:8x",
+                                        "[]",
+                                        "[",
+                                        "[:]",
+                                        "[1]",
+                                        "[::1",
+                                        "[::1]x",
+                                        "[::1]:",
+                                        "[::g]",
+                                        "[fe80::1%25eth0]",
+                                        "::1",
+                                        "\xc3\xa9.example",
+                                        "a\n",
+                                        "a,b",
+                                        "a:80 "})
         CHECK(allowed_hosts::name_of(host).empty());
 }
 
 TEST_CASE("a site answers for the hosts in its list") {
     const web::allowed_hosts layer{{"www.Example.com", ".example.org", ""}};
-    for (const std::string_view host : {"www.example.com", "WWW.EXAMPLE.COM:8000", "www.example.com.", "example.org",
-                                        "a.b.example.org:1"})
+    for (const std::string_view host :
+         {"www.example.com", "WWW.EXAMPLE.COM:8000", "www.example.com.", "example.org", "a.b.example.org:1"})
         CHECK(answer(layer, host) == "200 page");
-    for (const std::string_view host : {"example.com", "a.www.example.com", "badexample.org", "evil.example",
-                                        "www.example.com@evil.example", "www.example.com/", "127.0.0.1", "", "no field"})
+    for (const std::string_view host :
+         {"example.com", "a.www.example.com", "badexample.org", "evil.example", "www.example.com@evil.example",
+          "www.example.com/", "127.0.0.1", "", "no field"})
         CHECK(answer(layer, host) == "400 400: Bad Request\n");
     CHECK(answer(web::allowed_hosts{{"*"}}, "any.example") == "200 page");
     CHECK(answer(web::allowed_hosts{{"*"}}, "any_example") == "400 400: Bad Request\n");
@@ -63,8 +85,9 @@ TEST_CASE("in development an empty list allows this computer and the answer says
     CHECK(answer(layer, "Example.com:8000") ==
           "400 400: Invalid HTTP_HOST header: 'Example.com:8000'. You may need to add 'example.com' to "
           "ALLOWED_HOSTS.\n");
-    CHECK(answer(layer, "a_b") == "400 400: Invalid HTTP_HOST header: 'a_b'. The domain name provided is not valid "
-                                  "according to RFC 1034/1035.\n");
+    CHECK(answer(layer, "a_b") ==
+          "400 400: Invalid HTTP_HOST header: 'a_b'. The domain name provided is not valid "
+          "according to RFC 1034/1035.\n");
     CHECK(answer(layer, "127.0.0.2").starts_with("400"));
     CHECK(answer(web::allowed_hosts{{"example.com"}, true}, "localhost").starts_with("400"));
 }

@@ -191,8 +191,7 @@ class output {
 
 class renderer {
   public:
-    renderer(const web::templates& of, const map& context)
-        : of_{of}, names_{context}, out_{of.settings().max_output} {
+    renderer(const web::templates& of, const map& context) : of_{of}, names_{context}, out_{of.settings().max_output} {
         names_.autoescape = of.settings().autoescape;
         names_.super_of = [this](std::string_view name) { return super(name); };
     }
@@ -211,7 +210,8 @@ class renderer {
 
     void print(const value& what) {
         if (what.is_text())
-            return !names_.autoescape || what.is_safe() ? out_.append(what.string()) : out_.append_escaped(what.string());
+            return !names_.autoescape || what.is_safe() ? out_.append(what.string())
+                                                        : out_.append_escaped(what.string());
         if (what.kind() == value_kind::integer) return out_.append(what.integer());
         // Truth values, other numbers and None have no character that is escaped.
         if (what.kind() < value_kind::string) return out_.append(what.text());
@@ -320,9 +320,9 @@ class renderer {
     void unpack(const value& item, const node& what) {
         const std::size_t size = item.size().value_or(1);
         if (size != what.name_count)
-            throw template_error{"ValueError", netnotes::detail::joined(
-                                                   "Need ", std::to_string(what.name_count),
-                                                   " values to unpack in for loop; got ", std::to_string(size), ". ")};
+            throw template_error{"ValueError", netnotes::detail::joined("Need ", std::to_string(what.name_count),
+                                                                        " values to unpack in for loop; got ",
+                                                                        std::to_string(size), ". ")};
         const list* parts = item.as_list();
         const list made = parts == nullptr ? *items_of(item) : list{};
         for (std::uint32_t k = 0; k < what.name_count; ++k)

@@ -184,7 +184,8 @@ struct loop_state {
     }
     [[nodiscard]] value all() const {
         map made;
-        for (std::size_t i = 0; i < std::size(loop_parts); ++i) made.set(loop_parts[i], find(static_cast<loop_part>(i)));
+        for (std::size_t i = 0; i < std::size(loop_parts); ++i)
+            made.set(loop_parts[i], find(static_cast<loop_part>(i)));
         return made;
     }
 };
