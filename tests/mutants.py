@@ -82,7 +82,7 @@ TESTS = {
     "tftp/datagrams": "tftp/server", "tftp/client": "tftp/client tftp/faults",
     "tftp/async_client": "tftp/server tftp/faults", "tftp/server": "tftp/server tftp/faults",
     "web/pattern": "web/pattern", "web/pattern_program": "web/pattern",
-    "web/routes": "web/routes", "web/middleware": "web/routes", "web/csrf": "web/csrf", "web/hosts": "web/hosts", "web/value": "web/template", "web/template": "web/template", "web/template_parser": "web/template",
+    "web/routes": "web/routes", "web/route_forms": "web/routes", "web/middleware": "web/routes", "web/csrf": "web/csrf", "web/hosts": "web/hosts", "web/value": "web/template", "web/template": "web/template", "web/template_parser": "web/template",
     "web/template_expression": "web/template", "web/template_filters": "web/template",
     "http/syntax": "http/message http/parser", "http/status": "http/message http/parser", "http/fields": "http/message",
     "http/date": "http/message", "http/target": "http/message http/parser", "http/media": "http/message",

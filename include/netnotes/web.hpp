@@ -31,6 +31,7 @@
 //     web/template_parser.hpp  from the tags of a template to a program
 //     web/template_loader.hpp  where the texts of templates come from
 //     web/template.hpp         pages with gaps, and what fills them
+//     web/route_forms.hpp      from the regular expression of a route to the paths that it takes
 //     web/routes.hpp           which view answers which path
 //     web/middleware.hpp       what happens before and after every view
 //     web/hosts.hpp            a site answers for its own names only
@@ -51,6 +52,7 @@
 #include "web/middleware.hpp"
 #include "web/pattern.hpp"
 #include "web/pattern_program.hpp"
+#include "web/route_forms.hpp"
 #include "web/routes.hpp"
 #include "web/template.hpp"
 #include "web/template_date.hpp"

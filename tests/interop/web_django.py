@@ -4,11 +4,13 @@
     patterns     random regular expressions with random texts: the same match and the same groups as Python's `re`
     templates    random templates, many of them with faults: Django's output, or Django's exception with its text
     hosts        random names of hosts and lists ALLOWED_HOSTS: Django's name without a port, and whether it is allowed
+    reverse      random tables of routes, a name and arguments: the path, or Django's exception with its text
     middleware   three layers around a view, with a fault in one hook or in two hooks: Django's trace and answer
 
 ORACLE is the program web_oracle. Without --all a part of the questions is asked. Exit status 77 if a peer is missing.
 """
 import argparse
+import collections
 import itertools
 import logging
 import os
@@ -366,6 +368,72 @@ def hosts(oracle, rng, everything):
     return compare("hosts", cases, wanted, [" ".join([word, digits.upper(), answer]) for word, digits, answer in got])
 
 
+# ---- reverse
+
+
+def reverse(oracle, rng, everything):
+    if django is None:
+        print("reverse: SKIPPED: Django is not installed")
+        return None
+    set_up()
+    import urllib.parse
+    from django.urls import NoReverseMatch, include, re_path
+    from django.urls.resolvers import RegexPattern, URLResolver
+
+    def pattern(named):
+        def group(inside):
+            return f"(?P<n{rng.randrange(3)}>{inside})" if named else f"({inside})"
+        made, names = "^", []
+        for _ in range(rng.choice([0, 1, 1, 2, 3])):
+            piece = rng.choice(["a/", "list/", r"\.", "[abc]", "[^/]", r"\d", r"\w", ".", "é", "(?:ab)", "(?:a|b)", "-", "[]x]", r"\-"]) if rng.random() < .5 else \
+                rng.choice([group(r"\d+"), group("[^/]+"), group("a|b"), group(r"\w+") + "/", f"(?:page-{group('[0-9]+')}/)", f"(?:{group('x')}y)",
+                            "(x(y))" if not named else group("(?:x)"), f"(?:{group('[()]')}(?:-{group('.')})?)"])
+            if rng.random() < .3:
+                piece += rng.choice(["?", "*", "+", "??", "{2}", "{1,2}", "{0,3}"])
+            found = re.findall("<(n.)>", piece)
+            if any(each in names for each in found) or len(set(found)) < len(found):
+                continue
+            names += found
+            made += piece
+        return made + rng.choice(["", "/", "/?"]) + rng.choice(["$", "$", r"\Z", ""])
+
+    def wanted(patterns, arguments, named):
+        def route(text):
+            return re_path(text, lambda request: None, name="name")
+        table = [route(each) for each in patterns if not each.startswith("in:")]
+        table.append(re_path("^in/", include([route(each[3:]) for each in patterns if each.startswith("in:")])))
+        resolver = URLResolver(RegexPattern("^/"), table)
+        try:
+            path = resolver._reverse_with_prefix("name", "/", *arguments, **named)
+        except NoReverseMatch as error:
+            return f"error NoReverseMatch {str(error).encode().hex()}"
+        texts = [urllib.parse.unquote(path)[1:]] + [urllib.parse.unquote(path)[4:]]
+        for each in reversed(patterns):  # we refuse a path in which the route finds other arguments
+            found = re.search(each.removeprefix("in:"), texts[each.startswith("in:")], re.ASCII)
+            given = (set(named.items()) <= set(found.groupdict().items()) if named else
+                     not collections.Counter(arguments) - collections.Counter(found.groups())) if found else False
+            if given:
+                return "path " + path.encode().hex()
+        return None
+    cases = []
+    for _ in range(20_000 if everything else 2_000):
+        named = rng.random() < .4
+        patterns = [pattern(named) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
+        patterns += ["in:" + pattern(named) for _ in range(rng.choice([0, 0, 1]))]
+        texts = ["1", "42", "a", "b", "x", "y", "xy", "a b", "/", "(", "", "//e", "?", "%2F", "page-3/"]
+        arguments = [] if named else [rng.choice(texts) for _ in range(rng.choice([0, 0, 1, 1, 2, 3]))]
+        cases.append((patterns, arguments, {f"n{i}": rng.choice(texts) for i in range(3) if rng.random() < .4} if named else {}))
+    rows = [row("reverse", str(len(patterns)), *patterns, *(["named", *itertools.chain(*named.items())] if named else ["args", *arguments]))
+            for patterns, arguments, named in cases]
+    answers = [wanted(*case) for case in cases]
+    kinds = {str(each).split(" ")[0]: 0 for each in answers}
+    for each in answers:
+        kinds[str(each).split(" ")[0]] += 1
+    print("reverse:", ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+    got = [readable(line) for line in ask(oracle, rows)]
+    return compare("reverse", cases, [readable(line) if line else None for line in answers], got, answers.count(None))
+
+
 # ---- middleware
 
 PLAN, TRACE = {"view": "ok", "faults": ()}, []
@@ -443,7 +511,7 @@ def middleware(oracle, rng, everything):
     return compare("middleware", cases, wanted, ask(oracle, [row("middleware", *case) for case in cases]))
 
 
-PARTS = {"patterns": patterns, "templates": templates, "hosts": hosts, "middleware": middleware}
+PARTS = {"patterns": patterns, "templates": templates, "hosts": hosts, "reverse": reverse, "middleware": middleware}
 
 
 def main():

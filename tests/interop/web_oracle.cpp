@@ -13,6 +13,9 @@
 //                                     response. The answer is the trace, the status, and the body of a 200
 //
 //     host NAME ALLOWED...            the answer is the name, in hex digits, and "yes" or "no": whether the list has it
+//     reverse COUNT PATTERN... (args TEXT... | named NAME TEXT...)
+//                                     COUNT routes of one name, the last of which have a prefix if it is "in:PATTERN".
+//                                     The answer is "path" and the path of that name, or "error", KIND and the text
 //
 // A value is N, T, F, iNUMBER, dNUMBER, sTEXT, STEXT (safe), tSECONDS, lCOUNT and its items, or mCOUNT and its names and
 // values.
@@ -164,6 +167,47 @@ std::string host(const std::vector<std::string>& row) {
     return "name " + hex(name) + (!name.empty() && hosts.allows(name) ? " yes" : " no");
 }
 
+/// Adds a route with as many arguments as the pattern has groups.
+void add_route(web::routes& to, const std::string& text) {
+    const web::pattern pattern{text};
+    const std::size_t groups = pattern.names().empty() ? pattern.group_count() : pattern.names().size();
+    const auto view = [](const http::request&, const auto&...) { return http::response{200}; };
+    using text_type = const std::string&;
+    const auto with = [&]<class... Arguments>() {
+        to.re_path(
+            text, [view](const http::request& ask, Arguments... all) { return view(ask, all...); }, "name");
+    };
+    switch (groups) {
+        case 0: return with.operator()<>();
+        case 1: return with.operator()<text_type>();
+        case 2: return with.operator()<text_type, text_type>();
+        case 3: return with.operator()<text_type, text_type, text_type>();
+        case 4: return with.operator()<text_type, text_type, text_type, text_type>();
+        case 5: return with.operator()<text_type, text_type, text_type, text_type, text_type>();
+        default: return with.operator()<text_type, text_type, text_type, text_type, text_type, text_type>();
+    }
+}
+std::string reverse(const std::vector<std::string>& row) try {
+    web::routes table, inner;
+    std::size_t at = 2;
+    for (std::size_t count = std::stoul(row.at(1)); count > 0; --count, ++at)
+        if (row.at(at).starts_with("in:"))
+            add_route(inner, row[at].substr(3));
+        else
+            add_route(table, row[at]);
+    table.include("in/", inner);
+    web::list arguments;
+    web::map named;
+    for (const bool is_named = row.at(at++) == "named"; at < row.size(); ++at)
+        if (is_named)
+            named.set(row.at(at), row.at(at + 1)), ++at;
+        else
+            arguments.emplace_back(row[at]);
+    return "path " + hex(table.reverse("name", arguments, named));
+} catch (const web::template_error& error) {
+    return "error " + error.kind() + " " + hex(error.message());
+}
+
 }  // namespace
 
 int main() {
@@ -176,6 +220,8 @@ int main() {
             std::cout << render(row) << '\n';
         else if (row.at(0) == "middleware")
             std::cout << trace(row) << '\n';
+        else if (row.at(0) == "reverse")
+            std::cout << reverse(row) << '\n';
         else if (row.at(0) == "host")
             std::cout << host(row) << '\n';
         else

@@ -147,6 +147,43 @@ TEST_CASE("a path that would give the view other arguments is no path of the nam
     CHECK_THROWS_AS(all.reverse("number", {"7\n"}), web::template_error);  // $ also holds before a line feed at the end
 }
 
+TEST_CASE("what a path may leave away is left away in the path of a name, as in Django") {
+    web::routes all;
+    const auto two = [](const http::request&, std::string a, std::string b) {
+        return http::response{200, a + "|" + b};
+    };
+    all.re_path("^articles/?$", start, "articles")
+        .re_path(R"(^comments/(?:page-(?P<number>\d+)/)?$)", file, "comments")
+        .re_path(R"(^x(?:b)/([^()]+)/$)", file, "x")
+        .re_path(R"(^n/(p-(\d+)/)$)", two, "nested")
+        .re_path(R"(^[abc]\d\.\w+[^/]/é*é{2}$)", start, "kinds")
+        .path("old/", start, "same")
+        .path("new/", start, "same")
+        .path("with/<int:id>/", detail, "same");
+    CHECK(all.reverse("articles") == "/articles");
+    CHECK(all.reverse("comments") == "/comments/");
+    CHECK(all.reverse("comments", {3}) == "/comments/page-3/");
+    CHECK(all.reverse("comments", {}, {{"number", 3}}) == "/comments/page-3/");
+    CHECK_THROWS_AS(all.reverse("comments", {"x"}), web::template_error);
+    CHECK(all.reverse("x", {"y"}) == "/xb/y/");
+    CHECK(all.reverse("nested", {"p-3/"}) == "/n/p-3/");
+    CHECK(all.reverse("kinds") == "/a0.x%5E/%C3%A9%C3%A9");
+    CHECK(all.reverse("same") == "/new/");  // the last route of a name that takes the arguments
+    CHECK(all.reverse("same", {7}) == "/with/7/");
+    CHECK_THROWS_WITH(all.reverse("comments", {3}, {{"number", 3}}),
+                      "ValueError: Don't mix *args and **kwargs in call to reverse()!");
+}
+
+TEST_CASE("an expression with very many forms is refused and not tried for long") {
+    web::routes all;
+    std::string text = "^";
+    for (int i = 0; i < 90; ++i) text += "(?:(a))?";
+    all.re_path("^(?:x{1000}){3}$", start, "long");
+    CHECK(all.reverse("long") == "/" + std::string(3000, 'x'));
+    CHECK(web::detail::routing::form_reader{text}.read() == std::nullopt);
+    CHECK(web::detail::routing::form_reader{"(?:(?:(?:x{1000}){1000}){1000}){0}"}.read() == std::nullopt);
+}
+
 TEST_CASE("a view may have the name of a function of the system, and may be noexcept") {
     web::routes all;
     all.path("", index, "index").re_path("^i/$", index);

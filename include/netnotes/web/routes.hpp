@@ -53,6 +53,7 @@
 #include "../coro/task.hpp"
 #include "../http/message.hpp"
 #include "pattern.hpp"
+#include "route_forms.hpp"
 #include "template.hpp"
 #include "value.hpp"
 
@@ -208,12 +209,6 @@ any_view hide(View view) {
     };
 }
 
-/// One piece of a route: a path of its own, or that of a table which was included.
-struct piece {
-    std::string text;  // as it was written
-    web::pattern compiled;
-    bool is_path;
-};
 struct route {
     std::vector<piece> pieces;
     std::vector<std::string> spaces;  // namespaces, from the outside
@@ -249,48 +244,6 @@ inline piece read_path(std::string_view text, bool is_whole) {
                 netnotes::detail::joined("(?P<", found->name, ">", kind_pattern(found->kind), ")");
     made += escaped_for_pattern(text.substr(at)) + (is_whole ? "\\Z" : "");
     return {std::string{text}, web::pattern{made}, true};
-}
-
-/// The text that a regular expression of a URL table stands for, with `next` called for each group; nullopt if it has
-/// repetitions or alternatives outside of its groups.
-template <class Next>
-std::optional<std::string> fill(std::string_view text, const Next& next) {
-    std::string made;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '^' || text[i] == '$') continue;
-        if (text[i] == '\\') {
-            if (++i == text.size()) return std::nullopt;
-            if (text[i] == 'Z' || text[i] == 'A') continue;
-            if (templates::is_word(text[i])) return std::nullopt;
-            made += text[i];
-        } else if (text[i] == '(') {
-            std::size_t depth = 0, end = i;
-            bool in_set = false;
-            for (; end < text.size(); ++end) {
-                if (text[end] == '\\')
-                    ++end;
-                else if (in_set)
-                    in_set = text[end] != ']';
-                else if (text[end] == '[')
-                    in_set = true;
-                else if (text[end] == '(')
-                    ++depth;
-                else if (text[end] == ')' && --depth == 0)
-                    break;
-            }
-            std::string_view name;
-            if (text.substr(i).starts_with("(?P<")) name = text.substr(i + 4, text.find('>', i) - i - 4);
-            const std::optional<std::string> value = next(name);
-            if (!value) return std::nullopt;
-            made += *value;
-            i = end;
-        } else if (std::string_view{".|?*+[]{}"}.find(text[i]) != std::string_view::npos) {
-            return std::nullopt;
-        } else {
-            made += text[i];
-        }
-    }
-    return made;
 }
 
 }  // namespace detail::routing
@@ -432,7 +385,7 @@ class routes {
         co_return rendered(std::move(made));
     }
 
-    /// Returns the path of the first route with this name that takes the arguments, or the named arguments:
+    /// Returns the path of the last route with this name that takes the arguments, or the named arguments:
     /// "shop:detail", {3}. The route takes the path again and finds the same arguments. The path never begins with two
     /// slashes, which would name another host: the second is %2F. Throws a template_error of the kind NoReverseMatch
     /// with Django's text.
@@ -498,6 +451,34 @@ class routes {
         }
         return true;
     }
+    /// Returns the form with its groups filled, or nullopt if other arguments are given, or if the route does not take
+    /// the path, or finds other arguments in it.
+    static std::optional<std::string> filled(const route& which, const detail::routing::form& parts,
+                                             const std::vector<std::size_t>& places, const list& arguments,
+                                             const map& named) {
+        std::string path;
+        std::vector<std::string> given, found;
+        std::size_t different = 0;  // how many names were used
+        for (auto part = parts.begin(); part != parts.end(); ++part) {
+            path += part->text;
+            if (part->group == 0) continue;
+            const bool is_new = std::none_of(parts.begin(), part, [&](const auto& other) {
+                return other.group == part->group && other.name == part->name;
+            });
+            different += is_new ? 1 : 0;
+            const value* what = !named.empty()                    ? named.find(part->name)
+                                : given.size() < arguments.size() ? &arguments[given.size()]
+                                                                  : nullptr;
+            if (what == nullptr) return std::nullopt;
+            given.push_back(what->text());
+            path += given.back();
+        }
+        if (named.empty() ? given.size() != arguments.size() : different != named.size()) return std::nullopt;
+        if (!fits(which, path, found)) return std::nullopt;
+        for (std::size_t i = 0; i < given.size(); ++i)
+            if (places[i] < found.size() && found[places[i]] != given[i]) return std::nullopt;
+        return path;
+    }
     [[nodiscard]] bool has(std::string_view path) const {
         std::vector<std::string> unused;
         return std::any_of(routes_.begin(), routes_.end(), [&](const route& each) { return fits(each, path, unused); });
@@ -542,27 +523,14 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
     };
     std::string tried;
     std::size_t count = 0;
-    for (const route& each : routes_) {
+    if (!arguments.empty() && !named.empty())
+        throw template_error{"ValueError", "Don't mix *args and **kwargs in call to reverse()!"};
+    for (auto at = routes_.rbegin(); at != routes_.rend(); ++at) {  // as in Django, the last route comes first
+        const route& each = *at;
         if (each.name != last || !is_in(each)) continue;
-        std::vector<std::string> used;
-        std::optional<std::string> whole{""};
-        for (const auto& piece : each.pieces) {
-            const auto made = detail::routing::fill(piece.compiled.text(), [&](std::string_view group) {
-                const value* found = !named.empty()                   ? named.find(group)
-                                     : used.size() < arguments.size() ? &arguments[used.size()]
-                                                                      : nullptr;
-                if (found != nullptr) used.push_back(found->text());
-                return found != nullptr ? std::optional{used.back()} : std::nullopt;
-            });
-            if (whole && made)
-                *whole += *made;
-            else
-                whole.reset();
-        }
-        std::vector<std::string> again;
-        if (whole && used.size() == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
-            again == used)
-            return from_root(http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
+        for (const auto& [parts, places] : detail::routing::forms_of(each.pieces))
+            if (const auto path = filled(each, parts, places, arguments, named))
+                return from_root(http::percent_encode(*path, "/:@!$&'()*+,;=~"));
         ++count;
         std::string text;
         for (const auto& piece : each.pieces)
