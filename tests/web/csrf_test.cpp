@@ -60,6 +60,26 @@ TEST_CASE("a form of our own page passes and each page has a token of its own") 
     CHECK(between(again.fields.find("Set-Cookie").value_or(""), "csrftoken=", ";") == secret);
 }
 
+TEST_CASE("the token of a form with files is found, too") {
+    const guest_book book;
+    const http::response page = book.site.answer(http::request{"GET", "/"});
+    const std::string secret = between(page.fields.find("Set-Cookie").value_or(""), "csrftoken=", ";");
+    const auto upload = [&](const std::string& name, const std::string& token) {
+        http::request ask{"POST", "/", {{"Host", "shop.example"}, {"Cookie", "csrftoken=" + secret}}};
+        ask.fields().set("Content-Type", "multipart/form-data; boundary=XyZ");
+        ask.set_body(
+            "--XyZ\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"a.png\"\r\n\r\n&=%\xff\r\n--XyZ\r\n"
+            "Content-Disposition: form-data; name=\"" +
+            name + "\"\r\n\r\n" + token + "\r\n--XyZ--\r\n");
+        return book.site.answer(ask).body;
+    };
+    const std::string token = between(page.body, "value=\"", "\"");
+    CHECK(upload("csrfmiddlewaretoken", token) == "taken");
+    CHECK(upload("csrfmiddlewaretoken", std::string(64, 'a')) ==
+          "403: CSRF verification failed: CSRF token incorrect.\n");
+    CHECK(upload("other", token) == "403: CSRF verification failed: CSRF token missing.\n");
+}
+
 TEST_CASE("a page without a form sets no cookie") {
     const guest_book book;
     CHECK(!book.site.answer(http::request{"GET", "/?plain"}).fields.find("Set-Cookie"));

@@ -125,9 +125,7 @@ class csrf : public middleware {
         }
         const std::string_view kept = cookie(ask);
         if (!is_secret(kept)) return "CSRF cookie not set.";
-        std::string given;
-        parse_failure unused;
-        if (const auto form = http::form::parse(ask.body(), unused)) given = form->get(field_name).value_or("");
+        std::string given = sent_token(ask);
         if (given.empty()) given = ask.field("X-CSRFToken").value_or("");
         if (given.empty()) return "CSRF token missing.";
         return is_same(unmasked(given), kept) ? std::string{} : "CSRF token incorrect.";
@@ -142,6 +140,18 @@ class csrf : public middleware {
     static std::string_view cookie(const http::request& ask) {
         const auto field = ask.field("Cookie");
         return field ? http::cookies::parse(*field).get(cookie_name).value_or("") : std::string_view{};
+    }
+    /// The token in the body: in a form, or in a form with files, which browsers send as multipart/form-data.
+    static std::string sent_token(const http::request& ask) {
+        parse_failure unused;
+        if (const auto boundary = http::multipart_boundary(ask.field("Content-Type").value_or(""))) {
+            const auto parts = http::parse_multipart(ask.body(), *boundary, unused);
+            for (const http::form_part& part : parts.value_or(std::vector<http::form_part>{}))
+                if (part.name == field_name) return std::string{part.body};
+            return {};
+        }
+        const auto form = http::form::parse(ask.body(), unused);
+        return form ? std::string{form->get(field_name).value_or("")} : std::string{};
     }
     static bool is_secret(std::string_view text) noexcept {
         return text.size() == secret_size && text.find_first_not_of(letters) == text.npos;

@@ -53,6 +53,7 @@
 //     web/template_parser.hpp  from the tags of a template to a program
 //     web/template_loader.hpp  where the texts of templates come from
 //     web/template.hpp         pages with gaps, and what fills them
+//     web/route_forms.hpp      from the regular expression of a route to the paths that it takes
 //     web/routes.hpp           which view answers which path
 //     web/middleware.hpp       what happens before and after every view
 //     web/hosts.hpp            a site answers for its own names only
@@ -4075,139 +4076,33 @@ inline std::optional<pattern_match> pattern::run(std::string_view text, bool at_
 
 #endif  // NETNOTES_WEB_PATTERN_HPP
 
-// netnotes/web/template.hpp: pages with gaps, and what fills them
+// netnotes/web/route_forms.hpp: from the regular expression of a route to the paths that it takes
 // SPDX-License-Identifier: MIT
 //
-// A view should compute, and a page should look nice. So the page is a file of its own, a template. The view gives it
-// names and values, and the template says where they stand:
+// A route goes from a path to a view. The way back starts with the route's regular expression, and fills its groups:
 //
-//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
-//        const web::templates pages{texts};
-//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
+//        ^articles/(\d+)/$                           articles/ _ /
+//        ^comments/(?:page-(?P<number>\d+)/)?$       comments/      or     comments/page- number /
 //
-// This prints <ul><li>a</li><li>&lt;b&gt;</li></ul>: what a stranger has typed cannot become a tag.
+// So an expression has forms, each of them with other groups. As in Django, what may be left away is left away, and
+// what stands for many characters becomes one of them: [abc] is a, and \d is 0. A part with groups may be left away or
+// not, so there are two forms. An expression with alternatives outside of its groups has only the empty form. A form
+// that the expression does not take again is no answer.
 //
-// The language is Django's. A page can extend another page, and fills the blocks of that page:
-//
-//   base.html    <title>{% block title %}Shop{% endblock %}</title>
-//   list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
-//   prints       <title>List, Shop</title>
-//
-// Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
-//
-// Texts of templates are a part of the program, and values may come from strangers. A template that loops over a long
-// list a thousand times is as slow as it is written.
-//
-// Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
-// template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
-//
-// On this page:  templates, template_settings
-// The notes:     django模板处理, DTL语言, 模板的继承, html转义; examples 44 to 46
+// On this page:  (what routes.hpp uses: forms_of)
+// The notes:     视图view, 配置url; example 43
 
-#ifndef NETNOTES_WEB_TEMPLATE_HPP
-#define NETNOTES_WEB_TEMPLATE_HPP
-
-#include <algorithm>
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <iterator>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-
-// netnotes/web/template_expression.hpp: names, literals and conditions of a template
-// SPDX-License-Identifier: MIT
-//
-// A variable tag holds one expression: a name or a literal, and filters behind it. A dot asks the value on its left:
-// for the entry of a map, or for the item of a list.
-//
-//   {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
-//   {{ "now"|default:title }}           an argument is a name or a literal, too
-//   {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
-//
-// A name that is not known is no error: it prints nothing, and is None in a condition. Only a misspelt *filter* is one.
-//
-// On this page:  (what template.hpp uses: expression, condition, scope)
-// The notes:     DTL语言 (变量); example 44
-
-#ifndef NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
-#define NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+#ifndef NETNOTES_WEB_ROUTE_FORMS_HPP
+#define NETNOTES_WEB_ROUTE_FORMS_HPP
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <deque>
-#include <functional>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-// netnotes/web/template_filters.hpp: what stands behind the | in a template
-// SPDX-License-Identifier: MIT
-//
-// A filter takes a value and returns another value. It may have one argument:
-//
-//   {{ name|title }}                       ada lovelace -> Ada Lovelace
-//   {{ names|join:", " }}                  ["a", "b"]   -> a, b
-//   {{ text|truncatechars:10 }}            -> 9 characters and an ellipsis
-//   {{ when|date:"Y-m-d" }}                -> 2026-11-29
-//   {{ count }} item{{ count|pluralize }}  -> 1 item, 2 items
-//
-// Each filter says whether it keeps HTML intact. If it does, and its value was safe, the result is safe. `upper` does
-// not: &lt; would become &LT;.
-//
-// The letters of other alphabets than ASCII keep their case. Python changes them, too.
-//
-// On this page:  (what template.hpp uses: the table of filters)
-// The notes:     DTL语言 (过滤器); example 44
-
-#ifndef NETNOTES_WEB_TEMPLATE_FILTERS_HPP
-#define NETNOTES_WEB_TEMPLATE_FILTERS_HPP
-
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <locale>
-#include <optional>
-#include <sstream>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-// netnotes/web/template_date.hpp: a point in time, written as a format says
-// SPDX-License-Identifier: MIT
-//
-// Each letter of the format stands for a part of the time, and a letter behind a backslash stands for itself:
-//
-//        Y-m-d H:i:s        2026-11-29 17:09:21
-//        N j, Y             Nov. 29, 2026
-//        l \t\h\e jS        Sunday the 29th
-//
-// These are the letters of PHP's date(), and Django's. Times are in UTC.
-//
-// On this page:  (what template_filters.hpp uses: format_date)
-// The notes:     DTL语言 (过滤器)
-
-#ifndef NETNOTES_WEB_TEMPLATE_DATE_HPP
-#define NETNOTES_WEB_TEMPLATE_DATE_HPP
-
-#include <chrono>
-#include <string>
-#include <string_view>
 
 // netnotes/web/value.hpp: what a template can print
 // SPDX-License-Identifier: MIT
@@ -4705,6 +4600,356 @@ inline std::string plain_time(time_value when) {
 }  // namespace netnotes::web
 
 #endif  // NETNOTES_WEB_VALUE_HPP
+
+
+namespace netnotes::web::detail::routing {
+
+/// A piece of a form: text, or a group with its number and perhaps a name.
+struct form_part {
+    std::string text;
+    std::size_t group = 0;  // 0: this is text
+    std::string name{};
+};
+using form = std::vector<form_part>;
+
+/// Reads the expression of a route, which pattern has read before, so that it is right.
+class form_reader {
+  public:
+    /// How many forms an expression may have: each optional part with groups doubles them.
+    static constexpr std::size_t max_forms = 64;
+
+    explicit form_reader(std::string_view text) noexcept : text_{text} {}
+
+    /// Returns the forms, or nullopt if there are too many, or if they are too long.
+    std::optional<std::vector<form>> read() {
+        std::vector<item> items;
+        std::vector<std::size_t> open;  // where the items of each group without a number begin
+        while (const auto next = take()) {
+            const auto [what, is_escaped] = *next;
+            const char sign = is_escaped || what.size() != 1 ? '\0' : what[0];
+            if (sign == '|') {
+                has_choice_ = true;
+                return std::vector<form>(1);
+            }
+            if (sign == '$') break;
+            if (sign == '^') continue;
+            if (sign == '(') {
+                if (text_.substr(at_).starts_with("?:"))
+                    at_ += 2, open.push_back(items.size());
+                else
+                    items.push_back(read_group());
+            } else if (sign == ')' && !open.empty()) {
+                item whole;
+                const auto begin = items.begin() + static_cast<std::ptrdiff_t>(open.back());
+                for (auto each = begin; each != items.end(); ++each)
+                    if (!append(whole, *each)) return std::nullopt;
+                items.erase(begin, items.end());
+                items.push_back(std::move(whole));
+                open.pop_back();
+            } else if (sign == '[') {
+                const auto first = take();  // of [^/] this is ^, which often fits
+                if (first && first->first == "^" && text_.substr(at_).starts_with(']')) ++at_;
+                items.push_back(item{{{{first ? first->first : std::string{}}}}});
+                while (const auto inside = take())
+                    if (!inside->second && inside->first == "]") break;
+            } else if (!items.empty() && (sign == '*' || sign == '?' || sign == '+' || (sign == '{' && is_count()))) {
+                const std::size_t count = least_count(sign);
+                if (text_.substr(at_).starts_with('?')) ++at_;
+                if (count == 0 && items.back().has_group)
+                    items.back().ways.insert(items.back().ways.begin(), form{});
+                else if (count == 0)
+                    items.pop_back();
+                else if (items.back().size * count > max_size)
+                    return std::nullopt;
+                else
+                    items.insert(items.end(), count - 1, item{items.back()});
+            } else {
+                items.push_back(item{{{{what}}}});
+            }
+        }
+        item whole;
+        for (const item& each : items)
+            if (!append(whole, each)) return std::nullopt;
+        return std::move(whole.ways);
+    }
+
+    /// Returns true if read() has met alternatives outside of the groups.
+    [[nodiscard]] bool has_choice() const noexcept { return has_choice_; }
+
+  private:
+    static constexpr std::size_t max_size = 100'000;  // of a form, in pieces; x{1000} has a thousand
+    struct item {
+        std::vector<form> ways{form{}};
+        bool has_group = false;
+        std::size_t size = 1;
+    };
+
+    /// Puts each form of `more` behind each form of `to`.
+    static bool append(item& to, const item& more) {
+        to.size += more.size;
+        if (to.ways.size() * more.ways.size() > max_forms || to.size > max_size) return false;
+        std::vector<form> made;
+        for (const form& begin : to.ways)
+            for (const form& end : more.ways) {
+                made.push_back(begin);
+                for (const form_part& each : end)
+                    if (each.group == 0 && !made.back().empty() && made.back().back().group == 0)
+                        made.back().back().text += each.text;
+                    else
+                        made.back().push_back(each);
+            }
+        to.ways = std::move(made);
+        to.has_group = to.has_group || more.has_group;
+        return true;
+    }
+    /// Takes a character. One behind a backslash is another one of its kind, and places like \b are passed over.
+    std::optional<std::pair<std::string, bool>> take() {
+        while (at_ < text_.size()) {
+            std::size_t size = character_size(text_.substr(at_));
+            std::string what{text_.substr(std::exchange(at_, at_ + size), size)};
+            if (what != "\\" || at_ == text_.size()) return std::pair{std::move(what), false};
+            size = character_size(text_.substr(at_));
+            what = text_.substr(std::exchange(at_, at_ + size), size);
+            constexpr std::string_view kinds = "dDsSwW", members = "0x xx!", places = "AbBZ";
+            if (what.size() == 1 && places.find(what[0]) != places.npos) continue;
+            const std::size_t kind = what.size() == 1 ? kinds.find(what[0]) : kinds.npos;
+            if (kind != kinds.npos) what = members[kind];
+            return std::pair{std::move(what), true};
+        }
+        return std::nullopt;
+    }
+    /// Reads a group with a number up to its end, with the groups inside. `at_` is behind its parenthesis.
+    item read_group() {
+        form_part made;
+        made.group = ++groups_;
+        if (text_.substr(at_).starts_with("?P<")) {
+            const std::size_t end = std::min(text_.find('>', at_), text_.size());
+            made.name = text_.substr(at_ + 3, end - at_ - 3);
+        }
+        bool in_set = false;
+        for (std::size_t depth = 1; depth > 0;) {
+            const auto next = take();
+            if (!next) break;
+            if (next->second || next->first.size() != 1) continue;
+            const char sign = next->first[0];
+            if (in_set) {
+                in_set = sign != ']';
+            } else if (sign == '[') {
+                in_set = true;
+                if (text_.substr(at_).starts_with('^')) ++at_;
+                if (text_.substr(at_).starts_with(']')) ++at_;
+            } else if (sign == '(') {
+                ++depth;
+                if (!text_.substr(at_).starts_with('?') || text_.substr(at_).starts_with("?P<")) ++groups_;
+            } else if (sign == ')') {
+                --depth;
+            }
+        }
+        return {{{std::move(made)}}, true};
+    }
+    /// Returns whether {2}, {2,}, {,5} or {2,5} begins here: another brace is a character. `at_` is behind it.
+    [[nodiscard]] bool is_count() const {
+        const std::size_t end = text_.find_first_not_of("0123456789,", at_);
+        return end != text_.npos && end > at_ && text_[end] == '}';
+    }
+    /// How often something is repeated at least. `at_` is behind the sign of the repetition.
+    std::size_t least_count(char sign) {
+        if (sign != '{') return sign == '+' ? 1 : 0;
+        const std::size_t end = std::min(text_.find('}', at_), text_.size());
+        std::size_t count = 0;
+        for (; at_ < end && text_[at_] >= '0' && text_[at_] <= '9'; ++at_)
+            count = std::min<std::size_t>(count * 10 + static_cast<std::size_t>(text_[at_] - '0'), max_size);
+        at_ = std::min(end + 1, text_.size());
+        return count;
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0, groups_ = 0;
+    bool has_choice_ = false;
+};
+
+/// One piece of a route: a path of its own, or that of a table which was included.
+struct piece {
+    std::string text;  // as it was written
+    web::pattern compiled;
+    bool is_path;
+};
+/// A form of a whole route. Each group also knows its number among the arguments of the view, or has npos.
+struct whole_form {
+    form parts;
+    std::vector<std::size_t> places;
+};
+/// Returns the forms of a route. If there are too many, the list is empty.
+inline std::vector<whole_form> forms_of(const std::vector<piece>& pieces) {
+    std::vector<whole_form> all(1);
+    std::size_t arguments = 0;
+    for (const piece& each : pieces) {
+        const auto& names = each.compiled.names();
+        const auto place = [&](const form_part& part) {
+            if (names.empty()) return arguments + part.group - 1;
+            const auto found =
+                std::find_if(names.begin(), names.end(), [&](const auto& name) { return name.first == part.name; });
+            return found == names.end() ? std::string::npos
+                                        : arguments + static_cast<std::size_t>(found - names.begin());
+        };
+        form_reader reader{each.compiled.text()};
+        const auto forms = reader.read();
+        if (!forms) return {};
+        if (reader.has_choice()) return std::vector<whole_form>(1);
+        std::vector<whole_form> longer;
+        for (const whole_form& begin : all)
+            for (const form& end : *forms) {
+                longer.push_back(begin);
+                for (const form_part& part : end) {
+                    longer.back().parts.push_back(part);
+                    if (part.group != 0) longer.back().places.push_back(place(part));
+                }
+            }
+        if (longer.size() > form_reader::max_forms) return {};
+        all = std::move(longer);
+        arguments += names.empty() ? each.compiled.group_count() : names.size();
+    }
+    return all;
+}
+
+}  // namespace netnotes::web::detail::routing
+
+#endif  // NETNOTES_WEB_ROUTE_FORMS_HPP
+
+// netnotes/web/template.hpp: pages with gaps, and what fills them
+// SPDX-License-Identifier: MIT
+//
+// A view should compute, and a page should look nice. So the page is a file of its own, a template. The view gives it
+// names and values, and the template says where they stand:
+//
+//        web::template_map texts{{"list.html", "<ul>{% for x in all %}<li>{{ x }}</li>{% endfor %}</ul>"}};
+//        const web::templates pages{texts};
+//        std::cout << pages.render("list.html", {{"all", web::list{"a", "<b>"}}});
+//
+// This prints <ul><li>a</li><li>&lt;b&gt;</li></ul>: what a stranger has typed cannot become a tag.
+//
+// The language is Django's. A page can extend another page, and fills the blocks of that page:
+//
+//   base.html    <title>{% block title %}Shop{% endblock %}</title>
+//   list.html    {% extends "base.html" %}{% block title %}List, {{ block.super }}{% endblock %}
+//   prints       <title>List, Shop</title>
+//
+// Text before {% extends %} is printed. Text behind it is lost, unless it stands in a block that the parent has.
+//
+// Texts of templates are a part of the program, and values may come from strangers. A template that loops over a long
+// list a thousand times is as slow as it is written.
+//
+// Output and errors equal Django's (3.2), and the line is added. These differ: loops of includes end with a
+// template_error, and so does a page of more than 16 MiB. Tags and filters that the notes do not use are not there.
+//
+// On this page:  templates, template_settings
+// The notes:     django模板处理, DTL语言, 模板的继承, html转义; examples 44 to 46
+
+#ifndef NETNOTES_WEB_TEMPLATE_HPP
+#define NETNOTES_WEB_TEMPLATE_HPP
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+
+// netnotes/web/template_expression.hpp: names, literals and conditions of a template
+// SPDX-License-Identifier: MIT
+//
+// A variable tag holds one expression: a name or a literal, and filters behind it. A dot asks the value on its left:
+// for the entry of a map, or for the item of a list.
+//
+//   {{ shop.items.0.name|upper }}       the map shop, its list, the item 0, the entry name; then the filter upper
+//   {{ "now"|default:title }}           an argument is a name or a literal, too
+//   {% if a and not b|length > 10 %}    conditions have Python's operators, with blanks around them
+//
+// A name that is not known is no error: it prints nothing, and is None in a condition. Only a misspelt *filter* is one.
+//
+// On this page:  (what template.hpp uses: expression, condition, scope)
+// The notes:     DTL语言 (变量); example 44
+
+#ifndef NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+#define NETNOTES_WEB_TEMPLATE_EXPRESSION_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// netnotes/web/template_filters.hpp: what stands behind the | in a template
+// SPDX-License-Identifier: MIT
+//
+// A filter takes a value and returns another value. It may have one argument:
+//
+//   {{ name|title }}                       ada lovelace -> Ada Lovelace
+//   {{ names|join:", " }}                  ["a", "b"]   -> a, b
+//   {{ text|truncatechars:10 }}            -> 9 characters and an ellipsis
+//   {{ when|date:"Y-m-d" }}                -> 2026-11-29
+//   {{ count }} item{{ count|pluralize }}  -> 1 item, 2 items
+//
+// Each filter says whether it keeps HTML intact. If it does, and its value was safe, the result is safe. `upper` does
+// not: &lt; would become &LT;.
+//
+// The letters of other alphabets than ASCII keep their case. Python changes them, too.
+//
+// On this page:  (what template.hpp uses: the table of filters)
+// The notes:     DTL语言 (过滤器); example 44
+
+#ifndef NETNOTES_WEB_TEMPLATE_FILTERS_HPP
+#define NETNOTES_WEB_TEMPLATE_FILTERS_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <locale>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// netnotes/web/template_date.hpp: a point in time, written as a format says
+// SPDX-License-Identifier: MIT
+//
+// Each letter of the format stands for a part of the time, and a letter behind a backslash stands for itself:
+//
+//        Y-m-d H:i:s        2026-11-29 17:09:21
+//        N j, Y             Nov. 29, 2026
+//        l \t\h\e jS        Sunday the 29th
+//
+// These are the letters of PHP's date(), and Django's. Times are in UTC.
+//
+// On this page:  (what template_filters.hpp uses: format_date)
+// The notes:     DTL语言 (过滤器)
+
+#ifndef NETNOTES_WEB_TEMPLATE_DATE_HPP
+#define NETNOTES_WEB_TEMPLATE_DATE_HPP
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
 
 
 namespace netnotes::web::detail::templates {
@@ -5472,7 +5717,8 @@ struct loop_state {
     }
     [[nodiscard]] value all() const {
         map made;
-        for (std::size_t i = 0; i < std::size(loop_parts); ++i) made.set(loop_parts[i], find(static_cast<loop_part>(i)));
+        for (std::size_t i = 0; i < std::size(loop_parts); ++i)
+            made.set(loop_parts[i], find(static_cast<loop_part>(i)));
         return made;
     }
 };
@@ -6510,8 +6756,7 @@ class output {
 
 class renderer {
   public:
-    renderer(const web::templates& of, const map& context)
-        : of_{of}, names_{context}, out_{of.settings().max_output} {
+    renderer(const web::templates& of, const map& context) : of_{of}, names_{context}, out_{of.settings().max_output} {
         names_.autoescape = of.settings().autoescape;
         names_.super_of = [this](std::string_view name) { return super(name); };
     }
@@ -6530,7 +6775,8 @@ class renderer {
 
     void print(const value& what) {
         if (what.is_text())
-            return !names_.autoescape || what.is_safe() ? out_.append(what.string()) : out_.append_escaped(what.string());
+            return !names_.autoescape || what.is_safe() ? out_.append(what.string())
+                                                        : out_.append_escaped(what.string());
         if (what.kind() == value_kind::integer) return out_.append(what.integer());
         // Truth values, other numbers and None have no character that is escaped.
         if (what.kind() < value_kind::string) return out_.append(what.text());
@@ -6639,9 +6885,9 @@ class renderer {
     void unpack(const value& item, const node& what) {
         const std::size_t size = item.size().value_or(1);
         if (size != what.name_count)
-            throw template_error{"ValueError", netnotes::detail::joined(
-                                                   "Need ", std::to_string(what.name_count),
-                                                   " values to unpack in for loop; got ", std::to_string(size), ". ")};
+            throw template_error{"ValueError", netnotes::detail::joined("Need ", std::to_string(what.name_count),
+                                                                        " values to unpack in for loop; got ",
+                                                                        std::to_string(size), ". ")};
         const list* parts = item.as_list();
         const list made = parts == nullptr ? *items_of(item) : list{};
         for (std::uint32_t k = 0; k < what.name_count; ++k)
@@ -6894,14 +7140,14 @@ namespace detail::routing {
 
 template <class F>
 struct signature : signature<decltype(&F::operator())> {};
-template <class R, class Q, class... Arguments>
-struct signature<R (*)(Q, Arguments...)> {
+template <class R, class Q, class... Arguments, bool is_noexcept>
+struct signature<R (*)(Q, Arguments...) noexcept(is_noexcept)> {
     using arguments = std::tuple<std::decay_t<Arguments>...>;
 };
-template <class C, class R, class Q, class... Arguments>
-struct signature<R (C::*)(Q, Arguments...) const> : signature<R (*)(Q, Arguments...)> {};
-template <class C, class R, class Q, class... Arguments>
-struct signature<R (C::*)(Q, Arguments...)> : signature<R (*)(Q, Arguments...)> {};
+template <class C, class R, class Q, class... Arguments, bool is_noexcept>
+struct signature<R (C::*)(Q, Arguments...) const noexcept(is_noexcept)> : signature<R (*)(Q, Arguments...)> {};
+template <class C, class R, class Q, class... Arguments, bool is_noexcept>
+struct signature<R (C::*)(Q, Arguments...) noexcept(is_noexcept)> : signature<R (*)(Q, Arguments...)> {};
 
 template <class View>
 using arguments_of = typename signature<std::decay_t<View>>::arguments;
@@ -7025,12 +7271,6 @@ any_view hide(View view) {
     };
 }
 
-/// One piece of a route: a path of its own, or that of a table which was included.
-struct piece {
-    std::string text;  // as it was written
-    web::pattern compiled;
-    bool is_path;
-};
 struct route {
     std::vector<piece> pieces;
     std::vector<std::string> spaces;  // namespaces, from the outside
@@ -7068,48 +7308,6 @@ inline piece read_path(std::string_view text, bool is_whole) {
     return {std::string{text}, web::pattern{made}, true};
 }
 
-/// The text that a regular expression of a URL table stands for, with `next` called for each group; nullopt if it has
-/// repetitions or alternatives outside of its groups.
-template <class Next>
-std::optional<std::string> fill(std::string_view text, const Next& next) {
-    std::string made;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '^' || text[i] == '$') continue;
-        if (text[i] == '\\') {
-            if (++i == text.size()) return std::nullopt;
-            if (text[i] == 'Z' || text[i] == 'A') continue;
-            if (templates::is_word(text[i])) return std::nullopt;
-            made += text[i];
-        } else if (text[i] == '(') {
-            std::size_t depth = 0, end = i;
-            bool in_set = false;
-            for (; end < text.size(); ++end) {
-                if (text[end] == '\\')
-                    ++end;
-                else if (in_set)
-                    in_set = text[end] != ']';
-                else if (text[end] == '[')
-                    in_set = true;
-                else if (text[end] == '(')
-                    ++depth;
-                else if (text[end] == ')' && --depth == 0)
-                    break;
-            }
-            std::string_view name;
-            if (text.substr(i).starts_with("(?P<")) name = text.substr(i + 4, text.find('>', i) - i - 4);
-            const std::optional<std::string> value = next(name);
-            if (!value) return std::nullopt;
-            made += *value;
-            i = end;
-        } else if (std::string_view{".|?*+[]{}"}.find(text[i]) != std::string_view::npos) {
-            return std::nullopt;
-        } else {
-            made += text[i];
-        }
-    }
-    return made;
-}
-
 }  // namespace detail::routing
 
 /// How a table answers a path that no route takes.
@@ -7126,18 +7324,27 @@ class routes {
     /// Adds a route for a path with parts in angle brackets. A view is called with the request and the parts, and
     /// returns an http::response, a template_response, or a task of one of them. The route takes these `methods`, or
     /// all if the list is empty. A route that takes GET also takes HEAD. Throws std::invalid_argument if a part has an
-    /// unknown kind. A name with overloads does not compile here. POSIX has a global index(), so put a view of that name
-    /// into a namespace of your own, as in `path("", views::index, "index")`.
+    /// unknown kind.
     template <class View>
-    routes& path(detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
-                 std::string name = {}, std::vector<http::method> methods = {}) {
+    requires(!std::is_pointer_v<View>) routes& path(
+        detail::routing::path_text<std::type_identity_t<detail::routing::arguments_of<View>>> text, View view,
+        std::string name = {}, std::vector<http::method> methods = {}) {
         return add(detail::routing::read_path(text.text(), true), std::move(view), std::move(name), std::move(methods));
+    }
+    /// Adds a route whose view is a function. If several functions have its name, the only function that takes a request
+    /// is the view. So a view may be called index(), although POSIX has a function of that name.
+    template <class Result, class Request, class... Arguments>
+    routes& path(detail::routing::path_text<std::tuple<std::decay_t<Arguments>...>> text,
+                 Result (*view)(Request&, Arguments...), std::string name = {},
+                 std::vector<http::method> methods = {}) {
+        return add(detail::routing::read_path(text.text(), true), view, std::move(name), std::move(methods));
     }
     /// Adds a route for a regular expression, which is searched in the path: begin it with ^ and end it with $. The
     /// view gets the groups; if some of them have names, only these. Throws std::invalid_argument if their number
     /// differs from that of the view's arguments, and parse_error if the text is no regular expression.
     template <class View>
-    routes& re_path(std::string_view text, View view, std::string name = {}, std::vector<http::method> methods = {}) {
+    requires(!std::is_pointer_v<View>) routes& re_path(std::string_view text, View view, std::string name = {},
+                                                       std::vector<http::method> methods = {}) {
         detail::routing::piece made{std::string{text}, pattern{text}, false};
         const std::size_t groups =
             made.compiled.names().empty() ? made.compiled.group_count() : made.compiled.names().size();
@@ -7147,6 +7354,13 @@ class routes {
                                                                  std::to_string(groups), " groups, and its view has ",
                                                                  std::to_string(wanted), " arguments")};
         return add(std::move(made), std::move(view), std::move(name), std::move(methods));
+    }
+    template <class Result, class Request, class... Arguments>
+    routes& re_path(std::string_view text, Result (*view)(Request&, Arguments...), std::string name = {},
+                    std::vector<http::method> methods = {}) {
+        return re_path(
+            text, [view](Request& ask, Arguments... each) { return view(ask, each...); }, std::move(name),
+            std::move(methods));
     }
     /// Adds all routes of a table behind a prefix. Their names get the namespace in front: shop:list. Throws
     /// std::invalid_argument if the prefix has parts in angle brackets: the views would get them as their own.
@@ -7233,7 +7447,7 @@ class routes {
         co_return rendered(std::move(made));
     }
 
-    /// Returns the path of the first route with this name that takes the arguments, or the named arguments:
+    /// Returns the path of the last route with this name that takes the arguments, or the named arguments:
     /// "shop:detail", {3}. The route takes the path again and finds the same arguments. The path never begins with two
     /// slashes, which would name another host: the second is %2F. Throws a template_error of the kind NoReverseMatch
     /// with Django's text.
@@ -7299,6 +7513,34 @@ class routes {
         }
         return true;
     }
+    /// Returns the form with its groups filled, or nullopt if other arguments are given, or if the route does not take
+    /// the path, or finds other arguments in it.
+    static std::optional<std::string> filled(const route& which, const detail::routing::form& parts,
+                                             const std::vector<std::size_t>& places, const list& arguments,
+                                             const map& named) {
+        std::string path;
+        std::vector<std::string> given, found;
+        std::size_t different = 0;  // how many names were used
+        for (auto part = parts.begin(); part != parts.end(); ++part) {
+            path += part->text;
+            if (part->group == 0) continue;
+            const bool is_new = std::none_of(parts.begin(), part, [&](const auto& other) {
+                return other.group == part->group && other.name == part->name;
+            });
+            different += is_new ? 1 : 0;
+            const value* what = !named.empty()                    ? named.find(part->name)
+                                : given.size() < arguments.size() ? &arguments[given.size()]
+                                                                  : nullptr;
+            if (what == nullptr) return std::nullopt;
+            given.push_back(what->text());
+            path += given.back();
+        }
+        if (named.empty() ? given.size() != arguments.size() : different != named.size()) return std::nullopt;
+        if (!fits(which, path, found)) return std::nullopt;
+        for (std::size_t i = 0; i < given.size(); ++i)
+            if (places[i] < found.size() && found[places[i]] != given[i]) return std::nullopt;
+        return path;
+    }
     [[nodiscard]] bool has(std::string_view path) const {
         std::vector<std::string> unused;
         return std::any_of(routes_.begin(), routes_.end(), [&](const route& each) { return fits(each, path, unused); });
@@ -7343,27 +7585,14 @@ inline std::string routes::reverse(std::string_view name, const list& arguments,
     };
     std::string tried;
     std::size_t count = 0;
-    for (const route& each : routes_) {
+    if (!arguments.empty() && !named.empty())
+        throw template_error{"ValueError", "Don't mix *args and **kwargs in call to reverse()!"};
+    for (auto at = routes_.rbegin(); at != routes_.rend(); ++at) {  // as in Django, the last route comes first
+        const route& each = *at;
         if (each.name != last || !is_in(each)) continue;
-        std::vector<std::string> used;
-        std::optional<std::string> whole{""};
-        for (const auto& piece : each.pieces) {
-            const auto made = detail::routing::fill(piece.compiled.text(), [&](std::string_view group) {
-                const value* found = !named.empty()                   ? named.find(group)
-                                     : used.size() < arguments.size() ? &arguments[used.size()]
-                                                                      : nullptr;
-                if (found != nullptr) used.push_back(found->text());
-                return found != nullptr ? std::optional{used.back()} : std::nullopt;
-            });
-            if (whole && made)
-                *whole += *made;
-            else
-                whole.reset();
-        }
-        std::vector<std::string> again;
-        if (whole && used.size() == std::max(arguments.size(), named.size()) && fits(each, *whole, again) &&
-            again == used)
-            return from_root(http::percent_encode(*whole, "/:@!$&'()*+,;=~"));
+        for (const auto& [parts, places] : detail::routing::forms_of(each.pieces))
+            if (const auto path = filled(each, parts, places, arguments, named))
+                return from_root(http::percent_encode(*path, "/:@!$&'()*+,;=~"));
         ++count;
         std::string text;
         for (const auto& piece : each.pieces)
@@ -7641,9 +7870,7 @@ class csrf : public middleware {
         }
         const std::string_view kept = cookie(ask);
         if (!is_secret(kept)) return "CSRF cookie not set.";
-        std::string given;
-        parse_failure unused;
-        if (const auto form = http::form::parse(ask.body(), unused)) given = form->get(field_name).value_or("");
+        std::string given = sent_token(ask);
         if (given.empty()) given = ask.field("X-CSRFToken").value_or("");
         if (given.empty()) return "CSRF token missing.";
         return is_same(unmasked(given), kept) ? std::string{} : "CSRF token incorrect.";
@@ -7658,6 +7885,18 @@ class csrf : public middleware {
     static std::string_view cookie(const http::request& ask) {
         const auto field = ask.field("Cookie");
         return field ? http::cookies::parse(*field).get(cookie_name).value_or("") : std::string_view{};
+    }
+    /// The token in the body: in a form, or in a form with files, which browsers send as multipart/form-data.
+    static std::string sent_token(const http::request& ask) {
+        parse_failure unused;
+        if (const auto boundary = http::multipart_boundary(ask.field("Content-Type").value_or(""))) {
+            const auto parts = http::parse_multipart(ask.body(), *boundary, unused);
+            for (const http::form_part& part : parts.value_or(std::vector<http::form_part>{}))
+                if (part.name == field_name) return std::string{part.body};
+            return {};
+        }
+        const auto form = http::form::parse(ask.body(), unused);
+        return form ? std::string{form->get(field_name).value_or("")} : std::string{};
     }
     static bool is_secret(std::string_view text) noexcept {
         return text.size() == secret_size && text.find_first_not_of(letters) == text.npos;
@@ -7820,6 +8059,7 @@ class allowed_hosts : public middleware {
 }  // namespace netnotes::web
 
 #endif  // NETNOTES_WEB_HOSTS_HPP
+
 
 
 
