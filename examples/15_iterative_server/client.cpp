@@ -21,7 +21,10 @@ int main(int argc, char** argv) try {
         std::cout << "send: " << std::flush;
         pollfd both[] = {{STDIN_FILENO, POLLIN, 0}, {server.native_handle(), POLLRDHUP, 0}};
         ::poll(both, 2, -1);  // waits for a line, or until the server has gone: lesson 18 and the lessons behind it
-        if (both[1].revents) throw std::runtime_error{"the server has closed the connection"};
+        if (both[1].revents) {
+            std::cout << std::endl;  // the prompt has a row of its own
+            throw std::runtime_error{"the server has closed the connection"};
+        }
         const ssize_t size = ::read(STDIN_FILENO, line, sizeof line);
         if (size <= 0) break;  // Ctrl-D
         server.send_all(std::string_view{line, static_cast<std::size_t>(size)});

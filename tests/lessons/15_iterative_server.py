@@ -44,7 +44,7 @@ with Lesson(__file__) as lesson:
     server.expect("serving")
     server.interrupt()
     server.ends(0)
-    assert client.ends(1).endswith("client: the server has closed the connection\n")
+    assert client.ends(1).endswith("send: \nclient: the server has closed the connection\n")
 
     # The server has closed first, so its port is in TIME_WAIT: it starts again all the same.
     server = lesson.start("server")
