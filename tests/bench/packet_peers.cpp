@@ -164,8 +164,9 @@ int main(int argc, char** argv) {
         if (std::strcmp(argv[i], "--smoke") == 0)
             smoke = true, megabytes = 4;
         else
-            megabytes = static_cast<std::size_t>(std::atoi(argv[i]));
+            megabytes = static_cast<std::size_t>(std::max(std::atoi(argv[i]), 0));
     }
+    if (megabytes == 0) return std::fprintf(stderr, "usage: packet_peers [--smoke] [MEGABYTES]\n"), 2;
     const bool memory = in_memory(smoke);
     return in_a_file(smoke, megabytes) && memory ? 0 : 1;
 }
