@@ -161,6 +161,25 @@ TEST_CASE("numeric_only takes no name of a host or a service") {
     name_server.let_go();
 }
 
+TEST_CASE("a host that a stranger chose writes no control characters into an error") {
+    const std::string host = "a\x1b[2Jb\n", service = "c\r";
+    const auto words_of = [](auto call) -> std::string {
+        try {
+            call();
+        } catch (const std::system_error& failure) {
+            return failure.what();
+        }
+        return "no error";
+    };
+    const auto is_plain = [](const std::string& words) {
+        return words != "no error" && std::none_of(words.begin(), words.end(), [](char c) { return c >= 0 && c < ' '; });
+    };
+    CHECK(is_plain(words_of([&] { net::resolve(host, service, {.numeric_only = true}); })));
+    CHECK(is_plain(words_of([&] { net::resolve(host + '\0', service, {}, 1h); })));
+    CHECK(is_plain(words_of([&] { net::canonical_name(host + '\0'); })));
+    CHECK(is_plain(words_of([&] { net::tcp_stream::connect(host + '\0', 80, 1h); })));
+}
+
 TEST_CASE("the canonical name is the name behind the aliases") {
     CHECK(net::canonical_name("web.test") == "web7.test");
     CHECK(net::canonical_name("web.test", 1h) == "web7.test");

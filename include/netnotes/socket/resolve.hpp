@@ -191,10 +191,12 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
     return endpoints;
 }
 namespace detail {
-/// For messages: "www.example.org:80", "[2001:db8::1]:80".
+/// For messages: "www.example.org:80", "[2001:db8::1]:80". A host may come from a stranger, so control characters are
+/// escaped.
 inline std::string with_service(std::string_view host, std::string_view service) {
     const bool has_colons = host.find(':') != host.npos;
-    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
+    return joined(has_colons ? "[" : "", visible(host), has_colons ? "]" : "", service.empty() ? "" : ":",
+                  visible(service));
 }
 }  // namespace detail
 inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
@@ -380,11 +382,11 @@ inline std::string canonical_name(const std::string& host, wait_time timeout, co
     std::error_code error;
     if (ip_address::parse(host)) return host;
     const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
-    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", host);
+    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", visible(host));
     const detail::held_call call{new detail::resolving_canonical{host}};
     call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
     if (!error) error = detail::resolver_error(call->code, call->system_error);
-    if (error) detail::throw_error(error, "canonical name of ", host);
+    if (error) detail::throw_error(error, "canonical name of ", visible(host));
     return std::move(call->name);
 }
 
