@@ -8,13 +8,13 @@
 #error "netnotes needs C++20: compile with -std=c++20"
 #endif
 
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 200
 #error "netnotes headers of two versions meet here: take all of them from one release"
 #endif
 
 #ifndef NETNOTES_IP_VERSION_HPP
 #define NETNOTES_IP_VERSION_HPP
 
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+#define NETNOTES_VERSION 200  // major * 10000 + minor * 100 + patch
 
 #endif  // NETNOTES_IP_VERSION_HPP

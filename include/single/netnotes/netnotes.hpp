@@ -1,4 +1,4 @@
-// netnotes 0.1.0, netnotes.hpp in one file: copy it, include it, and nothing else is needed. Do not edit:
+// netnotes 0.2.0, netnotes.hpp in one file: copy it, include it, and nothing else is needed. Do not edit:
 // include/single/generate.cmake made it from include/netnotes/netnotes.hpp, where it can be read in chapters.
 // netnotes/ip/version.hpp: the version, which every chapter includes
 // SPDX-License-Identifier: MIT
@@ -10,14 +10,14 @@
 #error "netnotes needs C++20: compile with -std=c++20"
 #endif
 
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 200
 #error "netnotes headers of two versions meet here: take all of them from one release"
 #endif
 
 #ifndef NETNOTES_IP_VERSION_HPP
 #define NETNOTES_IP_VERSION_HPP
 
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+#define NETNOTES_VERSION 200  // major * 10000 + minor * 100 + patch
 
 #endif  // NETNOTES_IP_VERSION_HPP
 // netnotes/netnotes.hpp: everything
@@ -4588,10 +4588,12 @@ inline std::vector<endpoint> resolve(const std::string& host, const std::string&
     return endpoints;
 }
 namespace detail {
-/// For messages: "www.example.org:80", "[2001:db8::1]:80".
+/// For messages: "www.example.org:80", "[2001:db8::1]:80". A host may come from a stranger, so control characters are
+/// escaped.
 inline std::string with_service(std::string_view host, std::string_view service) {
     const bool has_colons = host.find(':') != host.npos;
-    return joined(has_colons ? "[" : "", host, has_colons ? "]" : "", service.empty() ? "" : ":", service);
+    return joined(has_colons ? "[" : "", visible(host), has_colons ? "]" : "", service.empty() ? "" : ":",
+                  visible(service));
 }
 }  // namespace detail
 inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
@@ -4777,11 +4779,11 @@ inline std::string canonical_name(const std::string& host, wait_time timeout, co
     std::error_code error;
     if (ip_address::parse(host)) return host;
     const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
-    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", host);
+    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", visible(host));
     const detail::held_call call{new detail::resolving_canonical{host}};
     call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
     if (!error) error = detail::resolver_error(call->code, call->system_error);
-    if (error) detail::throw_error(error, "canonical name of ", host);
+    if (error) detail::throw_error(error, "canonical name of ", visible(host));
     return std::move(call->name);
 }
 

@@ -1,4 +1,4 @@
-// netnotes 0.1.0, packet.hpp in one file: copy it, include it, and nothing else is needed. Do not edit:
+// netnotes 0.2.0, packet.hpp in one file: copy it, include it, and nothing else is needed. Do not edit:
 // include/single/generate.cmake made it from include/netnotes/packet.hpp, where it can be read in chapters.
 // netnotes/ip/version.hpp: the version, which every chapter includes
 // SPDX-License-Identifier: MIT
@@ -10,14 +10,14 @@
 #error "netnotes needs C++20: compile with -std=c++20"
 #endif
 
-#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 100
+#if defined(NETNOTES_VERSION) && NETNOTES_VERSION != 200
 #error "netnotes headers of two versions meet here: take all of them from one release"
 #endif
 
 #ifndef NETNOTES_IP_VERSION_HPP
 #define NETNOTES_IP_VERSION_HPP
 
-#define NETNOTES_VERSION 100  // major * 10000 + minor * 100 + patch
+#define NETNOTES_VERSION 200  // major * 10000 + minor * 100 + patch
 
 #endif  // NETNOTES_IP_VERSION_HPP
 // netnotes/packet.hpp: every byte on the wire
