@@ -18672,10 +18672,10 @@ inline task<response> open_once(std::shared_ptr<client_pool> pool, const request
             answer.source = std::move(exchange);
             co_return answer;
         } catch (const std::system_error& error) {
-            const bool again = may_reuse && exchange && exchange->was_reused && !exchange->has_heard &&
-                               pool->options.retries && is_idempotent(ask.method()) &&
-                               error.code() != std::errc::timed_out;
-            if (!again && exchange) throw exchange->named(error);
+            if (!exchange) throw;  // it belongs to the response
+            const bool again = may_reuse && exchange->was_reused && !exchange->has_heard && pool->options.retries &&
+                               is_idempotent(ask.method()) && error.code() != std::errc::timed_out;
+            if (!again) throw exchange->named(error);
         }
     }
 }
