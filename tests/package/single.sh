@@ -120,7 +120,7 @@ fi
 
 # Two releases in one program.
 mkdir "$work/other"
-sed 's/NETNOTES_VERSION != 100/NETNOTES_VERSION != 200/; s/^#define NETNOTES_VERSION 100/#define NETNOTES_VERSION 200/' \
+sed 's/NETNOTES_VERSION != [0-9]*/NETNOTES_VERSION != 1/; s/^#define NETNOTES_VERSION [0-9]*/#define NETNOTES_VERSION 1/' \
     "$single/tcp.hpp" >"$work/other/tcp.hpp"
 printf '#include "%s"\n#include "%s"\n' "$single/ip.hpp" "$work/other/tcp.hpp" >"$work/mixed.cpp"
 if compile -fsyntax-only "$work/mixed.cpp" 2>"$work/errors"; then
