@@ -86,7 +86,8 @@ std::string answer_to(std::string method, talk answers, std::size_t idle = 0) {
         http::client_options options;
         options.max_body = 100'000;
         http::client browser{options};
-        text = co_await shown(browser, http::request{method, "/"}, std::move(where));
+        http::request ask{method, "/"};
+        text = co_await shown(browser, std::move(ask), std::move(where));
         CHECK(browser.busy() == 0);
         CHECK(browser.idle() == idle);
     };
@@ -197,7 +198,8 @@ void is_idle_while(std::function<net::task<>(net::async_stream&)> something) {
     const auto check = [&](http::url where) -> net::task<> {
         http::client browser;
         for (int i = 1; i <= 3; ++i) {
-            const std::string page = co_await shown(browser, http::request{"POST", "/"}, where);
+            http::request ask{"POST", "/"};
+            const std::string page = co_await shown(browser, std::move(ask), where);
             CHECK(page == "200 hi");
             CHECK(connections == i);
             CHECK(browser.idle() == 1);
@@ -296,13 +298,15 @@ TEST_CASE("a redirect leads only where a client of http may go") {
         for (const auto& [next, shows] : all) {
             CAPTURE(next);
             location = next;
-            const std::string page = co_await shown(browser, http::request{"GET", "/"}, where);
+            http::request ask{"GET", "/"};
+            const std::string page = co_await shown(browser, std::move(ask), where);
             CHECK_THAT(page, Catch::Matchers::ContainsSubstring(shows));
             CHECK(browser.busy() == 0);
         }
         // The text of a Location stands in the error, but cannot control a terminal.
         location = "/\x1b[2J";
-        const std::string page = co_await shown(browser, http::request{"GET", "/"}, where);
+        http::request ask{"GET", "/"};
+        const std::string page = co_await shown(browser, std::move(ask), where);
         CHECK_FALSE(has(page, "\x1b"));
     };
     beside(sends, check);

@@ -66,7 +66,7 @@ class async_listener : public detail::async_socket {
     /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
     /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
-    /// Keeps a back end from accepting a client before a task waits in accept(), as io_uring does. Each client that was
+    /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
     /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
     /// listener is closed.
     void accept_one_by_one() noexcept {

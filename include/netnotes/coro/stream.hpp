@@ -148,7 +148,7 @@ class async_stream : public detail::async_socket {
 
     /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
     /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
-    /// have sent bytes that nobody has asked for. MSG_PEEK alone does not see what io_uring has received ahead.
+    /// have sent bytes that nobody has asked for. MSG_PEEK alone does not see what the back end received ahead.
     [[nodiscard]] bool has_arrived() const noexcept;
 
     /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.

@@ -15160,7 +15160,7 @@ class async_stream : public detail::async_socket {
 
     /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
     /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
-    /// have sent bytes that nobody has asked for. MSG_PEEK alone does not see what io_uring has received ahead.
+    /// have sent bytes that nobody has asked for. MSG_PEEK alone does not see what the back end received ahead.
     [[nodiscard]] bool has_arrived() const noexcept;
 
     /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
@@ -21618,7 +21618,7 @@ class async_listener : public detail::async_socket {
     /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
     /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
-    /// Keeps a back end from accepting a client before a task waits in accept(), as io_uring does. Each client that was
+    /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
     /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
     /// listener is closed.
     void accept_one_by_one() noexcept {
