@@ -86,8 +86,8 @@ std::string answer_to(std::string method, talk answers, std::size_t idle = 0) {
         http::client_options options;
         options.max_body = 100'000;
         http::client browser{options};
-        http::request ask{method, "/"};
-        text = co_await shown(browser, std::move(ask), std::move(where));
+        http::request asked{method, "/"};
+        text = co_await shown(browser, std::move(asked), std::move(where));
         CHECK(browser.busy() == 0);
         CHECK(browser.idle() == idle);
     };
