@@ -111,10 +111,13 @@ int main(int argc, char** argv) {
     tcp.listen(1002, [](lan::tcp_connection& peer) { peer.close(); });
     // 1003: both close at the same time. The word is under way for a millisecond, and so is each FIN.
     tcp.listen(1003, [&net](lan::tcp_connection& peer) {
-        net.after(50ms, [&peer] { peer.shutdown(); });
-        peer.on_change = [](lan::tcp_connection& it) {
+        // A connection that is closed is soon forgotten, so the timer must not outlive close().
+        const auto timer = net.after(50ms, [&peer] { peer.shutdown(); });
+        peer.on_change = [&net, timer](lan::tcp_connection& it) {
             if (it.state() == tcp_state::closing) std::puts("closing");
-            if (it.has_ended()) it.close();
+            if (!it.has_ended()) return;
+            net.cancel(timer);
+            it.close();
         };
     });
     // 1004: the kernel sends a question and its FIN; the answer comes after it.

@@ -13,6 +13,7 @@ import fcntl
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -83,6 +84,10 @@ class Partner:
             with self.news:
                 self.heard.append(line.strip())
                 self.news.notify_all()
+        status = self.process.wait()
+        if status not in (0, -signal.SIGKILL):  # otherwise each conversation waits for nobody
+            print(f"the simulated host ended with status {status}", file=sys.stderr, flush=True)
+            os._exit(1)
 
     def expect(self, text):
         with self.news:

@@ -15409,7 +15409,8 @@ namespace netnotes::lan {
 
 class tcp_stack;
 
-/// A connection of a host. It stays valid until release(), or as long as its stack.
+/// A connection of a host. It stays valid until release(), or as long as its stack. Once the program has called close(),
+/// it stays valid only until its state is CLOSED: a timer that uses the connection must be cancelled before that.
 class tcp_connection {
   public:
     /// Called after something has changed: bytes have arrived, there is room again, the state is another.
