@@ -87,6 +87,8 @@ with Lesson(__file__, (PORT, ATTACKER)) as lesson, tempfile.TemporaryDirectory()
         assert ann.ask("GET", "/")[1].endswith("changed")  # a template is read again
         base.write_text(frame, encoding="utf-8")
 
+        # The server closes a connection that is silent for 60 s, and a slow Chromium may need longer.
+        ann.connection.close()  # the next request connects anew
         if program == "guest_book" and (browser := Chromium.found()):  # and once with a real browser
             foreign = f"""<form method="post" action="http://localhost:{PORT}/add/"><input name="name" value="Eve">
                           <input name="text" value="spam"></form><script>document.querySelector("form").submit()</script>"""

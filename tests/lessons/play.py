@@ -312,8 +312,12 @@ class Chromium:
         for each in (commands, answers, *theirs):
             os.close(each)
         self.session = None
-        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        try:
+            target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+            self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        except Failure:
+            self.__exit__()
+            raise
 
     def ask(self, method, **parameters):
         """Sends a command, and returns its result."""
@@ -344,11 +348,17 @@ class Chromium:
 
     def evaluate(self, script):
         """Returns the value of a script in the page, or None while the page changes."""
-        return self.ask("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
+        try:
+            return self.ask("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
+        except Failure as error:
+            if re.search("navigated|context", str(error)):  # the page that was asked is gone, and its answer with it
+                return None
+            raise
 
     def shows(self, text, where="document.documentElement.outerHTML"):
-        """Waits until the page has a text. Returns the page."""
+        """Waits until the page has a text and is there as a whole, with its style. Returns the page."""
         end, page = time.monotonic() + PATIENCE, ""
+        where = f"document.readyState == 'complete' ? {where} : ''"
         while text not in page:
             if time.monotonic() > end:
                 raise Failure(f"{self.name} does not show {text!r}; it shows {page!r}")
