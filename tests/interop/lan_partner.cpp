@@ -18,7 +18,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,15 +31,34 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A node whose one port leads to the kernel.
+constexpr unsigned crossing = 1003;  // the port where the FINs of both sides cross
+
+/// What decides whether a frame has to wait for another: its FIN, and the ports.
+struct segment {
+    unsigned from = 0, to = 0;
+    bool is_fin = false;
+    explicit segment(std::span<const std::byte> frame) {
+        const auto at = [&](std::size_t i) { return i < frame.size() ? std::to_integer<unsigned>(frame[i]) : 0; };
+        if (at(12) != 0x08 || at(13) != 0 || at(23) != 6) return;  // no TCP over IPv4
+        const std::size_t tcp = 14 + at(14) % 16 * 4;
+        from = at(tcp) * 256 + at(tcp + 1);
+        to = at(tcp + 2) * 256 + at(tcp + 3);
+        is_fin = at(tcp + 13) % 2 == 1;
+    }
+};
+
+/// A node whose one port leads to the kernel. A FIN of the port `crossing` waits here until the kernel's FIN has left.
 class device : public lan::node {
   public:
     device(lan::network& net, std::string_view name, int descriptor) : node{net, name}, descriptor_{descriptor} {
         add_ports(1);
     }
     void receive(unsigned, const lan::frame& arrived) override {
-        const auto bytes = arrived.bytes();
-        if (::write(descriptor_, bytes.data(), bytes.size()) < 0) std::perror("write to the device");
+        const segment it{arrived.bytes()};
+        if (it.is_fin && it.from == crossing && !closed_.contains(it.to))
+            waiting_.emplace(it.to, arrived);
+        else
+            pass(arrived);
     }
     /// Puts the frames that the kernel has sent into the cable.
     void read_all() {
@@ -44,12 +66,25 @@ class device : public lan::node {
         for (pollfd ready{descriptor_, POLLIN, 0}; ::poll(&ready, 1, 0) == 1;) {
             const auto size = ::read(descriptor_, buffer.data(), buffer.size());
             if (size <= 0) return;
-            send(0, lan::frame{std::vector<std::byte>(buffer.begin(), buffer.begin() + size)});
+            const std::vector<std::byte> bytes(buffer.begin(), buffer.begin() + size);
+            if (const segment it{bytes}; it.is_fin && it.to == crossing) {
+                closed_.insert(it.from);
+                const auto [first, last] = waiting_.equal_range(it.from);
+                for (auto each = first; each != last; ++each) pass(each->second);
+                waiting_.erase(first, last);
+            }
+            send(0, lan::frame{bytes});
         }
     }
 
   private:
+    void pass(const lan::frame& each) {
+        const auto bytes = each.bytes();
+        if (::write(descriptor_, bytes.data(), bytes.size()) < 0) std::perror("write to the device");
+    }
     int descriptor_;
+    std::multimap<unsigned, lan::frame> waiting_;  // by the kernel's port
+    std::set<unsigned> closed_;                    // ports from which the kernel has sent its FIN
 };
 
 constexpr std::size_t bulk = 1 << 20;
@@ -109,16 +144,13 @@ int main(int argc, char** argv) {
     });
     // 1002: this side closes at once.
     tcp.listen(1002, [](lan::tcp_connection& peer) { peer.close(); });
-    // 1003: both close at the same time. The word is under way for a millisecond, and so is each FIN.
-    tcp.listen(1003, [&net](lan::tcp_connection& peer) {
-        // A connection that is closed is soon forgotten, so the timer must not outlive close().
-        const auto timer = net.after(50ms, [&peer] { peer.shutdown(); });
-        peer.on_change = [&net, timer](lan::tcp_connection& it) {
+    // 1003: both close at the same time, and the FINs cross on the way.
+    tcp.listen(crossing, [](lan::tcp_connection& peer) {
+        peer.on_change = [](lan::tcp_connection& it) {
             if (it.state() == tcp_state::closing) std::puts("closing");
-            if (!it.has_ended()) return;
-            net.cancel(timer);
-            it.close();
+            if (it.has_ended()) it.close();
         };
+        peer.shutdown();
     });
     // 1004: the kernel sends a question and its FIN; the answer comes after it.
     tcp.listen(1004, [](lan::tcp_connection& peer) {
@@ -140,7 +172,7 @@ int main(int argc, char** argv) {
             it.close();
         };
     });
-    // 1006: this side does not read for a second, so its window closes.
+    // 1006: this side does not read until its window is closed, and then for a second more.
     tcp.listen(1006, [&net](lan::tcp_connection& peer) {
         auto state = std::make_shared<talk>();
         auto act = [state](lan::tcp_connection& it) {
@@ -149,11 +181,15 @@ int main(int argc, char** argv) {
             state->tell("slow");
             it.close();
         };
-        net.after(1s, [&peer, act] {
-            std::printf("window %u\n", peer.machine().receive_window());
-            act(peer);
-            peer.on_change = act;
-        });
+        peer.on_change = [&net, act](lan::tcp_connection& it) {
+            if (it.machine().receive_window() > 0) return;
+            std::puts("window 0");
+            it.on_change = nullptr;
+            net.after(1s, [&it, act] {
+                it.on_change = act;
+                act(it);
+            });
+        };
     });
     // 1007: this side sends a megabyte to a kernel that does not read for a while.
     tcp.listen(1007, [](lan::tcp_connection& peer) {
@@ -168,6 +204,7 @@ int main(int argc, char** argv) {
     // 1008: this side opens 500 connections to the kernel, ten at a time, and closes each.
     unsigned opened = 0, ended = 0;
     std::function<void()> open = [&] {
+        if (opened == 500) return;  // the kernel accepts no more
         ++opened;
         auto& made = tcp.connect(to_kernel);
         made.on_change = [&, is_counted = false](lan::tcp_connection& it) mutable {
@@ -176,22 +213,23 @@ int main(int argc, char** argv) {
             if (!is_over || is_counted) return;
             is_counted = true;
             if (++ended == 500) std::puts("opened 500");
-            if (opened < 500) net.after({}, open);
+            net.after({}, open);
         };
     };
     tcp.listen(1008, [&](lan::tcp_connection& peer) {
         for (unsigned i = 0; i < 10; ++i) net.after({}, open);
         peer.close();
     });
-    // 1009: the end. Whatever is open then is told.
-    bool is_over = false;
+    // 1009: the end, as soon as no connection is left. Whatever is open a minute later is told.
+    bool is_asked = false, is_over = false;
     tcp.listen(1009, [&](lan::tcp_connection& peer) {
+        is_asked = true;
         peer.close();
-        net.after(500ms, [&] { is_over = true; });
+        net.after(60s, [&] { is_over = true; });
     });
 
     const auto begin = std::chrono::steady_clock::now();
-    while (!is_over) {
+    while (!is_over && !(is_asked && tcp.connections().empty())) {
         pollfd ready{descriptor, POLLIN, 0};
         ::poll(&ready, 1, 1);
         net.run_until(std::chrono::steady_clock::now() - begin);
