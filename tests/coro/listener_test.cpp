@@ -74,6 +74,104 @@ TEST_CASE("without a free descriptor accept waits, and the client waits in the q
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+namespace {
+/// The back end that the environment names, which has no memory for the streams of accepted connections at times.
+class short_back_end final : public net::detail::io_back_end {
+  public:
+    static inline bool is_short = false;
+    static inline int refused = 0;  ///< how often it had none
+    static net::detail::owner<net::detail::io_back_end> make(net::detail::scheduler& loop, std::error_code& refusal) {
+        const auto factory = asks_for_io_uring() ? net::io_backend::io_uring : net::io_backend::epoll;
+        auto inner = factory(loop, refusal);
+        if (!inner) return {};
+        return net::detail::owner<net::detail::io_back_end>{new short_back_end{std::move(inner)}};
+    }
+    void add(net::detail::io_node& node) override {
+        if (is_short && node.what() == net::detail::io_node::kind::stream) {
+            ++refused;
+            throw std::system_error{ENOSPC, std::system_category(), "add"};
+        }
+        inner_->add(node);
+    }
+    bool remove(net::detail::io_node& node) noexcept override { return inner_->remove(node); }
+    void needs(net::detail::io_node& node, bool to_write) noexcept override { inner_->needs(node, to_write); }
+    void watch(int descriptor, bool is_stop) override { inner_->watch(descriptor, is_stop); }
+    void unwatch(int descriptor) noexcept override { inner_->unwatch(descriptor); }
+    void prepare() override { inner_->prepare(); }
+    bool wait(net::duration timeout) override {
+        const bool has_come = inner_->wait(timeout);
+        saw_stop_ = inner_->take_stop() || saw_stop_;
+        return has_come;
+    }
+
+  private:
+    explicit short_back_end(net::detail::owner<net::detail::io_back_end> inner) : inner_{std::move(inner)} {}
+    net::detail::owner<net::detail::io_back_end> inner_;
+};
+net::task<> until_refused() {
+    while (short_back_end::refused == 0) co_await net::yield();
+}
+net::task<> accept_and_drop(net::async_listener& listener) { co_await listener.accept(); }
+}  // namespace
+
+TEST_CASE("a connection that cannot be registered yet is for the next accept if the first is given up") {
+    enum class end { cancelled, timed_out, lost, closed };
+    const end how = GENERATE(end::cancelled, end::timed_out, end::lost, end::closed);
+    CAPTURE(how);
+    const auto before = open_descriptors();
+    {
+        net::event_loop loop{{.backend = short_back_end::make}};
+        net::async_listener listener{loop, net::tcp_listener{{net::ipv4_address::loopback(), 0}}.into_socket()};
+        net::tcp_stream first{listener.local_endpoint().ip()}, second{listener.local_endpoint().ip()};
+        const auto give_up = [&]() -> net::task<> {
+            auto accepting = net::spawn(accept_and_drop(listener));
+            co_await until_refused();
+            if (how == end::cancelled) accepting.cancel();
+            if (how == end::closed) listener.close();
+            const std::error_code why = co_await error_of(joined(accepting));
+            CHECK(why == (how == end::cancelled ? std::errc::operation_canceled : std::errc::bad_file_descriptor));
+        };
+        const auto expire = [&]() -> net::task<> {
+            listener.set_timeout(0s);
+            const std::error_code why = co_await error_of(accept_and_drop(listener));
+            CHECK(why == std::errc::timed_out);
+            listener.set_timeout(net::never);
+        };
+        const auto lose = [&]() -> net::task<> {
+            const auto which = co_await net::when_any(accept_and_drop(listener), until_refused());
+            CHECK(which.index() == 1);
+        };
+        const auto body = [&]() -> net::task<> {
+            short_back_end::refused = 0;
+            short_back_end::is_short = true;
+            if (how == end::timed_out)
+                co_await expire();
+            else if (how == end::lost)
+                co_await lose();
+            else
+                co_await give_up();
+            CHECK(short_back_end::refused > 0);
+            short_back_end::is_short = false;
+            if (how == end::closed) co_return;
+            for (net::tcp_stream* const each : {&first, &second}) {
+                auto next = co_await listener.accept();
+                CHECK(next.peer.ip() == each->local_endpoint());
+                each->send_all("x");
+                std::array<char, 2> room{};
+                const std::size_t size = co_await next.stream.recv(room);
+                CHECK(size == 1);
+            }
+        };
+        loop.run(body());
+        if (how == end::closed) {  // and nobody waits for an answer for ever
+            std::array<char, 2> room{};
+            std::error_code ended;
+            CHECK(first.recv(room, ended) == 0);
+        }
+    }
+    CHECK(open_descriptors() == before);
+}
+
 TEST_CASE("a stop ends a server, and its clients hear the end") {
     test_loop loop;
     net::stop_event stop;

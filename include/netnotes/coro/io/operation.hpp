@@ -78,6 +78,13 @@ class io_node {
     void set_timeout(duration timeout);
     /// Returns the limit of each wait, or `never`.
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
+    /// Makes room for keep(). Allocates memory.
+    void make_room_to_keep() { set_up_limits(); }
+    /// Keeps a connection that a listener has taken, if nobody can have it yet. The listener's end closes it. Call
+    /// make_room_to_keep() before; one connection has room.
+    void keep(int connection) noexcept { limits_->kept = connection; }
+    /// Returns the connection of keep(), which then belongs to the caller, or -1.
+    [[nodiscard]] int take_kept() noexcept { return limits_ ? std::exchange(limits_->kept, -1) : -1; }
 
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
     static io_node closed;
@@ -137,13 +144,18 @@ class io_node {
         void expired() noexcept override;
         io_operation*& waiting;
     };
-    /// Most connections never wait to write, so the deadline of writing is made when the first task does.
+    /// What few nodes need. Most connections never wait to write, so the deadline of writing is made when the first
+    /// task does.
     struct limits {
         explicit limits(io_node& node) noexcept : reading{node.waiting_[0]} {}
         duration time = never;
         deadline reading;
         owner<deadline> writing{};
+        int kept = -1;  // see keep()
     };
+    void set_up_limits() {
+        if (!limits_) limits_ = owner<limits>{new limits{*this}};
+    }
 
     kind kind_ : 2;
     bool is_retired_ : 1 = false;
@@ -377,6 +389,7 @@ inline void io_node::leave() noexcept {
     // A task that still waits would wait for ever, for an object that no longer exists.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
+    if (const int connection = take_kept(); connection >= 0) ::close(connection);
     const int own = closes_ ? descriptor_ : -1;
     const bool resets = ends_by_reset;
     discard();
@@ -391,7 +404,7 @@ inline void io_node::discard() noexcept {
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
-    if (!limits_) limits_ = owner<limits>{new limits{*this}};
+    set_up_limits();
     limits_->time = timeout;
 }
 inline void io_node::deadline::expired() noexcept {
