@@ -96,6 +96,114 @@ TEST_CASE("a body can be read at once, in pieces, or not at all") {
     CHECK(answers(endless + get("/b"), echo_path) == ok("/\n"));
 }
 
+TEST_CASE("a read of a body that loses takes no byte with it") {
+    // 16 pieces: the head with 10 bytes, and then 10 bytes every 3 s, in chunks or not.
+    const bool is_chunked = GENERATE(false, true);
+    CAPTURE(is_chunked);
+    std::string whole;
+    script client;
+    client.pause = 3s;
+    for (int i = 0; i < 16; ++i) {
+        std::string piece = std::to_string(1'000'000'000 + i);
+        whole += piece;
+        client.pieces.push_back(is_chunked ? "a\r\n" + piece + "\r\n" : piece);
+    }
+    const std::string head = "POST / HTTP/1.1\r\nHost: a\r\n";
+    client.pieces[0].insert(0, head + (is_chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "Content-Length: 160\r\n\r\n"));
+    if (is_chunked) client.pieces.push_back("0\r\n\r\n");
+    http::server_options options;
+    options.body_timeout = 60s;
+    const auto nap = [](net::duration time) -> net::task<> { co_await net::sleep_for(time); };
+    int lost = 0;
+
+    SECTION("text() with a time limit") {
+        const auto handler = [&](http::request& ask) -> net::task<http::response> {
+            for (;;) {
+                bool is_late = false;
+                std::string text;
+                try {
+                    text = co_await net::with_timeout(7s, ask.text());
+                } catch (const std::system_error&) {
+                    is_late = true;
+                }
+                if (!is_late) co_return http::response{200, text, "text/plain"};
+                ++lost;
+            }
+        };
+        play(client, handler, options);
+    }
+    SECTION("text() with a time limit, and then the rest with recv()") {
+        const auto handler = [&](http::request& ask) -> net::task<http::response> {
+            std::string all;
+            try {
+                all = co_await net::with_timeout(20s, ask.text());
+            } catch (const std::system_error&) {
+                ++lost;
+            }
+            for (;;) {
+                const auto bytes = co_await ask.recv();
+                if (bytes.empty()) break;
+                all += net::as_text(bytes);
+            }
+            co_return http::response{200, all, "text/plain"};
+        };
+        play(client, handler, options);
+    }
+    SECTION("recv() that loses while it waits, or in the very moment in which bytes come") {
+        const net::duration time = GENERATE(1s, 2s, 3s, 6s);
+        const auto handler = [&](http::request& ask) -> net::task<http::response> {
+            std::string all;
+            for (;;) {
+                const auto first = co_await net::when_any(nap(time), ask.recv());
+                if (first.index() == 0) {
+                    ++lost;
+                    continue;
+                }
+                const auto bytes = std::get<1>(first);
+                if (bytes.empty()) break;
+                all += net::as_text(bytes);
+            }
+            co_return http::response{200, all, "text/plain"};
+        };
+        play(client, handler, options);
+        if (time > 3s) ++lost;  // nobody loses
+    }
+    SECTION("text() that loses in the very moment in which bytes come") {
+        const auto handler = [&](http::request& ask) -> net::task<http::response> {
+            for (;;) {
+                auto first = co_await net::when_any(nap(3s), ask.text());
+                if (first.index() == 1) co_return http::response{200, std::get<1>(std::move(first)), "text/plain"};
+                ++lost;
+            }
+        };
+        play(client, handler, options);
+    }
+    CHECK(lost > 0);
+    CHECK(heard(client) == ok(whole));
+}
+
+TEST_CASE("a body that is withdrawn again and again has its time limit") {
+    script client{{post(std::string(100, 'x')).substr(0, 90)}, ending::is_silent};
+    http::server_options options;
+    options.body_timeout = 20s;
+    const auto handler = [](http::request& ask) -> net::task<http::response> {
+        for (;;) {
+            bool is_late = false;
+            try {
+                const std::string text = co_await net::with_timeout(3s, ask.text());
+            } catch (const std::system_error&) {
+                is_late = true;
+            }
+            if (!is_late) break;
+        }
+        co_return http::response{200, "never", "text/plain"};
+    };
+    const net::duration took = play(client, handler, options);
+    CHECK(heard(client).starts_with("HTTP/1.1 408"));
+    CHECK(took >= 20s);
+    CHECK(took < 30s);
+}
+
 TEST_CASE("a request made by hand has the same calls for its body") {
     test_loop loop;
     const auto main = []() -> net::task<> {

@@ -365,6 +365,7 @@ class client_exchange final : public body_source {
     }
     task<std::span<const std::byte>> next() override {
         while (!body_.is_done()) {
+            co_await netnotes::detail::stepping{};  // a cancelled task takes nothing, because its result may be dropped
             if (!link_) fail("the body has failed before");
             if (link_->unused().empty()) {
                 const bool is_more = co_await receive_named();

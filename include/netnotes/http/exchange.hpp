@@ -198,6 +198,7 @@ class exchange final : public body_source {
     }
     task<std::span<const std::byte>> next() override {
         for (;;) {
+            co_await netnotes::detail::stepping{};  // a cancelled task takes nothing, because its result may be dropped
             if (!rules_.is_unread()) co_return std::span<const std::byte>{};
             if (is_broken_) throw body_error{status::bad_request, "400: the body of the request could not be received"};
             if (const std::string_view bytes = link_.unused(); !bytes.empty()) {
@@ -209,6 +210,9 @@ class exchange final : public body_source {
                 co_await receive_body();
             } catch (const std::system_error&) {
                 is_cut_ = true;
+                throw;
+            } catch (const netnotes::cancelled&) {
+                is_broken_ = false;  // the next call goes on where this one has ended
                 throw;
             }
         }
@@ -324,6 +328,9 @@ class exchange final : public body_source {
             } catch (const std::system_error& error) {
                 if (error.code() != std::errc::timed_out) throw;
                 is_late = true;
+            } catch (const netnotes::cancelled&) {
+                body_waited_ += now() - begin;
+                throw;
             }
         }
         body_waited_ += now() - begin;  // not the time in which the handler works: the client cannot help that
@@ -361,10 +368,17 @@ class exchange final : public body_source {
     void report(const std::exception& error) const noexcept {
         if (server_.options.on_error) server_.options.on_error(link_.peer(), error);
     }
-    task<> send(std::string_view bytes) { return link_.send(bytes, peer_link<Stream>::slow_peer::is_waited_for); }
+    task<> send(std::string_view bytes) { co_await link_.send(bytes, peer_link<Stream>::slow_peer::is_waited_for); }
+    /// Sends what has gathered. If it is cancelled, the bytes that were not sent are left for the next call.
     task<> flush() {
         link_.limit(server_.options.send_timeout);
-        co_await send(out_);
+        std::string_view rest = out_;
+        try {
+            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for);
+        } catch (const netnotes::cancelled&) {
+            out_.erase(0, out_.size() - rest.size());
+            throw;
+        }
         out_.clear();
     }
     /// Appends the head of the answer to the answers that have gathered.
@@ -494,20 +508,21 @@ task<> converse(Stream stream, server_state& server, Handler& handler) {
 }  // namespace detail
 
 inline task<std::string> request::text() {
-    std::string all = std::exchange(body_, {});
+    if (std::exchange(is_given_, false)) body_.clear();
     while (source_) {
         const auto piece = co_await source_->next();
         if (piece.empty()) break;
-        all += as_text(piece);
+        body_ += as_text(piece);  // if this call is cancelled, the next one finds it there
     }
-    co_return all;
+    co_return std::exchange(body_, {});
 }
 inline task<std::span<const std::byte>> request::recv() {
-    if (source_) co_return co_await source_->next();
+    co_await netnotes::detail::stepping{};
     // The text stays where it is until the request ends, but it is given only once.
-    const bool is_first = !std::exchange(is_given_, true);
-    co_return is_first ? std::as_bytes(std::span<const char>{body_.data(), body_.size()})
-                       : std::span<const std::byte>{};
+    if (!body_.empty() && !std::exchange(is_given_, true))
+        co_return std::as_bytes(std::span<const char>{body_.data(), body_.size()});
+    if (source_) co_return co_await source_->next();
+    co_return std::span<const std::byte>{};
 }
 
 }  // namespace netnotes::http

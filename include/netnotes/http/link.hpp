@@ -86,8 +86,8 @@ class peer_link {
         fails,          ///< no wait for room lasts longer than the limit
         is_waited_for,  ///< after each limit, such a wait goes on if the peer has acknowledged bytes meanwhile
     };
-    /// Sends all bytes.
-    task<> send(std::string_view bytes, slow_peer how = slow_peer::fails) {
+    /// Sends all bytes, and removes them from the front of `bytes` as they are sent.
+    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails) {
         while (!bytes.empty()) {
             std::size_t size = 0;
             try {
