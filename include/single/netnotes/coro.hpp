@@ -7560,6 +7560,13 @@ class io_node {
     void set_timeout(duration timeout);
     /// Returns the limit of each wait, or `never`.
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
+    /// Makes room for keep(). Allocates memory.
+    void make_room_to_keep() { set_up_limits(); }
+    /// Keeps a connection that a listener has taken, if nobody can have it yet. The listener's end closes it. Call
+    /// make_room_to_keep() before; one connection has room.
+    void keep(int connection) noexcept { limits_->kept = connection; }
+    /// Returns the connection of keep(), which then belongs to the caller, or -1.
+    [[nodiscard]] int take_kept() noexcept { return limits_ ? std::exchange(limits_->kept, -1) : -1; }
 
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
     static io_node closed;
@@ -7619,13 +7626,18 @@ class io_node {
         void expired() noexcept override;
         io_operation*& waiting;
     };
-    /// Most connections never wait to write, so the deadline of writing is made when the first task does.
+    /// What few nodes need. Most connections never wait to write, so the deadline of writing is made when the first
+    /// task does.
     struct limits {
         explicit limits(io_node& node) noexcept : reading{node.waiting_[0]} {}
         duration time = never;
         deadline reading;
         owner<deadline> writing{};
+        int kept = -1;  // see keep()
     };
+    void set_up_limits() {
+        if (!limits_) limits_ = owner<limits>{new limits{*this}};
+    }
 
     kind kind_ : 2;
     bool is_retired_ : 1 = false;
@@ -7859,6 +7871,7 @@ inline void io_node::leave() noexcept {
     // A task that still waits would wait for ever, for an object that no longer exists.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
+    if (const int connection = take_kept(); connection >= 0) ::close(connection);
     const int own = closes_ ? descriptor_ : -1;
     const bool resets = ends_by_reset;
     discard();
@@ -7873,7 +7886,7 @@ inline void io_node::discard() noexcept {
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
-    if (!limits_) limits_ = owner<limits>{new limits{*this}};
+    set_up_limits();
     limits_->time = timeout;
 }
 inline void io_node::deadline::expired() noexcept {
@@ -15266,14 +15279,17 @@ class async_listener : public detail::async_socket {
     async_listener(event_loop& loop, tcp_listener listening)
         : async_listener{loop, std::move(listening).into_socket()} {}
     async_listener(event_loop& loop, socket listening)
-        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
+        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {
+        node().make_room_to_keep();
+    }
 
     struct accepted;
     /// Suspends until there is a connection, and returns it. A connection that ended in the queue is skipped.
     ///
     /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM, or ENOSPC of the back end), it tries again
     /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
-    /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
+    /// wait, too. No connection is lost then: the next accept() returns the one that this call has taken. Throws
+    /// std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
     /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
     /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
@@ -15306,7 +15322,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
     }
     bool attempt() noexcept override {
         if (is_pausing() || !node_.readable) return false;
-        if (!made_.connection.is_open()) {
+        if (!take_kept()) {
             const bool is_decided = node_.intake ? accept_from_back_end() : accept_directly();
             if (!is_decided) return false;
         }
@@ -15334,10 +15350,21 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         } while (is_passed_over(error_));
         if (error_ != 0) return true;
         made_.connection = socket{descriptor, false};
+        ask_for_peer();
+        return true;
+    }
+    /// Takes the connection that an earlier attempt could not register, perhaps one of another accept().
+    bool take_kept() noexcept {
+        const int descriptor = node_.take_kept();
+        if (descriptor < 0) return false;
+        made_.connection = socket{descriptor, false};
+        ask_for_peer();
+        return true;
+    }
+    void ask_for_peer() noexcept {
         std::error_code has_left;
         made_.peer = made_.connection.peer_endpoint(has_left);
-        if (has_left) made_.peer = former_peer(descriptor);
-        return true;
+        if (has_left) made_.peer = former_peer(made_.connection.native_handle());
     }
     /// Returns the peer of a connection that the peer has reset. The bytes that it sent can still be received, but
     /// getpeername() fails with ENOTCONN. Linux answers SO_PEERNAME all the same, if the size is not above that of the
@@ -15352,8 +15379,8 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         }
         return {};
     }
-    /// Makes the stream. If the back end or the memory allocation fails, `made_` keeps the connection for the next
-    /// attempt.
+    /// Makes the stream. If the back end or the memory allocation fails, the node keeps the connection for the next
+    /// attempt. This call may end before that, and then the connection is for the next accept().
     void register_connection() noexcept {
         try {
             // The connection has the family of its peer. To ask the socket would cost a system call for each
@@ -15364,6 +15391,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         } catch (const std::bad_alloc&) {
             error_ = ENOMEM;
         }
+        if (error_ != 0) node_.keep(made_.connection.release());
     }
     socket::accepted made_;
     async_stream stream_;

@@ -2893,13 +2893,17 @@ class request {
     /// Returns the body as far as the request holds it: the text of the constructor or of set_body(). On a server it is
     /// empty; use text() or recv() there.
     [[nodiscard]] const std::string& body() const noexcept { return body_; }
-    void set_body(std::string body) noexcept { body_ = std::move(body); }
+    void set_body(std::string body) noexcept {
+        body_ = std::move(body);
+        is_given_ = false;
+    }
 
-    /// Waits for the whole body and returns it. A second call returns "". Throws as http/server.hpp says, above all if
-    /// the body is too large. Include http/server.hpp to call it.
+    /// Waits for the whole body and returns it. A second call returns "". If a call is cancelled, the next call of
+    /// text() or recv() returns what that one has received, too. Throws as http/server.hpp says, above all if the body
+    /// is too large. Include http/server.hpp to call it.
     [[nodiscard]] task<std::string> text();
     /// Waits for the next bytes of the body and returns them. They are valid until the next call. No bytes: the body
-    /// has ended. Include http/server.hpp to call it.
+    /// has ended. A call that is cancelled takes no bytes. Include http/server.hpp to call it.
     [[nodiscard]] task<std::span<const std::byte>> recv();
     /// Gives the request a body that is still arriving. The source must outlive the request, or be taken away again
     /// with nullptr. For authors of servers.
@@ -12190,6 +12194,13 @@ class io_node {
     void set_timeout(duration timeout);
     /// Returns the limit of each wait, or `never`.
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
+    /// Makes room for keep(). Allocates memory.
+    void make_room_to_keep() { set_up_limits(); }
+    /// Keeps a connection that a listener has taken, if nobody can have it yet. The listener's end closes it. Call
+    /// make_room_to_keep() before; one connection has room.
+    void keep(int connection) noexcept { limits_->kept = connection; }
+    /// Returns the connection of keep(), which then belongs to the caller, or -1.
+    [[nodiscard]] int take_kept() noexcept { return limits_ ? std::exchange(limits_->kept, -1) : -1; }
 
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
     static io_node closed;
@@ -12249,13 +12260,18 @@ class io_node {
         void expired() noexcept override;
         io_operation*& waiting;
     };
-    /// Most connections never wait to write, so the deadline of writing is made when the first task does.
+    /// What few nodes need. Most connections never wait to write, so the deadline of writing is made when the first
+    /// task does.
     struct limits {
         explicit limits(io_node& node) noexcept : reading{node.waiting_[0]} {}
         duration time = never;
         deadline reading;
         owner<deadline> writing{};
+        int kept = -1;  // see keep()
     };
+    void set_up_limits() {
+        if (!limits_) limits_ = owner<limits>{new limits{*this}};
+    }
 
     kind kind_ : 2;
     bool is_retired_ : 1 = false;
@@ -12489,6 +12505,7 @@ inline void io_node::leave() noexcept {
     // A task that still waits would wait for ever, for an object that no longer exists.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
+    if (const int connection = take_kept(); connection >= 0) ::close(connection);
     const int own = closes_ ? descriptor_ : -1;
     const bool resets = ends_by_reset;
     discard();
@@ -12503,7 +12520,7 @@ inline void io_node::discard() noexcept {
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
-    if (!limits_) limits_ = owner<limits>{new limits{*this}};
+    set_up_limits();
     limits_->time = timeout;
 }
 inline void io_node::deadline::expired() noexcept {
@@ -17970,8 +17987,8 @@ class peer_link {
         fails,          ///< no wait for room lasts longer than the limit
         is_waited_for,  ///< after each limit, such a wait goes on if the peer has acknowledged bytes meanwhile
     };
-    /// Sends all bytes.
-    task<> send(std::string_view bytes, slow_peer how = slow_peer::fails) {
+    /// Sends all bytes, and removes them from the front of `bytes` as they are sent.
+    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails) {
         while (!bytes.empty()) {
             std::size_t size = 0;
             try {
@@ -18558,6 +18575,7 @@ class client_exchange final : public body_source {
     }
     task<std::span<const std::byte>> next() override {
         while (!body_.is_done()) {
+            co_await netnotes::detail::stepping{};  // a cancelled task takes nothing, because its result may be dropped
             if (!link_) fail("the body has failed before");
             if (link_->unused().empty()) {
                 const bool is_more = co_await receive_named();
@@ -20580,6 +20598,7 @@ class exchange final : public body_source {
     }
     task<std::span<const std::byte>> next() override {
         for (;;) {
+            co_await netnotes::detail::stepping{};  // a cancelled task takes nothing, because its result may be dropped
             if (!rules_.is_unread()) co_return std::span<const std::byte>{};
             if (is_broken_) throw body_error{status::bad_request, "400: the body of the request could not be received"};
             if (const std::string_view bytes = link_.unused(); !bytes.empty()) {
@@ -20591,6 +20610,9 @@ class exchange final : public body_source {
                 co_await receive_body();
             } catch (const std::system_error&) {
                 is_cut_ = true;
+                throw;
+            } catch (const netnotes::cancelled&) {
+                is_broken_ = false;  // the next call goes on where this one has ended
                 throw;
             }
         }
@@ -20706,6 +20728,9 @@ class exchange final : public body_source {
             } catch (const std::system_error& error) {
                 if (error.code() != std::errc::timed_out) throw;
                 is_late = true;
+            } catch (const netnotes::cancelled&) {
+                body_waited_ += now() - begin;
+                throw;
             }
         }
         body_waited_ += now() - begin;  // not the time in which the handler works: the client cannot help that
@@ -20743,10 +20768,17 @@ class exchange final : public body_source {
     void report(const std::exception& error) const noexcept {
         if (server_.options.on_error) server_.options.on_error(link_.peer(), error);
     }
-    task<> send(std::string_view bytes) { return link_.send(bytes, peer_link<Stream>::slow_peer::is_waited_for); }
+    task<> send(std::string_view bytes) { co_await link_.send(bytes, peer_link<Stream>::slow_peer::is_waited_for); }
+    /// Sends what has gathered. If it is cancelled, the bytes that were not sent are left for the next call.
     task<> flush() {
         link_.limit(server_.options.send_timeout);
-        co_await send(out_);
+        std::string_view rest = out_;
+        try {
+            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for);
+        } catch (const netnotes::cancelled&) {
+            out_.erase(0, out_.size() - rest.size());
+            throw;
+        }
         out_.clear();
     }
     /// Appends the head of the answer to the answers that have gathered.
@@ -20876,20 +20908,21 @@ task<> converse(Stream stream, server_state& server, Handler& handler) {
 }  // namespace detail
 
 inline task<std::string> request::text() {
-    std::string all = std::exchange(body_, {});
+    if (std::exchange(is_given_, false)) body_.clear();
     while (source_) {
         const auto piece = co_await source_->next();
         if (piece.empty()) break;
-        all += as_text(piece);
+        body_ += as_text(piece);  // if this call is cancelled, the next one finds it there
     }
-    co_return all;
+    co_return std::exchange(body_, {});
 }
 inline task<std::span<const std::byte>> request::recv() {
-    if (source_) co_return co_await source_->next();
+    co_await netnotes::detail::stepping{};
     // The text stays where it is until the request ends, but it is given only once.
-    const bool is_first = !std::exchange(is_given_, true);
-    co_return is_first ? std::as_bytes(std::span<const char>{body_.data(), body_.size()})
-                       : std::span<const std::byte>{};
+    if (!body_.empty() && !std::exchange(is_given_, true))
+        co_return std::as_bytes(std::span<const char>{body_.data(), body_.size()});
+    if (source_) co_return co_await source_->next();
+    co_return std::span<const std::byte>{};
 }
 
 }  // namespace netnotes::http
@@ -21609,14 +21642,17 @@ class async_listener : public detail::async_socket {
     async_listener(event_loop& loop, tcp_listener listening)
         : async_listener{loop, std::move(listening).into_socket()} {}
     async_listener(event_loop& loop, socket listening)
-        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {}
+        : async_socket{loop, std::move(listening), detail::io_node::kind::listener} {
+        node().make_room_to_keep();
+    }
 
     struct accepted;
     /// Suspends until there is a connection, and returns it. A connection that ended in the queue is skipped.
     ///
     /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM, or ENOSPC of the back end), it tries again
     /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
-    /// wait, too. Throws std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
+    /// wait, too. No connection is lost then: the next accept() returns the one that this call has taken. Throws
+    /// std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
     /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
     /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
@@ -21649,7 +21685,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
     }
     bool attempt() noexcept override {
         if (is_pausing() || !node_.readable) return false;
-        if (!made_.connection.is_open()) {
+        if (!take_kept()) {
             const bool is_decided = node_.intake ? accept_from_back_end() : accept_directly();
             if (!is_decided) return false;
         }
@@ -21677,10 +21713,21 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         } while (is_passed_over(error_));
         if (error_ != 0) return true;
         made_.connection = socket{descriptor, false};
+        ask_for_peer();
+        return true;
+    }
+    /// Takes the connection that an earlier attempt could not register, perhaps one of another accept().
+    bool take_kept() noexcept {
+        const int descriptor = node_.take_kept();
+        if (descriptor < 0) return false;
+        made_.connection = socket{descriptor, false};
+        ask_for_peer();
+        return true;
+    }
+    void ask_for_peer() noexcept {
         std::error_code has_left;
         made_.peer = made_.connection.peer_endpoint(has_left);
-        if (has_left) made_.peer = former_peer(descriptor);
-        return true;
+        if (has_left) made_.peer = former_peer(made_.connection.native_handle());
     }
     /// Returns the peer of a connection that the peer has reset. The bytes that it sent can still be received, but
     /// getpeername() fails with ENOTCONN. Linux answers SO_PEERNAME all the same, if the size is not above that of the
@@ -21695,8 +21742,8 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         }
         return {};
     }
-    /// Makes the stream. If the back end or the memory allocation fails, `made_` keeps the connection for the next
-    /// attempt.
+    /// Makes the stream. If the back end or the memory allocation fails, the node keeps the connection for the next
+    /// attempt. This call may end before that, and then the connection is for the next accept().
     void register_connection() noexcept {
         try {
             // The connection has the family of its peer. To ask the socket would cost a system call for each
@@ -21707,6 +21754,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
         } catch (const std::bad_alloc&) {
             error_ = ENOMEM;
         }
+        if (error_ != 0) node_.keep(made_.connection.release());
     }
     socket::accepted made_;
     async_stream stream_;

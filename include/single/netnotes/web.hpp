@@ -2493,13 +2493,17 @@ class request {
     /// Returns the body as far as the request holds it: the text of the constructor or of set_body(). On a server it is
     /// empty; use text() or recv() there.
     [[nodiscard]] const std::string& body() const noexcept { return body_; }
-    void set_body(std::string body) noexcept { body_ = std::move(body); }
+    void set_body(std::string body) noexcept {
+        body_ = std::move(body);
+        is_given_ = false;
+    }
 
-    /// Waits for the whole body and returns it. A second call returns "". Throws as http/server.hpp says, above all if
-    /// the body is too large. Include http/server.hpp to call it.
+    /// Waits for the whole body and returns it. A second call returns "". If a call is cancelled, the next call of
+    /// text() or recv() returns what that one has received, too. Throws as http/server.hpp says, above all if the body
+    /// is too large. Include http/server.hpp to call it.
     [[nodiscard]] task<std::string> text();
     /// Waits for the next bytes of the body and returns them. They are valid until the next call. No bytes: the body
-    /// has ended. Include http/server.hpp to call it.
+    /// has ended. A call that is cancelled takes no bytes. Include http/server.hpp to call it.
     [[nodiscard]] task<std::span<const std::byte>> recv();
     /// Gives the request a body that is still arriving. The source must outlive the request, or be taken away again
     /// with nullptr. For authors of servers.
