@@ -180,7 +180,8 @@ TEST_CASE("a stop ends a server, and its clients hear the end") {
     const auto serves = [&]() -> net::task<> {
         auto next = co_await listener.accept();
         stop.request_stop();
-        co_await echo(std::move(next.stream));
+        net::task<> echoing = echo(std::move(next.stream));
+        co_await std::move(echoing);
     };
     CHECK_FALSE(loop.run(serves(), stop));
     char buffer[1];

@@ -15288,7 +15288,7 @@ class async_listener : public detail::async_socket {
     ///
     /// If descriptors or memory run out (EMFILE, ENFILE, ENOBUFS, ENOMEM, or ENOSPC of the back end), it tries again
     /// every 100 ms. The clients wait in the queue meanwhile. A timeout (set_timeout()) and a cancellation end this
-    /// wait, too. No connection is lost then: the next accept() returns the one that this call has taken. Throws
+    /// wait, too. A connection that this call has taken is not lost: the next accept() returns it. Throws
     /// std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
     /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
