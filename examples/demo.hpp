@@ -341,13 +341,12 @@ inline std::string answer_to(net::tcp_stream& client, std::string_view text) {
     return heard(client);
 }
 
-/// Shows a text above the row in which a person types. That row moves down with all that it holds: see lesson 09.
+/// Shows a text above the last row of the screen, in which a person types: see lesson 09.
 inline void show_above(const std::string& text) {
     winsize screen{};
     ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen);
-    const std::size_t rows = 1 + text.size() / std::max<std::size_t>(screen.ws_col, 20);
-    const std::string n = std::to_string(rows), room(rows, '\v');
-    std::cout << room + "\33[" + n + "A\0337\r\33[" + n + "L" + text + "\0338\33[" + n + "B" << std::flush;
+    const std::string above = std::to_string(std::max<int>(screen.ws_row, 2) - 1);
+    std::cout << "\0337\33[1;" + above + "r\33[" + above + "H\n" + text + "\33[r\0338" << std::flush;
 }
 
 /// A real client: what is typed goes to the server, what the server says is shown, in both directions at the
@@ -358,6 +357,7 @@ inline void talk(net::tcp_stream server) {
     std::string unsent;
     bool input_open = true;
     const bool is_terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+    if (is_terminal) std::cout << "\33[999B" << std::flush;  // to the last row
     for (;;) {
         // Reading the keyboard only when all has gone out, and never waiting in send(): the server may itself
         // be waiting until we take what it has for us.

@@ -13,16 +13,16 @@
 
 namespace net = netnotes;
 
-const std::string prompt = "发送 (send) >: ", nobody = "对方不在 (nobody is there: the last line is lost)";
+// The prompt stands in the last row: ESC [ 999 B goes down as far as there are rows, and ESC [ K clears this row.
+const std::string prompt = "\33[999B\r\33[K发送 (send) >: ", nobody = "对方不在 (nobody is there: the last line is lost)";
 
-/// Shows a text above the row in which you type. That row moves down with all that it holds: see console_codes(4).
+/// Shows a text above the last row of the screen, in which you type: see console_codes(4).
 void show(const std::string& text) {
     winsize screen{};
     ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen);
-    const std::size_t rows = 1 + text.size() / std::max<std::size_t>(screen.ws_col, 20);
-    const std::string n = std::to_string(rows), room(rows, '\v');
-    // Makes room below, remembers the place of the cursor, inserts rows, writes the text, and returns to the place.
-    std::cout << room + "\33[" + n + "A\0337\r\33[" + n + "L" + text + "\0338\33[" + n + "B" << std::flush;
+    const std::string above = std::to_string(std::max<int>(screen.ws_row, 2) - 1);
+    // Remembers the place of the cursor, lets only the rows above yours scroll, writes there, and returns to the place.
+    std::cout << "\0337\33[1;" + above + "r\33[" + above + "H\n" + text + "\33[r\0338" << std::flush;
 }
 
 void receive_until_stopped(net::udp_socket& socket) {

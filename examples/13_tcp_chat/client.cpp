@@ -5,40 +5,29 @@
 #include <netnotes/tcp.hpp>
 
 #include <poll.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <termios.h>
 
 #include <iostream>
 
 namespace net = netnotes;
 
-/// Shows a message above the row in which you type, and the prompt before what you have typed: see console_codes(4).
-void show(const std::string& message) {
-    winsize screen{};
-    ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen);
-    const std::size_t rows = 1 + message.size() / std::max<std::size_t>(screen.ws_col, 20);
-    const std::string n = std::to_string(rows), room(rows, '\v');
-    std::cout << room + "\33[" + n + "A\0337\r\33[" + n + "L" + message + "\0338\33[" + n + "B";
-    pollfd keyboard{STDIN_FILENO, POLLIN, 0};  // a whole line that waits needs no prompt
-    if (::poll(&keyboard, 1, 0) == 0) std::cout << "\0337\r\33[6@send: \0338\33[6C";
-    std::cout << std::flush;
-}
-
 int main(int argc, char** argv) try {
-    using namespace std::chrono_literals;
     const std::string host = argc > 1 ? argv[1] : "localhost";
-    std::cout << "正在连接 (connecting to) " << host << ":6666 ..." << std::endl;
-    auto server = net::tcp_stream::connect(host, 6666, 10s);  // fails after 10 s without an answer
+    std::cout << "正在连接 (connecting to) " << host << ":6666 ... 空行结束 (an empty line ends)" << std::endl;
+    auto server = net::tcp_stream::connect(host, 6666, std::chrono::seconds{10});  // waits no longer for an answer
     net::buffered_reader reader{server};
-    std::cout << "空行结束 (an empty line ends)\nsend: " << std::flush;
-    std::string line;
-    while (std::getline(std::cin, line) && !line.empty()) {
+    std::setbuf(stdin, nullptr);  // getline() takes one line and no more, so poll() sees the next line
+    pollfd both[] = {{STDIN_FILENO, POLLIN, 0}, {server.native_handle(), POLLRDHUP, 0}};
+    for (std::string line; std::cout << "send: " << std::flush; ::tcflush(STDIN_FILENO, TCIFLUSH)) {
+        ::poll(both, 2, -1);  // waits for your line, or until the server has gone
+        if (both[1].revents || !std::getline(std::cin, line) || line.empty()) break;
         server.send_all(line + "\n");
-        const auto message = reader.recv_line();  // waits for the other person
-        if (!message) throw std::runtime_error{"the server has closed the connection"};
-        show("received: " + net::visible(*message));
+        // Waits for the other person's line. tcflush() throws away what you typed meanwhile, and \r\33[K clears its row.
+        if (const auto message = reader.recv_line())
+            std::cout << "\r\33[Kreceived: " << net::visible(*message) << '\n';
     }
-    if (std::cin.eof()) std::cout << '\n';  // Ctrl-D ends the conversation, too
+    std::cout << std::endl;
+    if (both[1].revents) throw std::runtime_error{"the server has closed the connection"};
 } catch (const std::exception& error) {
     std::cerr << "client: " << error.what() << '\n';
     return 1;

@@ -4,6 +4,7 @@
 
 #include <netnotes/coro.hpp>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,6 +12,8 @@
 
 namespace net = netnotes;
 using namespace std::chrono_literals;
+
+bool is_typing = false;  // a person, in the last row of the screen
 
 net::task<> type(net::async_stream& server, bool& has_ended) {
     net::async_descriptor keyboard{STDIN_FILENO};  // or a file, if the shell has put one in its place
@@ -24,22 +27,35 @@ net::task<> type(net::async_stream& server, bool& has_ended) {
     co_await net::sleep_for(net::never);
 }
 
-net::task<> show(net::async_stream& server) {
-    for (;;) {
+/// Shows a line above the last row of the screen, in which you type: lesson 09.
+void show(const std::string& line) {
+    winsize screen{};
+    ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen);
+    const std::string above = std::to_string(std::max<int>(screen.ws_row, 2) - 1);
+    if (is_typing) std::cout << "\0337\33[1;" + above + "r\33[" + above + "H\n" + line + "\33[r\0338" << std::flush;
+    if (!is_typing) std::cout << line << std::endl;
+}
+
+net::task<> receive(net::async_stream& server) {
+    for (const bool is_screen = ::isatty(STDOUT_FILENO) == 1;;) {
         auto bytes = co_await server.recv();
         if (bytes.empty()) co_return;
         std::string text{net::as_text(bytes)};
-        for (std::size_t end; (end = text.find('\n')) != text.npos; text.erase(0, end + 1))
-            std::cout << net::visible(text.substr(0, end)) << '\n';
-        std::cout << net::visible(text) << std::flush;
+        if (!is_screen) std::cout << text << std::flush;  // a file or a pipe gets the bytes as they are
+        for (std::size_t end; is_screen && !text.empty(); text.erase(0, end + 1)) {
+            end = std::min(text.find('\n'), text.size());
+            show(net::visible(text.substr(0, end)));
+        }
     }
 }
 
 net::task<> talk(std::string host, std::uint16_t port) {
     std::cerr << "正在连接 (connecting to) " << host << ':' << port << " ..." << std::endl;
     net::async_stream server = co_await net::with_timeout(10s, net::async_connect(host, port));
+    is_typing = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+    if (is_typing) std::cout << "\33[999B" << std::flush;  // goes to the last row of the screen
     bool has_ended = false;
-    co_await net::when_any(type(server, has_ended), show(server));  // whichever ends first cancels the other
+    co_await net::when_any(type(server, has_ended), receive(server));  // whichever ends first cancels the other
     if (!has_ended) throw std::runtime_error{"the server has closed the connection"};
 }
 
@@ -49,6 +65,6 @@ int main(int argc, char** argv) try {
     net::event_loop loop;
     loop.run(talk(argv[1], where->port()));
 } catch (const std::exception& error) {
-    std::cerr << "netcat: " << error.what() << '\n';
+    std::cerr << (is_typing ? "\nnetcat: " : "netcat: ") << error.what() << '\n';
     return 1;
 }

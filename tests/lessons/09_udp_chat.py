@@ -4,7 +4,7 @@ import socket
 
 from play import Lesson
 
-PROMPT = "发送 (send) >: "
+PROMPT = "\x1b[999B\r\x1b[K发送 (send) >: "
 
 
 def chat(lesson, own, other, host="127.0.0.1", size=None):
@@ -62,26 +62,26 @@ with Lesson(__file__) as lesson:
     b.end_of_input()
     b.ends(0)
 
-    # On the screen, what arrives stands above the row in which a person types, and that row stays as it is: in the middle
-    # of the screen, in its last row, and where what arrives is longer than a row.
-    a = chat(lesson, "6666", "7788", size=(60, 6))
+    # On the screen, what arrives stands above the row in which a person types, and that row stays as it is, wherever the
+    # questions stand, and also where what arrives is longer than a row. A Chinese character is two columns wide.
+    a = chat(lesson, "6666", "7788", size=(60, 7))
     b = chat(lesson, "7788", "6666")
     questions = ["请输入对方的 IP (the other's IP or host name): 127.0.0.1", "请输入对方的端口 (the other's port): 7788"]
     typed, received = "发送 (send) >: 你好 and |", "收到 (received) >: 127.0.0.1:7788: "
     a.keys("你好 and ")
     a.expect("你好 and ")
-    assert a.screen() == [*questions, typed], a.screen()
+    assert a.screen() == [*questions, "", "", "", "", typed], a.screen()
     for number in 1, 2:
         b.type(f"line {number}")
-        a.expect(f"line {number}\x1b8\x1b[1B")
-    assert a.screen() == [*questions, received + "line 1", received + "line 2", typed], a.screen()
-    for number in 3, 4:
-        b.type(f"line {number}")
-        a.expect(f"line {number}\x1b8\x1b[1B")
-    assert a.screen() == [questions[1], *(f"{received}line {number}" for number in range(1, 5)), typed], a.screen()
+        a.expect(f"line {number}\x1b[r\x1b8")
+    assert a.screen() == ["", "", "", "", received + "line 1", received + "line 2", typed], a.screen()
     b.type("x" * 60)
-    a.expect("x" * 60 + "\x1b8\x1b[2B")
+    a.expect("x" * 60 + "\x1b[r\x1b8")
     assert a.screen()[-3:] == [received + "x" * 25, "x" * 35, typed], a.screen()
+    b.type("中" * 25)  # 85 columns, and 110 bytes: two rows
+    a.expect("中" * 25 + "\x1b[r\x1b8")
+    assert a.screen() == [received + "line 1", received + "line 2", received + "x" * 25, "x" * 35, received + "中" * 12,
+                          "中" * 13, typed], a.screen()
     a.type("all of it")
     b.expect(": 你好 and all of it\x1b")
     for each in a, b:

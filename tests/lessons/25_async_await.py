@@ -31,7 +31,8 @@ with Lesson(__file__) as lesson:
         netcat.expect("正在连接 (connecting to) localhost:7788 ...")
         peer = listener.accept()[0]
         peer.sendall("你好 \x1b[2J\nand ".encode())
-        netcat.expect("你好 \\x1b[2J\nand ")
+        netcat.expect("你好 \\x1b[2J\x1b[r\x1b8")
+        netcat.expect("\nand \x1b[r\x1b8")  # also without the end of its line
         netcat.keys("one\ntwo\n")
         heard = b""
         while len(heard) < 8:
@@ -41,7 +42,7 @@ with Lesson(__file__) as lesson:
         assert peer.recv(100) == b""
         peer.sendall(b"goodbye\n")
         peer.close()
-        netcat.expect("goodbye\n")
+        netcat.expect("goodbye\x1b[r")
         netcat.ends(0)
 
         # A server that goes first is noticed at once, an orderly end and a reset.
@@ -52,6 +53,37 @@ with Lesson(__file__) as lesson:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             peer.close()
             assert words in netcat.ends(1)
+
+        # What arrives stands above the row in which a person types. That row is sent as a whole.
+        netcat = lesson.start("netcat", "localhost", "7788", size=(40, 6))
+        peer = listener.accept()[0]
+        netcat.keys("half 一半")
+        netcat.expect("half 一半")
+        peer.sendall(("你好\n" + "你好" * 15 + "\n").encode())  # 60 columns: two rows
+        netcat.expect("你好" * 15 + "\x1b[r\x1b8")
+        assert netcat.screen()[1:] == ["", "你好", "你好" * 10, "你好" * 5, "half 一半|"], netcat.screen()
+        netcat.type(" and the rest")
+        assert peer.recv(100).decode() == "half 一半 and the rest\n"
+        netcat.keys("half")
+        netcat.expect("half")
+        peer.close()
+        assert netcat.ends(1).endswith("half\r\nnetcat: the server has closed the connection\r\n")
+
+        # A pipe gets the bytes as they are, while a terminal is the input, and a terminal gets lines while a pipe is.
+        netcat = lesson.start("/bin/sh", "-c", f"'{lesson.folder}/netcat' 127.0.0.1 7788 | od -An -tx1 -v")
+        peer = listener.accept()[0]
+        peer.sendall(b"\x1b[2J\xff\r\n\0")
+        netcat.end_of_input()
+        assert peer.recv(100) == b""
+        peer.close()
+        assert netcat.ends(0).splitlines()[1:] == [" 1b 5b 32 4a ff 0d 0a 00"], netcat.heard
+        netcat = lesson.start("/bin/sh", "-c", f"echo hello | '{lesson.folder}/netcat' 127.0.0.1 7788")
+        peer = listener.accept()[0]
+        while peer.recv(100):  # else close() sends a reset
+            pass
+        peer.sendall(b"\x1b[2J\n")
+        peer.close()
+        assert netcat.ends(0).endswith(":7788 ...\n\\x1b[2J\n"), netcat.heard
 
         # A file and a pipe are inputs, too.
         for how in "file", "pipe":

@@ -73,29 +73,27 @@ def own_network(ports):
 class Screen:
     """What a terminal shows of a text: its rows, and the place of the cursor. It obeys the orders of console_codes(4) that
     lessons use, and refuses others."""
-    ORDER = re.compile(r"\x1b(?:\[(\d*)([ABCL@])|([78]))|(.)", re.S)
+    ORDER = re.compile(r"\x1b(?:\[(\d*)(?:;(\d+))?([BHKr])|([78]))|(.)", re.S)
 
     def __init__(self, text, columns, height):
         self.columns, self.height, self.rows, self.row, self.column = columns, height, [[] for _ in range(height)], 0, 0
+        self.top, self.bottom = 0, height - 1  # the rows that scroll
         place = 0, 0
-        for count, order, saves, character in self.ORDER.findall(text):
+        for first, second, order, saves, character in self.ORDER.findall(text):
             if saves == "7":
                 place = self.row, self.column
             elif saves == "8":
                 self.row, self.column = place
-            elif order == "A":
-                self.row = max(0, self.row - int(count or 1))
-            elif order == "B":
-                self.row = min(height - 1, self.row + int(count or 1))
-            elif order == "C":
-                self.column = min(columns - 1, self.column + int(count or 1))
-            elif order == "@":
-                self.rows[self.row][self.column:self.column] = [" "] * int(count or 1)
-                del self.rows[self.row][columns:]
-            elif order == "L":
-                for _ in range(int(count or 1)):
-                    self.rows.insert(self.row, [])
-                    del self.rows[height]
+            elif order == "B":  # down
+                self.row = min(height - 1, self.row + int(first or 1))
+            elif order == "H":  # to a row
+                self.row, self.column = min(height, int(first or 1)) - 1, int(second or 1) - 1
+            elif order == "K":  # erases the rest of the row
+                del self.rows[self.row][self.column:]
+            elif order == "r":  # lets only these rows scroll
+                top, bottom = int(first or 1) - 1, int(second or height) - 1
+                if top < bottom < height:
+                    self.top, self.bottom, self.row, self.column = top, bottom, 0, 0
             else:
                 self.put(character)
 
@@ -117,10 +115,11 @@ class Screen:
             self.column += width
 
     def line_feed(self):
-        self.row += 1
-        if self.row == self.height:
-            self.row -= 1
-            self.rows = self.rows[1:] + [[]]
+        if self.row == self.bottom:
+            del self.rows[self.top]
+            self.rows.insert(self.bottom, [])
+        else:
+            self.row = min(self.height - 1, self.row + 1)
 
     def text(self):
         """Returns the rows down to the row of the cursor. A | stands at the place of the cursor."""
