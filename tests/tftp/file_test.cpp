@@ -443,6 +443,45 @@ TEST_CASE("no name leads out of the root, for reading or for writing") {
     CHECK(std::filesystem::file_size(here.folder.file("secret")) == before);
     CHECK(names_in(here.folder.file("outside")) == std::vector<std::string>{"f"});
 }
+TEST_CASE("a name that ends as a folder's does is no file's") {
+    const temporary_folder folder;
+    std::filesystem::create_directories(folder.file("root/d/e"));
+    put(folder.file("root/f"), "a file");
+    put(folder.file("root/d/f"), "another");
+    std::filesystem::create_symlink("f", folder.file("root/l"));
+    std::filesystem::create_symlink("d", folder.file("root/m"));
+    const tftp::directory root{folder.file("root")};
+    for (const char* const name : {"f", "/f", "//f", "./f", "/./f", ".//.//f", "./././f"}) {
+        tftp::file_source source = root.open(name);
+        CHECK(all_of(source) == "a file");
+    }
+    for (const char* const name : {"d/f", "d//f", "d/./f", "./d/.//./f"}) {
+        tftp::file_source source = root.open(name);
+        CHECK(all_of(source) == "another");
+    }
+    const std::pair<std::errc, std::vector<const char*>> refusals[]{
+        {std::errc::not_a_directory,
+         {"f/.", "f/", "f//", "/f/.", "./f/.", "f/./", "f/./.", "f//.", "f/.//", "d/f/.", "d/f/", "f/f", "f/./f",
+          "f//f", "f/x", "f/x/."}},
+        {std::errc::is_a_directory, {"", ".", "/", "./", "/.", "//", "d", "d/", "d/.", "d//", "d/e", "d/e/.", "./d/./"}},
+        {std::errc::no_such_file_or_directory,
+         {"x", "x/", "x/.", "d/x/.", "x/f", "f ", " f", "f.", ".f", "...", "d/...", "F"}},
+        {std::errc::permission_denied,
+         {"..", "../f", "d/../f", "f/../f", "f/..", "d/..", "/../f", "./../f", "d/e/../f", "l", "l/", "l/.", "m/f", "m/",
+          "m/.", "f\\.", ".\\f"}},
+    };
+    for (const auto& [error, names] : refusals)
+        for (const char* const name : names) {
+            INFO(name);
+            CHECK(failure_of([&] { std::ignore = root.open(name); }).code == error);
+            // A new file can be made, but not where a folder is asked for.
+            if (error == std::errc::no_such_file_or_directory && !std::strchr(name, '/')) continue;
+            const auto written = failure_of([&] { std::ignore = root.create(name, tftp::existing_file::replace); }).code;
+            if (error == std::errc::not_a_directory || std::string_view{name}.ends_with("/.")) CHECK(written == error);
+        }
+    CHECK(content_of(folder.file("root/f")) == "a file");
+}
+
 TEST_CASE("a FIFO, a socket or a device in the root is refused, and nobody waits for it") {
     const jail here;
     REQUIRE(::mkfifo(here.file("fifo").c_str(), 0666) == 0);

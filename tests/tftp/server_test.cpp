@@ -803,6 +803,27 @@ TEST_CASE("content need not be files, and a handler refuses in its own words") {
     CHECK(records[3].result.message == "secret reason");  // that is for us
     CHECK(records[5].result.is_whole());
 }
+TEST_CASE("a name that ends as a folder's does is refused as a file that is not there, and the log says why") {
+    served here{{}, tftp::existing_file::replace};
+    peer client;
+    for (const char* const name : {"f/.", "f/", "f//", "f/./.", "f/f"})
+        for (const std::string& asks : {read_request(name), write_request(name)}) {
+            CAPTURE(name);
+            client.say(here.door, asks);
+            CHECK(client.hear() == error(1, "Not a directory"));
+        }
+    client.say(here.door, read_request("none/."));
+    CHECK(client.hear() == error(1, "No such file or directory"));
+    client.say(here.door, read_request("./"));
+    CHECK(client.hear() == error(2, "Is a directory"));
+    check_alive(here);
+    const auto records = here.records();
+    REQUIRE(records.size() >= 2);
+    CHECK(records[0].result.error == std::errc::not_a_directory);
+    CHECK(records[0].result.message == "open \"f/.\"");
+    CHECK(content_of(here.file("f")) == "inside");
+}
+
 TEST_CASE("what the log throws ends the server, and comes out of it") {
     test_loop loop;
     tftp::server_options options;
