@@ -1149,6 +1149,22 @@ TEST_CASE("the figures of a connection are the kernel's") {
     CHECK(client.info().bytes_not_sent > 0);
 }
 
+TEST_CASE("a connection of which nothing is known has only zeros") {
+    const net::connection_info none;
+    CHECK(none.state == net::tcp_state::closed);
+    for (const std::chrono::microseconds each : {none.round_trip_time, none.round_trip_variation,
+                                                 none.minimum_round_trip_time, none.retransmission_timeout})
+        CHECK(each == 0us);
+    for (const std::uint64_t each :
+         {std::uint64_t{none.maximum_segment_size}, std::uint64_t{none.congestion_window},
+          std::uint64_t{none.peer_window}, std::uint64_t{none.unacknowledged}, std::uint64_t{none.lost},
+          std::uint64_t{none.timeouts_in_a_row}, std::uint64_t{none.retransmissions}, std::uint64_t{none.probes},
+          std::uint64_t{none.bytes_not_sent}, none.bytes_acknowledged, none.bytes_received,
+          std::uint64_t{none.segments_sent}, std::uint64_t{none.segments_received},
+          std::uint64_t{none.data_segments_sent}, std::uint64_t{none.data_segments_received}})
+        CHECK(each == 0);
+}
+
 TEST_CASE("what the network loses is sent again and counted") {
     auto [client, server] = connected();
     if (!lose_all(server)) NETNOTES_SKIP("no filter may be set here, so nothing can be lost");
