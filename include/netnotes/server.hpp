@@ -28,6 +28,9 @@
 // limits the number of clients and the time that each client may take. A fifth way, a task for each client, needs
 // coroutines: coro.hpp.
 //
+// Handlers and tasks must not call pthread_exit(3), and pthread_cancel(3) must not reach their threads, because the
+// program may then abort: end a server with its stop.
+//
 // Chapters:
 //     server/blocking.hpp     what the servers that block have in common
 //     server/iterative.hpp    one client at a time

@@ -43,6 +43,9 @@
 // If you use g++ 12, read the first page of coro/task.hpp before you write co_await. This compiler compiles some
 // expressions with co_await wrongly, and prints no warning. That page lists them.
 //
+// Handlers and tasks must not call pthread_exit(3), and pthread_cancel(3) must not reach their threads, because the
+// program may then abort: end a server with its stop.
+//
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait

@@ -66,6 +66,9 @@
 // If you use g++ 12, read the first page of coro/task.hpp before you write co_await. This compiler compiles some
 // expressions with co_await wrongly, and prints no warning. That page lists them.
 //
+// Handlers and tasks must not call pthread_exit(3), and pthread_cancel(3) must not reach their threads, because the
+// program may then abort: end a server with its stop.
+//
 // Chapters, lowest first:
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
@@ -41521,6 +41524,9 @@ inline void tcp_follower::flush(stream& in, stream_event::gap_reason reason, con
 // limits the number of clients and the time that each client may take. A fifth way, a task for each client, needs
 // coroutines: coro.hpp.
 //
+// Handlers and tasks must not call pthread_exit(3), and pthread_cancel(3) must not reach their threads, because the
+// program may then abort: end a server with its stop.
+//
 // Chapters:
 //     server/blocking.hpp     what the servers that block have in common
 //     server/iterative.hpp    one client at a time
@@ -46947,7 +46953,8 @@ class file_sink final : public sink {
 ///
 /// Calls refuse a name with errc::permission_denied if it has a part "..", a backslash (a separator for some clients)
 /// or a NUL. They do the same if any part is a symbolic link, or if the name belongs to a file that is still being
-/// written. A folder is errc::is_a_directory. A device, a FIFO or a socket is errc::operation_not_permitted.
+/// written. A folder is errc::is_a_directory. A device, a FIFO or a socket is errc::operation_not_permitted. A name that
+/// ends with "/" or "/." asks for a folder, so it is errc::not_a_directory for a file.
 class directory {
   public:
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
@@ -47215,23 +47222,29 @@ inline detail::descriptor directory::walk(std::string_view name, std::string& la
     detail::descriptor folder{::fcntl(root_.number(), F_DUPFD_CLOEXEC, 0)};
     if (!folder.is_open()) detail::throw_system(errno, "open ", name);
     std::string part;
+    // Without O_DIRECTORY, which says of a link what it says of a file: that it is no folder.
+    const auto enter_part = [&] {
+        folder = detail::descriptor{::openat(folder.number(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+        struct stat status {};
+        if (!folder.is_open() || ::fstat(folder.number(), &status) != 0) detail::throw_system(errno, "open ", name);
+        if (S_ISLNK(status.st_mode)) detail::throw_system(EACCES, "follow a link in ", name);
+        if (!S_ISDIR(status.st_mode)) detail::throw_system(ENOTDIR, "open ", name);
+    };
+    bool asks_for_folder = true;
     for (std::size_t begin = 0; begin <= name.size();) {
         const std::size_t end = std::min(name.find('/', begin), name.size());
         std::string next{name.substr(begin, end - begin)};
         begin = end + 1;
-        if (next.empty() || next == ".") continue;
+        asks_for_folder = next.empty() || next == ".";
+        if (asks_for_folder) continue;
         if (next == ".." || next.starts_with(detail::part_prefix)) detail::throw_system(EACCES, "open ", name);
-        if (!part.empty()) {
-            // Without O_DIRECTORY, which says of a link what it says of a file: that it is no folder.
-            folder = detail::descriptor{::openat(folder.number(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
-            struct stat status {};
-            if (!folder.is_open() || ::fstat(folder.number(), &status) != 0) detail::throw_system(errno, "open ", name);
-            if (S_ISLNK(status.st_mode)) detail::throw_system(EACCES, "follow a link in ", name);
-            if (!S_ISDIR(status.st_mode)) detail::throw_system(ENOTDIR, "open ", name);
-        }
+        if (!part.empty()) enter_part();
         part = std::move(next);
     }
-    if (part.empty() || name.ends_with('/')) detail::throw_system(EISDIR, "open ", name);
+    if (asks_for_folder) {
+        if (!part.empty()) enter_part();
+        detail::throw_system(EISDIR, "open ", name);
+    }
     last = std::move(part);
     return folder;
 }
