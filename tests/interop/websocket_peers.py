@@ -18,6 +18,7 @@ except ImportError:
         os.environ["NETNOTES_AGAIN"] = "yes"  # another Python stands before Debian's, which has the package
         os.execv("/usr/bin/python3", ["/usr/bin/python3", *sys.argv])
 NODE = shutil.which("node")
+GUARDS = {"open_timeout": 60, "close_timeout": 60, "ping_interval": None}  # a busy machine may need longer than 10 s and 20 s
 SIZES = [0, 1, 124, 125, 126, 127, 65_535, 65_536, 500_000]
 JS = """
 const [port, sizes] = JSON.parse(process.argv[1]);
@@ -36,7 +37,7 @@ peer.onerror = event => { console.log("error", event.message); process.exit(1); 
 
 
 async def python(port):
-    async with websockets.connect(f"ws://127.0.0.1:{port}/room?name=Py", max_size=None) as py:
+    async with websockets.connect(f"ws://127.0.0.1:{port}/room?name=Py", max_size=None, **GUARDS) as py:
         assert await py.recv() == "Py joins"
         for size in SIZES:
             text = "é" * (size // 2) + "x" * (size % 2)
@@ -46,7 +47,7 @@ async def python(port):
         assert await py.recv() == "Py: in four fragments"
         await py.send(b"\xff is no text, and the room drops it")
         await asyncio.wait_for(await py.ping(b"x" * 125), 60)
-        async with websockets.connect(f"ws://127.0.0.1:{port}/room?name=Too", compression=None) as other:
+        async with websockets.connect(f"ws://127.0.0.1:{port}/room?name=Too", compression=None, **GUARDS) as other:
             assert await other.recv() == await py.recv() == "Too joins"
             await other.close(1000, "bye")
             assert other.close_code == 1000
@@ -59,11 +60,11 @@ async def python(port):
             assert end.rcvd and end.rcvd.code == 1009, end
     for origin in "http://evil.example", "null":
         try:
-            async with websockets.connect(f"ws://127.0.0.1:{port}/room", origin=origin):
+            async with websockets.connect(f"ws://127.0.0.1:{port}/room", origin=origin, **GUARDS):
                 raise AssertionError(f"a page of {origin} was accepted")
         except websockets.InvalidStatusCode as refusal:
             assert refusal.status_code == 403, refusal
-    async with websockets.connect(f"ws://127.0.0.1:{port}/room", origin=f"http://127.0.0.1:{port}"):
+    async with websockets.connect(f"ws://127.0.0.1:{port}/room", origin=f"http://127.0.0.1:{port}", **GUARDS):
         pass
 
 

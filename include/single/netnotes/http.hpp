@@ -6291,6 +6291,10 @@ class resolver_call {
             error.clear();
             return run();
         }
+        if (until <= clock::now()) {  // a fast resolver would win against a timeout of zero, but only sometimes
+            error = std::make_error_code(std::errc::timed_out);
+            return;
+        }
         event_ = ::eventfd(0, EFD_CLOEXEC);
         if (event_ < 0) {
             error = last_error();
