@@ -631,15 +631,19 @@ TEST_CASE("a value that is reserved in a shield goes back when its task has lost
             const int value = co_await net::shield(10ms, receive_from(values));
             co_return value;
         };
+        net::async_event is_sent;
         const auto sends_and_is_slow = [&]() -> task<> {
             now.set();
-            co_await net::sleep_for(1ms);  // the shield has heard of its bound
-            // The loop makes posted calls, then looks at its timers, and then resumes the receiver.
+            co_await settle();  // the shield has heard of its bound
+            // The loop makes posted calls, then looks at its timers, and then resumes the receiver. If the machine has used
+            // up the bound before, there is no receiver, and the value stays in the channel.
             net::event_loop::current().post([&] {
                 CHECK(values.try_send(42));
                 const auto end = net::clock::now() + 20ms;
                 while (net::clock::now() < end) std::this_thread::yield();
+                is_sent.set();
             });
+            co_await is_sent.wait();
         };
         auto sending = net::spawn(sends_and_is_slow());
         co_await net::when_any(quick(), slow());
