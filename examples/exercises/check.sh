@@ -117,8 +117,6 @@ module() {
         echo "$number"
     elif [ "${headers#coro}" != "$headers" ]; then
         echo coro
-    elif grep -q '^#include <netnotes/packet\.' "$folder/check.cpp"; then
-        echo packet
     elif grep -qE '^#include ("serving|<netnotes/(tcp|udp|poll)\.)' "$folder/check.cpp"; then
         echo sockets
     else
@@ -136,7 +134,6 @@ compile() {
 contents() {
     case $1 in
         coro) echo '#include <netnotes/coro.hpp>' ;;
-        packet) printf '#include "grader.hpp"\n#include <netnotes/packet.hpp>\n' ;;
         sockets) printf '#include "grader.hpp"\n#include <netnotes/%s.hpp>\n' tcp udp poll ;;
         standard) echo '#include "grader.hpp"' ;;
         *) # a test (kind K): the chapters that its mutants leave alone
@@ -156,7 +153,7 @@ precompile() {
         [ -z "$(find "$here"/*.hpp "$include/netnotes" "$chapters/netnotes" -newer "$prefix" -name '*.hpp')" ] && return
     contents "$1" >"$prefix"
     case $1 in
-        coro | packet | sockets) tree=$include ;;
+        coro | sockets) tree=$include ;;
         *) tree=$chapters ;;
     esac
     # shellcheck disable=SC2086
@@ -179,14 +176,18 @@ linker() {
     fi
     cat "$built/linker"
 }
-# build ANSWER PROGRAM [INCLUDE]: links the answer with the check; says in words what is missing
-build() {
+# need_check: compiles the check if it is missing or old
+need_check() {
     mkdir -p "$built"
     check=$built/${number}_check.o
     if [ ! -e "$check" ] || [ -n "$(find "$folder" "$here"/*.hpp "$include/netnotes" -newer "$check" -name '*.[ch]pp')" ]; then
         say "Compiling the check; the next time it is there ..." "正在编译检查程序，下次就不必了……" >&2
         compile_check "$check" || stop "check.cpp does not compile" "check.cpp 编译失败"
     fi
+}
+# build ANSWER PROGRAM [INCLUDE]: links the answer with the check; says in words what is missing
+build() {
+    need_check
     # The answer sees the library only where the task allows it: otherwise the library would be the answer.
     case $headers:$kind in
         *:K) precompile "$number" && compile "$(flags)" "$1" "$2.o" -include "$prefix" -I"$3" ;;
@@ -270,40 +271,107 @@ sheet() {
         $compiler $(flags) $(linker) "$program.o" -o "$program"
     fi
 }
-# mutants: each line `header | old text | new text | what it mirrors` of mutants.txt, on a copy of the headers. A header is a
-# chapter, such as tftp/transfer.
+# mutants: each line `header | old text | new text | what it mirrors` of mutants.txt, each on a copy of the headers. A header is
+# a chapter, such as tftp/transfer. Copy 0 is the library as it is.
+copy_mutants() {
+    copies=$built/${number}_copies
+    [ -e "$copies/done" ] && [ -z "$(find "$folder/mutants.txt" "$chapters/netnotes" -newer "$copies/done")" ] && return
+    rm -rf "$copies"
+    mkdir -p "$copies/0"
+    cp -R "$chapters/netnotes" "$copies/0"
+    sed '/^#/d; /^$/d' "$folder/mutants.txt" | awk '{ gsub(/ \| /, "\001"); print }' >"$copies/list"
+    count=0
+    while IFS=$(printf '\001') read -r header old new mirrors <&3; do
+        count=$((count + 1))
+        mkdir "$copies/$count"
+        cp -R "$chapters/netnotes" "$copies/$count"
+        OLD=$old NEW=$new awk '
+            { at = index($0, ENVIRON["OLD"])
+              if (at) { found++; $0 = substr($0, 1, at - 1) ENVIRON["NEW"] substr($0, at + length(ENVIRON["OLD"])) }
+              print }
+            END { if (found != 1) exit 1 }' "$chapters/netnotes/$header.hpp" >"$copies/$count/netnotes/$header.hpp" ||
+            stop "mutant $count of ${number}_$name: its text does not occur once" "变体 $count 的原文没有恰好出现一次"
+    done 3<"$copies/list"
+    touch "$copies/done"
+}
+# together ANSWER PROGRAM: compiles the test with all copies at once, in PROGRAM.all.o. The namespace of copy 3 is netnotes::v3,
+# and the test for it is mutant_3::test(). The copies share the precompiled chapters, which no mutant changes, so these chapters
+# and the headers of the standard library are read once. Access is not checked, because `friend class reader` in a shared
+# chapter does not name netnotes::v3::reader; it was checked when the test was built with the library as it is.
+together() {
+    : >"$2.includes"
+    awk -v folder="$folder" -v includes="$2.includes" '
+        function put(file, line, count, name) {
+            if (file in seen) return
+            seen[file]
+            print "#line 1 \"" file "\""
+            while ((getline line < file) > 0) {
+                count++
+                if (line ~ /^[ \t]*#[ \t]*include[ \t]*"/) {
+                    split(line, name, "\"")
+                    if (name[2] != "kill.hpp") put(folder "/" name[2])
+                    print "#line " count + 1 " \"" file "\""
+                } else if (line ~ /^[ \t]*#[ \t]*include/) {
+                    print line >includes
+                    print ""
+                } else print line ~ /#pragma once/ ? "" : line
+            }
+        }
+        BEGIN { put(ARGV[1]) }' "$1" >"$2.flat"
+    {
+        grep -v '<netnotes/' "$2.includes" || :
+        # shared: for each precompiled chapter, its namespaces can be named in a copy. KEEP: the other chapters are read again.
+        find "$chapters/netnotes" -name '*.hpp' -exec cat {} + | awk '
+            /^#ifndef NETNOTES_.*_HPP$/ { guard = $2; print "#ifdef", guard "\n#define KEEP_" guard "\n#endif" >"/dev/stderr" }
+            /^namespace netnotes[a-z_:]* \{$/ { outer = $2; print guard, outer; next }
+            /^namespace [a-z_:]+ \{$/ { print guard, outer "::" $2 }' 2>"$2.guards" | sort -u >"$2.shared"
+        cat "$2.guards"
+        each=0
+        while [ -e "$copies/$each" ]; do
+            sed "s/^\(.*\) netnotes\(.*\)/#ifdef KEEP_\1\nnamespace netnotes::v$each\2 { using namespace ::netnotes\2; }\n#endif/" "$2.shared"
+            echo "#define netnotes netnotes::v$each"
+            sed -n "s|.*<\(netnotes/.*\)>.*|#include \"$copies/$each/\1\"|p" "$2.includes"
+            echo "namespace mutant_$each {"
+            cat "$2.flat"
+            printf '}\n#undef netnotes\n'
+            sed 's/^#ifdef \(.*\)/#ifndef KEEP_\1/; s/^#define KEEP_/#undef /' "$2.guards"
+            each=$((each + 1))
+        done
+    } >"$2.all.cpp"
+    compile "$(flags) -w -fno-access-control -Wfatal-errors" "$2.all.cpp" "$2.all.o" -include "$prefix" 2>"$2.log"
+}
+# link_copy NUMBER PROGRAM: a program of `together`
+link_copy() {
+    # shellcheck disable=SC2046,SC2086
+    $compiler $(flags) $(linker) -Wl,--defsym=_Z4testv=_ZN$((7 + ${#1}))mutant_${1}4testEv "$2.all.o" "$check" -o "$2" 2>"$2.log"
+}
 kill_mutants() {
+    copy_mutants
     build "$1" "$2" "$chapters" || return 1
     run "$2" || {
         say "Your test must pass with the real header." "你的测试必须能在真正的头文件上通过。"
         return 1
     }
+    is_together=
+    if together "$1" "$2" && link_copy 0 "$2" && run "$2" >"$2.out" 2>&1; then
+        is_together=yes
+    elif [ -n "${NETNOTES_PROVE-}" ]; then
+        echo "copy by copy: $(cat "$2.log")"
+    fi
     count=0
-    copy=$2.mutated
-    rm -rf "$copy"
-    mkdir -p "$copy"
-    cp -R "$chapters/netnotes" "$copy"
-    sed '/^#/d; /^$/d' "$folder/mutants.txt" | awk '{ gsub(/ \| /, "\001"); print }' >"$2.mutants"
     while IFS=$(printf '\001') read -r header old new mirrors <&3; do
         count=$((count + 1))
-        OLD=$old NEW=$new awk '
-            { at = index($0, ENVIRON["OLD"])
-              if (at) { found++; $0 = substr($0, 1, at - 1) ENVIRON["NEW"] substr($0, at + length(ENVIRON["OLD"])) }
-              print }
-            END { if (found != 1) exit 1 }' "$chapters/netnotes/$header.hpp" >"$copy/netnotes/$header.hpp" ||
-            stop "mutant $count of ${number}_$name: its text does not occur once" "变体 $count 的原文没有恰好出现一次"
-        build "$1" "$2.m" "$copy" >"$2.m.out" 2>&1 || {
-            cat "$2.m.out"
+        if [ -n "$is_together" ]; then link_copy $count "$2"; else build "$1" "$2" "$copies/$count"; fi >"$2.out" 2>&1 || {
+            cat "$2.out"
             return 1
         }
-        cp "$chapters/netnotes/$header.hpp" "$copy/netnotes/$header.hpp"
-        if run "$2.m" >"$2.m.out" 2>&1; then
+        if run "$2" >"$2.out" 2>&1; then
             say "  mutant $count lives: your test does not notice this fault: $mirrors" \
                 "  变体 $count 存活：你的测试没有发现这个错误：$mirrors"
             return 1
         fi
         say "  mutant $count: found" "  变体 $count：已发现"
-    done 3<"$2.mutants"
+    done 3<"$copies/list"
 }
 # grade FILE: status 0 if it passes
 grade() {

@@ -1,6 +1,6 @@
 #include "grader.hpp"
 
-#include <netnotes/packet.hpp>
+#include <netnotes/packet/checksum.hpp>
 
 namespace {
 

@@ -1,6 +1,11 @@
 #include "grader.hpp"
 
-#include <netnotes/packet.hpp>
+#include <netnotes/packet/build.hpp>
+#include <netnotes/packet/dns.hpp>
+#include <netnotes/packet/dns_build.hpp>
+#include <netnotes/packet/fields.hpp>
+#include <netnotes/packet/frame.hpp>
+#include <netnotes/packet/print.hpp>
 
 namespace {
 

@@ -1,6 +1,8 @@
 #include "grader.hpp"
 
-#include <netnotes/packet.hpp>
+#include <netnotes/packet/build.hpp>
+#include <netnotes/packet/fields.hpp>
+#include <netnotes/packet/frame.hpp>
 
 namespace {
 

@@ -1,6 +1,6 @@
 #include "kill.hpp"
 
-#include <netnotes/ip.hpp>
+#include <netnotes/ip/network.hpp>
 
 namespace net = netnotes;
 
