@@ -14,7 +14,8 @@
 namespace net = netnotes;
 
 // The prompt stands in the last row: ESC [ 999 B goes down as far as there are rows, and ESC [ K clears this row.
-const std::string prompt = "\33[999B\r\33[K发送 (send) >: ", nobody = "对方不在 (nobody is there: the last line is lost)";
+const std::string prompt = "\33[999B\r\33[K发送 (send) >: ",
+                  nobody = "对方不在 (nobody is there: the last line is lost)";
 
 /// Shows a text above the last row of the screen, in which you type: see console_codes(4).
 void show(const std::string& text) {

@@ -23,8 +23,7 @@ int main(int argc, char** argv) try {
         if (both[1].revents || !std::getline(std::cin, line) || line.empty()) break;
         server.send_all(line + "\n");
         // Waits for the other person's line. tcflush() throws away what you typed meanwhile, and \r\33[K clears its row.
-        if (const auto message = reader.recv_line())
-            std::cout << "\r\33[Kreceived: " << net::visible(*message) << '\n';
+        if (const auto message = reader.recv_line()) std::cout << "\r\33[Kreceived: " << net::visible(*message) << '\n';
     }
     std::cout << std::endl;
     if (both[1].revents) throw std::runtime_error{"the server has closed the connection"};

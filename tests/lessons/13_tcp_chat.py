@@ -133,9 +133,10 @@ with Lesson(__file__) as lesson:
     server = lesson.start("server")
     server.expect("waiting for a client")
     lesson.start("/bin/sh", "-c", f"(printf 'one\\ntwo\\n'; read wait) | '{lesson.folder}/client'")
-    for number in "one", "two":
-        server.expect(arrives("recv: " + number))
-        server.type("yes")
+    server.expect(arrives("recv: one"))
+    server.type("yes")
+    server.expect(arrives("recv: two"))
+    server.waits()
     server.interrupt()
     server.ends(0)
 

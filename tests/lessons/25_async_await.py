@@ -57,6 +57,7 @@ with Lesson(__file__) as lesson:
         # What arrives stands above the row in which a person types. That row is sent as a whole.
         netcat = lesson.start("netcat", "localhost", "7788", size=(40, 6))
         peer = listener.accept()[0]
+        netcat.expect("\x1b[999B")
         netcat.keys("half 一半")
         netcat.expect("half 一半")
         peer.sendall(("你好\n" + "你好" * 15 + "\n").encode())  # 60 columns: two rows
