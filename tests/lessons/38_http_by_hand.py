@@ -32,6 +32,16 @@ with Lesson(__file__, (PORT,)) as lesson:
         assert "Content-Length = 5\n" in heard and heard.endswith("method  GET\ntarget  /c\nHost = d\n"), heard
         server.expect("请求 (request) /c\n")
 
+    with connect(PORT) as first:  # the request of a second client waits while the first is connected
+        say(first, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n", "= a\n")
+        with connect(PORT) as second:
+            second.sendall(b"GET /2 HTTP/1.1\r\nHost: b\r\n\r\n")
+            say(first, "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n", "= a\n")
+            first.close()
+            assert "target  /2\n" in say(second, "", "= b\n")
+    for target in "132":
+        server.expect(f"请求 (request) /{target}\n")
+
     mistakes = {
         "GET /notes\r\n": "400: line 1 \"GET /notes\": the version is missing, as in HTTP/0.9 (RFC 9112 §3)\n",
         "GET / HTTP/1.1\r\n\r\n": "400: line 2: HTTP/1.1 needs a field Host (RFC 9112 §3.2)\n",
