@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Every record and option lies in the file. A file that is cut gives the same records, up to the cut. The packets
-// are written as pcapng, and as pcap, and read again: the same packets.
+// are written as pcapng, and as pcap, and read again: the same packets. A file in pieces of any sizes gives the records,
+// offsets and failure of the whole file.
 
 #include "fuzz.hpp"
 
@@ -75,6 +76,54 @@ void check_cut(std::span<const std::byte> file, const std::vector<known>& all, s
             "a file that is cut gives the same records");
 }
 
+/// What a reader says about a record, where it lies in memory left out.
+struct seen {
+    known what;
+    std::size_t offset = 0;
+    std::uint64_t ticks = 0;
+    std::string name;
+    std::size_t options = 0;
+    friend bool operator==(const seen&, const seen&) = default;
+};
+void note(std::vector<seen>& all, packet::capture_reader& reader) {
+    for (const packet::capture_record& record : reader) {
+        std::size_t options = 0;
+        for (const packet::capture_option& option : record.options)
+            options = options * 31 + option.code + option.value.size();
+        all.push_back({{{record.bytes.begin(), record.bytes.end()},
+                        record.original_size,
+                        record.time,
+                        std::string{record.comment()},
+                        record.interface_index},
+                       record.offset,
+                       record.ticks,
+                       std::string{reader.interfaces()[record.interface_index].name()},
+                       options});
+    }
+}
+void check_pieces(std::span<const std::byte> file, std::size_t first_size, std::size_t size_of_others) {
+    std::vector<seen> expected, all;
+    packet::capture_reader whole{file};
+    note(expected, whole);
+    packet::capture_reader reader;
+    std::size_t size = first_size;
+    for (auto rest = file; !rest.empty(); size = size_of_others) {
+        const bytes piece{rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(std::min(size, rest.size()))};
+        reader.add(piece);
+        note(all, reader);
+        require(!reader.next() && !reader.is_cut_short(), "more bytes may come");
+        rest = rest.subspan(piece.size());
+    }
+    reader.finish();
+    note(all, reader);
+    require(all == expected, "pieces give the records of the whole file");
+    require(reader.failure() == whole.failure(), "and its failure");
+    require(reader.is_pcapng() == whole.is_pcapng() && reader.interfaces().size() == whole.interfaces().size(),
+            "and its interfaces");
+    for (std::size_t i = 0; i < whole.interfaces().size(); ++i)
+        require(reader.interfaces()[i].name() == whole.interfaces()[i].name(), "and their names");
+}
+
 void check_copies(const std::vector<known>& all) {
     std::ostringstream ng, old;
     packet::pcapng_writer to_ng{ng};
@@ -107,6 +156,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (const std::size_t cut : {size - 1, size / 2, size - size % 7 - size / 9 % (size / 2 + 1)})
             check_cut(file, all, std::min(cut, size));
     }
+    const std::size_t random = size > 0 ? data[size - 1] + size : 1;
+    check_pieces(file, random % (size + 1), 1 + random % 61);
+    if (size < 4000) check_pieces(file, 1, 1);
     if (all.size() < 1000 && (all.empty() || all.back().interface_index < 1000)) check_copies(all);
     return 0;
 }

@@ -6,7 +6,9 @@
 #include <netnotes/packet/capture.hpp>
 
 #include <chrono>
+#include <functional>
 #include <limits>
+#include <random>
 
 using packet::capture_reader;
 using packet::capture_record;
@@ -562,4 +564,178 @@ TEST_CASE("a pcapng writer refuses what a file cannot hold, and goes on") {
     CHECK(reader.next()->time == at(5));
     CHECK(!reader.failure());
     CHECK(reader.interfaces()[0].name().size() == 65'535);
+}
+
+// ---- Pieces ------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// What a reader says about its records, its interfaces and its end, as a text.
+void note(std::string& all, const capture_reader& reader, const capture_record& record) {
+    const packet::capture_interface& interface = reader.interfaces()[record.interface_index];
+    all += std::to_string(record.offset) + " " + shown(record.bytes) + " " + std::to_string(record.original_size) + " " +
+           std::to_string(record.ticks) + " " + std::to_string(record.interface_index) + " ";
+    for (const packet::capture_option& option : record.options)
+        all += std::to_string(option.code) + "=" + shown(option.value) + " ";
+    all += std::string{interface.name()} + " " + std::string{interface.description()} + " " +
+           std::to_string(reader.interfaces().size()) + (reader.is_big_endian() ? " big" : " little") + "\n";
+}
+std::string end_of(const capture_reader& reader) {
+    std::string names;
+    for (const packet::capture_interface& each : reader.interfaces()) names += std::string{each.name()} + ",";
+    return names + (reader.is_pcapng() ? "pcapng " : "pcap ") + (reader.is_cut_short() ? "cut " : "") +
+           reader.failure().message();
+}
+std::string whole(std::span<const std::byte> file) {
+    std::string all;
+    capture_reader reader{file};
+    for (const capture_record& record : reader) note(all, reader, record);
+    return all + end_of(reader);
+}
+/// Reads the file in pieces of these sizes. Each piece lies in a buffer of exactly its size, which is gone afterwards.
+std::string in_pieces(std::span<const std::byte> file, const std::function<std::size_t(std::size_t)>& size_at) {
+    std::string all;
+    capture_reader reader;
+    for (std::size_t at = 0; at < file.size();) {
+        const std::size_t size = std::min(size_at(at), file.size() - at);
+        exact_copy piece{file.subspan(at, size)};
+        reader.add(piece);
+        for (const capture_record& record : reader) note(all, reader, record);
+        for (std::size_t i = 0; i < size; ++i) piece[i] = std::byte{0xee};
+        CHECK(!reader.is_cut_short());
+        at += size;
+    }
+    reader.finish();
+    for (const capture_record& record : reader) note(all, reader, record);
+    return all + end_of(reader);
+}
+void cut_into_pieces(std::span<const std::byte> file) {
+    const std::string expected = whole(file);
+    CHECK(in_pieces(file, [&](std::size_t) { return file.size(); }) == expected);
+    CHECK(in_pieces(file, [](std::size_t) { return 1; }) == expected);
+    for (std::size_t cut = 1; cut < file.size(); ++cut)
+        REQUIRE(in_pieces(file, [&](std::size_t at) { return at == 0 ? cut : file.size(); }) == expected);
+    std::mt19937 random{7};
+    for (int i = 0; i < 100; ++i)
+        REQUIRE(in_pieces(file, [&](std::size_t) { return random() % 40; }) == expected);
+}
+/// Files of both formats and both byte orders, whole, cut short and malformed.
+std::vector<std::vector<std::byte>> several_files() {
+    std::vector<std::vector<std::byte>> files{{}, hex("00"), hex("a1b2"), hex("0a0d0d"), hex("0a0d0e00"), one_packet()};
+    for (const bool big_endian : {false, true}) {
+        paper old{big_endian};
+        old.number(0xa1b23c4d).number(2, 2).number(4, 2).number(0).number(0).number(96).number(1);
+        for (unsigned i = 0; i < 5; ++i)
+            old.number(i).number(7).number(i * 9).number(64).text(std::string(i * 9, static_cast<char>('a' + i)));
+        files.push_back(old.bytes());
+        old.number(1).number(1).number(0x7fff'ffff).number(0);  // no packet has that size
+        files.push_back(old.bytes());
+        paper file{big_endian};
+        file.section();
+        file.block(1, file.body().number(1, 2).number(0, 2).number(0).option(2, "eth0").option(3, "a card").number(0));
+        file.enhanced(0, 1, "abcd").block(77, file.body().text("0123456789abcdef"));
+        file.block(6, file.body().number(0).number(0).number(2).number(3).number(3).text("xyz\0"sv).option(1, "lost"));
+        file.block(1, file.body().number(101, 2).number(0, 2).number(0).option(2, "ppp0").number(0));
+        file.block(3, file.body().number(4).text("efgh")).enhanced(1, 3, "ijkl");
+        paper other{!big_endian};
+        other.section().interface().enhanced(0, 9, "mnop");
+        auto both = file.bytes();
+        both.insert(both.end(), other.bytes().begin(), other.bytes().end());
+        files.push_back(both);
+        file.number(6).number(14).number(0).number(14);
+        files.push_back(file.bytes());
+    }
+    for (const std::size_t i : {5u, 6u, 8u})
+        for (const std::size_t lost : {1u, 5u, 17u}) {
+            auto cut = files[i];
+            cut.resize(cut.size() - lost);
+            files.push_back(cut);
+        }
+    return files;
+}
+
+}  // namespace
+
+TEST_CASE("a capture file in pieces gives the records, offsets and failures of the whole file, wherever it is cut") {
+    for (const auto& file : several_files()) cut_into_pieces(file);
+}
+
+TEST_CASE("a length in a capture file does not make the reader allocate what it claims") {
+    paper old{false};
+    old.number(0xa1b2c3d4).number(2, 2).number(4, 2).number(0).number(0).number(0xffff'ffff).number(1);
+    old.number(1).number(1).number(0xffff'fff0).number(0xffff'fff0);
+    CHECK(failure_of(old.bytes()) == "capture file: captured size is 4294967280, above 16777200, at byte 32");
+    cut_into_pieces(old.bytes());
+    paper file{false};
+    file.section().number(6).number(0xffff'fff0).number(0);
+    CHECK(failure_of(file.bytes()) == "capture file: length of the block is 4294967280, above 16777216, at byte 32");
+    cut_into_pieces(file.bytes());
+    paper largest{false};
+    largest.section().number(77).number(packet::max_record_size).number(0);
+    CHECK(failure_of(largest.bytes()) == "capture file: cut short: 12 of 16777216 bytes are there, at byte 40");
+    cut_into_pieces(largest.bytes());
+    auto padded = largest.bytes();
+    padded.resize(28 + packet::max_record_size - 4);
+    for (const std::byte byte : hex("00000001")) padded.push_back(byte);
+    CHECK(in_pieces(padded, [](std::size_t) { return 1'000'003; }) == whole(padded));
+    CHECK(!whole(padded).ends_with("byte 28"));
+}
+
+TEST_CASE("interfaces of a pcapng file may take 16 MiB of it") {
+    paper file{false};
+    file.section();
+    auto bytes = file.bytes();
+    paper one{false};
+    one.block(1, one.body().number(1).number(0).text(std::string(65'536, '\0')));
+    while (bytes.size() < packet::max_record_size + 65'536) bytes.insert(bytes.end(), one.bytes().begin(), one.bytes().end());
+    CHECK(whole(bytes).ends_with("the interfaces take 16782336 bytes, above 16777216, at byte 16716808"));
+    CHECK(in_pieces(bytes, [](std::size_t) { return 100'000; }) == whole(bytes));
+}
+
+TEST_CASE("a record above the bound is not written") {
+    std::ostringstream out;
+    packet::pcap_writer old{out, packet::link_type::ethernet, 0xffff'ffff};
+    packet::pcapng_writer writer{out};
+    writer.add_interface({});
+    const auto size = out.str().size();
+    const std::vector<std::byte> large(packet::max_record_size - 15);
+    CHECK_THROWS_AS(old.write(at(0), large), std::out_of_range);
+    CHECK_THROWS_AS(writer.write(0, at(0), large), std::out_of_range);
+    const auto fits = std::span{large}.first(packet::max_record_size - 32);
+    CHECK_THROWS_AS(writer.write(0, at(0), fits, {.comment = "x", .original_size = {}}), std::out_of_range);
+    CHECK(out.str().size() == size);
+    std::ostringstream good;
+    packet::pcapng_writer other{good};
+    other.add_interface({});
+    other.write(0, at(0), fits);
+    const auto bytes = bytes_of(good);
+    capture_reader reader{bytes};
+    CHECK(reader.next()->bytes.size() == fits.size());
+}
+
+TEST_CASE("a reader of pieces refuses a piece too early or too late, and moves with what it keeps") {
+    const auto file = one_packet();
+    const auto bytes = std::span{file};
+    capture_reader reader;
+    CHECK(!reader.next());
+    CHECK(!reader.failure());
+    reader.add(bytes.first(30));
+    CHECK_THROWS_AS(reader.add(bytes.subspan(30)), std::logic_error);
+    CHECK(!reader.next());
+    CHECK(!reader.next());
+    CHECK(!reader.failure());
+    capture_reader moved{std::move(reader)};
+    moved.add(bytes.subspan(30));
+    CHECK_THROWS_AS(moved.add({}), std::logic_error);
+    moved.finish();
+    const auto record = moved.next();
+    REQUIRE(record);
+    CHECK(text_of(record->bytes) == "hello");
+    CHECK(!moved.next());
+    CHECK(!moved.failure());
+    CHECK_THROWS_AS(moved.add({}), std::logic_error);
+    capture_reader whole_file{file};
+    CHECK_THROWS_AS(whole_file.add({}), std::logic_error);
+    whole_file.finish();
+    CHECK(whole_file.next());
 }

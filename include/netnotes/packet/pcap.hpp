@@ -43,7 +43,8 @@
 
 namespace netnotes::packet {
 
-/// The largest packet that the common tools accept in a file whose header names no larger size: 262,144 bytes.
+/// The largest packet that the common tools accept in a file whose header names no larger size: 262,144 bytes. If it
+/// names a larger size, packets of that size are accepted, up to max_record_size with their header.
 inline constexpr std::uint32_t max_captured_size = 262'144;
 
 /// Reads a pcap file that lies in memory. It allocates nothing and throws nothing. The bytes must outlive the reader
@@ -84,6 +85,7 @@ class pcap_reader {
     [[nodiscard]] constexpr std::size_t check_sequence_size() const noexcept { return check_sequence_size_; }
 
   private:
+    friend class capture_reader;  // which reads a file piece by piece
     enum kind : unsigned { micro_little = 0, nano_little = 1, micro_big = 2, nano_big = 3, unknown = 4 };
     static constexpr kind kind_of(std::span<const std::byte> file) noexcept {
         switch (detail::number_at<std::uint32_t>(file, 0, true)) {
@@ -104,14 +106,27 @@ class pcap_reader {
         return std::nullopt;
     }
     constexpr std::nullopt_t cut_short(std::size_t needed) noexcept {
-        failure_ = packet_failure::cut_short(layer::capture, at_, file_.size() - at_, needed);
+        needed_ = needed;
+        failure_ = packet_failure::cut_short(layer::capture, position(), file_.size() - at_, needed);
         return std::nullopt;
     }
+    /// Returns the place in the file of the next byte to read.
+    [[nodiscard]] constexpr std::size_t position() const noexcept { return before_ + at_; }
+    /// Reads on at this position of the file, in a part of the file that begins there. Forgets that bytes were missing.
+    constexpr void go_on(std::span<const std::byte> part, std::size_t position) noexcept {
+        file_ = part;
+        at_ = 0;
+        before_ = position;
+        failure_ = {};
+    }
 
-    std::span<const std::byte> file_;
+    std::span<const std::byte> file_;  // the whole file, or a part of it
     std::size_t at_ = 0;
+    std::size_t before_ = 0;  // bytes of the file before the part
+    std::size_t needed_ = 0;  // bytes that the record has which was cut short
     kind kind_ = unknown;
     unsigned minor_version_ = 4;
+    std::uint32_t largest_ = 0;  // packet
     std::size_t check_sequence_size_ = 0;
     capture_interface interface_;
     packet_failure failure_;
@@ -130,8 +145,8 @@ class pcap_writer {
     }
 
     /// Writes a packet of `original_size` bytes, which is the size of `bytes` if you do not say otherwise.
-    /// Throws std::out_of_range for a time before 1970 or after 2106-02-07, which the file cannot hold, and for an
-    /// original size above 4,294,967,295.
+    /// Throws std::out_of_range for a time before 1970 or after 2106-02-07, which the file cannot hold, for an original
+    /// size above 4,294,967,295, and for a record above max_record_size. Then nothing was written.
     void write(capture_time time, std::span<const std::byte> bytes, std::optional<std::size_t> original_size = {}) {
         const std::size_t original = original_size.value_or(bytes.size());
         const auto nanoseconds = time.time_since_epoch().count();
@@ -139,6 +154,7 @@ class pcap_writer {
             throw std::out_of_range{"a pcap file holds times from 1970 to 2106 only"};
         if (original > 0xffff'ffff) throw std::out_of_range{"a pcap file holds packets below 4 GiB only"};
         bytes = bytes.first(std::min<std::size_t>(bytes.size(), snapshot_length_));
+        if (bytes.size() > max_record_size - 16) throw std::out_of_range{"a record of a capture file has at most 16 MiB"};
         put(static_cast<std::uint32_t>(nanoseconds / 1'000'000'000),
             static_cast<std::uint32_t>(nanoseconds % 1'000'000'000), static_cast<std::uint32_t>(bytes.size()),
             static_cast<std::uint32_t>(original));
@@ -184,6 +200,7 @@ constexpr pcap_reader::pcap_reader(std::span<const std::byte> file) noexcept : f
     }
     minor_version_ = load<std::uint16_t>(6);
     interface_.snapshot_length = load<std::uint32_t>(16);
+    largest_ = std::min(std::max(interface_.snapshot_length, max_captured_size), max_record_size - 16);
     const auto link = load<std::uint32_t>(20);
     interface_.link = static_cast<link_type>(link & 0xffff);
     if ((link & 0x0400'0000) != 0) check_sequence_size_ = link >> 28 << 1;  // it is counted in 16 bits
@@ -199,8 +216,8 @@ constexpr std::optional<capture_record> pcap_reader::next() noexcept {
     // Before version 2.3 the two sizes had changed places. In version 2.3 some programs wrote them one way, some the
     // other.
     if (minor_version_ < 3 || (minor_version_ == 3 && size > original_size)) std::swap(size, original_size);
-    const std::uint32_t largest = std::max(interface_.snapshot_length, max_captured_size);
-    if (size > largest) return fail(at_ + 8, "captured size is %, above #", static_cast<std::uint32_t>(size), largest);
+    if (size > largest_)
+        return fail(position() + 8, "captured size is %, above #", static_cast<std::uint32_t>(size), largest_);
     if (size > rest - 16) return cut_short(16 + size);
     detail::load_ahead(file_, at_, 16 + size);
     capture_record record;
@@ -211,7 +228,7 @@ constexpr std::optional<capture_record> pcap_reader::next() noexcept {
     record.bytes = file_.subspan(at_ + 16, size);
     record.original_size = original_size;
     record.link = interface_.link;
-    record.offset = at_;
+    record.offset = position();
     at_ += 16 + size;
     return record;
 }

@@ -43,8 +43,9 @@
 
 namespace netnotes::packet {
 
-/// Reads a pcapng file that lies in memory. It allocates a table of the interfaces and nothing else; the table takes at
-/// most eight bytes for each byte of the file. The bytes must outlive the reader and its records.
+/// Reads a pcapng file that lies in memory. It allocates a table of the interfaces and nothing else. A file in which the
+/// descriptions of interfaces take more than max_record_size is refused, so the table stays below 80 MiB. The bytes must
+/// outlive the reader and its records.
 class pcapng_reader {
   public:
     /// Begins before the first block; next() reads.
@@ -79,6 +80,7 @@ class pcapng_reader {
     [[nodiscard]] const capture_options& section_options() const noexcept { return section_options_; }
 
   private:
+    friend class capture_reader;  // which reads a file piece by piece
     static constexpr std::uint32_t section_header = 0x0a0d0d0a, interface_description = 1, obsolete_packet = 2,
                                    simple_packet = 3, enhanced_packet = 6;
     struct block {
@@ -91,26 +93,39 @@ class pcapng_reader {
     [[nodiscard]] Number load(std::span<const std::byte> bytes, std::size_t at) const noexcept {
         return detail::number_at<Number>(bytes, at, big_endian_);
     }
-    std::nullopt_t fail(std::size_t offset, const char* pattern, std::size_t value = 0,
-                        std::uint32_t limit = 0) noexcept {
+    // Each of these returns false after it has set failure_.
+    bool fail(std::size_t offset, const char* pattern, std::size_t value = 0, std::uint32_t limit = 0) noexcept {
         failure_ = packet_failure{layer::capture, offset, pattern, static_cast<std::uint32_t>(value), limit};
-        return std::nullopt;
+        return false;
     }
-    std::nullopt_t cut_short(std::size_t needed) noexcept {
-        failure_ = packet_failure::cut_short(layer::capture, at_, file_.size() - at_, needed);
-        return std::nullopt;
+    bool cut_short(std::size_t needed) noexcept {
+        needed_ = needed;
+        failure_ = packet_failure::cut_short(layer::capture, position(), file_.size() - at_, needed);
+        return false;
     }
-    std::optional<block> next_block() noexcept;
+    /// Returns the place in the file of the next byte to read.
+    [[nodiscard]] std::size_t position() const noexcept { return before_ + at_; }
+    /// Reads on at this position of the file, in a part of the file that begins there. Forgets that bytes were missing.
+    void go_on(std::span<const std::byte> part, std::size_t position) noexcept {
+        file_ = part;
+        at_ = 0;
+        before_ = position;
+        failure_ = {};
+    }
+    bool next_block(block& found) noexcept;
     bool read_byte_order() noexcept;
     bool read_section(const block& from) noexcept;
     bool read_interface(const block& from);
-    std::optional<capture_record> read_packet(const block& from) noexcept;
+    bool read_packet(const block& from, capture_record& record) noexcept;
 
-    std::span<const std::byte> file_;
+    std::span<const std::byte> file_;  // the whole file, or a part of it
     std::size_t at_ = 0;
+    std::size_t before_ = 0;  // bytes of the file before the part
+    std::size_t needed_ = 0;  // bytes that the block has which was cut short
     bool big_endian_ = false;
     std::size_t section_count_ = 0;
     std::size_t first_interface_ = 0;  // of the section
+    std::size_t interface_bytes_ = 0;  // of the file, which describe interfaces
     std::vector<capture_interface> interfaces_;
     capture_options section_options_;
     packet_failure failure_;
@@ -171,8 +186,8 @@ class pcapng_writer {
         return static_cast<std::uint32_t>(snapshot_lengths_.size() - 1);
     }
 
-    /// Writes a packet. Throws std::out_of_range for an interface that was not added, for a time before 1970, and for a
-    /// packet of 4 GiB or more; then nothing was written.
+    /// Writes a packet. Throws std::out_of_range for an interface that was not added, for a time before 1970, for an
+    /// original size of 4 GiB or more, and for a block above max_record_size; then nothing was written.
     void write(std::uint32_t interface_number, capture_time time, std::span<const std::byte> bytes) {
         write(interface_number, time, bytes, details{});
     }
@@ -182,8 +197,10 @@ class pcapng_writer {
         const auto snapshot_length = snapshot_lengths_.at(interface_number);
         if (time.time_since_epoch().count() < 0) throw std::out_of_range{"a pcapng file holds no times before 1970"};
         if (snapshot_length != 0) bytes = bytes.first(std::min<std::size_t>(bytes.size(), snapshot_length));
-        if (original > 0xffff'ffff || bytes.size() > 0xffff'ff00 - max_text_size)
-            throw std::out_of_range{"a pcapng file holds packets below 4 GiB only"};
+        if (original > 0xffff'ffff) throw std::out_of_range{"a pcapng file holds packets below 4 GiB only"};
+        const std::size_t options = more.comment.empty() ? 0 : 8 + detail::padded(more.comment.size());
+        if (bytes.size() > max_record_size - 32 || detail::padded(bytes.size()) + options > max_record_size - 32)
+            throw std::out_of_range{"a record of a capture file has at most 16 MiB"};
         const auto ticks = static_cast<std::uint64_t>(time.time_since_epoch().count());
         number(interface_number, 4);
         number(ticks >> 32, 4);
@@ -243,33 +260,35 @@ inline bool pcapng_reader::read_byte_order() noexcept {
     switch (detail::number_at<std::uint32_t>(file_, at_ + 8, true)) {
         case 0x1a2b3c4d: return big_endian_ = true, true;
         case 0x4d3c2b1a: return big_endian_ = false, true;
-        default: return fail(at_ + 8, "the section names no byte order"), false;
+        default: return fail(position() + 8, "the section names no byte order"), false;
     }
 }
 
-inline std::optional<pcapng_reader::block> pcapng_reader::next_block() noexcept {
+inline bool pcapng_reader::next_block(block& found) noexcept {
     const std::size_t rest = file_.size() - at_;
     if (section_count_ == 0) {  // is it such a file at all?
         if (rest < 4 ? !detail::begins_as(file_, section_header) : !recognizes(file_))
             return fail(0, "the file does not begin as a pcapng file does");
     }
     if (rest < 12) return cut_short(12);
-    if (detail::number_at<std::uint32_t>(file_, at_, true) == section_header && !read_byte_order()) return std::nullopt;
+    if (detail::number_at<std::uint32_t>(file_, at_, true) == section_header && !read_byte_order()) return false;
     const auto whole = file_.subspan(at_);
     const std::size_t length = load<std::uint32_t>(whole, 4);
-    if (length < 12) return fail(at_ + 4, "length of the block is %, below #", length, 12);
-    if (length % 4 != 0) return fail(at_ + 4, "length of the block is %, no multiple of #", length, 4);
+    if (length < 12) return fail(position() + 4, "length of the block is %, below #", length, 12);
+    if (length % 4 != 0) return fail(position() + 4, "length of the block is %, no multiple of #", length, 4);
+    if (length > max_record_size)
+        return fail(position() + 4, "length of the block is %, above #", length, max_record_size);
     if (length > rest) return cut_short(length);
     if (load<std::uint32_t>(whole, length - 4) != length)
-        return fail(at_ + length - 4, "the block does not end with its length, %", length);
-    block found{load<std::uint32_t>(whole, 0), at_, whole.subspan(8, length - 12)};
+        return fail(position() + length - 4, "the block does not end with its length, %", length);
+    found = {load<std::uint32_t>(whole, 0), position(), whole.subspan(8, length - 12)};
     at_ += length;
-    return found;
+    return true;
 }
 
 inline bool pcapng_reader::read_section(const block& from) noexcept {
     if (from.body.size() < 16)
-        return fail(from.offset + 4, "length of the section header is %, below #", from.body.size() + 12, 28), false;
+        return fail(from.offset + 4, "length of the section header is %, below #", from.body.size() + 12, 28);
     if (load<std::uint16_t>(from.body, 4) != 1)
         return fail(from.offset + 12, "version is %, and # is known", load<std::uint16_t>(from.body, 4), 1), false;
     ++section_count_;
@@ -281,6 +300,9 @@ inline bool pcapng_reader::read_section(const block& from) noexcept {
 inline bool pcapng_reader::read_interface(const block& from) {
     if (from.body.size() < 8)
         return fail(from.offset + 4, "length of the interface's block is %, below #", from.body.size() + 12, 20), false;
+    interface_bytes_ += from.body.size() + 12;
+    if (interface_bytes_ > max_record_size)
+        return fail(from.offset, "the interfaces take % bytes, above #", interface_bytes_, max_record_size), false;
     capture_interface found;
     found.link = static_cast<link_type>(load<std::uint16_t>(from.body, 0));
     found.snapshot_length = load<std::uint32_t>(from.body, 4);
@@ -299,7 +321,7 @@ inline bool pcapng_reader::read_interface(const block& from) {
     return true;
 }
 
-inline std::optional<capture_record> pcapng_reader::read_packet(const block& from) noexcept {
+inline bool pcapng_reader::read_packet(const block& from, capture_record& record) noexcept {
     const bool is_simple = from.type == simple_packet, is_obsolete = from.type == obsolete_packet;
     const std::size_t fixed_size = is_simple ? 4 : 20;
     const auto& body = from.body;
@@ -312,7 +334,6 @@ inline std::optional<capture_record> pcapng_reader::read_packet(const block& fro
     if (number >= interfaces_.size() - first_interface_)
         return fail(from.offset + 8, "interface is %, and the section has described #", number,
                     static_cast<std::uint32_t>(interfaces_.size() - first_interface_));
-    capture_record record;
     record.interface_index = first_interface_ + number;
     const capture_interface& where = interfaces_[record.interface_index];
     record.link = where.link;
@@ -334,30 +355,28 @@ inline std::optional<capture_record> pcapng_reader::read_packet(const block& fro
     // Some programs forget to pad the packet if no option follows.
     const std::size_t options = std::min(fixed_size + detail::padded(size), body.size());
     if (!is_simple) record.options = capture_options{body.subspan(options), big_endian_};
-    return record;
+    return true;
 }
 
 inline std::optional<capture_record> pcapng_reader::next() {
-    if (failure_) return std::nullopt;
-    while (at_ < file_.size() || section_count_ == 0) {
+    std::optional<capture_record> record;  // the only thing that is returned, so nothing is copied
+    block found;
+    while (!failure_ && (at_ < file_.size() || section_count_ == 0)) {
         const std::size_t before = at_;
-        const auto found = next_block();
-        if (!found) return std::nullopt;
+        if (!next_block(found)) break;
         detail::load_ahead(file_, before, at_ - before);
-        switch (found->type) {
-            case section_header:
-                if (!read_section(*found)) return std::nullopt;
-                break;
-            case interface_description:
-                if (!read_interface(*found)) return std::nullopt;
-                break;
+        switch (found.type) {
+            case section_header: read_section(found); break;
+            case interface_description: read_interface(found); break;
             case obsolete_packet:
             case simple_packet:
-            case enhanced_packet: return read_packet(*found);
+            case enhanced_packet:
+                if (!read_packet(found, record.emplace())) record.reset();
+                return record;
             default: break;  // names, statistics, secrets, and blocks of other programs
         }
     }
-    return std::nullopt;
+    return record;
 }
 
 }  // namespace netnotes::packet

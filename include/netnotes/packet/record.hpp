@@ -16,7 +16,7 @@
 //
 // Here every time becomes a count of nanoseconds since 1970, rounded down. The ticks remain beside it.
 //
-// On this page:  capture_time · time_resolution · capture_interface, capture_record · capture_options
+// On this page:  capture_time · time_resolution · max_record_size · capture_options · capture_interface, capture_record
 // The notes:     Wireshark (N84); example 30
 
 #ifndef NETNOTES_PACKET_RECORD_HPP
@@ -90,6 +90,11 @@ constexpr std::size_t padded(std::size_t size) noexcept { return (size + 3) & ~s
 
 }  // namespace detail
 
+/// The largest record or block of a capture file that is read or written, with its headers: 16 MiB, which is also
+/// libpcap's bound for a block. A record that claims more is malformed. So the memory that a reader of pieces needs has
+/// a bound, whatever a length in the file claims.
+inline constexpr std::uint32_t max_record_size = 16 << 20;
+
 /// An option of a pcapng block: a number that says what it is, and its value without padding.
 struct capture_option {
     static constexpr std::uint16_t end = 0, comment = 1, interface_name = 2, interface_description = 3,
@@ -161,6 +166,7 @@ class capture_options {
     }
 
   private:
+    friend class capture_reader;  // which moves the bytes
     std::span<const std::byte> bytes_;
     bool big_endian_ = false;
 };

@@ -27424,7 +27424,7 @@ class mac_address : public netnotes::detail::printable<mac_address> {
 //
 // Here every time becomes a count of nanoseconds since 1970, rounded down. The ticks remain beside it.
 //
-// On this page:  capture_time · time_resolution · capture_interface, capture_record · capture_options
+// On this page:  capture_time · time_resolution · max_record_size · capture_options · capture_interface, capture_record
 // The notes:     Wireshark (N84); example 30
 
 #ifndef NETNOTES_PACKET_RECORD_HPP
@@ -27498,6 +27498,11 @@ constexpr std::size_t padded(std::size_t size) noexcept { return (size + 3) & ~s
 
 }  // namespace detail
 
+/// The largest record or block of a capture file that is read or written, with its headers: 16 MiB, which is also
+/// libpcap's bound for a block. A record that claims more is malformed. So the memory that a reader of pieces needs has
+/// a bound, whatever a length in the file claims.
+inline constexpr std::uint32_t max_record_size = 16 << 20;
+
 /// An option of a pcapng block: a number that says what it is, and its value without padding.
 struct capture_option {
     static constexpr std::uint16_t end = 0, comment = 1, interface_name = 2, interface_description = 3,
@@ -27569,6 +27574,7 @@ class capture_options {
     }
 
   private:
+    friend class capture_reader;  // which moves the bytes
     std::span<const std::byte> bytes_;
     bool big_endian_ = false;
 };
@@ -27677,8 +27683,9 @@ constexpr std::optional<capture_time> time_resolution::at(std::uint64_t ticks, s
 
 namespace netnotes::packet {
 
-/// Reads a pcapng file that lies in memory. It allocates a table of the interfaces and nothing else; the table takes at
-/// most eight bytes for each byte of the file. The bytes must outlive the reader and its records.
+/// Reads a pcapng file that lies in memory. It allocates a table of the interfaces and nothing else. A file in which the
+/// descriptions of interfaces take more than max_record_size is refused, so the table stays below 80 MiB. The bytes must
+/// outlive the reader and its records.
 class pcapng_reader {
   public:
     /// Begins before the first block; next() reads.
@@ -27713,6 +27720,7 @@ class pcapng_reader {
     [[nodiscard]] const capture_options& section_options() const noexcept { return section_options_; }
 
   private:
+    friend class capture_reader;  // which reads a file piece by piece
     static constexpr std::uint32_t section_header = 0x0a0d0d0a, interface_description = 1, obsolete_packet = 2,
                                    simple_packet = 3, enhanced_packet = 6;
     struct block {
@@ -27725,26 +27733,39 @@ class pcapng_reader {
     [[nodiscard]] Number load(std::span<const std::byte> bytes, std::size_t at) const noexcept {
         return detail::number_at<Number>(bytes, at, big_endian_);
     }
-    std::nullopt_t fail(std::size_t offset, const char* pattern, std::size_t value = 0,
-                        std::uint32_t limit = 0) noexcept {
+    // Each of these returns false after it has set failure_.
+    bool fail(std::size_t offset, const char* pattern, std::size_t value = 0, std::uint32_t limit = 0) noexcept {
         failure_ = packet_failure{layer::capture, offset, pattern, static_cast<std::uint32_t>(value), limit};
-        return std::nullopt;
+        return false;
     }
-    std::nullopt_t cut_short(std::size_t needed) noexcept {
-        failure_ = packet_failure::cut_short(layer::capture, at_, file_.size() - at_, needed);
-        return std::nullopt;
+    bool cut_short(std::size_t needed) noexcept {
+        needed_ = needed;
+        failure_ = packet_failure::cut_short(layer::capture, position(), file_.size() - at_, needed);
+        return false;
     }
-    std::optional<block> next_block() noexcept;
+    /// Returns the place in the file of the next byte to read.
+    [[nodiscard]] std::size_t position() const noexcept { return before_ + at_; }
+    /// Reads on at this position of the file, in a part of the file that begins there. Forgets that bytes were missing.
+    void go_on(std::span<const std::byte> part, std::size_t position) noexcept {
+        file_ = part;
+        at_ = 0;
+        before_ = position;
+        failure_ = {};
+    }
+    bool next_block(block& found) noexcept;
     bool read_byte_order() noexcept;
     bool read_section(const block& from) noexcept;
     bool read_interface(const block& from);
-    std::optional<capture_record> read_packet(const block& from) noexcept;
+    bool read_packet(const block& from, capture_record& record) noexcept;
 
-    std::span<const std::byte> file_;
+    std::span<const std::byte> file_;  // the whole file, or a part of it
     std::size_t at_ = 0;
+    std::size_t before_ = 0;  // bytes of the file before the part
+    std::size_t needed_ = 0;  // bytes that the block has which was cut short
     bool big_endian_ = false;
     std::size_t section_count_ = 0;
     std::size_t first_interface_ = 0;  // of the section
+    std::size_t interface_bytes_ = 0;  // of the file, which describe interfaces
     std::vector<capture_interface> interfaces_;
     capture_options section_options_;
     packet_failure failure_;
@@ -27805,8 +27826,8 @@ class pcapng_writer {
         return static_cast<std::uint32_t>(snapshot_lengths_.size() - 1);
     }
 
-    /// Writes a packet. Throws std::out_of_range for an interface that was not added, for a time before 1970, and for a
-    /// packet of 4 GiB or more; then nothing was written.
+    /// Writes a packet. Throws std::out_of_range for an interface that was not added, for a time before 1970, for an
+    /// original size of 4 GiB or more, and for a block above max_record_size; then nothing was written.
     void write(std::uint32_t interface_number, capture_time time, std::span<const std::byte> bytes) {
         write(interface_number, time, bytes, details{});
     }
@@ -27816,8 +27837,10 @@ class pcapng_writer {
         const auto snapshot_length = snapshot_lengths_.at(interface_number);
         if (time.time_since_epoch().count() < 0) throw std::out_of_range{"a pcapng file holds no times before 1970"};
         if (snapshot_length != 0) bytes = bytes.first(std::min<std::size_t>(bytes.size(), snapshot_length));
-        if (original > 0xffff'ffff || bytes.size() > 0xffff'ff00 - max_text_size)
-            throw std::out_of_range{"a pcapng file holds packets below 4 GiB only"};
+        if (original > 0xffff'ffff) throw std::out_of_range{"a pcapng file holds packets below 4 GiB only"};
+        const std::size_t options = more.comment.empty() ? 0 : 8 + detail::padded(more.comment.size());
+        if (bytes.size() > max_record_size - 32 || detail::padded(bytes.size()) + options > max_record_size - 32)
+            throw std::out_of_range{"a record of a capture file has at most 16 MiB"};
         const auto ticks = static_cast<std::uint64_t>(time.time_since_epoch().count());
         number(interface_number, 4);
         number(ticks >> 32, 4);
@@ -27877,33 +27900,35 @@ inline bool pcapng_reader::read_byte_order() noexcept {
     switch (detail::number_at<std::uint32_t>(file_, at_ + 8, true)) {
         case 0x1a2b3c4d: return big_endian_ = true, true;
         case 0x4d3c2b1a: return big_endian_ = false, true;
-        default: return fail(at_ + 8, "the section names no byte order"), false;
+        default: return fail(position() + 8, "the section names no byte order"), false;
     }
 }
 
-inline std::optional<pcapng_reader::block> pcapng_reader::next_block() noexcept {
+inline bool pcapng_reader::next_block(block& found) noexcept {
     const std::size_t rest = file_.size() - at_;
     if (section_count_ == 0) {  // is it such a file at all?
         if (rest < 4 ? !detail::begins_as(file_, section_header) : !recognizes(file_))
             return fail(0, "the file does not begin as a pcapng file does");
     }
     if (rest < 12) return cut_short(12);
-    if (detail::number_at<std::uint32_t>(file_, at_, true) == section_header && !read_byte_order()) return std::nullopt;
+    if (detail::number_at<std::uint32_t>(file_, at_, true) == section_header && !read_byte_order()) return false;
     const auto whole = file_.subspan(at_);
     const std::size_t length = load<std::uint32_t>(whole, 4);
-    if (length < 12) return fail(at_ + 4, "length of the block is %, below #", length, 12);
-    if (length % 4 != 0) return fail(at_ + 4, "length of the block is %, no multiple of #", length, 4);
+    if (length < 12) return fail(position() + 4, "length of the block is %, below #", length, 12);
+    if (length % 4 != 0) return fail(position() + 4, "length of the block is %, no multiple of #", length, 4);
+    if (length > max_record_size)
+        return fail(position() + 4, "length of the block is %, above #", length, max_record_size);
     if (length > rest) return cut_short(length);
     if (load<std::uint32_t>(whole, length - 4) != length)
-        return fail(at_ + length - 4, "the block does not end with its length, %", length);
-    block found{load<std::uint32_t>(whole, 0), at_, whole.subspan(8, length - 12)};
+        return fail(position() + length - 4, "the block does not end with its length, %", length);
+    found = {load<std::uint32_t>(whole, 0), position(), whole.subspan(8, length - 12)};
     at_ += length;
-    return found;
+    return true;
 }
 
 inline bool pcapng_reader::read_section(const block& from) noexcept {
     if (from.body.size() < 16)
-        return fail(from.offset + 4, "length of the section header is %, below #", from.body.size() + 12, 28), false;
+        return fail(from.offset + 4, "length of the section header is %, below #", from.body.size() + 12, 28);
     if (load<std::uint16_t>(from.body, 4) != 1)
         return fail(from.offset + 12, "version is %, and # is known", load<std::uint16_t>(from.body, 4), 1), false;
     ++section_count_;
@@ -27915,6 +27940,9 @@ inline bool pcapng_reader::read_section(const block& from) noexcept {
 inline bool pcapng_reader::read_interface(const block& from) {
     if (from.body.size() < 8)
         return fail(from.offset + 4, "length of the interface's block is %, below #", from.body.size() + 12, 20), false;
+    interface_bytes_ += from.body.size() + 12;
+    if (interface_bytes_ > max_record_size)
+        return fail(from.offset, "the interfaces take % bytes, above #", interface_bytes_, max_record_size), false;
     capture_interface found;
     found.link = static_cast<link_type>(load<std::uint16_t>(from.body, 0));
     found.snapshot_length = load<std::uint32_t>(from.body, 4);
@@ -27933,7 +27961,7 @@ inline bool pcapng_reader::read_interface(const block& from) {
     return true;
 }
 
-inline std::optional<capture_record> pcapng_reader::read_packet(const block& from) noexcept {
+inline bool pcapng_reader::read_packet(const block& from, capture_record& record) noexcept {
     const bool is_simple = from.type == simple_packet, is_obsolete = from.type == obsolete_packet;
     const std::size_t fixed_size = is_simple ? 4 : 20;
     const auto& body = from.body;
@@ -27946,7 +27974,6 @@ inline std::optional<capture_record> pcapng_reader::read_packet(const block& fro
     if (number >= interfaces_.size() - first_interface_)
         return fail(from.offset + 8, "interface is %, and the section has described #", number,
                     static_cast<std::uint32_t>(interfaces_.size() - first_interface_));
-    capture_record record;
     record.interface_index = first_interface_ + number;
     const capture_interface& where = interfaces_[record.interface_index];
     record.link = where.link;
@@ -27968,30 +27995,28 @@ inline std::optional<capture_record> pcapng_reader::read_packet(const block& fro
     // Some programs forget to pad the packet if no option follows.
     const std::size_t options = std::min(fixed_size + detail::padded(size), body.size());
     if (!is_simple) record.options = capture_options{body.subspan(options), big_endian_};
-    return record;
+    return true;
 }
 
 inline std::optional<capture_record> pcapng_reader::next() {
-    if (failure_) return std::nullopt;
-    while (at_ < file_.size() || section_count_ == 0) {
+    std::optional<capture_record> record;  // the only thing that is returned, so nothing is copied
+    block found;
+    while (!failure_ && (at_ < file_.size() || section_count_ == 0)) {
         const std::size_t before = at_;
-        const auto found = next_block();
-        if (!found) return std::nullopt;
+        if (!next_block(found)) break;
         detail::load_ahead(file_, before, at_ - before);
-        switch (found->type) {
-            case section_header:
-                if (!read_section(*found)) return std::nullopt;
-                break;
-            case interface_description:
-                if (!read_interface(*found)) return std::nullopt;
-                break;
+        switch (found.type) {
+            case section_header: read_section(found); break;
+            case interface_description: read_interface(found); break;
             case obsolete_packet:
             case simple_packet:
-            case enhanced_packet: return read_packet(*found);
+            case enhanced_packet:
+                if (!read_packet(found, record.emplace())) record.reset();
+                return record;
             default: break;  // names, statistics, secrets, and blocks of other programs
         }
     }
-    return std::nullopt;
+    return record;
 }
 
 }  // namespace netnotes::packet
@@ -40674,7 +40699,23 @@ inline void tcp_connection::abort() {
 //            std::cout << record.bytes.size() << " bytes on " << reader.interfaces()[record.interface_index].name();
 //        if (reader.is_cut_short()) std::cout << "the file ends within a packet";
 //
-// The reader takes bytes and opens no file. A program reads the file into memory, or maps it (mmap(2)).
+// The reader takes bytes and opens no file. The bytes are a whole file, or they come in pieces, as read(2) gives them:
+//
+//        packet::capture_reader reader;
+//        while (const std::size_t size = read_some(buffer)) {
+//            reader.add(std::span{buffer}.first(size));
+//            for (const packet::capture_record& record : reader) …
+//        }
+//        reader.finish();                                       // now is_cut_short() knows
+//
+// So a file may be larger than memory, or a pipe into which tcpdump still writes. A record lies in the piece that was
+// given. Only a record that the end of a piece cuts is copied, and completed with the beginning of the next piece:
+//
+//        ├─────────────── piece ──────────────┼─────────────── piece ──────────────┤
+//        │ record │  record  │ record │ rec   │ ord │ record │   record   │ record  │
+//                                     └── copied ─┘
+//
+// Pieces of 256 KiB are large enough: larger pieces are not read faster.
 //
 // On this page:  capture_reader
 // The notes:     Wireshark (N84); example 30
@@ -40682,11 +40723,17 @@ inline void tcp_connection::abort() {
 #ifndef NETNOTES_PACKET_CAPTURE_HPP
 #define NETNOTES_PACKET_CAPTURE_HPP
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
+#include <utility>
 #include <variant>
+#include <vector>
 
 // netnotes/packet/pcap.hpp: pcap, the capture file that every tool reads
 // SPDX-License-Identifier: MIT
@@ -40733,7 +40780,8 @@ inline void tcp_connection::abort() {
 
 namespace netnotes::packet {
 
-/// The largest packet that the common tools accept in a file whose header names no larger size: 262,144 bytes.
+/// The largest packet that the common tools accept in a file whose header names no larger size: 262,144 bytes. If it
+/// names a larger size, packets of that size are accepted, up to max_record_size with their header.
 inline constexpr std::uint32_t max_captured_size = 262'144;
 
 /// Reads a pcap file that lies in memory. It allocates nothing and throws nothing. The bytes must outlive the reader
@@ -40774,6 +40822,7 @@ class pcap_reader {
     [[nodiscard]] constexpr std::size_t check_sequence_size() const noexcept { return check_sequence_size_; }
 
   private:
+    friend class capture_reader;  // which reads a file piece by piece
     enum kind : unsigned { micro_little = 0, nano_little = 1, micro_big = 2, nano_big = 3, unknown = 4 };
     static constexpr kind kind_of(std::span<const std::byte> file) noexcept {
         switch (detail::number_at<std::uint32_t>(file, 0, true)) {
@@ -40794,14 +40843,27 @@ class pcap_reader {
         return std::nullopt;
     }
     constexpr std::nullopt_t cut_short(std::size_t needed) noexcept {
-        failure_ = packet_failure::cut_short(layer::capture, at_, file_.size() - at_, needed);
+        needed_ = needed;
+        failure_ = packet_failure::cut_short(layer::capture, position(), file_.size() - at_, needed);
         return std::nullopt;
     }
+    /// Returns the place in the file of the next byte to read.
+    [[nodiscard]] constexpr std::size_t position() const noexcept { return before_ + at_; }
+    /// Reads on at this position of the file, in a part of the file that begins there. Forgets that bytes were missing.
+    constexpr void go_on(std::span<const std::byte> part, std::size_t position) noexcept {
+        file_ = part;
+        at_ = 0;
+        before_ = position;
+        failure_ = {};
+    }
 
-    std::span<const std::byte> file_;
+    std::span<const std::byte> file_;  // the whole file, or a part of it
     std::size_t at_ = 0;
+    std::size_t before_ = 0;  // bytes of the file before the part
+    std::size_t needed_ = 0;  // bytes that the record has which was cut short
     kind kind_ = unknown;
     unsigned minor_version_ = 4;
+    std::uint32_t largest_ = 0;  // packet
     std::size_t check_sequence_size_ = 0;
     capture_interface interface_;
     packet_failure failure_;
@@ -40820,8 +40882,8 @@ class pcap_writer {
     }
 
     /// Writes a packet of `original_size` bytes, which is the size of `bytes` if you do not say otherwise.
-    /// Throws std::out_of_range for a time before 1970 or after 2106-02-07, which the file cannot hold, and for an
-    /// original size above 4,294,967,295.
+    /// Throws std::out_of_range for a time before 1970 or after 2106-02-07, which the file cannot hold, for an original
+    /// size above 4,294,967,295, and for a record above max_record_size. Then nothing was written.
     void write(capture_time time, std::span<const std::byte> bytes, std::optional<std::size_t> original_size = {}) {
         const std::size_t original = original_size.value_or(bytes.size());
         const auto nanoseconds = time.time_since_epoch().count();
@@ -40829,6 +40891,7 @@ class pcap_writer {
             throw std::out_of_range{"a pcap file holds times from 1970 to 2106 only"};
         if (original > 0xffff'ffff) throw std::out_of_range{"a pcap file holds packets below 4 GiB only"};
         bytes = bytes.first(std::min<std::size_t>(bytes.size(), snapshot_length_));
+        if (bytes.size() > max_record_size - 16) throw std::out_of_range{"a record of a capture file has at most 16 MiB"};
         put(static_cast<std::uint32_t>(nanoseconds / 1'000'000'000),
             static_cast<std::uint32_t>(nanoseconds % 1'000'000'000), static_cast<std::uint32_t>(bytes.size()),
             static_cast<std::uint32_t>(original));
@@ -40874,6 +40937,7 @@ constexpr pcap_reader::pcap_reader(std::span<const std::byte> file) noexcept : f
     }
     minor_version_ = load<std::uint16_t>(6);
     interface_.snapshot_length = load<std::uint32_t>(16);
+    largest_ = std::min(std::max(interface_.snapshot_length, max_captured_size), max_record_size - 16);
     const auto link = load<std::uint32_t>(20);
     interface_.link = static_cast<link_type>(link & 0xffff);
     if ((link & 0x0400'0000) != 0) check_sequence_size_ = link >> 28 << 1;  // it is counted in 16 bits
@@ -40889,8 +40953,8 @@ constexpr std::optional<capture_record> pcap_reader::next() noexcept {
     // Before version 2.3 the two sizes had changed places. In version 2.3 some programs wrote them one way, some the
     // other.
     if (minor_version_ < 3 || (minor_version_ == 3 && size > original_size)) std::swap(size, original_size);
-    const std::uint32_t largest = std::max(interface_.snapshot_length, max_captured_size);
-    if (size > largest) return fail(at_ + 8, "captured size is %, above #", static_cast<std::uint32_t>(size), largest);
+    if (size > largest_)
+        return fail(position() + 8, "captured size is %, above #", static_cast<std::uint32_t>(size), largest_);
     if (size > rest - 16) return cut_short(16 + size);
     detail::load_ahead(file_, at_, 16 + size);
     capture_record record;
@@ -40901,7 +40965,7 @@ constexpr std::optional<capture_record> pcap_reader::next() noexcept {
     record.bytes = file_.subspan(at_ + 16, size);
     record.original_size = original_size;
     record.link = interface_.link;
-    record.offset = at_;
+    record.offset = position();
     at_ += 16 + size;
     return record;
 }
@@ -40915,16 +40979,40 @@ constexpr std::optional<capture_record> pcap_reader::next() noexcept {
 
 namespace netnotes::packet {
 
-/// Reads a capture file of either format that lies in memory, packet by packet. The bytes must outlive the reader and
-/// its records. Different readers of the same bytes may be used in different threads.
+/// Reads a capture file of either format, packet by packet: a file that lies in memory, or a file that comes in pieces.
+/// Both give the same records, offsets and failures. Offsets count from the beginning of the file.
+///
+/// The bytes of a whole file must outlive the reader and its records. With pieces, a record and the texts of interfaces()
+/// are valid until the next call of next(), add() or finish().
+///
+/// A whole file costs no memory but the table of a pcapng file's interfaces. With pieces, the reader also keeps what these
+/// interfaces say, and one record: 256 KiB, or up to max_record_size for a file with larger records. It allocates as
+/// bytes arrive, and not what a length claims. Different readers may be used in different threads.
 class capture_reader {
   public:
+    /// Begins a file that comes in pieces.
+    capture_reader() noexcept : reader_{pcap_reader{{}}} { go_on({}); }
     /// Takes the whole file. If the format is unknown, next() returns nullopt and failure() says so.
-    explicit capture_reader(std::span<const std::byte> file) noexcept : reader_{chosen(file)} {}
+    explicit capture_reader(std::span<const std::byte> file) noexcept : reader_{chosen(file)}, is_whole_{true} {}
+    capture_reader(capture_reader&&) noexcept = default;
+    capture_reader& operator=(capture_reader&&) noexcept = default;
+
+    /// Gives the next piece of the file, of any size. It must stay unchanged until next() has returned nullopt. After a
+    /// failure the piece is ignored. Throws std::logic_error if next() has not returned nullopt since the last piece, and
+    /// if the file is whole already.
+    void add(std::span<const std::byte> piece);
+    /// Says that no more pieces come. If a record lacks bytes, the file is cut short: failure() says so as soon as next()
+    /// has returned nullopt. Does nothing if the file is whole already.
+    void finish();
 
     /// Returns the next packet. Returns nullopt at the end, and after the last packet before an error; failure() then
-    /// names the error. Throws std::bad_alloc only, if the table of interfaces has no room.
-    std::optional<capture_record> next() { return is_pcapng() ? pcapng()->next() : pcap()->next(); }
+    /// names the error. With pieces, it also returns nullopt if the next packet needs another piece; failure() is then
+    /// false. Throws std::bad_alloc only.
+    std::optional<capture_record> next() {
+        auto record = is_pcapng() ? pcapng()->next() : pcap()->next();
+        if (!record && !is_whole_) record = next_of_next_part();
+        return record;
+    }
     /// Reads on from the record that next() would return. A record that was read is not returned again.
     [[nodiscard]] detail::record_iterator<capture_reader> begin() {
         return detail::record_iterator<capture_reader>{*this};
@@ -40958,8 +41046,128 @@ class capture_reader {
     [[nodiscard]] pcapng_reader* pcapng() noexcept { return std::get_if<1>(&reader_); }
     [[nodiscard]] const pcap_reader* pcap() const noexcept { return std::get_if<0>(&reader_); }
     [[nodiscard]] const pcapng_reader* pcapng() const noexcept { return std::get_if<1>(&reader_); }
+
+    /// Where the bytes lie that the reader of the format reads now.
+    enum class source : std::uint8_t { nothing, piece, room };
+
+    [[gnu::cold]] std::optional<capture_record> next_of_next_part();
+    bool begin_part();
+    void leave_part();
+    /// Lets the reader of the format read this part, at position_. At the beginning the part tells the format.
+    void go_on(std::span<const std::byte> part) noexcept {
+        if (is_pcapng())
+            pcapng()->go_on(part, position_);
+        else
+            pcap()->go_on(part, position_);
+    }
+    void keep_interfaces();
+    void append_to_room(std::span<const std::byte> bytes);
+
     either reader_;
+    bool is_whole_ = false;  // nothing can come any more
+    bool is_finished_ = false;
+    source source_ = source::nothing;
+    std::size_t position_ = 0;          // in the file, of the first byte that no part has had as a whole record
+    std::size_t needed_ = 0;            // bytes from there on: more than the room has
+    std::vector<std::byte> room_;       // the beginning of the record at position_
+    std::span<const std::byte> piece_;  // what is behind it
+    std::vector<std::unique_ptr<std::byte[]>> kept_;  // options of interfaces
+    std::size_t kept_count_ = 0;                      // of these interfaces
 };
+
+// ---- Pieces --------------------------------------------------------------------------------------------
+
+inline void capture_reader::add(std::span<const std::byte> piece) {
+    if (is_whole_ || is_finished_) throw std::logic_error{"capture_reader: a piece behind the end of the file"};
+    if (failure()) return;
+    if (source_ != source::nothing || !piece_.empty())
+        throw std::logic_error{"capture_reader: the records of the last piece are not read yet"};
+    piece_ = piece;
+}
+
+inline void capture_reader::finish() {
+    if (is_whole_) return;
+    is_finished_ = true;
+    if (source_ == source::nothing && piece_.empty()) next_of_next_part();  // nothing is left but the beginning of a record
+}
+
+inline std::optional<capture_record> capture_reader::next_of_next_part() {
+    if (!begin_part()) return std::nullopt;
+    return next();
+}
+
+/// Goes on to the next part: a piece, or the record that its end has cut, or what is left of the next piece. Returns
+/// false if no bytes are left.
+inline bool capture_reader::begin_part() {
+    if (failure() && !is_cut_short()) {
+        if (std::exchange(source_, source::nothing) != source::nothing) keep_interfaces();
+        return false;
+    }
+    leave_part();
+    if (piece_.empty()) {
+        if (!is_finished_) return false;
+        is_whole_ = true;  // so a record that lacks bytes is cut short
+    }
+    std::span<const std::byte> part;
+    if (room_.empty()) {
+        source_ = source::piece;
+        part = std::exchange(piece_, {});
+    } else {
+        source_ = source::room;
+        const std::size_t size = std::min(needed_ - room_.size(), piece_.size());
+        append_to_room(piece_.first(size));
+        piece_ = piece_.subspan(size);
+        part = room_;
+    }
+    if (position_ == 0)
+        reader_ = chosen(part);
+    else
+        go_on(part);
+    return true;
+}
+
+/// Keeps what will be needed of the part that was read. Its bytes may change afterwards.
+inline void capture_reader::leave_part() {
+    if (source_ != source::nothing) {
+        keep_interfaces();
+        const auto take = [&](const auto& from) {
+            position_ = from.position();
+            needed_ = from.needed_;
+            return from.file_.subspan(from.at_);
+        };
+        const auto rest = is_pcapng() ? take(*pcapng()) : take(*pcap());
+        if (source_ == source::piece)
+            append_to_room(rest);
+        else if (rest.empty())
+            room_.clear();
+        source_ = source::nothing;
+    }
+    go_on({});
+}
+
+/// Copies the options of new interfaces, which lie in the part. Nobody asks for the options of the section.
+inline void capture_reader::keep_interfaces() {
+    if (!is_pcapng()) return;
+    pcapng()->section_options_ = {};
+    const auto added = std::span{pcapng()->interfaces_}.subspan(kept_count_);
+    std::size_t size = 0;
+    for (const capture_interface& each : added) size += each.options.bytes_.size();
+    if (size > 0) kept_.push_back(std::make_unique<std::byte[]>(size));
+    std::byte* to = size > 0 ? kept_.back().get() : nullptr;
+    for (capture_interface& each : added) {
+        const auto from = std::exchange(each.options.bytes_, {to, each.options.bytes_.size()});
+        to = std::copy(from.begin(), from.end(), to);
+    }
+    kept_count_ += added.size();
+}
+
+/// Grows by what has arrived, not by what a length claims.
+inline void capture_reader::append_to_room(std::span<const std::byte> bytes) {
+    const std::size_t size = room_.size() + bytes.size();
+    if (size > room_.capacity())
+        room_.reserve(std::min<std::size_t>(std::max<std::size_t>(size * 2, max_captured_size + 64), max_record_size));
+    room_.insert(room_.end(), bytes.begin(), bytes.end());
+}
 
 }  // namespace netnotes::packet
 
