@@ -90,7 +90,7 @@ TESTS = {
     "http/body": "http/parser", "http/write": "http/connection", "http/connection": "http/connection",
     "http/websocket": "http/websocket",
     "socket/descriptors": "socket/descriptors coro/descriptors", "socket/resolve": "socket/resolve",
-    "socket/stale": "socket/stale", "socket/file": "socket/file",
+    "socket/stale": "socket/stale", "socket/whole_file": "socket/whole_file tftp/file", "socket/file": "socket/file",
     "packet/frame": "packet/frame packet/fields", "packet/frame_view": "packet/frame packet/fields",
     "packet/dns_name": "packet/dns", "packet/dns": "packet/dns packet/fields", "packet/dns_build": "packet/dns",
     "coro/serve": "coro/serve", "coro/pump": "coro/pump", "coro/descriptors": "coro/descriptors", "tcp/pump": "tcp/pump", "ip/number": "ip/endpoint",

@@ -34,6 +34,7 @@
 //     socket/options.hpp      options as types
 //     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
 //     socket/file.hpp         files that a socket sends
+//     socket/whole_file.hpp   a file that is whole or not there
 //     socket/resolve.hpp      the names of hosts, within a time limit
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
@@ -68,5 +69,6 @@
 #include "socket/stop.hpp"
 #include "socket/time.hpp"
 #include "socket/wait.hpp"
+#include "socket/whole_file.hpp"
 
 #endif  // NETNOTES_SOCKET_HPP

@@ -2,13 +2,11 @@
 
 #include <netnotes/tftp/file.hpp>
 
+#include "../old_kernel.hpp"
 #include "../support.hpp"
 
 #include "../catch.hpp"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +20,8 @@
 
 namespace tftp = netnotes::tftp;
 using support::failure_of;
+using support::in_a_child;
+using support::take_away_new_calls;
 using support::temporary_folder;
 
 namespace {
@@ -54,51 +54,6 @@ std::error_code write_all(tftp::sink& into, std::string_view content, std::size_
         into.write(bytes(content.substr(0, piece)), error);
     if (!error) into.finish(error);
     return error;
-}
-/// In a process of its own, for what cannot be taken back. Its answer, or what it threw.
-template <class Call>
-std::string in_a_child(Call call) {
-    int ends[2];
-    REQUIRE(::pipe(ends) == 0);
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        std::string answer;
-        try {
-            answer = call();
-        } catch (const std::exception& failure) {
-            answer = failure.what();
-        }
-        const auto written = ::write(ends[1], answer.data(), answer.size());
-        ::_exit(written == static_cast<ssize_t>(answer.size()) ? 0 : 1);
-    }
-    ::close(ends[1]);
-    std::string answer;
-    std::array<char, 256> room;
-    for (ssize_t size = 0; (size = ::read(ends[0], room.data(), room.size())) > 0;)
-        answer.append(room.data(), static_cast<std::size_t>(size));
-    ::close(ends[0]);
-    ::waitpid(child, nullptr, 0);
-    return answer;
-}
-/// From now on the kernel does as an older one or a poorer file system would: no O_TMPFILE, and no renameat2().
-bool take_away_new_calls() {
-    constexpr auto low_word_of_argument = [](unsigned number) {
-        return static_cast<std::uint32_t>(offsetof(seccomp_data, args) + 8 * number);
-    };
-    constexpr std::uint32_t unnamed = O_TMPFILE & ~O_DIRECTORY;
-    std::array<sock_filter, 8> steps{{
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 3, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 4),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_word_of_argument(2)),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, unnamed, 1, 2),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    }};
-    const sock_fprog program{static_cast<unsigned short>(steps.size()), steps.data()};
-    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 }  // namespace
@@ -333,7 +288,7 @@ TEST_CASE("without files that have no name, and without renameat2, it is the sam
         {
             tftp::file_sink sink{folder.file("old")};
             sink.write(bytes("half"), error);
-            for (const auto& name : names_in(folder.file(""))) seen += name.substr(0, 11) + ' ';
+            for (const auto& name : names_in(folder.file(""))) seen += name.substr(0, 15) + ' ';
         }
         tftp::file_sink replacing{folder.file("old")};
         if (write_all(replacing, "new")) seen += "replace failed ";
@@ -350,7 +305,7 @@ TEST_CASE("without files that have no name, and without renameat2, it is the sam
         return seen;
     });
     if (told == "no seccomp") NETNOTES_SKIP("the kernel lets no filter be set");
-    CHECK(told == ".tftp-part- old kept");
+    CHECK(told == ".netnotes-part- old kept");
     CHECK(names_in(folder.file("")) == std::vector<std::string>{"kept", "late", "old"});
     CHECK(content_of(folder.file("old")) == "new");
     CHECK(content_of(folder.file("kept")) == "kept");
@@ -420,8 +375,8 @@ TEST_CASE("no name leads out of the root, for reading or for writing") {
                                         "loop"sv,
                                         "loop/f"sv,
                                         "top/etc/passwd"sv,
-                                        ".tftp-part-1-1"sv,
-                                        "sub/.tftp-part-1-1"sv}) {
+                                        ".netnotes-part-1-1"sv,
+                                        "sub/.netnotes-part-1-1"sv}) {
         CAPTURE(name);
         const auto reading = failure_of([&] { std::ignore = root.open(name); });
         CHECK(reading.code == std::errc::permission_denied);
@@ -467,8 +422,8 @@ TEST_CASE("a name that ends as a folder's does is no file's") {
         {std::errc::no_such_file_or_directory,
          {"x", "x/", "x/.", "d/x/.", "x/f", "f ", " f", "f.", ".f", "...", "d/...", "F"}},
         {std::errc::permission_denied,
-         {"..", "../f", "d/../f", "f/../f", "f/..", "d/..", "/../f", "./../f", "d/e/../f", "l", "l/", "l/.", "m/f", "m/",
-          "m/.", "f\\.", ".\\f"}},
+         {"..", "../f", "d/../f", "f/../f", "f/..", "d/..", "/../f", "./../f", "d/e/../f", "l", "l/", "l/.", "m/f",
+          "m/", "m/.", "f\\.", ".\\f"}},
     };
     for (const auto& [error, names] : refusals)
         for (const char* const name : names) {
@@ -476,7 +431,8 @@ TEST_CASE("a name that ends as a folder's does is no file's") {
             CHECK(failure_of([&] { std::ignore = root.open(name); }).code == error);
             // A new file can be made, but not where a folder is asked for.
             if (error == std::errc::no_such_file_or_directory && !std::strchr(name, '/')) continue;
-            const auto written = failure_of([&] { std::ignore = root.create(name, tftp::existing_file::replace); }).code;
+            const auto written =
+                failure_of([&] { std::ignore = root.create(name, tftp::existing_file::replace); }).code;
             if (error == std::errc::not_a_directory || std::string_view{name}.ends_with("/.")) CHECK(written == error);
         }
     CHECK(content_of(folder.file("root/f")) == "a file");

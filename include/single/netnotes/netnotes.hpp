@@ -18305,6 +18305,7 @@ static_assert(poller<select_poller>);
 //     socket/options.hpp      options as types
 //     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
 //     socket/file.hpp         files that a socket sends
+//     socket/whole_file.hpp   a file that is whole or not there
 //     socket/resolve.hpp      the names of hosts, within a time limit
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
@@ -19047,6 +19048,297 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 
 
 
+
+// netnotes/socket/whole_file.hpp: a file that is whole or not there
+// SPDX-License-Identifier: MIT
+//
+// A program that writes what it receives straight into a file leaves half a file when the connection breaks. The next
+// program takes that half for the whole, and the old content is lost. So the bytes go into another file, in the same
+// folder and without a name. It gets the name when all bytes are there:
+//
+//        (no name: O_TMPFILE)  <── write, write, write ... finish():  link(2), which never replaces,
+//        kernel.img                                                   and rename(2), which replaces in one step
+//
+// A file without a name vanishes with the process that has it, even if that is killed. Where a file system knows no
+// such files it has a name that nobody asks for, ".netnotes-part-...", until then.
+//
+// On this page:  existing_file; for authors of downloads: whole_file
+// Above it:      tftp/file.hpp, http/download.hpp
+// The notes:     tftp 客户端 示例代码 (`open(name, "w")`); open(2), rename(2)
+
+#ifndef NETNOTES_SOCKET_WHOLE_FILE_HPP
+#define NETNOTES_SOCKET_WHOLE_FILE_HPP
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+
+namespace netnotes {
+
+/// The fate of an old file that has the name of the new file.
+enum class existing_file {
+    keep,     ///< it stays, and the new file fails: errc::file_exists
+    replace,  ///< by the new file, when the new file is whole
+};
+
+static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
+
+namespace detail {
+
+/// An open file.
+class file_descriptor {
+  public:
+    file_descriptor() noexcept = default;
+    explicit file_descriptor(int number) noexcept : number_{number} {}
+    file_descriptor(file_descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
+    file_descriptor& operator=(file_descriptor&& other) noexcept {
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    ~file_descriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+    [[nodiscard]] int number() const noexcept { return number_; }
+    [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
+
+  private:
+    int number_ = -1;
+};
+
+/// A file that appears under its name when it is whole, and not before. If this is destroyed earlier there is nothing.
+class whole_file {
+  public:
+    /// Makes the file beside its target. Throws std::system_error with the path: errc::file_exists, permission_denied,
+    /// no_such_file_or_directory for the folder, ...; errc::operation_not_permitted where the target is no regular
+    /// file.
+    explicit whole_file(const std::string& path, existing_file policy = existing_file::replace);
+    /// Makes the file in an open folder. `name` has no slash.
+    whole_file(file_descriptor folder, std::string name, existing_file policy)
+        : whole_file{std::move(folder), name, policy, name} {}
+    whole_file(whole_file&& other) noexcept;
+    whole_file& operator=(whole_file&&) = delete;
+    ~whole_file();
+
+    /// Takes the next bytes. Small pieces gather until they are worth a system call.
+    void write(std::span<const std::byte> bytes, std::error_code& error) noexcept;
+    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
+    /// because otherwise a stranger could take the whole disk with one datagram.
+    void expect(std::uint64_t size, std::error_code& error) noexcept;
+    /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
+    void finish(std::error_code& error) noexcept;
+
+  private:
+    whole_file(file_descriptor folder, std::string name, existing_file policy, const std::string& shown);
+    bool make_unnamed() noexcept;
+    void make_part(const std::string& shown);
+    void write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept;
+    void flush(std::error_code& error) noexcept;
+    int give_name() noexcept;
+
+    static constexpr std::size_t write_behind = 16 * 1024;
+    file_descriptor folder_, file_;
+    std::string name_, part_;  // in that folder
+    existing_file policy_;
+    std::unique_ptr<std::byte[]> buffer_{};
+    std::size_t gathered_ = 0;
+    bool has_part_ = false;  // under that name; else it is without one, or done
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline constexpr std::string_view part_prefix = ".netnotes-part-";
+/// Another one each time.
+inline std::string part_name() {
+    static std::atomic<unsigned> number{0};
+    std::string name{part_prefix};
+    name += std::to_string(::getpid());
+    name += '-';
+    return name += std::to_string(++number);
+}
+
+/// The name is a stranger's, perhaps, and what() goes to a log: see quoted().
+[[noreturn]] inline void throw_system(int code, const char* attempt, std::string_view name) {
+    throw std::system_error{code, std::system_category(), attempt + netnotes::quoted(name)};
+}
+inline std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+inline std::string name_in_folder(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == path.npos ? path : path.substr(slash + 1);
+}
+inline file_descriptor open_folder(const std::string& path) {
+    file_descriptor folder{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    if (!folder.is_open()) throw_system(errno, "open the folder ", path);
+    return folder;
+}
+/// "/proc/self/fd/7": what a descriptor stands for, as a path.
+class descriptor_path {
+  public:
+    explicit descriptor_path(int number) noexcept {
+        const auto end = std::copy(prefix.begin(), prefix.end(), text_.begin());
+        *std::to_chars(end, text_.data() + text_.size() - 1, number).ptr = '\0';
+    }
+    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
+
+  private:
+    static constexpr std::string_view prefix = "/proc/self/fd/";
+    std::array<char, prefix.size() + 12> text_{};
+};
+
+inline whole_file::whole_file(const std::string& path, existing_file policy)
+    : whole_file{open_folder(folder_of(path)), name_in_folder(path), policy, path} {}
+inline whole_file::whole_file(file_descriptor folder, std::string name, existing_file policy, const std::string& shown)
+    : folder_{std::move(folder)}, name_{std::move(name)}, policy_{policy} {
+    if (name_.empty()) throw_system(EISDIR, "create ", shown);
+    struct stat status {};
+    if (::fstatat(folder_.number(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        // Said early, for the peer need not send anything then; what counts is finish().
+        if (policy_ == existing_file::keep) throw_system(EEXIST, "create ", shown);
+        if (!S_ISREG(status.st_mode)) throw_system(EPERM, "replace what is no file, ", shown);
+    } else if (errno != ENOENT)
+        throw_system(errno, "create ", shown);
+    if (!make_unnamed()) make_part(shown);
+    // Who replaces a file does not mean to change who may read it.
+    if (status.st_nlink > 0) static_cast<void>(::fchmod(file_.number(), status.st_mode & 0777));
+}
+/// Without a name; it will be named by way of /proc. False where there is no /proc, or no such file can be made.
+inline bool whole_file::make_unnamed() noexcept {
+    const descriptor_path here{folder_.number()};
+    file_ = file_descriptor{::open(here.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666)};
+    return file_.is_open();
+}
+inline void whole_file::make_part(const std::string& shown) {
+    do {
+        part_ = part_name();
+        file_ = file_descriptor{
+            ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
+    } while (!file_.is_open() && errno == EEXIST);  // of one killed; NOLINT(clang-analyzer-unix.Errno): openat set it
+    if (!file_.is_open()) throw_system(errno, "create ", shown);
+    has_part_ = true;
+}
+inline whole_file::whole_file(whole_file&& other) noexcept
+    : folder_{std::move(other.folder_)},
+      file_{std::move(other.file_)},
+      name_{std::move(other.name_)},
+      part_{std::move(other.part_)},
+      policy_{other.policy_},
+      buffer_{std::move(other.buffer_)},
+      gathered_{other.gathered_},
+      has_part_{std::exchange(other.has_part_, false)} {}
+inline whole_file::~whole_file() {
+    if (has_part_) ::unlinkat(folder_.number(), part_.c_str(), 0);
+}
+
+inline void whole_file::expect(std::uint64_t size, std::error_code& error) noexcept {
+    struct statvfs disk {};
+    if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
+        error = std::make_error_code(std::errc::file_too_large);
+    else if (::fstatvfs(file_.number(), &disk) == 0 && disk.f_blocks > 0 && size / disk.f_frsize > disk.f_bavail)
+        error = std::make_error_code(std::errc::no_space_on_device);
+}
+inline void whole_file::write(std::span<const std::byte> bytes, std::error_code& error) noexcept {
+    if (bytes.size() >= write_behind / 2) {  // large blocks are worth a system call each
+        flush(error);
+        if (!error) write_out(bytes.data(), bytes.size(), error);
+        return;
+    }
+    if (!buffer_) buffer_.reset(new (std::nothrow) std::byte[write_behind]);
+    if (!buffer_) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+        return;
+    }
+    while (!bytes.empty() && !error) {
+        const std::size_t size = std::min(bytes.size(), write_behind - gathered_);
+        std::memcpy(buffer_.get() + gathered_, bytes.data(), size);
+        gathered_ += size;
+        bytes = bytes.subspan(size);
+        if (gathered_ == write_behind) flush(error);
+    }
+}
+inline void whole_file::write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept {
+    while (size > 0) {
+        const ssize_t written = ::write(file_.number(), bytes, size);
+        if (written >= 0) {
+            bytes += written;
+            size -= static_cast<std::size_t>(written);
+        } else if (errno != EINTR) {
+            error = {errno, std::system_category()};
+            return;
+        }
+    }
+}
+inline void whole_file::flush(std::error_code& error) noexcept {
+    write_out(buffer_.get(), std::exchange(gathered_, 0), error);
+}
+inline void whole_file::finish(std::error_code& error) noexcept {
+    flush(error);
+    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file
+    // itself might be gone once it is closed.
+    if (error) return;
+    if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
+        error = {errno, std::system_category()};
+    if (error) return;
+    if (const int failure = give_name(); failure != 0) error = {failure, std::system_category()};
+}
+/// Gives errno, or 0.
+inline int whole_file::give_name() noexcept try {
+    const int folder = folder_.number();
+    if (!has_part_) {
+        const descriptor_path here{file_.number()};
+        const auto link_as = [&](const std::string& name) {
+            return ::linkat(AT_FDCWD, here.c_str(), folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+        };
+        if (policy_ == existing_file::keep) return link_as(name_) ? 0 : errno;
+        do part_ = part_name();
+        while (!(has_part_ = link_as(part_)) && errno == EEXIST);
+        if (!has_part_) return errno;
+    }
+    if (policy_ == existing_file::keep) {
+        // By its number, because musl has had the function only since 1.2.5.
+        constexpr unsigned no_replace = 1;  // RENAME_NOREPLACE, linux/fs.h
+        if (::syscall(SYS_renameat2, folder, part_.c_str(), folder, name_.c_str(), no_replace) != 0) {
+            if (errno != EINVAL && errno != ENOSYS) return errno;
+            // It cannot do that; then a second name, and the destructor takes away the first.
+            return ::linkat(folder, part_.c_str(), folder, name_.c_str(), 0) == 0 ? 0 : errno;
+        }
+    } else if (::renameat(folder, part_.c_str(), folder, name_.c_str()) != 0)
+        return errno;
+    has_part_ = false;
+    return 0;
+} catch (const std::bad_alloc&) {
+    return ENOMEM;
+}
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_WHOLE_FILE_HPP
 
 
 #endif  // NETNOTES_SOCKET_HPP
@@ -23774,31 +24066,26 @@ inline void connection::expired(time now) {
 //     if (reply.status.code() != 200) std::cerr << reply.status.to_string() << '\n';
 //
 // A program that writes a body straight into its file leaves half a file when the connection breaks. The next program
-// takes that half for the whole. So the bytes go to a file beside it, which gets its name when the last byte is there:
+// takes that half for the whole. So the bytes go to a file without a name, which gets its name when the last byte is
+// there: see socket/whole_file.hpp.
 //
-//        server ──> piece by piece ──> notes.pdf.part-4711-1 ── the body is complete: rename(2) ──> notes.pdf
-//                                               └── an error, a cancellation: it is removed
+//        server ──> piece by piece ──> (no name) ── the body is complete ──> notes.pdf
+//                                          └── an error, a cancellation, even SIGKILL: nothing is left
 //
 // A body without Content-Length that ends with the connection cannot be told from a body that was cut. HTTP/1.0 has
 // such bodies; for them the size is not checked.
 //
 // On this page:  download
-// Below it:      http/client.hpp
+// Below it:      http/client.hpp, socket/whole_file.hpp
 // The notes:     asyncio、async/await、aiohttp; rename(2)
 
 #ifndef NETNOTES_HTTP_DOWNLOAD_HPP
 #define NETNOTES_HTTP_DOWNLOAD_HPP
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-#include <cstdio>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
+
 
 
 
@@ -23806,8 +24093,8 @@ namespace netnotes::http {
 
 /// Fetches a URL and saves its body as the file `path`. If there was such a file, it is replaced in one step. Returns
 /// the response without its body. A status other than 200 changes no file, and then the response has its body as
-/// `source`. Throws like client::get(), and std::system_error with the path if the file cannot be written. After an
-/// exception or a cancellation `path` is as it was before.
+/// `source`. Throws like client::get(), and std::system_error with the path if the file cannot be written, or if `path`
+/// is no regular file. After an exception or a cancellation `path` is as it was before.
 ///
 /// client_options::timeout holds for the whole body: choose a longer one for long files. Waits for the disk stop the
 /// loop, as all writes to files do.
@@ -23818,61 +24105,24 @@ namespace netnotes::http {
 // ========================================================================================================
 
 namespace detail {
-
-/// A file that gets its name when it is complete. Otherwise it is removed.
-class part_file {
-  public:
-    /// Creates the file beside `path`. Throws std::system_error.
-    explicit part_file(std::string path) : path_{std::move(path)} {
-        static std::atomic<unsigned> count = 0;
-        part_ = path_ + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
-        descriptor_ = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (descriptor_ < 0) fail("create ", part_);
-    }
-    part_file(const part_file&) = delete;
-    part_file& operator=(const part_file&) = delete;
-    ~part_file() {
-        if (descriptor_ >= 0) ::close(descriptor_);
-        if (!is_complete_) ::unlink(part_.c_str());
-    }
-    void write(std::string_view bytes) {
-        while (!bytes.empty()) {
-            const auto written = ::write(descriptor_, bytes.data(), bytes.size());
-            if (written >= 0)
-                bytes.remove_prefix(static_cast<std::size_t>(written));
-            else if (errno != EINTR)
-                fail("write ", part_);
-        }
-    }
-    /// Gives the file its name. Some file systems report a full disk only when the file is closed.
-    void complete() {
-        if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) fail("write ", part_);
-        if (std::rename(part_.c_str(), path_.c_str()) != 0) fail("rename a download to ", path_);
-        is_complete_ = true;
-    }
-
-  private:
-    [[noreturn]] static void fail(const char* what, const std::string& name) {
-        const int error = errno;
-        throw std::system_error{error, std::system_category(), what + netnotes::quoted(name)};
-    }
-    std::string path_, part_;
-    int descriptor_ = -1;
-    bool is_complete_ = false;
-};
-
+inline void throw_if_not_written(const std::error_code& error, const std::string& path) {
+    if (error) throw std::system_error{error, "write " + netnotes::quoted(path)};
+}
 }  // namespace detail
 
 inline task<response> download(client& from, std::string where, std::string path) {
     response answer = co_await from.open(std::move(where));
     if (answer.status != status::ok) co_return answer;
-    detail::part_file file{std::move(path)};
+    netnotes::detail::whole_file file{path};
+    std::error_code error;
     for (;;) {
         const auto piece = co_await answer.source->next();
         if (piece.empty()) break;
-        file.write(as_text(piece));
+        file.write(piece, error);
+        detail::throw_if_not_written(error, path);
     }
-    file.complete();
+    file.finish(error);
+    detail::throw_if_not_written(error, path);
     answer.source.reset();
     co_return answer;
 }
@@ -47023,14 +47273,8 @@ class function_sink final : public sink {
 // SPDX-License-Identifier: MIT
 //
 // A file that is opened for writing when the transfer begins is empty from then on. If the transfer fails, the old
-// content is lost. The notes' client does so, and leaves an empty file if the server has no such file. So the bytes go
-// into another file, in the same folder and without a name. It gets the name when all bytes are there:
-//
-//        (no name: O_TMPFILE)  <── write, write, write ... finish():  link(2), which never replaces,
-//        kernel.img                                                   and rename(2), which replaces in one step
-//
-// A file without a name vanishes with the process that has it, even if that is killed. Where a file system knows no
-// such files it has a name that nobody asks for, ".tftp-part-...", until then.
+// content is lost. The notes' client does so, and leaves an empty file if the server has no such file. A file_sink is a
+// file that gets its name when all bytes are there: see socket/whole_file.hpp.
 //
 // A name from the network may lead anywhere. It may be `../../etc/shadow` or a symbolic link. It may name a FIFO that
 // blocks its reader, or a device that acts when it is opened. A check of the name and then open(2) are two steps, and
@@ -47038,28 +47282,23 @@ class function_sink final : public sink {
 // through a link (O_NOFOLLOW), and without being opened yet (O_PATH). The check then looks at the descriptor, not at
 // the name, and the same descriptor is opened if it is a regular file.
 //
-// On this page:  file_source · file_sink · existing_file · directory
+// On this page:  file_source · file_sink · directory
+// Below it:      socket/whole_file.hpp
 // The notes:     tftp 客户端 示例代码 (`open(name, "w")`); example 14
 
 #ifndef NETNOTES_TFTP_FILE_HPP
 #define NETNOTES_TFTP_FILE_HPP
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <new>
 #include <optional>
@@ -47071,36 +47310,17 @@ class function_sink final : public sink {
 
 
 
+
 namespace netnotes::tftp {
 
-/// The fate of an old file that has the name of the new file.
-enum class existing_file {
-    keep,     ///< it stays, and the transfer fails: errc::file_exists
-    replace,  ///< by the new file, when the new file is whole
-};
-
-static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
-
+using netnotes::existing_file;
 namespace detail {
-/// An open file.
-class descriptor {
-  public:
-    descriptor() noexcept = default;
-    explicit descriptor(int number) noexcept : number_{number} {}
-    descriptor(descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
-    descriptor& operator=(descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    [[nodiscard]] int number() const noexcept { return number_; }
-    [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
-
-  private:
-    int number_ = -1;
-};
+using netnotes::detail::descriptor_path;
+using netnotes::detail::file_descriptor;
+using netnotes::detail::open_folder;
+using netnotes::detail::part_prefix;
+using netnotes::detail::throw_system;
+using netnotes::detail::whole_file;
 }  // namespace detail
 
 /// A regular file, read from its beginning.
@@ -47115,10 +47335,10 @@ class file_source final : public source {
 
   private:
     friend class directory;
-    explicit file_source(detail::descriptor file, std::optional<std::uint64_t> size) noexcept;
+    explicit file_source(detail::file_descriptor file, std::optional<std::uint64_t> size) noexcept;
 
     static constexpr std::size_t read_ahead = 16 * 1024;
-    detail::descriptor file_;
+    detail::file_descriptor file_;
     std::optional<std::uint64_t> size_;
     std::unique_ptr<std::byte[]> buffer_{};  // small blocks are not worth a system call each
     std::size_t begin_ = 0, end_ = 0;
@@ -47131,9 +47351,9 @@ class file_sink final : public sink {
     /// no_such_file_or_directory for the folder, ...; errc::operation_not_permitted where the target is no regular
     /// file.
     explicit file_sink(const std::string& path, existing_file policy = existing_file::replace);
-    file_sink(file_sink&& other) noexcept;
+    file_sink(file_sink&&) noexcept = default;
     file_sink& operator=(file_sink&&) = delete;
-    ~file_sink() override;
+    ~file_sink() override = default;
 
     void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
     /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
@@ -47144,20 +47364,9 @@ class file_sink final : public sink {
 
   private:
     friend class directory;
-    file_sink(detail::descriptor folder, std::string name, existing_file policy);
-    bool make_unnamed() noexcept;
-    void make_part();
-    void write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept;
-    void flush(std::error_code& error) noexcept;
-    int give_name() noexcept;
+    explicit file_sink(detail::whole_file file) noexcept : file_{std::move(file)} {}
 
-    static constexpr std::size_t write_behind = 16 * 1024;
-    detail::descriptor folder_, file_;
-    std::string name_, part_;  // in that folder
-    existing_file policy_;
-    std::unique_ptr<std::byte[]> buffer_{};
-    std::size_t gathered_ = 0;
-    bool has_part_ = false;  // under that name; else it is without one, or done
+    detail::whole_file file_;
 };
 
 /// A folder for strangers: a name can only reach files in the folder and below it. The parts of a name have "/" between
@@ -47165,8 +47374,8 @@ class file_sink final : public sink {
 ///
 /// Calls refuse a name with errc::permission_denied if it has a part "..", a backslash (a separator for some clients)
 /// or a NUL. They do the same if any part is a symbolic link, or if the name belongs to a file that is still being
-/// written. A folder is errc::is_a_directory. A device, a FIFO or a socket is errc::operation_not_permitted. A name that
-/// ends with "/" or "/." asks for a folder, so it is errc::not_a_directory for a file.
+/// written. A folder is errc::is_a_directory. A device, a FIFO or a socket is errc::operation_not_permitted. A name
+/// that ends with "/" or "/." asks for a folder, so it is errc::not_a_directory for a file.
 class directory {
   public:
     /// Opens the folder. The path to it may contain symbolic links. Throws std::system_error.
@@ -47179,9 +47388,9 @@ class directory {
     [[nodiscard]] file_sink create(std::string_view name, existing_file policy) const;
 
   private:
-    [[nodiscard]] detail::descriptor walk(std::string_view name, std::string& last) const;
+    [[nodiscard]] detail::file_descriptor walk(std::string_view name, std::string& last) const;
 
-    detail::descriptor root_;
+    detail::file_descriptor root_;
 };
 
 // ========================================================================================================
@@ -47189,47 +47398,6 @@ class directory {
 // ========================================================================================================
 
 namespace detail {
-
-inline constexpr std::string_view part_prefix = ".tftp-part-";
-/// Another one each time.
-inline std::string part_name() {
-    static std::atomic<unsigned> number{0};
-    std::string name{part_prefix};
-    name += std::to_string(::getpid());
-    name += '-';
-    return name += std::to_string(++number);
-}
-
-/// The name is a stranger's, perhaps, and what() goes to a log: see quoted().
-[[noreturn]] inline void throw_system(int code, const char* attempt, std::string_view name) {
-    throw std::system_error{code, std::system_category(), attempt + netnotes::quoted(name)};
-}
-inline std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-inline std::string name_in_folder(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == path.npos ? path : path.substr(slash + 1);
-}
-inline descriptor open_folder(const std::string& path) {
-    descriptor folder{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    if (!folder.is_open()) throw_system(errno, "open the folder ", path);
-    return folder;
-}
-/// "/proc/self/fd/7": what a descriptor stands for, as a path.
-class descriptor_path {
-  public:
-    explicit descriptor_path(int number) noexcept {
-        const auto end = std::copy(prefix.begin(), prefix.end(), text_.begin());
-        *std::to_chars(end, text_.data() + text_.size() - 1, number).ptr = '\0';
-    }
-    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
-
-  private:
-    static constexpr std::string_view prefix = "/proc/self/fd/";
-    std::array<char, prefix.size() + 12> text_{};
-};
 
 /// Returns the file's size, or nullopt if the size from stat(2) is wrong. The content of files in /proc and /sys is
 /// made when it is read. Files in /proc report size 0, files in /sys the size of a page. So this reads the last byte
@@ -47252,8 +47420,9 @@ inline std::optional<std::uint64_t> size_that_is_true(int file, off_t size) noex
 }
 
 /// A regular file, whatever has been put in its place: nothing is waited for, and no device is set going by opening it.
-inline descriptor open_regular(int folder, const std::string& name, int links, std::optional<std::uint64_t>& size) {
-    const descriptor held{::openat(folder, name.c_str(), O_PATH | O_CLOEXEC | links)};
+inline file_descriptor open_regular(int folder, const std::string& name, int links,
+                                    std::optional<std::uint64_t>& size) {
+    const file_descriptor held{::openat(folder, name.c_str(), O_PATH | O_CLOEXEC | links)};
     if (!held.is_open()) throw_system(errno, "open ", name);
     struct stat status {};
     if (::fstat(held.number(), &status) != 0) throw_system(errno, "stat ", name);
@@ -47261,9 +47430,9 @@ inline descriptor open_regular(int folder, const std::string& name, int links, s
     if (S_ISDIR(status.st_mode)) throw_system(EISDIR, "open ", name);
     if (!S_ISREG(status.st_mode)) throw_system(EPERM, "open what is no file, ", name);
     constexpr int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    descriptor file{::open(descriptor_path{held.number()}.c_str(), flags)};
+    file_descriptor file{::open(descriptor_path{held.number()}.c_str(), flags)};
     if (!file.is_open() && errno == ENOENT) {  // no /proc here: by its name again, if that is still the same file
-        file = descriptor{::openat(folder, name.c_str(), flags | links)};
+        file = file_descriptor{::openat(folder, name.c_str(), flags | links)};
         struct stat now {};
         if (file.is_open() &&
             (::fstat(file.number(), &now) != 0 || now.st_dev != status.st_dev || now.st_ino != status.st_ino))
@@ -47276,7 +47445,7 @@ inline descriptor open_regular(int folder, const std::string& name, int links, s
 
 }  // namespace detail
 
-inline file_source::file_source(detail::descriptor file, std::optional<std::uint64_t> size) noexcept
+inline file_source::file_source(detail::file_descriptor file, std::optional<std::uint64_t> size) noexcept
     : file_{std::move(file)}, size_{size} {}
 inline file_source::file_source(const std::string& path) { file_ = detail::open_regular(AT_FDCWD, path, 0, size_); }
 
@@ -47302,141 +47471,24 @@ inline std::size_t file_source::read(std::span<std::byte> room, std::error_code&
     return size;
 }
 
-inline file_sink::file_sink(const std::string& path, existing_file policy)
-    : file_sink{detail::open_folder(detail::folder_of(path)), detail::name_in_folder(path), policy} {}
-inline file_sink::file_sink(detail::descriptor folder, std::string name, existing_file policy)
-    : folder_{std::move(folder)}, name_{std::move(name)}, policy_{policy} {
-    if (name_.empty()) throw std::system_error{EISDIR, std::system_category(), "write to a folder"};
-    struct stat status {};
-    if (::fstatat(folder_.number(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        // Said early, for the peer need not send anything then; what counts is finish().
-        if (policy_ == existing_file::keep) detail::throw_system(EEXIST, "create ", name_);
-        if (!S_ISREG(status.st_mode)) detail::throw_system(EPERM, "replace what is no file, ", name_);
-    } else if (errno != ENOENT)
-        detail::throw_system(errno, "create ", name_);
-    if (!make_unnamed()) make_part();
-    // Who replaces a file does not mean to change who may read it.
-    if (status.st_nlink > 0) static_cast<void>(::fchmod(file_.number(), status.st_mode & 0777));
-}
-/// Without a name; it will be named by way of /proc. False where there is no /proc, or no such file can be made.
-inline bool file_sink::make_unnamed() noexcept {
-    const detail::descriptor_path here{folder_.number()};
-    file_ = detail::descriptor{::open(here.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666)};
-    return file_.is_open();
-}
-inline void file_sink::make_part() {
-    do {
-        part_ = detail::part_name();
-        file_ = detail::descriptor{
-            ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
-    } while (!file_.is_open() && errno == EEXIST);  // of one killed; NOLINT(clang-analyzer-unix.Errno): openat set it
-    if (!file_.is_open()) detail::throw_system(errno, "create ", name_);
-    has_part_ = true;
-}
-inline file_sink::file_sink(file_sink&& other) noexcept
-    : folder_{std::move(other.folder_)},
-      file_{std::move(other.file_)},
-      name_{std::move(other.name_)},
-      part_{std::move(other.part_)},
-      policy_{other.policy_},
-      buffer_{std::move(other.buffer_)},
-      gathered_{other.gathered_},
-      has_part_{std::exchange(other.has_part_, false)} {}
-inline file_sink::~file_sink() {
-    if (has_part_) ::unlinkat(folder_.number(), part_.c_str(), 0);
-}
-
-inline void file_sink::expect(std::uint64_t size, std::error_code& error) noexcept {
-    struct statvfs disk {};
-    if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
-        error = std::make_error_code(std::errc::file_too_large);
-    else if (::fstatvfs(file_.number(), &disk) == 0 && disk.f_blocks > 0 && size / disk.f_frsize > disk.f_bavail)
-        error = std::make_error_code(std::errc::no_space_on_device);
-}
+inline file_sink::file_sink(const std::string& path, existing_file policy) : file_{path, policy} {}
 inline void file_sink::write(std::span<const std::byte> bytes, std::error_code& error) noexcept {
-    if (bytes.size() >= write_behind / 2) {  // large blocks are worth a system call each
-        flush(error);
-        if (!error) write_out(bytes.data(), bytes.size(), error);
-        return;
-    }
-    if (!buffer_) buffer_.reset(new (std::nothrow) std::byte[write_behind]);
-    if (!buffer_) {
-        error = std::make_error_code(std::errc::not_enough_memory);
-        return;
-    }
-    while (!bytes.empty() && !error) {
-        const std::size_t size = std::min(bytes.size(), write_behind - gathered_);
-        std::memcpy(buffer_.get() + gathered_, bytes.data(), size);
-        gathered_ += size;
-        bytes = bytes.subspan(size);
-        if (gathered_ == write_behind) flush(error);
-    }
+    file_.write(bytes, error);
 }
-inline void file_sink::write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept {
-    while (size > 0) {
-        const ssize_t written = ::write(file_.number(), bytes, size);
-        if (written >= 0) {
-            bytes += written;
-            size -= static_cast<std::size_t>(written);
-        } else if (errno != EINTR) {
-            error = {errno, std::system_category()};
-            return;
-        }
-    }
-}
-inline void file_sink::flush(std::error_code& error) noexcept {
-    write_out(buffer_.get(), std::exchange(gathered_, 0), error);
-}
-inline void file_sink::finish(std::error_code& error) noexcept {
-    flush(error);
-    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file
-    // itself might be gone once it is closed.
-    if (error) return;
-    if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
-        error = {errno, std::system_category()};
-    if (error) return;
-    if (const int failure = give_name(); failure != 0) error = {failure, std::system_category()};
-}
-/// Gives errno, or 0.
-inline int file_sink::give_name() noexcept try {
-    const int folder = folder_.number();
-    if (!has_part_) {
-        const detail::descriptor_path here{file_.number()};
-        const auto link_as = [&](const std::string& name) {
-            return ::linkat(AT_FDCWD, here.c_str(), folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
-        };
-        if (policy_ == existing_file::keep) return link_as(name_) ? 0 : errno;
-        do part_ = detail::part_name();
-        while (!(has_part_ = link_as(part_)) && errno == EEXIST);
-        if (!has_part_) return errno;
-    }
-    if (policy_ == existing_file::keep) {
-        // By its number, because musl has had the function only since 1.2.5.
-        constexpr unsigned no_replace = 1;  // RENAME_NOREPLACE, linux/fs.h
-        if (::syscall(SYS_renameat2, folder, part_.c_str(), folder, name_.c_str(), no_replace) != 0) {
-            if (errno != EINVAL && errno != ENOSYS) return errno;
-            // It cannot do that; then a second name, and the destructor takes away the first.
-            return ::linkat(folder, part_.c_str(), folder, name_.c_str(), 0) == 0 ? 0 : errno;
-        }
-    } else if (::renameat(folder, part_.c_str(), folder, name_.c_str()) != 0)
-        return errno;
-    has_part_ = false;
-    return 0;
-} catch (const std::bad_alloc&) {
-    return ENOMEM;
-}
+inline void file_sink::expect(std::uint64_t size, std::error_code& error) noexcept { file_.expect(size, error); }
+inline void file_sink::finish(std::error_code& error) noexcept { file_.finish(error); }
 
 inline directory::directory(const std::string& path) : root_{detail::open_folder(path)} {}
 
-inline detail::descriptor directory::walk(std::string_view name, std::string& last) const {
+inline detail::file_descriptor directory::walk(std::string_view name, std::string& last) const {
     if (name.find('\\') != name.npos || name.find('\0') != name.npos)
         detail::throw_system(EACCES, "open a name with a backslash or a NUL, ", name);
-    detail::descriptor folder{::fcntl(root_.number(), F_DUPFD_CLOEXEC, 0)};
+    detail::file_descriptor folder{::fcntl(root_.number(), F_DUPFD_CLOEXEC, 0)};
     if (!folder.is_open()) detail::throw_system(errno, "open ", name);
     std::string part;
     // Without O_DIRECTORY, which says of a link what it says of a file: that it is no folder.
     const auto enter_part = [&] {
-        folder = detail::descriptor{::openat(folder.number(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+        folder = detail::file_descriptor{::openat(folder.number(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
         struct stat status {};
         if (!folder.is_open() || ::fstat(folder.number(), &status) != 0) detail::throw_system(errno, "open ", name);
         if (S_ISLNK(status.st_mode)) detail::throw_system(EACCES, "follow a link in ", name);
@@ -47462,15 +47514,15 @@ inline detail::descriptor directory::walk(std::string_view name, std::string& la
 }
 inline file_source directory::open(std::string_view name) const {
     std::string last;
-    const detail::descriptor folder = walk(name, last);
+    const detail::file_descriptor folder = walk(name, last);
     std::optional<std::uint64_t> size;
-    detail::descriptor file = detail::open_regular(folder.number(), last, O_NOFOLLOW, size);
+    detail::file_descriptor file = detail::open_regular(folder.number(), last, O_NOFOLLOW, size);
     return file_source{std::move(file), size};
 }
 inline file_sink directory::create(std::string_view name, existing_file policy) const {
     std::string last;
-    detail::descriptor folder = walk(name, last);
-    return file_sink{std::move(folder), std::move(last), policy};
+    detail::file_descriptor folder = walk(name, last);
+    return file_sink{detail::whole_file{std::move(folder), std::move(last), policy}};
 }
 
 }  // namespace netnotes::tftp
