@@ -352,6 +352,7 @@ kill_mutants() {
         say "Your test must pass with the real header." "你的测试必须能在真正的头文件上通过。"
         return 1
     }
+    cp "$2" "$2.real"
     is_together=
     if together "$1" "$2" && link_copy 0 "$2" && run "$2" >"$2.out" 2>&1; then
         is_together=yes
@@ -372,6 +373,12 @@ kill_mutants() {
         fi
         say "  mutant $count: found" "  变体 $count：已发现"
     done 3<"$copies/list"
+    mv "$2.real" "$2"
+    run "$2" >"$2.out" || { # a test that fails by chance finds every mutant
+        cat "$2.out"
+        say "Your test has failed with the real header, after it had passed." "你的测试先前通过了，这次却在真正的头文件上失败。"
+        return 1
+    }
 }
 # grade FILE: status 0 if it passes
 grade() {

@@ -129,6 +129,15 @@ namespace detail {
 inline char alarm_text[400];
 inline pid_t group_to_end = 0;  // the processes of a learner's server (serving.hpp)
 inline std::string server_end;  // says how a server has ended that should have lived
+inline char verdict_path[1000];  // the file that says that the last step was reached
+/// Removes the name of this file from the environment before any code of the learner runs.
+[[gnu::constructor(101), gnu::used]] static void hide_verdict_path() {
+    char* const path = ::getenv("NETNOTES_VERDICT");
+    if (!path) return;
+    ::strncpy(verdict_path, path, sizeof verdict_path - 1);
+    ::memset(path, 0, ::strlen(path));
+    ::unsetenv("NETNOTES_VERDICT");
+}
 inline void too_long(int) {
     if (group_to_end > 0) ::kill(-group_to_end, SIGKILL);
     [[maybe_unused]] const auto ignored = ::write(1, alarm_text, ::strlen(alarm_text));
@@ -194,7 +203,7 @@ class sheet {
     /// Returns the exit status, and leaves the mark that the last step was reached.
     int result() {
         if (has_failed_ || number_ == 0) return 1;
-        if (const char* path = std::getenv("NETNOTES_VERDICT")) std::ofstream{path} << "passed\n";
+        if (*detail::verdict_path) std::ofstream{detail::verdict_path} << "passed\n";
         return 0;
     }
 

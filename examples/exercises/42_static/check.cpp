@@ -10,10 +10,10 @@ namespace {
 
 namespace files = std::filesystem;
 
-/// A folder with files, beside files that no client may get. Each file contains its own name.
+/// A folder with files, beside files that no client may get. Each file contains its own name and a number of this run.
 class place {
   public:
-    place() {
+    explicit place(std::uint32_t number) : mark{' ' + std::to_string(number)} {
         std::string name = files::temp_directory_path().string() + "/netnotes-static-XXXXXX";
         if (!::mkdtemp(name.data())) throw std::runtime_error{"mkdtemp"};
         top_ = files::canonical(name);
@@ -24,7 +24,7 @@ class place {
                                  "/site/.../x.txt",    "/site/users.db",  "/site/users",       "/site/html",
                                  "/site/png",          "/secret.txt",     "/site2/secret.txt", "/site-secret.txt"}) {
             files::create_directories(files::path{top_ + each}.parent_path());
-            std::ofstream{top_ + each} << each;
+            std::ofstream{top_ + each} << each << mark;
         }
         files::create_directory(root + "/folder.png");
         ::mkfifo((root + "/pipe.txt").c_str(), 0600);
@@ -33,7 +33,7 @@ class place {
         std::error_code ignored;
         files::remove_all(top_, ignored);
     }
-    std::string root;
+    std::string root, mark;
 
   private:
     std::string top_;
@@ -48,12 +48,12 @@ std::string shown(const answer& what) {
 
 int main(int argc, char** argv) {
     grader::sheet steps{argc, argv};
-    const place here;
+    const place here{std::random_device{}()};
     const auto asked = [](const std::string& target) {
         return grader::either("the request for ", "请求 ") + grader::shown(target);
     };
     const auto gets = [&](const std::string& target, const std::string& file, const std::string& type) {
-        const std::string got = shown(serve(here.root, target)), wanted = shown({200, type, "/site/" + file});
+        const std::string got = shown(serve(here.root, target)), wanted = shown({200, type, "/site/" + file + here.mark});
         steps.expect(got == wanted, asked(target), grader::either("given ", "得到 ") + wanted,
                      grader::either("gave ", "得到了 ") + got);
     };
@@ -126,8 +126,9 @@ int main(int argc, char** argv) {
             for (std::uint32_t size = 1 + steps.below(7); size > 0; --size)
                 target += pieces[steps.below(std::size(pieces))];
             const answer got = serve(here.root, target);
-            steps.expect(got.status != 200 || (got.body.rfind("/site/", 0) == 0 && !type_of(got.body).empty() &&
-                                               got.type == type_of(got.body)),
+            const std::string name = got.body.substr(0, got.body.rfind(' '));
+            steps.expect(got.status != 200 || (name.rfind("/site/", 0) == 0 && got.body == name + here.mark &&
+                                               !type_of(name).empty() && got.type == type_of(name)),
                          asked(target), grader::either("given no other file", "不给出别的文件"),
                          grader::either("gave ", "得到了 ") + shown(got));
         }
