@@ -14,9 +14,10 @@ with Lesson(__file__) as lesson:
     # Two clients are connected and both send. The server serves the second client when the first has left.
     server = lesson.start("server")
     server.expect("主进程，等待新客户端的到来 (waiting for a client on port 6666; Ctrl-C ends)\n")
-    first, second = lesson.start("client"), lesson.start("client", "127.0.0.1")
+    first = lesson.start("client")
     first.expect("send: ")
     address = server.expect(re.compile(r"接下来负责数据处理 \(serving\): (127\.0\.0\.1:\d+)\n")).group(1)
+    second = lesson.start("client", "127.0.0.1")
     second.expect("send: ")
     second.type("second")
     second.expect("send: ")
