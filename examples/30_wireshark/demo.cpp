@@ -7,6 +7,9 @@
 //        which values do their fields have?  demo read FILE --fields ip.src,tcp.flags
 //        what did the two programs say?      demo follow FILE 0
 //
+// The file is read in pieces, so it may be larger than memory. It may also be a pipe into which another program still
+// writes. FILE is then -, and each packet is shown as soon as it has come: tcpdump -i lo -U -w - | demo read -
+//
 // The names of the fields are Wireshark's. So is the output of --fields: `tshark -r FILE -T fields -e ip.src -e tcp.flags`
 // prints the same bytes.
 //
@@ -20,6 +23,9 @@
 
 #include "../capturing.hpp"
 
+#include <fcntl.h>
+
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <iomanip>
@@ -197,18 +203,68 @@ class viewer {
 };
 
 using bytes = std::vector<std::byte>;
+using packet_handler = std::function<void(const packet::capture_record&)>;
 
-void show_all(std::span<const std::byte> file, view_options options) {
+/// Calls `treat` with each packet of a capture file. Returns why reading has ended before the end of the file.
+packet::packet_failure each_packet(std::span<const std::byte> file, const packet_handler& treat) {
     packet::capture_reader reader{file};
+    for (const packet::capture_record& record : reader) treat(record);
+    return reader.failure();
+}
+
+/// A file that is read, or standard input if its name is "-".
+class input_file {
+  public:
+    explicit input_file(const std::string& name)
+        : is_standard_{name == "-"},
+          name_{is_standard_ ? "standard input" : name},
+          file_{is_standard_ ? STDIN_FILENO : ::open(name.c_str(), O_RDONLY | O_CLOEXEC)} {
+        if (file_ < 0) throw std::system_error{errno, std::generic_category(), name_};
+    }
+    input_file(const input_file&) = delete;
+    input_file& operator=(const input_file&) = delete;
+    ~input_file() {
+        if (!is_standard_) ::close(file_);
+    }
+    /// Returns how many bytes were read, and 0 at the end of the file. Waits only if a pipe is empty.
+    std::size_t read(std::span<std::byte> buffer) {
+        const ssize_t size = ::read(file_, buffer.data(), buffer.size());
+        if (size < 0) throw std::system_error{errno, std::generic_category(), name_};
+        return static_cast<std::size_t>(size);
+    }
+
+  private:
+    const bool is_standard_;
+    const std::string name_;
+    const int file_;
+};
+
+/// Reads the file in pieces, and calls `treat` with each packet as soon as it has come.
+packet::packet_failure each_packet(const std::string& name, const packet_handler& treat) {
+    input_file file{name};
+    bytes piece(256 * 1024);
+    packet::capture_reader reader;
+    while (!reader.failure()) {
+        const std::size_t size = file.read(piece);
+        if (size == 0) break;
+        reader.add(std::span{piece}.first(size));
+        for (const packet::capture_record& record : reader) treat(record);
+        if (!std::cout) throw std::runtime_error{"standard output cannot be written"};  // the pipe may never end
+    }
+    reader.finish();
+    return reader.failure();
+}
+
+/// Shows a capture: the bytes of a file, or the name of a file.
+void show_all(const auto& capture, view_options options) {
     viewer view{std::move(options)};
-    for (const packet::capture_record& record : reader) view.show(record);
-    if (reader.failure()) throw std::runtime_error{reader.failure().message()};
+    const auto failure = each_packet(capture, [&](const packet::capture_record& record) { view.show(record); });
+    if (failure) throw std::runtime_error{failure.message()};
 }
 
 /// Shows what the two programs of a stream said. With `raw` as tshark's `-z follow,tcp,raw,N` does: a line for each segment,
 /// with a tab in front of what the server sent.
-void follow(std::span<const std::byte> file, std::uint64_t number, bool raw) {
-    packet::capture_reader reader{file};
+void follow(const auto& capture, std::uint64_t number, bool raw) {
     packet::tcp_follower follower;
     bool found = false;
     const auto tell = [&](const packet::stream_event& event) {
@@ -237,12 +293,12 @@ void follow(std::span<const std::byte> file, std::uint64_t number, bool raw) {
         if (event.what == kind::finished) say(by_client ? "client: end" : "server: end");
         if (event.what == kind::reset) say(by_client ? "client: reset" : "server: reset");
     };
-    for (const packet::capture_record& record : reader) {
+    const auto failure = each_packet(capture, [&](const packet::capture_record& record) {
         const auto frame = packet::dissect(record.bytes, record.original_size, record.link);
         if (const auto segment = packet::tcp_segment::from(frame)) follower.add(*segment, tell);
-    }
+    });
     follower.finish(tell);
-    if (reader.failure()) throw std::runtime_error{reader.failure().message()};
+    if (failure) throw std::runtime_error{failure.message()};
     if (!found) throw std::runtime_error{"the capture has no stream " + std::to_string(number)};
 }
 
@@ -346,16 +402,7 @@ void demonstrate() {
     say("Is the file only cut short? ", reader.is_cut_short() ? "yes" : "no");
 }
 
-// ---- Files and live captures ----------------------------------------------------------------------------
-
-bytes read_file(const std::string& name) {
-    std::ifstream file{name, std::ios::binary};
-    std::string content;
-    if (file) content.assign(std::istreambuf_iterator{file}, {});
-    if (!file) throw std::runtime_error{name + ": cannot be read"};
-    const auto span = std::as_bytes(std::span{content});
-    return {span.begin(), span.end()};
-}
+// ---- Live captures --------------------------------------------------------------------------------------
 
 struct capture_options {
     std::optional<unsigned> port, count;
@@ -415,11 +462,12 @@ constexpr std::string_view help = R"(usage: demo
 
 A small Wireshark. Without an argument: a demonstration with a capture of its own.
 
-  read             lists the packets of a pcap or pcapng file
+  read             lists the packets of a pcap or pcapng file. If FILE is -, it lists the packets of standard input,
+                   each as soon as it has come: tcpdump -i lo -U -w - | demo read -
   --filter         shows only packets that meet a condition: 'tcp.port == 80 && tcp.len > 0', arp, '!udp'
   --fields         prints these fields only, as `tshark -T fields -e NAME -e NAME ...` does
   --tree, --hex    shows all fields of each packet; its bytes
-  follow           shows what both programs of a TCP stream said. Streams are counted from 0
+  follow           shows what both programs of a TCP stream said. Streams are counted from 0. FILE may be -, too
   --raw            prints hexadecimal digits, with a tab in front of the server's, as `tshark -z follow,tcp,raw,N` does
   capture          shows what passes the loopback interface until Ctrl-C or N packets; it needs cap_net_raw
   write            writes the packets of the demonstration into a file
@@ -439,9 +487,9 @@ int main(int argc, char** argv) {
         const auto rest = words.rest();
         if (rest.size() == 1 && rest[0] == "capture") return capture(live, std::move(options));
         if (live.port || live.count || live.file) throw usage_error{"--port, --count and --write belong to capture"};
-        if (rest.size() == 2 && rest[0] == "read") return show_all(read_file(rest[1]), std::move(options));
+        if (rest.size() == 2 && rest[0] == "read") return show_all(rest[1], std::move(options));
         if (rest.size() == 3 && rest[0] == "follow")
-            return follow(read_file(rest[1]), example::arguments::to_number("NUMBER", rest[2], 0, 1'000'000), raw);
+            return follow(rest[1], example::arguments::to_number("NUMBER", rest[2], 0, 1'000'000), raw);
         if (rest.size() == 2 && rest[0] == "write") {
             const bytes content = conversation();
             std::ofstream file{rest[1], std::ios::binary};

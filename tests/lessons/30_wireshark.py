@@ -1,12 +1,16 @@
-"""Capture files are read as tshark reads them: fields, filters, and streams. A live capture, where the system permits it."""
+"""Capture files are read as tshark reads them: fields, filters, and streams. From a pipe, each packet is shown as soon as it
+has come. A live capture, where the system permits it."""
+import os
 import pathlib
 import re
+import select
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 
-from play import Failure, Lesson
+from play import PATIENCE, Failure, Lesson
 
 CAPTURE = pathlib.Path(__file__).parents[2] / "examples/30_wireshark/web.pcap"
 FIELDS = [
@@ -40,8 +44,42 @@ def same(what, ours, theirs):
         raise Failure(f"{what}: we say\n{ours}\nand tshark says\n{theirs}")
 
 
-def output(program, *arguments):
-    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=True, timeout=60).stdout
+def output(program, *arguments, stdin=None):
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=True, timeout=60,
+                          stdin=stdin).stdout
+
+
+def piped(program, *arguments):
+    return subprocess.Popen([program, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, bufsize=0)
+
+
+def packet_by_packet(program, *arguments):
+    """Writes the capture into a pipe. The next packet is written only when the program has printed the last packet. Each
+    packet comes in two pieces."""
+    whole, at = CAPTURE.read_bytes(), 24
+    expected = output(program, *(CAPTURE if word == "-" else word for word in arguments)).splitlines(keepends=True)
+    with piped(program, *arguments) as reader:
+        try:
+            reader.stdin.write(whole[:at])
+            for line in expected:
+                size = 16 + struct.unpack_from("<I", whole, at + 8)[0]
+                for piece in whole[at:at + 20], whole[at + 20:at + size]:
+                    reader.stdin.write(piece)
+                at += size
+                printed = b""
+                while not printed.endswith(b"\n"):
+                    if not select.select([reader.stdout], [], [], PATIENCE)[0]:
+                        raise Failure(f"{program} does not print a packet that has come: {line!r}")
+                    printed += (piece := reader.stdout.read(1))
+                    if not piece:
+                        raise Failure(f"{program} ended early: {reader.stderr.read()}")
+                same(f"{program} of a pipe", printed.decode(), line)
+            rest, errors = reader.communicate(timeout=PATIENCE)
+            if at != len(whole) or rest or errors or reader.returncode != 0:
+                raise Failure(f"{program} ends with {reader.returncode}, {rest}, {errors} behind byte {at}")
+        finally:
+            reader.kill()
 
 
 with Lesson(__file__) as lesson, tempfile.TemporaryDirectory() as scratch:
@@ -62,6 +100,8 @@ with Lesson(__file__) as lesson, tempfile.TemporaryDirectory() as scratch:
             theirs = tshark(file, "-T", "fields", *[word for name in FIELDS for word in ("-e", name)])
             same("fields", output(short, file, *FIELDS), theirs)
             same("--fields", output(demo, "read", file, "--fields", ",".join(FIELDS)), theirs)
+            with open(file, "rb") as stream:
+                same("- --fields", output(demo, "read", "-", "--fields", ",".join(FIELDS), stdin=stream), theirs)
             for text in FILTERS:
                 ours = output(demo, "read", file, "--filter", text)
                 same(text, [line.split()[0] for line in ours.splitlines()],
@@ -71,7 +111,28 @@ with Lesson(__file__) as lesson, tempfile.TemporaryDirectory() as scratch:
     else:
         print("not compared with tshark, which is not installed")
 
+    # Standard input: a pipe that is written slowly, and a capture that is cut short in it.
+    packet_by_packet(short, "-")
+    packet_by_packet(short, "-", "frame.len", "ip.src")
+    packet_by_packet(demo, "read", "-")
+    for program, *words in (short, "-"), (demo, "read", "-"):
+        with piped(program, *words) as reader:
+            heard, errors = (each.decode() for each in reader.communicate(CAPTURE.read_bytes()[:1000], timeout=PATIENCE))
+        count = heard.count("\n")
+        if reader.returncode != 1 or "cut short" not in errors or "at byte 1000" not in errors or count != 9:
+            raise Failure(f"{program} of a cut pipe ends with {reader.returncode}: {count} packets, {errors}")
+    # A pipe that never ends is not read to its end if it holds no capture. A folder is no capture either.
+    for program, *words in (short, "-"), (demo, "read", "-"):
+        for file, message in ("/dev/zero", "does not begin as a pcap file does"), ("/", "standard input: Is a directory"):
+            descriptor = os.open(file, os.O_RDONLY)
+            done = subprocess.run([program, *words], stdin=descriptor, capture_output=True, text=True, timeout=PATIENCE)
+            os.close(descriptor)
+            if done.returncode != 1 or message not in done.stderr:
+                raise Failure(f"{program} - <{file} ends with {done.returncode}: {done.stderr}")
+
     talk = output(demo, "follow", CAPTURE, 0)
+    with open(CAPTURE, "rb") as file:
+        same("follow -", output(demo, "follow", "-", 0, stdin=file), talk)
     for text in ("client, 69 bytes:\n    GET /hello.txt HTTP/1.1\\r\\n\n", "    你好, world\\n\n", "server: end", "client: end"):
         if text not in talk:
             raise Failure(f"{text!r} is missing in {talk!r}")
@@ -81,12 +142,14 @@ with Lesson(__file__) as lesson, tempfile.TemporaryDirectory() as scratch:
     cut.write_bytes(CAPTURE.read_bytes()[:1000])
     for program, status, words, message in (
             ("read_capture", 2, [], "usage: read_capture FILE"),
-            ("read_capture", 1, ["/nowhere"], "/nowhere: cannot be opened"),
+            ("read_capture", 1, ["/nowhere"], "/nowhere: No such file or directory"),
             ("read_capture", 1, [__file__], "does not begin as a pcap file does"),
             ("read_capture", 1, ["/"], "Is a directory"),
             ("read_capture", 1, [CAPTURE, "tcp.color\x1b"], "no field is called tcp.color\\x1b"),
             ("read_capture", 1, [cut], "cut short"),
-            ("demo", 1, ["read", "/nowhere"], "/nowhere: cannot be read"),
+            ("demo", 1, ["read", "/nowhere"], "/nowhere: No such file or directory"),
+            ("demo", 1, ["read", "/"], "/: Is a directory"),
+            ("demo", 1, ["follow", "/nowhere", "0"], "/nowhere: No such file or directory"),
             ("demo", 1, ["read", cut], "cut short"),
             ("demo", 1, ["follow", CAPTURE, "7"], "the capture has no stream 7"),
             ("demo", 2, ["read", CAPTURE, "--filter", "tcp.color == 1"], "no field is called tcp.color"),
