@@ -97,7 +97,7 @@ class watcher {
                 break;
             case kind::retransmission: words_ += side + " again " + size + " at " + at; break;
             case kind::conflict: words_ += side + " differs " + size + " at " + at; break;
-            case kind::outside: words_ += side + " outside"; break;
+            case kind::outside: words_ += side + (event.size > 0 ? " outside" : " outside at " + at); break;
             case kind::finished: words_ += side + " fin"; break;
             case kind::reset: words_ += side + " rst"; break;
             case kind::dropped: words_ += "dropped " + std::to_string(event.stream.number); break;
@@ -282,6 +282,116 @@ TEST_CASE("segments from before the first one in the capture are old") {
     CHECK(to.words() == "C again 3 at 90|");
 }
 
+// ---- A FIN ahead of a gap ------------------------------------------------------------------------------------
+
+TEST_CASE("a forged FIN ahead of a gap hides no bytes") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 0, "ab").segment('C', 6, "", tcp_flag::fin | tcp_flag::ack);  // forged
+    CHECK(to.words() == "C:ab|");
+    to.segment('C', 4, "efgh");  // reaches beyond it
+    CHECK(to.words() == "C outside at 6|");
+    to.segment('C', 2, "cd").segment('C', 8, "ij", tcp_flag::fin | tcp_flag::ack);
+    CHECK(to.words() == "C:cd|C:efgh|C:ij|C fin|");
+    watcher fills;  // the bytes that fill the gap reach beyond the FIN
+    fills.handshake();
+    fills.segment('C', 6, "", tcp_flag::fin | tcp_flag::ack).segment('C', 0, "abcdefgh");
+    CHECK(fills.words() == "C outside at 6|C:abcdefgh|");
+    watcher cut;  // the capture has only the beginning of the segment that reaches beyond the FIN
+    cut.handshake();
+    cut.segment('C', 6, "", tcp_flag::fin | tcp_flag::ack).segment('C', 0, "abcd", tcp_flag::ack, 0, 4);
+    CHECK(cut.words() == "C outside at 6|C:abcd|");
+    cut.segment('C', 4, "efghij");
+    CHECK(cut.words() == "C:efghij|");
+}
+
+TEST_CASE("a FIN ahead of a gap ends the stream when the gap is filled, whatever comes without bytes") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 4, "ef", tcp_flag::fin | tcp_flag::ack).segment('C', 2, "cd");
+    to.segment('C', 7, "").segment('C', 4, "ef", tcp_flag::fin | tcp_flag::ack);  // an acknowledgment, and a repetition
+    to.segment('C', 7, "x", tcp_flag::rst | tcp_flag::ack);  // the text of a RST is no byte of the stream
+    CHECK(to.words() == "C again 2 at 4|C rst|");
+    to.segment('C', 0, "ab");
+    CHECK(to.words() == "C:ab|C:cd|C:ef|C fin|");
+    to.segment('C', 6, "gh");
+    CHECK(to.words() == "C outside|");
+}
+
+TEST_CASE("of two FINs ahead of a gap the first counts, until bytes contradict it") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 6, "", tcp_flag::fin | tcp_flag::ack).segment('C', 4, "", tcp_flag::fin | tcp_flag::ack);
+    CHECK(to.words() == "C outside at 4|");
+    to.segment('C', 9, "", tcp_flag::fin | tcp_flag::ack);
+    CHECK(to.words() == "C outside at 9|");
+    to.segment('C', 0, "abcdef");
+    CHECK(to.words() == "C:abcdef|C fin|");
+    watcher later;  // the second has bytes behind the first
+    later.handshake();
+    later.segment('C', 4, "", tcp_flag::fin | tcp_flag::ack).segment('C', 3, "def", tcp_flag::fin | tcp_flag::ack);
+    CHECK(later.words() == "C outside at 4|");
+    later.segment('C', 0, "abc");
+    CHECK(later.words() == "C:abc|C:def|C fin|");
+    watcher in_order;  // no gap is before the second
+    in_order.handshake();
+    in_order.segment('C', 9, "", tcp_flag::fin | tcp_flag::ack).segment('C', 6, "ghi");
+    in_order.segment('C', 0, "abc", tcp_flag::fin | tcp_flag::ack);
+    CHECK(in_order.words() == "C:abc|C outside at 9|C outside|C fin|");
+    CHECK(in_order.finish().words() == "");
+}
+
+TEST_CASE("a FIN ahead of a gap is ignored if bytes behind it are kept already") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 8, "ijk").segment('C', 2, "cdefg");
+    const std::size_t before = to.follower.memory();
+    to.segment('C', 4, "", tcp_flag::fin | tcp_flag::ack);
+    CHECK(to.words() == "C outside at 4|");
+    CHECK(to.follower.memory() == before);
+    to.segment('C', 6, "gh", tcp_flag::fin | tcp_flag::ack);  // its bytes are kept, but not its FIN
+    CHECK(to.words() == "C again 1 at 6|C outside at 8|");
+    to.segment('C', 0, "ab");
+    CHECK(to.words() == "C:ab|C:cdefg|C:h|C:ijk|");
+    to.segment('C', 11, "", tcp_flag::fin | tcp_flag::ack);
+    CHECK(to.words() == "C fin|");
+    watcher last;  // nothing is kept behind this FIN
+    last.handshake();
+    last.segment('C', 2, "cd").segment('C', 4, "", tcp_flag::fin | tcp_flag::ack).segment('C', 0, "ab");
+    CHECK(last.words() == "C:ab|C:cd|C fin|");
+}
+
+TEST_CASE("an acknowledgment behind a FIN ahead of a gap decides: of the FIN, or of bytes behind it") {
+    watcher to;
+    to.handshake();
+    to.segment('C', 2, "cd", tcp_flag::fin | tcp_flag::ack).segment('S', 0, "", tcp_flag::ack, 5);
+    CHECK(to.words() == "C gap 2 acknowledged|C:cd|C fin|");
+    watcher more;
+    more.handshake();
+    more.segment('C', 2, "cd", tcp_flag::fin | tcp_flag::ack).segment('S', 0, "", tcp_flag::ack, 6);
+    CHECK(more.words() == "C outside at 4|C gap 2 acknowledged|C:cd|");
+    more.segment('C', 4, "ef", tcp_flag::fin | tcp_flag::ack);
+    CHECK(more.words() == "C:ef|C fin|");
+}
+
+TEST_CASE("a FIN ahead of a gap is compared rightly when the numbers pass zero") {
+    // The client's byte 15 has the number 0: 0xffff'fff0 is its SYN.
+    for (int fin = 12; fin <= 18; ++fin) {
+        CAPTURE(fin);
+        watcher forged;
+        forged.handshake();
+        forged.segment('C', fin, "", tcp_flag::fin | tcp_flag::ack).segment('C', fin - 2, "vwxyz");
+        CHECK(forged.words() == "C outside at " + std::to_string(fin) + "|");
+        const std::string text(static_cast<std::size_t>(fin) - 2, '.');
+        forged.segment('C', 0, text);
+        CHECK(forged.words() == "C:" + text + "|C:vwxyz|");
+        watcher honest;
+        honest.handshake();
+        honest.segment('C', fin, "", tcp_flag::fin | tcp_flag::ack).segment('C', fin - 2, "yz").segment('C', 0, text);
+        CHECK(honest.words() == "C:" + text + "|C:yz|C fin|");
+    }
+}
+
 // ---- Ends, and what does not belong ------------------------------------------------------------------------
 
 TEST_CASE("a reset is reported once, and a forged reset with another number is outside") {
@@ -289,7 +399,7 @@ TEST_CASE("a reset is reported once, and a forged reset with another number is o
     to.handshake();
     to.segment('C', 0, "abcdef");
     to.segment('C', 3, "", tcp_flag::rst);
-    CHECK(to.words() == "C:abcdef|C outside|");
+    CHECK(to.words() == "C:abcdef|C outside at 3|");
     to.segment('C', 6, "", tcp_flag::rst).segment('C', 6, "", tcp_flag::rst);
     CHECK(to.words() == "C rst|");
     watcher refused;
@@ -415,23 +525,15 @@ TEST_CASE("bytes for which there is no memory are data and no retransmission, wh
     }
 }
 
-TEST_CASE("bytes that wait behind the place of a FIN are outside, and nothing follows the end") {
+TEST_CASE("bytes that wait behind a FIN without a gap before it are outside, and nothing follows the end") {
     watcher to;
     to.handshake();
-    to.segment('C', 8, "behind").segment('C', 2, "cdefg").segment('C', 20, "far");
+    to.segment('C', 8, "behind").segment('C', 20, "far");
     CHECK(to.words() == "");
-    to.segment('C', 4, "", tcp_flag::fin | tcp_flag::ack);
-    CHECK(to.words() == "C outside|");
-    to.segment('C', 0, "ab");
-    CHECK(to.words() == "C:ab|C:cd|C fin|");
+    to.segment('C', 0, "abcd", tcp_flag::fin | tcp_flag::ack);
+    CHECK(to.words() == "C:abcd|C outside|C fin|");
     to.segment('S', 0, "", tcp_flag::ack, 30).finish();  // an acknowledgment of more than was sent
     CHECK(to.words() == "");
-    watcher jumps;  // the same, and the receiver acknowledges the gap
-    jumps.handshake();
-    jumps.segment('C', 8, "behind").segment('C', 4, "", tcp_flag::fin | tcp_flag::ack);
-    jumps.segment('S', 0, "", tcp_flag::ack, 15);
-    CHECK(jumps.words() == "C outside|C gap 4 acknowledged|C fin|");
-    CHECK(jumps.finish().words() == "");
 }
 
 TEST_CASE("a history larger than the memory is not kept, however large it is") {

@@ -8853,6 +8853,10 @@ constexpr std::optional<std::size_t> place_of(const frame_view& frame, layer hea
 // them, and only the capture lacks them. Or the memory is used up. Or the capture ends. That the other side speaks, or
 // that a FIN arrives, proves nothing.
 //
+// A FIN behind a gap is only a claim, because anybody can forge it. The stream ends there when everything before the FIN
+// was reported. If bytes behind the FIN come first, or an acknowledgment of such bytes, the FIN is reported as `outside`
+// and ignored. So it hides no bytes. Of two FINs behind a gap the first counts.
+//
 // A hostile sender sends the same bytes twice with different content, so that the observer and the receiver read
 // different texts. Here the bytes that came first count, and each difference is an event.
 //
@@ -9076,7 +9080,8 @@ struct stream_event {
         gap,             ///< `size` bytes are missing, and will not come: see `reason`
         retransmission,  ///< `size` bytes from `at` on had arrived before
         conflict,        ///< `size` of the bytes that had arrived before differ, the first at `at`; the old bytes count
-        outside,         ///< bytes that cannot belong here, far away or behind the FIN: they are ignored
+        outside,         ///< what cannot belong here is ignored: bytes far away or behind the end, a FIN that
+                         ///< disagrees (`at` is its number, `size` is 0), or a RST
         finished,        ///< the side has sent its FIN, and all bytes before it were reported
         reset,           ///< the side has sent a RST
         dropped,         ///< the stream was forgotten to save memory; always its last event
@@ -9166,9 +9171,9 @@ class tcp_follower {
         std::optional<sequence> next{};     // the number of the next byte to report; nullopt until a segment was seen
         std::uint64_t place = 0;            // of that byte
         detail::pieces behind_gap{};
-        std::optional<std::uint64_t> end{};  // place of the FIN
-        bool is_finished = false;
-        std::vector<std::byte> history{};  // the last bytes before `place`
+        std::optional<std::uint64_t> end{};  // place of the FIN; a claim until is_finished, behind all kept bytes
+        bool is_finished = false;            // everything before the FIN was reported
+        std::vector<std::byte> history{};    // the last bytes before `place`
     };
     using ends = std::pair<endpoint, endpoint>;  // the smaller first
     struct stream {
@@ -9195,6 +9200,8 @@ class tcp_follower {
     void add_to(const tcp_segment& segment, const detail::event_sink& sink);
     stream& find(const tcp_segment& segment, stream_side& side, const detail::event_sink& sink);
     void acknowledge(stream& in, stream_side side, sequence number, const detail::event_sink& sink);
+    void end_at(stream& in, stream_side side, std::uint64_t where, const detail::event_sink& sink);
+    void deny_end(stream& in, stream_side side, const detail::event_sink& sink);
     void accept(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
                 const detail::event_sink& sink);
     void keep(stream& in, stream_side side, std::uint64_t where, std::span<const std::byte> bytes,
@@ -9307,14 +9314,15 @@ inline void tcp_follower::add_to(const tcp_segment& segment, const detail::event
     const std::int64_t where = place_of(mine, first), now = static_cast<std::int64_t>(mine.place);
     const auto payload = segment.header.payload();
     const std::int64_t end = where + static_cast<std::int64_t>(std::max(segment.payload_size, payload.size()));
-    const bool is_behind_end = mine.end && end > static_cast<std::int64_t>(*mine.end);
-    if (where > now + max_window || where < now - max_window || (is_behind_end && end > where) ||
+    const bool is_behind_end = mine.end && end > where && end > static_cast<std::int64_t>(*mine.end);
+    if (where > now + max_window || where < now - max_window || (is_behind_end && mine.is_finished) ||
         (flags.rst() && where < now))
         return sink(event(kind::outside, in, side, number, payload.size()));
     if (flags.rst()) {
         if (!std::exchange(in.is_reset, true)) sink(event(kind::reset, in, side, number, 0));
         return;
     }
+    if (is_behind_end) deny_end(in, side, sink);
     // A keep-alive repeats the last byte, with any content, or no byte (RFC 9293 §3.8.4).
     const bool is_keep_alive = payload.size() <= 1 && where == now - 1 && !flags.syn() && !flags.fin();
     if (!payload.empty() && !is_keep_alive) {
@@ -9326,14 +9334,34 @@ inline void tcp_follower::add_to(const tcp_segment& segment, const detail::event
             if (early < payload.size()) accept(in, side, 0, payload.subspan(early), sink);
         }
     }
-    if (flags.fin() && !mine.end && end >= static_cast<std::int64_t>(mine.place)) {
-        mine.end = static_cast<std::uint64_t>(end);
-        memory_ -= mine.behind_gap.memory();
-        const std::size_t behind = mine.behind_gap.cut_at(*mine.end);
-        memory_ += mine.behind_gap.memory();
-        if (behind > 0) sink(event(kind::outside, in, side, number_of(mine, *mine.end), behind));
-    }
+    if (flags.fin() && !mine.is_finished && end >= static_cast<std::int64_t>(mine.place))
+        end_at(in, side, static_cast<std::uint64_t>(end), sink);
     drain(in, side, sink);
+}
+
+/// Takes a FIN that lies where the reported bytes end, or behind a gap.
+inline void tcp_follower::end_at(stream& in, stream_side side, std::uint64_t where, const detail::event_sink& sink) {
+    half& of = in.halves[static_cast<std::size_t>(side)];
+    if (where > of.place) {
+        const bool agrees = of.end ? *of.end == where : of.behind_gap.end() <= where;
+        if (!agrees) return sink(event(kind::outside, in, side, number_of(of, where), 0));
+        of.end = where;
+        return;
+    }
+    if (of.end && *of.end != where) deny_end(in, side, sink);
+    of.end = where;
+    memory_ -= of.behind_gap.memory();
+    const std::size_t behind = of.behind_gap.cut_at(where);
+    memory_ += of.behind_gap.memory();
+    if (behind > 0) sink(event(kind::outside, in, side, number_of(of, where), behind));
+}
+
+/// Forgets a FIN that lies behind a gap, because the sender has sent more.
+inline void tcp_follower::deny_end(stream& in, stream_side side, const detail::event_sink& sink) {
+    half& of = in.halves[static_cast<std::size_t>(side)];
+    const std::uint64_t where = *of.end;
+    of.end.reset();
+    sink(event(kind::outside, in, side, number_of(of, where), 0));
 }
 
 /// What the receiver has acknowledged is no longer missing in the stream, but in the capture.
@@ -9342,6 +9370,7 @@ inline void tcp_follower::acknowledge(stream& in, stream_side side, sequence num
     if (!of.initial) of.initial = number - 1;
     if (!of.next) return;
     const std::int64_t where = place_of(of, number);
+    if (of.end && !of.is_finished && where > static_cast<std::int64_t>(*of.end) + 1) deny_end(in, side, sink);
     while (!of.behind_gap.empty() && where > static_cast<std::int64_t>(of.behind_gap.first())) {
         report_gap(in, side, of.behind_gap.first(), stream_event::gap_reason::acknowledged, sink);
         drain(in, side, sink);
