@@ -267,7 +267,8 @@ bool is_sent(const std::string& script, bool waits = true) {
         link to{stalling_stream{script}};
         to.limit(10s);
         try {
-            co_await to.send("text", waits ? link::slow_peer::is_waited_for : link::slow_peer::fails);
+            std::string_view text = "text";
+            co_await to.send(text, waits ? link::slow_peer::is_waited_for : link::slow_peer::fails);
             is_whole = true;
         } catch (const std::system_error& error) {
             CHECK(error.code() == std::errc::timed_out);
