@@ -16322,7 +16322,7 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 //        packet::capture_reader reader;
 //        while (const std::size_t size = read_some(buffer)) {
 //            reader.add(std::span{buffer}.first(size));
-//            for (const packet::capture_record& record : reader) …
+//            for (const packet::capture_record& record : reader) say(record.bytes.size());
 //        }
 //        reader.finish();                                       // now is_cut_short() knows
 //

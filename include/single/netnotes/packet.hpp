@@ -5387,7 +5387,7 @@ constexpr std::size_t write(std::vector<std::byte>& out, const Layers&... layers
 //        packet::capture_reader reader;
 //        while (const std::size_t size = read_some(buffer)) {
 //            reader.add(std::span{buffer}.first(size));
-//            for (const packet::capture_record& record : reader) …
+//            for (const packet::capture_record& record : reader) say(record.bytes.size());
 //        }
 //        reader.finish();                                       // now is_cut_short() knows
 //

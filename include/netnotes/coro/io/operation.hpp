@@ -79,12 +79,17 @@ class io_node {
     /// Returns the limit of each wait, or `never`.
     [[nodiscard]] duration timeout() const noexcept { return limits_ ? limits_->time : never; }
     /// Makes room for keep(). Allocates memory.
-    void make_room_to_keep() { set_up_limits(); }
+    void make_room_to_keep() {
+        set_up_limits();
+        limits_->rare.reset(new rare_limits{*this});
+    }
     /// Keeps a connection that a listener has taken, if nobody can have it yet. The listener's end closes it. Call
     /// make_room_to_keep() before; one connection has room.
-    void keep(int connection) noexcept { limits_->kept = connection; }
+    void keep(int connection) noexcept { limits_->rare->kept = connection; }
     /// Returns the connection of keep(), which then belongs to the caller, or -1.
-    [[nodiscard]] int take_kept() noexcept { return limits_ ? std::exchange(limits_->kept, -1) : -1; }
+    [[nodiscard]] int take_kept() noexcept {
+        return limits_ && limits_->rare ? std::exchange(limits_->rare->kept, -1) : -1;
+    }
 
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
     static io_node closed;
@@ -145,13 +150,17 @@ class io_node {
         io_operation*& waiting;
     };
     /// What few nodes need. Most connections never wait to write, so the deadline of writing is made when the first
-    /// task does.
+    /// task does. A listener has it for its connection.
+    struct rare_limits {
+        explicit rare_limits(io_node& node) noexcept : writing{node.waiting_[1]} {}
+        deadline writing;
+        int kept = -1;  // see keep()
+    };
     struct limits {
         explicit limits(io_node& node) noexcept : reading{node.waiting_[0]} {}
         duration time = never;
         deadline reading;
-        owner<deadline> writing{};
-        int kept = -1;  // see keep()
+        owner<rare_limits> rare{};
     };
     void set_up_limits() {
         if (!limits_) limits_ = owner<limits>{new limits{*this}};
@@ -295,8 +304,8 @@ class io_operation : public loop_operation {
         if (!node_.limits_) return;
         if (direction_ == direction::read)
             node_.limits_->reading.cancel();
-        else if (node_.limits_->writing)
-            node_.limits_->writing->cancel();
+        else if (node_.limits_->rare)
+            node_.limits_->rare->writing.cancel();
     }
     [[gnu::noinline]] void leave_place() noexcept {
         place() = nullptr;
@@ -444,11 +453,11 @@ inline void io_operation::throw_refusal(int why) {
 [[gnu::noinline]] inline void io_operation::arm_deadline() noexcept {
     io_node::limits& limits = *node_.limits_;
     if (limits.time == never) return;
-    if (direction_ == direction::write && !limits.writing) {
-        limits.writing.reset(new (std::nothrow) io_node::deadline{node_.waiting_[1]});
-        if (!limits.writing) return give_up(ENOMEM);
+    if (direction_ == direction::write && !limits.rare) {
+        limits.rare.reset(new (std::nothrow) io_node::rare_limits{node_});
+        if (!limits.rare) return give_up(ENOMEM);
     }
-    node_.loop().arm(direction_ == direction::read ? limits.reading : *limits.writing,
+    node_.loop().arm(direction_ == direction::read ? limits.reading : limits.rare->writing,
                     later(node_.loop().now(), std::max(limits.time, duration::zero())));
 }
 
