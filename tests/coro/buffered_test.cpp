@@ -503,6 +503,50 @@ TEST_CASE("if the sending task is cancelled, the reading task sends the gathered
     ends.loop.run(body(ends, log));
 }
 
+namespace {
+/// Gathers the text and flushes it until the kernel has all of it. Each flush ends early: every second one by a
+/// cancellation, the others by a timeout. Between two of them the peer reads a little. Returns how many ended early.
+net::task<unsigned> flush_in_pieces(pair_of_ends& both, const std::string& text, std::string& arrived) {
+    const auto flushes_all = [](net::async_buffered_stream& end) -> net::task<> { co_await end.flush(); };
+    const std::size_t half = text.size() / 2;
+    CHECK(both.end.try_send(text.substr(0, half)));
+    unsigned ended_early = 0;
+    for (; both.end.unsent() > 0; ++ended_early) {
+        const std::size_t before = both.end.unsent();
+        const bool is_cancelled = ended_early % 2 == 0;
+        both.end.stream().set_timeout(is_cancelled ? net::never : net::duration{1ms});
+        auto flusher = net::spawn(flushes_all(both.end));
+        co_await net::yield();
+        co_await net::yield();
+        if (is_cancelled) flusher.cancel();
+        std::error_code error;
+        try {
+            co_await flusher.join();
+        } catch (const std::system_error& thrown) {
+            error = thrown.code();
+        }
+        if (!error) break;
+        CHECK(error == (is_cancelled ? std::errc::operation_canceled : std::errc::timed_out));
+        CHECK(both.end.unsent() <= before);
+        if (ended_early == 2) CHECK(both.end.try_send(text.substr(half)));  // behind the bytes that wait
+        arrived += both.arrived();
+    }
+    co_return ended_early;
+}
+}  // namespace
+
+TEST_CASE("a flush that was cancelled or ran into its timeout goes on where it stopped") {
+    pair_of_ends ends{{.virtual_time = true}, 64 * 1024, 2 * too_much};
+    const std::string text = support::pattern(too_much);
+    std::string arrived;
+    CHECK(ends.loop.run(flush_in_pieces(ends, text, arrived)) > 10);
+    CHECK(ends.end.unsent() == 0);
+    ends.end = {};  // every byte is with the kernel, so the end is no reset
+    ends.peer.set_timeout(50s);
+    arrived += support::receive_all(ends.peer);
+    CHECK(arrived == text);
+}
+
 TEST_CASE("the timeout of a reading call goes on when it has sent what it had to") {
     pair_of_ends ends{{.virtual_time = true}, 64 * 1024, 2 * too_much};
     const auto body = [](pair_of_ends& both) -> net::task<> {

@@ -465,6 +465,42 @@ TEST_CASE("a loop that is refused io_uring says why and waits with epoll") {
     }
 }
 
+TEST_CASE("connections that the kernel has accepted before a task asks are all there when memory was short meanwhile") {
+    constexpr std::size_t count = 50;
+    const auto before = open_descriptors();
+    {
+        net::event_loop loop{{.virtual_time = true, .backend = net::io_backend::io_uring}};
+        if (loop.backend() != net::io_backend::io_uring) NETNOTES_SKIP("the kernel has no io_uring for us");
+        net::async_listener listener{loop, net::tcp_listener{anywhere_on_loopback}.into_socket()};
+        listener.set_timeout(1h);
+        const net::endpoint where = listener.local_endpoint().ip();
+        std::vector<net::tcp_stream> clients;
+        for (std::size_t i = 0; i < count; ++i) clients.emplace_back(where);
+        script chosen;
+        const auto lacks = [&chosen]() -> net::task<> {
+            co_await net::sleep_for(50ms);  // the kernel has accepted them, and accept() pauses
+            chosen.fail_always(call::allocate, 0);
+        };
+        const auto body = [&]() -> net::task<std::size_t> {
+            auto end_of_shortage = net::spawn(lacks());
+            std::vector<net::async_stream> accepted;
+            accepted.reserve(count);
+            chosen.fail_always(call::allocate, ENOMEM);
+            for (std::size_t i = 0; i < count; ++i) {
+                auto next = co_await listener.accept();
+                if (next.peer != net::socket_address{clients[i].local_endpoint()}) break;
+                accepted.push_back(std::move(next.stream));
+            }
+            co_await end_of_shortage.join();
+            co_return accepted.size();
+        };
+        const under here{chosen};
+        CHECK(loop.run(body()) == count);
+        CHECK(chosen.failed(call::allocate) > 0);
+    }
+    CHECK(open_descriptors() == before);
+}
+
 // ---- What nobody waits for wakes nobody
 
 namespace {

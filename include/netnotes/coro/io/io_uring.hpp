@@ -77,6 +77,7 @@ namespace netnotes::detail {
 class io_uring_back_end final : public io_back_end {
   public:
     explicit io_uring_back_end(scheduler& loop) : loop_{loop} { lends_ = pool_.all(); }
+    static constexpr std::uint32_t max_requests = 256, max_completions = 4096;
 
     // `inline` stands here and not only below. Otherwise every program contains all these functions and their table.
     inline ~io_uring_back_end() override;
@@ -100,7 +101,7 @@ class io_uring_back_end final : public io_back_end {
 
     io_uring_sqe* next_request() noexcept;
     bool request_poll(int descriptor, std::uint32_t events, std::uint64_t name, std::uint32_t flags = 0) noexcept;
-    void request_cancel(std::uint64_t name) noexcept;
+    bool request_cancel(std::uint64_t name) noexcept;
     void handle(const io_uring_cqe& completion) noexcept;
     static void let_go(intake& in) noexcept;
     void has_read(io_node& node, const io_uring_cqe& completion) noexcept;
@@ -110,7 +111,7 @@ class io_uring_back_end final : public io_back_end {
     }
 
     scheduler& loop_;
-    io_uring ring_{256, 4096};
+    io_uring ring_{max_requests, max_completions};
     receive_pool pool_{ring_};
     std::uint16_t lent_ = receive_pool::none;
     bool is_enabled_ = false;
@@ -126,7 +127,9 @@ class io_uring_back_end final : public io_back_end {
 /// The active requests of a node, and the bytes or connections that they have delivered.
 class io_uring_back_end::intake final : public io_intake {
   public:
-    intake(io_uring_back_end& owner, io_node& node) noexcept : owner_{owner}, node_{node} {}
+    intake(io_uring_back_end& owner, io_node& node) : owner_{owner}, node_{node} {
+        if (node.what() == io_node::kind::listener) connections_.reserve(max_connections);
+    }
     ~intake() {
         while (first_ != receive_pool::none) owner_.pool_.give_back(take_first());
         while (!connections_.empty()) {
@@ -188,14 +191,8 @@ class io_uring_back_end::intake final : public io_intake {
         last_ = id;
         ++count_;
     }
-    /// Adds a connection that the kernel has accepted. Closes it if there is no memory.
-    void append_connection(int descriptor) noexcept {
-        try {
-            connections_.push_back(descriptor);
-        } catch (const std::bad_alloc&) {
-            ::close(descriptor);
-        }
-    }
+    /// Adds a connection that the kernel has accepted. Needs no memory: see max_connections.
+    void append_connection(int descriptor) noexcept { connections_.push_back(descriptor); }
     /// Notes what follows the delivered bytes: 0 is the end of the stream, otherwise a value of errno.
     void ends(int error) noexcept { outcome_ = error; }
     [[nodiscard]] bool has_arrived() const noexcept override {
@@ -227,6 +224,9 @@ class io_uring_back_end::intake final : public io_intake {
 
   private:
     static constexpr std::uint16_t most = 8;
+    // The greatest number of connections that wait here. A request begins when none waits, and at more than `most` it is
+    // cancelled. Until then the kernel fills the completion ring once, and once more before it takes the cancellation.
+    static constexpr std::size_t max_connections = most + 2 * std::size_t{max_completions};
     static constexpr int nothing = -1;
 
     std::uint16_t take_first() noexcept {
@@ -328,13 +328,14 @@ inline bool io_uring_back_end::request_poll(int descriptor, std::uint32_t events
     request->user_data = name;
     return true;
 }
-inline void io_uring_back_end::request_cancel(std::uint64_t name) noexcept {
+inline bool io_uring_back_end::request_cancel(std::uint64_t name) noexcept {
     io_uring_sqe* const request = next_request();
-    if (!request) return;
+    if (!request) return false;
     request->opcode = IORING_OP_ASYNC_CANCEL;
     request->fd = -1;
     request->addr = name;
     request->user_data = nobody;
+    return true;
 }
 
 inline void io_uring_back_end::needs(io_node& node, bool to_write) noexcept {
@@ -450,10 +451,7 @@ inline void io_uring_back_end::has_read(io_node& node, const io_uring_cqe& compl
              !(node.what() == io_node::kind::listener && is_passed_over(-result)))
         in.ends(-result);
     node.readable = in.has_any();
-    if (in.is_full() && in.is_reading && !in.is_cancelling) {
-        in.is_cancelling = true;
-        request_cancel(name(node, reading));
-    }
+    if (in.is_full() && in.is_reading && !in.is_cancelling) in.is_cancelling = request_cancel(name(node, reading));
 }
 
 }  // namespace netnotes::detail
