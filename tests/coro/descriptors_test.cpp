@@ -51,11 +51,11 @@ TEST_CASE("descriptors travel with the first of many bytes, however full the soc
         auto [one, other] = net::socket_pair(type);
         net::async_unix_socket here{loop, std::move(one)}, there{loop, std::move(other)};
         const std::string much = pattern(type == socket_type::stream ? 3'000'001 : 60'000, 9);
-        const int times = type == socket_type::stream ? 1 : 50;
+        const std::size_t times = type == socket_type::stream ? 1 : 50;
         const auto body = [&]() -> net::task<> {
             auto sender = net::spawn([&]() -> net::task<> {
                 const std::array<int, 1> input{0};
-                for (int i = 0; i < times; ++i) co_await here.send_descriptors(input, much);
+                for (std::size_t i = 0; i < times; ++i) co_await here.send_descriptors(input, much);
                 here.shutdown(net::shutdown_direction::send);
             });
             std::string arrived, room(70'000, '\0');
@@ -65,7 +65,7 @@ TEST_CASE("descriptors travel with the first of many bytes, however full the soc
                 arrived += net::as_text(got.bytes);
                 count += got.descriptors.size();
             }
-            CHECK(count == static_cast<std::size_t>(times));
+            CHECK(count == times);
             CHECK((arrived.substr(arrived.size() - much.size()) == much));
             co_await sender.join();
             if (type == socket_type::stream) {

@@ -383,7 +383,7 @@ ON_EVERY_POLLER("a socket stands for its descriptor") {
     CHECK(error == netnotes::would_block);
     TestType poller;
     poller.add(near, interest::write, 1);
-    CHECK(support::failure_of([&] { poller.add(near.native_handle(), interest::read, 2); }).code ==
+    CHECK(support::failure_of([&, &end = near] { poller.add(end.native_handle(), interest::read, 2); }).code ==
           std::errc::file_exists);
     CHECK(ready_of(poller) == interest::write);
     poller.modify(near, interest::read, 3);

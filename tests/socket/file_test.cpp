@@ -106,23 +106,23 @@ TEST_CASE("a progress callback that throws ends the sending and the peer sees a 
     const file_to_send file{1 << 20};
     auto [first, second] = tcp_pair();
     first.set_option(net::option::send_buffer{4096});
-    background sender{[&first = first, &file] {
+    background sender{[&from = first, &file] {
         struct enough {};
         try {
-            first.send_file(file.path(), {.progress = [](std::uint64_t) { throw enough{}; }});
+            from.send_file(file.path(), {.progress = [](std::uint64_t) { throw enough{}; }});
         } catch (const enough&) {
-            first.close();
+            from.close();
             return true;
         }
         return false;
     }};
-    CHECK(failure_of([&second = second] { receive_all(second); }).code == std::errc::connection_reset);
+    CHECK(failure_of([&end = second] { receive_all(end); }).code == std::errc::connection_reset);
     CHECK(sender.get());
 }
 
 TEST_CASE("a file that does not exist is an error that names it and harms no connection") {
     auto [first, second] = tcp_pair();
-    const auto failure = failure_of([&first = first] { first.send_file("/no/such/file"); });
+    const auto failure = failure_of([&from = first] { from.send_file("/no/such/file"); });
     CHECK(failure.code == std::errc::no_such_file_or_directory);
     CHECK_THAT(failure.what, ContainsSubstring("open /no/such/file"));
     std::error_code error;
@@ -238,7 +238,7 @@ TEST_CASE("a socket that does not wait sends what goes at once and the caller go
     const file_to_send file{20 << 20};
     auto [first, second] = tcp_pair();
     first.set_blocking(false);
-    background receiver{[&second = second] { return receive_all(second); }};
+    background receiver{[&end = second] { return receive_all(end); }};
     std::uint64_t sent = 0;
     for (std::error_code error; sent < file.bytes.size();) {
         sent += first.send_file(file.path(), {.offset = sent}, error);

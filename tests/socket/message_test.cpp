@@ -296,5 +296,5 @@ TEST_CASE("details that nobody asked for stay empty and a Unix socket has none")
     CHECK(details.interface_index == 0);  // not the number of an earlier datagram
     CHECK_FALSE(details.arrived);
     auto [one, other] = net::socket_pair(socket_type::datagram);
-    CHECK(failure_of([&one = one] { one.tell_details(); }).code == std::errc::address_family_not_supported);
+    CHECK(failure_of([&end = one] { end.tell_details(); }).code == std::errc::address_family_not_supported);
 }
