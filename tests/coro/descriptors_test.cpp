@@ -1,6 +1,7 @@
 // What coro/descriptors.hpp promises: tasks pass descriptors as threads do, and other tasks run meanwhile.
 
 #include <netnotes/coro/descriptors.hpp>
+#include <netnotes/coro/when.hpp>
 
 #include "streams.hpp"
 
@@ -98,4 +99,52 @@ TEST_CASE("a wait for descriptors is cancelled, limited, and refused on a closed
         CHECK(code == std::errc::timed_out);
     };
     loop.run(body());
+}
+
+namespace {
+net::task<std::vector<net::owned_descriptor>> takes_descriptors(net::async_unix_socket& from) {
+    std::array<char, 1> room{};
+    auto got = co_await from.recv_descriptors(room);
+    co_return std::move(got.descriptors);
+}
+/// Receives from two sockets at once, until `count` messages have come. Returns the descriptors.
+net::task<std::vector<net::owned_descriptor>> takes_from_both(net::async_unix_socket& one, net::async_unix_socket& other,
+                                                              std::size_t count) {
+    std::vector<net::owned_descriptor> all;
+    while (all.size() < count) {
+        auto from_one = takes_descriptors(one), from_other = takes_descriptors(other);
+        auto winner = co_await net::when_any(std::move(from_one), std::move(from_other));
+        std::visit([&](auto& got) { std::move(got.begin(), got.end(), std::back_inserter(all)); }, winner);
+    }
+    co_return all;
+}
+}  // namespace
+
+TEST_CASE("no descriptor is lost when the wait for it is cancelled as it comes") {
+    constexpr std::size_t count = 50;
+    const auto before = open_descriptors();
+    for (const socket_type type : {socket_type::stream, socket_type::sequenced_packet}) {
+        test_loop loop;
+        auto [one, sends_to_one] = net::socket_pair(type);
+        auto [other, sends_to_other] = net::socket_pair(type);
+        net::async_unix_socket first{loop, std::move(one)}, second{loop, std::move(other)};
+        net::async_unix_socket to_first{loop, std::move(sends_to_one)}, to_second{loop, std::move(sends_to_other)};
+        const auto body = [&]() -> net::task<> {
+            auto sender = net::spawn([&]() -> net::task<> {
+                const std::array<int, 1> input{0};
+                for (std::size_t i = 0; i < count; ++i) {
+                    co_await to_first.send_descriptors(input, "1");
+                    co_await to_second.send_descriptors(input, "2");
+                    if (i % 7 == 0) co_await net::yield();
+                }
+            });
+            first.set_timeout(1min);
+            second.set_timeout(1min);
+            const auto got = co_await takes_from_both(first, second, 2 * count);
+            CHECK(got.size() == 2 * count);
+            co_await sender.join();
+        };
+        loop.run(body());
+    }
+    CHECK(open_descriptors() == before);
 }

@@ -2,6 +2,7 @@
 
 #include <netnotes/coro/timeout.hpp>
 #include <netnotes/coro/udp.hpp>
+#include <netnotes/coro/when.hpp>
 
 #include "../back_end.hpp"
 #include "../support.hpp"
@@ -209,6 +210,67 @@ TEST_CASE("a task learns what the kernel knows of a datagram") {
         CHECK(details.destination == net::ip_address{net::ipv4_address::loopback()});
         CHECK(details.hop_limit);
         co_await late.join();
+    };
+    loop.run(main());
+}
+
+namespace {
+
+/// Receives one datagram, or as many as there are, and returns their number.
+net::task<std::size_t> takes_one(net::async_udp& from) {
+    std::array<std::byte, 8> room{};
+    co_await from.recv_from(room);
+    co_return std::size_t{1};
+}
+net::task<std::size_t> takes_batch(net::async_udp& from) {
+    net::datagram_batch room{4, 8};
+    const auto got = co_await from.recv_batch(room);
+    co_return got.size();
+}
+/// Receives until `count` datagrams have come, from two sockets at once: the wait for the other socket is cancelled
+/// each time. Every third wait ends in a timeout that is due when the datagrams come.
+net::task<std::size_t> takes_from_both(net::async_udp& one, net::async_udp& other, std::size_t count) {
+    std::size_t taken = 0, losers = 0;
+    for (std::size_t round = 0; taken < count && losers < 10 * count; ++round) {
+        auto from_one = round % 2 == 0 ? takes_one(one) : takes_batch(one);
+        auto from_other = round % 2 == 0 ? takes_batch(other) : takes_one(other);
+        auto first = net::when_any(std::move(from_one), std::move(from_other));
+        if (round % 3 > 0) {
+            const auto winner = co_await std::move(first);
+            taken += std::visit([](std::size_t size) { return size; }, winner);
+            continue;
+        }
+        try {
+            const auto winner = co_await net::with_timeout(1us, std::move(first));
+            taken += std::visit([](std::size_t size) { return size; }, winner);
+        } catch (const std::system_error& late) {
+            CHECK(late.code() == std::errc::timed_out);
+            ++losers;
+        }
+    }
+    co_return taken;
+}
+
+}  // namespace
+
+TEST_CASE("no datagram is lost when the wait for it is cancelled or ends in a timeout as it comes") {
+    constexpr std::size_t count = 300;
+    test_loop loop;
+    const auto main = []() -> net::task<> {
+        net::async_udp one{anywhere}, other{anywhere}, sender{anywhere};
+        one.set_timeout(1min);  // a lost datagram ends the test, and it does not hang
+        other.set_timeout(1min);
+        auto sends = net::spawn([&]() -> net::task<> {
+            for (std::size_t i = 0; i < count; ++i) {
+                co_await sender.send_to("to one", one.local_endpoint());
+                co_await sender.send_to("to other", other.local_endpoint());
+                if (i % 5 == 0) co_await net::yield();
+                if (i % 50 == 0) co_await net::sleep_for(1ms);
+            }
+        });
+        const std::size_t taken = co_await takes_from_both(one, other, 2 * count);
+        CHECK(taken == 2 * count);
+        co_await sends.join();
     };
     loop.run(main());
 }
