@@ -62,6 +62,7 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/http.hpp"
 #endif
 
+#include "ip.hpp"
 #include "http/answer.hpp"
 #include "http/body.hpp"
 #include "http/client.hpp"

@@ -106,7 +106,8 @@ double cost_of(test_loop& loop, net::endpoint where, net::task<> serving, std::s
         const std::size_t before = in_use;
         for (std::size_t i = 1; i < clients; ++i) co_await one_more();
         for (int i = 0; i < 10; ++i) co_await net::yield();
-        cost = static_cast<double>(in_use - before) / (clients - 1);
+        // Whole bytes: malloc sometimes returns a piece that is a little larger than the others.
+        cost = static_cast<double>((in_use - before) / (clients - 1));
         server.cancel();
         peers.clear();
         std::error_code ended;
@@ -151,6 +152,7 @@ TEST_CASE("a silent client of a line server costs at most 1 KiB, for its buffers
 
 TEST_CASE("a silent client of serve() with all its bounds costs at most 512 bytes") {
     const net::serve_options options{.max_connections = 10'000,
+                                     .max_per_client = 9'000,
                                      .idle_timeout = std::chrono::minutes{1},
                                      .request_timeout = std::chrono::minutes{2},
                                      .stop_grace = std::chrono::milliseconds{1},

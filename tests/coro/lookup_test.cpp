@@ -54,6 +54,31 @@ TEST_CASE("what cannot be looked up is an error with the resolver's words") {
     loop.run(body());
 }
 
+TEST_CASE("the official name of a host, and the name of an address, are looked up beside the loop, too") {
+    test_loop loop;
+    resolver.hold(1);
+    const net::endpoint here{net::ipv4_address::loopback(), 80};
+    const auto body = [&]() -> net::task<> {
+        const auto same = co_await net::async_canonical_name("192.0.2.1");
+        CHECK(same == "192.0.2.1");
+        CHECK(resolver.asked() == 0);
+        const auto official = co_await net::async_canonical_name("one.test");
+        CHECK(official == "192.0.2.1");  // of this name, says the resolver of the test
+        CHECK(resolver.asked() == 1);
+        std::error_code error;
+        try {
+            static_cast<void>(co_await net::async_canonical_name("nobody.test"));
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+            CHECK(std::string{failure.what()}.starts_with("canonical name of nobody.test: "));
+        }
+        CHECK(error == std::error_code(EAI_NONAME, net::resolver_category()));
+        const auto name = co_await net::async_resolve_name(here);
+        CHECK((name == net::resolve_name(here)));  // what this machine calls itself
+    };
+    loop.run(body());
+}
+
 TEST_CASE("however many ask at most eight are looked up at a time") {
     test_loop loop;
     resolver.hold(8);

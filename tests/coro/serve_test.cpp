@@ -1,5 +1,6 @@
 // What coro/serve.hpp promises: one client never ends the server, none keeps a place for ever, and a stop is heard.
 
+#include <netnotes/coro/connect.hpp>
 #include <netnotes/coro/listener.hpp>
 #include <netnotes/coro/serve.hpp>
 
@@ -256,6 +257,81 @@ TEST_CASE("beyond the limit a client waits in the queue until another leaves") {
         right = co_await waits.join();
         CHECK(right);
     });
+}
+
+TEST_CASE("one address has at most max_per_client connections, and other addresses do not notice") {
+    play(echo, {.max_per_client = 2}, [](net::endpoint where) -> net::task<> {
+        bool right = false;
+        {
+            auto first = co_await net::async_stream::connect(where);
+            auto second = co_await net::async_stream::connect(where);
+            right = co_await is_echoed(first, "1");
+            CHECK(right);
+            right = co_await is_echoed(second, "2");
+            CHECK(right);
+            auto third = co_await net::async_stream::connect(where);
+            const ending refused = co_await end_of(third);
+            CHECK(refused.error == std::errc::connection_reset);
+            CHECK(told.size() == 1);
+            CHECK(told.back().starts_with("more connections than max_per_client: "));
+
+            net::connect_options from_elsewhere;
+            from_elsewhere.local = {"127.0.0.2", 0};
+            std::vector<net::endpoint> there(1, where);
+            auto other = co_await net::async_connect(std::move(there), from_elsewhere);
+            right = co_await is_echoed(other, "other");
+            CHECK(right);
+
+            first.shutdown(net::shutdown_direction::send);
+            const ending gone = co_await end_of(first);  // it has left, and its place is free
+            CHECK_FALSE(gone.error);
+            auto fourth = co_await net::async_stream::connect(where);
+            right = co_await is_echoed(fourth, "4");
+            CHECK(right);
+        }
+        while (told.size() < 1'000) {  // whatever was refused before, a free place is given
+            auto next = co_await net::async_stream::connect(where);
+            std::error_code refused;
+            try {
+                right = co_await is_echoed(next, "next");
+            } catch (const std::system_error& error) {
+                refused = error.code();
+            }
+            if (!refused) break;
+            co_await net::yield();
+        }
+        CHECK(right);
+    });
+}
+
+TEST_CASE("the hosts of an IPv6 network of 64 bits count as one client, and IPv4 clients of both listeners, too") {
+    const auto place = [](const char* address) {
+        return net::detail::peer_name{net::endpoint{net::ip_address{address}, 1}, -1}.place();
+    };
+    CHECK(place("192.0.2.1") != place("192.0.2.2"));
+    CHECK(place("192.0.2.1") == place("::ffff:192.0.2.1"));
+    CHECK(place("2001:db8::1") == place("2001:db8::ffff:1"));
+    CHECK(place("2001:db8:0:1::1") != place("2001:db8::1"));
+    CHECK(place("2001:db8::1") != place("192.0.2.1"));
+}
+
+TEST_CASE("a path to listen on does, and a stale socket there is replaced") {
+    support::temporary_folder folder;
+    const net::unix_endpoint where{folder.file("socket")};
+    net::socket{net::address_family::local, net::socket_type::stream}.bind(where);  // is closed, and its file stays
+    test_loop loop;
+    const auto both = [&]() -> net::task<> {
+        auto server = net::spawn(net::serve(where, echo, {.max_per_client = 1}));
+        co_await net::yield();
+        auto first = co_await net::async_stream::connect(where);
+        auto second = co_await net::async_stream::connect(where);  // no IP address, so none counts
+        for (net::async_stream* each : {&first, &second}) {
+            const bool right = co_await is_echoed(*each, "hello");
+            CHECK(right);
+        }
+        server.cancel();
+    };
+    loop.run(both());
 }
 
 TEST_CASE("without descriptors clients wait and are served when there are some") {
@@ -531,6 +607,7 @@ TEST_CASE("an address to listen on does, and options are a temporary beside co_a
         }
         CHECK(why == std::errc::bad_file_descriptor);
         CHECK_THROWS_AS(co_await net::serve(on_loopback(), echo, {.max_connections = 0}), std::invalid_argument);
+        CHECK_THROWS_AS(co_await net::serve(on_loopback(), echo, {.max_per_client = 0}), std::invalid_argument);
     };
     loop.run(fails());
 }

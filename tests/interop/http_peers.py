@@ -28,6 +28,8 @@ import sys
 import tempfile
 import time
 
+from ports import free_port
+
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 120  # seconds: not a measure of speed, only the point at which something counts as stuck
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -117,12 +119,6 @@ http {{
     }}
 }}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def talk(port, bytes_, answered=None):

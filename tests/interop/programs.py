@@ -23,6 +23,8 @@ import sys
 import tempfile
 import time
 
+from ports import free_port
+
 HERE = pathlib.Path(__file__).resolve().parent / "programs"
 PATIENCE = 120  # seconds after which something counts as stuck
 GOALS = {"http_get": 10, "dns_query": 50, "socks_proxy": 45, "static_files": 25, "chat_room": 30, "discovery": 45,
@@ -53,19 +55,15 @@ def run(*command, **how):
     return subprocess.run([str(each) for each in command], capture_output=True, timeout=PATIENCE, **how)
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def connect(port):
-    """Connects as soon as the server listens."""
+def connect(port, server=None):
+    """Connects as soon as the server listens. Fails at once if its process has ended."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
             return socket.create_connection(("127.0.0.1", port), PATIENCE)
         except ConnectionRefusedError:
+            if server and server.poll() is not None:
+                sys.exit(f"FAILED: {server.args} has ended with status {server.returncode} before it listened")
             if time.monotonic() > end:
                 raise
             time.sleep(0.01)
@@ -79,7 +77,7 @@ def started(*command, wants=0, ready=None, descriptors=None):
                                preexec_fn=bound)
     try:
         if ready:
-            connect(ready).close()
+            connect(ready, process).close()
         yield process
     finally:
         process.send_signal(signal.SIGINT)
@@ -187,7 +185,7 @@ def try_socks_proxy(program, work):
 def try_dns_query(program, work):
     if not has("dnsmasq"):
         return
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port(kind=socket.SOCK_DGRAM)
     long = [f'--txt-record=long.test,"{i:03}{"x" * 200}"' for i in range(10)]  # 2 KB: truncated over UDP
     with started("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--listen-address=127.0.0.1",
                  "--bind-interfaces", f"--port={port}", "--conf-file=/dev/null", "--user=root",
@@ -298,7 +296,7 @@ def try_chat_room(program, work):
 
 
 def try_tftp_menu(program, work):
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port(kind=socket.SOCK_DGRAM)
     with started(program, port):
         wanted = b"menu of noon for 127.0.0.1\n"
         end = time.monotonic() + PATIENCE
@@ -352,13 +350,12 @@ def try_netcat(program, work):
         while not run("ss", "-Hltn", f"sport = :{port}").stdout:
             time.sleep(0.01)
         second = subprocess.Popen([str(each) for each in client], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        there = "a question\n" * 1000
-        second.stdin.write(there.encode())
-        second.stdin.close()  # half-close: the answer still comes
-        check("netcat: there", first.stdout.read(len(there)).decode(), there)
-        first.stdin.write(b"an answer\n")
-        first.stdin.close()
-        check("netcat: back", second.stdout.read(), b"an answer\n")
+        # The side of `nc -l` ends when its client has ended its half. So there the listener is the first to do so.
+        early, late = (second, first) if ours_listens else (first, second)
+        for speaker, listener, text in ((early, late, b"a question\n" * 1000), (late, early, b"an answer\n")):
+            speaker.stdin.write(text)
+            speaker.stdin.close()  # half-close: the answer still comes
+            check(f"netcat: {text[:10]}", listener.stdout.read(len(text)), text)
         check("netcat: the status of both", (first.wait(PATIENCE), second.wait(PATIENCE)), (0, 0))
 
 

@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 
+from ports import free_port
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -151,9 +153,7 @@ def processor_time(process):
 class RedisServer:
     def __init__(self, program):
         self.folder = tempfile.TemporaryDirectory()
-        with socket.socket() as chosen:
-            chosen.bind(("127.0.0.1", 0))
-            self.port = chosen.getsockname()[1]
+        self.port = free_port()
         self.process = subprocess.Popen([program, "--port", str(self.port), "--save", "", "--dir", self.folder.name],
                                         stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:

@@ -25,6 +25,8 @@ import sys
 import tempfile
 import time
 
+from ports import free_port
+
 KIB, MIB = 1024, 1024 * 1024
 LIMIT = 300  # seconds for one transfer: all are far below, on any machine
 
@@ -54,12 +56,6 @@ def written(process):
         return int(re.search(r"^wchar: (\d+)", file.read(), re.M).group(1))
 
 
-def free_port(family, host):
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
-
-
 def answers(host, port):
     """Does a server say anything to a request for a file that is there?"""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -83,7 +79,7 @@ class Server:
         (self.root / "probe").write_bytes(b"x")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         bracketed = f"[{host}]" if ":" in host else host
-        self.port = 69 if name == "dnsmasq" else free_port(family, host)
+        self.port = 69 if name == "dnsmasq" else free_port(host, socket.SOCK_DGRAM)
         root, port = str(self.root), str(self.port)
         program = programs[name]
         command = {

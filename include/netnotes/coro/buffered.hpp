@@ -68,6 +68,10 @@ struct filling_call;
 struct receiving_call;
 struct skipping_call;
 class writing;
+template <class Message>
+using message_report = reporting<reading<Message>>;  // the forms with an error
+template <class Call>
+using value_report = reporting<reading_value<Call>>;
 }  // namespace detail
 
 /// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
@@ -97,23 +101,35 @@ class async_buffered_stream {
 
     /// Returns the next line without its "\n" or "\r\n", or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::line_message> recv_line();
+    /// Does the same, but reports an error instead of throwing it, and then returns nullopt. So do the other forms with
+    /// an error. They still throw a cancellation. `error` must stay valid until the call returns its result.
+    [[nodiscard]] detail::message_report<detail::line_message> recv_line(std::error_code& error);
     /// Returns the next bytes up to and with the delimiter, or nullopt at the end of the stream. The delimiter's text
     /// must stay valid until the call returns its result.
     [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
+    [[nodiscard]] detail::message_report<detail::delimited_message> recv_until(std::string_view delimiter,
+                                                                               std::error_code& error);
     /// Returns the next `size` bytes, or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
+    [[nodiscard]] detail::message_report<detail::sized_message> recv_exact(std::size_t size, std::error_code& error);
     /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream.
     /// The buffer must stay valid until then.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer);
     /// Does the same with a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So
     /// no byte is lost by an error or a cancellation: call again with the same arguments.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer, std::size_t& filled);
+    /// Fills the caller's buffer, but reports an error instead of throwing it: operation_canceled if the task is
+    /// cancelled. Returns the number of bytes that lie in the buffer, also after an error; continue behind them.
+    [[nodiscard]] detail::value_report<detail::filling_call> recv_exact(mutable_buffer buffer, std::error_code& error);
     /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their
     /// number, or 0 at the end of the stream.
     [[nodiscard]] detail::reading_value<detail::receiving_call> recv(mutable_buffer buffer);
+    [[nodiscard]] detail::value_report<detail::receiving_call> recv(mutable_buffer buffer, std::error_code& error);
     /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before
     /// the delimiter.
     [[nodiscard]] detail::reading_value<detail::skipping_call> skip_until(std::string_view delimiter);
+    [[nodiscard]] detail::value_report<detail::skipping_call> skip_until(std::string_view delimiter,
+                                                                          std::error_code& error);
 
     /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They do
     /// not wait, and return nullopt if these bytes do not suffice.
@@ -254,6 +270,12 @@ class buffered_state {
 };
 
 class buffered_operation : public socket_operation {
+  public:
+    std::error_code take_report(bool also_cancelled) noexcept {
+        if (error_ != 0) stop_sending();
+        return socket_operation::take_report(also_cancelled);
+    }
+
   protected:
     friend buffered_state;
     buffered_operation(buffered_state& state, direction way) : socket_operation{state.node(), way}, state_{state} {}
@@ -289,8 +311,12 @@ class buffered_operation : public socket_operation {
     void throw_if_read_failed(const char* name) {
         if (error_ == 0) [[likely]]
             return;
-        if (!node_.is_closed() && !node_.has_reader()) node_.let_reader_send(false);
+        stop_sending();
         fail(name);
+    }
+    /// After a failure this operation no longer sends.
+    void stop_sending() noexcept {
+        if (!node_.is_closed() && !node_.has_reader()) node_.let_reader_send(false);
     }
 
     buffered_state& state_;
@@ -394,6 +420,9 @@ class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>,
     typename Call::value await_resume() {
         this->throw_if_read_failed(Call::name);
         return call_.result();
+    }
+    [[nodiscard]] std::size_t so_far() noexcept requires(requires(Call& call) { call.filled(); }) {
+        return call_.filled();
     }
     bool attempt() noexcept override {
         return this->attempt_to_read([this](std::error_code& error) { call_.receive(this->state_.reader, error); });
@@ -507,6 +536,29 @@ inline detail::reading_value<detail::receiving_call> async_buffered_stream::recv
 }
 inline detail::reading_value<detail::skipping_call> async_buffered_stream::skip_until(std::string_view delimiter) {
     return {opened(), {delimiter}};
+}
+inline detail::message_report<detail::line_message> async_buffered_stream::recv_line(std::error_code& error) {
+    return detail::message_report<detail::line_message>{error, opened(), detail::line_message{}};
+}
+inline detail::message_report<detail::delimited_message> async_buffered_stream::recv_until(std::string_view delimiter,
+                                                                                           std::error_code& error) {
+    return detail::message_report<detail::delimited_message>{error, opened(), detail::delimited_message{delimiter}};
+}
+inline detail::message_report<detail::sized_message> async_buffered_stream::recv_exact(std::size_t size,
+                                                                                       std::error_code& error) {
+    return detail::message_report<detail::sized_message>{error, opened(), detail::sized_message{size}};
+}
+inline detail::value_report<detail::filling_call> async_buffered_stream::recv_exact(mutable_buffer buffer,
+                                                                                    std::error_code& error) {
+    return detail::value_report<detail::filling_call>{error, opened(), detail::filling_call{buffer, nullptr}};
+}
+inline detail::value_report<detail::receiving_call> async_buffered_stream::recv(mutable_buffer buffer,
+                                                                                std::error_code& error) {
+    return detail::value_report<detail::receiving_call>{error, opened(), detail::receiving_call{buffer}};
+}
+inline detail::value_report<detail::skipping_call> async_buffered_stream::skip_until(std::string_view delimiter,
+                                                                                     std::error_code& error) {
+    return detail::value_report<detail::skipping_call>{error, opened(), detail::skipping_call{delimiter}};
 }
 inline std::optional<std::string_view> async_buffered_stream::take_until(std::string_view delimiter) noexcept {
     return opened().reader.take_until(delimiter);

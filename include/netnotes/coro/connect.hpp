@@ -96,7 +96,7 @@ inline task<> attempt(connect_race& all, std::size_t which) {
         ++all.connecting;
         const endpoint& where = all.endpoints[which];
         co_await stepping{};  // what follows may fail at once, and the other tasks must run
-        socket made{family_of(where), socket_type::stream, 0, error};
+        socket made = make_to_connect(family_of(where), error);
         if (!error) prepare_to_connect(made, where, all.options, error);
         try {
             if (!error) {

@@ -69,6 +69,9 @@ class async_listener : public detail::async_socket {
     /// wait, too. A connection that this call has taken is not lost: the next accept() returns it. Throws
     /// std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
+    /// Does the same, but reports an error instead of throwing it, and then returns a closed stream. A cancellation is
+    /// still thrown. `error` must stay valid until the call returns.
+    [[nodiscard]] detail::reporting<detail::accepting> accept(std::error_code& error);
     /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
     /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
     /// listener is closed.
@@ -79,6 +82,7 @@ class async_listener : public detail::async_socket {
 /// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
 /// without a name. It may be empty, too, if the client has already reset the connection.
 struct async_listener::accepted {
+    accepted() noexcept = default;
     accepted(async_stream&& connection, const socket_address& from) noexcept
         : stream{std::move(connection)}, peer{from} {}
     async_stream stream;
@@ -178,6 +182,9 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
 }  // namespace detail
 
 inline detail::accepting async_listener::accept() { return detail::accepting{node()}; }
+inline detail::reporting<detail::accepting> async_listener::accept(std::error_code& error) {
+    return detail::reporting<detail::accepting>{error, node()};
+}
 
 }  // namespace netnotes
 

@@ -14,7 +14,7 @@
 // At most 8 such threads run, so a crowd of clients does not become a crowd of threads. A thread ends when no lookup is
 // queued. A host that is an address needs no thread.
 //
-// On this page:  async_resolve
+// On this page:  async_resolve · async_canonical_name · async_resolve_name
 // Above it:      coro/connect.hpp (async_connect)
 
 #ifndef NETNOTES_CORO_LOOKUP_HPP
@@ -29,6 +29,7 @@
 #include <coroutine>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -58,6 +59,14 @@ template <std::integral Port>
     return async_resolve(std::move(host), std::to_string(port), hints);
 }
 
+/// Returns the official name of a host: canonical_name() of socket/resolve.hpp for tasks, with the same errors. It waits
+/// and ends like async_resolve().
+[[nodiscard]] task<std::string> async_canonical_name(std::string host);
+/// Returns the name of the host that has this address, or nullopt if it has no name: resolve_name() of
+/// socket/resolve.hpp for tasks, with the same errors. It waits and ends like async_resolve(). The owner of an address
+/// chooses its name and may lie.
+[[nodiscard]] task<std::optional<std::string>> async_resolve_name(endpoint where);
+
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
@@ -73,8 +82,11 @@ class lookup final : public posted_call {
   public:
     lookup(std::string host, std::string service, resolve_hints hints) noexcept
         : host_{std::move(host)}, service_{std::move(service)}, hints_{hints} {}
+    explicit lookup(std::string host) noexcept : wanted_{question::canonical_name}, host_{std::move(host)} {}
+    explicit lookup(const endpoint& where) : endpoints(1, where), wanted_{question::name} {}
 
-    std::vector<endpoint> endpoints;
+    std::vector<endpoint> endpoints;  // the answer, or the address whose name is asked for
+    std::optional<std::string> name;
     std::error_code error;
 
     struct abandon {
@@ -94,14 +106,22 @@ class lookup final : public posted_call {
     void call() override;
     void look() noexcept {
         try {
-            endpoints = resolve(host_, service_, hints_, error);
+            switch (wanted_) {
+                case question::endpoints: endpoints = resolve(host_, service_, hints_, error); break;
+                case question::canonical_name: name = canonical_name(host_); break;
+                case question::name: name = resolve_name(endpoints.front()); break;
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
         } catch (...) {
             error = std::make_error_code(std::errc::not_enough_memory);
         }
     }
 
+    enum class question { endpoints, canonical_name, name };
+    question wanted_ = question::endpoints;
     std::string host_, service_;
-    resolve_hints hints_;
+    resolve_hints hints_{};
     waiting* waiting_ = nullptr;  // used only in the loop's thread
     lookup_threads* threads_ = nullptr;
     // The members below are guarded by lookup_threads::mutex_.
@@ -267,6 +287,22 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
     co_return std::move(one->endpoints);
+}
+inline task<std::string> async_canonical_name(std::string host) {
+    if (ip_address::parse(host)) {
+        co_await detail::stepping{};
+        co_return host;
+    }
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "canonical name of ", visible(host));
+    co_return std::move(*one->name);
+}
+inline task<std::optional<std::string>> async_resolve_name(endpoint where) {
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{where}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "name of ", where.address().to_string());
+    co_return std::move(one->name);
 }
 
 }  // namespace netnotes

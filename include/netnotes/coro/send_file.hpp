@@ -98,20 +98,34 @@ inline task<> send_by_reading(async_stream& to, file_part& part, std::string nam
     }
 }
 
+inline task<> send_part(async_stream& to, file_part& part, std::string name, progress_callback progress) {
+    cut_guard guard{to};
+    while (!part.is_done()) {
+        const ssize_t size = co_await sending_file_part{to.node(), part};
+        if (size < 0) co_await send_by_reading(to, part, name, progress, guard);
+        if (size <= 0) break;
+        progress(part.sent());
+    }
+    guard.arm(false);
+}
+
 }  // namespace detail
 
 inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options) {
     std::error_code error;
     detail::file_part part{file, options, error};
     if (error) detail::throw_error(error, file.error() ? "open " : "send_file ", file.name());
-    detail::cut_guard guard{*this};
-    while (!part.is_done()) {
-        const ssize_t size = co_await detail::sending_file_part{node(), part};
-        if (size < 0) co_await detail::send_by_reading(*this, part, file.name(), options.progress, guard);
-        if (size <= 0) break;
-        options.progress(part.sent());
+    co_await detail::send_part(*this, part, file.name(), options.progress);
+    co_return part.sent();
+}
+inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options, std::error_code& error) {
+    detail::file_part part{file, options, error};
+    if (error) co_return 0;
+    try {
+        co_await detail::send_part(*this, part, file.name(), options.progress);
+    } catch (const std::system_error& failure) {
+        error = failure.code();
     }
-    guard.arm(false);
     co_return part.sent();
 }
 

@@ -27,6 +27,8 @@
 //   a client sends nothing                   errc::timed_out after idle_timeout
 //   a client sends a byte now and then       errc::timed_out after request_timeout without an answer
 //   max_connections clients are connected    further clients wait in the kernel's queue until one leaves
+//   max_per_client connections of one        a further connection from there is reset, so one client cannot take all
+//     address                                  places. on_error reports errc::connection_refused
 //   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms. on_error
 //                                            reports a client for which no memory is left after accept()
 //   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
@@ -73,6 +75,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../socket/stale.hpp"
 #include "listener.hpp"
 #include "owner.hpp"
 #include "parts.hpp"
@@ -86,6 +89,10 @@ namespace netnotes {
 /// co_await expression; g++ 12 destroys other temporaries twice there.
 struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The most connections from one IP address. A further one is reset at once. A host can have every address of its
+    /// IPv6 network, so addresses with the same first 64 bits count as one. Behind a NAT many people share an address.
+    /// SIZE_MAX means no limit. Must be above zero.
+    std::size_t max_per_client = SIZE_MAX;
     /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
     /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
     /// the listener could take the last descriptor, and then no handler gets its second. A back end then accepts no
@@ -143,6 +150,18 @@ class peer_name {
         peer.resize(static_cast<socklen_t>(size));
         return peer;
     }
+    /// Returns what serve_options::max_per_client counts: the IPv4 address, also of an IPv4 client of an IPv6 listener,
+    /// or the first 64 bits of an IPv6 address. The bytes keep the order of the network.
+    [[nodiscard]] std::uint64_t place() const noexcept {
+        std::uint64_t all = 0;
+        if (ip_.sin6_family == AF_INET)
+            std::memcpy(&all, &reinterpret_cast<const sockaddr_in&>(ip_).sin_addr, 4);
+        else if (IN6_IS_ADDR_V4MAPPED(&ip_.sin6_addr))
+            std::memcpy(&all, ip_.sin6_addr.s6_addr + 12, 4);
+        else
+            std::memcpy(&all, ip_.sin6_addr.s6_addr, 8);
+        return all;
+    }
     /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
     /// the kernel's number of the socket must be the same, too.
     [[nodiscard]] bool is_peer_of(int descriptor) const noexcept {
@@ -163,7 +182,7 @@ class peer_name {
         socklen_t size = sizeof value;
         return ::getsockopt(descriptor, SOL_SOCKET, cookie, &value, &size) == 0 ? value : 0;
     }
-    struct elsewhere {
+    struct [[gnu::packed, gnu::aligned(4)]] elsewhere {  // as sockaddr_in6 is, which saves 8 bytes for each client
         sa_family_t family;
         named* name;
     };
@@ -183,9 +202,10 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
           accepting_{accept_all(std::move(listener))} {
         if (!options_.request_timeout)
             options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
-        if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
+        if (options.max_connections == 0 || options.max_per_client == 0 || options.idle_timeout <= duration::zero() ||
             *options_.request_timeout <= duration::zero())
-            throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
+            throw std::invalid_argument{
+                "serve_options: max_connections, max_per_client and the timeouts must be above zero"};
         if (options.descriptors_per_connection > 1)
             options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
     }
@@ -210,6 +230,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
               previous_{&all.clients_},
               peer_{from, descriptor},
               descriptor_{descriptor} {
+            if (all.crowd_ && peer_.is_ip()) neighbour_ = std::exchange(all.crowd_->at(peer_.place()), this);
             if (older) older->previous_ = &older;
             all.clients_ = this;
             ++all.count_;
@@ -218,6 +239,11 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             *previous_ = older;
             if (older) older->previous_ = previous_;
             auto& all = static_cast<serving&>(whole());
+            if (all.crowd_ && peer_.is_ip()) {
+                client** at = &all.crowd_->at(peer_.place());
+                while (*at != this) at = &(*at)->neighbour_;
+                *at = neighbour_;
+            }
             all.look_.skip(*this);
             --all.count_;
         }
@@ -241,6 +267,12 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             fiber::cancel();
         }
         [[nodiscard]] socket_address peer() const { return peer_.get(); }
+        /// Returns how many of the clients from this one on in its chain come from `place`.
+        [[nodiscard]] static std::size_t count_from(const client* each, std::uint64_t place) noexcept {
+            std::size_t count = 0;
+            for (; each; each = each->neighbour_) count += each->peer_.place() == place;
+            return count;
+        }
         client* older;
 
       private:
@@ -249,6 +281,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         bool is_there() const noexcept { return peer_.is_peer_of(descriptor_); }
 
         client** previous_;
+        client* neighbour_ = nullptr;  // the next client in the same chain of the crowd
         peer_name peer_;
         int descriptor_;
         std::uint32_t acknowledged_ = 0;  // the lower half of the kernel's number suffices to see a change
@@ -256,6 +289,17 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
 
       public:
         bool has_timed_out = false;
+    };
+
+    /// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients of some addresses.
+    class crowd {
+      public:
+        [[nodiscard]] client*& at(std::uint64_t place) noexcept {
+            return chains_[static_cast<std::size_t>(place * 0x9E37'79B9'7F4A'7C15u >> 54)];  // Fibonacci hashing
+        }
+
+      private:
+        client* chains_[1024] = {};
     };
 
     /// Looks at all clients after every quarter of request_timeout. One timer for all of them saves memory. It looks at
@@ -299,7 +343,19 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
     }
 
+    /// Returns false if the client's address has as many connections as it may have. Then the client is reset.
+    [[nodiscard]] bool is_welcome(async_listener::accepted& one) {
+        if (!crowd_ || !one.peer.is_ip()) return true;
+        const std::uint64_t place = peer_name{one.peer, -1}.place();
+        if (client::count_from(crowd_->at(place), place) < options_.max_per_client) return true;
+        one.stream.node().ends_by_reset = true;
+        if (options_.on_error)
+            options_.on_error(one.peer, std::system_error{std::make_error_code(std::errc::connection_refused),
+                                                          "more connections than max_per_client"});
+        return false;
+    }
     task<> accept_all(async_listener listener) {
+        if (options_.max_per_client != SIZE_MAX) crowd_.reset(new crowd);
         if (options_.descriptors_per_connection > 1) listener.accept_one_by_one();
         for (;;) {
             while (count_ >= options_.max_connections) {
@@ -309,6 +365,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             auto accepted = co_await listener.accept();
             bool is_short = false;
             try {
+                if (!is_welcome(accepted)) continue;
                 const int descriptor = accepted.stream.native_handle();
                 accepted.stream.set_timeout(options_.idle_timeout);
                 auto* const made = new client{*this, descriptor, accepted.peer, std::move(accepted.stream)};
@@ -380,6 +437,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     serve_options options_;
     client* clients_ = nullptr;
     std::size_t count_ = 0;
+    owner<crowd> crowd_;  // exists only if the connections of an address are limited
     looking look_{*this};
     async_event has_room_;
     part<void> accepting_;
@@ -410,6 +468,17 @@ template <connection_handler Handler>
 task<> serve(endpoint where, Handler handler, serve_options options = {}) {
     tcp_listener listener{where};
     listener.set_option(option::no_delay{});
+    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
+    co_await all;
+}
+
+/// Listens on the Unix socket `where` and serves the connections. Replaces a stale file there: see
+/// bind_replacing_stale() in socket/stale.hpp, whose errors it also throws. The file stays when the server ends.
+template <connection_handler Handler>
+task<> serve(unix_endpoint where, Handler handler, serve_options options = {}) {
+    socket listener{address_family::local, socket_type::stream};
+    bind_replacing_stale(listener, where);
+    listener.listen();
     detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
     co_await all;
 }

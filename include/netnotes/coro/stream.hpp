@@ -122,6 +122,9 @@ class async_stream : public detail::async_socket {
     /// Receives at least one byte and at most buffer.size(). Returns the number of bytes, or 0 at the end of the
     /// stream. An empty buffer also returns 0. Suspends until bytes arrive; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
+    /// Does the same, but reports an error instead of throwing it, and then returns 0. So do the other forms with an
+    /// error: `error` must stay valid as long as the buffer, and a cancellation is still thrown.
+    [[nodiscard]] detail::reporting<detail::receiving> recv(mutable_buffer buffer, std::error_code& error);
     /// Fills the whole buffer, and suspends until that is done. Returns buffer.size(), or 0 if the stream ended before
     /// the first byte. Throws errc::protocol_error if the stream ends in the middle. After an error or a cancellation
     /// the bytes that arrived lie at the beginning of the buffer. To learn their number, use the next form.
@@ -133,18 +136,27 @@ class async_stream : public detail::async_socket {
     /// Fills the whole buffer, but reports an error instead of throwing it. Returns the number of bytes that lie in the
     /// buffer, also after an error: errc::protocol_error if the stream ends in the middle, or operation_canceled if the
     /// task is cancelled. Throws only std::logic_error. `error` must stay valid as long as the buffer.
-    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::error_code& error);
+    [[nodiscard]] detail::reporting<detail::receiving_exactly> recv_exact(mutable_buffer buffer,
+                                                                          std::error_code& error);
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
+    [[nodiscard]] detail::reporting<detail::sending> send(const_buffer bytes, std::error_code& error);
     /// Sends all bytes, and suspends until the kernel has taken the last byte. The bytes must stay valid until then,
     /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
     /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// how many bytes the kernel took.
+    [[nodiscard]] detail::reporting<detail::sending_all> send_all(const_buffer bytes, std::error_code& error);
     /// Sends a file, or a part of it, as socket::send_file() does. Include coro/send_file.hpp to call it. Returns the
     /// number of bytes. Suspends until the kernel has taken the last byte. Throws std::system_error. If it fails or is
     /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
     [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
+    /// Does the same, but reports an error instead of throwing it. Returns how many bytes the kernel took. A cancellation
+    /// is still thrown. `error` must stay valid until the task ends.
+    [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options,
+                                                       std::error_code& error);
 
     /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
     /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
@@ -156,8 +168,8 @@ class async_stream : public detail::async_socket {
 
   private:
     friend detail::accepting;
-    async_stream(event_loop& loop, socket&& accepted, bool is_ip)
-        : async_socket{loop, accepted, detail::io_node::kind::stream, is_ip} {}
+    async_stream(event_loop& loop, socket&& made, bool is_ip, bool connects = false)
+        : async_socket{loop, made, detail::io_node::kind::stream, is_ip, connects} {}
 };
 
 // ========================================================================================================
@@ -208,8 +220,6 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
         : io_receiver{node, direction::read}, room_{room}, filled_{own_} {}
     receiving_exactly(io_node& node, mutable_buffer room, std::size_t& filled) noexcept
         : io_receiver{node, direction::read}, room_{room}, filled_{filled} {}
-    receiving_exactly(io_node& node, mutable_buffer room, std::error_code& report) noexcept
-        : io_receiver{node, direction::read}, room_{room}, filled_{own_}, report_{&report} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -221,21 +231,14 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     /// Returns the number of bytes. After an error the same object can be awaited again. It then continues behind the
     /// bytes that it already has.
     std::size_t await_resume() {
-        if (report_) report_->clear();
-        if (error_ != 0) {
-            if (report_ && error_ > 0) {
-                const int error = std::exchange(error_, 0);
-                *report_ = error == ECANCELED ? std::make_error_code(std::errc::operation_canceled)
-                                              : std::error_code{error, std::system_category()};
-                return filled_;
-            }
+        if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
-        }
         const std::size_t size = filled_;
         own_ = 0;
         return size;
     }
+    [[nodiscard]] std::size_t so_far() const noexcept { return filled_; }
     bool attempt() noexcept override {
         while (filled_ < room_.size()) {
             const std::span<std::byte> rest = room_.subspan(filled_);
@@ -253,8 +256,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
   private:
     mutable_buffer room_;
     std::size_t own_ = 0;
-    std::size_t& filled_;                // own_, or the caller's
-    std::error_code* report_ = nullptr;  // for the form that does not throw
+    std::size_t& filled_;  // own_, or the caller's
 };
 
 /// Holds the bytes to send. Bytes that recv() has lent are copied before the task suspends, because other tasks receive
@@ -355,6 +357,11 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
     }
+    std::error_code take_report(bool also_cancelled) noexcept {
+        end_by_reset_if_failed();
+        return sending_awaiter::take_report(also_cancelled);
+    }
+    [[nodiscard]] std::size_t so_far() const noexcept { return size_ - rest_.size(); }
     [[gnu::always_inline]] inline bool attempt() noexcept override {
         if (rest_.empty()) [[unlikely]]
             return begin_again();
@@ -372,8 +379,11 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         rest_ = all();
         return attempt();
     }
-    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+    void end_by_reset_if_failed() noexcept {
         if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
+    }
+    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+        end_by_reset_if_failed();
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -394,6 +404,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
             if (!node_.writable) return false;
             socklen_t size = sizeof error_;
             if (::getsockopt(node_.descriptor(), SOL_SOCKET, SO_ERROR, &error_, &size) != 0) error_ = errno;
+            if (error_ == 0) refuse_itself();
             return true;
         }
         // Before connect() the poller reports the socket as hung up; that is ignored. From here on its reports count:
@@ -401,12 +412,10 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
         node_.readable = false;
         node_.read_to_end = !where_.is_ip();
         const int error = ::connect(node_.descriptor(), where_.data(), where_.size()) == 0 ? 0 : errno;
-        if ((error == 0 || error == EINPROGRESS || error == EINTR) && meets_itself(node_.descriptor(), where_)) {
-            dissolve(node_.descriptor());  // see socket::connect()
-            error_ = ECONNREFUSED;
+        if (error == 0) {
+            refuse_itself();
             return true;
         }
-        if (error == 0) return true;
         // The kernel continues to connect, even after EINTR. The socket becomes writable when the result is known.
         if (error == EINPROGRESS || error == EINTR) {
             has_begun_ = true;
@@ -421,10 +430,23 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
     }
 
   private:
+    void refuse_itself() noexcept {
+        if (!meets_itself(node_.descriptor(), where_)) return;
+        dissolve(node_.descriptor());  // see socket::connect()
+        error_ = ECONNREFUSED;
+    }
     socket_address where_;
     std::error_code* report_;  // for the form that does not throw
     bool has_begun_ = false;
 };
+
+/// Makes a socket that does not block from the beginning, which saves the system calls of set_blocking(). Returns an
+/// empty socket with an error.
+inline socket make_to_connect(address_family family, std::error_code& error) noexcept {
+    const int made = ::socket(static_cast<int>(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    error = made < 0 ? last_error() : std::error_code{};
+    return socket{made, false};
+}
 
 }  // namespace detail
 
@@ -437,7 +459,10 @@ inline bool async_stream::has_arrived() const noexcept {
 }
 inline task<async_stream> async_stream::connect(socket_address where) {
     co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
-    async_stream stream{socket{where.family(), socket_type::stream}};
+    std::error_code error;
+    socket made = detail::make_to_connect(where.family(), error);
+    if (error) detail::throw_error(error, "socket");
+    async_stream stream{event_loop::current(), std::move(made), where.is_ip(), true};
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
 }
@@ -446,9 +471,8 @@ inline task<async_stream> async_stream::connect(socket_address where, std::error
     co_await detail::stepping{};
     async_stream stream;
     try {
-        error.clear();
-        socket made{where.family(), socket_type::stream, 0, error};
-        if (!error) stream = async_stream{std::move(made)};
+        socket made = detail::make_to_connect(where.family(), error);
+        if (!error) stream = async_stream{event_loop::current(), std::move(made), where.is_ip(), true};
     } catch (const std::system_error& refusal) {
         error = refusal.code();
     }
@@ -466,11 +490,21 @@ inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer)
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
     return {node(), buffer, filled};
 }
-inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::error_code& error) {
-    return {node(), buffer, error};
-}
 inline detail::sending async_stream::send(const_buffer bytes) { return {node(), bytes}; }
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {node(), bytes}; }
+inline detail::reporting<detail::receiving> async_stream::recv(mutable_buffer buffer, std::error_code& error) {
+    return detail::reporting<detail::receiving>{error, node(), buffer};
+}
+inline detail::reporting<detail::receiving_exactly> async_stream::recv_exact(mutable_buffer buffer,
+                                                                             std::error_code& error) {
+    return detail::reporting<detail::receiving_exactly>{error, node(), buffer};
+}
+inline detail::reporting<detail::sending> async_stream::send(const_buffer bytes, std::error_code& error) {
+    return detail::reporting<detail::sending>{error, node(), bytes};
+}
+inline detail::reporting<detail::sending_all> async_stream::send_all(const_buffer bytes, std::error_code& error) {
+    return detail::reporting<detail::sending_all>{error, node(), bytes};
+}
 
 }  // namespace netnotes
 

@@ -41,6 +41,8 @@ namespace netnotes {
 namespace detail {
 template <class Call>
 class udp_operation;
+template <class Call>
+using udp_reporting = reporting<udp_operation<Call>>;  // the forms with an error
 struct udp_recv_from;
 struct udp_recv_details;
 struct udp_recv_batch;
@@ -74,29 +76,42 @@ class async_udp {
     /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a
     /// client asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the
     /// buffer.
-    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
+    [[nodiscard]] detail::udp_reporting<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
     /// stay valid as long as the buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
                                                                             datagram_details& details);
+    [[nodiscard]] detail::udp_reporting<detail::udp_recv_details> recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details,
+                                                                            std::error_code& error);
     /// Suspends until there is a datagram, and returns as many as there are, up to the batch's count. The result lies
     /// in the batch and is valid until its next use.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
+    [[nodiscard]] detail::udp_reporting<detail::udp_recv_batch> recv_batch(datagram_batch& batch,
+                                                                           std::error_code& error);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. To received::sender it leaves from the address that the sender has written to.
     [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
     /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
     /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
-    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
+    [[nodiscard]] detail::udp_reporting<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
                                                                      std::error_code& error);
     /// Sends one datagram to the peer of connect().
     [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
+    [[nodiscard]] detail::udp_reporting<detail::udp_send> send(const_buffer bytes, std::error_code& error);
     /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
     [[nodiscard]] detail::udp_operation<detail::udp_send_batch> send_batch(
         std::span<const udp_socket::outgoing> datagrams);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// the number of datagrams that were sent.
+    [[nodiscard]] detail::udp_reporting<detail::udp_send_batch> send_batch(
+        std::span<const udp_socket::outgoing> datagrams, std::error_code& error);
     /// Sends the bytes as datagrams of `size` bytes each, and returns their number: see udp_socket::send_segments().
     [[nodiscard]] detail::udp_operation<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
                                                                                  const datagram_peer& to = {});
+    [[nodiscard]] detail::udp_reporting<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to,
+                                                                                 std::error_code& error);
 
     /// Do what the calls of udp_socket with the same names do. They do not wait.
     void bind(const endpoint& where) { opened().socket.bind(where); }
@@ -178,16 +193,11 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
           socket_{from.state_ ? &from.state_->socket : nullptr},
           call_{std::move(call)} {}
     typename Call::value await_resume() {
-        if constexpr (requires { call_.report; }) {
-            if (call_.report) call_.report->clear();
-            if (call_.report && this->error_ > 0 && this->error_ != ECANCELED) {
-                *call_.report = this->take_failure();
-                return typename Call::value();
-            }
-        }
         if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
         return call_.take();
     }
+    /// Returns how many datagrams are sent. The next use of the operation counts from 0.
+    std::size_t so_far() noexcept requires(requires(Call& call) { call.sent; }) { return call_.take(); }
     bool attempt() noexcept override {
         if (!(Call::receives ? this->node_.readable : this->node_.writable)) return false;
         std::error_code error;
@@ -212,7 +222,6 @@ struct udp_recv_from {
     void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
     value take() noexcept { return got; }
     mutable_buffer room;
-    std::error_code* report = nullptr;  // for the form that does not throw
     value got{};
 };
 struct udp_recv_details {
@@ -244,7 +253,6 @@ struct udp_send_to {
     void take() noexcept {}
     const_buffer bytes;
     datagram_peer to;
-    std::error_code* report = nullptr;  // for the form that does not throw
 };
 struct udp_send {
     static constexpr bool receives = false;
@@ -285,10 +293,6 @@ struct udp_send_segments {
 inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
     return {*this, {buffer}};
 }
-inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer,
-                                                                         std::error_code& error) {
-    return {*this, {buffer, &error}};
-}
 inline detail::udp_operation<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
                                                                             datagram_details& details) {
     return {*this, {buffer, details}};
@@ -299,10 +303,6 @@ inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datag
 inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
     return {*this, {bytes, to}};
 }
-inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
-                                                                     std::error_code& error) {
-    return {*this, {bytes, to, &error}};
-}
 inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
 inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
     std::span<const udp_socket::outgoing> datagrams) {
@@ -311,6 +311,36 @@ inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
 inline detail::udp_operation<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
                                                                                 const datagram_peer& to) {
     return {*this, {bytes, size, to}};
+}
+
+inline detail::udp_reporting<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer,
+                                                                         std::error_code& error) {
+    return detail::udp_reporting<detail::udp_recv_from>{error, *this, detail::udp_recv_from{buffer}};
+}
+inline detail::udp_reporting<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details,
+                                                                            std::error_code& error) {
+    return detail::udp_reporting<detail::udp_recv_details>{error, *this, detail::udp_recv_details{buffer, details}};
+}
+inline detail::udp_reporting<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch,
+                                                                           std::error_code& error) {
+    return detail::udp_reporting<detail::udp_recv_batch>{error, *this, detail::udp_recv_batch{batch}};
+}
+inline detail::udp_reporting<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send_to>{error, *this, detail::udp_send_to{bytes, to}};
+}
+inline detail::udp_reporting<detail::udp_send> async_udp::send(const_buffer bytes, std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send>{error, *this, detail::udp_send{bytes}};
+}
+inline detail::udp_reporting<detail::udp_send_batch> async_udp::send_batch(
+    std::span<const udp_socket::outgoing> datagrams, std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send_batch>{error, *this, detail::udp_send_batch{datagrams}};
+}
+inline detail::udp_reporting<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to,
+                                                                                 std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send_segments>{error, *this, detail::udp_send_segments{bytes, size, to}};
 }
 
 }  // namespace netnotes

@@ -8,9 +8,10 @@ namespace net = netnotes;
 using namespace std::chrono_literals;
 
 net::task<> probe(net::endpoint where, net::async_semaphore::permit) try {
-    const auto stream = co_await net::with_timeout(1s, net::async_stream::connect(where));
-    std::cout << where.port() << '\n';
-} catch (const std::system_error&) {  // closed, or silent
+    std::error_code closed;
+    const auto stream = co_await net::with_timeout(1s, net::async_stream::connect(where, closed));
+    if (!closed) std::cout << where.port() << '\n';
+} catch (const std::system_error&) {  // silent
 }
 
 net::task<> scan(net::ip_address host) {

@@ -57,7 +57,9 @@ class io_node {
     enum class ends_with : bool { nothing, close };
     /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it
     /// is retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
-    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing);
+    /// With `hears_to_write`, the back end watches for writing from the beginning: for a socket that will connect.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing,
+            bool hears_to_write = false);
     io_node(const io_node&) = delete;
     io_node& operator=(const io_node&) = delete;
     static void* operator new(std::size_t size) { return frames.take(size); }
@@ -188,6 +190,12 @@ class io_operation : public loop_operation {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin(*this, waiter);
+    }
+    /// For `reporting`: returns the error of a failed operation, if it is to be reported, and clears it. A refused wait,
+    /// and a cancellation if it is not `also_cancelled`, stay for await_resume() to throw.
+    std::error_code take_report(bool also_cancelled) noexcept {
+        if (error_ <= 0 || (error_ == ECANCELED && !also_cancelled)) return {};
+        return {std::exchange(error_, 0), std::system_category()};
     }
 
   protected:
@@ -383,13 +391,50 @@ class io_receiver : public io_awaiter<Derived, Base> {
     }
 };
 
+/// Awaits an operation, but reports an error instead of throwing it. It then returns an empty value. If the operation
+/// has so_far(), it returns that, the number of bytes or datagrams that are done, and reports a cancellation, too.
+template <class Operation>
+class [[nodiscard]] reporting final {
+    static constexpr bool has_count = requires(Operation& what) { what.so_far(); };
+
+  public:
+    template <class... Arguments>
+    explicit reporting(std::error_code& error, Arguments&&... arguments)
+        : operation_{std::forward<Arguments>(arguments)...}, error_{error} {}
+    reporting(const reporting&) = delete;
+    reporting& operator=(const reporting&) = delete;
+    [[gnu::always_inline]] ~reporting() = default;
+    bool await_ready() { return operation_.await_ready(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return operation_.await_suspend(waiter);
+    }
+    auto await_resume() {
+        error_ = operation_.take_report(has_count);
+        if constexpr (has_count) {
+            const std::size_t count = operation_.so_far();
+            if (error_) return count;
+            operation_.await_resume();
+            return count;
+        } else {
+            using value = decltype(operation_.await_resume());
+            if (error_) return value();
+            return operation_.await_resume();
+        }
+    }
+
+  private:
+    Operation operation_;
+    std::error_code& error_;
+};
+
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
 inline constinit io_node io_node::closed{};
-inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
-    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
+inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end, bool hears_to_write)
+    : kind_{what}, is_heard_to_write_{hears_to_write}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
     loop.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {

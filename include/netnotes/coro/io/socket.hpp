@@ -82,8 +82,9 @@ class async_socket {
   protected:
     async_socket() noexcept = default;
     async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
-    async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
-        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close}} {
+    async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip, bool connects = false)
+        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close,
+                            connects}} {
         static_cast<void>(made.release());
         // On a Unix socket a receive also ends where a descriptor was passed (unix(7)), even if more bytes follow.
         node_->read_to_end = !is_ip;
