@@ -34,7 +34,8 @@ NEEDED = {"to_native", "from_native", "is_in_range",  # of an option: see socket
           "unhandled_exception", "return_void", "return_value", "yield_value", "get_return_object", "await_transform"}
 NOTHING = {"void", "task", "task<>", "task<void>", "waiting", "writing", "detail::writing", "detail::sending_all",
            "detail::sending_to", "detail::yielding", "detail::sleeping", "detail::udp_operation<detail::udp_send_to>", "greenlet::switching",
-           "detail::udp_operation<detail::udp_send>", "detail::awaited_once<sending,channel*,T>"}  # no value comes of these
+           "detail::udp_operation<detail::udp_send>", "detail::udp_reporting<detail::udp_send_to>",
+           "detail::udp_reporting<detail::udp_send>", "detail::awaited_once<sending,channel*,T>"}  # no value comes of these
 SAYS_WHAT = re.compile(r"\b[Rr]eturn(?:s|ed|ing)?\b|[Dd]o(?:es)? the same|[Dd]o what|[Ll]ike `?\w+\(|^(?:A m|M)istakes?:"
                        r"|as \w+(?:::\w+)?\(\) does")
 VERB = re.compile(r"(?:A m|M)istakes?:|(?:Do|Work|Read|Return|Set|Make|Take|Write|Add|Like)\b"

@@ -81,6 +81,2359 @@
 #define NETNOTES_HTTP_HPP
 
 
+// netnotes/ip.hpp: addresses, networks, endpoints and ports
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number that names one network interface: 32 bits for IPv4, 128 bits for IPv6. A network is a range
+// of addresses that begin with the same bits. A port is a 16-bit number that selects a socket on a host. An address
+// together with a port is an endpoint.
+//
+//        192.168.1.77           11000000 10101000 00000001 01001101      an address
+//        192.168.1.0/24         └──── 24 bits: network ──┘ └ host ┘      its network: all addresses that begin so
+//        192.168.1.77:6666                                               an endpoint: the address, and port 6666
+//
+// This module parses, prints, compares and computes these values. It makes no system call. All of it is constexpr, so
+// the compiler checks an address that stands in your source:
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// A text from a user is parsed while the program runs. The function parse() returns nullopt if the text is wrong; the
+// constructor throws an error that names the reason and the place.
+//
+//        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
+//        text ──parse──> ipv6_address ─┴──> ip_address ─────┤
+//                                                           └─> endpoint    address : port
+//
+// Chapters, lowest first:
+//     ip/version.hpp     the version of the library
+//     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
+//     ip/address.hpp     IPv4 and IPv6 addresses
+//     ip/arithmetic.hpp  the addresses before and behind an address, and distances
+//     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
+//     ip/interface.hpp   an address together with its network: 192.168.1.77/24
+//     ip/special.hpp     ranges that mean something, and the classes A to E
+//     ip/number.hpp      numbers in a text from a stranger
+//     ip/endpoint.hpp    an address and a port; classes of ports, services
+//     ip/tcp_state.hpp   the eleven states of a TCP connection
+//
+// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
+// Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
+
+#ifndef NETNOTES_IP_HPP
+#define NETNOTES_IP_HPP
+
+
+// netnotes/ip/address.hpp: addresses
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
+// 32 bits, an IPv6 address 128:
+//
+//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
+//
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
+// so a wrong literal does not compile:
+//
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
+//
+// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_ADDRESS_HPP
+#define NETNOTES_IP_ADDRESS_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+// netnotes/ip/text.hpp: how addresses are read and written
+// SPDX-License-Identifier: MIT
+//
+// The machinery under ip.hpp, and a page on two small grammars. Most people never include this file.
+//
+//        "192.0.2.1"                             <->  0xc0000201                  dotted decimal
+//        "2001:db8::1"                           <->  2001:0db8:0:0:0:0:0:1       RFC 4291 §2.2, RFC 5952
+//        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
+//        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
+//
+// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, because a leading zero
+// means octal in C. It takes 10.1 for 10.0.0.1. If a filter and a server read the same text as two addresses, the
+// filter is useless (RFC 6943 §3.1.1). Both texts are therefore refused here. A reader stops at the first error and
+// names it with its place: "octet 4 is 256, above 255, at character 6".
+//
+// Writing has one form for each address (RFC 5952 §4): lower case and no leading zeros. The longest run of zero groups,
+// the first of equals, becomes "::", but only if it is longer than one group. Equal addresses have equal texts, so a
+// text may serve as a key in a log.
+//
+// A text from a stranger is not printed as it is. It may hold a line's end that forges a line of the log. It may hold
+// an escape sequence that controls the terminal. visible() and quoted() write such characters as escape sequences of
+// C++.
+//
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
+// ·
+//                reading IPv4, IPv6, numbers · writing them
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_TEXT_HPP
+#define NETNOTES_IP_TEXT_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <iosfwd>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <version>
+#ifdef __cpp_lib_format
+#include <format>
+#endif
+
+
+
+namespace netnotes {
+
+// ---- Why a text was refused ----------------------------------------------------------------------------
+
+/// The error in a text and its place. It is cheap to make: only message() composes the sentence.
+class parse_failure {
+  public:
+    constexpr parse_failure() noexcept = default;
+    /// In the pattern '#' stands for the item's number, '%' for the offending value, '@' for that value as
+    /// a character. The pattern must outlive the failure: here it is always a literal.
+    constexpr parse_failure(std::string_view pattern, std::size_t position, std::uint32_t item = 0,
+                            std::uint32_t value = 0) noexcept
+        : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
+
+    /// Returns the offending character's place, counted from 0; the text's size if something is missing.
+    [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
+    /// Returns the failure for a longer text, in which this text begins at `offset` characters.
+    constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
+    /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
+    [[nodiscard]] std::string message() const;
+
+  private:
+    std::string_view pattern_;
+    std::size_t position_ = 0;
+    std::uint32_t item_ = 0;
+    std::uint32_t value_ = 0;
+};
+
+/// Thrown by the constructors that take text. what() quotes the text and gives the failure's message.
+class parse_error : public std::invalid_argument {
+  public:
+    parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    /// Returns the reason and the place of the fault.
+    [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
+
+  private:
+    parse_failure failure_;
+};
+
+// ---- A stranger's text ---------------------------------------------------------------------------------
+
+/// Returns the text in a form that is safe for a terminal and a line of a log. Valid UTF-8 stays, except for characters
+/// that control the output or cannot be seen. These are the controls, the separators of lines, characters that change
+/// the direction of writing, characters without width, and noncharacters. The controls include U+0080 to U+009F; U+009B
+/// means ESC [ (ECMA-48 §5.4). These characters become `\n`, `\r`, `\t`, `\u202e` and the like. U+0000 to U+001F,
+/// U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like. A backslash and a quotation mark stay,
+/// so a text that is visible already does not change.
+[[nodiscard]] std::string visible(std::string_view text);
+/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so
+/// that the text cannot pretend to have ended.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+/// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is
+/// not standard C++, and not every compiler has it.) Arithmetic is modulo 2^128, as for the built-in unsigned types. A
+/// regular value. No operation throws.
+struct uint128 {
+    std::uint64_t high = 0;  ///< the 64 bits of the larger weight
+    std::uint64_t low = 0;   ///< the 64 bits of the smaller weight
+
+    /// Compares as numbers.
+    friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
+    /// Returns the number that has the bits of both, of any, of exactly one, or of none of the operands.
+    friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
+    friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
+    friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
+    friend constexpr uint128 operator~(uint128 a) noexcept { return {~a.high, ~a.low}; }
+    /// Returns `a` shifted to the left. `bits` is 0 to 128.
+    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {
+        if (bits >= 64) return {bits == 128 ? 0 : a.low << (bits - 64), 0};
+        return bits == 0 ? a : uint128{a.high << bits | a.low >> (64 - bits), a.low << bits};
+    }
+    /// Returns `a` shifted to the right. `bits` is 0 to 128.
+    friend constexpr uint128 operator>>(uint128 a, unsigned bits) noexcept {
+        if (bits >= 64) return {0, bits == 128 ? 0 : a.high >> (bits - 64)};
+        return bits == 0 ? a : uint128{a.high >> bits, a.low >> bits | a.high << (64 - bits)};
+    }
+    friend constexpr uint128 operator+(uint128 a, uint128 b) noexcept {
+        const std::uint64_t sum = a.low + b.low;
+        return {a.high + b.high + (sum < a.low ? 1 : 0), sum};
+    }
+    friend constexpr uint128 operator-(uint128 a, uint128 b) noexcept {
+        return {a.high - b.high - (a.low < b.low ? 1 : 0), a.low - b.low};
+    }
+};
+
+namespace detail {
+
+using netnotes::uint128;
+
+/// A number of `bits` ones at the low end; bits from 0 to 128.
+constexpr uint128 ones(unsigned bits) noexcept { return (uint128{0, 1} << bits) - uint128{0, 1}; }
+constexpr unsigned bit_width(uint128 value) noexcept {
+    return static_cast<unsigned>(value.high != 0 ? 64 + std::bit_width(value.high) : std::bit_width(value.low));
+}
+constexpr unsigned trailing_zeros(uint128 value) noexcept {
+    return static_cast<unsigned>(value.low != 0 ? std::countr_zero(value.low) : 64 + std::countr_zero(value.high));
+}
+
+/// An IPv6 zone ("eth0", "2"), kept inside the address. Interface names have at most 15 characters (IFNAMSIZ is 16), so
+/// the zone needs no allocation.
+struct zone_name {
+    std::array<char, 15> text{};
+    std::uint8_t size = 0;
+    [[nodiscard]] constexpr std::string_view view() const noexcept { return {text.data(), size}; }
+    // Compares only the characters that are used. This is faster for the usual empty zone. It also stays constexpr in
+    // libstdc++'s debug mode (g++ 12), where comparing the arrays does not.
+    friend constexpr bool operator==(const zone_name& a, const zone_name& b) noexcept { return a.view() == b.view(); }
+    friend constexpr std::strong_ordering operator<=>(const zone_name& a, const zone_name& b) noexcept {
+        return a.view().compare(b.view()) <=> 0;
+    }
+};
+
+constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finaliser of MurmurHash3: every bit reaches every bit
+    x = (x ^ (x >> 33)) * 0xff51afd7ed558ccd;
+    x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53;
+    return x ^ (x >> 33);
+}
+
+/// The text functions of every value of this header. A value defines `write`, which writes into a buffer of at least
+/// `text_capacity` characters. This class adds the functions that the standard library's types have.
+template <class Value>
+struct printable {
+    /// Returns the canonical text. It is the only function of this header that allocates.
+    [[nodiscard]] std::string to_string() const {
+        char text[Value::text_capacity];
+        return {text, self().write(text)};
+    }
+    /// Works like std::to_chars: writes to [first, last) without a terminating NUL and returns the end. Returns
+    /// errc::value_too_large if the text does not fit. Value::text_capacity characters always suffice.
+    constexpr std::to_chars_result to_chars(char* first, char* last) const noexcept {
+        if (last - first >= static_cast<std::ptrdiff_t>(Value::text_capacity)) return {self().write(first), {}};
+        char text[Value::text_capacity]{};
+        const char* const end = self().write(text);
+        if (last - first < end - text) return {last, std::errc::value_too_large};
+        return {std::copy(static_cast<const char*>(text), end, first), {}};
+    }
+    /// Writes the text to a stream, with the stream's width and fill, as for a string.
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Value& value) {
+        char text[Value::text_capacity];
+        return out << std::basic_string_view<char, Traits>(text, static_cast<std::size_t>(value.write(text) - text));
+    }
+    friend constexpr auto operator<=>(const printable&, const printable&) noexcept = default;
+
+  private:
+    constexpr const Value& self() const noexcept { return static_cast<const Value&>(*this); }
+};
+
+template <class Value>
+concept text_value = std::is_base_of_v<printable<Value>, Value>;
+
+// ---- Reading -------------------------------------------------------------------------------------------
+
+/// Returns the digit's value, above 9 if the character is no digit.
+constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
+
+/// One table look-up a character instead of three comparisons; 0xff is no digit.
+inline constexpr auto hexadecimal_value = [] {
+    std::array<std::uint8_t, 256> values{};
+    for (unsigned c = 0; c < 256; ++c)
+        values[c] = static_cast<std::uint8_t>(c >= '0' && c <= '9'   ? c - '0'
+                                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                              : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                                                     : 0xff);
+    return values;
+}();
+
+/// The failure branches are out of line, so that the path through a valid text stays short.
+constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
+                      std::uint32_t value = 0) noexcept {
+    why = parse_failure{pattern, static_cast<std::size_t>(position), item, value};
+    return false;
+}
+constexpr bool refuse_character(parse_failure& why, const char* first, const char* at) noexcept {
+    return refuse(why, "unexpected character @", at - first, 0, static_cast<unsigned char>(*at));
+}
+
+/// Reads all of [first, last) as a decimal number up to `limit`, without sign or leading zeros.
+constexpr bool read_number(const char* first, const char* last, std::uint32_t limit, std::uint32_t& value,
+                           parse_failure& why) noexcept {
+    std::uint64_t number = 0;
+    if (first == last) return refuse(why, "a number is missing", 0);
+    for (const char* p = first; p != last; ++p) {
+        if (digit_value(*p) > 9) return refuse_character(why, first, p);
+        if (number <= limit) number = number * 10 + digit_value(*p);  // beyond the limit it only has to stay there
+    }
+    if (*first == '0' && last - first > 1) return refuse(why, "a leading zero", 0);
+    if (number > limit) return refuse(why, "the number is above %", 0, 0, limit);
+    value = static_cast<std::uint32_t>(number);
+    return true;
+}
+
+/// Reads all of [first, last) as dotted decimal.
+constexpr bool read_ipv4(const char* const first, const char* const last, std::uint32_t& value,
+                         parse_failure& why) noexcept {
+    std::uint32_t address = 0;
+    const char* p = first;
+    if (p == last) return refuse(why, "the address is empty", 0);
+    for (std::uint32_t octet = 1; octet <= 4; ++octet) {
+        if (octet > 1) {
+            if (p == last) return refuse(why, "only # of 4 octets", last - first, octet - 1);
+            if (*p != '.') return refuse_character(why, first, p);
+            ++p;
+        }
+        const char* const start = p;
+        if (p == last || *p == '.') return refuse(why, "octet # is missing", p - first, octet);
+        std::uint32_t number = digit_value(*p);
+        if (number > 9) return refuse_character(why, first, p);
+        for (++p; p != last && digit_value(*p) <= 9; ++p) {
+            number = number * 10 + digit_value(*p);
+            // Before the number of digits: "0377" is refused because C would read it as octal.
+            if (*start == '0') return refuse(why, "octet # has a leading zero", start - first, octet);
+            if (p - start == 3) return refuse(why, "octet # has more than three digits", start - first, octet);
+        }
+        if (number > 255) return refuse(why, "octet # is %, above 255", start - first, octet, number);
+        address = address << 8 | number;
+    }
+    if (p != last) {
+        if (*p == '.') return refuse(why, "more than 4 octets", p - first);
+        return refuse_character(why, first, p);
+    }
+    value = address;
+    return true;
+}
+
+/// Reads all of [first, last) as a zone. It accepts the characters that the name of an interface may hold, except
+/// characters that end the zone in `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
+constexpr bool read_zone(const char* first, const char* last, zone_name& zone, parse_failure& why) noexcept {
+    if (first == last) return refuse(why, "the zone is missing", 0);
+    if (last - first > static_cast<std::ptrdiff_t>(zone.text.size()))
+        return refuse(why, "a zone of more than 15 characters", 0);
+    zone_name read;
+    for (const char* p = first; p != last; ++p) {
+        if (*p <= ' ' || *p > '~' || *p == '%' || *p == '/' || *p == '[' || *p == ']')
+            return refuse_character(why, first, p);
+        read.text[read.size++] = *p;
+    }
+    zone = read;
+    return true;
+}
+
+/// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
+constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
+                         parse_failure& why) noexcept {
+    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
+    uint128 front;       // the groups before "::", already in their place
+    unsigned count = 0;  // of all groups
+    bool gap = false;    // has "::" been seen?
+    const char* p = first;
+    if (p == last) return refuse(why, "the address is empty", 0);
+    if (*p == ':') {
+        if (p + 1 == last || p[1] != ':') return refuse(why, "a single ':' at the start", 0);
+        gap = true;
+        p += 2;
+    }
+    while (p != last && *p != '%') {
+        if (*p == ':') return refuse(why, "a second '::', or ':::'", p - first);
+        if (count == 8) return refuse(why, "more than 8 groups", p - first);
+        const char* const start = p;
+        unsigned group = 0;
+        for (; p != last && hexadecimal_value[static_cast<unsigned char>(*p)] < 16; ++p) {
+            if (p - start == 4) return refuse(why, "group # has more than four digits", start - first, count + 1);
+            group = group << 4 | hexadecimal_value[static_cast<unsigned char>(*p)];
+        }
+        if (p != last && *p == '.') {  // what looked like a group is the first octet of an IPv4 tail
+            if (count > 6) return refuse(why, "no room for an IPv4 address after # groups", start - first, count);
+            const char* tail_end = p;
+            while (tail_end != last && *tail_end != '%') ++tail_end;
+            std::uint32_t tail = 0;
+            if (!read_ipv4(start, tail_end, tail, why)) return why.shift(start - first), false;
+            address = address << 32 | uint128{0, tail};
+            count += 2;
+            p = tail_end;
+            break;
+        }
+        if (p == start) return refuse_character(why, first, p);
+        address = address << 16 | uint128{0, group};
+        ++count;
+        if (p == last || *p == '%') break;
+        if (*p != ':') return refuse_character(why, first, p);
+        ++p;
+        if (p == last || *p == '%') return refuse(why, "a single ':' at the end", p - 1 - first);
+        if (*p == ':') {
+            if (gap) return refuse(why, "a second '::', or ':::'", p - first);
+            gap = true;
+            front = address << 16 * (8 - count);
+            address = {};
+            ++p;
+        }
+    }
+    if (!gap && count < 8) return refuse(why, "only # of 8 groups, and no '::'", p - first, count);
+    if (gap && count == 8) return refuse(why, "'::' stands for one group at least, and 8 are there", p - first);
+    value = front | address;
+    if (p != last) {
+        ++p;
+        if (!read_zone(p, last, zone, why)) return why.shift(p - first), false;
+        // unmapped() would lose the zone without a word.
+        if (value.high == 0 && value.low >> 32 == 0xffff)
+            return refuse(why, "an IPv4-mapped address has no zone", p - 1 - first);
+    }
+    return true;
+}
+
+// ---- Writing -------------------------------------------------------------------------------------------
+
+/// The texts "0." to "255.". Writing an octet takes one look-up and one four-byte store. So printing an address is some
+/// thirty times faster than inet_ntop(), which calls snprintf().
+inline constexpr auto octet_texts = [] {
+    std::array<std::array<char, 4>, 256> texts{};
+    for (unsigned octet = 0; octet < 256; ++octet) {
+        unsigned size = 0;
+        if (octet >= 100) texts[octet][size++] = static_cast<char>('0' + octet / 100);
+        if (octet >= 10) texts[octet][size++] = static_cast<char>('0' + octet / 10 % 10);
+        texts[octet][size++] = static_cast<char>('0' + octet % 10);
+        texts[octet][size] = '.';
+    }
+    return texts;
+}();
+
+/// Needs room for 16 characters. The last characters may be overwritten without being part of the text.
+constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        const unsigned octet = value >> shift & 0xff;
+        const auto [a, b, c, d] = octet_texts[octet];  // all four before any store, so that they become one
+        out[0] = a, out[1] = b, out[2] = c, out[3] = d;
+        out += 2 + (octet >= 10) + (octet >= 100);
+    }
+    return out - 1;
+}
+
+/// Writes the number in decimal; std::to_chars is not constexpr before C++23.
+constexpr char* write_number(char* out, std::uint32_t value) noexcept {
+    std::array<char, 10> digits{};
+    char* first = digits.data() + digits.size();
+    do {
+        *--first = static_cast<char>('0' + value % 10);
+    } while ((value /= 10) != 0);
+    return std::copy(first, digits.data() + digits.size(), out);
+}
+
+inline constexpr std::string_view hexadecimal_digits = "0123456789abcdef";
+
+/// Needs room for 64 characters.
+constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noexcept {
+    std::array<std::uint16_t, 8> groups{};
+    for (unsigned i = 0; i < 4; ++i) {
+        groups[i] = static_cast<std::uint16_t>(value.high >> (48 - 16 * i));
+        groups[i + 4] = static_cast<std::uint16_t>(value.low >> (48 - 16 * i));
+    }
+    unsigned gap = 8, zeros = 1;  // where the longest run of zero groups begins, and its length: one is no run
+    for (unsigned i = 0; i < 8; ++i) {
+        unsigned run = 0;
+        while (i + run < 8 && groups[i + run] == 0) ++run;
+        if (run > zeros) gap = i, zeros = run;
+        i += run;
+    }
+    // RFC 5952 §5: the IPv4 part of a mapped address is written as IPv4.
+    const bool mapped = value.high == 0 && value.low >> 32 == 0xffff;
+    for (unsigned i = 0; i < (mapped ? 6u : 8u);) {
+        if (i == gap) {
+            *out++ = ':';
+            if (i == 0) *out++ = ':';
+            i += zeros;
+            continue;
+        }
+        const unsigned group = groups[i];
+        if (group >= 0x1000) *out++ = hexadecimal_digits[group >> 12];
+        if (group >= 0x100) *out++ = hexadecimal_digits[group >> 8 & 0xf];
+        if (group >= 0x10) *out++ = hexadecimal_digits[group >> 4 & 0xf];
+        *out++ = hexadecimal_digits[group & 0xf];
+        if (++i < 8) *out++ = ':';
+    }
+    if (mapped) out = write_ipv4(out, static_cast<std::uint32_t>(value.low));
+    if (zone.size > 0) {
+        *out++ = '%';
+        out = std::copy(zone.text.begin(), zone.text.begin() + zone.size, out);
+    }
+    return out;
+}
+
+}  // namespace detail
+
+namespace detail {
+/// Joins texts and characters. (g++ 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its
+/// bug 105651.)
+template <class... Parts>
+std::string joined(const Parts&... parts) {
+    std::string text;
+    ((text += parts), ...);
+    return text;
+}
+}  // namespace detail
+
+inline std::string parse_failure::message() const {
+    std::string text;
+    for (const char c : pattern_) {
+        if (c == '#') {
+            text += std::to_string(item_);
+        } else if (c == '%') {
+            text += std::to_string(value_);
+        } else if (c != '@') {
+            text += c;
+        } else if (value_ > ' ' && value_ <= '~') {
+            text += {'\'', static_cast<char>(value_), '\''};
+        } else {
+            text += {'0', 'x', detail::hexadecimal_digits[value_ >> 4 & 0xf], detail::hexadecimal_digits[value_ & 0xf]};
+        }
+    }
+    return detail::joined(text, ", at character ", std::to_string(position_));
+}
+
+namespace detail {
+
+/// Returns true if a reader does not see the character, or if the character changes how others are seen.
+constexpr bool is_invisible(char32_t point) noexcept {
+    struct range {
+        char32_t first, last;
+    };
+    constexpr range all[]{
+        {0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
+        {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+        {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+        {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+    };
+    return (point & 0xfffe) == 0xfffe || std::any_of(std::begin(all), std::end(all), [&](const range& each) {
+               return each.first <= point && point <= each.last;
+           });
+}
+
+/// Reads the character of UTF-8 (RFC 3629) with which the text begins. Returns how many bytes it has, 0 if they are no
+/// character: cut off, longer than needed, a surrogate, or above U+10FFFF.
+constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned lead = byte(0);
+    point = lead;
+    if (lead < 0x80) return 1;
+    if (lead < 0xc2 || lead > 0xf4) return 0;
+    const std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (text.size() < size) return 0;
+    point = lead & (0x7fu >> size);
+    for (std::size_t i = 1; i < size; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+        point = point << 6 | (byte(i) & 0x3fu);
+    }
+    constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    return point < least[size] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ? 0 : size;
+}
+
+inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
+    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
+        to += '\\';
+        to += kind;
+        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
+    };
+    while (!text.empty()) {
+        char32_t point = 0;
+        const std::size_t size = read_utf8(text, point);
+        if (size > 0 && !is_invisible(point)) {
+            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
+            to += text.substr(0, size);
+        } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
+            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
+        } else if (size < 2) {
+            append_hex('x', static_cast<unsigned char>(text[0]), 2);
+        } else if (point <= 0xffff) {
+            append_hex('u', point, 4);
+        } else
+            append_hex('U', point, 8);
+        text.remove_prefix(std::max<std::size_t>(size, 1));
+    }
+}
+
+}  // namespace detail
+
+inline std::string visible(std::string_view text) {
+    std::string shown;
+    shown.reserve(text.size());
+    detail::append_visible(shown, text, false);
+    return shown;
+}
+inline std::string quoted(std::string_view text) {
+    std::string shown{'"'};
+    shown.reserve(text.size() + 2);
+    detail::append_visible(shown, text, true);
+    return shown += '"';
+}
+
+namespace detail {
+/// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
+inline std::string quoted_beginning(std::string_view text) {
+    constexpr std::size_t most = 64;
+    std::string shown = quoted(text.substr(0, most));
+    if (text.size() > most) shown.insert(shown.size() - 1, "...");
+    return shown;
+}
+}  // namespace detail
+
+inline parse_error::parse_error(std::string_view kind, std::string_view text, const parse_failure& failure)
+    : std::invalid_argument{detail::joined(detail::quoted_beginning(text), " is no ", kind, ": ", failure.message())},
+      failure_{failure} {}
+
+}  // namespace netnotes
+
+#ifdef __cpp_lib_format
+template <netnotes::detail::text_value Value>
+struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
+    auto format(const Value& value, auto& context) const {
+        char text[Value::text_capacity];
+        const char* const end = value.write(text);
+        return std::formatter<std::string_view, char>::format({text, static_cast<std::size_t>(end - text)}, context);
+    }
+};
+#endif
+
+#endif  // NETNOTES_IP_TEXT_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+/// Bytes of a packet or a message: a span, an array, a string, a vector of elements of one byte.
+template <class Bytes>
+concept wire_bytes = requires(const Bytes& bytes) {
+    std::size(bytes);
+    static_cast<std::uint8_t>(bytes[0]);
+    requires sizeof(bytes[0]) == 1;
+};
+}  // namespace detail
+
+// ---- IPv4 ----------------------------------------------------------------------------------------------
+
+/// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…; and of RFC 1112 §4: 1110… (multicast), 1111…
+/// (reserved).
+/// History since 1993, when prefixes of any length replaced them (CIDR, RFC 4632); still taught and asked.
+enum class ipv4_class : char { a = 'A', b = 'B', c = 'C', d = 'D', e = 'E' };
+
+/// An IPv4 address (RFC 791): a 32-bit number. It names an *interface*, not a computer (RFC 1122 §3.3.4.1).
+class ipv4_address : public detail::printable<ipv4_address> {
+  public:
+    static constexpr unsigned width = 32;             ///< bits
+    static constexpr std::size_t text_capacity = 16;  ///< room that any address's text needs, INET_ADDRSTRLEN
+
+    /// 0.0.0.0
+    constexpr ipv4_address() noexcept = default;
+    /// Takes the number in host byte order: 0x7f000001 is 127.0.0.1.
+    constexpr explicit ipv4_address(std::uint32_t value) noexcept : value_{value} {}
+    constexpr ipv4_address(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept
+        : value_{std::uint32_t{a} << 24 | std::uint32_t{b} << 16 | std::uint32_t{c} << 8 | d} {}
+    /// Takes four octets in the order in which they are written, which is also the order of the wire.
+    constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
+        : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
+    /// Takes four bytes out of a packet or a message, in the order of the wire: `from_bytes(message.subspan(4, 4))`.
+    /// Returns nullopt for another number of bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv4_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 4) return std::nullopt;
+        std::array<std::uint8_t, 4> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv4_address{octets};
+    }
+    /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
+    constexpr explicit ipv4_address(std::string_view text) {
+        if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
+            throw parse_error{"IPv4 address", text, why};
+    }
+    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
+    static constexpr std::optional<ipv4_address> parse(std::string_view text, parse_failure& why) noexcept {
+        std::uint32_t value{};
+        if (!detail::read_ipv4(text.data(), text.data() + text.size(), value, why)) return std::nullopt;
+        return ipv4_address{value};
+    }
+    static constexpr std::optional<ipv4_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns 0.0.0.0. A socket bound to it receives at every local address (INADDR_ANY, ip(7)).
+    static constexpr ipv4_address any() noexcept { return {}; }
+    /// Returns 127.0.0.1, this host.
+    static constexpr ipv4_address loopback() noexcept { return {127, 0, 0, 1}; }
+    /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
+    static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
+
+    /// Returns the address as a number, the first octet on top (host byte order), or as its four octets.
+    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
+    [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
+        return {octet(24), octet(16), octet(8), octet(0)};
+    }
+    /// Returns the class that the first bits of the address had before CIDR, A to E: see ip/special.hpp.
+    [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
+
+    /// Returns true for 0.0.0.0 (RFC 1122 §3.2.1.3(a)).
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
+    /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
+    /// Returns true in 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see
+    /// special_range.
+    [[nodiscard]] constexpr bool is_private() const noexcept {
+        return in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16);
+    }
+    /// Returns true in 169.254/16 (RFC 3927).
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return in(0xa9fe0000, 16); }
+    /// Returns true in 224.0.0.0/4, all of it: a group has no host part that could be all ones (RFC 1112 §4).
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return in(0xe0000000, 4); }
+    /// Returns true in 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return in(0xf0000000, 4); }
+    [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffffffff; }
+    /// Returns true in 192.0.2/24, 198.51.100/24, 203.0.113/24, which are for examples in texts (RFC 5737).
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return in(0xc0000200, 24) || in(0xc6336400, 24) || in(0xcb007100, 24);
+    }
+    /// Returns true in 100.64/10, between a provider and its customers (RFC 6598).
+    [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
+    /// Returns true in 198.18/15 (RFC 2544).
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
+    /// Returns true if the address may be reachable from everywhere, by the IANA registry. Returns false for a
+    /// multicast group that is local to the link or to an organisation (RFC 5771, RFC 2365).
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Returns true if the address is global and belongs to a single host; see ipv6_address::is_global_unicast().
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
+
+    /// Returns the name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
+    [[nodiscard]] std::string reverse_pointer() const;
+    /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
+    constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
+
+    friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
+
+  private:
+    constexpr std::uint8_t octet(unsigned shift) const noexcept { return static_cast<std::uint8_t>(value_ >> shift); }
+    constexpr bool in(std::uint32_t block, unsigned prefix) const noexcept {
+        return (value_ ^ block) >> (32 - prefix) == 0;
+    }
+
+    std::uint32_t value_ = 0;
+};
+
+// ---- IPv6 ----------------------------------------------------------------------------------------------
+
+/// An IPv6 address (RFC 4291) and, where it has one, its zone (RFC 4007): `fe80::1%eth0`. Link-local
+/// addresses mean something else on every link, so the zone takes part in comparison.
+///
+/// ::ffff:192.0.2.1 is an IPv4-mapped address: a dual-stack socket shows its IPv4 peers in this form. The is_…
+/// questions look at the IPv4 address inside, because ::ffff:127.0.0.1 must not pass a filter (the fault of
+/// CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There is_global() and
+/// is_global_unicast() look inside, and embedded_ipv4() returns what they see.
+class ipv6_address : public detail::printable<ipv6_address> {
+  public:
+    static constexpr unsigned width = 128;            ///< bits
+    static constexpr std::size_t text_capacity = 64;  ///< 45 for the longest address, '%' and 15 for the zone
+
+    /// ::
+    constexpr ipv6_address() noexcept = default;
+    /// Takes sixteen octets in the order of the wire.
+    constexpr explicit ipv6_address(const std::array<std::uint8_t, 16>& octets) noexcept {
+        for (unsigned i = 0; i < 8; ++i) {
+            value_.high = value_.high << 8 | octets[i];
+            value_.low = value_.low << 8 | octets[i + 8];
+        }
+    }
+    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number
+    /// of bytes. The address has no zone.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) != 16) return std::nullopt;
+        std::array<std::uint8_t, 16> octets{};
+        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+        return ipv6_address{octets};
+    }
+    /// Takes the address as a number of 128 bits, without a zone; see to_uint().
+    constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
+    /// Takes an IPv4 address into its IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+    constexpr explicit ipv6_address(ipv4_address address) noexcept
+        : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
+    /// Reads any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
+    constexpr explicit ipv6_address(std::string_view text) {
+        if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
+            throw parse_error{"IPv6 address", text, why};
+    }
+    /// Returns nullopt if the text is not such an address; `why` then has the reason and the place.
+    static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
+        ipv6_address address;
+        if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
+            return std::nullopt;
+        return address;
+    }
+    static constexpr std::optional<ipv6_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
+    static constexpr ipv6_address any() noexcept { return {}; }
+    /// Returns ::1. Datagrams to it stay on this host.
+    static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
+
+    /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
+    [[nodiscard]] constexpr uint128 to_uint() const noexcept { return value_; }
+    [[nodiscard]] constexpr std::array<std::uint8_t, 16> to_octets() const noexcept {
+        std::array<std::uint8_t, 16> octets{};
+        for (unsigned i = 0; i < 8; ++i) {
+            octets[i] = static_cast<std::uint8_t>(value_.high >> (56 - 8 * i));
+            octets[i + 8] = static_cast<std::uint8_t>(value_.low >> (56 - 8 * i));
+        }
+        return octets;
+    }
+    /// Returns the zone, an interface's name or number, or an empty text. It is valid as long as this object.
+    [[nodiscard]] constexpr std::string_view zone() const noexcept { return zone_.view(); }
+    /// Returns the same address in another zone, or without a zone for "". Throws parse_error for a zone of more than
+    /// 15 characters, or for a zone that could not be read back.
+    [[nodiscard]] constexpr ipv6_address with_zone(std::string_view zone) const {
+        parse_failure why;
+        ipv6_address changed{value_, {}};
+        if (zone.empty()) return changed;
+        if (is_mapped()) throw parse_error{"zone", zone, parse_failure{"an IPv4-mapped address has no zone", 0}};
+        if (!detail::read_zone(zone.data(), zone.data() + zone.size(), changed.zone_, why))
+            throw parse_error{"zone", zone, why};
+        return changed;
+    }
+
+    /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
+    [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
+        if (!is_mapped()) return std::nullopt;
+        return ipv4_address{static_cast<std::uint32_t>(value_.low)};
+    }
+    /// Returns the router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
+    [[nodiscard]] constexpr std::optional<ipv4_address> six_to_four() const noexcept {
+        if (value_.high >> 48 != 0x2002) return std::nullopt;
+        return ipv4_address{static_cast<std::uint32_t>(value_.high >> 16)};
+    }
+    struct teredo_parts {
+        ipv4_address server;
+        ipv4_address client;
+    };
+    /// Returns the server and the client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380
+    /// §4).
+    [[nodiscard]] constexpr std::optional<teredo_parts> teredo() const noexcept {
+        if (value_.high >> 32 != 0x20010000) return std::nullopt;
+        return teredo_parts{ipv4_address{static_cast<std::uint32_t>(value_.high)},
+                            ipv4_address{static_cast<std::uint32_t>(~value_.low)}};
+    }
+
+    /// Returns the IPv4 host that a packet to this address may reach, because a translator or a tunnel extracts the
+    /// IPv4 address. Returns nullopt if the address has no such form:
+    ///
+    ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
+    ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
+    ///     ::ffff:0:a.b.c.d      IPv4-translated, of the first stateless translator RFC 2765 §2.1
+    ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
+    ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
+    ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
+    ///     2001:0:…              Teredo, the client                                 RFC 4380 §4
+    ///     …:0:5efe:a.b.c.d      ISATAP under any prefix, also 200:5efe             RFC 5214 §6.1
+    ///
+    /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        const auto low = static_cast<std::uint32_t>(value_.low);
+        if (is_mapped() || is_compatible() || is_translated() || is_nat64()) return ipv4_address{low};
+        if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
+        if (const auto router = six_to_four()) return router;
+        if (const auto parts = teredo()) return parts->client;
+        // The bits "universal" and "group" of the interface identifier do not count (RFC 4291 §2.5.1).
+        if ((value_.low >> 32 & ~std::uint64_t{0x0300'0000}) == 0x5efe && !is_multicast()) return ipv4_address{low};
+        return std::nullopt;
+    }
+
+    /// Returns true for ::, and for an IPv4 address inside for which ipv4_address::is_unspecified() does.
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
+        return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
+    }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return ask(&ipv4_address::is_loopback, value_ == detail::uint128{0, 1});
+    }
+    /// Returns true in fc00::/7, unique local addresses (RFC 4193), which correspond to 10/8 of IPv4.
+    [[nodiscard]] constexpr bool is_private() const noexcept { return ask(&ipv4_address::is_private, in(0xfc00, 7)); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept {
+        return ask(&ipv4_address::is_link_local, in(0xfe80, 10));
+    }
+    /// Returns true in fec0::/10, deprecated in 2004 (RFC 3879).
+    [[nodiscard]] constexpr bool is_site_local() const noexcept { return in(0xfec0, 10); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return ask(&ipv4_address::is_multicast, in(0xff00, 8));
+    }
+    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF". These are all
+    /// blocks but 2000::/3, fc00::/7, fe80::/9 and ff00::/8. (The block 0000::/8 contains ::1. The block fec0::/10 is
+    /// reserved, too; see is_site_local().)
+    [[nodiscard]] constexpr bool is_reserved() const noexcept {
+        return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
+    }
+    /// Returns true in 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return ask(&ipv4_address::is_documentation, value_.high >> 32 == 0x20010db8 || in(0x3fff, 16, 0, 4));
+    }
+    /// Returns true in 2001:2::/48 (RFC 5180).
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
+        return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
+    }
+    /// Returns true if routers of the whole Internet forward packets to the address, as ipv4_address::is_global() says.
+    /// For multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7). An address with an IPv4 address
+    /// inside is global only if the IPv4 address is global, too; see embedded_ipv4().
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
+    /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
+    /// stranger. The answer is false for loopback, private, site-local, reserved and deprecated addresses, also inside
+    /// other addresses.
+    /// Ask it of the endpoint that you then connect to, because a name may resolve differently the second time.
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
+
+    /// Returns all eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
+    [[nodiscard]] std::string exploded() const;
+    /// Returns thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
+    [[nodiscard]] std::string reverse_pointer() const;
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        return detail::mix(detail::mix(value_.high) ^ value_.low);
+    }
+    constexpr char* write(char* out) const noexcept { return detail::write_ipv6(out, value_, zone_); }
+
+    friend constexpr auto operator<=>(const ipv6_address&, const ipv6_address&) noexcept = default;
+
+  private:
+    friend class ip_address;
+    constexpr ipv6_address(detail::uint128 value, const detail::zone_name& zone) noexcept
+        : value_{value}, zone_{zone} {}
+    constexpr bool in(std::uint64_t group, unsigned prefix, std::uint64_t next = 0, unsigned more = 0) const noexcept {
+        return ((value_.high >> 32) ^ (group << 16 | next)) >> (32 - prefix - more) == 0;
+    }
+    constexpr bool is_mapped() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff; }
+    constexpr bool is_compatible() const noexcept {
+        return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
+    }
+    constexpr bool is_translated() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff'0000; }
+    constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
+    // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
+    constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
+        return is_mapped() ? (ipv4_address{static_cast<std::uint32_t>(value_.low)}.*question)() : answer;
+    }
+
+    detail::uint128 value_;
+    detail::zone_name zone_;
+};
+
+// ---- Either --------------------------------------------------------------------------------------------
+
+/// An IPv4 or an IPv6 address. IPv4 sorts before IPv6; 127.0.0.1 and ::ffff:127.0.0.1 are different values.
+class ip_address : public detail::printable<ip_address> {
+  public:
+    static constexpr std::size_t text_capacity = ipv6_address::text_capacity;
+
+    /// 0.0.0.0
+    constexpr ip_address() noexcept = default;
+    constexpr ip_address(ipv4_address address) noexcept : value_{0, address.to_uint()} {}
+    constexpr ip_address(const ipv6_address& address) noexcept
+        : is_v6_{true}, value_{address.value_}, zone_{address.zone_} {}
+    /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
+    constexpr explicit ip_address(std::string_view text)
+        : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
+    /// Takes four bytes as IPv4 and sixteen as IPv6, in the order of the wire. Returns nullopt for another number of
+    /// bytes.
+    template <detail::wire_bytes Bytes>
+    static constexpr std::optional<ip_address> from_bytes(const Bytes& bytes) noexcept {
+        if (std::size(bytes) == 4) return ipv4_address::from_bytes(bytes);
+        return ipv6_address::from_bytes(bytes);
+    }
+    static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
+        if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
+        return ipv6_address::parse(text, why);
+    }
+    static constexpr std::optional<ip_address> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns the family of the address.
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
+    /// Returns the number of bits, 32 or 128.
+    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }
+    /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
+    [[nodiscard]] constexpr ipv4_address v4() const {
+        return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
+    }
+    [[nodiscard]] constexpr ipv6_address v6() const {
+        return is_v6_ ? as_v6() : throw std::logic_error{"v6() of an IPv4 address"};
+    }
+    /// Returns the IPv4 address inside an IPv4-mapped IPv6 address, and every other address unchanged. Use it to
+    /// compare and count the peers of a dual-stack listener.
+    [[nodiscard]] constexpr ip_address unmapped() const noexcept {
+        const auto mapped = is_v6_ ? as_v6().ipv4_mapped() : std::nullopt;
+        return mapped ? ip_address{*mapped} : *this;
+    }
+    /// Returns the IPv4 address inside an IPv6 address of any of the known forms; see ipv6_address::embedded_ipv4().
+    /// Returns nullopt for all others, and for an IPv4 address, which is inside nothing.
+    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
+        return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
+    }
+    /// Returns the next address, or nullopt beyond the last address. The zone stays.
+    [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
+        if (value_ == detail::ones(width())) return std::nullopt;
+        return ip_address{is_v6_, value_ + detail::uint128{0, 1}, zone_};
+    }
+    /// Returns the previous address, or nullopt before the first address. The zone stays.
+    [[nodiscard]] constexpr std::optional<ip_address> previous() const noexcept {
+        if (value_ == detail::uint128{}) return std::nullopt;
+        return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
+    }
+
+    /// Calls `question` with the ipv4_address or the ipv6_address, and returns its answer.
+    constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
+
+    // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
+    /// Returns what the same function of the address's family returns; so do the functions below.
+    // clang-format off
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
+    [[nodiscard]] constexpr bool is_private() const noexcept { return visit([](auto a) { return a.is_private(); }); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return visit([](auto a) { return a.is_link_local(); }); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return visit([](auto a) { return a.is_multicast(); }); }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
+    [[nodiscard]] constexpr bool is_global() const noexcept;
+    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
+    [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
+    constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
+    // clang-format on
+
+    friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
+
+  private:
+    friend class network;
+    template <class Output>
+    friend constexpr Output summarize(ip_address first, const ip_address& last, Output out);
+    constexpr ip_address(bool is_v6, detail::uint128 value, const detail::zone_name& zone = {}) noexcept
+        : is_v6_{is_v6},
+          value_{value},
+          zone_{is_v6 && ipv6_address{value, zone}.is_mapped() ? detail::zone_name{} : zone} {}
+    constexpr ipv4_address as_v4() const noexcept { return ipv4_address{static_cast<std::uint32_t>(value_.low)}; }
+    constexpr ipv6_address as_v6() const noexcept { return ipv6_address{value_, zone_}; }
+
+    bool is_v6_ = false;
+    detail::uint128 value_;
+    detail::zone_name zone_;
+};
+
+// ---- Longer texts --------------------------------------------------------------------------------------
+
+inline std::string ipv4_address::reverse_pointer() const {
+    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+}
+
+inline std::string ipv6_address::exploded() const {
+    std::string text;
+    for (const std::uint8_t octet : to_octets()) {
+        if (text.size() % 5 == 4) text += ':';
+        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
+    }
+    return zone().empty() ? text : detail::joined(text, '%', zone());
+}
+
+inline std::string ipv6_address::reverse_pointer() const {
+    const auto octets = to_octets();
+    std::string text;
+    for (std::size_t i = octets.size(); i-- > 0;)
+        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
+    return text + "ip6.arpa";
+}
+
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
+namespace literals {
+/// Returns the address of the text: `"192.0.2.1"_ip`.
+consteval ip_address operator""_ip(const char* text, std::size_t size) {
+    return ip_address{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+template <netnotes::detail::text_value Value>
+struct std::hash<Value> {
+    constexpr std::size_t operator()(const Value& value) const noexcept {
+        return static_cast<std::size_t>(value.hash());
+    }
+};
+
+#endif  // NETNOTES_IP_ADDRESS_HPP
+
+// netnotes/ip/arithmetic.hpp: the addresses before and behind an address
+// SPDX-License-Identifier: MIT
+//
+// An address is a number, so it has neighbours, and two addresses have a distance:
+//
+//        192.168.1.254 ── + 1 ──> 192.168.1.255 ── + 1 ──> 192.168.2.0
+//                      <────────────── - 2 ───────────────
+//
+//        static_assert("192.168.1.254"_ip + 2 == "192.168.2.0"_ip);
+//        static_assert("192.168.2.0"_ip - "192.168.1.254"_ip == 2);
+//
+// An integer type wraps at its end. An address must not: a loop that passes 255.255.255.255 would go on with 0.0.0.0,
+// another host. So a step beyond the first or the last address throws std::out_of_range, as Python's ipaddress raises.
+//
+// On this page:  + - += -= for ipv4_address, ipv6_address, ip_address
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_ARITHMETIC_HPP
+#define NETNOTES_IP_ARITHMETIC_HPP
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+
+template <class Address>
+concept address_value =
+    std::same_as<Address, ipv4_address> || std::same_as<Address, ipv6_address> || std::same_as<Address, ip_address>;
+/// A count of addresses. Not bool and not a character: `address + true` is a slip of the pen.
+template <class Count>
+concept address_count =
+    std::integral<Count> && !std::same_as<Count, bool> && !std::same_as<Count, char> && !std::same_as<Count, wchar_t> &&
+    !std::same_as<Count, char8_t> && !std::same_as<Count, char16_t> && !std::same_as<Count, char32_t> &&
+    sizeof(Count) <= sizeof(std::uint64_t);
+
+/// The address as a number, and back. The zone of an IPv6 address stays.
+constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
+constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
+constexpr uint128 number_of(const ip_address& address) noexcept {
+    return address.visit([](const auto& each) { return number_of(each); });
+}
+constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
+    return ipv4_address{static_cast<std::uint32_t>(number.low)};
+}
+constexpr ipv6_address with_number(const ipv6_address& like, uint128 number) {
+    const ipv6_address moved{number};
+    return like.zone().empty() || moved.ipv4_mapped() ? moved : moved.with_zone(like.zone());
+}
+constexpr ip_address with_number(const ip_address& like, uint128 number) {
+    if (like.is_v4()) return with_number(like.v4(), number);
+    return with_number(like.v6(), number);
+}
+constexpr unsigned width_of(ipv4_address) noexcept { return ipv4_address::width; }
+constexpr unsigned width_of(const ipv6_address&) noexcept { return ipv6_address::width; }
+constexpr unsigned width_of(const ip_address& address) noexcept { return address.width(); }
+
+/// Returns the address `count` steps up, or down. Throws std::out_of_range beyond the ends.
+template <class Address>
+constexpr Address moved(const Address& from, bool is_up, uint128 count) {
+    const uint128 number = number_of(from);
+    const uint128 room = is_up ? ones(width_of(from)) - number : number;
+    if (count > room)
+        throw std::out_of_range{is_up ? "a step beyond the last address" : "a step below the first address"};
+    return with_number(from, is_up ? number + count : number - count);
+}
+template <class Count>
+constexpr uint128 magnitude(Count count) noexcept {
+    const auto bits = static_cast<std::uint64_t>(count);  // of a negative number: modulo 2^64
+    return {0, count < 0 ? std::uint64_t{0} - bits : bits};
+}
+template <class Count>
+constexpr bool is_negative(Count count) noexcept {
+    if constexpr (std::is_signed_v<Count>) return count < 0;
+    return false;
+}
+
+}  // namespace detail
+
+/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address
+/// stays, except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last
+/// address.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
+    return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the address that lies `count` addresses lower; a negative count goes up. Throws as operator+.
+template <detail::address_value Address, detail::address_count Count>
+[[nodiscard]] constexpr Address operator-(const Address& address, Count count) {
+    return detail::moved(address, detail::is_negative(count), detail::magnitude(count));
+}
+/// Returns the IPv6 address that lies `count` addresses higher; see operator+ above. For steps of more than 64 bits.
+[[nodiscard]] constexpr ipv6_address operator+(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, true, count);
+}
+/// Returns the IPv6 address that lies `count` addresses lower; see operator+ above.
+[[nodiscard]] constexpr ipv6_address operator-(const ipv6_address& address, uint128 count) {
+    return detail::moved(address, false, count);
+}
+
+/// Moves the address up by `count`. Returns the address. Throws as operator+, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator+=(Address& address, Count count) {
+    return address = address + count;
+}
+/// Moves the address down by `count`. Returns the address. Throws as operator-, and the address is then as before.
+template <detail::address_value Address, detail::address_count Count>
+constexpr Address& operator-=(Address& address, Count count) {
+    return address = address - count;
+}
+
+/// Returns how far `to` lies above `from`; negative when it lies below. Never throws for two IPv4 addresses.
+/// Throws std::invalid_argument for addresses of two families or of two zones, which have no distance. Throws
+/// std::out_of_range for a distance that 64 bits cannot hold: `to.to_uint() - from.to_uint()` has 128 bits.
+template <detail::address_value Address>
+[[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
+    if constexpr (std::same_as<Address, ip_address>)
+        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"no distance between an IPv4 and an IPv6 address"};
+    if (detail::with_number(to, {}) != detail::with_number(from, {}))
+        throw std::invalid_argument{"no distance between addresses in different zones"};
+    const bool is_above = to >= from;
+    const uint128 distance =
+        is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
+    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (distance.high != 0 || distance.low > largest + (is_above ? 0 : 1))
+        throw std::out_of_range{"the distance between the addresses has more than 64 bits"};
+    return static_cast<std::int64_t>(is_above ? distance.low : std::uint64_t{0} - distance.low);
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ARITHMETIC_HPP
+
+// netnotes/ip/endpoint.hpp: endpoints, ports and services
+// SPDX-License-Identifier: MIT
+//
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
+// together are an *endpoint*:
+//
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
+//
+// On this page:  endpoint · parse_port, read_port · host_port, parse_host_port, read_host_port · port_class,
+//                classify_port · service, find_service · the literal _endpoint
+// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
+
+#ifndef NETNOTES_IP_ENDPOINT_HPP
+#define NETNOTES_IP_ENDPOINT_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+
+
+namespace netnotes {
+
+// ---- Endpoints -----------------------------------------------------------------------------------------
+
+/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
+/// is turned round only where the system's own structure is filled.
+class endpoint : public detail::printable<endpoint> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
+
+    /// 0.0.0.0:0
+    constexpr endpoint() noexcept = default;
+    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
+    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
+    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
+    /// §3.2.2.) Throws parse_error.
+    constexpr explicit endpoint(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"endpoint", text, why};
+        *this = *read;
+    }
+    /// Returns nullopt if the text is no endpoint; `why` then says why.
+    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
+        const auto refused = [&](std::string_view pattern, std::size_t position) {
+            why = parse_failure{pattern, position};
+            return std::nullopt;
+        };
+        const bool bracketed = text.starts_with('[');
+        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
+        if (colon >= text.size() || text[colon] != ':')
+            return refused("':' and a port are missing", std::min(colon, text.size()));
+        if (!bracketed && text.find(':', colon + 1) != text.npos)
+            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
+        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
+        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
+                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
+        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        std::uint32_t port = 0;
+        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
+            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
+        return endpoint{*address, static_cast<std::uint16_t>(port)};
+    }
+    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns the address, or the port in host byte order.
+    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
+    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
+
+    /// Returns a number that is equal for equal endpoints, for std::hash.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
+    constexpr char* write(char* out) const noexcept {
+        if (address_.is_v6()) *out++ = '[';
+        out = address_.write(out);
+        if (address_.is_v6()) *out++ = ']';
+        *out++ = ':';
+        return detail::write_number(out, port_);
+    }
+    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint16_t port_ = 0;
+};
+
+// ---- Ports and hosts, as a user types them -------------------------------------------------------------
+
+/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text
+/// is something else; `why` then says why.
+constexpr std::optional<std::uint16_t> parse_port(std::string_view text, parse_failure& why) noexcept {
+    std::uint32_t port = 0;
+    if (!detail::read_number(text.data(), text.data() + text.size(), 65535, port, why)) return std::nullopt;
+    return static_cast<std::uint16_t>(port);
+}
+constexpr std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
+    parse_failure why;
+    return parse_port(text, why);
+}
+/// Does the same for an argument of a program: `read_port(argv[1])`. Throws parse_error, whose what() is for example
+/// `"66666" is no port: the number is above 65535, at character 0`.
+constexpr std::uint16_t read_port(std::string_view text) {
+    parse_failure why;
+    const auto port = parse_port(text, why);
+    if (!port) throw parse_error{"port", text, why};
+    return *port;
+}
+
+/// A host and a port, for tcp_stream::connect(), async_connect() and resolve(). The host is a name or an address, and
+/// nobody has looked it up yet.
+struct host_port {
+    std::string host;  ///< without brackets: `example.net`, `192.0.2.1`, `2001:db8::1`
+    std::uint16_t port = 0;
+
+    host_port() = default;
+    host_port(std::string name_or_address, std::uint16_t its_port) : host{std::move(name_or_address)}, port{its_port} {}
+    /// Returns `example.net:80`, with brackets around an IPv6 address.
+    [[nodiscard]] std::string to_string() const {
+        const bool has_colon = host.find(':') != host.npos;
+        return detail::joined(has_colon ? "[" : "", host, has_colon ? "]:" : ":", std::to_string(port));
+    }
+    friend bool operator==(const host_port&, const host_port&) = default;
+};
+
+/// Reads `example.net:80`, `192.0.2.1:80` or `[2001:db8::1]:80`. With a default port the text may end behind the host.
+/// Returns nullopt if the text is something else; `why` then says why.
+///
+/// A host between brackets must be an IPv6 address. Any other host may be a name, so it must not be empty and has no
+/// space, control character, '/', '@', '[' or ']'.
+inline std::optional<host_port> parse_host_port(std::string_view text, parse_failure& why,
+                                                std::optional<std::uint16_t> default_port = std::nullopt) {
+    const auto refused = [&](std::string_view pattern, std::size_t at, unsigned char character = 0) {
+        why = parse_failure{pattern, at, 0, character};
+        return std::nullopt;
+    };
+    const bool bracketed = text.starts_with('[');
+    const std::size_t bracket = text.find(']');
+    if (bracketed && bracket == text.npos) return refused("']' is missing", text.size());
+    const std::size_t end = std::min(bracketed ? bracket + 1 : text.find(':'), text.size());
+    const std::string_view host = bracketed ? text.substr(1, end - 2) : text.substr(0, end);
+    if (bracketed && !ipv6_address::parse(host, why)) return why.shift(1), std::nullopt;
+    if (host.empty()) return refused("a host is missing", 0);
+    for (std::size_t at = 0; !bracketed && at < end; ++at) {
+        const auto c = static_cast<unsigned char>(text[at]);
+        if (c <= ' ' || c == 0x7f || c == '/' || c == '@' || c == '[' || c == ']')
+            return refused("unexpected character @", at, c);
+    }
+    if (end == text.size() && default_port) return host_port{std::string{host}, *default_port};
+    if (end == text.size() || text[end] != ':') return refused("':' and a port are missing", end);
+    if (const std::size_t second = text.find(':', end + 1); !bracketed && second != text.npos)
+        return refused("a second ':'; an IPv6 address needs brackets before a port", second);
+    const auto port = parse_port(text.substr(end + 1), why);
+    if (!port) return why.shift(static_cast<std::ptrdiff_t>(end + 1)), std::nullopt;
+    return host_port{std::string{host}, *port};
+}
+/// Does the same for an argument of a program: `read_host_port(argv[1])`. Throws parse_error.
+inline host_port read_host_port(std::string_view text, std::optional<std::uint16_t> default_port = std::nullopt) {
+    parse_failure why;
+    auto read = parse_host_port(text, why, default_port);
+    if (!read) throw parse_error{"host and port", text, why};
+    return *std::move(read);
+}
+
+// ---- Ports and services --------------------------------------------------------------------------------
+
+/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. The ports that a
+/// system gives out for port 0 are another range: Linux takes 32768 to 60999 (ip(7)).
+enum class port_class { well_known, registered, dynamic };
+
+/// Returns the class of a port.
+constexpr port_class classify_port(std::uint16_t port) noexcept {
+    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
+}
+
+/// The two protocols that have ports and services in the table below.
+enum class transport { tcp, udp };
+
+/// A service and the port that IANA gave it, under its registered name.
+struct service {
+    std::string_view name;
+    std::uint16_t port;
+    netnotes::transport transport;
+    std::string_view purpose;
+};
+
+/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
+/// today.
+inline constexpr std::array<service, 27> services{{
+    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
+    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
+    {"ssh", 22, transport::tcp, "secure shell and file copy"},
+    {"telnet", 23, transport::tcp, "command line without any secrecy"},
+    {"smtp", 25, transport::tcp, "mail from server to server"},
+    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
+    {"domain", 53, transport::udp, "names to addresses"},
+    {"bootps", 67, transport::udp, "DHCP, the server's side"},
+    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
+    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
+    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
+    {"http", 80, transport::tcp, "web pages"},
+    {"pop3", 110, transport::tcp, "fetching mail"},
+    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
+    {"nntp", 119, transport::tcp, "news articles"},
+    {"ntp", 123, transport::udp, "the time of day"},
+    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
+    {"snmp", 161, transport::udp, "asking and setting network devices"},
+    {"https", 443, transport::tcp, "web pages over TLS"},
+    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
+    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
+    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
+    {"submission", 587, transport::tcp, "handing in mail"},
+    {"imaps", 993, transport::tcp, "IMAP over TLS"},
+    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
+    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
+    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
+}};
+
+/// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
+/// asks the system's own table.
+constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
+    const auto found = std::find_if(services.begin(), services.end(),
+                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
+    return found == services.end() ? nullptr : &*found;
+}
+
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
+namespace literals {
+/// Returns the endpoint of the text: `"192.0.2.1:80"_endpoint`.
+consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
+    return endpoint{std::string_view{text, size}};
+}
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_ENDPOINT_HPP
+
+// netnotes/ip/interface.hpp: an address together with its network
+// SPDX-License-Identifier: MIT
+//
+// A host's configuration says both at once: 192.168.1.77/24 is the host's own address, and the network in which its
+// neighbours are. The class network keeps the leading bits only, because a network is a set of addresses. This class
+// keeps all bits:
+//
+//        192.168.1.77 / 24
+//        address  192.168.1.77              this host
+//        network  192.168.1.0/24            the addresses that it reaches without a router
+//
+//        constexpr ip_interface mine{"192.168.1.77/24"};
+//        static_assert(mine.network().contains("192.168.1.20"_ip));
+//
+// Python calls the same value ipaddress.ip_interface.
+//
+// On this page:  ip_interface
+// The notes:     子网掩码 (netmasks); examples 02 and 03
+
+#ifndef NETNOTES_IP_INTERFACE_HPP
+#define NETNOTES_IP_INTERFACE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+
+// netnotes/ip/network.hpp: networks
+// SPDX-License-Identifier: MIT
+//
+// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
+// The netmask is that same prefix length, spelled as an address:
+//
+//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
+//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
+//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
+//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//
+//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//
+// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
+// The notes:     子网掩码 (netmasks); example 03
+
+#ifndef NETNOTES_IP_NETWORK_HPP
+#define NETNOTES_IP_NETWORK_HPP
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+// ---- Networks ------------------------------------------------------------------------------------------
+
+/// Says how to treat an address with bits outside its prefix, such as 192.168.1.77/24. Refusing it catches typing
+/// errors. Clearing the bits gives the network in which the address lies.
+enum class host_bits { refused, cleared };
+
+/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
+template <class Item>
+class ip_range;
+
+/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
+/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
+class network : public detail::printable<network> {
+  public:
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+
+    /// Creates 0.0.0.0/0, all of IPv4.
+    constexpr network() noexcept = default;
+    /// Creates the network of an address and a prefix. Throws std::invalid_argument if the prefix is longer than the
+    /// address, or if host bits are set and refused. A zone is dropped: a network is a set of numbers, not a place.
+    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
+        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
+        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
+            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
+        base_.value_ = base_.value_ & ~hosts_mask();
+    }
+    /// Reads `192.0.2.0/24` or `2001:db8::/32`. For IPv4 it also reads a netmask, `192.0.2.0/255.255.255.0`, or a host
+    /// mask, `192.0.2.0/0.0.0.255`. An address without a prefix is the network of that address alone. A netmask must
+    /// be a run of ones and then zeros. The mask 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
+    /// Throws parse_error.
+    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
+        parse_failure why;
+        const auto read = parse(text, rule, why);
+        if (!read) throw parse_error{"network", text, why};
+        *this = *read;
+    }
+    /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
+        const std::size_t slash = std::min(text.find('/'), text.size());
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
+            why = parse_failure{pattern, position, 0, value};
+            return std::nullopt;
+        };
+        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
+        std::uint32_t prefix_length = address->width();
+        if (slash < text.size()) {
+            const std::string_view tail = text.substr(slash + 1);
+            if (address->is_v4() && tail.find('.') != tail.npos) {
+                const auto mask = ipv4_address::parse(tail, why);
+                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+                const std::uint32_t bits = mask->to_uint();
+                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
+                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
+                if (!is_netmask && zeros + std::countr_one(bits) != 32)
+                    return refused("the mask is not a run of ones and then zeros", slash + 1);
+                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
+            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
+                                            why)) {
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            }
+        }
+        if (rule == host_bits::refused &&
+            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
+            return refused("bits are set beyond the first %", 0, prefix_length);
+        return network{*address, prefix_length, host_bits::cleared};
+    }
+    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
+        parse_failure why;
+        return parse(text, rule, why);
+    }
+    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
+        return parse(text, host_bits::refused, why);
+    }
+
+    /// Returns the lowest address: all host bits are zero.
+    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }
+    /// Returns how many bits of an address belong to the network.
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// Returns how many bits are left for the hosts.
+    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
+    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
+    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
+    [[nodiscard]] constexpr ip_address netmask() const noexcept {
+        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
+    }
+    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
+
+    /// Returns the lowest or the highest address of the network.
+    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
+    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
+    /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
+    /// Returns nullopt for a /31 or /32 (RFC 3021) and for IPv6, where multicast does that work.
+    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
+        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
+    }
+    /// Returns the first address that a host may have. IPv4 keeps the all-zeros address for the network itself. IPv6
+    /// keeps it for "any router of this subnet" (RFC 4291 §2.6.1). Links of two hosts (/31 RFC 3021, /127 RFC 6164) use
+    /// both addresses.
+    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
+    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
+
+    /// Returns the number of addresses, 2 to the host_width(). Returns nullopt if 64 bits cannot hold the number.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
+        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
+    }
+    /// Returns the number of addresses that a host may have: for IPv4 two fewer, except in a /31 or /32.
+    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
+        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
+        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
+    }
+    /// Returns address_count() in decimal digits, exact for every network: 2^128 has 39 digits.
+    [[nodiscard]] std::string address_count_string() const;
+
+    /// Returns true if the address lies in this network, whatever its zone. Returns false for an address of the other
+    /// family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, but its unmapped() is.
+    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
+        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
+    }
+    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
+        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
+    }
+    /// Returns true if the networks share an address. Then one network contains the other: prefixes nest or are apart.
+    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
+        return contains(other) || other.contains(*this);
+    }
+
+    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
+    /// a longer prefix.
+    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
+        if (prefix_length > prefix_length_)
+            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
+        return {base_, prefix_length, host_bits::cleared};
+    }
+    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
+    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
+    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
+    /// Returns every address that a host may have, in order.
+    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
+    /// Returns the address at `index`; the first has index 0. Throws std::out_of_range beyond the last, and for a
+    /// negative index: last() is the last address.
+    template <std::integral Index>
+    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
+        if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
+            if (index < 0) throw std::out_of_range{"negative index into a network"};
+        const auto offset = static_cast<std::uint64_t>(index);
+        if (address_count() && offset >= *address_count())
+            throw std::out_of_range{"index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
+    }
+
+    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses. Throws
+    /// std::out_of_range beyond the last address.
+    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
+        if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
+        return {is_v6(), base_.value_ + index};
+    }
+
+    /// Returns the prefix length of the smallest IPv4 network that has room for this number of hosts. Returns nullopt
+    /// for more than 2^32 - 2 hosts. 1,500 hosts need a /21: the notes' 255.255.0.0 wastes 64,000 addresses.
+    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
+        for (unsigned prefix_length = 33; prefix_length-- > 0;)
+            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
+        return std::nullopt;
+    }
+
+    /// Returns a number that is equal for equal networks, for std::hash.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
+    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
+    /// room for text_capacity characters.
+    constexpr char* write(char* out) const noexcept {
+        out = base_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// Compares by address; of equal addresses the larger network comes first.
+    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
+
+  private:
+    friend class ip_range<network>;
+    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
+
+    ip_address base_;
+    std::uint8_t prefix_length_ = 0;
+};
+
+/// Addresses or networks of one size in order, which are computed one after the other: the result of hosts() and
+/// subnets().
+template <class Item>
+class ip_range {
+  public:
+    /// Goes through the range. It is a forward iterator; the range need not outlive it.
+    class iterator {
+      public:
+        using value_type = Item;
+        using difference_type = std::ptrdiff_t;
+        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
+        using iterator_concept = std::forward_iterator_tag;
+        using pointer = void;
+        using reference = Item;
+
+        constexpr iterator() noexcept = default;
+        constexpr Item operator*() const noexcept { return at_; }
+        constexpr iterator& operator++() noexcept {
+            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
+            if (!ended_) at_ = successor(at_);
+            return *this;
+        }
+        constexpr iterator operator++(int) noexcept {
+            const iterator before = *this;
+            ++*this;
+            return before;
+        }
+        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
+
+      private:
+        friend ip_range;
+        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
+            : at_{at}, last_{last}, ended_{ended} {}
+        Item at_;
+        Item last_;
+        bool ended_ = true;
+    };
+
+    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
+    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
+
+  private:
+    friend class network;
+    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
+    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
+    static constexpr network successor(network block) noexcept {
+        block.base_ = *block.last().next();
+        return block;
+    }
+    Item first_;
+    Item last_;
+};
+
+constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
+constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
+    if (prefix_length < prefix_length_)
+        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
+    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
+}
+
+/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order, and returns
+/// the place behind the last network. There are at most 62 of them for IPv4 and 254 for IPv6. Throws
+/// std::invalid_argument if the families or the zones differ, or if last < first. A common zone is dropped, because a
+/// network has no zone.
+template <class Output>
+constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
+    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
+        throw std::invalid_argument{"not a range: last is below first, or of another family or zone"};
+    for (;;) {
+        // The block that begins here is as large as both its alignment and the rest of the range allow.
+        const auto rest = last.value_ - first.value_;
+        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
+        const unsigned aligned =
+            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
+        const network block{first, first.width() - std::min(room, aligned)};
+        *out++ = block;
+        if (block.last().value_ == last.value_) return out;
+        first = *block.last().next();
+    }
+}
+
+/// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
+/// the span that holds the result; the rest of the span is unspecified.
+constexpr std::span<network> collapse(std::span<network> networks) {
+    std::sort(networks.begin(), networks.end());
+    std::size_t kept = 0;
+    for (const network block : networks) {
+        if (kept > 0 && networks[kept - 1].contains(block)) continue;
+        networks[kept++] = block;
+        // The last two may be the halves of a network, which may again be a half, and so on up.
+        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
+            const unsigned prefix_length = networks[kept - 1].prefix_length();
+            const network whole = networks[kept - 1].supernet(prefix_length - 1);
+            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
+            networks[--kept - 1] = whole;
+        }
+    }
+    return networks.first(kept);
+}
+
+/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest, and returns the place
+/// behind the last network. There is a network for every bit by which the prefixes differ. Throws std::invalid_argument
+/// unless `inner` lies in `outer`.
+template <class Output>
+constexpr Output exclude(const network& outer, const network& inner, Output out) {
+    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
+    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
+        for (const network half :
+             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
+            if (!half.contains(inner)) *out++ = half;
+    return out;
+}
+
+inline std::string network::address_count_string() const {
+    std::string digits{"1"};  // the lowest first, doubled once for every host bit
+    for (unsigned bit = 0; bit < host_width(); ++bit) {
+        int carry = 0;
+        for (char& digit : digits) {
+            const int doubled = 2 * (digit - '0') + carry;
+            digit = static_cast<char>('0' + doubled % 10);
+            carry = doubled / 10;
+        }
+        if (carry > 0) digits += '1';
+    }
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
+namespace literals {
+/// Returns the network of the text: `"192.0.2.0/24"_net`.
+consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
+}  // namespace literals
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_NETWORK_HPP
+
+
+namespace netnotes {
+
+/// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
+/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
+/// them blocks.
+class ip_interface : public detail::printable<ip_interface> {
+  public:
+    /// The longest text in bytes.
+    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
+
+    /// Makes 0.0.0.0/0.
+    constexpr ip_interface() noexcept = default;
+    /// Keeps both. The zone of a link-local address stays. Throws std::invalid_argument when the prefix is longer than
+    /// the address: 32 bits for IPv4, 128 for IPv6.
+    constexpr ip_interface(const ip_address& address, unsigned prefix_length)
+        : address_{address}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
+        if (prefix_length > address.width())
+            throw std::invalid_argument{"prefix length beyond the width of the address"};
+    }
+    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
+    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
+    constexpr explicit ip_interface(std::string_view text) {
+        parse_failure why;
+        const auto read = parse(text, why);
+        if (!read) throw parse_error{"interface address", text, why};
+        *this = *read;
+    }
+    /// Reads the same texts. Returns std::nullopt for any other text, and `why` then tells the fault. Never throws.
+    static constexpr std::optional<ip_interface> parse(std::string_view text, parse_failure& why) noexcept {
+        const std::size_t slash = text.find('/');
+        const auto address = ip_address::parse(text.substr(0, slash), why);
+        if (!address) return std::nullopt;
+        if (slash == text.npos) return ip_interface{*address, address->width()};
+        // A network has no zone, so its parser sees the text without one. The same number of characters must stay in
+        // front of a fault that it finds.
+        const std::size_t zone = text.substr(0, slash).find('%');
+        if (zone != text.npos) {
+            std::uint32_t prefix_length = 0;
+            const std::string_view tail = text.substr(slash + 1);
+            if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length, why))
+                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
+            return ip_interface{*address, prefix_length};
+        }
+        const auto block = netnotes::network::parse(text, host_bits::cleared, why);
+        if (!block) return std::nullopt;
+        return ip_interface{*address, block->prefix_length()};
+    }
+    /// Reads the same texts. Returns std::nullopt for any other text.
+    static constexpr std::optional<ip_interface> parse(std::string_view text) noexcept {
+        parse_failure why;
+        return parse(text, why);
+    }
+
+    /// Returns the address with all its bits, and with its zone.
+    [[nodiscard]] constexpr const ip_address& address() const noexcept { return address_; }
+    /// Returns the number of bits that the network's addresses share.
+    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
+    /// Returns the network in which the address lies, without a zone.
+    [[nodiscard]] constexpr netnotes::network network() const noexcept {
+        return {address_, prefix_length_, host_bits::cleared};
+    }
+
+    /// Returns the hash value for std::hash.
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
+        return detail::mix(address_.hash() + prefix_length_);
+    }
+    /// Writes the text at `out`, which has room for text_capacity bytes. Returns the end of the text.
+    constexpr char* write(char* out) const noexcept {
+        out = address_.write(out);
+        *out++ = '/';
+        return detail::write_number(out, prefix_length_);
+    }
+
+    /// Compares by address, then by prefix length.
+    friend constexpr auto operator<=>(const ip_interface&, const ip_interface&) noexcept = default;
+
+  private:
+    ip_address address_;
+    std::uint8_t prefix_length_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_INTERFACE_HPP
+
+
+// netnotes/ip/number.hpp: numbers in a text from a stranger
+// SPDX-License-Identifier: MIT
+//
+// A port, the size of a chunk, a length in a header: protocols write numbers as text, and a peer may write anything
+// there. The functions of the C library are too friendly for that. strtol(3) skips spaces, takes a sign, stops at the
+// first letter without a word, and reads "010" as 8 if it may choose the base. Two programs that read one text as two
+// numbers disagree about where a message ends, and an attacker uses that (request smuggling, RFC 9112 §11.2). So these
+// functions take the whole text or nothing:
+//
+//        parse_number<std::uint16_t>("65535")      65535
+//        parse_number<std::uint16_t>("65536")      nullopt: the number is above 65535
+//        parse_number<unsigned>("+1")              nullopt: unexpected character '+', at character 0
+//        parse_number<unsigned>("01")              nullopt: a leading zero, at character 0
+//        parse_number<std::size_t>("1aF", 16)      431
+//        parse_number<int>("-7")                   -7: only a signed type takes a minus
+//
+// On this page:  parse_number, read_number
+// Beside it:     ip/endpoint.hpp: parse_port
+// The notes:     端口 (ports); example 04
+
+#ifndef NETNOTES_IP_NUMBER_HPP
+#define NETNOTES_IP_NUMBER_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Number>
+concept readable_number = std::is_integral_v<Number> && !std::is_same_v<std::remove_cv_t<Number>, bool> &&
+    sizeof(Number) <= sizeof(std::uint64_t);
+/// Reads a whole text as a number of which the magnitude is at most `most`, or `most_negative` behind a minus.
+constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
+                                 std::uint64_t& value, parse_failure& why) noexcept;
+}  // namespace detail
+
+/// Reads the whole text as a number in that base, 2 to 36. Returns nullopt if the text is something else, or if the
+/// type cannot hold the number; `why` then says why. Takes no space and no plus. Takes a minus only for a signed type,
+/// and not in front of 0. Takes no leading zero in base 10, where it could mean an octal number. In other bases leading
+/// zeros are usual: the chunk "00ff". Digits above 9 are letters of either case, without a prefix such as 0x.
+template <detail::readable_number Number>
+constexpr std::optional<Number> parse_number(std::string_view text, parse_failure& why, unsigned base = 10) noexcept {
+    using unsigned_number = std::make_unsigned_t<Number>;
+    constexpr bool is_signed = std::is_signed_v<Number>;
+    constexpr std::uint64_t most = static_cast<unsigned_number>(-1) >> (is_signed ? 1 : 0);
+    std::uint64_t value = 0;
+    if (!detail::read_whole_number(text, base, most, is_signed ? most + 1 : 0, value, why)) return std::nullopt;
+    return static_cast<Number>(value);
+}
+template <detail::readable_number Number>
+constexpr std::optional<Number> parse_number(std::string_view text, unsigned base = 10) noexcept {
+    parse_failure why;
+    return parse_number<Number>(text, why, base);
+}
+/// Does the same for an argument of a program: `read_number<int>(argv[1])`. Throws parse_error, whose what() is for
+/// example `"12x" is no number: unexpected character 'x', at character 2`.
+template <detail::readable_number Number>
+constexpr Number read_number(std::string_view text, unsigned base = 10) {
+    parse_failure why;
+    const auto number = parse_number<Number>(text, why, base);
+    if (!number) throw parse_error{"number", text, why};
+    return *number;
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
+                                 std::uint64_t& value, parse_failure& why) noexcept {
+    const char* const first = text.data();
+    const char* const last = first + text.size();
+    const bool is_negative = most_negative > 0 && text.starts_with('-');
+    const char* const digits = first + (is_negative ? 1 : 0);
+    const std::uint64_t limit = is_negative ? most_negative : most;
+    if (base < 2 || base > 36) return refuse(why, "base % is not one of 2 to 36", 0, 0, base);
+    if (digits == last) return refuse(why, "a number is missing", digits - first);
+    std::uint64_t number = 0;
+    bool is_above = false;
+    for (const char* p = digits; p != last; ++p) {
+        unsigned digit = digit_value(*p);
+        if (digit > 9) {
+            const unsigned letter = (static_cast<unsigned char>(*p) | 0x20u) - unsigned{'a'};
+            digit = letter < 26 ? letter + 10 : 36;
+        }
+        if (digit >= base) return refuse_character(why, first, p);
+        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
+        if (!is_above) number = number * base + digit;
+    }
+    if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
+        return refuse(why, is_negative ? "a zero behind the minus" : "a leading zero", digits - first);
+    if (is_above && limit > 0xffff'ffff) return refuse(why, "the number is too large", digits - first);
+    if (is_above)
+        return refuse(why, is_negative ? "the number is below -%" : "the number is above %", digits - first, 0,
+                      static_cast<std::uint32_t>(limit));
+    value = is_negative ? std::uint64_t{0} - number : number;
+    return true;
+}
+
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_NUMBER_HPP
+
+// netnotes/ip/special.hpp: ranges of addresses that mean something
+// SPDX-License-Identifier: MIT
+//
+// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others.
+// IANA keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A
+// to E.
+//
+//        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
+//
+// On this page:  special_range · find_special_range · is_global, is_global_unicast · ipv4_class_range
+// The notes:     A–E类IP地址 (classes), 私有ip (private addresses); example 02
+
+#ifndef NETNOTES_IP_SPECIAL_HPP
+#define NETNOTES_IP_SPECIAL_HPP
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+
+
+namespace netnotes {
+
+// ---- Special-purpose ranges ----------------------------------------------------------------------------
+
+/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
+/// Where the registry says "not applicable" (6to4, Teredo, abandoned ranges) the answer here is no.
+struct special_range {
+    network block;
+    std::string_view name;
+    std::string_view reference;
+    bool source;              ///< may be the source of a packet that crosses a router.
+    bool destination;         ///< may be the destination of such a packet.
+    bool forwardable;         ///< a router may forward packets to it.
+    bool globally_reachable;  ///< packets may cross the borders of an organisation.
+    bool reserved;            ///< IP itself requires that every implementation treats it specially
+};
+
+namespace detail {
+constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
+                            std::string_view flags) {
+    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
+            flags[3] == 'G', flags[4] == 'R'};
+}
+}  // namespace detail
+
+inline constexpr std::array ipv4_special_ranges{
+    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
+    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
+    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
+    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
+    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
+    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
+    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
+    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
+    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
+    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
+    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
+    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
+    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
+    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
+    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
+    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
+    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
+    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
+    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
+};
+
+inline constexpr std::array ipv6_special_ranges{
+    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
+    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
+    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
+    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
+    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
+    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
+    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
+    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
+    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
+    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
+    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
+    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
+    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
+    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
+    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
+    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
+    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
+    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
+    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
+    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
+    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
+    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
+    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
+    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
+    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
+};
+
+namespace detail {
+/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
+/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
+constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
+    auto best = table.end();
+    for (auto row = table.begin(); row != table.end(); ++row)
+        if (row->block.contains(address) &&
+            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
+            best = row;
+    return best;
+}
+}  // namespace detail
+
+/// Returns the row with the longest prefix that contains the address. Returns nullptr if no row does: then the address
+/// is ordinary, or multicast.
+constexpr const special_range* find_special_range(const ip_address& address) noexcept {
+    const auto found = [&](const auto& table) -> const special_range* {
+        const auto row = detail::find_row(table, address);
+        return row == table.end() ? nullptr : &*row;
+    };
+    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
+}
+
+constexpr bool ipv4_address::is_global() const noexcept {
+    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
+    const auto row = detail::find_row(ipv4_special_ranges, *this);
+    return row == ipv4_special_ranges.end() || row->globally_reachable;
+}
+
+constexpr bool ipv6_address::is_global() const noexcept {
+    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
+    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
+    const auto inside = embedded_ipv4();
+    if (inside && !inside->is_global()) return false;
+    const auto row = detail::find_row(ipv6_special_ranges, *this);
+    return row == ipv6_special_ranges.end() || row->globally_reachable;
+}
+constexpr bool ipv6_address::is_global_unicast() const noexcept {
+    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
+    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
+}
+
+constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
+
+constexpr bool ip_address::is_global() const noexcept {
+    return visit([](auto address) { return address.is_global(); });
+}
+
+constexpr bool ip_address::is_global_unicast() const noexcept {
+    return visit([](auto address) { return address.is_global_unicast(); });
+}
+
+// ---- The classes of old --------------------------------------------------------------------------------
+
+/// A line of the notes' table of classes, with corrected numbers. The notes' ranges name *hosts*, leave out networks
+/// that the notes then count, and end class C in the wrong binary number.
+struct ipv4_class_range {
+    ipv4_class letter;
+    network block;  ///< all addresses that begin with the class's leading bits
+    std::string_view leading_bits;
+    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks.
+    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
+    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
+};
+
+/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
+/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
+inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
+    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
+    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
+    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
+    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
+    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
+}};
+
+constexpr ipv4_class ipv4_address::address_class() const noexcept {
+    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_SPECIAL_HPP
+
+// netnotes/ip/tcp_state.hpp: the eleven states of a TCP connection
+// SPDX-License-Identifier: MIT
+//
+// Each end of a connection is in one of eleven states (RFC 9293 §3.3.2, figure 5). The states of the two ends need not be
+// equal: between them lies the time that a segment is under way.
+//
+//        CLOSED ──connect()──> SYN-SENT ────────SYN+ACK────────> ESTABLISHED        opening
+//        LISTEN ──SYN────────> SYN-RECEIVED ────ACK────────────> ESTABLISHED
+//
+//        ESTABLISHED ──close()──> FIN-WAIT-1 ──ACK──> FIN-WAIT-2 ──FIN──> TIME-WAIT ──2 MSL──> CLOSED
+//                                      └──────FIN───> CLOSING ─────ACK───────┘
+//        ESTABLISHED ──FIN──> CLOSE-WAIT ──close()──> LAST-ACK ──ACK──> CLOSED
+//
+// The kernel tells the state of a socket (tcp/state.hpp), and the TCP of this library's own network has the same states
+// (lan/tcp_machine.hpp). So the names stand here, below both.
+//
+// On this page:  tcp_state
+// The notes:     tcp十种状态 (states)
+
+#ifndef NETNOTES_IP_TCP_STATE_HPP
+#define NETNOTES_IP_TCP_STATE_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace netnotes {
+
+/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are Linux's,
+/// also in /proc/net/tcp.
+enum class tcp_state : std::uint8_t {
+    established = 1,   ///< Both sides may send.
+    syn_sent = 2,      ///< Our connect() has sent a SYN and has no answer yet.
+    syn_received = 3,  ///< A SYN was received and answered; the last acknowledgment is missing.
+    fin_wait_1 = 4,    ///< We have sent a FIN, and it is not acknowledged.
+    fin_wait_2 = 5,    ///< Our FIN is acknowledged; the peer may still send.
+    time_wait = 6,     ///< Both sides have closed, and we closed first; old segments must expire.
+    closed = 7,        ///< There is no connection: not yet, or no longer.
+    close_wait = 8,    ///< The peer has closed, and our program has not yet called close().
+    last_ack = 9,      ///< We have closed, too; the last acknowledgment is missing.
+    listen = 10,       ///< A listener. Each connection has its own state.
+    closing = 11,      ///< Both sides sent a FIN at the same time.
+};
+/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
+[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
+    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
+                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
+                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
+    const auto number = static_cast<std::size_t>(state);
+    return names[number < names.size() ? number : 0];
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_TCP_STATE_HPP
+
+
+
+
+#endif  // NETNOTES_IP_HPP
+
 // netnotes/http/answer.hpp: what a server answers, bodies that come in pieces, and the line of the log
 // SPDX-License-Identifier: MIT
 //
@@ -1098,572 +3451,6 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 #include <string>
 #include <string_view>
 
-// netnotes/ip/text.hpp: how addresses are read and written
-// SPDX-License-Identifier: MIT
-//
-// The machinery under ip.hpp, and a page on two small grammars. Most people never include this file.
-//
-//        "192.0.2.1"                             <->  0xc0000201                  dotted decimal
-//        "2001:db8::1"                           <->  2001:0db8:0:0:0:0:0:1       RFC 4291 §2.2, RFC 5952
-//        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
-//        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
-//
-// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, because a leading zero
-// means octal in C. It takes 10.1 for 10.0.0.1. If a filter and a server read the same text as two addresses, the
-// filter is useless (RFC 6943 §3.1.1). Both texts are therefore refused here. A reader stops at the first error and
-// names it with its place: "octet 4 is 256, above 255, at character 6".
-//
-// Writing has one form for each address (RFC 5952 §4): lower case and no leading zeros. The longest run of zero groups,
-// the first of equals, becomes "::", but only if it is longer than one group. Equal addresses have equal texts, so a
-// text may serve as a key in a log.
-//
-// A text from a stranger is not printed as it is. It may hold a line's end that forges a line of the log. It may hold
-// an escape sequence that controls the terminal. visible() and quoted() write such characters as escape sequences of
-// C++.
-//
-// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
-// ·
-//                reading IPv4, IPv6, numbers · writing them
-// The notes:     IP地址 (IP addresses); example 02
-
-#ifndef NETNOTES_IP_TEXT_HPP
-#define NETNOTES_IP_TEXT_HPP
-
-#include <algorithm>
-#include <array>
-#include <bit>
-#include <charconv>
-#include <compare>
-#include <cstddef>
-#include <cstdint>
-#include <iosfwd>
-#include <iterator>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <version>
-#ifdef __cpp_lib_format
-#include <format>
-#endif
-
-
-
-namespace netnotes {
-
-// ---- Why a text was refused ----------------------------------------------------------------------------
-
-/// The error in a text and its place. It is cheap to make: only message() composes the sentence.
-class parse_failure {
-  public:
-    constexpr parse_failure() noexcept = default;
-    /// In the pattern '#' stands for the item's number, '%' for the offending value, '@' for that value as
-    /// a character. The pattern must outlive the failure: here it is always a literal.
-    constexpr parse_failure(std::string_view pattern, std::size_t position, std::uint32_t item = 0,
-                            std::uint32_t value = 0) noexcept
-        : pattern_{pattern}, position_{position}, item_{item}, value_{value} {}
-
-    /// Returns the offending character's place, counted from 0; the text's size if something is missing.
-    [[nodiscard]] constexpr std::size_t position() const noexcept { return position_; }
-    /// Returns the failure for a longer text, in which this text begins at `offset` characters.
-    constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
-    /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
-    [[nodiscard]] std::string message() const;
-
-  private:
-    std::string_view pattern_;
-    std::size_t position_ = 0;
-    std::uint32_t item_ = 0;
-    std::uint32_t value_ = 0;
-};
-
-/// Thrown by the constructors that take text. what() quotes the text and gives the failure's message.
-class parse_error : public std::invalid_argument {
-  public:
-    parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
-    /// Returns the reason and the place of the fault.
-    [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
-
-  private:
-    parse_failure failure_;
-};
-
-// ---- A stranger's text ---------------------------------------------------------------------------------
-
-/// Returns the text in a form that is safe for a terminal and a line of a log. Valid UTF-8 stays, except for characters
-/// that control the output or cannot be seen. These are the controls, the separators of lines, characters that change
-/// the direction of writing, characters without width, and noncharacters. The controls include U+0080 to U+009F; U+009B
-/// means ESC [ (ECMA-48 §5.4). These characters become `\n`, `\r`, `\t`, `\u202e` and the like. U+0000 to U+001F,
-/// U+007F and each byte that is no UTF-8 (RFC 3629) become `\x1b` and the like. A backslash and a quotation mark stay,
-/// so a text that is visible already does not change.
-[[nodiscard]] std::string visible(std::string_view text);
-/// Returns the text, made visible, in quotation marks. A quotation mark inside becomes `\"` and a backslash two, so
-/// that the text cannot pretend to have ended.
-[[nodiscard]] std::string quoted(std::string_view text);
-
-/// A number of 128 bits, as two halves: an IPv6 address as a number, or a distance between two. (`unsigned __int128` is
-/// not standard C++, and not every compiler has it.) Arithmetic is modulo 2^128, as for the built-in unsigned types. A
-/// regular value. No operation throws.
-struct uint128 {
-    std::uint64_t high = 0;  ///< the 64 bits of the larger weight
-    std::uint64_t low = 0;   ///< the 64 bits of the smaller weight
-
-    /// Compares as numbers.
-    friend constexpr auto operator<=>(const uint128&, const uint128&) noexcept = default;
-    /// Returns the number that has the bits of both, of any, of exactly one, or of none of the operands.
-    friend constexpr uint128 operator&(uint128 a, uint128 b) noexcept { return {a.high & b.high, a.low & b.low}; }
-    friend constexpr uint128 operator|(uint128 a, uint128 b) noexcept { return {a.high | b.high, a.low | b.low}; }
-    friend constexpr uint128 operator^(uint128 a, uint128 b) noexcept { return {a.high ^ b.high, a.low ^ b.low}; }
-    friend constexpr uint128 operator~(uint128 a) noexcept { return {~a.high, ~a.low}; }
-    /// Returns `a` shifted to the left. `bits` is 0 to 128.
-    friend constexpr uint128 operator<<(uint128 a, unsigned bits) noexcept {
-        if (bits >= 64) return {bits == 128 ? 0 : a.low << (bits - 64), 0};
-        return bits == 0 ? a : uint128{a.high << bits | a.low >> (64 - bits), a.low << bits};
-    }
-    /// Returns `a` shifted to the right. `bits` is 0 to 128.
-    friend constexpr uint128 operator>>(uint128 a, unsigned bits) noexcept {
-        if (bits >= 64) return {0, bits == 128 ? 0 : a.high >> (bits - 64)};
-        return bits == 0 ? a : uint128{a.high >> bits, a.low >> bits | a.high << (64 - bits)};
-    }
-    friend constexpr uint128 operator+(uint128 a, uint128 b) noexcept {
-        const std::uint64_t sum = a.low + b.low;
-        return {a.high + b.high + (sum < a.low ? 1 : 0), sum};
-    }
-    friend constexpr uint128 operator-(uint128 a, uint128 b) noexcept {
-        return {a.high - b.high - (a.low < b.low ? 1 : 0), a.low - b.low};
-    }
-};
-
-namespace detail {
-
-using netnotes::uint128;
-
-/// A number of `bits` ones at the low end; bits from 0 to 128.
-constexpr uint128 ones(unsigned bits) noexcept { return (uint128{0, 1} << bits) - uint128{0, 1}; }
-constexpr unsigned bit_width(uint128 value) noexcept {
-    return static_cast<unsigned>(value.high != 0 ? 64 + std::bit_width(value.high) : std::bit_width(value.low));
-}
-constexpr unsigned trailing_zeros(uint128 value) noexcept {
-    return static_cast<unsigned>(value.low != 0 ? std::countr_zero(value.low) : 64 + std::countr_zero(value.high));
-}
-
-/// An IPv6 zone ("eth0", "2"), kept inside the address. Interface names have at most 15 characters (IFNAMSIZ is 16), so
-/// the zone needs no allocation.
-struct zone_name {
-    std::array<char, 15> text{};
-    std::uint8_t size = 0;
-    [[nodiscard]] constexpr std::string_view view() const noexcept { return {text.data(), size}; }
-    // Compares only the characters that are used. This is faster for the usual empty zone. It also stays constexpr in
-    // libstdc++'s debug mode (g++ 12), where comparing the arrays does not.
-    friend constexpr bool operator==(const zone_name& a, const zone_name& b) noexcept { return a.view() == b.view(); }
-    friend constexpr std::strong_ordering operator<=>(const zone_name& a, const zone_name& b) noexcept {
-        return a.view().compare(b.view()) <=> 0;
-    }
-};
-
-constexpr std::uint64_t mix(std::uint64_t x) noexcept {  // the finaliser of MurmurHash3: every bit reaches every bit
-    x = (x ^ (x >> 33)) * 0xff51afd7ed558ccd;
-    x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53;
-    return x ^ (x >> 33);
-}
-
-/// The text functions of every value of this header. A value defines `write`, which writes into a buffer of at least
-/// `text_capacity` characters. This class adds the functions that the standard library's types have.
-template <class Value>
-struct printable {
-    /// Returns the canonical text. It is the only function of this header that allocates.
-    [[nodiscard]] std::string to_string() const {
-        char text[Value::text_capacity];
-        return {text, self().write(text)};
-    }
-    /// Works like std::to_chars: writes to [first, last) without a terminating NUL and returns the end. Returns
-    /// errc::value_too_large if the text does not fit. Value::text_capacity characters always suffice.
-    constexpr std::to_chars_result to_chars(char* first, char* last) const noexcept {
-        if (last - first >= static_cast<std::ptrdiff_t>(Value::text_capacity)) return {self().write(first), {}};
-        char text[Value::text_capacity]{};
-        const char* const end = self().write(text);
-        if (last - first < end - text) return {last, std::errc::value_too_large};
-        return {std::copy(static_cast<const char*>(text), end, first), {}};
-    }
-    /// Writes the text to a stream, with the stream's width and fill, as for a string.
-    template <class Traits>
-    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Value& value) {
-        char text[Value::text_capacity];
-        return out << std::basic_string_view<char, Traits>(text, static_cast<std::size_t>(value.write(text) - text));
-    }
-    friend constexpr auto operator<=>(const printable&, const printable&) noexcept = default;
-
-  private:
-    constexpr const Value& self() const noexcept { return static_cast<const Value&>(*this); }
-};
-
-template <class Value>
-concept text_value = std::is_base_of_v<printable<Value>, Value>;
-
-// ---- Reading -------------------------------------------------------------------------------------------
-
-/// Returns the digit's value, above 9 if the character is no digit.
-constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
-
-/// One table look-up a character instead of three comparisons; 0xff is no digit.
-inline constexpr auto hexadecimal_value = [] {
-    std::array<std::uint8_t, 256> values{};
-    for (unsigned c = 0; c < 256; ++c)
-        values[c] = static_cast<std::uint8_t>(c >= '0' && c <= '9'   ? c - '0'
-                                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                              : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                                     : 0xff);
-    return values;
-}();
-
-/// The failure branches are out of line, so that the path through a valid text stays short.
-constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
-                      std::uint32_t value = 0) noexcept {
-    why = parse_failure{pattern, static_cast<std::size_t>(position), item, value};
-    return false;
-}
-constexpr bool refuse_character(parse_failure& why, const char* first, const char* at) noexcept {
-    return refuse(why, "unexpected character @", at - first, 0, static_cast<unsigned char>(*at));
-}
-
-/// Reads all of [first, last) as a decimal number up to `limit`, without sign or leading zeros.
-constexpr bool read_number(const char* first, const char* last, std::uint32_t limit, std::uint32_t& value,
-                           parse_failure& why) noexcept {
-    std::uint64_t number = 0;
-    if (first == last) return refuse(why, "a number is missing", 0);
-    for (const char* p = first; p != last; ++p) {
-        if (digit_value(*p) > 9) return refuse_character(why, first, p);
-        if (number <= limit) number = number * 10 + digit_value(*p);  // beyond the limit it only has to stay there
-    }
-    if (*first == '0' && last - first > 1) return refuse(why, "a leading zero", 0);
-    if (number > limit) return refuse(why, "the number is above %", 0, 0, limit);
-    value = static_cast<std::uint32_t>(number);
-    return true;
-}
-
-/// Reads all of [first, last) as dotted decimal.
-constexpr bool read_ipv4(const char* const first, const char* const last, std::uint32_t& value,
-                         parse_failure& why) noexcept {
-    std::uint32_t address = 0;
-    const char* p = first;
-    if (p == last) return refuse(why, "the address is empty", 0);
-    for (std::uint32_t octet = 1; octet <= 4; ++octet) {
-        if (octet > 1) {
-            if (p == last) return refuse(why, "only # of 4 octets", last - first, octet - 1);
-            if (*p != '.') return refuse_character(why, first, p);
-            ++p;
-        }
-        const char* const start = p;
-        if (p == last || *p == '.') return refuse(why, "octet # is missing", p - first, octet);
-        std::uint32_t number = digit_value(*p);
-        if (number > 9) return refuse_character(why, first, p);
-        for (++p; p != last && digit_value(*p) <= 9; ++p) {
-            number = number * 10 + digit_value(*p);
-            // Before the number of digits: "0377" is refused because C would read it as octal.
-            if (*start == '0') return refuse(why, "octet # has a leading zero", start - first, octet);
-            if (p - start == 3) return refuse(why, "octet # has more than three digits", start - first, octet);
-        }
-        if (number > 255) return refuse(why, "octet # is %, above 255", start - first, octet, number);
-        address = address << 8 | number;
-    }
-    if (p != last) {
-        if (*p == '.') return refuse(why, "more than 4 octets", p - first);
-        return refuse_character(why, first, p);
-    }
-    value = address;
-    return true;
-}
-
-/// Reads all of [first, last) as a zone. It accepts the characters that the name of an interface may hold, except
-/// characters that end the zone in `[fe80::1%eth0]:80` or `fe80::%eth0/64`.
-constexpr bool read_zone(const char* first, const char* last, zone_name& zone, parse_failure& why) noexcept {
-    if (first == last) return refuse(why, "the zone is missing", 0);
-    if (last - first > static_cast<std::ptrdiff_t>(zone.text.size()))
-        return refuse(why, "a zone of more than 15 characters", 0);
-    zone_name read;
-    for (const char* p = first; p != last; ++p) {
-        if (*p <= ' ' || *p > '~' || *p == '%' || *p == '/' || *p == '[' || *p == ']')
-            return refuse_character(why, first, p);
-        read.text[read.size++] = *p;
-    }
-    zone = read;
-    return true;
-}
-
-/// Reads all of [first, last) as IPv6: groups of hexadecimal digits, perhaps one "::", perhaps an IPv4 tail.
-constexpr bool read_ipv6(const char* const first, const char* const last, uint128& value, zone_name& zone,
-                         parse_failure& why) noexcept {
-    uint128 address;     // the groups read so far, the last group lowest; after "::" only the groups behind it
-    uint128 front;       // the groups before "::", already in their place
-    unsigned count = 0;  // of all groups
-    bool gap = false;    // has "::" been seen?
-    const char* p = first;
-    if (p == last) return refuse(why, "the address is empty", 0);
-    if (*p == ':') {
-        if (p + 1 == last || p[1] != ':') return refuse(why, "a single ':' at the start", 0);
-        gap = true;
-        p += 2;
-    }
-    while (p != last && *p != '%') {
-        if (*p == ':') return refuse(why, "a second '::', or ':::'", p - first);
-        if (count == 8) return refuse(why, "more than 8 groups", p - first);
-        const char* const start = p;
-        unsigned group = 0;
-        for (; p != last && hexadecimal_value[static_cast<unsigned char>(*p)] < 16; ++p) {
-            if (p - start == 4) return refuse(why, "group # has more than four digits", start - first, count + 1);
-            group = group << 4 | hexadecimal_value[static_cast<unsigned char>(*p)];
-        }
-        if (p != last && *p == '.') {  // what looked like a group is the first octet of an IPv4 tail
-            if (count > 6) return refuse(why, "no room for an IPv4 address after # groups", start - first, count);
-            const char* tail_end = p;
-            while (tail_end != last && *tail_end != '%') ++tail_end;
-            std::uint32_t tail = 0;
-            if (!read_ipv4(start, tail_end, tail, why)) return why.shift(start - first), false;
-            address = address << 32 | uint128{0, tail};
-            count += 2;
-            p = tail_end;
-            break;
-        }
-        if (p == start) return refuse_character(why, first, p);
-        address = address << 16 | uint128{0, group};
-        ++count;
-        if (p == last || *p == '%') break;
-        if (*p != ':') return refuse_character(why, first, p);
-        ++p;
-        if (p == last || *p == '%') return refuse(why, "a single ':' at the end", p - 1 - first);
-        if (*p == ':') {
-            if (gap) return refuse(why, "a second '::', or ':::'", p - first);
-            gap = true;
-            front = address << 16 * (8 - count);
-            address = {};
-            ++p;
-        }
-    }
-    if (!gap && count < 8) return refuse(why, "only # of 8 groups, and no '::'", p - first, count);
-    if (gap && count == 8) return refuse(why, "'::' stands for one group at least, and 8 are there", p - first);
-    value = front | address;
-    if (p != last) {
-        ++p;
-        if (!read_zone(p, last, zone, why)) return why.shift(p - first), false;
-        // unmapped() would lose the zone without a word.
-        if (value.high == 0 && value.low >> 32 == 0xffff)
-            return refuse(why, "an IPv4-mapped address has no zone", p - 1 - first);
-    }
-    return true;
-}
-
-// ---- Writing -------------------------------------------------------------------------------------------
-
-/// The texts "0." to "255.". Writing an octet takes one look-up and one four-byte store. So printing an address is some
-/// thirty times faster than inet_ntop(), which calls snprintf().
-inline constexpr auto octet_texts = [] {
-    std::array<std::array<char, 4>, 256> texts{};
-    for (unsigned octet = 0; octet < 256; ++octet) {
-        unsigned size = 0;
-        if (octet >= 100) texts[octet][size++] = static_cast<char>('0' + octet / 100);
-        if (octet >= 10) texts[octet][size++] = static_cast<char>('0' + octet / 10 % 10);
-        texts[octet][size++] = static_cast<char>('0' + octet % 10);
-        texts[octet][size] = '.';
-    }
-    return texts;
-}();
-
-/// Needs room for 16 characters. The last characters may be overwritten without being part of the text.
-constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        const unsigned octet = value >> shift & 0xff;
-        const auto [a, b, c, d] = octet_texts[octet];  // all four before any store, so that they become one
-        out[0] = a, out[1] = b, out[2] = c, out[3] = d;
-        out += 2 + (octet >= 10) + (octet >= 100);
-    }
-    return out - 1;
-}
-
-/// Writes the number in decimal; std::to_chars is not constexpr before C++23.
-constexpr char* write_number(char* out, std::uint32_t value) noexcept {
-    std::array<char, 10> digits{};
-    char* first = digits.data() + digits.size();
-    do {
-        *--first = static_cast<char>('0' + value % 10);
-    } while ((value /= 10) != 0);
-    return std::copy(first, digits.data() + digits.size(), out);
-}
-
-inline constexpr std::string_view hexadecimal_digits = "0123456789abcdef";
-
-/// Needs room for 64 characters.
-constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noexcept {
-    std::array<std::uint16_t, 8> groups{};
-    for (unsigned i = 0; i < 4; ++i) {
-        groups[i] = static_cast<std::uint16_t>(value.high >> (48 - 16 * i));
-        groups[i + 4] = static_cast<std::uint16_t>(value.low >> (48 - 16 * i));
-    }
-    unsigned gap = 8, zeros = 1;  // where the longest run of zero groups begins, and its length: one is no run
-    for (unsigned i = 0; i < 8; ++i) {
-        unsigned run = 0;
-        while (i + run < 8 && groups[i + run] == 0) ++run;
-        if (run > zeros) gap = i, zeros = run;
-        i += run;
-    }
-    // RFC 5952 §5: the IPv4 part of a mapped address is written as IPv4.
-    const bool mapped = value.high == 0 && value.low >> 32 == 0xffff;
-    for (unsigned i = 0; i < (mapped ? 6u : 8u);) {
-        if (i == gap) {
-            *out++ = ':';
-            if (i == 0) *out++ = ':';
-            i += zeros;
-            continue;
-        }
-        const unsigned group = groups[i];
-        if (group >= 0x1000) *out++ = hexadecimal_digits[group >> 12];
-        if (group >= 0x100) *out++ = hexadecimal_digits[group >> 8 & 0xf];
-        if (group >= 0x10) *out++ = hexadecimal_digits[group >> 4 & 0xf];
-        *out++ = hexadecimal_digits[group & 0xf];
-        if (++i < 8) *out++ = ':';
-    }
-    if (mapped) out = write_ipv4(out, static_cast<std::uint32_t>(value.low));
-    if (zone.size > 0) {
-        *out++ = '%';
-        out = std::copy(zone.text.begin(), zone.text.begin() + zone.size, out);
-    }
-    return out;
-}
-
-}  // namespace detail
-
-namespace detail {
-/// Joins texts and characters. (g++ 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its
-/// bug 105651.)
-template <class... Parts>
-std::string joined(const Parts&... parts) {
-    std::string text;
-    ((text += parts), ...);
-    return text;
-}
-}  // namespace detail
-
-inline std::string parse_failure::message() const {
-    std::string text;
-    for (const char c : pattern_) {
-        if (c == '#') {
-            text += std::to_string(item_);
-        } else if (c == '%') {
-            text += std::to_string(value_);
-        } else if (c != '@') {
-            text += c;
-        } else if (value_ > ' ' && value_ <= '~') {
-            text += {'\'', static_cast<char>(value_), '\''};
-        } else {
-            text += {'0', 'x', detail::hexadecimal_digits[value_ >> 4 & 0xf], detail::hexadecimal_digits[value_ & 0xf]};
-        }
-    }
-    return detail::joined(text, ", at character ", std::to_string(position_));
-}
-
-namespace detail {
-
-/// Returns true if a reader does not see the character, or if the character changes how others are seen.
-constexpr bool is_invisible(char32_t point) noexcept {
-    struct range {
-        char32_t first, last;
-    };
-    constexpr range all[]{
-        {0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
-        {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
-        {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
-        {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
-    };
-    return (point & 0xfffe) == 0xfffe || std::any_of(std::begin(all), std::end(all), [&](const range& each) {
-               return each.first <= point && point <= each.last;
-           });
-}
-
-/// Reads the character of UTF-8 (RFC 3629) with which the text begins. Returns how many bytes it has, 0 if they are no
-/// character: cut off, longer than needed, a surrogate, or above U+10FFFF.
-constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned lead = byte(0);
-    point = lead;
-    if (lead < 0x80) return 1;
-    if (lead < 0xc2 || lead > 0xf4) return 0;
-    const std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (text.size() < size) return 0;
-    point = lead & (0x7fu >> size);
-    for (std::size_t i = 1; i < size; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-        point = point << 6 | (byte(i) & 0x3fu);
-    }
-    constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    return point < least[size] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ? 0 : size;
-}
-
-inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
-    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
-        to += '\\';
-        to += kind;
-        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
-    };
-    while (!text.empty()) {
-        char32_t point = 0;
-        const std::size_t size = read_utf8(text, point);
-        if (size > 0 && !is_invisible(point)) {
-            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
-            to += text.substr(0, size);
-        } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
-            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
-        } else if (size < 2) {
-            append_hex('x', static_cast<unsigned char>(text[0]), 2);
-        } else if (point <= 0xffff) {
-            append_hex('u', point, 4);
-        } else
-            append_hex('U', point, 8);
-        text.remove_prefix(std::max<std::size_t>(size, 1));
-    }
-}
-
-}  // namespace detail
-
-inline std::string visible(std::string_view text) {
-    std::string shown;
-    shown.reserve(text.size());
-    detail::append_visible(shown, text, false);
-    return shown;
-}
-inline std::string quoted(std::string_view text) {
-    std::string shown{'"'};
-    shown.reserve(text.size() + 2);
-    detail::append_visible(shown, text, true);
-    return shown += '"';
-}
-
-namespace detail {
-/// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
-inline std::string quoted_beginning(std::string_view text) {
-    constexpr std::size_t most = 64;
-    std::string shown = quoted(text.substr(0, most));
-    if (text.size() > most) shown.insert(shown.size() - 1, "...");
-    return shown;
-}
-}  // namespace detail
-
-inline parse_error::parse_error(std::string_view kind, std::string_view text, const parse_failure& failure)
-    : std::invalid_argument{detail::joined(detail::quoted_beginning(text), " is no ", kind, ": ", failure.message())},
-      failure_{failure} {}
-
-}  // namespace netnotes
-
-#ifdef __cpp_lib_format
-template <netnotes::detail::text_value Value>
-struct std::formatter<Value, char> : std::formatter<std::string_view, char> {
-    auto format(const Value& value, auto& context) const {
-        char text[Value::text_capacity];
-        const char* const end = value.write(text);
-        return std::formatter<std::string_view, char>::format({text, static_cast<std::size_t>(end - text)}, context);
-    }
-};
-#endif
-
-#endif  // NETNOTES_IP_TEXT_HPP
 
 
 namespace netnotes::http {
@@ -4724,768 +6511,6 @@ inline void body_decoder::parse_trailers() {
 #include <system_error>
 #include <type_traits>
 
-// netnotes/ip/endpoint.hpp: endpoints, ports and services
-// SPDX-License-Identifier: MIT
-//
-// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
-// together are an *endpoint*:
-//
-//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
-//
-// On this page:  endpoint · parse_port, read_port · host_port, parse_host_port, read_host_port · port_class,
-//                classify_port · service, find_service · the literal _endpoint
-// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
-
-#ifndef NETNOTES_IP_ENDPOINT_HPP
-#define NETNOTES_IP_ENDPOINT_HPP
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-
-// netnotes/ip/address.hpp: addresses
-// SPDX-License-Identifier: MIT
-//
-// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
-// 32 bits, an IPv6 address 128:
-//
-//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
-//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
-//
-// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
-// so a wrong literal does not compile:
-//
-//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
-//
-// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
-//
-// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
-//
-// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
-// The notes:     IP地址 (IP addresses); example 02
-
-#ifndef NETNOTES_IP_ADDRESS_HPP
-#define NETNOTES_IP_ADDRESS_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-
-
-
-namespace netnotes {
-
-namespace detail {
-/// Bytes of a packet or a message: a span, an array, a string, a vector of elements of one byte.
-template <class Bytes>
-concept wire_bytes = requires(const Bytes& bytes) {
-    std::size(bytes);
-    static_cast<std::uint8_t>(bytes[0]);
-    requires sizeof(bytes[0]) == 1;
-};
-}  // namespace detail
-
-// ---- IPv4 ----------------------------------------------------------------------------------------------
-
-/// The classes of RFC 791, told by the leading bits: 0…, 10…, 110…; and of RFC 1112 §4: 1110… (multicast), 1111…
-/// (reserved).
-/// History since 1993, when prefixes of any length replaced them (CIDR, RFC 4632); still taught and asked.
-enum class ipv4_class : char { a = 'A', b = 'B', c = 'C', d = 'D', e = 'E' };
-
-/// An IPv4 address (RFC 791): a 32-bit number. It names an *interface*, not a computer (RFC 1122 §3.3.4.1).
-class ipv4_address : public detail::printable<ipv4_address> {
-  public:
-    static constexpr unsigned width = 32;             ///< bits
-    static constexpr std::size_t text_capacity = 16;  ///< room that any address's text needs, INET_ADDRSTRLEN
-
-    /// 0.0.0.0
-    constexpr ipv4_address() noexcept = default;
-    /// Takes the number in host byte order: 0x7f000001 is 127.0.0.1.
-    constexpr explicit ipv4_address(std::uint32_t value) noexcept : value_{value} {}
-    constexpr ipv4_address(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept
-        : value_{std::uint32_t{a} << 24 | std::uint32_t{b} << 16 | std::uint32_t{c} << 8 | d} {}
-    /// Takes four octets in the order in which they are written, which is also the order of the wire.
-    constexpr explicit ipv4_address(std::array<std::uint8_t, 4> octets) noexcept
-        : ipv4_address{octets[0], octets[1], octets[2], octets[3]} {}
-    /// Takes four bytes out of a packet or a message, in the order of the wire: `from_bytes(message.subspan(4, 4))`.
-    /// Returns nullopt for another number of bytes.
-    template <detail::wire_bytes Bytes>
-    static constexpr std::optional<ipv4_address> from_bytes(const Bytes& bytes) noexcept {
-        if (std::size(bytes) != 4) return std::nullopt;
-        std::array<std::uint8_t, 4> octets{};
-        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
-        return ipv4_address{octets};
-    }
-    /// Reads dotted decimal: four parts from 0 to 255, without leading zeros. Throws parse_error.
-    constexpr explicit ipv4_address(std::string_view text) {
-        if (parse_failure why; !detail::read_ipv4(text.data(), text.data() + text.size(), value_, why))
-            throw parse_error{"IPv4 address", text, why};
-    }
-    /// Reads a text like the constructor, but returns nullopt for an unreadable text; `why` then names the error.
-    static constexpr std::optional<ipv4_address> parse(std::string_view text, parse_failure& why) noexcept {
-        std::uint32_t value{};
-        if (!detail::read_ipv4(text.data(), text.data() + text.size(), value, why)) return std::nullopt;
-        return ipv4_address{value};
-    }
-    static constexpr std::optional<ipv4_address> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    /// Returns 0.0.0.0. A socket bound to it receives at every local address (INADDR_ANY, ip(7)).
-    static constexpr ipv4_address any() noexcept { return {}; }
-    /// Returns 127.0.0.1, this host.
-    static constexpr ipv4_address loopback() noexcept { return {127, 0, 0, 1}; }
-    /// Returns 255.255.255.255: every host on this link. No router forwards it (RFC 919 §7).
-    static constexpr ipv4_address broadcast() noexcept { return ipv4_address{0xffffffff}; }
-
-    /// Returns the address as a number, the first octet on top (host byte order), or as its four octets.
-    [[nodiscard]] constexpr std::uint32_t to_uint() const noexcept { return value_; }
-    [[nodiscard]] constexpr std::array<std::uint8_t, 4> to_octets() const noexcept {
-        return {octet(24), octet(16), octet(8), octet(0)};
-    }
-    /// Returns the class that the first bits of the address had before CIDR, A to E: see ip/special.hpp.
-    [[nodiscard]] constexpr ipv4_class address_class() const noexcept;
-
-    /// Returns true for 0.0.0.0 (RFC 1122 §3.2.1.3(a)).
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return value_ == 0; }
-    /// Returns true in 127.0.0.0/8, all of it (RFC 1122 §3.2.1.3(g)); the notes leave 127.0.0.0 out.
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return in(0x7f000000, 8); }
-    /// Returns true in 10/8, 172.16/12, 192.168/16 (RFC 1918 §3). Other ranges are not global either: see
-    /// special_range.
-    [[nodiscard]] constexpr bool is_private() const noexcept {
-        return in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16);
-    }
-    /// Returns true in 169.254/16 (RFC 3927).
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return in(0xa9fe0000, 16); }
-    /// Returns true in 224.0.0.0/4, all of it: a group has no host part that could be all ones (RFC 1112 §4).
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return in(0xe0000000, 4); }
-    /// Returns true in 240.0.0.0/4 (RFC 1112 §4). 255.255.255.255 lies in it and is the limited broadcast.
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return in(0xf0000000, 4); }
-    [[nodiscard]] constexpr bool is_broadcast() const noexcept { return value_ == 0xffffffff; }
-    /// Returns true in 192.0.2/24, 198.51.100/24, 203.0.113/24, which are for examples in texts (RFC 5737).
-    [[nodiscard]] constexpr bool is_documentation() const noexcept {
-        return in(0xc0000200, 24) || in(0xc6336400, 24) || in(0xcb007100, 24);
-    }
-    /// Returns true in 100.64/10, between a provider and its customers (RFC 6598).
-    [[nodiscard]] constexpr bool is_shared() const noexcept { return in(0x64400000, 10); }
-    /// Returns true in 198.18/15 (RFC 2544).
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return in(0xc6120000, 15); }
-    /// Returns true if the address may be reachable from everywhere, by the IANA registry. Returns false for a
-    /// multicast group that is local to the link or to an organisation (RFC 5771, RFC 2365).
-    [[nodiscard]] constexpr bool is_global() const noexcept;
-    /// Returns true if the address is global and belongs to a single host; see ipv6_address::is_global_unicast().
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-
-    /// Returns the name under which DNS keeps the name of this address: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5).
-    [[nodiscard]] std::string reverse_pointer() const;
-    /// Returns a well-mixed hash without a secret: a hostile peer can choose colliding addresses.
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(value_); }
-    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
-    /// room for text_capacity characters.
-    constexpr char* write(char* out) const noexcept { return detail::write_ipv4(out, value_); }
-
-    friend constexpr auto operator<=>(const ipv4_address&, const ipv4_address&) noexcept = default;
-
-  private:
-    constexpr std::uint8_t octet(unsigned shift) const noexcept { return static_cast<std::uint8_t>(value_ >> shift); }
-    constexpr bool in(std::uint32_t block, unsigned prefix) const noexcept {
-        return (value_ ^ block) >> (32 - prefix) == 0;
-    }
-
-    std::uint32_t value_ = 0;
-};
-
-// ---- IPv6 ----------------------------------------------------------------------------------------------
-
-/// An IPv6 address (RFC 4291) and, where it has one, its zone (RFC 4007): `fe80::1%eth0`. Link-local
-/// addresses mean something else on every link, so the zone takes part in comparison.
-///
-/// ::ffff:192.0.2.1 is an IPv4-mapped address: a dual-stack socket shows its IPv4 peers in this form. The is_…
-/// questions look at the IPv4 address inside, because ::ffff:127.0.0.1 must not pass a filter (the fault of
-/// CVE-2024-24790). Translators and tunnels put IPv4 addresses into other IPv6 addresses, too. There is_global() and
-/// is_global_unicast() look inside, and embedded_ipv4() returns what they see.
-class ipv6_address : public detail::printable<ipv6_address> {
-  public:
-    static constexpr unsigned width = 128;            ///< bits
-    static constexpr std::size_t text_capacity = 64;  ///< 45 for the longest address, '%' and 15 for the zone
-
-    /// ::
-    constexpr ipv6_address() noexcept = default;
-    /// Takes sixteen octets in the order of the wire.
-    constexpr explicit ipv6_address(const std::array<std::uint8_t, 16>& octets) noexcept {
-        for (unsigned i = 0; i < 8; ++i) {
-            value_.high = value_.high << 8 | octets[i];
-            value_.low = value_.low << 8 | octets[i + 8];
-        }
-    }
-    /// Takes sixteen bytes out of a packet or a message, in the order of the wire. Returns nullopt for another number
-    /// of bytes. The address has no zone.
-    template <detail::wire_bytes Bytes>
-    static constexpr std::optional<ipv6_address> from_bytes(const Bytes& bytes) noexcept {
-        if (std::size(bytes) != 16) return std::nullopt;
-        std::array<std::uint8_t, 16> octets{};
-        for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
-        return ipv6_address{octets};
-    }
-    /// Takes the address as a number of 128 bits, without a zone; see to_uint().
-    constexpr explicit ipv6_address(uint128 value) noexcept : value_{value} {}
-    /// Takes an IPv4 address into its IPv4-mapped form, ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
-    constexpr explicit ipv6_address(ipv4_address address) noexcept
-        : value_{0, std::uint64_t{0xffff} << 32 | address.to_uint()} {}
-    /// Reads any form of RFC 4291 §2.2, a zone after '%' allowed. Throws parse_error.
-    constexpr explicit ipv6_address(std::string_view text) {
-        if (parse_failure why; !detail::read_ipv6(text.data(), text.data() + text.size(), value_, zone_, why))
-            throw parse_error{"IPv6 address", text, why};
-    }
-    /// Returns nullopt if the text is not such an address; `why` then has the reason and the place.
-    static constexpr std::optional<ipv6_address> parse(std::string_view text, parse_failure& why) noexcept {
-        ipv6_address address;
-        if (!detail::read_ipv6(text.data(), text.data() + text.size(), address.value_, address.zone_, why))
-            return std::nullopt;
-        return address;
-    }
-    static constexpr std::optional<ipv6_address> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    /// Returns ::. A socket bound to it receives at every local address, of IPv4 too if it is dual-stack (ipv6(7)).
-    static constexpr ipv6_address any() noexcept { return {}; }
-    /// Returns ::1. Datagrams to it stay on this host.
-    static constexpr ipv6_address loopback() noexcept { return ipv6_address{detail::uint128{0, 1}, {}}; }
-
-    /// Returns the address as a number of 128 bits: ::1 is uint128{0, 1}. The zone is not in it.
-    [[nodiscard]] constexpr uint128 to_uint() const noexcept { return value_; }
-    [[nodiscard]] constexpr std::array<std::uint8_t, 16> to_octets() const noexcept {
-        std::array<std::uint8_t, 16> octets{};
-        for (unsigned i = 0; i < 8; ++i) {
-            octets[i] = static_cast<std::uint8_t>(value_.high >> (56 - 8 * i));
-            octets[i + 8] = static_cast<std::uint8_t>(value_.low >> (56 - 8 * i));
-        }
-        return octets;
-    }
-    /// Returns the zone, an interface's name or number, or an empty text. It is valid as long as this object.
-    [[nodiscard]] constexpr std::string_view zone() const noexcept { return zone_.view(); }
-    /// Returns the same address in another zone, or without a zone for "". Throws parse_error for a zone of more than
-    /// 15 characters, or for a zone that could not be read back.
-    [[nodiscard]] constexpr ipv6_address with_zone(std::string_view zone) const {
-        parse_failure why;
-        ipv6_address changed{value_, {}};
-        if (zone.empty()) return changed;
-        if (is_mapped()) throw parse_error{"zone", zone, parse_failure{"an IPv4-mapped address has no zone", 0}};
-        if (!detail::read_zone(zone.data(), zone.data() + zone.size(), changed.zone_, why))
-            throw parse_error{"zone", zone, why};
-        return changed;
-    }
-
-    /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
-    [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
-        if (!is_mapped()) return std::nullopt;
-        return ipv4_address{static_cast<std::uint32_t>(value_.low)};
-    }
-    /// Returns the router's IPv4 address inside a 6to4 address, 2002:a.b.c.d::/48 (RFC 3056 §2).
-    [[nodiscard]] constexpr std::optional<ipv4_address> six_to_four() const noexcept {
-        if (value_.high >> 48 != 0x2002) return std::nullopt;
-        return ipv4_address{static_cast<std::uint32_t>(value_.high >> 16)};
-    }
-    struct teredo_parts {
-        ipv4_address server;
-        ipv4_address client;
-    };
-    /// Returns the server and the client inside a Teredo address, 2001::/32; the client is stored inverted (RFC 4380
-    /// §4).
-    [[nodiscard]] constexpr std::optional<teredo_parts> teredo() const noexcept {
-        if (value_.high >> 32 != 0x20010000) return std::nullopt;
-        return teredo_parts{ipv4_address{static_cast<std::uint32_t>(value_.high)},
-                            ipv4_address{static_cast<std::uint32_t>(~value_.low)}};
-    }
-
-    /// Returns the IPv4 host that a packet to this address may reach, because a translator or a tunnel extracts the
-    /// IPv4 address. Returns nullopt if the address has no such form:
-    ///
-    ///     ::ffff:a.b.c.d        IPv4-mapped                                        RFC 4291 §2.5.5.2
-    ///     ::a.b.c.d             IPv4-compatible, deprecated; :: and ::1 are not    RFC 4291 §2.5.5.1
-    ///     ::ffff:0:a.b.c.d      IPv4-translated, of the first stateless translator RFC 2765 §2.1
-    ///     64:ff9b::a.b.c.d      NAT64, the well-known prefix                       RFC 6052 §2.1
-    ///     64:ff9b:1:…:a.b.c.d   NAT64 in one network, read as a prefix of /96      RFC 8215, RFC 6052 §2.2
-    ///     2002:a.b.c.d::        6to4, the router                                   RFC 3056 §2
-    ///     2001:0:…              Teredo, the client                                 RFC 4380 §4
-    ///     …:0:5efe:a.b.c.d      ISATAP under any prefix, also 200:5efe             RFC 5214 §6.1
-    ///
-    /// A network may use prefixes of its own for NAT64 (RFC 6052 §2.2); no address tells that.
-    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
-        const auto low = static_cast<std::uint32_t>(value_.low);
-        if (is_mapped() || is_compatible() || is_translated() || is_nat64()) return ipv4_address{low};
-        if (value_.high >> 16 == 0x0064'ff9b'0001) return ipv4_address{low};
-        if (const auto router = six_to_four()) return router;
-        if (const auto parts = teredo()) return parts->client;
-        // The bits "universal" and "group" of the interface identifier do not count (RFC 4291 §2.5.1).
-        if ((value_.low >> 32 & ~std::uint64_t{0x0300'0000}) == 0x5efe && !is_multicast()) return ipv4_address{low};
-        return std::nullopt;
-    }
-
-    /// Returns true for ::, and for an IPv4 address inside for which ipv4_address::is_unspecified() does.
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
-        return ask(&ipv4_address::is_unspecified, value_ == detail::uint128{});
-    }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept {
-        return ask(&ipv4_address::is_loopback, value_ == detail::uint128{0, 1});
-    }
-    /// Returns true in fc00::/7, unique local addresses (RFC 4193), which correspond to 10/8 of IPv4.
-    [[nodiscard]] constexpr bool is_private() const noexcept { return ask(&ipv4_address::is_private, in(0xfc00, 7)); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept {
-        return ask(&ipv4_address::is_link_local, in(0xfe80, 10));
-    }
-    /// Returns true in fec0::/10, deprecated in 2004 (RFC 3879).
-    [[nodiscard]] constexpr bool is_site_local() const noexcept { return in(0xfec0, 10); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept {
-        return ask(&ipv4_address::is_multicast, in(0xff00, 8));
-    }
-    /// Returns true in the blocks that IANA's IPv6 address space registry marks "Reserved by IETF". These are all
-    /// blocks but 2000::/3, fc00::/7, fe80::/9 and ff00::/8. (The block 0000::/8 contains ::1. The block fec0::/10 is
-    /// reserved, too; see is_site_local().)
-    [[nodiscard]] constexpr bool is_reserved() const noexcept {
-        return ask(&ipv4_address::is_reserved, !in(0x2000, 3) && !in(0xfc00, 7) && !in(0xfe80, 9) && !in(0xff00, 8));
-    }
-    /// Returns true in 2001:db8::/32 (RFC 3849) and 3fff::/20 (RFC 9637).
-    [[nodiscard]] constexpr bool is_documentation() const noexcept {
-        return ask(&ipv4_address::is_documentation, value_.high >> 32 == 0x20010db8 || in(0x3fff, 16, 0, 4));
-    }
-    /// Returns true in 2001:2::/48 (RFC 5180).
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
-        return ask(&ipv4_address::is_benchmarking, value_.high >> 16 == 0x200100020000);
-    }
-    /// Returns true if routers of the whole Internet forward packets to the address, as ipv4_address::is_global() says.
-    /// For multicast the scope nibble decides, and only 0xe is global (RFC 4291 §2.7). An address with an IPv4 address
-    /// inside is global only if the IPv4 address is global, too; see embedded_ipv4().
-    [[nodiscard]] constexpr bool is_global() const noexcept;
-    /// Returns true if the address is global and is no group. It must also lie in the part of IPv6 that IANA assigns
-    /// (2000::/3) or be a form of IPv4 (mapped, NAT64). Ask this question before connecting to an address from a
-    /// stranger. The answer is false for loopback, private, site-local, reserved and deprecated addresses, also inside
-    /// other addresses.
-    /// Ask it of the endpoint that you then connect to, because a name may resolve differently the second time.
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-
-    /// Returns all eight groups with all their zeros: 2001:0db8:0000:0000:0000:0000:0000:0001.
-    [[nodiscard]] std::string exploded() const;
-    /// Returns thirty-two hexadecimal digits, the last first, under ip6.arpa (RFC 3596 §2.5).
-    [[nodiscard]] std::string reverse_pointer() const;
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
-        return detail::mix(detail::mix(value_.high) ^ value_.low);
-    }
-    constexpr char* write(char* out) const noexcept { return detail::write_ipv6(out, value_, zone_); }
-
-    friend constexpr auto operator<=>(const ipv6_address&, const ipv6_address&) noexcept = default;
-
-  private:
-    friend class ip_address;
-    constexpr ipv6_address(detail::uint128 value, const detail::zone_name& zone) noexcept
-        : value_{value}, zone_{zone} {}
-    constexpr bool in(std::uint64_t group, unsigned prefix, std::uint64_t next = 0, unsigned more = 0) const noexcept {
-        return ((value_.high >> 32) ^ (group << 16 | next)) >> (32 - prefix - more) == 0;
-    }
-    constexpr bool is_mapped() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff; }
-    constexpr bool is_compatible() const noexcept {
-        return value_.high == 0 && value_.low >> 32 == 0 && value_.low > 1;
-    }
-    constexpr bool is_translated() const noexcept { return value_.high == 0 && value_.low >> 32 == 0xffff'0000; }
-    constexpr bool is_nat64() const noexcept { return value_.high == 0x0064'ff9b'0000'0000 && value_.low >> 32 == 0; }
-    // Not by way of ipv4_mapped(): g++ 12 at -O2 takes its optional for uninitialised and warns.
-    constexpr bool ask(bool (ipv4_address::*question)() const noexcept, bool answer) const noexcept {
-        return is_mapped() ? (ipv4_address{static_cast<std::uint32_t>(value_.low)}.*question)() : answer;
-    }
-
-    detail::uint128 value_;
-    detail::zone_name zone_;
-};
-
-// ---- Either --------------------------------------------------------------------------------------------
-
-/// An IPv4 or an IPv6 address. IPv4 sorts before IPv6; 127.0.0.1 and ::ffff:127.0.0.1 are different values.
-class ip_address : public detail::printable<ip_address> {
-  public:
-    static constexpr std::size_t text_capacity = ipv6_address::text_capacity;
-
-    /// 0.0.0.0
-    constexpr ip_address() noexcept = default;
-    constexpr ip_address(ipv4_address address) noexcept : value_{0, address.to_uint()} {}
-    constexpr ip_address(const ipv6_address& address) noexcept
-        : is_v6_{true}, value_{address.value_}, zone_{address.zone_} {}
-    /// Reads a text with a colon as IPv6, any other text as IPv4. Throws parse_error.
-    constexpr explicit ip_address(std::string_view text)
-        : ip_address{text.find(':') == text.npos ? ip_address{ipv4_address{text}} : ip_address{ipv6_address{text}}} {}
-    /// Takes four bytes as IPv4 and sixteen as IPv6, in the order of the wire. Returns nullopt for another number of
-    /// bytes.
-    template <detail::wire_bytes Bytes>
-    static constexpr std::optional<ip_address> from_bytes(const Bytes& bytes) noexcept {
-        if (std::size(bytes) == 4) return ipv4_address::from_bytes(bytes);
-        return ipv6_address::from_bytes(bytes);
-    }
-    static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
-        if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
-        return ipv6_address::parse(text, why);
-    }
-    static constexpr std::optional<ip_address> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    /// Returns the family of the address.
-    [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
-    [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
-    /// Returns the number of bits, 32 or 128.
-    [[nodiscard]] constexpr unsigned width() const noexcept { return is_v6_ ? 128 : 32; }
-    /// Returns the address in its own family. Throws std::logic_error if the address is of the other family.
-    [[nodiscard]] constexpr ipv4_address v4() const {
-        return is_v6_ ? throw std::logic_error{"v4() of an IPv6 address"} : as_v4();
-    }
-    [[nodiscard]] constexpr ipv6_address v6() const {
-        return is_v6_ ? as_v6() : throw std::logic_error{"v6() of an IPv4 address"};
-    }
-    /// Returns the IPv4 address inside an IPv4-mapped IPv6 address, and every other address unchanged. Use it to
-    /// compare and count the peers of a dual-stack listener.
-    [[nodiscard]] constexpr ip_address unmapped() const noexcept {
-        const auto mapped = is_v6_ ? as_v6().ipv4_mapped() : std::nullopt;
-        return mapped ? ip_address{*mapped} : *this;
-    }
-    /// Returns the IPv4 address inside an IPv6 address of any of the known forms; see ipv6_address::embedded_ipv4().
-    /// Returns nullopt for all others, and for an IPv4 address, which is inside nothing.
-    [[nodiscard]] constexpr std::optional<ipv4_address> embedded_ipv4() const noexcept {
-        return is_v6_ ? as_v6().embedded_ipv4() : std::nullopt;
-    }
-    /// Returns the next address, or nullopt beyond the last address. The zone stays.
-    [[nodiscard]] constexpr std::optional<ip_address> next() const noexcept {
-        if (value_ == detail::ones(width())) return std::nullopt;
-        return ip_address{is_v6_, value_ + detail::uint128{0, 1}, zone_};
-    }
-    /// Returns the previous address, or nullopt before the first address. The zone stays.
-    [[nodiscard]] constexpr std::optional<ip_address> previous() const noexcept {
-        if (value_ == detail::uint128{}) return std::nullopt;
-        return ip_address{is_v6_, value_ - detail::uint128{0, 1}, zone_};
-    }
-
-    /// Calls `question` with the ipv4_address or the ipv6_address, and returns its answer.
-    constexpr auto visit(auto&& question) const { return is_v6_ ? question(as_v6()) : question(as_v4()); }
-
-    // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
-    /// Returns what the same function of the address's family returns; so do the functions below.
-    // clang-format off
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
-    [[nodiscard]] constexpr bool is_private() const noexcept { return visit([](auto a) { return a.is_private(); }); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return visit([](auto a) { return a.is_link_local(); }); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return visit([](auto a) { return a.is_multicast(); }); }
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
-    [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
-    [[nodiscard]] constexpr bool is_global() const noexcept;
-    [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-    [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
-    constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
-    // clang-format on
-
-    friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
-
-  private:
-    friend class network;
-    template <class Output>
-    friend constexpr Output summarize(ip_address first, const ip_address& last, Output out);
-    constexpr ip_address(bool is_v6, detail::uint128 value, const detail::zone_name& zone = {}) noexcept
-        : is_v6_{is_v6},
-          value_{value},
-          zone_{is_v6 && ipv6_address{value, zone}.is_mapped() ? detail::zone_name{} : zone} {}
-    constexpr ipv4_address as_v4() const noexcept { return ipv4_address{static_cast<std::uint32_t>(value_.low)}; }
-    constexpr ipv6_address as_v6() const noexcept { return ipv6_address{value_, zone_}; }
-
-    bool is_v6_ = false;
-    detail::uint128 value_;
-    detail::zone_name zone_;
-};
-
-// ---- Longer texts --------------------------------------------------------------------------------------
-
-inline std::string ipv4_address::reverse_pointer() const {
-    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
-}
-
-inline std::string ipv6_address::exploded() const {
-    std::string text;
-    for (const std::uint8_t octet : to_octets()) {
-        if (text.size() % 5 == 4) text += ':';
-        text += {detail::hexadecimal_digits[octet >> 4], detail::hexadecimal_digits[octet & 0xf]};
-    }
-    return zone().empty() ? text : detail::joined(text, '%', zone());
-}
-
-inline std::string ipv6_address::reverse_pointer() const {
-    const auto octets = to_octets();
-    std::string text;
-    for (std::size_t i = octets.size(); i-- > 0;)
-        text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
-    return text + "ip6.arpa";
-}
-
-/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
-namespace literals {
-/// Returns the address of the text: `"192.0.2.1"_ip`.
-consteval ip_address operator""_ip(const char* text, std::size_t size) {
-    return ip_address{std::string_view{text, size}};
-}
-}  // namespace literals
-
-}  // namespace netnotes
-
-template <netnotes::detail::text_value Value>
-struct std::hash<Value> {
-    constexpr std::size_t operator()(const Value& value) const noexcept {
-        return static_cast<std::size_t>(value.hash());
-    }
-};
-
-#endif  // NETNOTES_IP_ADDRESS_HPP
-
-
-namespace netnotes {
-
-// ---- Endpoints -----------------------------------------------------------------------------------------
-
-/// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
-/// is turned round only where the system's own structure is filled.
-class endpoint : public detail::printable<endpoint> {
-  public:
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 8;
-
-    /// 0.0.0.0:0
-    constexpr endpoint() noexcept = default;
-    constexpr endpoint(const ip_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
-    constexpr endpoint(ipv4_address address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
-    constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
-    /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
-    constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
-    /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
-    /// §3.2.2.) Throws parse_error.
-    constexpr explicit endpoint(std::string_view text) {
-        parse_failure why;
-        const auto read = parse(text, why);
-        if (!read) throw parse_error{"endpoint", text, why};
-        *this = *read;
-    }
-    /// Returns nullopt if the text is no endpoint; `why` then says why.
-    static constexpr std::optional<endpoint> parse(std::string_view text, parse_failure& why) noexcept {
-        const auto refused = [&](std::string_view pattern, std::size_t position) {
-            why = parse_failure{pattern, position};
-            return std::nullopt;
-        };
-        const bool bracketed = text.starts_with('[');
-        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
-        if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
-        if (colon >= text.size() || text[colon] != ':')
-            return refused("':' and a port are missing", std::min(colon, text.size()));
-        if (!bracketed && text.find(':', colon + 1) != text.npos)
-            return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
-        const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
-        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
-                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
-        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
-        std::uint32_t port = 0;
-        if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
-            return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
-        return endpoint{*address, static_cast<std::uint16_t>(port)};
-    }
-    static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    /// Returns the address, or the port in host byte order.
-    [[nodiscard]] constexpr ip_address address() const noexcept { return address_; }
-    [[nodiscard]] constexpr std::uint16_t port() const noexcept { return port_; }
-
-    /// Returns a number that is equal for equal endpoints, for std::hash.
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(address_.hash() + port_); }
-    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
-    /// room for text_capacity characters.
-    constexpr char* write(char* out) const noexcept {
-        if (address_.is_v6()) *out++ = '[';
-        out = address_.write(out);
-        if (address_.is_v6()) *out++ = ']';
-        *out++ = ':';
-        return detail::write_number(out, port_);
-    }
-    friend constexpr auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
-
-  private:
-    ip_address address_;
-    std::uint16_t port_ = 0;
-};
-
-// ---- Ports and hosts, as a user types them -------------------------------------------------------------
-
-/// Reads a port: a decimal number from 0 to 65535, without sign, spaces and leading zeros. Returns nullopt if the text
-/// is something else; `why` then says why.
-constexpr std::optional<std::uint16_t> parse_port(std::string_view text, parse_failure& why) noexcept {
-    std::uint32_t port = 0;
-    if (!detail::read_number(text.data(), text.data() + text.size(), 65535, port, why)) return std::nullopt;
-    return static_cast<std::uint16_t>(port);
-}
-constexpr std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
-    parse_failure why;
-    return parse_port(text, why);
-}
-/// Does the same for an argument of a program: `read_port(argv[1])`. Throws parse_error, whose what() is for example
-/// `"66666" is no port: the number is above 65535, at character 0`.
-constexpr std::uint16_t read_port(std::string_view text) {
-    parse_failure why;
-    const auto port = parse_port(text, why);
-    if (!port) throw parse_error{"port", text, why};
-    return *port;
-}
-
-/// A host and a port, for tcp_stream::connect(), async_connect() and resolve(). The host is a name or an address, and
-/// nobody has looked it up yet.
-struct host_port {
-    std::string host;  ///< without brackets: `example.net`, `192.0.2.1`, `2001:db8::1`
-    std::uint16_t port = 0;
-
-    host_port() = default;
-    host_port(std::string name_or_address, std::uint16_t its_port) : host{std::move(name_or_address)}, port{its_port} {}
-    /// Returns `example.net:80`, with brackets around an IPv6 address.
-    [[nodiscard]] std::string to_string() const {
-        const bool has_colon = host.find(':') != host.npos;
-        return detail::joined(has_colon ? "[" : "", host, has_colon ? "]:" : ":", std::to_string(port));
-    }
-    friend bool operator==(const host_port&, const host_port&) = default;
-};
-
-/// Reads `example.net:80`, `192.0.2.1:80` or `[2001:db8::1]:80`. With a default port the text may end behind the host.
-/// Returns nullopt if the text is something else; `why` then says why.
-///
-/// A host between brackets must be an IPv6 address. Any other host may be a name, so it must not be empty and has no
-/// space, control character, '/', '@', '[' or ']'.
-inline std::optional<host_port> parse_host_port(std::string_view text, parse_failure& why,
-                                                std::optional<std::uint16_t> default_port = std::nullopt) {
-    const auto refused = [&](std::string_view pattern, std::size_t at, unsigned char character = 0) {
-        why = parse_failure{pattern, at, 0, character};
-        return std::nullopt;
-    };
-    const bool bracketed = text.starts_with('[');
-    const std::size_t bracket = text.find(']');
-    if (bracketed && bracket == text.npos) return refused("']' is missing", text.size());
-    const std::size_t end = std::min(bracketed ? bracket + 1 : text.find(':'), text.size());
-    const std::string_view host = bracketed ? text.substr(1, end - 2) : text.substr(0, end);
-    if (bracketed && !ipv6_address::parse(host, why)) return why.shift(1), std::nullopt;
-    if (host.empty()) return refused("a host is missing", 0);
-    for (std::size_t at = 0; !bracketed && at < end; ++at) {
-        const auto c = static_cast<unsigned char>(text[at]);
-        if (c <= ' ' || c == 0x7f || c == '/' || c == '@' || c == '[' || c == ']')
-            return refused("unexpected character @", at, c);
-    }
-    if (end == text.size() && default_port) return host_port{std::string{host}, *default_port};
-    if (end == text.size() || text[end] != ':') return refused("':' and a port are missing", end);
-    if (const std::size_t second = text.find(':', end + 1); !bracketed && second != text.npos)
-        return refused("a second ':'; an IPv6 address needs brackets before a port", second);
-    const auto port = parse_port(text.substr(end + 1), why);
-    if (!port) return why.shift(static_cast<std::ptrdiff_t>(end + 1)), std::nullopt;
-    return host_port{std::string{host}, *port};
-}
-/// Does the same for an argument of a program: `read_host_port(argv[1])`. Throws parse_error.
-inline host_port read_host_port(std::string_view text, std::optional<std::uint16_t> default_port = std::nullopt) {
-    parse_failure why;
-    auto read = parse_host_port(text, why, default_port);
-    if (!read) throw parse_error{"host and port", text, why};
-    return *std::move(read);
-}
-
-// ---- Ports and services --------------------------------------------------------------------------------
-
-/// How IANA divides the ports (RFC 6335 §6): system 0 to 1023, user 1024 to 49151, dynamic from 49152. The ports that a
-/// system gives out for port 0 are another range: Linux takes 32768 to 60999 (ip(7)).
-enum class port_class { well_known, registered, dynamic };
-
-/// Returns the class of a port.
-constexpr port_class classify_port(std::uint16_t port) noexcept {
-    return port < 1024 ? port_class::well_known : port < 49152 ? port_class::registered : port_class::dynamic;
-}
-
-/// The two protocols that have ports and services in the table below.
-enum class transport { tcp, udp };
-
-/// A service and the port that IANA gave it, under its registered name.
-struct service {
-    std::string_view name;
-    std::uint16_t port;
-    netnotes::transport transport;
-    std::string_view purpose;
-};
-
-/// The notes' services, corrected (FTP's control port is 21, not 20), together with further services that are in use
-/// today.
-inline constexpr std::array<service, 27> services{{
-    {"ftp-data", 20, transport::tcp, "the server's source port of active-mode FTP data"},
-    {"ftp", 21, transport::tcp, "file transfer, the control connection"},
-    {"ssh", 22, transport::tcp, "secure shell and file copy"},
-    {"telnet", 23, transport::tcp, "command line without any secrecy"},
-    {"smtp", 25, transport::tcp, "mail from server to server"},
-    {"domain", 53, transport::tcp, "names to addresses: long answers and zone transfers"},
-    {"domain", 53, transport::udp, "names to addresses"},
-    {"bootps", 67, transport::udp, "DHCP, the server's side"},
-    {"bootpc", 68, transport::udp, "DHCP, the client's side"},
-    {"tftp", 69, transport::udp, "trivial file transfer, the request only"},
-    {"gopher", 70, transport::tcp, "menus and texts, before the web"},
-    {"http", 80, transport::tcp, "web pages"},
-    {"pop3", 110, transport::tcp, "fetching mail"},
-    {"sunrpc", 111, transport::tcp, "the RPC port mapper"},
-    {"nntp", 119, transport::tcp, "news articles"},
-    {"ntp", 123, transport::udp, "the time of day"},
-    {"imap", 143, transport::tcp, "mailboxes that stay on the server (IMAP4)"},
-    {"snmp", 161, transport::udp, "asking and setting network devices"},
-    {"https", 443, transport::tcp, "web pages over TLS"},
-    {"https", 443, transport::udp, "web pages over QUIC (HTTP/3)"},
-    {"submissions", 465, transport::tcp, "handing in mail over TLS"},
-    {"router", 520, transport::udp, "RIP: routers tell each other their routes"},
-    {"submission", 587, transport::tcp, "handing in mail"},
-    {"imaps", 993, transport::tcp, "IMAP over TLS"},
-    {"pop3s", 995, transport::tcp, "POP3 over TLS"},
-    {"nfs", 2049, transport::tcp, "files of another host as if they were here"},
-    {"ircu", 6667, transport::tcp, "internet relay chat; browsers refuse 6665 to 6669, so no HTTP there"},
-}};
-
-/// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
-/// asks the system's own table.
-constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
-}
-constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
-}
-
-/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
-namespace literals {
-/// Returns the endpoint of the text: `"192.0.2.1:80"_endpoint`.
-consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
-    return endpoint{std::string_view{text, size}};
-}
-}  // namespace literals
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_ENDPOINT_HPP
 
 
 namespace netnotes {
@@ -5516,12 +6541,12 @@ class unix_endpoint {
     /// Creates an empty name, as a client without bind() has.
     unix_endpoint() noexcept = default;
     /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
-    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
+    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, kind::path} {
         if (path.empty() || path.find('\0') != path.npos)
             throw std::invalid_argument{"a socket's path is empty or contains a NUL"};
     }
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
-    static unix_endpoint abstract(std::string_view name) { return {name, true}; }
+    static unix_endpoint abstract(std::string_view name) { return {name, kind::abstract}; }
 
     /// Returns the path, or the bytes of an abstract name; empty for an unnamed endpoint.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -5543,8 +6568,9 @@ class unix_endpoint {
     }
 
   private:
-    unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
-        if (name.size() + is_abstract > max_size)
+    enum class kind : bool { path, abstract };  // no bool: {"127.0.0.1", 80} must not fit
+    unix_endpoint(std::string_view name, kind what) : name_{name}, is_abstract_{what == kind::abstract} {
+        if (name.size() + is_abstract_ > max_size)
             throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
     }
     std::string name_;
@@ -8526,62 +9552,6 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 #include <limits>
 #include <type_traits>
 
-// netnotes/ip/tcp_state.hpp: the eleven states of a TCP connection
-// SPDX-License-Identifier: MIT
-//
-// Each end of a connection is in one of eleven states (RFC 9293 §3.3.2, figure 5). The states of the two ends need not be
-// equal: between them lies the time that a segment is under way.
-//
-//        CLOSED ──connect()──> SYN-SENT ────────SYN+ACK────────> ESTABLISHED        opening
-//        LISTEN ──SYN────────> SYN-RECEIVED ────ACK────────────> ESTABLISHED
-//
-//        ESTABLISHED ──close()──> FIN-WAIT-1 ──ACK──> FIN-WAIT-2 ──FIN──> TIME-WAIT ──2 MSL──> CLOSED
-//                                      └──────FIN───> CLOSING ─────ACK───────┘
-//        ESTABLISHED ──FIN──> CLOSE-WAIT ──close()──> LAST-ACK ──ACK──> CLOSED
-//
-// The kernel tells the state of a socket (tcp/state.hpp), and the TCP of this library's own network has the same states
-// (lan/tcp_machine.hpp). So the names stand here, below both.
-//
-// On this page:  tcp_state
-// The notes:     tcp十种状态 (states)
-
-#ifndef NETNOTES_IP_TCP_STATE_HPP
-#define NETNOTES_IP_TCP_STATE_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-namespace netnotes {
-
-/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are Linux's,
-/// also in /proc/net/tcp.
-enum class tcp_state : std::uint8_t {
-    established = 1,   ///< Both sides may send.
-    syn_sent = 2,      ///< Our connect() has sent a SYN and has no answer yet.
-    syn_received = 3,  ///< A SYN was received and answered; the last acknowledgment is missing.
-    fin_wait_1 = 4,    ///< We have sent a FIN, and it is not acknowledged.
-    fin_wait_2 = 5,    ///< Our FIN is acknowledged; the peer may still send.
-    time_wait = 6,     ///< Both sides have closed, and we closed first; old segments must expire.
-    closed = 7,        ///< There is no connection: not yet, or no longer.
-    close_wait = 8,    ///< The peer has closed, and our program has not yet called close().
-    last_ack = 9,      ///< We have closed, too; the last acknowledgment is missing.
-    listen = 10,       ///< A listener. Each connection has its own state.
-    closing = 11,      ///< Both sides sent a FIN at the same time.
-};
-/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
-[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
-    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
-                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
-                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
-    const auto number = static_cast<std::size_t>(state);
-    return names[number < names.size() ? number : 0];
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_TCP_STATE_HPP
 
 
 
@@ -9436,482 +10406,6 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 #include <utility>
 #include <vector>
 
-// netnotes/ip/interface.hpp: an address together with its network
-// SPDX-License-Identifier: MIT
-//
-// A host's configuration says both at once: 192.168.1.77/24 is the host's own address, and the network in which its
-// neighbours are. The class network keeps the leading bits only, because a network is a set of addresses. This class
-// keeps all bits:
-//
-//        192.168.1.77 / 24
-//        address  192.168.1.77              this host
-//        network  192.168.1.0/24            the addresses that it reaches without a router
-//
-//        constexpr ip_interface mine{"192.168.1.77/24"};
-//        static_assert(mine.network().contains("192.168.1.20"_ip));
-//
-// Python calls the same value ipaddress.ip_interface.
-//
-// On this page:  ip_interface
-// The notes:     子网掩码 (netmasks); examples 02 and 03
-
-#ifndef NETNOTES_IP_INTERFACE_HPP
-#define NETNOTES_IP_INTERFACE_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <stdexcept>
-#include <string_view>
-
-// netnotes/ip/network.hpp: networks
-// SPDX-License-Identifier: MIT
-//
-// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
-// The netmask is that same prefix length, spelled as an address:
-//
-//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
-//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
-//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
-//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
-//
-//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
-//
-// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
-// The notes:     子网掩码 (netmasks); example 03
-
-#ifndef NETNOTES_IP_NETWORK_HPP
-#define NETNOTES_IP_NETWORK_HPP
-
-#include <algorithm>
-#include <bit>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <iterator>
-#include <optional>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-// ---- Networks ------------------------------------------------------------------------------------------
-
-/// Says how to treat an address with bits outside its prefix, such as 192.168.1.77/24. Refusing it catches typing
-/// errors. Clearing the bits gives the network in which the address lies.
-enum class host_bits { refused, cleared };
-
-/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
-template <class Item>
-class ip_range;
-
-/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
-class network : public detail::printable<network> {
-  public:
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
-
-    /// Creates 0.0.0.0/0, all of IPv4.
-    constexpr network() noexcept = default;
-    /// Creates the network of an address and a prefix. Throws std::invalid_argument if the prefix is longer than the
-    /// address, or if host bits are set and refused. A zone is dropped: a network is a set of numbers, not a place.
-    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
-        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
-        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
-        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
-            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
-        base_.value_ = base_.value_ & ~hosts_mask();
-    }
-    /// Reads `192.0.2.0/24` or `2001:db8::/32`. For IPv4 it also reads a netmask, `192.0.2.0/255.255.255.0`, or a host
-    /// mask, `192.0.2.0/0.0.0.255`. An address without a prefix is the network of that address alone. A netmask must
-    /// be a run of ones and then zeros. The mask 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
-    /// Throws parse_error.
-    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
-        parse_failure why;
-        const auto read = parse(text, rule, why);
-        if (!read) throw parse_error{"network", text, why};
-        *this = *read;
-    }
-    /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
-        const std::size_t slash = std::min(text.find('/'), text.size());
-        const auto address = ip_address::parse(text.substr(0, slash), why);
-        if (!address) return std::nullopt;
-        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
-            why = parse_failure{pattern, position, 0, value};
-            return std::nullopt;
-        };
-        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
-        std::uint32_t prefix_length = address->width();
-        if (slash < text.size()) {
-            const std::string_view tail = text.substr(slash + 1);
-            if (address->is_v4() && tail.find('.') != tail.npos) {
-                const auto mask = ipv4_address::parse(tail, why);
-                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-                const std::uint32_t bits = mask->to_uint();
-                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
-                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
-                if (!is_netmask && zeros + std::countr_one(bits) != 32)
-                    return refused("the mask is not a run of ones and then zeros", slash + 1);
-                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
-            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
-                                            why)) {
-                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-            }
-        }
-        if (rule == host_bits::refused &&
-            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
-            return refused("bits are set beyond the first %", 0, prefix_length);
-        return network{*address, prefix_length, host_bits::cleared};
-    }
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
-        parse_failure why;
-        return parse(text, rule, why);
-    }
-    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
-        return parse(text, host_bits::refused, why);
-    }
-
-    /// Returns the lowest address: all host bits are zero.
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }
-    /// Returns how many bits of an address belong to the network.
-    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// Returns how many bits are left for the hosts.
-    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
-    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
-    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
-    [[nodiscard]] constexpr ip_address netmask() const noexcept {
-        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
-    }
-    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
-
-    /// Returns the lowest or the highest address of the network.
-    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
-    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
-    /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
-    /// Returns nullopt for a /31 or /32 (RFC 3021) and for IPv6, where multicast does that work.
-    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
-        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
-    }
-    /// Returns the first address that a host may have. IPv4 keeps the all-zeros address for the network itself. IPv6
-    /// keeps it for "any router of this subnet" (RFC 4291 §2.6.1). Links of two hosts (/31 RFC 3021, /127 RFC 6164) use
-    /// both addresses.
-    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
-    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
-
-    /// Returns the number of addresses, 2 to the host_width(). Returns nullopt if 64 bits cannot hold the number.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
-        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
-    }
-    /// Returns the number of addresses that a host may have: for IPv4 two fewer, except in a /31 or /32.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
-        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
-        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
-    }
-    /// Returns address_count() in decimal digits, exact for every network: 2^128 has 39 digits.
-    [[nodiscard]] std::string address_count_string() const;
-
-    /// Returns true if the address lies in this network, whatever its zone. Returns false for an address of the other
-    /// family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, but its unmapped() is.
-    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
-        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
-    }
-    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
-        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
-    }
-    /// Returns true if the networks share an address. Then one network contains the other: prefixes nest or are apart.
-    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
-        return contains(other) || other.contains(*this);
-    }
-
-    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
-    /// a longer prefix.
-    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
-        if (prefix_length > prefix_length_)
-            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
-        return {base_, prefix_length, host_bits::cleared};
-    }
-    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
-    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
-    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
-    /// Returns every address that a host may have, in order.
-    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
-    /// Returns the address at `index`; the first has index 0. Throws std::out_of_range beyond the last, and for a
-    /// negative index: last() is the last address.
-    template <std::integral Index>
-    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
-        if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
-            if (index < 0) throw std::out_of_range{"negative index into a network"};
-        const auto offset = static_cast<std::uint64_t>(index);
-        if (address_count() && offset >= *address_count())
-            throw std::out_of_range{"index beyond the last address of the network"};
-        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
-    }
-
-    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses. Throws
-    /// std::out_of_range beyond the last address.
-    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
-        if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
-        return {is_v6(), base_.value_ + index};
-    }
-
-    /// Returns the prefix length of the smallest IPv4 network that has room for this number of hosts. Returns nullopt
-    /// for more than 2^32 - 2 hosts. 1,500 hosts need a /21: the notes' 255.255.0.0 wastes 64,000 addresses.
-    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
-        for (unsigned prefix_length = 33; prefix_length-- > 0;)
-            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
-        return std::nullopt;
-    }
-
-    /// Returns a number that is equal for equal networks, for std::hash.
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
-    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
-    /// room for text_capacity characters.
-    constexpr char* write(char* out) const noexcept {
-        out = base_.write(out);
-        *out++ = '/';
-        return detail::write_number(out, prefix_length_);
-    }
-
-    /// Compares by address; of equal addresses the larger network comes first.
-    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
-
-  private:
-    friend class ip_range<network>;
-    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
-
-    ip_address base_;
-    std::uint8_t prefix_length_ = 0;
-};
-
-/// Addresses or networks of one size in order, which are computed one after the other: the result of hosts() and
-/// subnets().
-template <class Item>
-class ip_range {
-  public:
-    /// Goes through the range. It is a forward iterator; the range need not outlive it.
-    class iterator {
-      public:
-        using value_type = Item;
-        using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
-        using iterator_concept = std::forward_iterator_tag;
-        using pointer = void;
-        using reference = Item;
-
-        constexpr iterator() noexcept = default;
-        constexpr Item operator*() const noexcept { return at_; }
-        constexpr iterator& operator++() noexcept {
-            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
-            if (!ended_) at_ = successor(at_);
-            return *this;
-        }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
-
-      private:
-        friend ip_range;
-        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
-            : at_{at}, last_{last}, ended_{ended} {}
-        Item at_;
-        Item last_;
-        bool ended_ = true;
-    };
-
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
-    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
-
-  private:
-    friend class network;
-    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
-    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
-    static constexpr network successor(network block) noexcept {
-        block.base_ = *block.last().next();
-        return block;
-    }
-    Item first_;
-    Item last_;
-};
-
-constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
-constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
-    if (prefix_length < prefix_length_)
-        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
-    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
-}
-
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order, and returns
-/// the place behind the last network. There are at most 62 of them for IPv4 and 254 for IPv6. Throws
-/// std::invalid_argument if the families or the zones differ, or if last < first. A common zone is dropped, because a
-/// network has no zone.
-template <class Output>
-constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
-    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
-        throw std::invalid_argument{"not a range: last is below first, or of another family or zone"};
-    for (;;) {
-        // The block that begins here is as large as both its alignment and the rest of the range allow.
-        const auto rest = last.value_ - first.value_;
-        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
-        const unsigned aligned =
-            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
-        const network block{first, first.width() - std::min(room, aligned)};
-        *out++ = block;
-        if (block.last().value_ == last.value_) return out;
-        first = *block.last().next();
-    }
-}
-
-/// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
-/// the span that holds the result; the rest of the span is unspecified.
-constexpr std::span<network> collapse(std::span<network> networks) {
-    std::sort(networks.begin(), networks.end());
-    std::size_t kept = 0;
-    for (const network block : networks) {
-        if (kept > 0 && networks[kept - 1].contains(block)) continue;
-        networks[kept++] = block;
-        // The last two may be the halves of a network, which may again be a half, and so on up.
-        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
-            const unsigned prefix_length = networks[kept - 1].prefix_length();
-            const network whole = networks[kept - 1].supernet(prefix_length - 1);
-            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
-            networks[--kept - 1] = whole;
-        }
-    }
-    return networks.first(kept);
-}
-
-/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest, and returns the place
-/// behind the last network. There is a network for every bit by which the prefixes differ. Throws std::invalid_argument
-/// unless `inner` lies in `outer`.
-template <class Output>
-constexpr Output exclude(const network& outer, const network& inner, Output out) {
-    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
-    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
-        for (const network half :
-             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
-            if (!half.contains(inner)) *out++ = half;
-    return out;
-}
-
-inline std::string network::address_count_string() const {
-    std::string digits{"1"};  // the lowest first, doubled once for every host bit
-    for (unsigned bit = 0; bit < host_width(); ++bit) {
-        int carry = 0;
-        for (char& digit : digits) {
-            const int doubled = 2 * (digit - '0') + carry;
-            digit = static_cast<char>('0' + doubled % 10);
-            carry = doubled / 10;
-        }
-        if (carry > 0) digits += '1';
-    }
-    std::reverse(digits.begin(), digits.end());
-    return digits;
-}
-
-/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
-namespace literals {
-/// Returns the network of the text: `"192.0.2.0/24"_net`.
-consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
-}  // namespace literals
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_NETWORK_HPP
-
-
-namespace netnotes {
-
-/// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
-/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
-/// them blocks.
-class ip_interface : public detail::printable<ip_interface> {
-  public:
-    /// The longest text in bytes.
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
-
-    /// Makes 0.0.0.0/0.
-    constexpr ip_interface() noexcept = default;
-    /// Keeps both. The zone of a link-local address stays. Throws std::invalid_argument when the prefix is longer than
-    /// the address: 32 bits for IPv4, 128 for IPv6.
-    constexpr ip_interface(const ip_address& address, unsigned prefix_length)
-        : address_{address}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
-        if (prefix_length > address.width())
-            throw std::invalid_argument{"prefix length beyond the width of the address"};
-    }
-    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
-    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
-    constexpr explicit ip_interface(std::string_view text) {
-        parse_failure why;
-        const auto read = parse(text, why);
-        if (!read) throw parse_error{"interface address", text, why};
-        *this = *read;
-    }
-    /// Reads the same texts. Returns std::nullopt for any other text, and `why` then tells the fault. Never throws.
-    static constexpr std::optional<ip_interface> parse(std::string_view text, parse_failure& why) noexcept {
-        const std::size_t slash = text.find('/');
-        const auto address = ip_address::parse(text.substr(0, slash), why);
-        if (!address) return std::nullopt;
-        if (slash == text.npos) return ip_interface{*address, address->width()};
-        // A network has no zone, so its parser sees the text without one. The same number of characters must stay in
-        // front of a fault that it finds.
-        const std::size_t zone = text.substr(0, slash).find('%');
-        if (zone != text.npos) {
-            std::uint32_t prefix_length = 0;
-            const std::string_view tail = text.substr(slash + 1);
-            if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length, why))
-                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-            return ip_interface{*address, prefix_length};
-        }
-        const auto block = netnotes::network::parse(text, host_bits::cleared, why);
-        if (!block) return std::nullopt;
-        return ip_interface{*address, block->prefix_length()};
-    }
-    /// Reads the same texts. Returns std::nullopt for any other text.
-    static constexpr std::optional<ip_interface> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    /// Returns the address with all its bits, and with its zone.
-    [[nodiscard]] constexpr const ip_address& address() const noexcept { return address_; }
-    /// Returns the number of bits that the network's addresses share.
-    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// Returns the network in which the address lies, without a zone.
-    [[nodiscard]] constexpr netnotes::network network() const noexcept {
-        return {address_, prefix_length_, host_bits::cleared};
-    }
-
-    /// Returns the hash value for std::hash.
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
-        return detail::mix(address_.hash() + prefix_length_);
-    }
-    /// Writes the text at `out`, which has room for text_capacity bytes. Returns the end of the text.
-    constexpr char* write(char* out) const noexcept {
-        out = address_.write(out);
-        *out++ = '/';
-        return detail::write_number(out, prefix_length_);
-    }
-
-    /// Compares by address, then by prefix length.
-    friend constexpr auto operator<=>(const ip_interface&, const ip_interface&) noexcept = default;
-
-  private:
-    ip_address address_;
-    std::uint8_t prefix_length_ = 0;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_INTERFACE_HPP
 
 
 
@@ -12177,7 +12671,9 @@ class io_node {
     enum class ends_with : bool { nothing, close };
     /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it
     /// is retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
-    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing);
+    /// With `hears_to_write`, the back end watches for writing from the beginning: for a socket that will connect.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing,
+            bool hears_to_write = false);
     io_node(const io_node&) = delete;
     io_node& operator=(const io_node&) = delete;
     static void* operator new(std::size_t size) { return frames.take(size); }
@@ -12308,6 +12804,12 @@ class io_operation : public loop_operation {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin(*this, waiter);
+    }
+    /// For `reporting`: returns the error of a failed operation, if it is to be reported, and clears it. A refused wait,
+    /// and a cancellation if it is not `also_cancelled`, stay for await_resume() to throw.
+    std::error_code take_report(bool also_cancelled) noexcept {
+        if (error_ <= 0 || (error_ == ECANCELED && !also_cancelled)) return {};
+        return {std::exchange(error_, 0), std::system_category()};
     }
 
   protected:
@@ -12503,13 +13005,50 @@ class io_receiver : public io_awaiter<Derived, Base> {
     }
 };
 
+/// Awaits an operation, but reports an error instead of throwing it. It then returns an empty value. If the operation
+/// has so_far(), it returns that, the number of bytes or datagrams that are done, and reports a cancellation, too.
+template <class Operation>
+class [[nodiscard]] reporting final {
+    static constexpr bool has_count = requires(Operation& what) { what.so_far(); };
+
+  public:
+    template <class... Arguments>
+    explicit reporting(std::error_code& error, Arguments&&... arguments)
+        : operation_{std::forward<Arguments>(arguments)...}, error_{error} {}
+    reporting(const reporting&) = delete;
+    reporting& operator=(const reporting&) = delete;
+    [[gnu::always_inline]] ~reporting() = default;
+    bool await_ready() { return operation_.await_ready(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return operation_.await_suspend(waiter);
+    }
+    auto await_resume() {
+        error_ = operation_.take_report(has_count);
+        if constexpr (has_count) {
+            const std::size_t count = operation_.so_far();
+            if (error_) return count;
+            operation_.await_resume();
+            return count;
+        } else {
+            using value = decltype(operation_.await_resume());
+            if (error_) return value();
+            return operation_.await_resume();
+        }
+    }
+
+  private:
+    Operation operation_;
+    std::error_code& error_;
+};
+
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
 inline constinit io_node io_node::closed{};
-inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
-    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
+inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end, bool hears_to_write)
+    : kind_{what}, is_heard_to_write_{hears_to_write}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
     loop.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {
@@ -14623,7 +15162,7 @@ auto with_group(Body body, std::vector<std::exception_ptr>& failures) {
 // At most 8 such threads run, so a crowd of clients does not become a crowd of threads. A thread ends when no lookup is
 // queued. A host that is an address needs no thread.
 //
-// On this page:  async_resolve
+// On this page:  async_resolve · async_canonical_name · async_resolve_name
 // Above it:      coro/connect.hpp (async_connect)
 
 #ifndef NETNOTES_CORO_LOOKUP_HPP
@@ -14638,6 +15177,7 @@ auto with_group(Body body, std::vector<std::exception_ptr>& failures) {
 #include <coroutine>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -14667,6 +15207,14 @@ template <std::integral Port>
     return async_resolve(std::move(host), std::to_string(port), hints);
 }
 
+/// Returns the official name of a host: canonical_name() of socket/resolve.hpp for tasks, with the same errors. It waits
+/// and ends like async_resolve().
+[[nodiscard]] task<std::string> async_canonical_name(std::string host);
+/// Returns the name of the host that has this address, or nullopt if it has no name: resolve_name() of
+/// socket/resolve.hpp for tasks, with the same errors. It waits and ends like async_resolve(). The owner of an address
+/// chooses its name and may lie.
+[[nodiscard]] task<std::optional<std::string>> async_resolve_name(endpoint where);
+
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
@@ -14682,8 +15230,11 @@ class lookup final : public posted_call {
   public:
     lookup(std::string host, std::string service, resolve_hints hints) noexcept
         : host_{std::move(host)}, service_{std::move(service)}, hints_{hints} {}
+    explicit lookup(std::string host) noexcept : wanted_{question::canonical_name}, host_{std::move(host)} {}
+    explicit lookup(const endpoint& where) : endpoints(1, where), wanted_{question::name} {}
 
-    std::vector<endpoint> endpoints;
+    std::vector<endpoint> endpoints;  // the answer, or the address whose name is asked for
+    std::optional<std::string> name;
     std::error_code error;
 
     struct abandon {
@@ -14703,14 +15254,22 @@ class lookup final : public posted_call {
     void call() override;
     void look() noexcept {
         try {
-            endpoints = resolve(host_, service_, hints_, error);
+            switch (wanted_) {
+                case question::endpoints: endpoints = resolve(host_, service_, hints_, error); break;
+                case question::canonical_name: name = canonical_name(host_); break;
+                case question::name: name = resolve_name(endpoints.front()); break;
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
         } catch (...) {
             error = std::make_error_code(std::errc::not_enough_memory);
         }
     }
 
+    enum class question { endpoints, canonical_name, name };
+    question wanted_ = question::endpoints;
     std::string host_, service_;
-    resolve_hints hints_;
+    resolve_hints hints_{};
     waiting* waiting_ = nullptr;  // used only in the loop's thread
     lookup_threads* threads_ = nullptr;
     // The members below are guarded by lookup_threads::mutex_.
@@ -14877,6 +15436,22 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
     co_return std::move(one->endpoints);
 }
+inline task<std::string> async_canonical_name(std::string host) {
+    if (ip_address::parse(host)) {
+        co_await detail::stepping{};
+        co_return host;
+    }
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "canonical name of ", visible(host));
+    co_return std::move(*one->name);
+}
+inline task<std::optional<std::string>> async_resolve_name(endpoint where) {
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{where}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "name of ", where.address().to_string());
+    co_return std::move(one->name);
+}
 
 }  // namespace netnotes
 
@@ -15032,8 +15607,9 @@ class async_socket {
   protected:
     async_socket() noexcept = default;
     async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
-    async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
-        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close}} {
+    async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip, bool connects = false)
+        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close,
+                            connects}} {
         static_cast<void>(made.release());
         // On a Unix socket a receive also ends where a descriptor was passed (unix(7)), even if more bytes follow.
         node_->read_to_end = !is_ip;
@@ -15164,6 +15740,9 @@ class async_stream : public detail::async_socket {
     /// Receives at least one byte and at most buffer.size(). Returns the number of bytes, or 0 at the end of the
     /// stream. An empty buffer also returns 0. Suspends until bytes arrive; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
+    /// Does the same, but reports an error instead of throwing it, and then returns 0. So do the other forms with an
+    /// error: `error` must stay valid as long as the buffer, and a cancellation is still thrown.
+    [[nodiscard]] detail::reporting<detail::receiving> recv(mutable_buffer buffer, std::error_code& error);
     /// Fills the whole buffer, and suspends until that is done. Returns buffer.size(), or 0 if the stream ended before
     /// the first byte. Throws errc::protocol_error if the stream ends in the middle. After an error or a cancellation
     /// the bytes that arrived lie at the beginning of the buffer. To learn their number, use the next form.
@@ -15175,18 +15754,27 @@ class async_stream : public detail::async_socket {
     /// Fills the whole buffer, but reports an error instead of throwing it. Returns the number of bytes that lie in the
     /// buffer, also after an error: errc::protocol_error if the stream ends in the middle, or operation_canceled if the
     /// task is cancelled. Throws only std::logic_error. `error` must stay valid as long as the buffer.
-    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::error_code& error);
+    [[nodiscard]] detail::reporting<detail::receiving_exactly> recv_exact(mutable_buffer buffer,
+                                                                          std::error_code& error);
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
+    [[nodiscard]] detail::reporting<detail::sending> send(const_buffer bytes, std::error_code& error);
     /// Sends all bytes, and suspends until the kernel has taken the last byte. The bytes must stay valid until then,
     /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
     /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// how many bytes the kernel took.
+    [[nodiscard]] detail::reporting<detail::sending_all> send_all(const_buffer bytes, std::error_code& error);
     /// Sends a file, or a part of it, as socket::send_file() does. Include coro/send_file.hpp to call it. Returns the
     /// number of bytes. Suspends until the kernel has taken the last byte. Throws std::system_error. If it fails or is
     /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
     [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
+    /// Does the same, but reports an error instead of throwing it. Returns how many bytes the kernel took. A cancellation
+    /// is still thrown. `error` must stay valid until the task ends.
+    [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options,
+                                                       std::error_code& error);
 
     /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
     /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
@@ -15198,8 +15786,8 @@ class async_stream : public detail::async_socket {
 
   private:
     friend detail::accepting;
-    async_stream(event_loop& loop, socket&& accepted, bool is_ip)
-        : async_socket{loop, accepted, detail::io_node::kind::stream, is_ip} {}
+    async_stream(event_loop& loop, socket&& made, bool is_ip, bool connects = false)
+        : async_socket{loop, made, detail::io_node::kind::stream, is_ip, connects} {}
 };
 
 // ========================================================================================================
@@ -15250,8 +15838,6 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
         : io_receiver{node, direction::read}, room_{room}, filled_{own_} {}
     receiving_exactly(io_node& node, mutable_buffer room, std::size_t& filled) noexcept
         : io_receiver{node, direction::read}, room_{room}, filled_{filled} {}
-    receiving_exactly(io_node& node, mutable_buffer room, std::error_code& report) noexcept
-        : io_receiver{node, direction::read}, room_{room}, filled_{own_}, report_{&report} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -15263,21 +15849,14 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     /// Returns the number of bytes. After an error the same object can be awaited again. It then continues behind the
     /// bytes that it already has.
     std::size_t await_resume() {
-        if (report_) report_->clear();
-        if (error_ != 0) {
-            if (report_ && error_ > 0) {
-                const int error = std::exchange(error_, 0);
-                *report_ = error == ECANCELED ? std::make_error_code(std::errc::operation_canceled)
-                                              : std::error_code{error, std::system_category()};
-                return filled_;
-            }
+        if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
-        }
         const std::size_t size = filled_;
         own_ = 0;
         return size;
     }
+    [[nodiscard]] std::size_t so_far() const noexcept { return filled_; }
     bool attempt() noexcept override {
         while (filled_ < room_.size()) {
             const std::span<std::byte> rest = room_.subspan(filled_);
@@ -15295,8 +15874,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
   private:
     mutable_buffer room_;
     std::size_t own_ = 0;
-    std::size_t& filled_;                // own_, or the caller's
-    std::error_code* report_ = nullptr;  // for the form that does not throw
+    std::size_t& filled_;  // own_, or the caller's
 };
 
 /// Holds the bytes to send. Bytes that recv() has lent are copied before the task suspends, because other tasks receive
@@ -15397,6 +15975,11 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
     }
+    std::error_code take_report(bool also_cancelled) noexcept {
+        end_by_reset_if_failed();
+        return sending_awaiter::take_report(also_cancelled);
+    }
+    [[nodiscard]] std::size_t so_far() const noexcept { return size_ - rest_.size(); }
     [[gnu::always_inline]] inline bool attempt() noexcept override {
         if (rest_.empty()) [[unlikely]]
             return begin_again();
@@ -15414,8 +15997,11 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         rest_ = all();
         return attempt();
     }
-    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+    void end_by_reset_if_failed() noexcept {
         if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
+    }
+    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+        end_by_reset_if_failed();
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -15436,6 +16022,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
             if (!node_.writable) return false;
             socklen_t size = sizeof error_;
             if (::getsockopt(node_.descriptor(), SOL_SOCKET, SO_ERROR, &error_, &size) != 0) error_ = errno;
+            if (error_ == 0) refuse_itself();
             return true;
         }
         // Before connect() the poller reports the socket as hung up; that is ignored. From here on its reports count:
@@ -15443,12 +16030,10 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
         node_.readable = false;
         node_.read_to_end = !where_.is_ip();
         const int error = ::connect(node_.descriptor(), where_.data(), where_.size()) == 0 ? 0 : errno;
-        if ((error == 0 || error == EINPROGRESS || error == EINTR) && meets_itself(node_.descriptor(), where_)) {
-            dissolve(node_.descriptor());  // see socket::connect()
-            error_ = ECONNREFUSED;
+        if (error == 0) {
+            refuse_itself();
             return true;
         }
-        if (error == 0) return true;
         // The kernel continues to connect, even after EINTR. The socket becomes writable when the result is known.
         if (error == EINPROGRESS || error == EINTR) {
             has_begun_ = true;
@@ -15463,10 +16048,23 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
     }
 
   private:
+    void refuse_itself() noexcept {
+        if (!meets_itself(node_.descriptor(), where_)) return;
+        dissolve(node_.descriptor());  // see socket::connect()
+        error_ = ECONNREFUSED;
+    }
     socket_address where_;
     std::error_code* report_;  // for the form that does not throw
     bool has_begun_ = false;
 };
+
+/// Makes a socket that does not block from the beginning, which saves the system calls of set_blocking(). Returns an
+/// empty socket with an error.
+inline socket make_to_connect(address_family family, std::error_code& error) noexcept {
+    const int made = ::socket(static_cast<int>(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    error = made < 0 ? last_error() : std::error_code{};
+    return socket{made, false};
+}
 
 }  // namespace detail
 
@@ -15479,7 +16077,10 @@ inline bool async_stream::has_arrived() const noexcept {
 }
 inline task<async_stream> async_stream::connect(socket_address where) {
     co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
-    async_stream stream{socket{where.family(), socket_type::stream}};
+    std::error_code error;
+    socket made = detail::make_to_connect(where.family(), error);
+    if (error) detail::throw_error(error, "socket");
+    async_stream stream{event_loop::current(), std::move(made), where.is_ip(), true};
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
 }
@@ -15488,9 +16089,8 @@ inline task<async_stream> async_stream::connect(socket_address where, std::error
     co_await detail::stepping{};
     async_stream stream;
     try {
-        error.clear();
-        socket made{where.family(), socket_type::stream, 0, error};
-        if (!error) stream = async_stream{std::move(made)};
+        socket made = detail::make_to_connect(where.family(), error);
+        if (!error) stream = async_stream{event_loop::current(), std::move(made), where.is_ip(), true};
     } catch (const std::system_error& refusal) {
         error = refusal.code();
     }
@@ -15508,11 +16108,21 @@ inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer)
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
     return {node(), buffer, filled};
 }
-inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::error_code& error) {
-    return {node(), buffer, error};
-}
 inline detail::sending async_stream::send(const_buffer bytes) { return {node(), bytes}; }
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {node(), bytes}; }
+inline detail::reporting<detail::receiving> async_stream::recv(mutable_buffer buffer, std::error_code& error) {
+    return detail::reporting<detail::receiving>{error, node(), buffer};
+}
+inline detail::reporting<detail::receiving_exactly> async_stream::recv_exact(mutable_buffer buffer,
+                                                                             std::error_code& error) {
+    return detail::reporting<detail::receiving_exactly>{error, node(), buffer};
+}
+inline detail::reporting<detail::sending> async_stream::send(const_buffer bytes, std::error_code& error) {
+    return detail::reporting<detail::sending>{error, node(), bytes};
+}
+inline detail::reporting<detail::sending_all> async_stream::send_all(const_buffer bytes, std::error_code& error) {
+    return detail::reporting<detail::sending_all>{error, node(), bytes};
+}
 
 }  // namespace netnotes
 
@@ -16105,6 +16715,8 @@ namespace netnotes {
 namespace detail {
 template <class Call>
 class udp_operation;
+template <class Call>
+using udp_reporting = reporting<udp_operation<Call>>;  // the forms with an error
 struct udp_recv_from;
 struct udp_recv_details;
 struct udp_recv_batch;
@@ -16138,29 +16750,42 @@ class async_udp {
     /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a
     /// client asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the
     /// buffer.
-    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
+    [[nodiscard]] detail::udp_reporting<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
     /// stay valid as long as the buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
                                                                             datagram_details& details);
+    [[nodiscard]] detail::udp_reporting<detail::udp_recv_details> recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details,
+                                                                            std::error_code& error);
     /// Suspends until there is a datagram, and returns as many as there are, up to the batch's count. The result lies
     /// in the batch and is valid until its next use.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
+    [[nodiscard]] detail::udp_reporting<detail::udp_recv_batch> recv_batch(datagram_batch& batch,
+                                                                           std::error_code& error);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. To received::sender it leaves from the address that the sender has written to.
     [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
     /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
     /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
-    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
+    [[nodiscard]] detail::udp_reporting<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
                                                                      std::error_code& error);
     /// Sends one datagram to the peer of connect().
     [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
+    [[nodiscard]] detail::udp_reporting<detail::udp_send> send(const_buffer bytes, std::error_code& error);
     /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
     [[nodiscard]] detail::udp_operation<detail::udp_send_batch> send_batch(
         std::span<const udp_socket::outgoing> datagrams);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// the number of datagrams that were sent.
+    [[nodiscard]] detail::udp_reporting<detail::udp_send_batch> send_batch(
+        std::span<const udp_socket::outgoing> datagrams, std::error_code& error);
     /// Sends the bytes as datagrams of `size` bytes each, and returns their number: see udp_socket::send_segments().
     [[nodiscard]] detail::udp_operation<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
                                                                                  const datagram_peer& to = {});
+    [[nodiscard]] detail::udp_reporting<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to,
+                                                                                 std::error_code& error);
 
     /// Do what the calls of udp_socket with the same names do. They do not wait.
     void bind(const endpoint& where) { opened().socket.bind(where); }
@@ -16242,16 +16867,11 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
           socket_{from.state_ ? &from.state_->socket : nullptr},
           call_{std::move(call)} {}
     typename Call::value await_resume() {
-        if constexpr (requires { call_.report; }) {
-            if (call_.report) call_.report->clear();
-            if (call_.report && this->error_ > 0 && this->error_ != ECANCELED) {
-                *call_.report = this->take_failure();
-                return typename Call::value();
-            }
-        }
         if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
         return call_.take();
     }
+    /// Returns how many datagrams are sent. The next use of the operation counts from 0.
+    std::size_t so_far() noexcept requires(requires(Call& call) { call.sent; }) { return call_.take(); }
     bool attempt() noexcept override {
         if (!(Call::receives ? this->node_.readable : this->node_.writable)) return false;
         std::error_code error;
@@ -16276,7 +16896,6 @@ struct udp_recv_from {
     void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
     value take() noexcept { return got; }
     mutable_buffer room;
-    std::error_code* report = nullptr;  // for the form that does not throw
     value got{};
 };
 struct udp_recv_details {
@@ -16308,7 +16927,6 @@ struct udp_send_to {
     void take() noexcept {}
     const_buffer bytes;
     datagram_peer to;
-    std::error_code* report = nullptr;  // for the form that does not throw
 };
 struct udp_send {
     static constexpr bool receives = false;
@@ -16349,10 +16967,6 @@ struct udp_send_segments {
 inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
     return {*this, {buffer}};
 }
-inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer,
-                                                                         std::error_code& error) {
-    return {*this, {buffer, &error}};
-}
 inline detail::udp_operation<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
                                                                             datagram_details& details) {
     return {*this, {buffer, details}};
@@ -16363,10 +16977,6 @@ inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datag
 inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
     return {*this, {bytes, to}};
 }
-inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
-                                                                     std::error_code& error) {
-    return {*this, {bytes, to, &error}};
-}
 inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
 inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
     std::span<const udp_socket::outgoing> datagrams) {
@@ -16375,6 +16985,36 @@ inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
 inline detail::udp_operation<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
                                                                                 const datagram_peer& to) {
     return {*this, {bytes, size, to}};
+}
+
+inline detail::udp_reporting<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer,
+                                                                         std::error_code& error) {
+    return detail::udp_reporting<detail::udp_recv_from>{error, *this, detail::udp_recv_from{buffer}};
+}
+inline detail::udp_reporting<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details,
+                                                                            std::error_code& error) {
+    return detail::udp_reporting<detail::udp_recv_details>{error, *this, detail::udp_recv_details{buffer, details}};
+}
+inline detail::udp_reporting<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch,
+                                                                           std::error_code& error) {
+    return detail::udp_reporting<detail::udp_recv_batch>{error, *this, detail::udp_recv_batch{batch}};
+}
+inline detail::udp_reporting<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send_to>{error, *this, detail::udp_send_to{bytes, to}};
+}
+inline detail::udp_reporting<detail::udp_send> async_udp::send(const_buffer bytes, std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send>{error, *this, detail::udp_send{bytes}};
+}
+inline detail::udp_reporting<detail::udp_send_batch> async_udp::send_batch(
+    std::span<const udp_socket::outgoing> datagrams, std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send_batch>{error, *this, detail::udp_send_batch{datagrams}};
+}
+inline detail::udp_reporting<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to,
+                                                                                 std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send_segments>{error, *this, detail::udp_send_segments{bytes, size, to}};
 }
 
 }  // namespace netnotes
@@ -16433,7 +17073,7 @@ inline task<> attempt(connect_race& all, std::size_t which) {
         ++all.connecting;
         const endpoint& where = all.endpoints[which];
         co_await stepping{};  // what follows may fail at once, and the other tasks must run
-        socket made{family_of(where), socket_type::stream, 0, error};
+        socket made = make_to_connect(family_of(where), error);
         if (!error) prepare_to_connect(made, where, all.options, error);
         try {
             if (!error) {
@@ -17175,6 +17815,10 @@ struct filling_call;
 struct receiving_call;
 struct skipping_call;
 class writing;
+template <class Message>
+using message_report = reporting<reading<Message>>;  // the forms with an error
+template <class Call>
+using value_report = reporting<reading_value<Call>>;
 }  // namespace detail
 
 /// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
@@ -17204,23 +17848,35 @@ class async_buffered_stream {
 
     /// Returns the next line without its "\n" or "\r\n", or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::line_message> recv_line();
+    /// Does the same, but reports an error instead of throwing it, and then returns nullopt. So do the other forms with
+    /// an error. They still throw a cancellation. `error` must stay valid until the call returns its result.
+    [[nodiscard]] detail::message_report<detail::line_message> recv_line(std::error_code& error);
     /// Returns the next bytes up to and with the delimiter, or nullopt at the end of the stream. The delimiter's text
     /// must stay valid until the call returns its result.
     [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
+    [[nodiscard]] detail::message_report<detail::delimited_message> recv_until(std::string_view delimiter,
+                                                                               std::error_code& error);
     /// Returns the next `size` bytes, or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
+    [[nodiscard]] detail::message_report<detail::sized_message> recv_exact(std::size_t size, std::error_code& error);
     /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream.
     /// The buffer must stay valid until then.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer);
     /// Does the same with a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So
     /// no byte is lost by an error or a cancellation: call again with the same arguments.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer, std::size_t& filled);
+    /// Fills the caller's buffer, but reports an error instead of throwing it: operation_canceled if the task is
+    /// cancelled. Returns the number of bytes that lie in the buffer, also after an error; continue behind them.
+    [[nodiscard]] detail::value_report<detail::filling_call> recv_exact(mutable_buffer buffer, std::error_code& error);
     /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their
     /// number, or 0 at the end of the stream.
     [[nodiscard]] detail::reading_value<detail::receiving_call> recv(mutable_buffer buffer);
+    [[nodiscard]] detail::value_report<detail::receiving_call> recv(mutable_buffer buffer, std::error_code& error);
     /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before
     /// the delimiter.
     [[nodiscard]] detail::reading_value<detail::skipping_call> skip_until(std::string_view delimiter);
+    [[nodiscard]] detail::value_report<detail::skipping_call> skip_until(std::string_view delimiter,
+                                                                          std::error_code& error);
 
     /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They do
     /// not wait, and return nullopt if these bytes do not suffice.
@@ -17361,6 +18017,12 @@ class buffered_state {
 };
 
 class buffered_operation : public socket_operation {
+  public:
+    std::error_code take_report(bool also_cancelled) noexcept {
+        if (error_ != 0) stop_sending();
+        return socket_operation::take_report(also_cancelled);
+    }
+
   protected:
     friend buffered_state;
     buffered_operation(buffered_state& state, direction way) : socket_operation{state.node(), way}, state_{state} {}
@@ -17396,8 +18058,12 @@ class buffered_operation : public socket_operation {
     void throw_if_read_failed(const char* name) {
         if (error_ == 0) [[likely]]
             return;
-        if (!node_.is_closed() && !node_.has_reader()) node_.let_reader_send(false);
+        stop_sending();
         fail(name);
+    }
+    /// After a failure this operation no longer sends.
+    void stop_sending() noexcept {
+        if (!node_.is_closed() && !node_.has_reader()) node_.let_reader_send(false);
     }
 
     buffered_state& state_;
@@ -17501,6 +18167,9 @@ class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>,
     typename Call::value await_resume() {
         this->throw_if_read_failed(Call::name);
         return call_.result();
+    }
+    [[nodiscard]] std::size_t so_far() noexcept requires(requires(Call& call) { call.filled(); }) {
+        return call_.filled();
     }
     bool attempt() noexcept override {
         return this->attempt_to_read([this](std::error_code& error) { call_.receive(this->state_.reader, error); });
@@ -17614,6 +18283,29 @@ inline detail::reading_value<detail::receiving_call> async_buffered_stream::recv
 }
 inline detail::reading_value<detail::skipping_call> async_buffered_stream::skip_until(std::string_view delimiter) {
     return {opened(), {delimiter}};
+}
+inline detail::message_report<detail::line_message> async_buffered_stream::recv_line(std::error_code& error) {
+    return detail::message_report<detail::line_message>{error, opened(), detail::line_message{}};
+}
+inline detail::message_report<detail::delimited_message> async_buffered_stream::recv_until(std::string_view delimiter,
+                                                                                           std::error_code& error) {
+    return detail::message_report<detail::delimited_message>{error, opened(), detail::delimited_message{delimiter}};
+}
+inline detail::message_report<detail::sized_message> async_buffered_stream::recv_exact(std::size_t size,
+                                                                                       std::error_code& error) {
+    return detail::message_report<detail::sized_message>{error, opened(), detail::sized_message{size}};
+}
+inline detail::value_report<detail::filling_call> async_buffered_stream::recv_exact(mutable_buffer buffer,
+                                                                                    std::error_code& error) {
+    return detail::value_report<detail::filling_call>{error, opened(), detail::filling_call{buffer, nullptr}};
+}
+inline detail::value_report<detail::receiving_call> async_buffered_stream::recv(mutable_buffer buffer,
+                                                                                std::error_code& error) {
+    return detail::value_report<detail::receiving_call>{error, opened(), detail::receiving_call{buffer}};
+}
+inline detail::value_report<detail::skipping_call> async_buffered_stream::skip_until(std::string_view delimiter,
+                                                                                     std::error_code& error) {
+    return detail::value_report<detail::skipping_call>{error, opened(), detail::skipping_call{delimiter}};
 }
 inline std::optional<std::string_view> async_buffered_stream::take_until(std::string_view delimiter) noexcept {
     return opened().reader.take_until(delimiter);
@@ -17926,20 +18618,34 @@ inline task<> send_by_reading(async_stream& to, file_part& part, std::string nam
     }
 }
 
+inline task<> send_part(async_stream& to, file_part& part, std::string name, progress_callback progress) {
+    cut_guard guard{to};
+    while (!part.is_done()) {
+        const ssize_t size = co_await sending_file_part{to.node(), part};
+        if (size < 0) co_await send_by_reading(to, part, name, progress, guard);
+        if (size <= 0) break;
+        progress(part.sent());
+    }
+    guard.arm(false);
+}
+
 }  // namespace detail
 
 inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options) {
     std::error_code error;
     detail::file_part part{file, options, error};
     if (error) detail::throw_error(error, file.error() ? "open " : "send_file ", file.name());
-    detail::cut_guard guard{*this};
-    while (!part.is_done()) {
-        const ssize_t size = co_await detail::sending_file_part{node(), part};
-        if (size < 0) co_await detail::send_by_reading(*this, part, file.name(), options.progress, guard);
-        if (size <= 0) break;
-        options.progress(part.sent());
+    co_await detail::send_part(*this, part, file.name(), options.progress);
+    co_return part.sent();
+}
+inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options, std::error_code& error) {
+    detail::file_part part{file, options, error};
+    if (error) co_return 0;
+    try {
+        co_await detail::send_part(*this, part, file.name(), options.progress);
+    } catch (const std::system_error& failure) {
+        error = failure.code();
     }
-    guard.arm(false);
     co_return part.sent();
 }
 
@@ -21798,6 +22504,8 @@ inline std::string set_cookie::to_string() const {
 //   a client sends nothing                   errc::timed_out after idle_timeout
 //   a client sends a byte now and then       errc::timed_out after request_timeout without an answer
 //   max_connections clients are connected    further clients wait in the kernel's queue until one leaves
+//   max_per_client connections of one        a further connection from there is reset, so one client cannot take all
+//     address                                  places. on_error reports errc::connection_refused
 //   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms. on_error
 //                                            reports a client for which no memory is left after accept()
 //   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
@@ -21843,6 +22551,358 @@ inline std::string set_cookie::to_string() const {
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
+// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
+// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
+// such file before bind() would be wrong: it takes the path away from a server that runs.
+//
+//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
+//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
+//                      ── it is no socket ─────────────> another kind of file: never removed
+//
+//        net::socket listener{net::address_family::local, net::socket_type::stream};
+//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
+//        listener.listen();
+//
+// On this page:  is_stale · bind_replacing_stale
+// The notes:     bind, close (公共用途的套接字函数); unix(7)
+
+#ifndef NETNOTES_SOCKET_STALE_HPP
+#define NETNOTES_SOCKET_STALE_HPP
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+// netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and the identity
+// of the peer. A number alone would mean nothing in another process. The kernel therefore installs the same open file
+// in the receiver, under a new number (unix(7), SCM_RIGHTS).
+//
+//        process 1                                               process 2
+//        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
+//                       └──────────────> one open file <──────────────────────────┘
+//
+//        net::send_descriptors(there, std::array{file, client.native_handle()}, "two of them");
+//
+//        auto got = net::recv_descriptors(here, buffer);
+//        net::socket client{got.descriptors[1].release()};
+//
+// A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
+// tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
+//
+// On this page (coro/descriptors.hpp has the same for tasks):
+//                owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
+// The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
+
+#ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
+#define NETNOTES_SOCKET_DESCRIPTORS_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+
+
+namespace netnotes {
+
+/// Owns a descriptor and closes it in its destructor. It can be moved, not copied.
+class owned_descriptor {
+  public:
+    /// Creates an empty owner: is_open() returns false.
+    owned_descriptor() noexcept = default;
+    /// Takes over an open descriptor.
+    explicit owned_descriptor(int descriptor) noexcept : descriptor_{descriptor} {}
+    owned_descriptor(owned_descriptor&& other) noexcept : descriptor_{other.release()} {}
+    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
+        owned_descriptor taken{std::move(other)};
+        std::swap(descriptor_, taken.descriptor_);
+        return *this;
+    }
+    ~owned_descriptor() {
+        if (is_open()) ::close(descriptor_);
+    }
+    /// Returns false after release(), and for an object that was moved away.
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    /// Returns the descriptor, which this object keeps; -1 if it is closed.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+    /// Returns the descriptor, which the caller must close.
+    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
+
+  private:
+    int descriptor_ = -1;
+};
+
+/// The most descriptors that one message can carry (SCM_MAX_FD of the kernel).
+inline constexpr std::size_t max_descriptors = 253;
+
+/// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
+/// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
+/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all().
+/// On an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as
+/// well.
+void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
+std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                             std::error_code& error) noexcept;
+
+/// A message with descriptors.
+struct received_descriptors {
+    std::span<std::byte> bytes;                 ///< the part of the buffer that was filled; empty: end of the stream
+    std::vector<owned_descriptor> descriptors;  ///< in the order of the sender, close-on-exec
+    bool truncated = false;                     ///< a datagram was longer than the buffer, and its rest is lost
+};
+/// Receives bytes, and the descriptors that came with them. On a stream one call never mixes the bytes of two messages
+/// with descriptors (unix(7)).
+///
+/// If a message brings more descriptors than `max_count`, all of its descriptors are closed, and the call fails with
+/// errc::message_size. If this process may open no more descriptors, it fails with errc::too_many_files_open in the
+/// same way. So a stranger cannot fill the process with descriptors that no code knows. The second form then still
+/// returns the bytes. A plain recv() takes no descriptors: the kernel closes them.
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count = 16);
+[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                                    std::error_code& error);
+
+/// The process at the other end of a Unix socket, at the time when it connected or called listen() or socketpair().
+struct credentials {
+    pid_t process = 0;
+    uid_t user = 0;
+    gid_t group = 0;
+    friend bool operator==(const credentials&, const credentials&) = default;
+};
+/// Returns the credentials of a connected Unix socket's peer (SO_PEERCRED). Throws std::system_error, for example
+/// errc::not_connected. For a socket of another family it is errc::operation_not_supported.
+[[nodiscard]] credentials peer_credentials(const socket& connection);
+[[nodiscard]] credentials peer_credentials(const socket& connection, std::error_code& error) noexcept;
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+struct descriptor_messages {
+    using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
+    /// Room for data that the kernel puts before the descriptors if the program has asked for it: the sender's
+    /// credentials and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
+    static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
+
+    static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                            std::error_code& error) noexcept {
+        error = std::make_error_code(std::errc::invalid_argument);
+        if (bytes.empty() || descriptors.size() > max_descriptors) return 0;
+        alignas(cmsghdr) room control{};
+        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        if (!descriptors.empty()) {
+            message.msg_control = control.data();
+            message.msg_controllen =
+                static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
+            cmsghdr header{};
+            header.cmsg_level = SOL_SOCKET;
+            header.cmsg_type = SCM_RIGHTS;
+            header.cmsg_len = static_cast<decltype(header.cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
+            std::memcpy(control.data(), &header, sizeof header);
+            std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
+        }
+        const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
+                                      time_point::min(), error);
+        if (first < 0) return 0;
+        const auto sent = static_cast<std::size_t>(first);
+        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
+    }
+
+    static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                        std::error_code& error) {
+        max_count = std::min(max_count, max_descriptors);
+        received_descriptors result;
+        result.descriptors.reserve(max_count + room_before / sizeof(int));  // before the call: an exception after it would lose descriptors
+        alignas(cmsghdr) std::array<char, room_before + std::tuple_size_v<room>> control{};
+        msghdr message{};
+        const auto size = from.attempt(
+            [&] {
+                iovec part{buffer.data(), buffer.size()};
+                message = {};
+                message.msg_iov = &part;
+                message.msg_iovlen = 1;
+                message.msg_control = control.data();
+                // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
+                message.msg_controllen =
+                    static_cast<decltype(message.msg_controllen)>(room_before + CMSG_LEN(sizeof(int) * max_count));
+                return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
+            },
+            POLLIN, 0, time_point::min(), error);
+        if (size < 0) return result;
+        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+        result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+        if (message.msg_controllen > 0)
+            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
+                    int descriptor = -1;
+                    std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
+                    result.descriptors.emplace_back(descriptor);
+                }
+            }
+        // Without credentials their room holds some descriptors more than the caller wants.
+        if ((message.msg_flags & MSG_CTRUNC) != 0 || result.descriptors.size() > max_count) {
+            error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
+                                                                               : std::errc::message_size);
+            result.descriptors.clear();
+        }
+        return result;
+    }
+
+    [[noreturn]] static void fail(const socket& connection, const std::error_code& error, const char* what) {
+        connection.fail_with_peer(error, what);
+    }
+};
+}  // namespace detail
+
+inline std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
+                                    std::error_code& error) noexcept {
+    return detail::descriptor_messages::send(to, descriptors, bytes, error);
+}
+inline void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes) {
+    std::error_code error;
+    send_descriptors(to, descriptors, bytes, error);
+    if (error) detail::descriptor_messages::fail(to, error, "send_descriptors to");
+}
+
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
+                                             std::error_code& error) {
+    return detail::descriptor_messages::receive(from, buffer, max_count, error);
+}
+inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count) {
+    std::error_code error;
+    received_descriptors result = recv_descriptors(from, buffer, max_count, error);
+    if (error) detail::descriptor_messages::fail(from, error, "recv_descriptors from");
+    return result;
+}
+
+inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
+    ::ucred raw{};
+    const std::size_t size =
+        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
+    if (error || size < sizeof raw) return {};
+    const socket_address local = connection.local_endpoint(error);
+    if (!error && local.family() != address_family::local)
+        error = std::make_error_code(std::errc::operation_not_supported);
+    else if (!error && raw.pid == 0 && raw.uid == static_cast<uid_t>(-1))  // the kernel's word for "nobody"
+        error = std::make_error_code(std::errc::not_connected);
+    return error ? credentials{} : credentials{raw.pid, raw.uid, raw.gid};
+}
+inline credentials peer_credentials(const socket& connection) {
+    std::error_code error;
+    const credentials result = peer_credentials(connection, error);
+    if (error) detail::throw_error(error, "peer_credentials");
+    return result;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_DESCRIPTORS_HPP
+
+
+
+namespace netnotes {
+
+/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
+/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
+/// found, for example errc::permission_denied.
+[[nodiscard]] bool is_stale(const unix_endpoint& where);
+[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
+
+/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
+/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
+/// gets the error: the folder is locked meanwhile (flock(2)).
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    if (where.is_abstract() || where.is_unnamed()) return false;
+    struct stat status {};
+    if (::lstat(where.name().c_str(), &status) != 0) {
+        if (errno != ENOENT) error = detail::last_error();
+        return false;
+    }
+    if (!S_ISSOCK(status.st_mode)) return false;
+    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
+    // EPROTOTYPE, and the server sees no client.
+    socket probe{address_family::local, socket_type::datagram, 0, error};
+    if (error) return false;
+    probe.connect(where, error);  // does not wait
+    const bool is_refused = error == std::errc::connection_refused;
+    // A datagram socket that is connected to another socket refuses us with EPERM. It is in use.
+    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::operation_not_permitted ||
+        error == std::errc::no_such_file_or_directory)
+        error.clear();
+    return is_refused;
+}
+inline bool is_stale(const unix_endpoint& where) {
+    std::error_code error;
+    const bool result = is_stale(where, error);
+    if (error) detail::throw_error(error, "is_stale ", where.to_string());
+    return result;
+}
+
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
+    unbound.bind(where, error);
+    if (error != std::errc::address_in_use || where.is_abstract()) return;
+    const std::error_code in_use = error;
+    const std::string& path = where.name();
+    const auto slash = path.rfind('/');
+    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    if (!is_stale(where, error)) {
+        error = in_use;
+        return;
+    }
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+        error = detail::last_error();
+        return;
+    }
+    unbound.bind(where, error);
+}
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
+    std::error_code error;
+    bind_replacing_stale(unbound, where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STALE_HPP
 
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
@@ -21915,6 +22975,9 @@ class async_listener : public detail::async_socket {
     /// wait, too. A connection that this call has taken is not lost: the next accept() returns it. Throws
     /// std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
+    /// Does the same, but reports an error instead of throwing it, and then returns a closed stream. A cancellation is
+    /// still thrown. `error` must stay valid until the call returns.
+    [[nodiscard]] detail::reporting<detail::accepting> accept(std::error_code& error);
     /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
     /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
     /// listener is closed.
@@ -21925,6 +22988,7 @@ class async_listener : public detail::async_socket {
 /// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
 /// without a name. It may be empty, too, if the client has already reset the connection.
 struct async_listener::accepted {
+    accepted() noexcept = default;
     accepted(async_stream&& connection, const socket_address& from) noexcept
         : stream{std::move(connection)}, peer{from} {}
     async_stream stream;
@@ -22024,6 +23088,9 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
 }  // namespace detail
 
 inline detail::accepting async_listener::accept() { return detail::accepting{node()}; }
+inline detail::reporting<detail::accepting> async_listener::accept(std::error_code& error) {
+    return detail::reporting<detail::accepting>{error, node()};
+}
 
 }  // namespace netnotes
 
@@ -22041,6 +23108,10 @@ namespace netnotes {
 /// co_await expression; g++ 12 destroys other temporaries twice there.
 struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The most connections from one IP address. A further one is reset at once. A host can have every address of its
+    /// IPv6 network, so addresses with the same first 64 bits count as one. Behind a NAT many people share an address.
+    /// SIZE_MAX means no limit. Must be above zero.
+    std::size_t max_per_client = SIZE_MAX;
     /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
     /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
     /// the listener could take the last descriptor, and then no handler gets its second. A back end then accepts no
@@ -22098,6 +23169,18 @@ class peer_name {
         peer.resize(static_cast<socklen_t>(size));
         return peer;
     }
+    /// Returns what serve_options::max_per_client counts: the IPv4 address, also of an IPv4 client of an IPv6 listener,
+    /// or the first 64 bits of an IPv6 address. The bytes keep the order of the network.
+    [[nodiscard]] std::uint64_t place() const noexcept {
+        std::uint64_t all = 0;
+        if (ip_.sin6_family == AF_INET)
+            std::memcpy(&all, &reinterpret_cast<const sockaddr_in&>(ip_).sin_addr, 4);
+        else if (IN6_IS_ADDR_V4MAPPED(&ip_.sin6_addr))
+            std::memcpy(&all, ip_.sin6_addr.s6_addr + 12, 4);
+        else
+            std::memcpy(&all, ip_.sin6_addr.s6_addr, 8);
+        return all;
+    }
     /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
     /// the kernel's number of the socket must be the same, too.
     [[nodiscard]] bool is_peer_of(int descriptor) const noexcept {
@@ -22118,7 +23201,7 @@ class peer_name {
         socklen_t size = sizeof value;
         return ::getsockopt(descriptor, SOL_SOCKET, cookie, &value, &size) == 0 ? value : 0;
     }
-    struct elsewhere {
+    struct [[gnu::packed, gnu::aligned(4)]] elsewhere {  // as sockaddr_in6 is, which saves 8 bytes for each client
         sa_family_t family;
         named* name;
     };
@@ -22138,9 +23221,10 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
           accepting_{accept_all(std::move(listener))} {
         if (!options_.request_timeout)
             options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
-        if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
+        if (options.max_connections == 0 || options.max_per_client == 0 || options.idle_timeout <= duration::zero() ||
             *options_.request_timeout <= duration::zero())
-            throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
+            throw std::invalid_argument{
+                "serve_options: max_connections, max_per_client and the timeouts must be above zero"};
         if (options.descriptors_per_connection > 1)
             options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
     }
@@ -22165,6 +23249,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
               previous_{&all.clients_},
               peer_{from, descriptor},
               descriptor_{descriptor} {
+            if (all.crowd_ && peer_.is_ip()) neighbour_ = std::exchange(all.crowd_->at(peer_.place()), this);
             if (older) older->previous_ = &older;
             all.clients_ = this;
             ++all.count_;
@@ -22173,6 +23258,11 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             *previous_ = older;
             if (older) older->previous_ = previous_;
             auto& all = static_cast<serving&>(whole());
+            if (all.crowd_ && peer_.is_ip()) {
+                client** at = &all.crowd_->at(peer_.place());
+                while (*at != this) at = &(*at)->neighbour_;
+                *at = neighbour_;
+            }
             all.look_.skip(*this);
             --all.count_;
         }
@@ -22196,6 +23286,12 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             fiber::cancel();
         }
         [[nodiscard]] socket_address peer() const { return peer_.get(); }
+        /// Returns how many of the clients from this one on in its chain come from `place`.
+        [[nodiscard]] static std::size_t count_from(const client* each, std::uint64_t place) noexcept {
+            std::size_t count = 0;
+            for (; each; each = each->neighbour_) count += each->peer_.place() == place;
+            return count;
+        }
         client* older;
 
       private:
@@ -22204,6 +23300,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         bool is_there() const noexcept { return peer_.is_peer_of(descriptor_); }
 
         client** previous_;
+        client* neighbour_ = nullptr;  // the next client in the same chain of the crowd
         peer_name peer_;
         int descriptor_;
         std::uint32_t acknowledged_ = 0;  // the lower half of the kernel's number suffices to see a change
@@ -22211,6 +23308,17 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
 
       public:
         bool has_timed_out = false;
+    };
+
+    /// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients of some addresses.
+    class crowd {
+      public:
+        [[nodiscard]] client*& at(std::uint64_t place) noexcept {
+            return chains_[static_cast<std::size_t>(place * 0x9E37'79B9'7F4A'7C15u >> 54)];  // Fibonacci hashing
+        }
+
+      private:
+        client* chains_[1024] = {};
     };
 
     /// Looks at all clients after every quarter of request_timeout. One timer for all of them saves memory. It looks at
@@ -22254,7 +23362,19 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
     }
 
+    /// Returns false if the client's address has as many connections as it may have. Then the client is reset.
+    [[nodiscard]] bool is_welcome(async_listener::accepted& one) {
+        if (!crowd_ || !one.peer.is_ip()) return true;
+        const std::uint64_t place = peer_name{one.peer, -1}.place();
+        if (client::count_from(crowd_->at(place), place) < options_.max_per_client) return true;
+        one.stream.node().ends_by_reset = true;
+        if (options_.on_error)
+            options_.on_error(one.peer, std::system_error{std::make_error_code(std::errc::connection_refused),
+                                                          "more connections than max_per_client"});
+        return false;
+    }
     task<> accept_all(async_listener listener) {
+        if (options_.max_per_client != SIZE_MAX) crowd_.reset(new crowd);
         if (options_.descriptors_per_connection > 1) listener.accept_one_by_one();
         for (;;) {
             while (count_ >= options_.max_connections) {
@@ -22264,6 +23384,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             auto accepted = co_await listener.accept();
             bool is_short = false;
             try {
+                if (!is_welcome(accepted)) continue;
                 const int descriptor = accepted.stream.native_handle();
                 accepted.stream.set_timeout(options_.idle_timeout);
                 auto* const made = new client{*this, descriptor, accepted.peer, std::move(accepted.stream)};
@@ -22335,6 +23456,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     serve_options options_;
     client* clients_ = nullptr;
     std::size_t count_ = 0;
+    owner<crowd> crowd_;  // exists only if the connections of an address are limited
     looking look_{*this};
     async_event has_room_;
     part<void> accepting_;
@@ -22365,6 +23487,17 @@ template <connection_handler Handler>
 task<> serve(endpoint where, Handler handler, serve_options options = {}) {
     tcp_listener listener{where};
     listener.set_option(option::no_delay{});
+    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
+    co_await all;
+}
+
+/// Listens on the Unix socket `where` and serves the connections. Replaces a stale file there: see
+/// bind_replacing_stale() in socket/stale.hpp, whose errors it also throws. The file stays when the server ends.
+template <connection_handler Handler>
+task<> serve(unix_endpoint where, Handler handler, serve_options options = {}) {
+    socket listener{address_family::local, socket_type::stream};
+    bind_replacing_stale(listener, where);
+    listener.listen();
     detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
     co_await all;
 }

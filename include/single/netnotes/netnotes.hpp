@@ -1721,12 +1721,12 @@ class unix_endpoint {
     /// Creates an empty name, as a client without bind() has.
     unix_endpoint() noexcept = default;
     /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
-    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
+    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, kind::path} {
         if (path.empty() || path.find('\0') != path.npos)
             throw std::invalid_argument{"a socket's path is empty or contains a NUL"};
     }
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
-    static unix_endpoint abstract(std::string_view name) { return {name, true}; }
+    static unix_endpoint abstract(std::string_view name) { return {name, kind::abstract}; }
 
     /// Returns the path, or the bytes of an abstract name; empty for an unnamed endpoint.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -1748,8 +1748,9 @@ class unix_endpoint {
     }
 
   private:
-    unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
-        if (name.size() + is_abstract > max_size)
+    enum class kind : bool { path, abstract };  // no bool: {"127.0.0.1", 80} must not fit
+    unix_endpoint(std::string_view name, kind what) : name_{name}, is_abstract_{what == kind::abstract} {
+        if (name.size() + is_abstract_ > max_size)
             throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
     }
     std::string name_;
@@ -7569,7 +7570,9 @@ class io_node {
     enum class ends_with : bool { nothing, close };
     /// Registers the descriptor with the loop's back end. With ends_with::close the node closes the descriptor when it
     /// is retired. Throws std::system_error if the system refuses to wait for the descriptor; it is not closed then.
-    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing);
+    /// With `hears_to_write`, the back end watches for writing from the beginning: for a socket that will connect.
+    io_node(scheduler& loop, int descriptor, kind what = kind::any, ends_with end = ends_with::nothing,
+            bool hears_to_write = false);
     io_node(const io_node&) = delete;
     io_node& operator=(const io_node&) = delete;
     static void* operator new(std::size_t size) { return frames.take(size); }
@@ -7700,6 +7703,12 @@ class io_operation : public loop_operation {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         return begin(*this, waiter);
+    }
+    /// For `reporting`: returns the error of a failed operation, if it is to be reported, and clears it. A refused wait,
+    /// and a cancellation if it is not `also_cancelled`, stay for await_resume() to throw.
+    std::error_code take_report(bool also_cancelled) noexcept {
+        if (error_ <= 0 || (error_ == ECANCELED && !also_cancelled)) return {};
+        return {std::exchange(error_, 0), std::system_category()};
     }
 
   protected:
@@ -7895,13 +7904,50 @@ class io_receiver : public io_awaiter<Derived, Base> {
     }
 };
 
+/// Awaits an operation, but reports an error instead of throwing it. It then returns an empty value. If the operation
+/// has so_far(), it returns that, the number of bytes or datagrams that are done, and reports a cancellation, too.
+template <class Operation>
+class [[nodiscard]] reporting final {
+    static constexpr bool has_count = requires(Operation& what) { what.so_far(); };
+
+  public:
+    template <class... Arguments>
+    explicit reporting(std::error_code& error, Arguments&&... arguments)
+        : operation_{std::forward<Arguments>(arguments)...}, error_{error} {}
+    reporting(const reporting&) = delete;
+    reporting& operator=(const reporting&) = delete;
+    [[gnu::always_inline]] ~reporting() = default;
+    bool await_ready() { return operation_.await_ready(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return operation_.await_suspend(waiter);
+    }
+    auto await_resume() {
+        error_ = operation_.take_report(has_count);
+        if constexpr (has_count) {
+            const std::size_t count = operation_.so_far();
+            if (error_) return count;
+            operation_.await_resume();
+            return count;
+        } else {
+            using value = decltype(operation_.await_resume());
+            if (error_) return value();
+            return operation_.await_resume();
+        }
+    }
+
+  private:
+    Operation operation_;
+    std::error_code& error_;
+};
+
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
 
 inline constinit io_node io_node::closed{};
-inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end)
-    : kind_{what}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
+inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end, bool hears_to_write)
+    : kind_{what}, is_heard_to_write_{hears_to_write}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
     loop.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {
@@ -8982,8 +9028,9 @@ class async_socket {
   protected:
     async_socket() noexcept = default;
     async_socket(event_loop& loop, socket&& made, io_node::kind what) : async_socket{loop, made, what, is_ip(made)} {}
-    async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip)
-        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close}} {
+    async_socket(event_loop& loop, socket& made, io_node::kind what, bool is_ip, bool connects = false)
+        : node_{new io_node{loop, (made.set_blocking(false), made.native_handle()), what, io_node::ends_with::close,
+                            connects}} {
         static_cast<void>(made.release());
         // On a Unix socket a receive also ends where a descriptor was passed (unix(7)), even if more bytes follow.
         node_->read_to_end = !is_ip;
@@ -9114,6 +9161,9 @@ class async_stream : public detail::async_socket {
     /// Receives at least one byte and at most buffer.size(). Returns the number of bytes, or 0 at the end of the
     /// stream. An empty buffer also returns 0. Suspends until bytes arrive; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving recv(mutable_buffer buffer);
+    /// Does the same, but reports an error instead of throwing it, and then returns 0. So do the other forms with an
+    /// error: `error` must stay valid as long as the buffer, and a cancellation is still thrown.
+    [[nodiscard]] detail::reporting<detail::receiving> recv(mutable_buffer buffer, std::error_code& error);
     /// Fills the whole buffer, and suspends until that is done. Returns buffer.size(), or 0 if the stream ended before
     /// the first byte. Throws errc::protocol_error if the stream ends in the middle. After an error or a cancellation
     /// the bytes that arrived lie at the beginning of the buffer. To learn their number, use the next form.
@@ -9125,18 +9175,27 @@ class async_stream : public detail::async_socket {
     /// Fills the whole buffer, but reports an error instead of throwing it. Returns the number of bytes that lie in the
     /// buffer, also after an error: errc::protocol_error if the stream ends in the middle, or operation_canceled if the
     /// task is cancelled. Throws only std::logic_error. `error` must stay valid as long as the buffer.
-    [[nodiscard]] detail::receiving_exactly recv_exact(mutable_buffer buffer, std::error_code& error);
+    [[nodiscard]] detail::reporting<detail::receiving_exactly> recv_exact(mutable_buffer buffer,
+                                                                          std::error_code& error);
     /// Sends at least one of the bytes and returns how many it has sent. Suspends while the kernel takes no more. The
     /// bytes must stay valid until then, unless recv() has lent them.
     [[nodiscard]] detail::sending send(const_buffer bytes);
+    [[nodiscard]] detail::reporting<detail::sending> send(const_buffer bytes, std::error_code& error);
     /// Sends all bytes, and suspends until the kernel has taken the last byte. The bytes must stay valid until then,
     /// unless recv() has lent them. If it fails or is cancelled before that, close() sends a reset, so that the peer
     /// can tell that bytes are missing.
     [[nodiscard]] detail::sending_all send_all(const_buffer bytes);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// how many bytes the kernel took.
+    [[nodiscard]] detail::reporting<detail::sending_all> send_all(const_buffer bytes, std::error_code& error);
     /// Sends a file, or a part of it, as socket::send_file() does. Include coro/send_file.hpp to call it. Returns the
     /// number of bytes. Suspends until the kernel has taken the last byte. Throws std::system_error. If it fails or is
     /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
     [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
+    /// Does the same, but reports an error instead of throwing it. Returns how many bytes the kernel took. A cancellation
+    /// is still thrown. `error` must stay valid until the task ends.
+    [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options,
+                                                       std::error_code& error);
 
     /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
     /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
@@ -9148,8 +9207,8 @@ class async_stream : public detail::async_socket {
 
   private:
     friend detail::accepting;
-    async_stream(event_loop& loop, socket&& accepted, bool is_ip)
-        : async_socket{loop, accepted, detail::io_node::kind::stream, is_ip} {}
+    async_stream(event_loop& loop, socket&& made, bool is_ip, bool connects = false)
+        : async_socket{loop, made, detail::io_node::kind::stream, is_ip, connects} {}
 };
 
 // ========================================================================================================
@@ -9200,8 +9259,6 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
         : io_receiver{node, direction::read}, room_{room}, filled_{own_} {}
     receiving_exactly(io_node& node, mutable_buffer room, std::size_t& filled) noexcept
         : io_receiver{node, direction::read}, room_{room}, filled_{filled} {}
-    receiving_exactly(io_node& node, mutable_buffer room, std::error_code& report) noexcept
-        : io_receiver{node, direction::read}, room_{room}, filled_{own_}, report_{&report} {}
     [[gnu::always_inline]] ~receiving_exactly() = default;
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -9213,21 +9270,14 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
     /// Returns the number of bytes. After an error the same object can be awaited again. It then continues behind the
     /// bytes that it already has.
     std::size_t await_resume() {
-        if (report_) report_->clear();
-        if (error_ != 0) {
-            if (report_ && error_ > 0) {
-                const int error = std::exchange(error_, 0);
-                *report_ = error == ECANCELED ? std::make_error_code(std::errc::operation_canceled)
-                                              : std::error_code{error, std::system_category()};
-                return filled_;
-            }
+        if (error_ != 0)
             fail(detail::joined("recv_exact (", std::to_string(filled_), " of ", std::to_string(room_.size()),
                                 " bytes) from"));
-        }
         const std::size_t size = filled_;
         own_ = 0;
         return size;
     }
+    [[nodiscard]] std::size_t so_far() const noexcept { return filled_; }
     bool attempt() noexcept override {
         while (filled_ < room_.size()) {
             const std::span<std::byte> rest = room_.subspan(filled_);
@@ -9245,8 +9295,7 @@ class [[nodiscard]] receiving_exactly final : public io_receiver<receiving_exact
   private:
     mutable_buffer room_;
     std::size_t own_ = 0;
-    std::size_t& filled_;                // own_, or the caller's
-    std::error_code* report_ = nullptr;  // for the form that does not throw
+    std::size_t& filled_;  // own_, or the caller's
 };
 
 /// Holds the bytes to send. Bytes that recv() has lent are copied before the task suspends, because other tasks receive
@@ -9347,6 +9396,11 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         if (error_ != 0) [[unlikely]]
             fail_in_the_middle();
     }
+    std::error_code take_report(bool also_cancelled) noexcept {
+        end_by_reset_if_failed();
+        return sending_awaiter::take_report(also_cancelled);
+    }
+    [[nodiscard]] std::size_t so_far() const noexcept { return size_ - rest_.size(); }
     [[gnu::always_inline]] inline bool attempt() noexcept override {
         if (rest_.empty()) [[unlikely]]
             return begin_again();
@@ -9364,8 +9418,11 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
         rest_ = all();
         return attempt();
     }
-    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+    void end_by_reset_if_failed() noexcept {
         if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
+    }
+    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+        end_by_reset_if_failed();
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
 };
@@ -9386,6 +9443,7 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
             if (!node_.writable) return false;
             socklen_t size = sizeof error_;
             if (::getsockopt(node_.descriptor(), SOL_SOCKET, SO_ERROR, &error_, &size) != 0) error_ = errno;
+            if (error_ == 0) refuse_itself();
             return true;
         }
         // Before connect() the poller reports the socket as hung up; that is ignored. From here on its reports count:
@@ -9393,12 +9451,10 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
         node_.readable = false;
         node_.read_to_end = !where_.is_ip();
         const int error = ::connect(node_.descriptor(), where_.data(), where_.size()) == 0 ? 0 : errno;
-        if ((error == 0 || error == EINPROGRESS || error == EINTR) && meets_itself(node_.descriptor(), where_)) {
-            dissolve(node_.descriptor());  // see socket::connect()
-            error_ = ECONNREFUSED;
+        if (error == 0) {
+            refuse_itself();
             return true;
         }
-        if (error == 0) return true;
         // The kernel continues to connect, even after EINTR. The socket becomes writable when the result is known.
         if (error == EINPROGRESS || error == EINTR) {
             has_begun_ = true;
@@ -9413,10 +9469,23 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
     }
 
   private:
+    void refuse_itself() noexcept {
+        if (!meets_itself(node_.descriptor(), where_)) return;
+        dissolve(node_.descriptor());  // see socket::connect()
+        error_ = ECONNREFUSED;
+    }
     socket_address where_;
     std::error_code* report_;  // for the form that does not throw
     bool has_begun_ = false;
 };
+
+/// Makes a socket that does not block from the beginning, which saves the system calls of set_blocking(). Returns an
+/// empty socket with an error.
+inline socket make_to_connect(address_family family, std::error_code& error) noexcept {
+    const int made = ::socket(static_cast<int>(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    error = made < 0 ? last_error() : std::error_code{};
+    return socket{made, false};
+}
 
 }  // namespace detail
 
@@ -9429,7 +9498,10 @@ inline bool async_stream::has_arrived() const noexcept {
 }
 inline task<async_stream> async_stream::connect(socket_address where) {
     co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
-    async_stream stream{socket{where.family(), socket_type::stream}};
+    std::error_code error;
+    socket made = detail::make_to_connect(where.family(), error);
+    if (error) detail::throw_error(error, "socket");
+    async_stream stream{event_loop::current(), std::move(made), where.is_ip(), true};
     co_await detail::connecting{*stream.node_, where};
     co_return stream;
 }
@@ -9438,9 +9510,8 @@ inline task<async_stream> async_stream::connect(socket_address where, std::error
     co_await detail::stepping{};
     async_stream stream;
     try {
-        error.clear();
-        socket made{where.family(), socket_type::stream, 0, error};
-        if (!error) stream = async_stream{std::move(made)};
+        socket made = detail::make_to_connect(where.family(), error);
+        if (!error) stream = async_stream{event_loop::current(), std::move(made), where.is_ip(), true};
     } catch (const std::system_error& refusal) {
         error = refusal.code();
     }
@@ -9458,11 +9529,21 @@ inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer)
 inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::size_t& filled) {
     return {node(), buffer, filled};
 }
-inline detail::receiving_exactly async_stream::recv_exact(mutable_buffer buffer, std::error_code& error) {
-    return {node(), buffer, error};
-}
 inline detail::sending async_stream::send(const_buffer bytes) { return {node(), bytes}; }
 inline detail::sending_all async_stream::send_all(const_buffer bytes) { return {node(), bytes}; }
+inline detail::reporting<detail::receiving> async_stream::recv(mutable_buffer buffer, std::error_code& error) {
+    return detail::reporting<detail::receiving>{error, node(), buffer};
+}
+inline detail::reporting<detail::receiving_exactly> async_stream::recv_exact(mutable_buffer buffer,
+                                                                             std::error_code& error) {
+    return detail::reporting<detail::receiving_exactly>{error, node(), buffer};
+}
+inline detail::reporting<detail::sending> async_stream::send(const_buffer bytes, std::error_code& error) {
+    return detail::reporting<detail::sending>{error, node(), bytes};
+}
+inline detail::reporting<detail::sending_all> async_stream::send_all(const_buffer bytes, std::error_code& error) {
+    return detail::reporting<detail::sending_all>{error, node(), bytes};
+}
 
 }  // namespace netnotes
 
@@ -9484,6 +9565,10 @@ struct filling_call;
 struct receiving_call;
 struct skipping_call;
 class writing;
+template <class Message>
+using message_report = reporting<reading<Message>>;  // the forms with an error
+template <class Call>
+using value_report = reporting<reading_value<Call>>;
 }  // namespace detail
 
 /// Reads messages from a connection, and writes to it through a buffer. Use it in one task, or in a reading task and a
@@ -9513,23 +9598,35 @@ class async_buffered_stream {
 
     /// Returns the next line without its "\n" or "\r\n", or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::line_message> recv_line();
+    /// Does the same, but reports an error instead of throwing it, and then returns nullopt. So do the other forms with
+    /// an error. They still throw a cancellation. `error` must stay valid until the call returns its result.
+    [[nodiscard]] detail::message_report<detail::line_message> recv_line(std::error_code& error);
     /// Returns the next bytes up to and with the delimiter, or nullopt at the end of the stream. The delimiter's text
     /// must stay valid until the call returns its result.
     [[nodiscard]] detail::reading<detail::delimited_message> recv_until(std::string_view delimiter);
+    [[nodiscard]] detail::message_report<detail::delimited_message> recv_until(std::string_view delimiter,
+                                                                               std::error_code& error);
     /// Returns the next `size` bytes, or nullopt at the end of the stream.
     [[nodiscard]] detail::reading<detail::sized_message> recv_exact(std::size_t size);
+    [[nodiscard]] detail::message_report<detail::sized_message> recv_exact(std::size_t size, std::error_code& error);
     /// Fills the caller's buffer, so the limit does not apply. Returns buffer.size(), or 0 at the end of the stream.
     /// The buffer must stay valid until then.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer);
     /// Does the same with a buffer that already holds `filled` bytes, and adds to `filled` every byte that arrives. So
     /// no byte is lost by an error or a cancellation: call again with the same arguments.
     [[nodiscard]] detail::reading_value<detail::filling_call> recv_exact(mutable_buffer buffer, std::size_t& filled);
+    /// Fills the caller's buffer, but reports an error instead of throwing it: operation_canceled if the task is
+    /// cancelled. Returns the number of bytes that lie in the buffer, also after an error; continue behind them.
+    [[nodiscard]] detail::value_report<detail::filling_call> recv_exact(mutable_buffer buffer, std::error_code& error);
     /// Receives at least one byte and at most buffer.size(), first the bytes that were read ahead. Returns their
     /// number, or 0 at the end of the stream.
     [[nodiscard]] detail::reading_value<detail::receiving_call> recv(mutable_buffer buffer);
+    [[nodiscard]] detail::value_report<detail::receiving_call> recv(mutable_buffer buffer, std::error_code& error);
     /// Discards everything up to and with the delimiter, whatever its size. Returns false if the stream ended before
     /// the delimiter.
     [[nodiscard]] detail::reading_value<detail::skipping_call> skip_until(std::string_view delimiter);
+    [[nodiscard]] detail::value_report<detail::skipping_call> skip_until(std::string_view delimiter,
+                                                                          std::error_code& error);
 
     /// Work like recv_until(), recv_line() and recv_exact(), but only on bytes that have already been received. They do
     /// not wait, and return nullopt if these bytes do not suffice.
@@ -9670,6 +9767,12 @@ class buffered_state {
 };
 
 class buffered_operation : public socket_operation {
+  public:
+    std::error_code take_report(bool also_cancelled) noexcept {
+        if (error_ != 0) stop_sending();
+        return socket_operation::take_report(also_cancelled);
+    }
+
   protected:
     friend buffered_state;
     buffered_operation(buffered_state& state, direction way) : socket_operation{state.node(), way}, state_{state} {}
@@ -9705,8 +9808,12 @@ class buffered_operation : public socket_operation {
     void throw_if_read_failed(const char* name) {
         if (error_ == 0) [[likely]]
             return;
-        if (!node_.is_closed() && !node_.has_reader()) node_.let_reader_send(false);
+        stop_sending();
         fail(name);
+    }
+    /// After a failure this operation no longer sends.
+    void stop_sending() noexcept {
+        if (!node_.is_closed() && !node_.has_reader()) node_.let_reader_send(false);
     }
 
     buffered_state& state_;
@@ -9810,6 +9917,9 @@ class [[nodiscard]] reading_value final : public io_awaiter<reading_value<Call>,
     typename Call::value await_resume() {
         this->throw_if_read_failed(Call::name);
         return call_.result();
+    }
+    [[nodiscard]] std::size_t so_far() noexcept requires(requires(Call& call) { call.filled(); }) {
+        return call_.filled();
     }
     bool attempt() noexcept override {
         return this->attempt_to_read([this](std::error_code& error) { call_.receive(this->state_.reader, error); });
@@ -9923,6 +10033,29 @@ inline detail::reading_value<detail::receiving_call> async_buffered_stream::recv
 }
 inline detail::reading_value<detail::skipping_call> async_buffered_stream::skip_until(std::string_view delimiter) {
     return {opened(), {delimiter}};
+}
+inline detail::message_report<detail::line_message> async_buffered_stream::recv_line(std::error_code& error) {
+    return detail::message_report<detail::line_message>{error, opened(), detail::line_message{}};
+}
+inline detail::message_report<detail::delimited_message> async_buffered_stream::recv_until(std::string_view delimiter,
+                                                                                           std::error_code& error) {
+    return detail::message_report<detail::delimited_message>{error, opened(), detail::delimited_message{delimiter}};
+}
+inline detail::message_report<detail::sized_message> async_buffered_stream::recv_exact(std::size_t size,
+                                                                                       std::error_code& error) {
+    return detail::message_report<detail::sized_message>{error, opened(), detail::sized_message{size}};
+}
+inline detail::value_report<detail::filling_call> async_buffered_stream::recv_exact(mutable_buffer buffer,
+                                                                                    std::error_code& error) {
+    return detail::value_report<detail::filling_call>{error, opened(), detail::filling_call{buffer, nullptr}};
+}
+inline detail::value_report<detail::receiving_call> async_buffered_stream::recv(mutable_buffer buffer,
+                                                                                std::error_code& error) {
+    return detail::value_report<detail::receiving_call>{error, opened(), detail::receiving_call{buffer}};
+}
+inline detail::value_report<detail::skipping_call> async_buffered_stream::skip_until(std::string_view delimiter,
+                                                                                     std::error_code& error) {
+    return detail::value_report<detail::skipping_call>{error, opened(), detail::skipping_call{delimiter}};
 }
 inline std::optional<std::string_view> async_buffered_stream::take_until(std::string_view delimiter) noexcept {
     return opened().reader.take_until(delimiter);
@@ -13165,7 +13298,7 @@ auto with_group(Body body, std::vector<std::exception_ptr>& failures) {
 // At most 8 such threads run, so a crowd of clients does not become a crowd of threads. A thread ends when no lookup is
 // queued. A host that is an address needs no thread.
 //
-// On this page:  async_resolve
+// On this page:  async_resolve · async_canonical_name · async_resolve_name
 // Above it:      coro/connect.hpp (async_connect)
 
 #ifndef NETNOTES_CORO_LOOKUP_HPP
@@ -13180,6 +13313,7 @@ auto with_group(Body body, std::vector<std::exception_ptr>& failures) {
 #include <coroutine>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -13209,6 +13343,14 @@ template <std::integral Port>
     return async_resolve(std::move(host), std::to_string(port), hints);
 }
 
+/// Returns the official name of a host: canonical_name() of socket/resolve.hpp for tasks, with the same errors. It waits
+/// and ends like async_resolve().
+[[nodiscard]] task<std::string> async_canonical_name(std::string host);
+/// Returns the name of the host that has this address, or nullopt if it has no name: resolve_name() of
+/// socket/resolve.hpp for tasks, with the same errors. It waits and ends like async_resolve(). The owner of an address
+/// chooses its name and may lie.
+[[nodiscard]] task<std::optional<std::string>> async_resolve_name(endpoint where);
+
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
@@ -13224,8 +13366,11 @@ class lookup final : public posted_call {
   public:
     lookup(std::string host, std::string service, resolve_hints hints) noexcept
         : host_{std::move(host)}, service_{std::move(service)}, hints_{hints} {}
+    explicit lookup(std::string host) noexcept : wanted_{question::canonical_name}, host_{std::move(host)} {}
+    explicit lookup(const endpoint& where) : endpoints(1, where), wanted_{question::name} {}
 
-    std::vector<endpoint> endpoints;
+    std::vector<endpoint> endpoints;  // the answer, or the address whose name is asked for
+    std::optional<std::string> name;
     std::error_code error;
 
     struct abandon {
@@ -13245,14 +13390,22 @@ class lookup final : public posted_call {
     void call() override;
     void look() noexcept {
         try {
-            endpoints = resolve(host_, service_, hints_, error);
+            switch (wanted_) {
+                case question::endpoints: endpoints = resolve(host_, service_, hints_, error); break;
+                case question::canonical_name: name = canonical_name(host_); break;
+                case question::name: name = resolve_name(endpoints.front()); break;
+            }
+        } catch (const std::system_error& failure) {
+            error = failure.code();
         } catch (...) {
             error = std::make_error_code(std::errc::not_enough_memory);
         }
     }
 
+    enum class question { endpoints, canonical_name, name };
+    question wanted_ = question::endpoints;
     std::string host_, service_;
-    resolve_hints hints_;
+    resolve_hints hints_{};
     waiting* waiting_ = nullptr;  // used only in the loop's thread
     lookup_threads* threads_ = nullptr;
     // The members below are guarded by lookup_threads::mutex_.
@@ -13418,6 +13571,22 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
     co_return std::move(one->endpoints);
+}
+inline task<std::string> async_canonical_name(std::string host) {
+    if (ip_address::parse(host)) {
+        co_await detail::stepping{};
+        co_return host;
+    }
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "canonical name of ", visible(host));
+    co_return std::move(*one->name);
+}
+inline task<std::optional<std::string>> async_resolve_name(endpoint where) {
+    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{where}};
+    co_await detail::lookup::waiting{*one};
+    if (one->error) detail::throw_error(one->error, "name of ", where.address().to_string());
+    co_return std::move(one->name);
 }
 
 }  // namespace netnotes
@@ -14013,6 +14182,8 @@ namespace netnotes {
 namespace detail {
 template <class Call>
 class udp_operation;
+template <class Call>
+using udp_reporting = reporting<udp_operation<Call>>;  // the forms with an error
 struct udp_recv_from;
 struct udp_recv_details;
 struct udp_recv_batch;
@@ -14046,29 +14217,42 @@ class async_udp {
     /// Does the same, but reports an error instead of throwing it, and then returns no bytes. For set_timeout(): a
     /// client asks again after errc::timed_out. A cancellation is still thrown. `error` must stay valid as long as the
     /// buffer.
-    [[nodiscard]] detail::udp_operation<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
+    [[nodiscard]] detail::udp_reporting<detail::udp_recv_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Does the same and fills `details`, as udp_socket::recv_from() does. Call tell_details() before. `details` must
     /// stay valid as long as the buffer.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_details> recv_from(mutable_buffer buffer,
                                                                             datagram_details& details);
+    [[nodiscard]] detail::udp_reporting<detail::udp_recv_details> recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details,
+                                                                            std::error_code& error);
     /// Suspends until there is a datagram, and returns as many as there are, up to the batch's count. The result lies
     /// in the batch and is valid until its next use.
     [[nodiscard]] detail::udp_operation<detail::udp_recv_batch> recv_batch(datagram_batch& batch);
+    [[nodiscard]] detail::udp_reporting<detail::udp_recv_batch> recv_batch(datagram_batch& batch,
+                                                                           std::error_code& error);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. To received::sender it leaves from the address that the sender has written to.
     [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
     /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
     /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
-    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
+    [[nodiscard]] detail::udp_reporting<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
                                                                      std::error_code& error);
     /// Sends one datagram to the peer of connect().
     [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
+    [[nodiscard]] detail::udp_reporting<detail::udp_send> send(const_buffer bytes, std::error_code& error);
     /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
     [[nodiscard]] detail::udp_operation<detail::udp_send_batch> send_batch(
         std::span<const udp_socket::outgoing> datagrams);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// the number of datagrams that were sent.
+    [[nodiscard]] detail::udp_reporting<detail::udp_send_batch> send_batch(
+        std::span<const udp_socket::outgoing> datagrams, std::error_code& error);
     /// Sends the bytes as datagrams of `size` bytes each, and returns their number: see udp_socket::send_segments().
     [[nodiscard]] detail::udp_operation<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
                                                                                  const datagram_peer& to = {});
+    [[nodiscard]] detail::udp_reporting<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to,
+                                                                                 std::error_code& error);
 
     /// Do what the calls of udp_socket with the same names do. They do not wait.
     void bind(const endpoint& where) { opened().socket.bind(where); }
@@ -14150,16 +14334,11 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
           socket_{from.state_ ? &from.state_->socket : nullptr},
           call_{std::move(call)} {}
     typename Call::value await_resume() {
-        if constexpr (requires { call_.report; }) {
-            if (call_.report) call_.report->clear();
-            if (call_.report && this->error_ > 0 && this->error_ != ECANCELED) {
-                *call_.report = this->take_failure();
-                return typename Call::value();
-            }
-        }
         if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
         return call_.take();
     }
+    /// Returns how many datagrams are sent. The next use of the operation counts from 0.
+    std::size_t so_far() noexcept requires(requires(Call& call) { call.sent; }) { return call_.take(); }
     bool attempt() noexcept override {
         if (!(Call::receives ? this->node_.readable : this->node_.writable)) return false;
         std::error_code error;
@@ -14184,7 +14363,6 @@ struct udp_recv_from {
     void operator()(udp_socket& socket, std::error_code& error) noexcept { got = socket.recv_from(room, error); }
     value take() noexcept { return got; }
     mutable_buffer room;
-    std::error_code* report = nullptr;  // for the form that does not throw
     value got{};
 };
 struct udp_recv_details {
@@ -14216,7 +14394,6 @@ struct udp_send_to {
     void take() noexcept {}
     const_buffer bytes;
     datagram_peer to;
-    std::error_code* report = nullptr;  // for the form that does not throw
 };
 struct udp_send {
     static constexpr bool receives = false;
@@ -14257,10 +14434,6 @@ struct udp_send_segments {
 inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer) {
     return {*this, {buffer}};
 }
-inline detail::udp_operation<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer,
-                                                                         std::error_code& error) {
-    return {*this, {buffer, &error}};
-}
 inline detail::udp_operation<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
                                                                             datagram_details& details) {
     return {*this, {buffer, details}};
@@ -14271,10 +14444,6 @@ inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datag
 inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
     return {*this, {bytes, to}};
 }
-inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
-                                                                     std::error_code& error) {
-    return {*this, {bytes, to, &error}};
-}
 inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
 inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
     std::span<const udp_socket::outgoing> datagrams) {
@@ -14283,6 +14452,36 @@ inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
 inline detail::udp_operation<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
                                                                                 const datagram_peer& to) {
     return {*this, {bytes, size, to}};
+}
+
+inline detail::udp_reporting<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer,
+                                                                         std::error_code& error) {
+    return detail::udp_reporting<detail::udp_recv_from>{error, *this, detail::udp_recv_from{buffer}};
+}
+inline detail::udp_reporting<detail::udp_recv_details> async_udp::recv_from(mutable_buffer buffer,
+                                                                            datagram_details& details,
+                                                                            std::error_code& error) {
+    return detail::udp_reporting<detail::udp_recv_details>{error, *this, detail::udp_recv_details{buffer, details}};
+}
+inline detail::udp_reporting<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch,
+                                                                           std::error_code& error) {
+    return detail::udp_reporting<detail::udp_recv_batch>{error, *this, detail::udp_recv_batch{batch}};
+}
+inline detail::udp_reporting<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send_to>{error, *this, detail::udp_send_to{bytes, to}};
+}
+inline detail::udp_reporting<detail::udp_send> async_udp::send(const_buffer bytes, std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send>{error, *this, detail::udp_send{bytes}};
+}
+inline detail::udp_reporting<detail::udp_send_batch> async_udp::send_batch(
+    std::span<const udp_socket::outgoing> datagrams, std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send_batch>{error, *this, detail::udp_send_batch{datagrams}};
+}
+inline detail::udp_reporting<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
+                                                                                 const datagram_peer& to,
+                                                                                 std::error_code& error) {
+    return detail::udp_reporting<detail::udp_send_segments>{error, *this, detail::udp_send_segments{bytes, size, to}};
 }
 
 }  // namespace netnotes
@@ -14341,7 +14540,7 @@ inline task<> attempt(connect_race& all, std::size_t which) {
         ++all.connecting;
         const endpoint& where = all.endpoints[which];
         co_await stepping{};  // what follows may fail at once, and the other tasks must run
-        socket made{family_of(where), socket_type::stream, 0, error};
+        socket made = make_to_connect(family_of(where), error);
         if (!error) prepare_to_connect(made, where, all.options, error);
         try {
             if (!error) {
@@ -15330,6 +15529,9 @@ class async_listener : public detail::async_socket {
     /// wait, too. A connection that this call has taken is not lost: the next accept() returns it. Throws
     /// std::system_error if the listener fails, errc::timed_out, and netnotes::cancelled.
     [[nodiscard]] detail::accepting accept();
+    /// Does the same, but reports an error instead of throwing it, and then returns a closed stream. A cancellation is
+    /// still thrown. `error` must stay valid until the call returns.
+    [[nodiscard]] detail::reporting<detail::accepting> accept(std::error_code& error);
     /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
     /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
     /// listener is closed.
@@ -15340,6 +15542,7 @@ class async_listener : public detail::async_socket {
 /// A connection and the address of its peer. The address is empty (without a family) if the peer is a Unix socket
 /// without a name. It may be empty, too, if the client has already reset the connection.
 struct async_listener::accepted {
+    accepted() noexcept = default;
     accepted(async_stream&& connection, const socket_address& from) noexcept
         : stream{std::move(connection)}, peer{from} {}
     async_stream stream;
@@ -15439,6 +15642,9 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
 }  // namespace detail
 
 inline detail::accepting async_listener::accept() { return detail::accepting{node()}; }
+inline detail::reporting<detail::accepting> async_listener::accept(std::error_code& error) {
+    return detail::reporting<detail::accepting>{error, node()};
+}
 
 }  // namespace netnotes
 
@@ -15474,6 +15680,8 @@ inline detail::accepting async_listener::accept() { return detail::accepting{nod
 //   a client sends nothing                   errc::timed_out after idle_timeout
 //   a client sends a byte now and then       errc::timed_out after request_timeout without an answer
 //   max_connections clients are connected    further clients wait in the kernel's queue until one leaves
+//   max_per_client connections of one        a further connection from there is reset, so one client cannot take all
+//     address                                  places. on_error reports errc::connection_refused
 //   no descriptor or no memory is left       clients wait in the queue; accept() tries again every 100 ms. on_error
 //                                            reports a client for which no memory is left after accept()
 //   a stop is requested, or serve() is       it closes the listener. Handlers read the bytes that have arrived, then
@@ -15520,6 +15728,115 @@ inline detail::accepting async_listener::accept() { return detail::accepting{nod
 #include <type_traits>
 #include <utility>
 
+// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
+// SPDX-License-Identifier: MIT
+//
+// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
+// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
+// such file before bind() would be wrong: it takes the path away from a server that runs.
+//
+//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
+//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
+//                      ── it is no socket ─────────────> another kind of file: never removed
+//
+//        net::socket listener{net::address_family::local, net::socket_type::stream};
+//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
+//        listener.listen();
+//
+// On this page:  is_stale · bind_replacing_stale
+// The notes:     bind, close (公共用途的套接字函数); unix(7)
+
+#ifndef NETNOTES_SOCKET_STALE_HPP
+#define NETNOTES_SOCKET_STALE_HPP
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+
+
+
+namespace netnotes {
+
+/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
+/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
+/// found, for example errc::permission_denied.
+[[nodiscard]] bool is_stale(const unix_endpoint& where);
+[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
+
+/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
+/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
+/// gets the error: the folder is locked meanwhile (flock(2)).
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
+void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    if (where.is_abstract() || where.is_unnamed()) return false;
+    struct stat status {};
+    if (::lstat(where.name().c_str(), &status) != 0) {
+        if (errno != ENOENT) error = detail::last_error();
+        return false;
+    }
+    if (!S_ISSOCK(status.st_mode)) return false;
+    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
+    // EPROTOTYPE, and the server sees no client.
+    socket probe{address_family::local, socket_type::datagram, 0, error};
+    if (error) return false;
+    probe.connect(where, error);  // does not wait
+    const bool is_refused = error == std::errc::connection_refused;
+    // A datagram socket that is connected to another socket refuses us with EPERM. It is in use.
+    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::operation_not_permitted ||
+        error == std::errc::no_such_file_or_directory)
+        error.clear();
+    return is_refused;
+}
+inline bool is_stale(const unix_endpoint& where) {
+    std::error_code error;
+    const bool result = is_stale(where, error);
+    if (error) detail::throw_error(error, "is_stale ", where.to_string());
+    return result;
+}
+
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
+    unbound.bind(where, error);
+    if (error != std::errc::address_in_use || where.is_abstract()) return;
+    const std::error_code in_use = error;
+    const std::string& path = where.name();
+    const auto slash = path.rfind('/');
+    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    if (!is_stale(where, error)) {
+        error = in_use;
+        return;
+    }
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+        error = detail::last_error();
+        return;
+    }
+    unbound.bind(where, error);
+}
+inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
+    std::error_code error;
+    bind_replacing_stale(unbound, where, error);
+    if (error) detail::throw_error(error, "bind ", where.to_string());
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STALE_HPP
+
 
 
 
@@ -15533,6 +15850,10 @@ namespace netnotes {
 /// co_await expression; g++ 12 destroys other temporaries twice there.
 struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
+    /// The most connections from one IP address. A further one is reset at once. A host can have every address of its
+    /// IPv6 network, so addresses with the same first 64 bits count as one. Behind a NAT many people share an address.
+    /// SIZE_MAX means no limit. Must be above zero.
+    std::size_t max_per_client = SIZE_MAX;
     /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
     /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
     /// the listener could take the last descriptor, and then no handler gets its second. A back end then accepts no
@@ -15590,6 +15911,18 @@ class peer_name {
         peer.resize(static_cast<socklen_t>(size));
         return peer;
     }
+    /// Returns what serve_options::max_per_client counts: the IPv4 address, also of an IPv4 client of an IPv6 listener,
+    /// or the first 64 bits of an IPv6 address. The bytes keep the order of the network.
+    [[nodiscard]] std::uint64_t place() const noexcept {
+        std::uint64_t all = 0;
+        if (ip_.sin6_family == AF_INET)
+            std::memcpy(&all, &reinterpret_cast<const sockaddr_in&>(ip_).sin_addr, 4);
+        else if (IN6_IS_ADDR_V4MAPPED(&ip_.sin6_addr))
+            std::memcpy(&all, ip_.sin6_addr.s6_addr + 12, 4);
+        else
+            std::memcpy(&all, ip_.sin6_addr.s6_addr, 8);
+        return all;
+    }
     /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
     /// the kernel's number of the socket must be the same, too.
     [[nodiscard]] bool is_peer_of(int descriptor) const noexcept {
@@ -15610,7 +15943,7 @@ class peer_name {
         socklen_t size = sizeof value;
         return ::getsockopt(descriptor, SOL_SOCKET, cookie, &value, &size) == 0 ? value : 0;
     }
-    struct elsewhere {
+    struct [[gnu::packed, gnu::aligned(4)]] elsewhere {  // as sockaddr_in6 is, which saves 8 bytes for each client
         sa_family_t family;
         named* name;
     };
@@ -15630,9 +15963,10 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
           accepting_{accept_all(std::move(listener))} {
         if (!options_.request_timeout)
             options_.request_timeout = options.idle_timeout > never / 4 ? never : 4 * options.idle_timeout;
-        if (options.max_connections == 0 || options.idle_timeout <= duration::zero() ||
+        if (options.max_connections == 0 || options.max_per_client == 0 || options.idle_timeout <= duration::zero() ||
             *options_.request_timeout <= duration::zero())
-            throw std::invalid_argument{"serve_options: max_connections and the timeouts must be above zero"};
+            throw std::invalid_argument{
+                "serve_options: max_connections, max_per_client and the timeouts must be above zero"};
         if (options.descriptors_per_connection > 1)
             options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
     }
@@ -15657,6 +15991,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
               previous_{&all.clients_},
               peer_{from, descriptor},
               descriptor_{descriptor} {
+            if (all.crowd_ && peer_.is_ip()) neighbour_ = std::exchange(all.crowd_->at(peer_.place()), this);
             if (older) older->previous_ = &older;
             all.clients_ = this;
             ++all.count_;
@@ -15665,6 +16000,11 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             *previous_ = older;
             if (older) older->previous_ = previous_;
             auto& all = static_cast<serving&>(whole());
+            if (all.crowd_ && peer_.is_ip()) {
+                client** at = &all.crowd_->at(peer_.place());
+                while (*at != this) at = &(*at)->neighbour_;
+                *at = neighbour_;
+            }
             all.look_.skip(*this);
             --all.count_;
         }
@@ -15688,6 +16028,12 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             fiber::cancel();
         }
         [[nodiscard]] socket_address peer() const { return peer_.get(); }
+        /// Returns how many of the clients from this one on in its chain come from `place`.
+        [[nodiscard]] static std::size_t count_from(const client* each, std::uint64_t place) noexcept {
+            std::size_t count = 0;
+            for (; each; each = each->neighbour_) count += each->peer_.place() == place;
+            return count;
+        }
         client* older;
 
       private:
@@ -15696,6 +16042,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         bool is_there() const noexcept { return peer_.is_peer_of(descriptor_); }
 
         client** previous_;
+        client* neighbour_ = nullptr;  // the next client in the same chain of the crowd
         peer_name peer_;
         int descriptor_;
         std::uint32_t acknowledged_ = 0;  // the lower half of the kernel's number suffices to see a change
@@ -15703,6 +16050,17 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
 
       public:
         bool has_timed_out = false;
+    };
+
+    /// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients of some addresses.
+    class crowd {
+      public:
+        [[nodiscard]] client*& at(std::uint64_t place) noexcept {
+            return chains_[static_cast<std::size_t>(place * 0x9E37'79B9'7F4A'7C15u >> 54)];  // Fibonacci hashing
+        }
+
+      private:
+        client* chains_[1024] = {};
     };
 
     /// Looks at all clients after every quarter of request_timeout. One timer for all of them saves memory. It looks at
@@ -15746,7 +16104,19 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
     }
 
+    /// Returns false if the client's address has as many connections as it may have. Then the client is reset.
+    [[nodiscard]] bool is_welcome(async_listener::accepted& one) {
+        if (!crowd_ || !one.peer.is_ip()) return true;
+        const std::uint64_t place = peer_name{one.peer, -1}.place();
+        if (client::count_from(crowd_->at(place), place) < options_.max_per_client) return true;
+        one.stream.node().ends_by_reset = true;
+        if (options_.on_error)
+            options_.on_error(one.peer, std::system_error{std::make_error_code(std::errc::connection_refused),
+                                                          "more connections than max_per_client"});
+        return false;
+    }
     task<> accept_all(async_listener listener) {
+        if (options_.max_per_client != SIZE_MAX) crowd_.reset(new crowd);
         if (options_.descriptors_per_connection > 1) listener.accept_one_by_one();
         for (;;) {
             while (count_ >= options_.max_connections) {
@@ -15756,6 +16126,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             auto accepted = co_await listener.accept();
             bool is_short = false;
             try {
+                if (!is_welcome(accepted)) continue;
                 const int descriptor = accepted.stream.native_handle();
                 accepted.stream.set_timeout(options_.idle_timeout);
                 auto* const made = new client{*this, descriptor, accepted.peer, std::move(accepted.stream)};
@@ -15827,6 +16198,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     serve_options options_;
     client* clients_ = nullptr;
     std::size_t count_ = 0;
+    owner<crowd> crowd_;  // exists only if the connections of an address are limited
     looking look_{*this};
     async_event has_room_;
     part<void> accepting_;
@@ -15857,6 +16229,17 @@ template <connection_handler Handler>
 task<> serve(endpoint where, Handler handler, serve_options options = {}) {
     tcp_listener listener{where};
     listener.set_option(option::no_delay{});
+    detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
+    co_await all;
+}
+
+/// Listens on the Unix socket `where` and serves the connections. Replaces a stale file there: see
+/// bind_replacing_stale() in socket/stale.hpp, whose errors it also throws. The file stays when the server ends.
+template <connection_handler Handler>
+task<> serve(unix_endpoint where, Handler handler, serve_options options = {}) {
+    socket listener{address_family::local, socket_type::stream};
+    bind_replacing_stale(listener, where);
+    listener.listen();
     detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
     co_await all;
 }
@@ -17627,20 +18010,34 @@ inline task<> send_by_reading(async_stream& to, file_part& part, std::string nam
     }
 }
 
+inline task<> send_part(async_stream& to, file_part& part, std::string name, progress_callback progress) {
+    cut_guard guard{to};
+    while (!part.is_done()) {
+        const ssize_t size = co_await sending_file_part{to.node(), part};
+        if (size < 0) co_await send_by_reading(to, part, name, progress, guard);
+        if (size <= 0) break;
+        progress(part.sent());
+    }
+    guard.arm(false);
+}
+
 }  // namespace detail
 
 inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options) {
     std::error_code error;
     detail::file_part part{file, options, error};
     if (error) detail::throw_error(error, file.error() ? "open " : "send_file ", file.name());
-    detail::cut_guard guard{*this};
-    while (!part.is_done()) {
-        const ssize_t size = co_await detail::sending_file_part{node(), part};
-        if (size < 0) co_await detail::send_by_reading(*this, part, file.name(), options.progress, guard);
-        if (size <= 0) break;
-        options.progress(part.sent());
+    co_await detail::send_part(*this, part, file.name(), options.progress);
+    co_return part.sent();
+}
+inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options, std::error_code& error) {
+    detail::file_part part{file, options, error};
+    if (error) co_return 0;
+    try {
+        co_await detail::send_part(*this, part, file.name(), options.progress);
+    } catch (const std::system_error& failure) {
+        error = failure.code();
     }
-    guard.arm(false);
     co_return part.sent();
 }
 
@@ -18944,114 +19341,6 @@ class socket_iostream : public std::iostream {
 
 
 
-// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
-// SPDX-License-Identifier: MIT
-//
-// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
-// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
-// such file before bind() would be wrong: it takes the path away from a server that runs.
-//
-//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
-//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
-//                      ── it is no socket ─────────────> another kind of file: never removed
-//
-//        net::socket listener{net::address_family::local, net::socket_type::stream};
-//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
-//        listener.listen();
-//
-// On this page:  is_stale · bind_replacing_stale
-// The notes:     bind, close (公共用途的套接字函数); unix(7)
-
-#ifndef NETNOTES_SOCKET_STALE_HPP
-#define NETNOTES_SOCKET_STALE_HPP
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <string>
-#include <system_error>
-
-
-
-
-namespace netnotes {
-
-/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
-/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
-/// found, for example errc::permission_denied.
-[[nodiscard]] bool is_stale(const unix_endpoint& where);
-[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
-
-/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
-/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
-/// gets the error: the folder is locked meanwhile (flock(2)).
-void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
-void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
-    error.clear();
-    if (where.is_abstract() || where.is_unnamed()) return false;
-    struct stat status {};
-    if (::lstat(where.name().c_str(), &status) != 0) {
-        if (errno != ENOENT) error = detail::last_error();
-        return false;
-    }
-    if (!S_ISSOCK(status.st_mode)) return false;
-    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
-    // EPROTOTYPE, and the server sees no client.
-    socket probe{address_family::local, socket_type::datagram, 0, error};
-    if (error) return false;
-    probe.connect(where, error);  // does not wait
-    const bool is_refused = error == std::errc::connection_refused;
-    // A datagram socket that is connected to another socket refuses us with EPERM. It is in use.
-    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::operation_not_permitted ||
-        error == std::errc::no_such_file_or_directory)
-        error.clear();
-    return is_refused;
-}
-inline bool is_stale(const unix_endpoint& where) {
-    std::error_code error;
-    const bool result = is_stale(where, error);
-    if (error) detail::throw_error(error, "is_stale ", where.to_string());
-    return result;
-}
-
-inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
-    unbound.bind(where, error);
-    if (error != std::errc::address_in_use || where.is_abstract()) return;
-    const std::error_code in_use = error;
-    const std::string& path = where.name();
-    const auto slash = path.rfind('/');
-    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
-    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
-    }
-    if (!is_stale(where, error)) {
-        error = in_use;
-        return;
-    }
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-        error = detail::last_error();
-        return;
-    }
-    unbound.bind(where, error);
-}
-inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
-    std::error_code error;
-    bind_replacing_stale(unbound, where, error);
-    if (error) detail::throw_error(error, "bind ", where.to_string());
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_STALE_HPP
 
 
 
@@ -19459,6 +19748,7 @@ inline int whole_file::give_name() noexcept try {
 
 #ifndef NETNOTES_HTTP_HPP
 #define NETNOTES_HTTP_HPP
+
 
 
 // netnotes/http/answer.hpp: what a server answers, bodies that come in pieces, and the line of the log

@@ -2528,12 +2528,12 @@ class unix_endpoint {
     /// Creates an empty name, as a client without bind() has.
     unix_endpoint() noexcept = default;
     /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
-    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, false} {
+    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, kind::path} {
         if (path.empty() || path.find('\0') != path.npos)
             throw std::invalid_argument{"a socket's path is empty or contains a NUL"};
     }
     /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
-    static unix_endpoint abstract(std::string_view name) { return {name, true}; }
+    static unix_endpoint abstract(std::string_view name) { return {name, kind::abstract}; }
 
     /// Returns the path, or the bytes of an abstract name; empty for an unnamed endpoint.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -2555,8 +2555,9 @@ class unix_endpoint {
     }
 
   private:
-    unix_endpoint(std::string_view name, bool is_abstract) : name_{name}, is_abstract_{is_abstract} {
-        if (name.size() + is_abstract > max_size)
+    enum class kind : bool { path, abstract };  // no bool: {"127.0.0.1", 80} must not fit
+    unix_endpoint(std::string_view name, kind what) : name_{name}, is_abstract_{what == kind::abstract} {
+        if (name.size() + is_abstract_ > max_size)
             throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
     }
     std::string name_;
