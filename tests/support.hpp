@@ -18,6 +18,7 @@
 #include <fstream>
 #include <future>
 #include <iterator>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -76,6 +77,15 @@ inline std::string receive_exactly(net::socket& from, std::size_t size) {
     }
     bytes.resize(filled);
     return bytes;
+}
+
+/// Does this machine tell when a datagram arrived? qemu-user 7.2 does not pass the option on.
+inline bool tells_arrival() {
+    const int on = 1;
+    std::error_code error;
+    net::socket{net::address_family::inet, net::socket_type::datagram}.set_option(
+        SOL_SOCKET, SO_TIMESTAMPNS, std::as_bytes(std::span{&on, 1}), error);
+    return !error;
 }
 
 inline bool has_ipv6() {

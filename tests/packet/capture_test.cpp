@@ -648,7 +648,7 @@ std::vector<std::vector<std::byte>> several_files() {
     for (const std::size_t i : {5u, 6u, 8u})
         for (const std::size_t lost : {1u, 5u, 17u}) {
             auto cut = files[i];
-            cut.resize(cut.size() - lost);
+            cut.erase(cut.end() - static_cast<std::ptrdiff_t>(lost), cut.end());
             files.push_back(cut);
         }
     return files;

@@ -821,7 +821,7 @@ class forking {
               const net::stop_on_signals signals{stop};
               net::tcp_listener listener{where};
               const std::string port = std::to_string(listener.local_endpoint().port());
-              net::forking_server server{std::move(listener), make(stop), options};
+              net::forking_server server{std::move(listener), make(stop), patient(options)};
               ready_.tell(!prepare || prepare() ? port : "0");
               server.run(stop);
           }},
@@ -838,6 +838,11 @@ class forking {
     other_process& process() { return process_; }
 
   private:
+    /// The server kills children that have not ended in time. On a busy machine the default time can be too short.
+    static net::forking_options patient(net::forking_options options) {
+        if (options.stop_grace == net::forking_options{}.stop_grace) options.stop_grace = 1h;
+        return options;
+    }
     wire ready_;
     other_process process_;
     std::uint16_t port_;

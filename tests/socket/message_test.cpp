@@ -209,6 +209,7 @@ TEST_CASE("a stream has no sender to tell") {
 }
 
 TEST_CASE("a datagram tells its destination, its interface, its hops and its time when it is asked to") {
+    if (!support::tells_arrival()) NETNOTES_SKIP("no time of arrival on this machine");
     for (const net::ip_address& address : loopbacks()) {
         INFO(address);
         net::socket receiver = bound(address, socket_type::datagram), sender = bound(address, socket_type::datagram);
@@ -233,6 +234,7 @@ TEST_CASE("a datagram tells its destination, its interface, its hops and its tim
 }
 
 TEST_CASE("the details of an IPv4 datagram on an IPv6 socket name the IPv4 address") {
+    if (!support::tells_arrival()) NETNOTES_SKIP("no time of arrival on this machine");
     if (loopbacks().size() < 2) return;
     net::socket receiver{address_family::inet6, socket_type::datagram};
     receiver.set_option(net::option::ipv6_only{false});
@@ -250,6 +252,7 @@ TEST_CASE("the details of an IPv4 datagram on an IPv6 socket name the IPv4 addre
 }
 
 TEST_CASE("a call without details still learns the local address after tell_details") {
+    if (!support::tells_arrival()) NETNOTES_SKIP("no time of arrival on this machine");
     if (loopbacks().size() < 2) return;
     net::socket receiver{address_family::inet6, socket_type::datagram};
     receiver.set_option(net::option::ipv6_only{false});
@@ -262,6 +265,7 @@ TEST_CASE("a call without details still learns the local address after tell_deta
 }
 
 TEST_CASE("a control message that the kernel has cut off is not read") {
+    if (!support::tells_arrival()) NETNOTES_SKIP("no time of arrival on this machine");
     net::socket receiver = bound(localhost, socket_type::datagram), sender = bound(localhost, socket_type::datagram);
     receiver.tell_details();
     sender.send_to("x", receiver.local_endpoint());

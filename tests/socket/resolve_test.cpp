@@ -186,7 +186,7 @@ TEST_CASE("a host that a stranger chose writes no control characters into an err
         return "no error";
     };
     const auto is_plain = [](const std::string& words) {
-        return words != "no error" && std::none_of(words.begin(), words.end(), [](char c) { return c >= 0 && c < ' '; });
+        return words != "no error" && std::none_of(words.begin(), words.end(), [](unsigned char c) { return c < ' '; });
     };
     CHECK(is_plain(words_of([&] { return net::resolve(host, service, {.numeric_only = true}); })));
     CHECK(is_plain(words_of([&] { return net::resolve(host + '\0', service, {}, 1h); })));

@@ -343,7 +343,7 @@ class multipart_reader {
             if (size == 0) break;
             const std::size_t bad = static_cast<std::size_t>(
                 std::find_if(line.begin(), line.end(),
-                             [](char c) { return (c >= '\0' && c < ' ' && c != '\t') || c == '\x7f'; }) -
+                             [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; }) -
                 line.begin());
             if (bad < size) return refused("a control character in the head of a part", at + bad), false;
             const std::size_t colon = std::min(line.find(':'), size);
