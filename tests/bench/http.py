@@ -2,13 +2,14 @@
 """Measures the web server of this library beside others, in slices that alternate.
 
     ninja hello_server hello_epoll hello_beast hello_httplib
-    http.py --programs DIR [--rounds N]
+    http.py --programs DIR [--rounds N] [--only hello | pipelined | files | calls]...
 
 Needs wrk. Each round gives each server one second with 64 keep-alive connections, one after the other, so a busy machine
-disturbs all of them alike. A figure is the processor time of the server for a request (/proc/PID/stat); a ratio is the median
-of the ratios of each round. Peers: a C loop that looks only for the blank line; Boost.Beast and cpp-httplib, where DIR has
+disturbs all of them alike. A figure is the processor time of the server for a request (/proc/PID/task/*/schedstat), and how
+much of it the kernel had (/proc/PID/stat). A ratio is the median of the ratios of each round, and behind it stands the range
+of the middle half. Peers: a C loop that looks only for the blank line; Boost.Beast and cpp-httplib, where DIR has
 their programs; nginx and aiohttp where they are installed. aiohttp is looked for in the system's Python, too.
-Then system calls for a request (strace), and files of 1 MiB and 2 MB beside nginx with sendfile.
+Then files of 1 MiB and 2 MB beside nginx with sendfile, and system calls for a request (strace).
 """
 import argparse
 import os
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 
+PARTS = "hello", "pipelined", "files", "calls"
 TEMPORARY = "client_body", "proxy", "fastcgi", "uwsgi", "scgi"  # nginx wants a folder for each
 NGINX = "\n".join(["worker_processes 1;", "daemon off;", "pid {folder}/pid;", "error_log {folder}/errors;", "user root;",
                    "events {{ worker_connections 1024; }}", "http {{", "access_log off;", "keepalive_requests 100000000;", "sendfile on;",
@@ -41,11 +43,14 @@ request = function() return request16 end
 
 
 def processor_time(pid):
-    total = 0
-    for task in [pid] + [int(word) for word in subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()]:
-        words = pathlib.Path(f"/proc/{task}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(words[11]) + int(words[12])
-    return total / os.sysconf("SC_CLK_TCK")
+    """Returns seconds of processor time of the program and its workers, and ticks of the clock in the program and in the kernel."""
+    total = own = kernel = 0
+    for each in [pid] + [int(word) for word in subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()]:
+        total += sum(int(path.read_text().split()[0]) for path in pathlib.Path(f"/proc/{each}/task").glob("*/schedstat"))
+        words = pathlib.Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
+        own += int(words[11])
+        kernel += int(words[12])
+    return total / 1e9, own, kernel
 
 
 def wait_for(name, pid, port):
@@ -70,24 +75,29 @@ def requests(port, path, *words):
 
 def compare(title, servers, rounds, path, *words):
     """The first server is ours. Prints microseconds for a request, and how many times ours another one needs."""
-    cost = {name: [] for name in servers}
+    cost, ticks = {name: [] for name in servers}, {name: [0, 0] for name in servers}
     for _ in range(rounds):
         for name, (pid, port) in servers.items():
-            before, count, used = processor_time(pid), 0, 0
-            while used == 0:  # on a busy machine a server may have no tick of the clock in a second
-                count += requests(port, path, *words)
-                used = processor_time(pid) - before
-            cost[name].append(used / count * 1e6)
+            before, own, kernel = processor_time(pid)
+            count = requests(port, path, *words)
+            after, own_after, kernel_after = processor_time(pid)
+            cost[name].append((after - before) / count * 1e6)
+            ticks[name][0] += own_after - own
+            ticks[name][1] += kernel_after - kernel
     ours = cost[next(iter(servers))]
     for name, all_rounds in cost.items():
-        ratio = statistics.median(other / own for other, own in zip(all_rounds, ours))
-        print(f"| {title} | {name} | {statistics.median(all_rounds):.2f} us | {ratio:.2f} |", flush=True)
+        ratios = sorted(other / own for other, own in zip(all_rounds, ours))
+        low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
+        share = ticks[name][1] / max(sum(ticks[name]), 1)
+        print(f"| {title} | {name} | {statistics.median(all_rounds):.2f} us | {share:.0%} | "
+              f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f}) |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", required=True, type=pathlib.Path)
     parser.add_argument("--rounds", default=9, type=int)
+    parser.add_argument("--only", action="append", choices=PARTS, help="this part, which may be given more than once")
     options = parser.parse_args()
     if not shutil.which("wrk"):
         print("SKIPPED: wrk is not installed")
@@ -123,14 +133,18 @@ def main():
                 print("without aiohttp: it is not installed")
             for name, (pid, port) in servers.items():
                 wait_for(name, pid, port)
-            print("| what | server | processor time | beside ours |\n|---|---|---|---|")
-            compare("hello", servers, options.rounds, "/")
-            script = pathlib.Path(folder, "pipelined.lua")
-            script.write_text(PIPELINED)
-            compare("16 pipelined", {name: servers[name] for name in servers if name not in ("aiohttp", "cpp-httplib")}, options.rounds, "/", "-s", str(script))
-            for name in "1MiB", "2MB":
+            wanted = options.only or PARTS
+            print("| what | server | processor time | in the kernel | beside ours |\n|---|---|---|---|---|")
+            if "hello" in wanted:
+                compare("hello", servers, options.rounds, "/")
+            if "pipelined" in wanted:
+                script = pathlib.Path(folder, "pipelined.lua")
+                script.write_text(PIPELINED)
+                fast = {name: server for name, server in servers.items() if name not in ("aiohttp", "cpp-httplib")}
+                compare("16 pipelined", fast, options.rounds, "/", "-s", str(script))
+            for name in ("1MiB", "2MB") if "files" in wanted else ():
                 compare(name, {each: servers[each] for each in servers if each in ("netnotes", "nginx")}, options.rounds, f"/{name}")
-            if strace := shutil.which("strace"):
+            if "calls" in wanted and (strace := shutil.which("strace")):
                 counts = pathlib.Path(folder, "calls")
                 watcher = subprocess.Popen([strace, "-c", "-f", "-p", str(servers["netnotes"][0]), "-o", counts],
                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

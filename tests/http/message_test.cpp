@@ -147,6 +147,43 @@ TEST_CASE("a list of fields takes views into itself") {
     CHECK(fields.find("second") == fields.find("first"));
 }
 
+TEST_CASE("lists of any size are copied, moved and changed alike") {
+    // A list of at most two fields, and the Content-Type of a text, lie where longer lists and other texts do not.
+    for (const std::string_view type : {"text/plain; charset=utf-8"sv, "text/html; charset=utf-8"sv, "image/png"sv}) {
+        for (int size = 1; size < 9; ++size) {
+            CAPTURE(type, size);
+            http::fields made = http::response{200, "x", type}.fields;
+            for (int i = 1; i < size; ++i) made.add("X-" + std::to_string(i), "value " + std::to_string(i));
+            const auto is_right = [&](const http::fields& list) {
+                bool is = list.size() == static_cast<std::size_t>(size) && list[0] == http::field{"Content-Type", type};
+                for (int i = 1; i < size; ++i)
+                    is = is && list.find("x-" + std::to_string(i)) == "value " + std::to_string(i);
+                return is;
+            };
+            REQUIRE(is_right(made));
+            http::fields copy = made;
+            CHECK(is_right(copy));
+            CHECK(copy == made);
+            http::fields moved = std::move(copy);
+            CHECK(is_right(moved));
+            copy = http::fields{{"A", "1"}, {"B", "2"}, {"C", "3"}};
+            CHECK(copy.size() == 3);
+            copy = moved;
+            CHECK(is_right(copy));
+            moved.set("content-type", "text/css");
+            CHECK(moved[0] == http::field{"content-type", "text/css"});
+            CHECK(is_right(copy));
+            CHECK(copy.erase("Content-Type") == 1);
+            CHECK(copy.size() == static_cast<std::size_t>(size - 1));
+            CHECK_FALSE(copy.contains("Content-Type"));
+            copy = std::move(moved);
+            copy.clear();
+            copy.add("Content-Type", type);
+            CHECK(copy == http::response{200, "x", type}.fields);
+        }
+    }
+}
+
 TEST_CASE("a list finds the elements of a field with commas") {
     const http::fields fields{{"Connection", "keep-alive , Upgrade,,"}, {"connection", "TE"}};
     CHECK(fields.has_element("Connection", "upgrade"));

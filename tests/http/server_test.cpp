@@ -6,6 +6,13 @@
 
 #include "../coro/encrypted.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -519,6 +526,32 @@ TEST_CASE("a file is sent whole, in part, and by the address of its part") {
         CHECK(all.ends_with(bytes));
     };
     play_over_tcp<encrypted>(handler, check_other);
+    CHECK(told.empty());
+}
+
+TEST_CASE("the head of a file and its first bytes travel together") {
+    const support::temporary_folder folder;
+    const std::string bytes = support::pattern(20'000);  // more than is read at once, and less than a packet of loopback
+    std::ofstream{folder.file("small.bin"), std::ios::binary} << bytes;
+    const http::files site{folder.file("")};
+    const auto handler = [&site](http::request& ask) { return site.answer(ask); };
+    const auto check = [&](net::endpoint where, auto&) -> net::task<> {
+        auto client = co_await net::async_stream::connect(where);
+        co_await client.send_all(get("/small.bin", "Connection: close\r\n"));
+        const std::string all = co_await receive(client, std::string::npos);
+        CHECK(all.ends_with(bytes));
+        // The headers of the C library do not have this member of tcp_info.
+        std::array<unsigned char, 512> info{};
+        socklen_t size = sizeof info;
+        constexpr std::size_t segments_at = 152;  // tcpi_data_segs_in, since Linux 4.6
+        std::uint32_t segments = 0;
+        REQUIRE(::getsockopt(client.native_handle(), IPPROTO_TCP, TCP_INFO, info.data(), &size) == 0);
+        if (size >= segments_at + sizeof segments) {
+            std::memcpy(&segments, info.data() + segments_at, sizeof segments);
+            CHECK(segments == 1);
+        }
+    };
+    play_over_tcp(handler, check);
     CHECK(told.empty());
 }
 

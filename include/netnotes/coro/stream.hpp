@@ -271,9 +271,9 @@ class sending_bytes : public socket_operation {
             end_after_wait();
     }
     /// Sends once. Returns false if the operation has to wait.
-    bool send_some() noexcept {
+    bool send_some(int flags = 0) noexcept {
         return transmit([&] {
-            const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), MSG_NOSIGNAL);
+            const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), flags | MSG_NOSIGNAL);
             if (sent > 0) rest_ = rest_.subspan(static_cast<std::size_t>(sent));
             return sent;
         });
@@ -337,7 +337,9 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
 
 class [[nodiscard]] sending final : public sending_awaiter<sending> {
   public:
-    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes, wanted::some} {}
+    // `flags` may be MSG_MORE. Then the kernel keeps the bytes and sends them together with the bytes that follow.
+    sending(io_node& node, const_buffer bytes, int flags = 0) noexcept
+        : sending_awaiter{node, bytes, wanted::some}, flags_{flags} {}
     [[gnu::always_inline]] ~sending() = default;
     std::size_t await_resume() {
         throw_if_failed("send to");
@@ -345,8 +347,11 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
     }
     bool attempt() noexcept override {
         rest_ = all();  // the operation may be awaited again
-        return send_some();
+        return send_some(flags_);
     }
+
+  private:
+    int flags_;
 };
 
 class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {

@@ -440,6 +440,8 @@ class task_promise_base {
 /// Stores what a task returned or threw.
 template <class T>
 class result {
+    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
+
   public:
     result() noexcept {}
     result(const result&) = delete;
@@ -468,6 +470,11 @@ class result {
         else
             return std::move(value_);
     }
+    // Returns the value where it lies, or throws the exception.
+    stored& value() {
+        if (kind_ == kind::exception) std::rethrow_exception(exception_);
+        return value_;
+    }
     [[nodiscard]] std::exception_ptr exception() const noexcept {
         return kind_ == kind::exception ? exception_ : nullptr;
     }
@@ -482,7 +489,6 @@ class result {
     }
 
   private:
-    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
     enum class kind : char { none, value, exception };
     void clear() noexcept {
         if (kind_ == kind::value) value_.~stored();
@@ -554,10 +560,12 @@ class [[nodiscard]] task_awaiter {
         whose.goes_on_at(awaiter);
         return whose.postpone();
     }
-    T await_resume() const {
+    T await_resume() const { return outcome().take(); }
+    // The result in the frame of the awaited task, when that task has ended.
+    [[nodiscard]] result<T>& outcome() const {
         if (!awaited_) [[unlikely]]
             throw_empty_task();
-        return awaited_.promise().outcome.take();
+        return awaited_.promise().outcome;
     }
 
   private:

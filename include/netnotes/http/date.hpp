@@ -100,9 +100,9 @@ class date_reader {
     std::string_view rest_;
 };
 
-inline void put_digits(std::string& out, unsigned value, unsigned digits) {
-    for (unsigned weight = digits == 4 ? 1000 : 10; weight > 0; weight /= 10)
-        out += static_cast<char>('0' + value / weight % 10);
+inline void put_two_digits(char* out, unsigned value) noexcept {
+    out[0] = static_cast<char>('0' + value / 10);
+    out[1] = static_cast<char>('0' + value % 10);
 }
 
 }  // namespace detail
@@ -115,22 +115,17 @@ inline std::string write_date(time_point when) {
     const auto day = chrono::floor<chrono::days>(when);
     const chrono::year_month_day date{day};
     const auto second = static_cast<unsigned>((when - day).count());
-    std::string text;
-    text.reserve(29);
-    text += detail::day_names[chrono::weekday{day}.c_encoding()].substr(0, 3);
-    text += ", ";
-    detail::put_digits(text, static_cast<unsigned>(date.day()), 2);
-    text += ' ';
-    text += detail::month_names.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
-    text += ' ';
-    detail::put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    text += ' ';
-    detail::put_digits(text, second / 3600, 2);
-    text += ':';
-    detail::put_digits(text, second / 60 % 60, 2);
-    text += ':';
-    detail::put_digits(text, second % 60, 2);
-    text += " GMT";
+    const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+    std::string text = "Sun, 06 Nov 1994 08:49:37 GMT";
+    char* const out = text.data();
+    detail::day_names[chrono::weekday{day}.c_encoding()].copy(out, 3);
+    detail::put_two_digits(out + 5, static_cast<unsigned>(date.day()));
+    detail::month_names.copy(out + 8, 3, std::size_t{3} * (static_cast<unsigned>(date.month()) - 1));
+    detail::put_two_digits(out + 12, year / 100);
+    detail::put_two_digits(out + 14, year % 100);
+    detail::put_two_digits(out + 17, second / 3600);
+    detail::put_two_digits(out + 20, second / 60 % 60);
+    detail::put_two_digits(out + 23, second % 60);
     return text;
 }
 

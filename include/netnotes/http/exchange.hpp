@@ -86,6 +86,23 @@ class own_chain {
     netnotes::detail::fiber* chain_ = nullptr;
 };
 
+// Awaits a task and leaves its result in the task's frame, which lives as long as this object. So a response is not
+// moved, which would take as long as to write its head.
+template <class T>
+class result_in_place {
+  public:
+    explicit result_in_place(task<T> awaited) noexcept : awaiter_{netnotes::detail::task_access::release(awaited)} {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
+        return awaiter_.await_suspend(awaiter);
+    }
+    T& await_resume() const { return awaiter_.outcome().value(); }
+
+  private:
+    netnotes::detail::task_awaiter<T> awaiter_;
+};
+
 /// Reads requests of one connection and answers them, until the connection is idle again or has to end. It exists only
 /// while there is something to do.
 template <class Stream, class Handler>
@@ -133,26 +150,30 @@ class exchange final : public body_source {
                 if (!is_more) co_return false;
                 continue;
             }
-            response answer;
+            response own;  // unless the handler is a task and has made one
+            std::optional<result_in_place<response>> made;
+            response* answer = &own;
             if (step_ == step::refused) {
-                answer = refusal_answer(refusal_status_, refusal_);
+                own = refusal_answer(refusal_status_, refusal_);
                 rules_.refuse();
             } else {
                 const char* why = nullptr;
                 try {
-                    if constexpr (std::is_invocable_r_v<task<response>, Handler&, request&>)
-                        answer = co_await handler_(ask_);
-                    else
-                        answer = handler_(ask_);
-                    upgrade_ = !rules_.is_unread() ? take_upgrade(answer) : nullptr;
-                    if (answer.status.is_interim() && !upgrade_)
+                    if constexpr (std::is_invocable_r_v<task<response>, Handler&, request&>) {
+                        auto& awaited = made.emplace(handler_(ask_));  // a name, because g++ 12 would copy it
+                        answer = &co_await awaited;
+                    } else {
+                        own = handler_(ask_);
+                    }
+                    upgrade_ = !rules_.is_unread() ? take_upgrade(*answer) : nullptr;
+                    if (answer->status.is_interim() && !upgrade_)
                         why = "the handler has returned a response with the status 1xx";
                 } catch (const body_error& error) {
-                    answer = refusal_answer(error.status(), error.what());
+                    own = refusal_answer(error.status(), error.what());
                 } catch (const std::exception& error) {
                     if (is_cut_) throw;  // the connection, not the handler
                     report(error);
-                    answer = failure_answer();
+                    own = failure_answer();
                 } catch (const netnotes::cancelled&) {
                     throw;
                 } catch (...) {
@@ -160,14 +181,15 @@ class exchange final : public body_source {
                 }
                 if (why) {
                     report(std::runtime_error{why});
-                    answer = failure_answer();
+                    own = failure_answer();
+                    answer = &own;
                 }
                 if (is_broken_) rules_.end_with(ending::refused);
             }
-            const body_coding how = append_head(answer);
+            const body_coding how = append_head(*answer);
             std::uint64_t sent = 0;
-            if (how != body_coding::none && !append_body(answer, sent)) sent = co_await send_body(answer, how);
-            if (server_.options.on_access) log(answer, sent);
+            if (how != body_coding::none && !append_body(*answer, sent)) sent = co_await send_body(*answer, how);
+            if (server_.options.on_access) log(*answer, sent);
             if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (rules_.why() != ending::none) {
                 co_await flush();
@@ -370,11 +392,11 @@ class exchange final : public body_source {
     }
     task<> send(std::string_view bytes) { co_await link_.send(bytes, peer_link<Stream>::slow_peer::is_waited_for); }
     /// Sends what has gathered. If it is cancelled, the bytes that were not sent are left for the next call.
-    task<> flush() {
+    task<> flush(typename peer_link<Stream>::follows then = peer_link<Stream>::follows::nothing) {
         link_.limit(server_.options.send_timeout);
         std::string_view rest = out_;
         try {
-            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for);
+            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for, then);
         } catch (const netnotes::cancelled&) {
             out_.erase(0, out_.size() - rest.size());
             throw;
@@ -403,7 +425,8 @@ class exchange final : public body_source {
     task<std::uint64_t> send_source(body_source& from, body_coding how) {
         if constexpr (std::is_same_v<Stream, async_stream>)
             if (const body_source::file_bytes file = from.in_file(); file.descriptor >= 0) {
-                co_await flush();
+                using follows = typename peer_link<Stream>::follows;
+                co_await flush(file.count > 0 ? follows::more : follows::nothing);  // the head and the file go together
                 co_await link_.send_file(file);
                 co_return file.count;
             }

@@ -15,7 +15,8 @@
 //
 // A value that a stranger chose is dangerous here. If it holds a line's end, the text behind it becomes a field of its
 // own, or a second response: "/home\r\nSet-Cookie: admin=1" (CWE-113). So add() and set() refuse such a value. All text
-// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen.
+// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen. The list of an answer
+// that has only a Content-Type of plain text or HTML needs none.
 //
 // On this page:  field, fields
 // Sources:       RFC 9110 §5
@@ -24,15 +25,18 @@
 #define NETNOTES_HTTP_FIELDS_HPP
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -43,7 +47,68 @@ namespace netnotes::http {
 
 namespace detail {
 struct checked_fields;  // http/head.hpp
-}
+
+// A list of small structs. The first `few` lie in the list itself, so a short list needs no allocation.
+template <class T, std::uint32_t few>
+class short_list {
+    static_assert(std::is_trivially_copyable_v<T>);
+
+  public:
+    short_list() noexcept = default;
+    short_list(const short_list& other) {
+        reserve(other.size_);
+        std::copy(other.begin(), other.end(), begin());
+        size_ = other.size_;
+    }
+    short_list(short_list&& other) noexcept
+        : first_{other.first_},
+          more_{std::move(other.more_)},
+          size_{std::exchange(other.size_, 0)},
+          room_{std::exchange(other.room_, few)} {}
+    short_list& operator=(const short_list& other) { return *this = short_list{other}; }
+    short_list& operator=(short_list&& other) noexcept {
+        first_ = other.first_;
+        more_ = std::move(other.more_);
+        size_ = std::exchange(other.size_, 0);
+        room_ = std::exchange(other.room_, few);
+        return *this;
+    }
+    ~short_list() = default;
+
+    [[nodiscard]] const T* begin() const noexcept { return more_ ? more_.get() : first_.data(); }
+    [[nodiscard]] T* begin() noexcept { return more_ ? more_.get() : first_.data(); }
+    [[nodiscard]] const T* end() const noexcept { return begin() + size_; }
+    [[nodiscard]] T* end() noexcept { return begin() + size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] const T& operator[](std::size_t at) const noexcept { return begin()[at]; }
+    void clear() noexcept { size_ = 0; }
+    void push_back(const T& added) {
+        if (size_ == room_) [[unlikely]]
+            reserve(std::size_t{2} * size_);
+        begin()[size_++] = added;
+    }
+    void reserve(std::size_t size) {
+        if (size <= room_) return;
+        std::unique_ptr<T[]> larger{new T[size]};
+        std::copy(begin(), end(), larger.get());
+        more_ = std::move(larger);
+        room_ = static_cast<std::uint32_t>(size);
+    }
+    // Removes the elements from `from` on for which the predicate is true, and returns their number.
+    template <class Predicate>
+    std::size_t erase_if(T* from, Predicate is_unwanted) noexcept {
+        T* const new_end = std::remove_if(from, end(), is_unwanted);
+        const auto removed = static_cast<std::uint32_t>(end() - new_end);
+        size_ -= removed;
+        return removed;
+    }
+
+  private:
+    std::array<T, few> first_{};
+    std::unique_ptr<T[]> more_;  // all elements, if they are more than `few`
+    std::uint32_t size_ = 0, room_ = few;
+};
+}  // namespace detail
 
 /// One field, as two views into text that lies elsewhere.
 struct field {
@@ -74,7 +139,7 @@ class fields {
     void set(std::string_view name, std::string_view value);
     /// Removes all fields with the name `name`, and returns their number.
     std::size_t erase(std::string_view name) noexcept {
-        return std::erase_if(entries_, [&](const entry& each) { return same_name(name_of(each), name); });
+        return entries_.erase_if(entries_.begin(), [&](const entry& each) { return same_name(name_of(each), name); });
     }
     /// Removes all fields, and keeps the memory.
     void clear() noexcept {
@@ -128,7 +193,7 @@ class fields {
 
     /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
-    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     /// Returns the field with this number, counted from 0. The number must be below size().
     [[nodiscard]] field operator[](std::size_t at) const noexcept {
         return {name_of(entries_[at]), value_of(entries_[at])};
@@ -147,15 +212,31 @@ class fields {
   private:
     friend detail::checked_fields;
     friend class response;
+    friend class files;
     struct entry {
         std::uint32_t name_at, name_size, value_at, value_size;
     };
 
+    // The texts of the field that most answers have are not copied into each list. The places of an entry count from
+    // the beginning of these texts, and text_ comes behind them.
+    static constexpr std::string_view content_type = "Content-Type", plain = "text/plain; charset=utf-8",
+                                      html = "text/html; charset=utf-8",
+                                      common = "Content-Typetext/plain; charset=utf-8text/html; charset=utf-8";
+    static constexpr std::uint32_t plain_at = content_type.size(), html_at = plain_at + plain.size();
+    static_assert(common.substr(plain_at, plain.size()) == plain && common.substr(html_at) == html);
+
+    [[nodiscard]] const char* at(std::uint32_t place) const noexcept {
+        return place < common.size() ? common.data() + place : text_.data() + (place - common.size());
+    }
     [[nodiscard]] std::string_view name_of(const entry& each) const noexcept {
-        return {text_.data() + each.name_at, each.name_size};
+        return {at(each.name_at), each.name_size};
     }
     [[nodiscard]] std::string_view value_of(const entry& each) const noexcept {
-        return {text_.data() + each.value_at, each.value_size};
+        return {at(each.value_at), each.value_size};
+    }
+    // The place of the byte behind text_.
+    [[nodiscard]] std::uint32_t next_place() const noexcept {
+        return static_cast<std::uint32_t>(common.size() + text_.size());
     }
     [[nodiscard]] bool is_own(std::string_view text) const noexcept {
         const std::less<const char*> before;
@@ -165,20 +246,25 @@ class fields {
     entry append(std::string_view name, std::string_view value);
     [[noreturn]] static void refuse_name(std::string_view name);
     [[noreturn]] static void refuse_value(std::string_view name, std::string_view value);
+    // Makes room for a list of known size, so that it does not grow step by step.
+    void reserve(std::size_t count, std::size_t bytes) {
+        entries_.reserve(count);
+        text_.reserve(bytes);
+    }
     /// Makes this the first field of an empty list.
     void set_media_type(std::string_view type) {
-        constexpr std::string_view name = "Content-Type";
+        if (type == plain) return entries_.push_back({0, content_type.size(), plain_at, plain.size()});
+        if (type == html) return entries_.push_back({0, content_type.size(), html_at, html.size()});
         type = trimmed(type);
-        if (!is_field_value(type) || type.size() > 0xffff) refuse_value(name, type);
-        text_.reserve(name.size() + type.size());
-        text_.append(name).append(type);
-        entries_.push_back({0, name.size(), name.size(), static_cast<std::uint32_t>(type.size())});
+        if (!is_field_value(type) || type.size() > 0xffff) refuse_value(content_type, type);
+        entries_.push_back({0, content_type.size(), next_place(), static_cast<std::uint32_t>(type.size())});
+        text_ += type;
     }
 
     // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
     // list would be strange, so nothing is moved together. There may be other text between names and values.
     std::string text_;
-    std::vector<entry> entries_;
+    detail::short_list<entry, 2> entries_;
 };
 
 /// Goes through a list of fields, and gives each as two views.
@@ -234,8 +320,9 @@ inline fields::entry fields::append(std::string_view name, std::string_view valu
         name = std::string_view{copy}.substr(0, name.size());
         value = std::string_view{copy}.substr(name.size());
     }
-    const entry made{static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
-                     static_cast<std::uint32_t>(text_.size() + name.size()), static_cast<std::uint32_t>(value.size())};
+    const auto name_size = static_cast<std::uint32_t>(name.size());
+    const std::uint32_t place = next_place();
+    const entry made{place, name_size, place + name_size, static_cast<std::uint32_t>(value.size())};
     text_.reserve(text_.size() + name.size() + value.size());
     text_.append(name).append(value);
     return made;
@@ -251,10 +338,10 @@ inline void fields::set(std::string_view name, std::string_view value) {
     if (!is_token(name)) refuse_name(name);
     const entry made = append(name, value);
     const auto is_same = [&](const entry& each) { return same_name(name_of(each), name_of(made)); };
-    const auto first = std::find_if(entries_.begin(), entries_.end(), is_same);
+    entry* const first = std::find_if(entries_.begin(), entries_.end(), is_same);
     if (first == entries_.end()) return entries_.push_back(made);
     *first = made;
-    entries_.erase(std::remove_if(first + 1, entries_.end(), is_same), entries_.end());
+    entries_.erase_if(first + 1, is_same);
 }
 
 }  // namespace netnotes::http

@@ -281,18 +281,17 @@ inline range_kind parse_range(std::string_view value, std::uint64_t size, byte_r
 }
 
 inline std::string entity_tag(const file_facts& file) {
-    std::string tag = "\"";
-    std::array<char, 20> digits{};
-    const auto append = [&](std::uint64_t number) {
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
-        tag.append(digits.data(), end);
+    std::array<char, 3 * 16 + 4> tag{};
+    char* end = tag.data();
+    const auto put = [&](char before, std::uint64_t number) {
+        *end++ = before;
+        end = std::to_chars(end, end + 16, number, 16).ptr;
     };
-    append(static_cast<std::uint64_t>(file.modified.time_since_epoch().count()));
-    tag += '.';
-    append(file.nanoseconds);
-    tag += '-';
-    append(file.size);
-    return tag += '"';
+    put('"', static_cast<std::uint64_t>(file.modified.time_since_epoch().count()));
+    put('.', file.nanoseconds);
+    put('-', file.size);
+    *end++ = '"';
+    return {tag.data(), end};
 }
 
 namespace detail {
@@ -320,17 +319,19 @@ inline bool has_tag(std::string_view list, std::string_view tag, bool is_strong)
 }  // namespace detail
 
 inline file_decision decide_file(method what, const file_conditions& asked, const file_facts& file) {
-    const std::string tag = entity_tag(file);
+    const auto has_own_tag = [&](std::string_view list, bool is_strong) {
+        return detail::has_tag(list, entity_tag(file), is_strong);
+    };
     const auto date = [](std::string_view text) -> std::optional<time_point> {
         return text.empty() ? std::nullopt : read_date(text);
     };
     if (!asked.if_match.empty()) {
-        if (!detail::has_tag(asked.if_match, tag, true)) return {412, {}};
+        if (!has_own_tag(asked.if_match, true)) return {412, {}};
     } else if (const auto limit = date(asked.if_unmodified_since); limit && file.modified > *limit) {
         return {412, {}};
     }
     if (!asked.if_none_match.empty()) {
-        if (detail::has_tag(asked.if_none_match, tag, false)) return {304, {}};
+        if (has_own_tag(asked.if_none_match, false)) return {304, {}};
     } else if (const auto known = date(asked.if_modified_since); known && file.modified <= *known) {
         return {304, {}};
     }
@@ -339,7 +340,7 @@ inline file_decision decide_file(method what, const file_conditions& asked, cons
     if (const std::string_view same = trimmed(asked.if_range); !same.empty()) {
         // A date must be equal, and not only later: the client has seen exactly this version.
         const bool is_tag = same.starts_with('"') || same.starts_with("W/");
-        if (is_tag ? same != tag : date(same) != file.modified) return whole;
+        if (is_tag ? same != entity_tag(file) : date(same) != file.modified) return whole;
     }
     byte_range part;
     switch (parse_range(asked.range, file.size, part)) {
@@ -463,9 +464,14 @@ inline response files::answer(const request& ask, std::string_view path) const {
         refused.fields.set("Allow", "GET, HEAD");
         return refused;
     }
-    std::string name = split_path(path).value_or("");
-    std::error_code error;
-    opened_file file = open(path, error);
+    std::optional<std::string> parts = split_path(path);
+    std::error_code error = std::make_error_code(std::errc::no_such_file_or_directory);
+    opened_file file;
+    std::string name;
+    if (parts) {
+        name = *std::move(parts);
+        file = open_below(root_, name, error);
+    }
     if (!error && file.is_folder) {
         if (!name.empty() && !name.ends_with('/')) {
             // The path of the request, not ours: the handler may have taken a prefix away. "//host/" would be a host.
@@ -484,11 +490,13 @@ inline response files::answer(const request& ask, std::string_view path) const {
         file = open_below(root_, name, error);
         if (!error && file.is_folder) error = std::make_error_code(std::errc::is_a_directory);
     }
-    // A 404 would be a lie about these, and a cache or a search engine would believe it.
-    for (const std::errc trouble : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
-                                    std::errc::not_enough_memory, std::errc::io_error})
-        if (error == trouble) throw std::system_error{error, "open " + netnotes::quoted(name)};
-    if (error) return not_found(ask);
+    if (error) {
+        // A 404 would be a lie about these, and a cache or a search engine would believe it.
+        for (const std::errc trouble : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
+                                        std::errc::not_enough_memory, std::errc::io_error})
+            if (error == trouble) throw std::system_error{error, "open " + netnotes::quoted(name)};
+        return not_found(ask);
+    }
 
     // A list may come in several fields (RFC 9110 §5.3). More than one is rare, so only then is it put together.
     std::string tags, strong_tags;
@@ -509,6 +517,7 @@ inline response files::answer(const request& ask, std::string_view path) const {
     const file_decision decision = decide_file(ask.method(), asked, facts);
 
     response result{decision.status};
+    result.fields.reserve(6, 220);
     result.fields.add("Accept-Ranges", "bytes");
     if (decision.status == 412) {
         result.body = "412: the file has changed\n";

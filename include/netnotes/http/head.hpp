@@ -133,7 +133,9 @@ struct checked_fields {
         const std::string_view last = from.back().value;
         list.text_.assign(first, last.data() + last.size());
         list.entries_.reserve(from.size());
-        const auto at = [first](std::string_view text) { return static_cast<std::uint32_t>(text.data() - first); };
+        const auto at = [first](std::string_view text) {
+            return static_cast<std::uint32_t>(fields::common.size()) + static_cast<std::uint32_t>(text.data() - first);
+        };
         const auto size = [](std::string_view text) { return static_cast<std::uint32_t>(text.size()); };
         for (const auto& [name, value] : from) list.entries_.push_back({at(name), size(name), at(value), size(value)});
     }

@@ -18,6 +18,7 @@
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <concepts>
@@ -29,6 +30,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "../coro/byte_stream.hpp"
@@ -86,12 +88,18 @@ class peer_link {
         fails,          ///< no wait for room lasts longer than the limit
         is_waited_for,  ///< after each limit, such a wait goes on if the peer has acknowledged bytes meanwhile
     };
+    // Says what comes behind the bytes. If more bytes follow, the kernel may keep these and send all together.
+    enum class follows : bool { nothing, more };
     /// Sends all bytes, and removes them from the front of `bytes` as they are sent.
-    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails) {
+    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails, follows then = follows::nothing) {
         while (!bytes.empty()) {
             std::size_t size = 0;
             try {
-                if constexpr (requires { stream.set_timeout(limit_); })
+                if constexpr (std::is_same_v<Stream, async_stream>) {
+                    const int flags = then == follows::more ? MSG_MORE : 0;
+                    netnotes::detail::sending part{stream.node(), bytes, flags};
+                    size = co_await part;
+                } else if constexpr (requires { stream.set_timeout(limit_); })
                     size = co_await stream.send(bytes);
                 else
                     size = co_await with_timeout(limit_, stream.send(bytes));

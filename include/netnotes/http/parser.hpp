@@ -190,7 +190,7 @@ class head_reader {
         return p;
     }
     /// Steps over CR LF.
-    bool end_of_line(reason otherwise) noexcept {
+    [[gnu::always_inline]] bool end_of_line(reason otherwise) noexcept {
         if (last_ - p_ < 2 || p_[0] != '\r' || p_[1] != '\n') [[unlikely]]
             return is_no_end_of_line(otherwise);
         p_ += 2;
@@ -224,7 +224,8 @@ class head_reader {
     }
     bool request_line(request_head& head) noexcept {
         const char* const name = p_;
-        p_ = skip(token_character, p_);
+        const bool is_get = last_ - p_ >= 4 && std::memcmp(p_, "GET ", 4) == 0;  // usually
+        p_ = is_get ? p_ + 3 : skip(token_character, p_);
         if (p_ == last_) return false;
         if (p_ == name) {
             if (*p_ == 0x16) return refuse(reason::tls, p_);
@@ -236,7 +237,6 @@ class head_reader {
             return refuse_byte(p_, *p_ == '\r' ? reason::missing_target : reason::bad_method);
         }
         head.method_name = {name, static_cast<std::size_t>(p_ - name)};
-        const bool is_get = p_ - name == 3 && name[0] == 'G' && name[1] == 'E' && name[2] == 'T';
         head.method = is_get ? method::get : read_method(head.method_name);
 
         const char* const target = ++p_;

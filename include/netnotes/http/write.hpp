@@ -28,6 +28,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -104,17 +105,21 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
     to.resize(old_size + room);
     char* end = to.data() + old_size;
     const auto put = [&end](std::string_view text) { end += text.copy(end, text.size()); };
+    const auto put_words = [&end](const auto& words) {  // of a size that the compiler knows, so it needs no call
+        std::memcpy(end, words, sizeof words - 1);
+        end += sizeof words - 1;
+    };
     const auto put_number = [&end](std::uint64_t number) { end = std::to_chars(end, end + 20, number).ptr; };
     const int code = answer.status.code();
-    put("HTTP/1.1 ");
+    put_words("HTTP/1.1 ");
     for (const int digit : {code / 100, code / 10 % 10, code % 10}) *end++ = static_cast<char>('0' + digit);
-    put(" ");
+    put_words(" ");
     put(answer.status.reason());
     if (!context.date.empty()) {
-        put("\r\nDate: ");
+        put_words("\r\nDate: ");
         put(context.date);
     }
-    put("\r\n");
+    put_words("\r\n");
     for (const auto& [name, value] : answer.fields) {
         switch (name.size()) {
             case 4:
@@ -135,27 +140,27 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
             default: break;
         }
         put(name);
-        put(": ");
+        put_words(": ");
         put(value);
-        put("\r\n");
+        put_words("\r\n");
     }
     const bool is_upgrade = answer.status == status::switching_protocols;
     if (is_upgrade || answer.status == status::upgrade_required)
-        put("Connection: Upgrade\r\n");  // the field Upgrade demands it (RFC 9110 §7.8)
+        put_words("Connection: Upgrade\r\n");  // the field Upgrade demands it (RFC 9110 §7.8)
     if (is_upgrade)
         ;  // the connection goes on, as another one
     else if (!context.keeps_alive)
-        put("Connection: close\r\n");
+        put_words("Connection: close\r\n");
     else if (context.minor_version == 0)
-        put("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
+        put_words("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
     if (how == body_coding::length) {
-        put("Content-Length: ");
+        put_words("Content-Length: ");
         put_number(size.value_or(0));
-        put("\r\n");
+        put_words("\r\n");
     } else if (how == body_coding::chunked) {
-        put("Transfer-Encoding: chunked\r\n");
+        put_words("Transfer-Encoding: chunked\r\n");
     }
-    put("\r\n");
+    put_words("\r\n");
     to.resize(static_cast<std::size_t>(end - to.data()));
     return context.is_head ? body_coding::none : how;
 }
