@@ -2038,7 +2038,8 @@ class file_part {
         left_ = std::min(left_, most - options.offset);
         // With the size known, no last call is needed that only finds the end. (A file of /proc says that it is empty.)
         struct stat status {};
-        if (::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        const bool is_to_the_end = options.count == std::numeric_limits<std::uint64_t>::max();
+        if (is_to_the_end && ::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
             left_ = std::min(left_, static_cast<std::uint64_t>(std::max<off_t>(status.st_size - offset_, 0)));
     }
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
@@ -6215,6 +6216,8 @@ class task_promise_base {
 /// Stores what a task returned or threw.
 template <class T>
 class result {
+    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
+
   public:
     result() noexcept {}
     result(const result&) = delete;
@@ -6243,6 +6246,11 @@ class result {
         else
             return std::move(value_);
     }
+    // Returns the value where it lies, or throws the exception.
+    stored& value() {
+        if (kind_ == kind::exception) std::rethrow_exception(exception_);
+        return value_;
+    }
     [[nodiscard]] std::exception_ptr exception() const noexcept {
         return kind_ == kind::exception ? exception_ : nullptr;
     }
@@ -6257,7 +6265,6 @@ class result {
     }
 
   private:
-    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
     enum class kind : char { none, value, exception };
     void clear() noexcept {
         if (kind_ == kind::value) value_.~stored();
@@ -6329,10 +6336,12 @@ class [[nodiscard]] task_awaiter {
         whose.goes_on_at(awaiter);
         return whose.postpone();
     }
-    T await_resume() const {
+    T await_resume() const { return outcome().take(); }
+    // The result in the frame of the awaited task, when that task has ended.
+    [[nodiscard]] result<T>& outcome() const {
         if (!awaited_) [[unlikely]]
             throw_empty_task();
-        return awaited_.promise().outcome.take();
+        return awaited_.promise().outcome;
     }
 
   private:
@@ -9287,9 +9296,9 @@ class sending_bytes : public socket_operation {
             end_after_wait();
     }
     /// Sends once. Returns false if the operation has to wait.
-    bool send_some() noexcept {
+    bool send_some(int flags = 0) noexcept {
         return transmit([&] {
-            const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), MSG_NOSIGNAL);
+            const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), flags | MSG_NOSIGNAL);
             if (sent > 0) rest_ = rest_.subspan(static_cast<std::size_t>(sent));
             return sent;
         });
@@ -9353,7 +9362,9 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
 
 class [[nodiscard]] sending final : public sending_awaiter<sending> {
   public:
-    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes, wanted::some} {}
+    // `flags` may be MSG_MORE. Then the kernel keeps the bytes and sends them together with the bytes that follow.
+    sending(io_node& node, const_buffer bytes, int flags = 0) noexcept
+        : sending_awaiter{node, bytes, wanted::some}, flags_{flags} {}
     [[gnu::always_inline]] ~sending() = default;
     std::size_t await_resume() {
         throw_if_failed("send to");
@@ -9361,8 +9372,11 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
     }
     bool attempt() noexcept override {
         rest_ = all();  // the operation may be awaited again
-        return send_some();
+        return send_some(flags_);
     }
+
+  private:
+    int flags_;
 };
 
 class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {

@@ -2061,7 +2061,8 @@ class file_part {
         left_ = std::min(left_, most - options.offset);
         // With the size known, no last call is needed that only finds the end. (A file of /proc says that it is empty.)
         struct stat status {};
-        if (::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        const bool is_to_the_end = options.count == std::numeric_limits<std::uint64_t>::max();
+        if (is_to_the_end && ::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
             left_ = std::min(left_, static_cast<std::uint64_t>(std::max<off_t>(status.st_size - offset_, 0)));
     }
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
@@ -6238,6 +6239,8 @@ class task_promise_base {
 /// Stores what a task returned or threw.
 template <class T>
 class result {
+    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
+
   public:
     result() noexcept {}
     result(const result&) = delete;
@@ -6266,6 +6269,11 @@ class result {
         else
             return std::move(value_);
     }
+    // Returns the value where it lies, or throws the exception.
+    stored& value() {
+        if (kind_ == kind::exception) std::rethrow_exception(exception_);
+        return value_;
+    }
     [[nodiscard]] std::exception_ptr exception() const noexcept {
         return kind_ == kind::exception ? exception_ : nullptr;
     }
@@ -6280,7 +6288,6 @@ class result {
     }
 
   private:
-    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
     enum class kind : char { none, value, exception };
     void clear() noexcept {
         if (kind_ == kind::value) value_.~stored();
@@ -6352,10 +6359,12 @@ class [[nodiscard]] task_awaiter {
         whose.goes_on_at(awaiter);
         return whose.postpone();
     }
-    T await_resume() const {
+    T await_resume() const { return outcome().take(); }
+    // The result in the frame of the awaited task, when that task has ended.
+    [[nodiscard]] result<T>& outcome() const {
         if (!awaited_) [[unlikely]]
             throw_empty_task();
-        return awaited_.promise().outcome.take();
+        return awaited_.promise().outcome;
     }
 
   private:
@@ -9310,9 +9319,9 @@ class sending_bytes : public socket_operation {
             end_after_wait();
     }
     /// Sends once. Returns false if the operation has to wait.
-    bool send_some() noexcept {
+    bool send_some(int flags = 0) noexcept {
         return transmit([&] {
-            const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), MSG_NOSIGNAL);
+            const auto sent = ::send(node_.descriptor(), rest_.data(), rest_.size(), flags | MSG_NOSIGNAL);
             if (sent > 0) rest_ = rest_.subspan(static_cast<std::size_t>(sent));
             return sent;
         });
@@ -9376,7 +9385,9 @@ class sending_awaiter : public io_awaiter<Derived, sending_bytes> {
 
 class [[nodiscard]] sending final : public sending_awaiter<sending> {
   public:
-    sending(io_node& node, const_buffer bytes) noexcept : sending_awaiter{node, bytes, wanted::some} {}
+    // `flags` may be MSG_MORE. Then the kernel keeps the bytes and sends them together with the bytes that follow.
+    sending(io_node& node, const_buffer bytes, int flags = 0) noexcept
+        : sending_awaiter{node, bytes, wanted::some}, flags_{flags} {}
     [[gnu::always_inline]] ~sending() = default;
     std::size_t await_resume() {
         throw_if_failed("send to");
@@ -9384,8 +9395,11 @@ class [[nodiscard]] sending final : public sending_awaiter<sending> {
     }
     bool attempt() noexcept override {
         rest_ = all();  // the operation may be awaited again
-        return send_some();
+        return send_some(flags_);
     }
+
+  private:
+    int flags_;
 };
 
 class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
@@ -19952,9 +19966,9 @@ class date_reader {
     std::string_view rest_;
 };
 
-inline void put_digits(std::string& out, unsigned value, unsigned digits) {
-    for (unsigned weight = digits == 4 ? 1000 : 10; weight > 0; weight /= 10)
-        out += static_cast<char>('0' + value / weight % 10);
+inline void put_two_digits(char* out, unsigned value) noexcept {
+    out[0] = static_cast<char>('0' + value / 10);
+    out[1] = static_cast<char>('0' + value % 10);
 }
 
 }  // namespace detail
@@ -19967,22 +19981,17 @@ inline std::string write_date(time_point when) {
     const auto day = chrono::floor<chrono::days>(when);
     const chrono::year_month_day date{day};
     const auto second = static_cast<unsigned>((when - day).count());
-    std::string text;
-    text.reserve(29);
-    text += detail::day_names[chrono::weekday{day}.c_encoding()].substr(0, 3);
-    text += ", ";
-    detail::put_digits(text, static_cast<unsigned>(date.day()), 2);
-    text += ' ';
-    text += detail::month_names.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
-    text += ' ';
-    detail::put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    text += ' ';
-    detail::put_digits(text, second / 3600, 2);
-    text += ':';
-    detail::put_digits(text, second / 60 % 60, 2);
-    text += ':';
-    detail::put_digits(text, second % 60, 2);
-    text += " GMT";
+    const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+    std::string text = "Sun, 06 Nov 1994 08:49:37 GMT";
+    char* const out = text.data();
+    detail::day_names[chrono::weekday{day}.c_encoding()].copy(out, 3);
+    detail::put_two_digits(out + 5, static_cast<unsigned>(date.day()));
+    detail::month_names.copy(out + 8, 3, std::size_t{3} * (static_cast<unsigned>(date.month()) - 1));
+    detail::put_two_digits(out + 12, year / 100);
+    detail::put_two_digits(out + 14, year % 100);
+    detail::put_two_digits(out + 17, second / 3600);
+    detail::put_two_digits(out + 20, second / 60 % 60);
+    detail::put_two_digits(out + 23, second % 60);
     return text;
 }
 
@@ -20035,7 +20044,8 @@ inline std::optional<time_point> read_date(std::string_view text, time_point now
 //
 // A value that a stranger chose is dangerous here. If it holds a line's end, the text behind it becomes a field of its
 // own, or a second response: "/home\r\nSet-Cookie: admin=1" (CWE-113). So add() and set() refuse such a value. All text
-// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen.
+// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen. The list of an answer
+// that has only a Content-Type of plain text or HTML needs none.
 //
 // On this page:  field, fields
 // Sources:       RFC 9110 §5
@@ -20044,15 +20054,18 @@ inline std::optional<time_point> read_date(std::string_view text, time_point now
 #define NETNOTES_HTTP_FIELDS_HPP
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -20227,7 +20240,68 @@ namespace netnotes::http {
 
 namespace detail {
 struct checked_fields;  // http/head.hpp
-}
+
+// A list of small structs. The first `few` lie in the list itself, so a short list needs no allocation.
+template <class T, std::uint32_t few>
+class short_list {
+    static_assert(std::is_trivially_copyable_v<T>);
+
+  public:
+    short_list() noexcept = default;
+    short_list(const short_list& other) {
+        reserve(other.size_);
+        std::copy(other.begin(), other.end(), begin());
+        size_ = other.size_;
+    }
+    short_list(short_list&& other) noexcept
+        : first_{other.first_},
+          more_{std::move(other.more_)},
+          size_{std::exchange(other.size_, 0)},
+          room_{std::exchange(other.room_, few)} {}
+    short_list& operator=(const short_list& other) { return *this = short_list{other}; }
+    short_list& operator=(short_list&& other) noexcept {
+        first_ = other.first_;
+        more_ = std::move(other.more_);
+        size_ = std::exchange(other.size_, 0);
+        room_ = std::exchange(other.room_, few);
+        return *this;
+    }
+    ~short_list() = default;
+
+    [[nodiscard]] const T* begin() const noexcept { return more_ ? more_.get() : first_.data(); }
+    [[nodiscard]] T* begin() noexcept { return more_ ? more_.get() : first_.data(); }
+    [[nodiscard]] const T* end() const noexcept { return begin() + size_; }
+    [[nodiscard]] T* end() noexcept { return begin() + size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] const T& operator[](std::size_t at) const noexcept { return begin()[at]; }
+    void clear() noexcept { size_ = 0; }
+    void push_back(const T& added) {
+        if (size_ == room_) [[unlikely]]
+            reserve(std::size_t{2} * size_);
+        begin()[size_++] = added;
+    }
+    void reserve(std::size_t size) {
+        if (size <= room_) return;
+        std::unique_ptr<T[]> larger{new T[size]};
+        std::copy(begin(), end(), larger.get());
+        more_ = std::move(larger);
+        room_ = static_cast<std::uint32_t>(size);
+    }
+    // Removes the elements from `from` on for which the predicate is true, and returns their number.
+    template <class Predicate>
+    std::size_t erase_if(T* from, Predicate is_unwanted) noexcept {
+        T* const new_end = std::remove_if(from, end(), is_unwanted);
+        const auto removed = static_cast<std::uint32_t>(end() - new_end);
+        size_ -= removed;
+        return removed;
+    }
+
+  private:
+    std::array<T, few> first_{};
+    std::unique_ptr<T[]> more_;  // all elements, if they are more than `few`
+    std::uint32_t size_ = 0, room_ = few;
+};
+}  // namespace detail
 
 /// One field, as two views into text that lies elsewhere.
 struct field {
@@ -20258,7 +20332,7 @@ class fields {
     void set(std::string_view name, std::string_view value);
     /// Removes all fields with the name `name`, and returns their number.
     std::size_t erase(std::string_view name) noexcept {
-        return std::erase_if(entries_, [&](const entry& each) { return same_name(name_of(each), name); });
+        return entries_.erase_if(entries_.begin(), [&](const entry& each) { return same_name(name_of(each), name); });
     }
     /// Removes all fields, and keeps the memory.
     void clear() noexcept {
@@ -20312,7 +20386,7 @@ class fields {
 
     /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
-    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     /// Returns the field with this number, counted from 0. The number must be below size().
     [[nodiscard]] field operator[](std::size_t at) const noexcept {
         return {name_of(entries_[at]), value_of(entries_[at])};
@@ -20331,15 +20405,31 @@ class fields {
   private:
     friend detail::checked_fields;
     friend class response;
+    friend class files;
     struct entry {
         std::uint32_t name_at, name_size, value_at, value_size;
     };
 
+    // The texts of the field that most answers have are not copied into each list. The places of an entry count from
+    // the beginning of these texts, and text_ comes behind them.
+    static constexpr std::string_view content_type = "Content-Type", plain = "text/plain; charset=utf-8",
+                                      html = "text/html; charset=utf-8",
+                                      common = "Content-Typetext/plain; charset=utf-8text/html; charset=utf-8";
+    static constexpr std::uint32_t plain_at = content_type.size(), html_at = plain_at + plain.size();
+    static_assert(common.substr(plain_at, plain.size()) == plain && common.substr(html_at) == html);
+
+    [[nodiscard]] const char* at(std::uint32_t place) const noexcept {
+        return place < common.size() ? common.data() + place : text_.data() + (place - common.size());
+    }
     [[nodiscard]] std::string_view name_of(const entry& each) const noexcept {
-        return {text_.data() + each.name_at, each.name_size};
+        return {at(each.name_at), each.name_size};
     }
     [[nodiscard]] std::string_view value_of(const entry& each) const noexcept {
-        return {text_.data() + each.value_at, each.value_size};
+        return {at(each.value_at), each.value_size};
+    }
+    // The place of the byte behind text_.
+    [[nodiscard]] std::uint32_t next_place() const noexcept {
+        return static_cast<std::uint32_t>(common.size() + text_.size());
     }
     [[nodiscard]] bool is_own(std::string_view text) const noexcept {
         const std::less<const char*> before;
@@ -20349,20 +20439,25 @@ class fields {
     entry append(std::string_view name, std::string_view value);
     [[noreturn]] static void refuse_name(std::string_view name);
     [[noreturn]] static void refuse_value(std::string_view name, std::string_view value);
+    // Makes room for a list of known size, so that it does not grow step by step.
+    void reserve(std::size_t count, std::size_t bytes) {
+        entries_.reserve(count);
+        text_.reserve(bytes);
+    }
     /// Makes this the first field of an empty list.
     void set_media_type(std::string_view type) {
-        constexpr std::string_view name = "Content-Type";
+        if (type == plain) return entries_.push_back({0, content_type.size(), plain_at, plain.size()});
+        if (type == html) return entries_.push_back({0, content_type.size(), html_at, html.size()});
         type = trimmed(type);
-        if (!is_field_value(type) || type.size() > 0xffff) refuse_value(name, type);
-        text_.reserve(name.size() + type.size());
-        text_.append(name).append(type);
-        entries_.push_back({0, name.size(), name.size(), static_cast<std::uint32_t>(type.size())});
+        if (!is_field_value(type) || type.size() > 0xffff) refuse_value(content_type, type);
+        entries_.push_back({0, content_type.size(), next_place(), static_cast<std::uint32_t>(type.size())});
+        text_ += type;
     }
 
     // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
     // list would be strange, so nothing is moved together. There may be other text between names and values.
     std::string text_;
-    std::vector<entry> entries_;
+    detail::short_list<entry, 2> entries_;
 };
 
 /// Goes through a list of fields, and gives each as two views.
@@ -20418,8 +20513,9 @@ inline fields::entry fields::append(std::string_view name, std::string_view valu
         name = std::string_view{copy}.substr(0, name.size());
         value = std::string_view{copy}.substr(name.size());
     }
-    const entry made{static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
-                     static_cast<std::uint32_t>(text_.size() + name.size()), static_cast<std::uint32_t>(value.size())};
+    const auto name_size = static_cast<std::uint32_t>(name.size());
+    const std::uint32_t place = next_place();
+    const entry made{place, name_size, place + name_size, static_cast<std::uint32_t>(value.size())};
     text_.reserve(text_.size() + name.size() + value.size());
     text_.append(name).append(value);
     return made;
@@ -20435,10 +20531,10 @@ inline void fields::set(std::string_view name, std::string_view value) {
     if (!is_token(name)) refuse_name(name);
     const entry made = append(name, value);
     const auto is_same = [&](const entry& each) { return same_name(name_of(each), name_of(made)); };
-    const auto first = std::find_if(entries_.begin(), entries_.end(), is_same);
+    entry* const first = std::find_if(entries_.begin(), entries_.end(), is_same);
     if (first == entries_.end()) return entries_.push_back(made);
     *first = made;
-    entries_.erase(std::remove_if(first + 1, entries_.end(), is_same), entries_.end());
+    entries_.erase_if(first + 1, is_same);
 }
 
 }  // namespace netnotes::http
@@ -21254,6 +21350,7 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -21330,17 +21427,21 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
     to.resize(old_size + room);
     char* end = to.data() + old_size;
     const auto put = [&end](std::string_view text) { end += text.copy(end, text.size()); };
+    const auto put_words = [&end](const auto& words) {  // of a size that the compiler knows, so it needs no call
+        std::memcpy(end, words, sizeof words - 1);
+        end += sizeof words - 1;
+    };
     const auto put_number = [&end](std::uint64_t number) { end = std::to_chars(end, end + 20, number).ptr; };
     const int code = answer.status.code();
-    put("HTTP/1.1 ");
+    put_words("HTTP/1.1 ");
     for (const int digit : {code / 100, code / 10 % 10, code % 10}) *end++ = static_cast<char>('0' + digit);
-    put(" ");
+    put_words(" ");
     put(answer.status.reason());
     if (!context.date.empty()) {
-        put("\r\nDate: ");
+        put_words("\r\nDate: ");
         put(context.date);
     }
-    put("\r\n");
+    put_words("\r\n");
     for (const auto& [name, value] : answer.fields) {
         switch (name.size()) {
             case 4:
@@ -21361,27 +21462,27 @@ inline body_coding write_head(std::string& to, const response& answer, std::opti
             default: break;
         }
         put(name);
-        put(": ");
+        put_words(": ");
         put(value);
-        put("\r\n");
+        put_words("\r\n");
     }
     const bool is_upgrade = answer.status == status::switching_protocols;
     if (is_upgrade || answer.status == status::upgrade_required)
-        put("Connection: Upgrade\r\n");  // the field Upgrade demands it (RFC 9110 §7.8)
+        put_words("Connection: Upgrade\r\n");  // the field Upgrade demands it (RFC 9110 §7.8)
     if (is_upgrade)
         ;  // the connection goes on, as another one
     else if (!context.keeps_alive)
-        put("Connection: close\r\n");
+        put_words("Connection: close\r\n");
     else if (context.minor_version == 0)
-        put("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
+        put_words("Connection: keep-alive\r\n");  // in HTTP/1.0 it is the exception
     if (how == body_coding::length) {
-        put("Content-Length: ");
+        put_words("Content-Length: ");
         put_number(size.value_or(0));
-        put("\r\n");
+        put_words("\r\n");
     } else if (how == body_coding::chunked) {
-        put("Transfer-Encoding: chunked\r\n");
+        put_words("Transfer-Encoding: chunked\r\n");
     }
-    put("\r\n");
+    put_words("\r\n");
     to.resize(static_cast<std::size_t>(end - to.data()));
     return context.is_head ? body_coding::none : how;
 }
@@ -21687,7 +21788,9 @@ struct checked_fields {
         const std::string_view last = from.back().value;
         list.text_.assign(first, last.data() + last.size());
         list.entries_.reserve(from.size());
-        const auto at = [first](std::string_view text) { return static_cast<std::uint32_t>(text.data() - first); };
+        const auto at = [first](std::string_view text) {
+            return static_cast<std::uint32_t>(fields::common.size()) + static_cast<std::uint32_t>(text.data() - first);
+        };
         const auto size = [](std::string_view text) { return static_cast<std::uint32_t>(text.size()); };
         for (const auto& [name, value] : from) list.entries_.push_back({at(name), size(name), at(value), size(value)});
     }
@@ -22144,7 +22247,7 @@ class head_reader {
         return p;
     }
     /// Steps over CR LF.
-    bool end_of_line(reason otherwise) noexcept {
+    [[gnu::always_inline]] bool end_of_line(reason otherwise) noexcept {
         if (last_ - p_ < 2 || p_[0] != '\r' || p_[1] != '\n') [[unlikely]]
             return is_no_end_of_line(otherwise);
         p_ += 2;
@@ -22178,7 +22281,8 @@ class head_reader {
     }
     bool request_line(request_head& head) noexcept {
         const char* const name = p_;
-        p_ = skip(token_character, p_);
+        const bool is_get = last_ - p_ >= 4 && std::memcmp(p_, "GET ", 4) == 0;  // usually
+        p_ = is_get ? p_ + 3 : skip(token_character, p_);
         if (p_ == last_) return false;
         if (p_ == name) {
             if (*p_ == 0x16) return refuse(reason::tls, p_);
@@ -22190,7 +22294,6 @@ class head_reader {
             return refuse_byte(p_, *p_ == '\r' ? reason::missing_target : reason::bad_method);
         }
         head.method_name = {name, static_cast<std::size_t>(p_ - name)};
-        const bool is_get = p_ - name == 3 && name[0] == 'G' && name[1] == 'E' && name[2] == 'T';
         head.method = is_get ? method::get : read_method(head.method_name);
 
         const char* const target = ++p_;
@@ -22849,6 +22952,7 @@ inline void body_decoder::parse_trailers() {
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <concepts>
@@ -22860,6 +22964,7 @@ inline void body_decoder::parse_trailers() {
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 
@@ -22917,12 +23022,18 @@ class peer_link {
         fails,          ///< no wait for room lasts longer than the limit
         is_waited_for,  ///< after each limit, such a wait goes on if the peer has acknowledged bytes meanwhile
     };
+    // Says what comes behind the bytes. If more bytes follow, the kernel may keep these and send all together.
+    enum class follows : bool { nothing, more };
     /// Sends all bytes, and removes them from the front of `bytes` as they are sent.
-    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails) {
+    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails, follows then = follows::nothing) {
         while (!bytes.empty()) {
             std::size_t size = 0;
             try {
-                if constexpr (requires { stream.set_timeout(limit_); })
+                if constexpr (std::is_same_v<Stream, async_stream>) {
+                    const int flags = then == follows::more ? MSG_MORE : 0;
+                    netnotes::detail::sending part{stream.node(), bytes, flags};
+                    size = co_await part;
+                } else if constexpr (requires { stream.set_timeout(limit_); })
                     size = co_await stream.send(bytes);
                 else
                     size = co_await with_timeout(limit_, stream.send(bytes));
@@ -24772,18 +24883,17 @@ inline range_kind parse_range(std::string_view value, std::uint64_t size, byte_r
 }
 
 inline std::string entity_tag(const file_facts& file) {
-    std::string tag = "\"";
-    std::array<char, 20> digits{};
-    const auto append = [&](std::uint64_t number) {
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
-        tag.append(digits.data(), end);
+    std::array<char, 3 * 16 + 4> tag{};
+    char* end = tag.data();
+    const auto put = [&](char before, std::uint64_t number) {
+        *end++ = before;
+        end = std::to_chars(end, end + 16, number, 16).ptr;
     };
-    append(static_cast<std::uint64_t>(file.modified.time_since_epoch().count()));
-    tag += '.';
-    append(file.nanoseconds);
-    tag += '-';
-    append(file.size);
-    return tag += '"';
+    put('"', static_cast<std::uint64_t>(file.modified.time_since_epoch().count()));
+    put('.', file.nanoseconds);
+    put('-', file.size);
+    *end++ = '"';
+    return {tag.data(), end};
 }
 
 namespace detail {
@@ -24811,17 +24921,19 @@ inline bool has_tag(std::string_view list, std::string_view tag, bool is_strong)
 }  // namespace detail
 
 inline file_decision decide_file(method what, const file_conditions& asked, const file_facts& file) {
-    const std::string tag = entity_tag(file);
+    const auto has_own_tag = [&](std::string_view list, bool is_strong) {
+        return detail::has_tag(list, entity_tag(file), is_strong);
+    };
     const auto date = [](std::string_view text) -> std::optional<time_point> {
         return text.empty() ? std::nullopt : read_date(text);
     };
     if (!asked.if_match.empty()) {
-        if (!detail::has_tag(asked.if_match, tag, true)) return {412, {}};
+        if (!has_own_tag(asked.if_match, true)) return {412, {}};
     } else if (const auto limit = date(asked.if_unmodified_since); limit && file.modified > *limit) {
         return {412, {}};
     }
     if (!asked.if_none_match.empty()) {
-        if (detail::has_tag(asked.if_none_match, tag, false)) return {304, {}};
+        if (has_own_tag(asked.if_none_match, false)) return {304, {}};
     } else if (const auto known = date(asked.if_modified_since); known && file.modified <= *known) {
         return {304, {}};
     }
@@ -24830,7 +24942,7 @@ inline file_decision decide_file(method what, const file_conditions& asked, cons
     if (const std::string_view same = trimmed(asked.if_range); !same.empty()) {
         // A date must be equal, and not only later: the client has seen exactly this version.
         const bool is_tag = same.starts_with('"') || same.starts_with("W/");
-        if (is_tag ? same != tag : date(same) != file.modified) return whole;
+        if (is_tag ? same != entity_tag(file) : date(same) != file.modified) return whole;
     }
     byte_range part;
     switch (parse_range(asked.range, file.size, part)) {
@@ -24954,9 +25066,14 @@ inline response files::answer(const request& ask, std::string_view path) const {
         refused.fields.set("Allow", "GET, HEAD");
         return refused;
     }
-    std::string name = split_path(path).value_or("");
-    std::error_code error;
-    opened_file file = open(path, error);
+    std::optional<std::string> parts = split_path(path);
+    std::error_code error = std::make_error_code(std::errc::no_such_file_or_directory);
+    opened_file file;
+    std::string name;
+    if (parts) {
+        name = *std::move(parts);
+        file = open_below(root_, name, error);
+    }
     if (!error && file.is_folder) {
         if (!name.empty() && !name.ends_with('/')) {
             // The path of the request, not ours: the handler may have taken a prefix away. "//host/" would be a host.
@@ -24975,11 +25092,13 @@ inline response files::answer(const request& ask, std::string_view path) const {
         file = open_below(root_, name, error);
         if (!error && file.is_folder) error = std::make_error_code(std::errc::is_a_directory);
     }
-    // A 404 would be a lie about these, and a cache or a search engine would believe it.
-    for (const std::errc trouble : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
-                                    std::errc::not_enough_memory, std::errc::io_error})
-        if (error == trouble) throw std::system_error{error, "open " + netnotes::quoted(name)};
-    if (error) return not_found(ask);
+    if (error) {
+        // A 404 would be a lie about these, and a cache or a search engine would believe it.
+        for (const std::errc trouble : {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
+                                        std::errc::not_enough_memory, std::errc::io_error})
+            if (error == trouble) throw std::system_error{error, "open " + netnotes::quoted(name)};
+        return not_found(ask);
+    }
 
     // A list may come in several fields (RFC 9110 §5.3). More than one is rare, so only then is it put together.
     std::string tags, strong_tags;
@@ -25000,6 +25119,7 @@ inline response files::answer(const request& ask, std::string_view path) const {
     const file_decision decision = decide_file(ask.method(), asked, facts);
 
     response result{decision.status};
+    result.fields.reserve(6, 220);
     result.fields.add("Accept-Ranges", "bytes");
     if (decision.status == 412) {
         result.body = "412: the file has changed\n";
@@ -25374,6 +25494,23 @@ class own_chain {
     netnotes::detail::fiber* chain_ = nullptr;
 };
 
+// Awaits a task and leaves its result in the task's frame, which lives as long as this object. So a response is not
+// moved, which would take as long as to write its head.
+template <class T>
+class result_in_place {
+  public:
+    explicit result_in_place(task<T> awaited) noexcept : awaiter_{netnotes::detail::task_access::release(awaited)} {}
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> awaiter) const {
+        return awaiter_.await_suspend(awaiter);
+    }
+    T& await_resume() const { return awaiter_.outcome().value(); }
+
+  private:
+    netnotes::detail::task_awaiter<T> awaiter_;
+};
+
 /// Reads requests of one connection and answers them, until the connection is idle again or has to end. It exists only
 /// while there is something to do.
 template <class Stream, class Handler>
@@ -25421,26 +25558,30 @@ class exchange final : public body_source {
                 if (!is_more) co_return false;
                 continue;
             }
-            response answer;
+            response own;  // unless the handler is a task and has made one
+            std::optional<result_in_place<response>> made;
+            response* answer = &own;
             if (step_ == step::refused) {
-                answer = refusal_answer(refusal_status_, refusal_);
+                own = refusal_answer(refusal_status_, refusal_);
                 rules_.refuse();
             } else {
                 const char* why = nullptr;
                 try {
-                    if constexpr (std::is_invocable_r_v<task<response>, Handler&, request&>)
-                        answer = co_await handler_(ask_);
-                    else
-                        answer = handler_(ask_);
-                    upgrade_ = !rules_.is_unread() ? take_upgrade(answer) : nullptr;
-                    if (answer.status.is_interim() && !upgrade_)
+                    if constexpr (std::is_invocable_r_v<task<response>, Handler&, request&>) {
+                        auto& awaited = made.emplace(handler_(ask_));  // a name, because g++ 12 would copy it
+                        answer = &co_await awaited;
+                    } else {
+                        own = handler_(ask_);
+                    }
+                    upgrade_ = !rules_.is_unread() ? take_upgrade(*answer) : nullptr;
+                    if (answer->status.is_interim() && !upgrade_)
                         why = "the handler has returned a response with the status 1xx";
                 } catch (const body_error& error) {
-                    answer = refusal_answer(error.status(), error.what());
+                    own = refusal_answer(error.status(), error.what());
                 } catch (const std::exception& error) {
                     if (is_cut_) throw;  // the connection, not the handler
                     report(error);
-                    answer = failure_answer();
+                    own = failure_answer();
                 } catch (const netnotes::cancelled&) {
                     throw;
                 } catch (...) {
@@ -25448,14 +25589,15 @@ class exchange final : public body_source {
                 }
                 if (why) {
                     report(std::runtime_error{why});
-                    answer = failure_answer();
+                    own = failure_answer();
+                    answer = &own;
                 }
                 if (is_broken_) rules_.end_with(ending::refused);
             }
-            const body_coding how = append_head(answer);
+            const body_coding how = append_head(*answer);
             std::uint64_t sent = 0;
-            if (how != body_coding::none && !append_body(answer, sent)) sent = co_await send_body(answer, how);
-            if (server_.options.on_access) log(answer, sent);
+            if (how != body_coding::none && !append_body(*answer, sent)) sent = co_await send_body(*answer, how);
+            if (server_.options.on_access) log(*answer, sent);
             if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (rules_.why() != ending::none) {
                 co_await flush();
@@ -25658,11 +25800,11 @@ class exchange final : public body_source {
     }
     task<> send(std::string_view bytes) { co_await link_.send(bytes, peer_link<Stream>::slow_peer::is_waited_for); }
     /// Sends what has gathered. If it is cancelled, the bytes that were not sent are left for the next call.
-    task<> flush() {
+    task<> flush(typename peer_link<Stream>::follows then = peer_link<Stream>::follows::nothing) {
         link_.limit(server_.options.send_timeout);
         std::string_view rest = out_;
         try {
-            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for);
+            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for, then);
         } catch (const netnotes::cancelled&) {
             out_.erase(0, out_.size() - rest.size());
             throw;
@@ -25691,7 +25833,8 @@ class exchange final : public body_source {
     task<std::uint64_t> send_source(body_source& from, body_coding how) {
         if constexpr (std::is_same_v<Stream, async_stream>)
             if (const body_source::file_bytes file = from.in_file(); file.descriptor >= 0) {
-                co_await flush();
+                using follows = typename peer_link<Stream>::follows;
+                co_await flush(file.count > 0 ? follows::more : follows::nothing);  // the head and the file go together
                 co_await link_.send_file(file);
                 co_return file.count;
             }

@@ -3105,7 +3105,8 @@ class file_part {
         left_ = std::min(left_, most - options.offset);
         // With the size known, no last call is needed that only finds the end. (A file of /proc says that it is empty.)
         struct stat status {};
-        if (::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        const bool is_to_the_end = options.count == std::numeric_limits<std::uint64_t>::max();
+        if (is_to_the_end && ::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
             left_ = std::min(left_, static_cast<std::uint64_t>(std::max<off_t>(status.st_size - offset_, 0)));
     }
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }

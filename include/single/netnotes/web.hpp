@@ -1788,9 +1788,9 @@ class date_reader {
     std::string_view rest_;
 };
 
-inline void put_digits(std::string& out, unsigned value, unsigned digits) {
-    for (unsigned weight = digits == 4 ? 1000 : 10; weight > 0; weight /= 10)
-        out += static_cast<char>('0' + value / weight % 10);
+inline void put_two_digits(char* out, unsigned value) noexcept {
+    out[0] = static_cast<char>('0' + value / 10);
+    out[1] = static_cast<char>('0' + value % 10);
 }
 
 }  // namespace detail
@@ -1803,22 +1803,17 @@ inline std::string write_date(time_point when) {
     const auto day = chrono::floor<chrono::days>(when);
     const chrono::year_month_day date{day};
     const auto second = static_cast<unsigned>((when - day).count());
-    std::string text;
-    text.reserve(29);
-    text += detail::day_names[chrono::weekday{day}.c_encoding()].substr(0, 3);
-    text += ", ";
-    detail::put_digits(text, static_cast<unsigned>(date.day()), 2);
-    text += ' ';
-    text += detail::month_names.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
-    text += ' ';
-    detail::put_digits(text, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    text += ' ';
-    detail::put_digits(text, second / 3600, 2);
-    text += ':';
-    detail::put_digits(text, second / 60 % 60, 2);
-    text += ':';
-    detail::put_digits(text, second % 60, 2);
-    text += " GMT";
+    const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+    std::string text = "Sun, 06 Nov 1994 08:49:37 GMT";
+    char* const out = text.data();
+    detail::day_names[chrono::weekday{day}.c_encoding()].copy(out, 3);
+    detail::put_two_digits(out + 5, static_cast<unsigned>(date.day()));
+    detail::month_names.copy(out + 8, 3, std::size_t{3} * (static_cast<unsigned>(date.month()) - 1));
+    detail::put_two_digits(out + 12, year / 100);
+    detail::put_two_digits(out + 14, year % 100);
+    detail::put_two_digits(out + 17, second / 3600);
+    detail::put_two_digits(out + 20, second / 60 % 60);
+    detail::put_two_digits(out + 23, second % 60);
     return text;
 }
 
@@ -1871,7 +1866,8 @@ inline std::optional<time_point> read_date(std::string_view text, time_point now
 //
 // A value that a stranger chose is dangerous here. If it holds a line's end, the text behind it becomes a field of its
 // own, or a second response: "/home\r\nSet-Cookie: admin=1" (CWE-113). So add() and set() refuse such a value. All text
-// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen.
+// of a list lies in one string, so a list of nine fields needs two allocations and not eighteen. The list of an answer
+// that has only a Content-Type of plain text or HTML needs none.
 //
 // On this page:  field, fields
 // Sources:       RFC 9110 §5
@@ -1880,15 +1876,18 @@ inline std::optional<time_point> read_date(std::string_view text, time_point now
 #define NETNOTES_HTTP_FIELDS_HPP
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -1899,7 +1898,68 @@ namespace netnotes::http {
 
 namespace detail {
 struct checked_fields;  // http/head.hpp
-}
+
+// A list of small structs. The first `few` lie in the list itself, so a short list needs no allocation.
+template <class T, std::uint32_t few>
+class short_list {
+    static_assert(std::is_trivially_copyable_v<T>);
+
+  public:
+    short_list() noexcept = default;
+    short_list(const short_list& other) {
+        reserve(other.size_);
+        std::copy(other.begin(), other.end(), begin());
+        size_ = other.size_;
+    }
+    short_list(short_list&& other) noexcept
+        : first_{other.first_},
+          more_{std::move(other.more_)},
+          size_{std::exchange(other.size_, 0)},
+          room_{std::exchange(other.room_, few)} {}
+    short_list& operator=(const short_list& other) { return *this = short_list{other}; }
+    short_list& operator=(short_list&& other) noexcept {
+        first_ = other.first_;
+        more_ = std::move(other.more_);
+        size_ = std::exchange(other.size_, 0);
+        room_ = std::exchange(other.room_, few);
+        return *this;
+    }
+    ~short_list() = default;
+
+    [[nodiscard]] const T* begin() const noexcept { return more_ ? more_.get() : first_.data(); }
+    [[nodiscard]] T* begin() noexcept { return more_ ? more_.get() : first_.data(); }
+    [[nodiscard]] const T* end() const noexcept { return begin() + size_; }
+    [[nodiscard]] T* end() noexcept { return begin() + size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] const T& operator[](std::size_t at) const noexcept { return begin()[at]; }
+    void clear() noexcept { size_ = 0; }
+    void push_back(const T& added) {
+        if (size_ == room_) [[unlikely]]
+            reserve(std::size_t{2} * size_);
+        begin()[size_++] = added;
+    }
+    void reserve(std::size_t size) {
+        if (size <= room_) return;
+        std::unique_ptr<T[]> larger{new T[size]};
+        std::copy(begin(), end(), larger.get());
+        more_ = std::move(larger);
+        room_ = static_cast<std::uint32_t>(size);
+    }
+    // Removes the elements from `from` on for which the predicate is true, and returns their number.
+    template <class Predicate>
+    std::size_t erase_if(T* from, Predicate is_unwanted) noexcept {
+        T* const new_end = std::remove_if(from, end(), is_unwanted);
+        const auto removed = static_cast<std::uint32_t>(end() - new_end);
+        size_ -= removed;
+        return removed;
+    }
+
+  private:
+    std::array<T, few> first_{};
+    std::unique_ptr<T[]> more_;  // all elements, if they are more than `few`
+    std::uint32_t size_ = 0, room_ = few;
+};
+}  // namespace detail
 
 /// One field, as two views into text that lies elsewhere.
 struct field {
@@ -1930,7 +1990,7 @@ class fields {
     void set(std::string_view name, std::string_view value);
     /// Removes all fields with the name `name`, and returns their number.
     std::size_t erase(std::string_view name) noexcept {
-        return std::erase_if(entries_, [&](const entry& each) { return same_name(name_of(each), name); });
+        return entries_.erase_if(entries_.begin(), [&](const entry& each) { return same_name(name_of(each), name); });
     }
     /// Removes all fields, and keeps the memory.
     void clear() noexcept {
@@ -1984,7 +2044,7 @@ class fields {
 
     /// Returns the number of fields, or true if there is no field.
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
-    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     /// Returns the field with this number, counted from 0. The number must be below size().
     [[nodiscard]] field operator[](std::size_t at) const noexcept {
         return {name_of(entries_[at]), value_of(entries_[at])};
@@ -2003,15 +2063,31 @@ class fields {
   private:
     friend detail::checked_fields;
     friend class response;
+    friend class files;
     struct entry {
         std::uint32_t name_at, name_size, value_at, value_size;
     };
 
+    // The texts of the field that most answers have are not copied into each list. The places of an entry count from
+    // the beginning of these texts, and text_ comes behind them.
+    static constexpr std::string_view content_type = "Content-Type", plain = "text/plain; charset=utf-8",
+                                      html = "text/html; charset=utf-8",
+                                      common = "Content-Typetext/plain; charset=utf-8text/html; charset=utf-8";
+    static constexpr std::uint32_t plain_at = content_type.size(), html_at = plain_at + plain.size();
+    static_assert(common.substr(plain_at, plain.size()) == plain && common.substr(html_at) == html);
+
+    [[nodiscard]] const char* at(std::uint32_t place) const noexcept {
+        return place < common.size() ? common.data() + place : text_.data() + (place - common.size());
+    }
     [[nodiscard]] std::string_view name_of(const entry& each) const noexcept {
-        return {text_.data() + each.name_at, each.name_size};
+        return {at(each.name_at), each.name_size};
     }
     [[nodiscard]] std::string_view value_of(const entry& each) const noexcept {
-        return {text_.data() + each.value_at, each.value_size};
+        return {at(each.value_at), each.value_size};
+    }
+    // The place of the byte behind text_.
+    [[nodiscard]] std::uint32_t next_place() const noexcept {
+        return static_cast<std::uint32_t>(common.size() + text_.size());
     }
     [[nodiscard]] bool is_own(std::string_view text) const noexcept {
         const std::less<const char*> before;
@@ -2021,20 +2097,25 @@ class fields {
     entry append(std::string_view name, std::string_view value);
     [[noreturn]] static void refuse_name(std::string_view name);
     [[noreturn]] static void refuse_value(std::string_view name, std::string_view value);
+    // Makes room for a list of known size, so that it does not grow step by step.
+    void reserve(std::size_t count, std::size_t bytes) {
+        entries_.reserve(count);
+        text_.reserve(bytes);
+    }
     /// Makes this the first field of an empty list.
     void set_media_type(std::string_view type) {
-        constexpr std::string_view name = "Content-Type";
+        if (type == plain) return entries_.push_back({0, content_type.size(), plain_at, plain.size()});
+        if (type == html) return entries_.push_back({0, content_type.size(), html_at, html.size()});
         type = trimmed(type);
-        if (!is_field_value(type) || type.size() > 0xffff) refuse_value(name, type);
-        text_.reserve(name.size() + type.size());
-        text_.append(name).append(type);
-        entries_.push_back({0, name.size(), name.size(), static_cast<std::uint32_t>(type.size())});
+        if (!is_field_value(type) || type.size() > 0xffff) refuse_value(content_type, type);
+        entries_.push_back({0, content_type.size(), next_place(), static_cast<std::uint32_t>(type.size())});
+        text_ += type;
     }
 
     // The text of a removed field stays here until clear(). A program that sets one field again and again in the same
     // list would be strange, so nothing is moved together. There may be other text between names and values.
     std::string text_;
-    std::vector<entry> entries_;
+    detail::short_list<entry, 2> entries_;
 };
 
 /// Goes through a list of fields, and gives each as two views.
@@ -2090,8 +2171,9 @@ inline fields::entry fields::append(std::string_view name, std::string_view valu
         name = std::string_view{copy}.substr(0, name.size());
         value = std::string_view{copy}.substr(name.size());
     }
-    const entry made{static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
-                     static_cast<std::uint32_t>(text_.size() + name.size()), static_cast<std::uint32_t>(value.size())};
+    const auto name_size = static_cast<std::uint32_t>(name.size());
+    const std::uint32_t place = next_place();
+    const entry made{place, name_size, place + name_size, static_cast<std::uint32_t>(value.size())};
     text_.reserve(text_.size() + name.size() + value.size());
     text_.append(name).append(value);
     return made;
@@ -2107,10 +2189,10 @@ inline void fields::set(std::string_view name, std::string_view value) {
     if (!is_token(name)) refuse_name(name);
     const entry made = append(name, value);
     const auto is_same = [&](const entry& each) { return same_name(name_of(each), name_of(made)); };
-    const auto first = std::find_if(entries_.begin(), entries_.end(), is_same);
+    entry* const first = std::find_if(entries_.begin(), entries_.end(), is_same);
     if (first == entries_.end()) return entries_.push_back(made);
     *first = made;
-    entries_.erase(std::remove_if(first + 1, entries_.end(), is_same), entries_.end());
+    entries_.erase_if(first + 1, is_same);
 }
 
 }  // namespace netnotes::http
@@ -3096,6 +3178,8 @@ class task_promise_base {
 /// Stores what a task returned or threw.
 template <class T>
 class result {
+    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
+
   public:
     result() noexcept {}
     result(const result&) = delete;
@@ -3124,6 +3208,11 @@ class result {
         else
             return std::move(value_);
     }
+    // Returns the value where it lies, or throws the exception.
+    stored& value() {
+        if (kind_ == kind::exception) std::rethrow_exception(exception_);
+        return value_;
+    }
     [[nodiscard]] std::exception_ptr exception() const noexcept {
         return kind_ == kind::exception ? exception_ : nullptr;
     }
@@ -3138,7 +3227,6 @@ class result {
     }
 
   private:
-    using stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::remove_const_t<T>>;
     enum class kind : char { none, value, exception };
     void clear() noexcept {
         if (kind_ == kind::value) value_.~stored();
@@ -3210,10 +3298,12 @@ class [[nodiscard]] task_awaiter {
         whose.goes_on_at(awaiter);
         return whose.postpone();
     }
-    T await_resume() const {
+    T await_resume() const { return outcome().take(); }
+    // The result in the frame of the awaited task, when that task has ended.
+    [[nodiscard]] result<T>& outcome() const {
         if (!awaited_) [[unlikely]]
             throw_empty_task();
-        return awaited_.promise().outcome.take();
+        return awaited_.promise().outcome;
     }
 
   private:
