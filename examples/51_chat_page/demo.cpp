@@ -106,7 +106,8 @@ void show_text(std::string_view side, std::string_view text) {
 /// Prints the bytes of a frame and what they mean.
 void show_frame(std::string_view side, std::string_view bytes, std::string_view meaning) {
     std::string hex;
-    for (const unsigned char byte : bytes.substr(0, 16)) {
+    for (const char each : bytes.substr(0, 16)) {
+        const auto byte = static_cast<unsigned char>(each);
         constexpr std::string_view digits = "0123456789abcdef";
         hex += digits[byte >> 4];
         hex += digits[byte & 15];

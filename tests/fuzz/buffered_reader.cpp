@@ -121,7 +121,7 @@ constexpr std::size_t sizes[]{0, 1, 2, 3, 7, 16, 64, 1000};
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::choices input{{data, size}};
     const bool ends_badly = input.yes();
-    const std::size_t limit = fuzz::choices{input.take(1)}.one_of({1, 2, 3, 8, 16, 64, 4096, 65536});
+    const std::size_t limit = fuzz::choices{input.take(1)}.one_of<std::size_t>({1, 2, 3, 8, 16, 64, 4096, 65536});
     const std::size_t decisions = std::min<std::size_t>(size / 3, 200);
     fuzz::choices calls{input.take(decisions)}, cuts{input.take(decisions)};
     const std::string stream{fuzz::as_text(input.take(size))};

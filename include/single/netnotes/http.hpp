@@ -3313,8 +3313,11 @@ class task_promise : public task_promise_base {
   public:
     task<T> get_return_object() noexcept { return task<T>{std::coroutine_handle<task_promise>::from_promise(*this)}; }
     template <class Value = T>
-    requires std::is_convertible_v<Value&&, T>
+    requires(std::is_convertible_v<Value&&, T> && !std::is_arithmetic_v<T>)
     void return_value(Value&& value) { outcome.set_value(std::forward<Value>(value)); }
+    // In a task<std::size_t>, `co_return 0` converts a constant, which no compiler warns of. Through a template it would
+    // convert an int.
+    void return_value(T value) requires std::is_arithmetic_v<T> { outcome.set_value(value); }
     void unhandled_exception() noexcept { outcome.set_exception(std::current_exception()); }
 
     result<T> outcome;
