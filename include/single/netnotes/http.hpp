@@ -18748,7 +18748,7 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 }
 inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options, std::error_code& error) {
     detail::file_part part{file, options, error};
-    if (error) co_return 0;
+    if (error) co_return std::uint64_t{0};
     try {
         co_await detail::send_part(*this, part, file.name(), options.progress);
     } catch (const std::system_error& failure) {
