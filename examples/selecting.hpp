@@ -7,6 +7,7 @@
 
 #include <netnotes/poll.hpp>
 
+#include <algorithm>
 #include <map>
 
 namespace example {

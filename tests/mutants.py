@@ -55,7 +55,7 @@ TESTS = {
     "server/connection": "server/reactor_slow server/reactor server/reactor_load server/faults",
     "server/reactor": "server/reactor server/reactor_events server/reactor_stop server/reactor_slow server/reactor_load server/faults", "socket/iostream": "socket/iostream",
     "coro/generator": "coro/generator", "coro/task": "coro/task coro/group coro/loop coro/cancellation",
-    "coro/timer_wheel": "coro/timer_wheel coro/sleep", "coro/owner": "coro/loop coro/signal",
+    "coro/timer_wheel": "coro/timer_wheel coro/sleep", "socket/owner": "coro/loop coro/signal tcp/reader",
     "coro/scheduler": "coro/loop coro/sleep coro/cancellation coro/stream",
     "coro/join": "coro/join coro/cancellation", "coro/sleep": "coro/sleep coro/loop",
     "coro/loop": "coro/loop coro/join coro/cancellation coro/faults", "coro/group": "coro/group coro/cancellation",

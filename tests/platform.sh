@@ -47,7 +47,7 @@ need() {
 build=$top/build/platform/$platform
 mkdir -p "$build" || exit 1
 headers=$(cd include/netnotes && ls -- *.hpp */*.hpp */*/*.hpp)
-free_headers="ip/text.hpp ip.hpp coro/generator.hpp coro/owner.hpp coro/task.hpp coro/timer_wheel.hpp tftp/packet.hpp tftp/netascii.hpp tftp/uri.hpp tftp/source.hpp tftp/settings.hpp tftp/transfer.hpp tftp/content.hpp"
+free_headers="ip/text.hpp ip.hpp coro/generator.hpp socket/owner.hpp coro/task.hpp coro/timer_wheel.hpp tftp/packet.hpp tftp/netascii.hpp tftp/uri.hpp tftp/source.hpp tftp/settings.hpp tftp/transfer.hpp tftp/content.hpp"
 free_tests="ip/notes ip/text ip/address ip/arithmetic ip/network ip/interface ip/special ip/endpoint coro/generator coro/task coro/timer_wheel tftp/packet tftp/netascii tftp/uri tftp/transfer tftp/table"
 socket_tests="socket/stop socket/handle socket/address socket/interfaces socket/buffer socket/time socket/message socket/options socket/socket udp/socket udp/batch udp/multicast udp/connect tcp/stream tcp/reader socket/iostream server/blocking poll/interest poll/registration poll/poll server/reactor tftp/file"
 coroutine_tests="coro/join coro/sleep coro/loop coro/descriptor coro/group coro/sync coro/signal coro/stream coro/listener coro/datagram coro/buffered coro/every_core tftp/client"

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 
 #include <filesystem>
+#include <iterator>
 
 using example::heading;
 using example::say;

@@ -21,7 +21,7 @@ const std::string prompt = "\33[999B\r\33[K发送 (send) >: ",
 void show(const std::string& text) {
     winsize screen{};
     ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen);
-    const std::string above = std::to_string(std::max<int>(screen.ws_row, 2) - 1);
+    const std::string above = std::to_string(screen.ws_row > 1 ? screen.ws_row - 1 : 1);
     // Remembers the place of the cursor, lets only the rows above yours scroll, writes there, and returns to the place.
     std::cout << "\0337\33[1;" + above + "r\33[" + above + "H\n" + text + "\33[r\0338" << std::flush;
 }
@@ -59,7 +59,7 @@ int main(int argc, char** argv) try {
     net::stop_event stop;
     net::stop_on_signals signals{stop};  // Ctrl-C ends getline() and recv_from()
     socket.stop_with(stop);
-    std::thread receiver{receive_until_stopped, std::ref(socket)};
+    std::thread receiver{[&] { receive_until_stopped(socket); }};
     send_lines(socket);
     stop.request_stop();  // Ctrl-D ends send_lines(), and this ends recv_from()
     receiver.join();

@@ -29,6 +29,7 @@
 #include <netnotes/server.hpp>
 #include <netnotes/tcp.hpp>
 
+#include <algorithm>
 #include <map>
 
 using example::heading;

@@ -24,6 +24,7 @@
 
 #include "../demo.hpp"
 
+#include <algorithm>
 #include <map>
 
 using example::heading;

@@ -4,6 +4,7 @@
 
 #include <netnotes/tftp.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 

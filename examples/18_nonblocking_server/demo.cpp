@@ -22,6 +22,7 @@
 
 #include <netnotes/poll.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 

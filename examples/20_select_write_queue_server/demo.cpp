@@ -21,6 +21,8 @@
 
 #include <netnotes/server.hpp>
 
+#include <algorithm>
+
 using example::heading;
 using example::say;
 

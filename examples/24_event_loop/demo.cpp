@@ -16,6 +16,8 @@
 
 #include "../demo.hpp"
 
+#include <algorithm>
+
 using example::heading;
 using example::say;
 

@@ -4,6 +4,7 @@
 
 #include <netnotes/coro.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 

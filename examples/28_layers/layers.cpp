@@ -2,6 +2,7 @@
 
 #include <netnotes/packet.hpp>
 
+#include <algorithm>
 #include <iomanip>
 #include <iostream>
 

@@ -18,6 +18,8 @@
 
 #include <netnotes/packet.hpp>
 
+#include <algorithm>
+
 using example::heading;
 using example::say;
 namespace packet = netnotes::packet;

@@ -25,11 +25,14 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <fstream>
+#include <functional>
 #include <iomanip>
 #include <sstream>
+#include <tuple>
 
 using example::heading;
 using example::say;

@@ -20,9 +20,13 @@
 
 #include "../capturing.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
+#include <functional>
+#include <iterator>
 #include <map>
+#include <thread>
 
 using example::heading;
 using example::say;

@@ -14,6 +14,8 @@
 
 #include "../attacking.hpp"
 
+#include <sstream>
+
 using example::heading;
 using example::say;
 namespace lan = net::lan;

@@ -18,6 +18,8 @@
 
 #include "../serving.hpp"
 
+#include <algorithm>
+
 using example::heading;
 using example::say;
 namespace http = netnotes::http;

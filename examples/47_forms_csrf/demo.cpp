@@ -13,6 +13,7 @@
 
 #include <netnotes/web.hpp>
 
+#include <algorithm>
 #include <set>
 
 using example::heading;

@@ -3,6 +3,7 @@
 #include <netnotes/web.hpp>
 
 #include <iostream>
+#include <memory>
 
 namespace http = netnotes::http;
 namespace web = netnotes::web;

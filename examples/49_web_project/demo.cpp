@@ -22,6 +22,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 using example::heading;
 using example::say;

@@ -23,6 +23,7 @@
 
 #include "../demo.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <deque>
 #include <limits>

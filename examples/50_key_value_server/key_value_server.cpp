@@ -2,6 +2,7 @@
 
 #include <netnotes/coro.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <deque>
 #include <iostream>

@@ -16,6 +16,7 @@
 
 #include "../serving.hpp"
 
+#include <algorithm>
 #include <set>
 
 using example::heading;

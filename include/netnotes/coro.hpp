@@ -28,7 +28,7 @@
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
 //     coro/function.hpp        functions that return tasks
-//     coro/owner.hpp           a pointer that owns, without <memory>
+//     socket/owner.hpp           a pointer that owns, without <memory>
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
 //     coro/io/back_end.hpp     the interface of the code that waits for descriptors

@@ -13,6 +13,7 @@
 
 #include <netnotes/http/parser.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

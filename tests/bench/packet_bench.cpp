@@ -15,6 +15,7 @@
 
 #include "packet_records.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

@@ -6,6 +6,7 @@
 #include "streams.hpp"
 
 #include <array>
+#include <iterator>
 
 using net::socket_type;
 

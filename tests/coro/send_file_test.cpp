@@ -5,6 +5,7 @@
 #include "streams.hpp"
 
 #include <fstream>
+#include <iterator>
 
 namespace {
 

@@ -5,6 +5,7 @@
 #include "../catch.hpp"
 #include "corpus.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <string_view>

@@ -26,6 +26,7 @@
 #include <netnotes/web/template.hpp>
 
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 

@@ -3,6 +3,7 @@
 
 #include "lan.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 

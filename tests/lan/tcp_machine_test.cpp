@@ -3,6 +3,7 @@
 
 #include "tcp.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <random>
 

@@ -8,6 +8,7 @@
 
 #include "tcp.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace {

@@ -4,6 +4,8 @@
 #include "frames.hpp"
 #include "rebuilt.hpp"
 
+#include <algorithm>
+
 using packet::checksum_state;
 using packet::dissect;
 using packet::sequence;

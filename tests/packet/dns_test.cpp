@@ -7,6 +7,7 @@
 #include <netnotes/packet/dns_build.hpp>
 
 #include <iomanip>
+#include <iterator>
 
 using packet::dns_builder;
 using packet::dns_name;

@@ -9,8 +9,10 @@
 #include <netdb.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 namespace {
 

@@ -3,6 +3,9 @@
 
 #include "sockets.hpp"
 
+#include <algorithm>
+#include <thread>
+
 // ---- The stream ----------------------------------------------------------------------------------------
 
 TEST_CASE("the end of the stream is 0 and stays 0 behind the last byte") {

@@ -3,6 +3,8 @@
 
 #include "sockets.hpp"
 
+#include <thread>
+
 // ---- Time ----------------------------------------------------------------------------------------------
 
 TEST_CASE("a wait of any number type keeps its length, rounded up, and what is too long is never") {

@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <memory>
 #include <mutex>
 #include <optional>
 

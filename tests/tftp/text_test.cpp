@@ -6,6 +6,8 @@
 
 #include "../support.hpp"
 
+#include <memory>
+
 namespace tftp = netnotes::tftp;
 using support::failure_of;
 

@@ -3,6 +3,8 @@
 
 #include "datagrams.hpp"
 
+#include <algorithm>
+
 // ---- Multicast -----------------------------------------------------------------------------------------
 
 namespace {

@@ -11,6 +11,7 @@
 #include "web.hpp"
 
 #include <random>
+#include <tuple>
 #include <strings.h>
 
 namespace http = netnotes::http;

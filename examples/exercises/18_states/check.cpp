@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 
 #include <cstdio>
+#include <sstream>
 #include <thread>
 
 namespace {

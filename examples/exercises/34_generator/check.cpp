@@ -2,6 +2,8 @@
 
 #include "grader.hpp"
 
+#include <sstream>
+
 namespace {
 
 namespace net = netnotes;

@@ -3,6 +3,7 @@
 #include <netnotes/coro.hpp>
 
 #include <map>
+#include <sstream>
 
 namespace {
 

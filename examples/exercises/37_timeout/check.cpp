@@ -2,6 +2,8 @@
 
 #include "grader.hpp"
 
+#include <memory>
+
 namespace {
 
 namespace net = netnotes;

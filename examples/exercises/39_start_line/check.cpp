@@ -4,6 +4,8 @@
 
 #include <netnotes/http/parser.hpp>
 
+#include <sstream>
+
 namespace {
 
 namespace http = netnotes::http;

@@ -4,6 +4,9 @@
 
 #include <netnotes/http/body.hpp>
 
+#include <algorithm>
+#include <sstream>
+
 namespace {
 
 namespace http = netnotes::http;

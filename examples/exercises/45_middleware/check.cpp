@@ -2,6 +2,8 @@
 
 #include <netnotes/web/middleware.hpp>
 
+#include <algorithm>
+#include <memory>
 #include <stdexcept>
 
 namespace {

@@ -2,6 +2,7 @@
 
 #include "grader.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace {

@@ -4,6 +4,9 @@
 
 #include <netnotes/lan/route.hpp>
 
+#include <algorithm>
+#include <sstream>
+
 namespace {
 
 namespace net = netnotes;

@@ -2,6 +2,7 @@
 
 #include <netnotes/lan/route.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace {

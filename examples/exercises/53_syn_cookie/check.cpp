@@ -4,6 +4,8 @@
 
 #include <netnotes/lan/tcp_cookie.hpp>
 
+#include <sstream>
+
 namespace {
 
 namespace net = netnotes;

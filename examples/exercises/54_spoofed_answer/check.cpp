@@ -5,6 +5,7 @@
 #include <netnotes/packet/dns.hpp>
 
 #include <cctype>
+#include <iterator>
 #include <span>
 
 namespace {

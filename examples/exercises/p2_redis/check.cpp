@@ -4,6 +4,7 @@
 
 #include <climits>
 #include <map>
+#include <thread>
 
 namespace {
 

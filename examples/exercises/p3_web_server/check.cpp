@@ -2,7 +2,9 @@
 
 #include "serving.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <thread>
 
 namespace {
 

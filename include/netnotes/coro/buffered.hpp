@@ -40,16 +40,16 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/owner.hpp"
 #include "../tcp/reader.hpp"
 #include "stream.hpp"
 
@@ -170,7 +170,7 @@ class async_buffered_stream {
         return state_ ? *state_ : empty();
     }
     static detail::buffered_state& empty();
-    std::unique_ptr<detail::buffered_state> state_;
+    detail::owner<detail::buffered_state> state_;
 };
 
 // ========================================================================================================
@@ -189,7 +189,7 @@ class gathered_bytes {
     void append(std::string_view bytes) {
         if (bytes.size() > capacity_ - end_) [[unlikely]]
             make_room(bytes.size());
-        std::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
+        detail::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
         end_ += bytes.size();
     }
     /// Removes sent bytes, and frees the memory if no byte is left.
@@ -205,17 +205,17 @@ class gathered_bytes {
     [[gnu::noinline]] void make_room(std::size_t wanted) {
         const std::size_t all = size() + wanted;
         if (all > capacity_ / 2) {  // doubled, so that copies stay rare
-            const std::size_t grown = std::max({first_capacity, 2 * capacity_, all});
-            std::unique_ptr<char[]> memory{new char[grown]};
-            std::copy_n(data(), size(), memory.get());
+            const std::size_t grown = detail::max(detail::max(first_capacity, 2 * capacity_), all);
+            detail::owner<char[]> memory{new char[grown]};
+            detail::copy_n(data(), size(), memory.get());
             memory_ = std::move(memory);
             capacity_ = grown;
         } else
-            std::copy_n(data(), size(), memory_.get());
+            detail::copy_n(data(), size(), memory_.get());
         end_ = size();
         begin_ = 0;
     }
-    std::unique_ptr<char[]> memory_;
+    detail::owner<char[]> memory_;
     std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
 };
 
@@ -450,7 +450,7 @@ struct filling_call {
         return size;
     }
     std::size_t& filled() noexcept { return counter ? *counter : own; }
-    mutable_buffer rest() noexcept { return room.subspan(std::min(filled(), room.size())); }
+    mutable_buffer rest() noexcept { return room.subspan(detail::min(filled(), room.size())); }
     mutable_buffer room;
     std::size_t* counter;  // the caller's, or nullptr
     std::size_t own = 0;

@@ -27,20 +27,19 @@
 #ifndef NETNOTES_CORO_BYTE_STREAM_HPP
 #define NETNOTES_CORO_BYTE_STREAM_HPP
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/owner.hpp"
 #include "../socket/socket.hpp"
 #include "../tcp/reader.hpp"
 #include "buffered.hpp"
-#include "owner.hpp"
 #include "task.hpp"
 #include "timeout.hpp"
 
@@ -69,19 +68,19 @@ class basic_async_buffered_stream {
     /// write() sends them.
     explicit basic_async_buffered_stream(Stream stream, std::size_t limit = 64 * 1024,
                                          std::size_t high_water = 64 * 1024)
-        : state_{std::make_shared<state>(std::move(stream), limit, high_water)} {}
+        : state_{new state{std::move(stream), limit, high_water}} {}
     /// Takes over the stream and the buffers of another object, which must not be used afterwards. Waiting tasks stay
     /// valid.
     basic_async_buffered_stream(basic_async_buffered_stream&&) noexcept = default;
     basic_async_buffered_stream& operator=(basic_async_buffered_stream&& other) noexcept {
         basic_async_buffered_stream taken{std::move(other)};
-        state_.swap(taken.state_);
+        std::swap(state_, taken.state_);
         return *this;
     }
     /// Closes the stream. A task that is waiting on it fails as after stream().close(). Assignment does the same to the
     /// stream that it replaces.
     ~basic_async_buffered_stream() {
-        if (state_.use_count() > 1) state_->stream.close();  // a task still owns the state; otherwise it ends here
+        if (state_.is_shared()) state_->stream.close();  // a task still owns the state; otherwise it ends here
     }
 
     /// Work like the calls of async_buffered_stream with the same names. Each returns a task.
@@ -146,8 +145,8 @@ class basic_async_buffered_stream {
     struct source {
         std::size_t recv(mutable_buffer room, std::error_code& error) noexcept {
             if (begin == end && !has_ended) error = std::make_error_code(std::errc::operation_would_block);
-            const std::size_t size = std::min(room.size(), end - begin);
-            std::copy_n(bytes.get() + begin, size, room.data());
+            const std::size_t size = detail::min(room.size(), end - begin);
+            detail::copy_n(bytes.get() + begin, size, room.data());
             begin += size;
             return size;
         }
@@ -166,10 +165,33 @@ class basic_async_buffered_stream {
         detail::gathered_bytes unsent;
         detail::gathered_bytes in_flight;  // stays in place while send() waits, although a task may write more
         bool is_sending = false;
+        std::size_t holders = 0;
+    };
+    /// One of several owners of the state. All of them belong to one loop, so the count needs no atomic.
+    class holder {
+      public:
+        explicit holder(state* held) noexcept : held_{held} { ++held_->holders; }
+        holder(const holder& other) noexcept : held_{other.held_} {
+            if (held_) ++held_->holders;
+        }
+        holder(holder&& other) noexcept : held_{std::exchange(other.held_, nullptr)} {}
+        holder& operator=(holder other) noexcept {
+            std::swap(held_, other.held_);
+            return *this;
+        }
+        ~holder() {
+            if (held_ && --held_->holders == 0) delete held_;
+        }
+        state& operator*() const noexcept { return *held_; }
+        state* operator->() const noexcept { return held_; }
+        [[nodiscard]] bool is_shared() const noexcept { return held_ && held_->holders > 1; }
+
+      private:
+        state* held_;
     };
 
     template <class T, class Call>
-    static task<T> read(std::shared_ptr<state> of, Call call) {
+    static task<T> read(holder of, Call call) {
         constexpr std::size_t room = 4096;
         for (;;) {
             std::error_code error;
@@ -185,7 +207,7 @@ class basic_async_buffered_stream {
             of->from.has_ended = of->from.end == 0;
         }
     }
-    static task<> send_above(std::shared_ptr<state> of, std::size_t most) {
+    static task<> send_above(holder of, std::size_t most) {
         if (of->is_sending || of->unsent.size() + of->in_flight.size() <= most) co_return;
         const struct sending {
             explicit sending(state& all) noexcept : of{all} { of.is_sending = true; }
@@ -203,7 +225,7 @@ class basic_async_buffered_stream {
         }
     }
 
-    std::shared_ptr<state> state_;  // shared with the tasks that use it
+    holder state_;  // shared with the tasks that use it
 };
 
 }  // namespace netnotes

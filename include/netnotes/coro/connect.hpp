@@ -24,8 +24,6 @@
 #ifndef NETNOTES_CORO_CONNECT_HPP
 #define NETNOTES_CORO_CONNECT_HPP
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -35,7 +33,9 @@
 #include <utility>
 #include <vector>
 
+#include "../ip/algorithm.hpp"
 #include "../socket/resolve.hpp"
+#include "../socket/time.hpp"
 #include "../tcp/stream.hpp"
 #include "../udp/connect.hpp"
 #include "group.hpp"
@@ -147,7 +147,7 @@ inline task<> run_race(connect_race& all, task_group& attempts) {
 
 inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints,
                                                 connect_options options) {
-    options.attempt_delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    options.attempt_delay = detail::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
     connect_race all{std::move(endpoints), {}, {}, options, 0, 0, {}};
     const auto body = [&all](task_group& attempts) { return run_race(all, attempts); };
     if (all.endpoints.empty()) all.worst.error = std::make_error_code(std::errc::destination_address_required);

@@ -33,16 +33,16 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <span>
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
 #include "../socket/buffer.hpp"
+#include "../socket/owner.hpp"
 #include "loop.hpp"
-#include "owner.hpp"
 
 namespace netnotes {
 
@@ -162,7 +162,7 @@ class [[nodiscard]] async_descriptor::writing final : public detail::io_awaiter<
         while (!rest_.empty()) {
             if (!node_.writable && !is_always_ready_) return false;
             pollfd asked{descriptor_, POLLOUT, 0};
-            const std::size_t size = std::min<std::size_t>(rest_.size(), PIPE_BUF);
+            const std::size_t size = detail::min<std::size_t>(rest_.size(), PIPE_BUF);
             const ssize_t took = ::poll(&asked, 1, 0) == 0 ? -1 : ::write(descriptor_, rest_.data(), size);
             if (took >= 0) {
                 rest_ = rest_.subspan(static_cast<std::size_t>(took));

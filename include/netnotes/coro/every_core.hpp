@@ -25,17 +25,19 @@
 #ifndef NETNOTES_CORO_EVERY_CORE_HPP
 #define NETNOTES_CORO_EVERY_CORE_HPP
 
+#include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <exception>
 #include <stdexcept>
-#include <thread>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "../ip/algorithm.hpp"
 #include "listener.hpp"
 #include "loop.hpp"
 #include "serve.hpp"
@@ -55,8 +57,8 @@ struct every_core_options {
 /// than the number of the machine's processors.
 [[nodiscard]] inline unsigned core_count() noexcept {
     cpu_set_t allowed;
-    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return std::max(1u, std::thread::hardware_concurrency());
-    return static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return static_cast<unsigned>(detail::max(1l, ::sysconf(_SC_NPROCESSORS_ONLN)));
+    return static_cast<unsigned>(detail::max(1, CPU_COUNT(&allowed)));
 }
 
 /// Runs a loop in each of `options.threads` threads; the first is the caller's thread. Each thread calls `make(loop,
@@ -101,7 +103,7 @@ namespace detail {
 inline void stay_on_core(unsigned index) noexcept {
     cpu_set_t allowed, one;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-    index %= static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
+    index %= static_cast<unsigned>(detail::max(1, CPU_COUNT(&allowed)));
     for (int core = 0; core < CPU_SETSIZE; ++core) {
         if (!CPU_ISSET(core, &allowed) || index-- > 0) continue;
         CPU_ZERO(&one);
@@ -126,15 +128,39 @@ class affinity_of_caller {
     bool is_known_;
 };
 
+/// Threads that call `run(index)`. The destructor waits for their ends.
+template <class Run>
 class joined_threads {
   public:
-    joined_threads() noexcept = default;
+    /// Makes room for `most` threads.
+    joined_threads(Run& run, std::size_t most) : run_{run} { all_.reserve(most); }
     joined_threads(const joined_threads&) = delete;
     joined_threads& operator=(const joined_threads&) = delete;
     ~joined_threads() {
-        for (std::thread& each : all) each.join();
+        for (const one& each : all_) ::pthread_join(each.thread, nullptr);
     }
-    std::vector<std::thread> all;
+    /// Starts a thread. Throws std::system_error if the system refuses it.
+    void start(unsigned index) {
+        one& added = all_.emplace_back(one{{}, run_, index});  // stays in place, because the room is reserved
+        const auto begin = [](void* object) -> void* {
+            one& self = *static_cast<one*>(object);
+            self.run(self.index);
+            return nullptr;
+        };
+        const int failure = ::pthread_create(&added.thread, nullptr, begin, &added);
+        if (failure == 0) return;
+        all_.pop_back();
+        throw std::system_error{failure, std::system_category(), "pthread_create"};
+    }
+
+  private:
+    struct one {
+        pthread_t thread;
+        Run& run;
+        unsigned index;
+    };
+    Run& run_;
+    std::vector<one> all_;
 };
 }  // namespace detail
 
@@ -159,11 +185,10 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
     const unsigned count = options.threads > 0 ? options.threads : core_count();
     {
         const detail::affinity_of_caller at_the_end;
-        detail::joined_threads others;
+        detail::joined_threads others{run, count - 1};
         bool have_begun = false;
         try {
-            others.all.reserve(count - 1);
-            for (unsigned index = 1; index < count; ++index) others.all.emplace_back(run, index);
+            for (unsigned index = 1; index < count; ++index) others.start(index);
             have_begun = true;
         } catch (...) {
             fails(std::current_exception());

@@ -33,7 +33,6 @@
 #include <cstddef>
 #include <exception>
 #include <iterator>
-#include <memory>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -194,7 +193,7 @@ class generator<T>::promise_type {
     /// Stores the address of the yielded object. A temporary lives until the end of the full expression, and the
     /// coroutine pauses inside this expression. So the object outlives the pause.
     std::suspend_always yield_value(reference value) noexcept {
-        value_ = std::addressof(value);
+        value_ = __builtin_addressof(value);  // std::addressof without <memory>
         return {};
     }
     /// Yields a copy of a variable, because the coroutine may still use the variable.
@@ -212,7 +211,7 @@ class generator<T>::promise_type {
     class copied : public std::suspend_always {
       public:
         copied(const value_type& value, pointer& where) : value_{value}, where_{where} {}
-        void await_suspend(std::coroutine_handle<>) noexcept { where_ = std::addressof(value_); }
+        void await_suspend(std::coroutine_handle<>) noexcept { where_ = __builtin_addressof(value_); }
 
       private:
         value_type value_;

@@ -27,16 +27,15 @@
 #include <atomic>
 #include <concepts>
 #include <coroutine>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "../socket/owner.hpp"
 #include "../socket/resolve.hpp"
 #include "loop.hpp"
 
@@ -144,7 +143,7 @@ class lookup_threads {
         // fork() copies only the thread that calls it. In the child this object counts threads that do not exist there,
         // and one of them may hold the mutex. So the child makes a new object.
         if (there && there->process_ == ::getpid()) return *there;
-        auto made = std::make_unique<lookup_threads>();
+        owner<lookup_threads> made{new lookup_threads};
         return all.compare_exchange_strong(there, made.get()) ? *made.release() : *there;
     }
 
@@ -185,11 +184,15 @@ class lookup_threads {
         sigset_t all, before;
         ::sigfillset(&all);
         ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        const struct restoring {
-            const sigset_t& mask;
-            ~restoring() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
-        } at_the_end{before};
-        std::thread{[this] { work(); }}.detach();
+        pthread_t thread;
+        const auto run = [](void* threads) -> void* {
+            static_cast<lookup_threads*>(threads)->work();
+            return nullptr;
+        };
+        const int failure = ::pthread_create(&thread, nullptr, run, this);
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        if (failure != 0) throw std::system_error{failure, std::system_category(), "pthread_create"};
+        ::pthread_detach(thread);
     }
     void work() noexcept {
         std::unique_lock lock{mutex_};
@@ -283,7 +286,7 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
         co_await detail::stepping{};
         co_return resolve(host, service, hints);
     }
-    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
+    const detail::owner<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
     co_return std::move(one->endpoints);
@@ -293,13 +296,13 @@ inline task<std::string> async_canonical_name(std::string host) {
         co_await detail::stepping{};
         co_return host;
     }
-    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host}};
+    const detail::owner<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host}};
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "canonical name of ", visible(host));
     co_return std::move(*one->name);
 }
 inline task<std::optional<std::string>> async_resolve_name(endpoint where) {
-    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{where}};
+    const detail::owner<detail::lookup, detail::lookup::abandon> one{new detail::lookup{where}};
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "name of ", where.address().to_string());
     co_return std::move(one->name);

@@ -33,22 +33,23 @@
 #ifndef NETNOTES_CORO_LOOP_HPP
 #define NETNOTES_CORO_LOOP_HPP
 
-#include <algorithm>
+#include <sched.h>
+
 #include <atomic>
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/owner.hpp"
 #include "function.hpp"
 #include "io/epoll.hpp"
 #include "join.hpp"
@@ -209,7 +210,7 @@ class posted_function final : public posted_call {
 
   private:
     void call() override {
-        const std::unique_ptr<posted_function> owner{this};
+        const owner<posted_function> released_at_the_end{this};
         what_();
     }
     void forget() noexcept override { delete this; }
@@ -235,7 +236,7 @@ inline event_loop::~event_loop() {
     while (spawned_ || posted_.load() || posting_.load() != 0) {
         while (spawned_) spawned_->lose_loop();
         forget_posted();
-        if (posting_.load() != 0) std::this_thread::yield();
+        if (posting_.load() != 0) ::sched_yield();
     }
     detail::io_node::run_pending(*this);
     back_end_.reset();  // it may still use some nodes of the next line
@@ -359,7 +360,7 @@ inline void event_loop::poll() {
     duration timeout = must_not_wait ? duration::zero() : time_to_next_timer();
     bool has_come = false;
     if (timeout > duration::zero() && options_.busy_poll > duration::zero()) {
-        const time_point until = detail::later(clock::now(), std::min(options_.busy_poll, timeout));
+        const time_point until = detail::later(clock::now(), detail::min(options_.busy_poll, timeout));
         do has_come = back_end_->wait(duration::zero());
         while (!has_come && !posted_.load(std::memory_order_relaxed) && clock::now() < until);
         if (!has_come) timeout = time_to_next_timer();  // shorter now, because time has passed
@@ -378,7 +379,7 @@ inline void event_loop::poll() {
     const auto next = timers_.next_tick();
     if (!next) return;
     if (options_.virtual_time && !ready_ && !pending_ && !has_come && !posted_.load())
-        virtual_now_ = std::max(virtual_now_, origin_ + duration{static_cast<duration::rep>(*next)});
+        virtual_now_ = detail::max(virtual_now_, origin_ + duration{static_cast<duration::rep>(*next)});
     run_timers();
 }
 

@@ -31,7 +31,6 @@
 #ifndef NETNOTES_CORO_PUMP_HPP
 #define NETNOTES_CORO_PUMP_HPP
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -39,9 +38,10 @@
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/owner.hpp"
 #include "../socket/socket.hpp"
 #include "../tcp/pump.hpp"
-#include "owner.hpp"
 #include "task.hpp"
 #include "timeout.hpp"
 #include "when.hpp"
@@ -157,7 +157,7 @@ task<std::uint64_t> copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
     const detail::owner<std::byte[]> room{new std::byte[most]};
     std::uint64_t moved = 0;
     while (moved < max_bytes) {
-        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(most, max_bytes - moved));
+        const auto wanted = static_cast<std::size_t>(detail::min<std::uint64_t>(most, max_bytes - moved));
         const std::span<std::byte> some{room.get(), wanted};
         const std::size_t size = co_await detail::take_some(from, some);
         if (size == 0) break;

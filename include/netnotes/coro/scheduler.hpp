@@ -18,7 +18,6 @@
 #ifndef NETNOTES_CORO_SCHEDULER_HPP
 #define NETNOTES_CORO_SCHEDULER_HPP
 
-#include <algorithm>
 #include <atomic>
 #include <coroutine>
 #include <cstddef>
@@ -29,10 +28,11 @@
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/owner.hpp"
 #include "../socket/socket.hpp"
 #include "../socket/stop.hpp"
 #include "io/back_end.hpp"
-#include "owner.hpp"
 #include "task.hpp"
 #include "timer_wheel.hpp"
 
@@ -282,7 +282,7 @@ inline duration scheduler::time_to_next_timer() noexcept {
     if (!tick) return never;
     if (is_virtual_) return duration::zero();
     const time_point when = later(origin_, duration{static_cast<duration::rep>(*tick << tick_bits)});
-    return std::max(when - clock::now(), duration::zero());
+    return detail::max(when - clock::now(), duration::zero());
 }
 inline void scheduler::run_timers() noexcept {
     const std::uint64_t passed = ticks_passed();

@@ -60,8 +60,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -75,9 +73,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/owner.hpp"
 #include "../socket/stale.hpp"
+#include "../socket/time.hpp"
 #include "listener.hpp"
-#include "owner.hpp"
 #include "parts.hpp"
 #include "sleep.hpp"
 #include "stream.hpp"
@@ -132,7 +132,7 @@ class peer_name {
   public:
     peer_name(const socket_address& from, int descriptor) : ip_{} {
         if (from.is_ip())
-            std::memcpy(&ip_, from.data(), std::min<std::size_t>(from.size(), sizeof ip_));
+            std::memcpy(&ip_, from.data(), detail::min<std::size_t>(from.size(), sizeof ip_));
         else
             other_ = {AF_UNSPEC, new named{from, cookie_of(descriptor)}};
     }
@@ -207,7 +207,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             throw std::invalid_argument{
                 "serve_options: max_connections, max_per_client and the timeouts must be above zero"};
         if (options.descriptors_per_connection > 1)
-            options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
+            options_.max_connections = detail::min(options.max_connections, room_for(options.descriptors_per_connection));
     }
     ~serving() {
         while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
@@ -338,9 +338,9 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
         const int lowest = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
         if (lowest >= 0) ::close(lowest);
-        const auto open = static_cast<rlim_t>(std::max(lowest, 0));
+        const auto open = static_cast<rlim_t>(detail::max(lowest, 0));
         const rlim_t left = limit.rlim_cur > open ? limit.rlim_cur - open : 0;
-        return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
+        return detail::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
     }
 
     /// Returns false if the client's address has as many connections as it may have. Then the client is reset.

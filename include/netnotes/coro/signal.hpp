@@ -25,6 +25,7 @@
 #ifndef NETNOTES_CORO_SIGNAL_HPP
 #define NETNOTES_CORO_SIGNAL_HPP
 
+#include <sched.h>
 #include <signal.h>
 
 #include <array>
@@ -32,12 +33,11 @@
 #include <bit>
 #include <cerrno>
 #include <cstdint>
-#include <memory>
 #include <stdexcept>
 #include <system_error>
-#include <thread>
 #include <utility>
 
+#include "../socket/owner.hpp"
 #include "sync.hpp"
 
 namespace netnotes {
@@ -71,7 +71,7 @@ class remote_word final : public posted_call {
     struct abandon {
         void operator()(remote_word* word) const noexcept {
             // The task may have received the bits and ended before leave() has returned in the other thread.
-            while (word->leaving_.load() != 0) std::this_thread::yield();
+            while (word->leaving_.load() != 0) ::sched_yield();
             word->is_abandoned_ = true;
             if (!word->is_posted_.exchange(true)) delete word;  // otherwise call() deletes it
         }
@@ -163,7 +163,7 @@ class remote_event {
     [[nodiscard]] waiting wait() noexcept;
 
   private:
-    std::unique_ptr<detail::remote_word, detail::remote_word::abandon> word_;
+    detail::owner<detail::remote_word, detail::remote_word::abandon> word_;
 };
 
 /// Catches signals, for tasks that wait for them. While the object exists, these signals have no other effect: they do
@@ -203,8 +203,8 @@ class async_signals {
 
     static inline constinit std::array<std::atomic<detail::remote_word*>, most + 1> owners{};
     static inline constinit std::atomic<int> handling{0};
-    std::unique_ptr<detail::remote_word, detail::remote_word::abandon> word_;
-    std::array<std::unique_ptr<struct sigaction>, most + 1> before_;
+    detail::owner<detail::remote_word, detail::remote_word::abandon> word_;
+    std::array<detail::owner<struct sigaction>, most + 1> before_;
 };
 
 // ========================================================================================================
@@ -229,7 +229,7 @@ inline void async_signals::catch_signal(int number) {
     if (number < 1 || number > most) throw std::system_error{EINVAL, std::system_category(), "sigaction"};
     const auto index = static_cast<std::size_t>(number);
     if (before_[index]) return;  // named twice
-    auto before = std::make_unique<struct sigaction>();
+    detail::owner<struct sigaction> before{new (struct sigaction)()};
     detail::remote_word* none = nullptr;
     if (!owners[index].compare_exchange_strong(none, word_.get()))
         throw std::logic_error{"another async_signals object already catches this signal"};

@@ -50,18 +50,17 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <span>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/time.hpp"
 #include "../tcp/stream.hpp"
 #include "io/socket.hpp"
 #include "loop.hpp"
@@ -296,7 +295,7 @@ class sending_bytes : public socket_operation {
             error_ = ENOMEM;
             fail("send to");
         }
-        std::copy_n(all().data(), size_, kept);
+        detail::copy_n(all().data(), size_, kept);
         rest_ = std::span<const std::byte>{kept + (size_ - rest_.size()), rest_.size()};
         is_kept_ = true;
     }

@@ -29,13 +29,13 @@
 #ifndef NETNOTES_CORO_SYNC_HPP
 #define NETNOTES_CORO_SYNC_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
 #include "loop.hpp"
 
 namespace netnotes {
@@ -323,7 +323,7 @@ class channel {
     [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
     /// Returns how many stored values can be received, at most `capacity`. A value that a cancelled receiver gave back
     /// may be stored beyond that and is not counted.
-    [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
+    [[nodiscard]] std::size_t size() const noexcept { return detail::min(left(), capacity_); }
     /// Returns how many values the channel can store.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 

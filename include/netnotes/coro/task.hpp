@@ -47,7 +47,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -450,7 +449,7 @@ class result {
     template <class Value>
     void set_value(Value&& value) {
         if constexpr (std::is_reference_v<T>)
-            new (&value_) stored{std::addressof(value)};
+            new (&value_) stored{__builtin_addressof(value)};  // std::addressof without <memory>
         else
             new (&value_) stored(std::forward<Value>(value));
         kind_ = kind::value;

@@ -26,7 +26,6 @@
 #ifndef NETNOTES_CORO_TIMEOUT_HPP
 #define NETNOTES_CORO_TIMEOUT_HPP
 
-#include <chrono>
 #include <coroutine>
 #include <string>
 #include <system_error>

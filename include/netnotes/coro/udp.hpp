@@ -31,10 +31,10 @@
 #include <system_error>
 #include <utility>
 
+#include "../socket/owner.hpp"
 #include "../udp/socket.hpp"
 #include "io/operation.hpp"
 #include "loop.hpp"
-#include "owner.hpp"
 
 namespace netnotes {
 

@@ -29,7 +29,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <new>
 #include <stdexcept>
 #include <tuple>
@@ -297,14 +296,14 @@ template <class T>
 class part_list {
   public:
     explicit part_list(std::vector<task<T>>&& tasks)
-        : first_{std::allocator<part<T>>{}.allocate(tasks.size())}, size_{tasks.size()} {
+        : first_{allocate(tasks.size())}, size_{tasks.size()} {
         for (std::size_t i = 0; i < size_; ++i) new (first_ + i) part<T>{std::move(tasks[i])};
     }
     part_list(const part_list&) = delete;
     part_list& operator=(const part_list&) = delete;
     ~part_list() {
         for (part<T>& each : *this) each.~part();
-        std::allocator<part<T>>{}.deallocate(first_, size_);
+        ::operator delete(first_, std::align_val_t{alignof(part<T>)});
     }
     [[nodiscard]] part<T>* begin() const noexcept { return first_; }
     [[nodiscard]] part<T>* end() const noexcept { return first_ + size_; }
@@ -314,6 +313,10 @@ class part_list {
     }
 
   private:
+    static part<T>* allocate(std::size_t count) {
+        if (count > static_cast<std::size_t>(-1) / sizeof(part<T>)) throw std::bad_array_new_length{};
+        return static_cast<part<T>*>(::operator new(count * sizeof(part<T>), std::align_val_t{alignof(part<T>)}));
+    }
     part<T>* first_;
     std::size_t size_;
 };

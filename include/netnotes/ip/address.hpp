@@ -25,7 +25,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -383,8 +382,12 @@ class ip_address : public detail::printable<ip_address> {
         return ipv6_address::from_bytes(bytes);
     }
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
-        if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
-        return ipv6_address::parse(text, why);
+        if (text.find(':') == text.npos) {
+            const auto v4 = ipv4_address::parse(text, why);
+            return v4 ? std::optional{ip_address{*v4}} : std::nullopt;
+        }
+        const auto v6 = ipv6_address::parse(text, why);
+        return v6 ? std::optional{ip_address{*v6}} : std::nullopt;
     }
     static constexpr std::optional<ip_address> parse(std::string_view text) noexcept {
         parse_failure why;
@@ -431,19 +434,19 @@ class ip_address : public detail::printable<ip_address> {
     // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
     /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
-    [[nodiscard]] constexpr bool is_private() const noexcept { return visit([](auto a) { return a.is_private(); }); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return visit([](auto a) { return a.is_link_local(); }); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return visit([](auto a) { return a.is_multicast(); }); }
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
-    [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified(); }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback(); }
+    [[nodiscard]] constexpr bool is_private() const noexcept { return is_v6_ ? as_v6().is_private() : as_v4().is_private(); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local(); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast(); }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved(); }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept { return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation(); }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking(); }
     [[nodiscard]] constexpr bool is_global() const noexcept;
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-    [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
-    constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
+    [[nodiscard]] std::string reverse_pointer() const { return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer(); }
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return is_v6_ ? as_v6().hash() : as_v4().hash(); }
+    constexpr char* write(char* out) const noexcept { return is_v6_ ? as_v6().write(out) : as_v4().write(out); }
     // clang-format on
 
     friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
@@ -467,7 +470,7 @@ class ip_address : public detail::printable<ip_address> {
 // ---- Longer texts --------------------------------------------------------------------------------------
 
 inline std::string ipv4_address::reverse_pointer() const {
-    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+    return detail::joined(ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string(), ".in-addr.arpa");
 }
 
 inline std::string ipv6_address::exploded() const {
@@ -484,7 +487,8 @@ inline std::string ipv6_address::reverse_pointer() const {
     std::string text;
     for (std::size_t i = octets.size(); i-- > 0;)
         text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
-    return text + "ip6.arpa";
+    text += "ip6.arpa";
+    return text;
 }
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.

@@ -44,7 +44,7 @@ concept address_count =
 constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
 constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
 constexpr uint128 number_of(const ip_address& address) noexcept {
-    return address.visit([](const auto& each) { return number_of(each); });
+    return address.is_v4() ? number_of(address.v4()) : number_of(address.v6());
 }
 constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
     return ipv4_address{static_cast<std::uint32_t>(number.low)};

@@ -13,7 +13,6 @@
 #ifndef NETNOTES_IP_ENDPOINT_HPP
 #define NETNOTES_IP_ENDPOINT_HPP
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +22,7 @@
 #include <utility>
 
 #include "address.hpp"
+#include "algorithm.hpp"
 
 namespace netnotes {
 
@@ -56,20 +56,27 @@ class endpoint : public detail::printable<endpoint> {
             return std::nullopt;
         };
         const bool bracketed = text.starts_with('[');
-        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        const std::size_t colon = bracketed ? detail::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
         if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
         if (colon >= text.size() || text[colon] != ':')
-            return refused("':' and a port are missing", std::min(colon, text.size()));
+            return refused("':' and a port are missing", detail::min(colon, text.size()));
         if (!bracketed && text.find(':', colon + 1) != text.npos)
             return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
         const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
-        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
-                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
-        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        ip_address address;
+        if (bracketed) {
+            const auto v6 = ipv6_address::parse(host, why);
+            if (!v6) return why.shift(1), std::nullopt;
+            address = *v6;
+        } else {
+            const auto v4 = ipv4_address::parse(host, why);
+            if (!v4) return std::nullopt;
+            address = *v4;
+        }
         std::uint32_t port = 0;
         if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
             return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
-        return endpoint{*address, static_cast<std::uint16_t>(port)};
+        return endpoint{address, static_cast<std::uint16_t>(port)};
     }
     static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
         parse_failure why;
@@ -150,7 +157,7 @@ inline std::optional<host_port> parse_host_port(std::string_view text, parse_fai
     const bool bracketed = text.starts_with('[');
     const std::size_t bracket = text.find(']');
     if (bracketed && bracket == text.npos) return refused("']' is missing", text.size());
-    const std::size_t end = std::min(bracketed ? bracket + 1 : text.find(':'), text.size());
+    const std::size_t end = detail::min(bracketed ? bracket + 1 : text.find(':'), text.size());
     const std::string_view host = bracketed ? text.substr(1, end - 2) : text.substr(0, end);
     if (bracketed && !ipv6_address::parse(host, why)) return why.shift(1), std::nullopt;
     if (host.empty()) return refused("a host is missing", 0);
@@ -232,14 +239,14 @@ inline constexpr std::array<service, 27> services{{
 /// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
 /// asks the system's own table.
 constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
+    for (const service& each : services)
+        if (each.name == name && each.transport == protocol) return &each;
+    return nullptr;
 }
 constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
+    for (const service& each : services)
+        if (each.port == port && each.transport == protocol) return &each;
+    return nullptr;
 }
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.

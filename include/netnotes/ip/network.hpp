@@ -17,20 +17,20 @@
 #ifndef NETNOTES_IP_NETWORK_HPP
 #define NETNOTES_IP_NETWORK_HPP
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "address.hpp"
+#include "algorithm.hpp"
 
 namespace netnotes {
 
@@ -73,7 +73,7 @@ class network : public detail::printable<network> {
     }
     /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
     static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
-        const std::size_t slash = std::min(text.find('/'), text.size());
+        const std::size_t slash = detail::min(text.find('/'), text.size());
         const auto address = ip_address::parse(text.substr(0, slash), why);
         if (!address) return std::nullopt;
         const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
@@ -228,13 +228,12 @@ class network : public detail::printable<network> {
 template <class Item>
 class ip_range {
   public:
-    /// Goes through the range. It is a forward iterator; the range need not outlive it.
+    /// Goes through the range. It is a forward iterator; the range need not outlive it. operator* makes its value, so
+    /// for C++17 it is an input iterator.
     class iterator {
       public:
         using value_type = Item;
         using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
-        using iterator_concept = std::forward_iterator_tag;
         using pointer = void;
         using reference = Item;
 
@@ -297,7 +296,7 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
         const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
         const unsigned aligned =
             first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
-        const network block{first, first.width() - std::min(room, aligned)};
+        const network block{first, first.width() - detail::min(room, aligned)};
         *out++ = block;
         if (block.last().value_ == last.value_) return out;
         first = *block.last().next();
@@ -305,9 +304,11 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
 }
 
 /// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
-/// the span that holds the result; the rest of the span is unspecified.
-constexpr std::span<network> collapse(std::span<network> networks) {
-    std::sort(networks.begin(), networks.end());
+/// the span that holds the result; the rest of the span is unspecified. It is a template because span and sort() take
+/// the compiler as long as a whole chapter: only a program that calls it pays for them.
+template <class Networks = std::span<network>>
+constexpr Networks collapse(std::type_identity_t<Networks> networks) {
+    detail::sort(networks.data(), networks.size());
     std::size_t kept = 0;
     for (const network block : networks) {
         if (kept > 0 && networks[kept - 1].contains(block)) continue;
@@ -347,7 +348,7 @@ inline std::string network::address_count_string() const {
         }
         if (carry > 0) digits += '1';
     }
-    std::reverse(digits.begin(), digits.end());
+    for (std::size_t i = 0, last = digits.size() - 1; i < last; ++i, --last) std::swap(digits[i], digits[last]);
     return digits;
 }
 

@@ -13,13 +13,13 @@
 #ifndef NETNOTES_IP_SPECIAL_HPP
 #define NETNOTES_IP_SPECIAL_HPP
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "algorithm.hpp"
 #include "network.hpp"
 
 namespace netnotes {
@@ -149,11 +149,11 @@ constexpr bool ipv6_address::is_global_unicast() const noexcept {
 constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
 
 constexpr bool ip_address::is_global() const noexcept {
-    return visit([](auto address) { return address.is_global(); });
+    return is_v6_ ? as_v6().is_global() : as_v4().is_global();
 }
 
 constexpr bool ip_address::is_global_unicast() const noexcept {
-    return visit([](auto address) { return address.is_global_unicast(); });
+    return is_v6_ ? as_v6().is_global_unicast() : as_v4().is_global_unicast();
 }
 
 // ---- The classes of old --------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
 }};
 
 constexpr ipv4_class ipv4_address::address_class() const noexcept {
-    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+    return ipv4_class_ranges[static_cast<std::size_t>(detail::min(std::countl_one(value_), 4))].letter;
 }
 
 }  // namespace netnotes

@@ -25,6 +25,7 @@
 #ifndef NETNOTES_LAN_HOST_HPP
 #define NETNOTES_LAN_HOST_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>

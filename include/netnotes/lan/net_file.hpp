@@ -44,6 +44,7 @@
 #ifndef NETNOTES_LAN_NET_FILE_HPP
 #define NETNOTES_LAN_NET_FILE_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>

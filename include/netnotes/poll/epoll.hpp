@@ -14,10 +14,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -26,6 +24,8 @@
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/time.hpp"
 #include "interest.hpp"
 
 namespace netnotes {
@@ -94,7 +94,7 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
     static int milliseconds(duration timeout) noexcept {
         if (timeout == never) return -1;
         const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-        return static_cast<int>(std::clamp<std::int64_t>(rounded, 0, std::numeric_limits<int>::max()));
+        return static_cast<int>(detail::clamp<std::int64_t>(rounded, 0, std::numeric_limits<int>::max()));
     }
     static constexpr std::uint32_t to_raw(interest what, trigger how) noexcept {
         const std::uint32_t bits = how == trigger::edge       ? std::uint32_t{EPOLLET}

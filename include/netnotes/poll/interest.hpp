@@ -55,16 +55,16 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <system_error>
 
+#include "../ip/algorithm.hpp"
 #include "../socket/socket.hpp"
+#include "../socket/time.hpp"
 
 namespace netnotes {
 
@@ -171,11 +171,11 @@ class takes_objects {
 class countdown {
   public:
     explicit countdown(duration timeout) noexcept
-        : left_{std::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
+        : left_{detail::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
     [[nodiscard]] duration left() const noexcept { return left_; }
     /// Returns true if the time is over. Reads the clock and updates left().
     [[nodiscard]] bool is_over() noexcept {
-        if (is_limited()) left_ = std::max(until_ - clock::now(), duration::zero());
+        if (is_limited()) left_ = detail::max(until_ - clock::now(), duration::zero());
         return left_ == duration::zero();
     }
 

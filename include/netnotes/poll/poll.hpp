@@ -11,7 +11,6 @@
 
 #include <poll.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +19,7 @@
 #include <system_error>
 #include <vector>
 
+#include "../ip/algorithm.hpp"
 #include "interest.hpp"
 
 namespace netnotes {
@@ -55,11 +55,11 @@ class poll_poller : public detail::takes_objects<poll_poller> {
         if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
         if (number >= places_.size()) places_.resize(number + 1, nowhere);
         const std::size_t size = watched_.size();
-        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
+        if (size == watched_.capacity()) watched_.reserve(detail::max<std::size_t>(64, 2 * size));
         if (size == who_.capacity()) who_.reserve(watched_.capacity());
         // The caller may be in the middle of the last wait()'s events, so events_ must not move. Room for more events
         // is taken here, because wait() must not fail for lack of memory.
-        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
+        if (detail::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
         watched_.push_back({descriptor, to_raw(what), 0});
         who_.push_back({descriptor, how == trigger::one_shot, token});
         places_[number] = static_cast<std::uint32_t>(size);

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <sys/select.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -23,6 +22,7 @@
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
 #include "interest.hpp"
 
 namespace netnotes {
@@ -63,7 +63,7 @@ class select_poller : public detail::takes_objects<select_poller> {
         detail::require_no_edge(how, attempt, descriptor);
         if (FD_ISSET(descriptor, &list_.present)) detail::refuse(EEXIST, attempt, descriptor);
         FD_SET(descriptor, &list_.present);
-        list_.end = std::max(list_.end, descriptor + 1);
+        list_.end = detail::max(list_.end, descriptor + 1);
         set(descriptor, what, token, how);
     }
     /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors

@@ -77,6 +77,19 @@ class const_buffer : public std::span<const std::byte> {
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
 };
 
+namespace detail {
+/// Returns the bytes of a value, for an option of a socket. (std::as_bytes() makes the compiler check each type.)
+template <class Value>
+std::span<const std::byte> bytes_of(const Value& value) noexcept {
+    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
+}
+/// Returns the bytes of a value, to fill them.
+template <class Value>
+std::span<std::byte> room_of(Value& value) noexcept {
+    return {reinterpret_cast<std::byte*>(&value), sizeof value};
+}
+}  // namespace detail
+
 /// Returns received bytes as text, without a copy and without a check: a peer may send anything.
 inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

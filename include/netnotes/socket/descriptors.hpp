@@ -30,7 +30,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -41,6 +40,8 @@
 #include <utility>
 #include <vector>
 
+#include "../ip/algorithm.hpp"
+#include "buffer.hpp"
 #include "socket.hpp"
 
 namespace netnotes {
@@ -153,7 +154,7 @@ struct descriptor_messages {
 
     static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
                                         std::error_code& error) {
-        max_count = std::min(max_count, max_descriptors);
+        max_count = detail::min(max_count, max_descriptors);
         received_descriptors result;
         result.descriptors.reserve(max_count + room_before / sizeof(int));  // before the call: an exception after it would lose descriptors
         alignas(cmsghdr) std::array<char, room_before + std::tuple_size_v<room>> control{};
@@ -172,7 +173,7 @@ struct descriptor_messages {
             },
             POLLIN, 0, time_point::min(), error);
         if (size < 0) return result;
-        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+        result.bytes = buffer.first(detail::min(static_cast<std::size_t>(size), buffer.size()));
         result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
         if (message.msg_controllen > 0)
             for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
@@ -222,7 +223,7 @@ inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer
 inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
     ::ucred raw{};
     const std::size_t size =
-        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
+        connection.get_option(SOL_SOCKET, SO_PEERCRED, detail::room_of(raw), error);
     if (error || size < sizeof raw) return {};
     const socket_address local = connection.local_endpoint(error);
     if (!error && local.family() != address_family::local)

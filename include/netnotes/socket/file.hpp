@@ -27,7 +27,6 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <concepts>
 #include <cstddef>
@@ -38,6 +37,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
 #include "address.hpp"
 
 namespace netnotes {
@@ -169,12 +169,12 @@ class file_part {
         if (!error && options.offset > most) error = std::make_error_code(std::errc::value_too_large);
         if (error) return;
         offset_ = static_cast<off_t>(options.offset);
-        left_ = std::min(left_, most - options.offset);
+        left_ = detail::min(left_, most - options.offset);
         // With the size known, no last call is needed that only finds the end. (A file of /proc says that it is empty.)
         struct stat status {};
         const bool is_to_the_end = options.count == std::numeric_limits<std::uint64_t>::max();
         if (is_to_the_end && ::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-            left_ = std::min(left_, static_cast<std::uint64_t>(std::max<off_t>(status.st_size - offset_, 0)));
+            left_ = detail::min(left_, static_cast<std::uint64_t>(detail::max<off_t>(status.st_size - offset_, 0)));
     }
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
@@ -182,7 +182,7 @@ class file_part {
     /// Sends once with sendfile(2), at most `most` bytes. Returns its result; 0 is the end of the file.
     ssize_t step(int to, std::size_t most) noexcept {
         const ssize_t size =
-            sendfile_quietly(to, file_, offset_, static_cast<std::size_t>(std::min<std::uint64_t>(left_, most)));
+            sendfile_quietly(to, file_, offset_, static_cast<std::size_t>(detail::min<std::uint64_t>(left_, most)));
         if (size >= 0) count(static_cast<std::size_t>(size));
         return size;
     }
@@ -194,7 +194,7 @@ class file_part {
     /// Reads the next bytes and returns their number; 0 is the end of the file. Call taken() after they were sent. A
     /// pipe or a terminal may keep its reader waiting. Without `may_wait` they fail with errc::invalid_seek.
     std::size_t read(std::byte* room, std::size_t room_size, bool may_wait, std::error_code& error) noexcept {
-        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left_, room_size));
+        const auto size = static_cast<std::size_t>(detail::min<std::uint64_t>(left_, room_size));
         for (;;) {
             const ssize_t got = has_position_ ? ::pread(file_, room, size, offset_) : ::read(file_, room, size);
             if (got >= 0) {

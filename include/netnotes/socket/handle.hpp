@@ -21,15 +21,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
 #include "address.hpp"
 #include "buffer.hpp"
 #include "options.hpp"
@@ -119,7 +118,7 @@ class socket_handle {
             if (!option.is_in_range())
                 fail(std::make_error_code(std::errc::invalid_argument), "set an option out of its range");
         const auto native = option.to_native();
-        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}));
+        set_option(Option::level, Option::name, detail::bytes_of(native));
     }
     template <class Option>
     void set_option(const Option& option, std::error_code& error) noexcept {
@@ -129,20 +128,20 @@ class socket_handle {
                 return;
             }
         const auto native = option.to_native();
-        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
+        set_option(Option::level, Option::name, detail::bytes_of(native), error);
     }
     /// Returns the option's value: bool, int, ..., as the option's type says.
     template <class Option>
     [[nodiscard]] auto get_option() const {
         typename Option::native_type native{};
-        get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
+        get_option(Option::level, Option::name, detail::room_of(native));
         return Option::from_native(native);
     }
     /// Sets an option as in C, if the option has no type here. All forms throw std::system_error. SO_RCVTIMEO and
     /// SO_SNDTIMEO have no effect on the calls of this class, which continue to wait: set_timeout() limits them.
     void set_option(int level, int name, std::span<const std::byte> value);
     void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
-    void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
+    void set_option(int level, int name, int value) { set_option(level, name, detail::bytes_of(value)); }
     /// Returns how many bytes of `value` were filled.
     std::size_t get_option(int level, int name, std::span<std::byte> value) const;
     std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
@@ -251,19 +250,19 @@ inline void socket_handle::wait(short events, time_point until, std::error_code&
 }
 /// Pauses before the next attempt, if the event cannot be polled for.
 inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
-    detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
+    detail::wait_for(-1, 0, stop_, detail::min(until, clock::now() + std::chrono::milliseconds{5}), error);
     if (error == std::errc::timed_out && clock::now() < until) error.clear();
 }
 
 inline time_point socket_handle::end_of_call() const noexcept {
-    return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
+    return detail::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
 /// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
 /// such a program would miss its deadline or a stop, because only a wait notices them.
 inline std::error_code socket_handle::forbidden(short events) const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
-    const time_point end = std::min(deadline_, answer_end_);
+    const time_point end = detail::min(deadline_, answer_end_);
     if (end == time_point::max()) return {};
     const time_point now = clock::now();
     if (now < end) return {};
@@ -420,7 +419,7 @@ inline std::size_t socket_handle::get_option(int level, int name, std::span<std:
 inline std::error_code socket_handle::take_error() noexcept {
     int pending = 0;
     std::error_code error;
-    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    get_option(SOL_SOCKET, SO_ERROR, detail::room_of(pending), error);
     return error ? error : std::error_code{pending, std::system_category()};
 }
 

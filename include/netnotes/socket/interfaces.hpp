@@ -24,7 +24,6 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +35,7 @@
 #include <utility>
 #include <vector>
 
+#include "../ip/algorithm.hpp"
 #include "../ip/interface.hpp"
 #include "address.hpp"
 
@@ -124,7 +124,7 @@ struct link_address {
 inline std::string hardware_address_of(const sockaddr* from) {
     link_address link{};
     std::memcpy(&link, from, sizeof link);
-    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
+    const std::size_t size = detail::min<std::size_t>(link.size, sizeof link.bytes);
     std::string text;
     bool is_any = false;
     for (std::size_t i = 0; i < size; ++i) {
@@ -169,7 +169,7 @@ inline std::vector<network_interface> interfaces(std::error_code& error) {
         const std::string_view label{entry->ifa_name};
         const std::string_view name = label.substr(0, label.find(':'));
         const auto is_same = [&](const network_interface& each) { return each.name == name; };
-        auto place = std::find_if(found.begin(), found.end(), is_same);
+        auto place = detail::find_if(found.begin(), found.end(), is_same);
         if (place == found.end()) {
             network_interface added;
             added.name = name;

@@ -24,7 +24,6 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -33,6 +32,7 @@
 #include <system_error>
 
 #include "address.hpp"
+#include "time.hpp"
 
 namespace netnotes {
 

@@ -17,13 +17,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <type_traits>
 
+#include "../ip/algorithm.hpp"
 #include "address.hpp"
 #include "time.hpp"
 
@@ -95,7 +94,7 @@ struct linger {
     constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
     native_type to_native() const noexcept {
         const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
-        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
+        return {value ? 1 : 0, static_cast<int>(detail::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
     }
     static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
         return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;

@@ -25,7 +25,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <concepts>
@@ -126,9 +125,10 @@ inline bool is_like_number(std::string_view service) noexcept {
     if (service.empty()) return false;
     if (digit_value(service.front()) > 9)
         return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
-    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
-    return service.starts_with("0x") || service.starts_with("0X") ||
-           std::none_of(service.begin(), service.end(), is_letter);
+    if (service.starts_with("0x") || service.starts_with("0X")) return true;
+    for (const char c : service)
+        if (('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z')) return false;
+    return true;
 }
 inline bool is_port(std::string_view service) noexcept {
     std::uint32_t port = 0;
@@ -143,10 +143,8 @@ inline bool is_number_of_old(std::string_view host) noexcept {
     for (;;) {
         const std::string_view part = host.substr(0, host.find('.'));
         const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
-        const auto is_digit = [&](char c) {
-            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
-        };
-        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        for (const char c : part.substr(is_hexadecimal ? 2 : 0))
+            if (is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] >= 16 : digit_value(c) > 9) return false;
         if (part.size() == host.size()) return true;
         host.remove_prefix(part.size() + 1);
     }

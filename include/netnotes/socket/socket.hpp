@@ -52,9 +52,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -62,10 +60,13 @@
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
 #include "../ip/endpoint.hpp"
+#include "buffer.hpp"
 #include "file.hpp"
 #include "handle.hpp"
 #include "message.hpp"
+#include "time.hpp"
 
 namespace netnotes {
 
@@ -276,7 +277,7 @@ inline socket::accepted socket::accept() {
         if (!error) return result;
         if (!blocking_ || !detail::is_shortage(error.value()) || clock::now() >= until) fail(error, "accept");
         std::error_code is_over;
-        detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + detail::accept_pause), is_over);
+        detail::wait_for(-1, 0, stop_, detail::min(until, clock::now() + detail::accept_pause), is_over);
         if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
     }
 }
@@ -454,7 +455,7 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
 
 inline void socket::tell_local_address(std::error_code& error) noexcept {
     const int on = 1;
-    const auto yes = std::as_bytes(std::span{&on, 1});
+    const auto yes = detail::bytes_of(on);
     const socket_address local = local_endpoint(error);
     if (!error && !local.is_ip()) error = std::make_error_code(std::errc::address_family_not_supported);
     if (error) return;
@@ -470,7 +471,7 @@ inline void socket::tell_local_address() {
 
 inline void socket::tell_details(std::error_code& error) noexcept {
     const int on = 1;
-    const auto yes = std::as_bytes(std::span{&on, 1});
+    const auto yes = detail::bytes_of(on);
     tell_local_address(error);
     if (error) return;
     std::error_code is_v4;
@@ -508,7 +509,7 @@ inline socket::received socket::receive_datagram(mutable_buffer buffer, std::spa
             return got;
         },
         POLLIN, flags, time_point::min(), error);
-    if (size > 0) result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+    if (size > 0) result.bytes = buffer.first(detail::min(static_cast<std::size_t>(size), buffer.size()));
     return result;
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {

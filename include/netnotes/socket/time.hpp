@@ -13,8 +13,6 @@
 #ifndef NETNOTES_SOCKET_TIME_HPP
 #define NETNOTES_SOCKET_TIME_HPP
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <limits>
@@ -22,7 +20,15 @@
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
+// <chrono> also has calendars and time zones, for which every compilation waits a tenth of a second. The waits of
+// <semaphore> take durations and points in time, and libstdc++ defines both there, with the clocks and the literals.
+#ifdef _GLIBCXX_RELEASE
+#include <semaphore>
+#else
+#include <chrono>
+#endif
 
+#include "../ip/algorithm.hpp"
 #include "../ip/version.hpp"
 
 namespace netnotes {
@@ -83,14 +89,14 @@ namespace detail {
 inline time_point later(time_point start, duration time) noexcept {
     return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
 }
-inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), detail::max(timeout, duration::zero())); }
 
 /// Counts down a timeout over the parts of a call.
 class time_left {
   public:
     explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
     [[nodiscard]] duration now() const noexcept {
-        return end_ == time_point::max() ? never : std::max(end_ - clock::now(), duration::zero());
+        return end_ == time_point::max() ? never : detail::max(end_ - clock::now(), duration::zero());
     }
 
   private:
@@ -103,7 +109,7 @@ inline timespec to_timespec(duration time) noexcept {
     using std::chrono::nanoseconds, std::chrono::seconds;
     const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
     constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
-    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+    return {static_cast<time_t>(detail::min<std::int64_t>(whole / seconds{1}, longest)),
             static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
 }
 }  // namespace detail

@@ -16,11 +16,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
-#include <span>
+#include <cstddef>
 #include <system_error>
 
 #include "address.hpp"
@@ -45,13 +43,14 @@ inline constexpr duration accept_pause = std::chrono::milliseconds{100};
 /// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
 /// The next connection may work.
 inline bool is_passed_over(int error) noexcept {
-    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
-                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
-    return std::find(errors.begin(), errors.end(), error) != errors.end();
+    for (const int each :
+         {ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH})
+        if (error == each) return true;
+    return false;
 }
 
 /// Calls poll(2) until a descriptor is ready. Fails with errc::timed_out at `until`; signals do not end the wait.
-inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+inline void poll_until(pollfd* watched, std::size_t count, time_point until, std::error_code& error) noexcept {
     for (;;) {
         timespec left{};
         if (until != time_point::max()) {
@@ -59,7 +58,7 @@ inline void poll_until(std::span<pollfd> watched, time_point until, std::error_c
             left = to_timespec(until > now ? until - now : duration::zero());
         }
         const int ready =
-            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+            ::ppoll(watched, count, until == time_point::max() ? nullptr : &left, nullptr);
         if (ready < 0 && errno == EINTR) continue;  // with the time that is left
         error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
         return;
@@ -70,7 +69,7 @@ inline void poll_until(std::span<pollfd> watched, time_point until, std::error_c
 inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
                      std::error_code& error) noexcept {
     pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
-    poll_until(watched, until, error);
+    poll_until(watched, 2, until, error);
     if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
 }
 

@@ -25,7 +25,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -34,7 +33,6 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <new>
 #include <span>
 #include <string>
@@ -42,7 +40,9 @@
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
 #include "../ip/text.hpp"
+#include "owner.hpp"
 
 namespace netnotes {
 
@@ -110,7 +110,7 @@ class whole_file {
     file_descriptor folder_, file_;
     std::string name_, part_;  // in that folder
     existing_file policy_;
-    std::unique_ptr<std::byte[]> buffer_{};
+    detail::owner<std::byte[]> buffer_{};
     std::size_t gathered_ = 0;
     bool has_part_ = false;  // under that name; else it is without one, or done
 };
@@ -150,7 +150,7 @@ inline file_descriptor open_folder(const std::string& path) {
 class descriptor_path {
   public:
     explicit descriptor_path(int number) noexcept {
-        const auto end = std::copy(prefix.begin(), prefix.end(), text_.begin());
+        char* const end = detail::copy_n(prefix.data(), prefix.size(), text_.data());
         *std::to_chars(end, text_.data() + text_.size() - 1, number).ptr = '\0';
     }
     [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
@@ -223,7 +223,7 @@ inline void whole_file::write(std::span<const std::byte> bytes, std::error_code&
         return;
     }
     while (!bytes.empty() && !error) {
-        const std::size_t size = std::min(bytes.size(), write_behind - gathered_);
+        const std::size_t size = detail::min(bytes.size(), write_behind - gathered_);
         std::memcpy(buffer_.get() + gathered_, bytes.data(), size);
         gathered_ += size;
         bytes = bytes.subspan(size);

@@ -13,10 +13,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <optional>
@@ -28,7 +26,9 @@
 #include <utility>
 #include <vector>
 
+#include "../ip/algorithm.hpp"
 #include "../socket/socket.hpp"
+#include "../socket/time.hpp"
 
 namespace netnotes {
 
@@ -167,7 +167,7 @@ std::optional<std::size_t> race(World& world, std::size_t count, duration delay,
             error = worst.error;
             return worst.attempt;
         }
-        const attempt_end ended = world.wait(may_start ? std::min(next_start, until) : until);
+        const attempt_end ended = world.wait(may_start ? detail::min(next_start, until) : until);
         if (ended.attempt) {
             if (!ended.error) {
                 error.clear();
@@ -243,7 +243,7 @@ class connecting_sockets {
         for (const lane& one : lanes_) watched_.push_back({one.connecting.native_handle(), POLLOUT, 0});
         watched_.push_back({stop_ ? stop_->native_handle() : -1, POLLIN, 0});  // poll(2) passes over -1
         std::error_code error;
-        poll_until(watched_, until, error);
+        poll_until(watched_.data(), watched_.size(), until, error);
         if (error == std::errc::timed_out) return {};
         if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
         if (error) return {{}, error};
@@ -263,7 +263,7 @@ class connecting_sockets {
     /// Returns the socket of the attempt that won. The others are closed with this object.
     socket take(std::size_t attempt) {
         auto& won =
-            *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
+            *detail::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
         won.connecting.set_timeout(never);
         return std::move(won.connecting);
     }
@@ -298,7 +298,7 @@ inline socket connect_to(std::span<const endpoint> endpoints, const connect_opti
         return error ? socket{} : std::move(connecting);
     }
     connecting_sockets sockets{endpoints, options};
-    const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    const duration delay = detail::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
     whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
     return error ? socket{} : sockets.take(*whose);
 }

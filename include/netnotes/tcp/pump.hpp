@@ -26,19 +26,19 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/owner.hpp"
 #include "../socket/socket.hpp"
 #include "../socket/stop.hpp"
+#include "../socket/time.hpp"
 
 namespace netnotes {
 
@@ -149,7 +149,7 @@ class pump_lane {
     }
     From& from_;
     To& to_;
-    std::unique_ptr<std::byte[]> room_;
+    detail::owner<std::byte[]> room_;
     std::span<const std::byte> bytes_;  // received and not sent yet
     std::uint64_t moved_ = 0;
     bool has_ended_ = false;
@@ -159,11 +159,11 @@ class pump_lane {
 
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error) {
-    const std::unique_ptr<std::byte[]> room{new std::byte[detail::pump_room]};
+    const detail::owner<std::byte[]> room{new std::byte[detail::pump_room]};
     std::uint64_t moved = 0;
     error.clear();
     while (!error && moved < max_bytes) {
-        const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
+        const auto most = static_cast<std::size_t>(detail::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
         const std::size_t size = from.recv(std::span{room.get(), most}, error);
         if (error || size == 0) break;
         moved += to.send_all(std::span{room.get(), size}, error);
@@ -211,7 +211,7 @@ std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, 
             pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0}};
         for (pollfd& one : watched)
             if (one.events == 0) one.fd = -1;  // or a hang-up would be reported again and again
-        detail::poll_until(watched, until, error);
+        detail::poll_until(watched.data(), watched.size(), until, error);
         if (!error && watched[2].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
         bool has_moved = !error && there.step(error);
         has_moved = (!error && back.step(error)) || has_moved;

@@ -41,11 +41,9 @@
 #ifndef NETNOTES_TCP_READER_HPP
 #define NETNOTES_TCP_READER_HPP
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -53,6 +51,8 @@
 #include <system_error>
 #include <utility>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/owner.hpp"
 #include "../socket/socket.hpp"
 
 namespace netnotes {
@@ -171,7 +171,7 @@ class buffered_reader {
     std::string_view take(std::size_t size) noexcept {
         const std::string_view taken = buffered().substr(0, size);
         begin_ += size;
-        searched_ -= std::min(searched_, size);
+        searched_ -= detail::min(searched_, size);
         return taken;
     }
     [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
@@ -183,7 +183,7 @@ class buffered_reader {
 
     Stream& stream_;
     std::size_t limit_;
-    std::unique_ptr<char[]> memory_;
+    detail::owner<char[]> memory_;
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0, end_ = 0;  ///< the bytes that have been received and not yet taken
     std::size_t searched_ = 0;         ///< how many bytes at their front hold no part of a delimiter ...
@@ -223,7 +223,7 @@ std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimi
             if (const void* const at = std::memchr(there + searched_, delimiter.front(), size - searched_))
                 return static_cast<std::size_t>(static_cast<const char*>(at) - there);
     } else {
-        const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
+        const std::size_t from = searched_ - detail::min(searched_, delimiter.size() - 1);
         if (const std::size_t at = buffered().find(delimiter, from); at != std::string_view::npos) return at;
     }
     searched_ = size;
@@ -272,9 +272,9 @@ bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& err
     if (wanted <= capacity_ - begin_) return true;
     if (wanted > capacity_) {
         // Doubled, so that the bytes copied for a long message are in proportion to its length.
-        const std::size_t most = std::max({first_capacity, limit_, wanted});
-        const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
-        std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
+        const std::size_t most = detail::max(detail::max(first_capacity, limit_), wanted);
+        const std::size_t grown = detail::min(most, detail::max(detail::max(first_capacity, 2 * capacity_), wanted));
+        detail::owner<char[]> memory{new (std::nothrow) char[grown]};
         if (!memory) {
             error = std::make_error_code(std::errc::not_enough_memory);
             return false;
@@ -399,8 +399,8 @@ template <byte_source Stream>
 std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code& error) noexcept {
     error.clear();
     if (buffered().empty()) return stream_.recv(buffer, error);
-    const std::string_view taken = take(std::min(buffer.size(), buffered().size()));
-    std::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
+    const std::string_view taken = take(detail::min(buffer.size(), buffered().size()));
+    detail::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
     return taken.size();
 }
 
@@ -417,8 +417,8 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_
         }
         // Discards all but the bytes that may begin a delimiter.
         const std::size_t size = buffered().size();
-        take(size - std::min(size, delimiter.size() - 1));
-        if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
+        take(size - detail::min(size, delimiter.size() - 1));
+        if (fill(detail::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
             if (!error) take(buffered().size());
             return false;
         }

@@ -14,15 +14,15 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
 
+#include "../ip/algorithm.hpp"
 #include "../ip/tcp_state.hpp"
 #include "../socket/socket.hpp"
+#include "../socket/time.hpp"
 
 namespace netnotes {
 
@@ -45,7 +45,7 @@ struct time {
     constexpr time(const std::chrono::duration<Rep, Period>& given) noexcept : value{detail::saturated<Unit>(given)} {}
     constexpr bool is_in_range() const noexcept { return value.count() >= 0; }
     constexpr native_type to_native() const noexcept {
-        return static_cast<int>(std::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
+        return static_cast<int>(detail::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
     }
     static constexpr Unit from_native(native_type native) noexcept { return Unit{native}; }
 };

@@ -37,10 +37,8 @@
 
 #include <netinet/tcp.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -53,8 +51,10 @@
 #include <utility>
 #include <vector>
 
+#include "../socket/buffer.hpp"
 #include "../socket/resolve.hpp"
 #include "../socket/socket.hpp"
+#include "../socket/time.hpp"
 #include "connect.hpp"
 #include "state.hpp"
 
@@ -317,7 +317,7 @@ static_assert(offsetof(kernel_tcp_info, pacing_rate) == 104 && offsetof(kernel_t
 
 inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
     detail::kernel_tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}), error);
+    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw), error);
     connection_info info;
     if (error) return info;
     using std::chrono::microseconds;
@@ -353,7 +353,7 @@ inline connection_info tcp_stream::info() const {
 
 inline std::uint32_t tcp_listener::queue_length() const {
     ::tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}));
+    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw));
     return raw.tcpi_unacked;  // for a listener this field holds the length of the accept queue
 }
 

@@ -16,14 +16,14 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <stdexcept>
 #include <vector>
 
+#include "../ip/algorithm.hpp"
 #include "../socket/message.hpp"
+#include "../socket/owner.hpp"
 #include "datagram.hpp"
 
 namespace netnotes {
@@ -58,7 +58,7 @@ class datagram_batch {
     void take_apart(std::size_t filled);
 
     std::size_t size_;
-    std::unique_ptr<std::byte[]> bytes_;
+    detail::owner<std::byte[]> bytes_;
     std::vector<slot> slots_;
     std::vector<mmsghdr> messages_;
     std::vector<received_datagram> received_;
@@ -103,7 +103,7 @@ inline void datagram_batch::take_apart(std::size_t filled) {
         const detail::datagram_notes notes = detail::datagram_notes::of(header);
         const datagram_peer sender =
             slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
-        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
+        std::span<std::byte> rest{bytes_.get() + i * size_, detail::min<std::size_t>(messages_[i].msg_len, size_)};
         for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
             received_.push_back({rest.first(notes.segment), sender, false});
         received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});

@@ -26,6 +26,7 @@
 #include <system_error>
 #include <utility>
 
+#include "../socket/buffer.hpp"
 #include "../socket/interfaces.hpp"
 #include "../socket/socket.hpp"
 #include "datagram.hpp"
@@ -112,7 +113,7 @@ inline void multicast_socket::membership(int name, const ip_address& group, cons
         group_req request{};
         request.gr_interface = interface;
         std::memcpy(&request.gr_group, address.data(), address.size());
-        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+        return set_option(level, name, detail::bytes_of(request), error);
     }
     const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
     if (error) return;
@@ -120,7 +121,7 @@ inline void multicast_socket::membership(int name, const ip_address& group, cons
     request.gsr_interface = interface;
     std::memcpy(&request.gsr_group, address.data(), address.size());
     std::memcpy(&request.gsr_source, from.data(), from.size());
-    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+    set_option(level, name, detail::bytes_of(request), error);
 }
 inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
                                          unsigned interface) {
@@ -164,16 +165,16 @@ template <class ValueV4>
 void multicast_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
                                      std::error_code& error) noexcept {
     const bool v6 = is_v6();
-    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
+    if (v6) set_option(IPPROTO_IPV6, name_v6, detail::bytes_of(value), error);
     if (v6 && error) return;
     std::error_code v4_error;
-    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
+    set_option(IPPROTO_IP, name_v4, detail::bytes_of(value_v4), v4_error);
     if (!v6) error = v4_error;
 }
 inline int multicast_socket::get_multicast(int name_v4, int name_v6) const {
     int value = 0;
     const bool v6 = is_v6();
-    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
+    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, detail::room_of(value));
     return value;
 }
 

@@ -47,21 +47,20 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
+#include "../ip/algorithm.hpp"
+#include "../socket/buffer.hpp"
 #include "batch.hpp"
 #include "multicast.hpp"
 
@@ -257,7 +256,7 @@ inline void udp_socket::prepare(udp_options options, std::error_code& error) noe
     offload_allowed_ = options.kernel_offload;
     wants_local_address_ = options.local_address;
     const int off = 0;
-    const auto no = std::as_bytes(std::span{&off, 1});
+    const auto no = detail::bytes_of(off);
     std::error_code too_old;  // IPV6_MULTICAST_ALL is of Linux 4.20
     set_option(IPPROTO_IP, IP_MULTICAST_ALL, no, too_old);
     if (!is_v6()) return;
@@ -386,7 +385,7 @@ std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_poi
         }
         std::error_code not_an_address;
         std::size_t ready = 0;
-        for (; ready < std::min(max_at_once, count - sent); ++ready) {
+        for (; ready < detail::min(max_at_once, count - sent); ++ready) {
             socket_address to;
             const const_buffer bytes = datagram(sent + ready, to, sources[ready], not_an_address);
             if (not_an_address) break;
@@ -447,7 +446,7 @@ inline bool udp_socket::kernel_can_segment() noexcept {
     if (segmentation_ == segmentation::untried) {
         int size = 0;
         std::error_code error;
-        if (offload_allowed_) get_option(IPPROTO_UDP, UDP_SEGMENT, std::as_writable_bytes(std::span{&size, 1}), error);
+        if (offload_allowed_) get_option(IPPROTO_UDP, UDP_SEGMENT, detail::room_of(size), error);
         segmentation_ = error || !offload_allowed_ ? segmentation::here : segmentation::kernel;
     }
     return segmentation_ == segmentation::kernel;
@@ -498,7 +497,7 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
     const time_point until = end_of_call();
     std::size_t sent = 0;
     // A merged piece must itself be no longer than a datagram.
-    const std::size_t together = std::min(max_at_once, max_datagram_v4 / size);
+    const std::size_t together = detail::min(max_at_once, max_datagram_v4 / size);
     while (together > 1 && sent + 1 < count && kernel_can_segment()) {
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {
             error = std::make_error_code(std::errc::timed_out);
@@ -507,10 +506,11 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
         error = send_merged(from(sent, together), size, address, from_where, until);
         // The kernel refuses a segment longer than the MTU, and a device or a socket without checksums (EINVAL,
         // EMSGSIZE, EIO). The batch below then succeeds or reports the real error.
-        constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
-        if (error && std::find(refusals.begin(), refusals.end(), error.value()) != refusals.end()) break;
+        const int refusal = error.value();
+        if (refusal == EINVAL || refusal == EMSGSIZE || refusal == EIO || refusal == EOPNOTSUPP || refusal == ENOPROTOOPT)
+            break;
         if (error) return sent;
-        sent += std::min(together, count - sent);
+        sent += detail::min(together, count - sent);
     }
     error.clear();
     if (sent == count) return sent;
@@ -532,7 +532,7 @@ inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, cons
     const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
     detail::throw_error(error, "send_segments (", std::to_string(sent), " datagrams sent) to ", where.to_string(),
                         detail::from_local(to),
-                        detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
+                        detail::datagram_size(detail::min(size, bytes.size()), where.address(), error));
 }
 
 // ---- receiving
@@ -572,7 +572,7 @@ inline bool udp_socket::enable_receive_offload(std::error_code& error) noexcept 
     error.clear();
     const int on = 1;
     std::error_code refused = std::make_error_code(std::errc::no_protocol_option);
-    if (offload_allowed_) set_option(IPPROTO_UDP, UDP_GRO, std::as_bytes(std::span{&on, 1}), refused);
+    if (offload_allowed_) set_option(IPPROTO_UDP, UDP_GRO, detail::bytes_of(on), refused);
     if (refused && refused != std::errc::no_protocol_option) {
         error = refused;
         return false;

@@ -145,7 +145,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -182,7 +181,6 @@
 #ifndef NETNOTES_IP_TEXT_HPP
 #define NETNOTES_IP_TEXT_HPP
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -190,7 +188,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -199,6 +196,82 @@
 #ifdef __cpp_lib_format
 #include <format>
 #endif
+
+// netnotes/ip/algorithm.hpp: the few algorithms that the chapters need
+// SPDX-License-Identifier: MIT
+//
+// <algorithm> has 14,000 lines, and a program that includes it waits for them in every compilation. The chapters below
+// coro.hpp need six of its functions, in the forms that stand here. A chapter that needs more includes <algorithm>.
+//
+// On this page:  min, max, clamp · copy_n · find_if · sort
+
+#ifndef NETNOTES_IP_ALGORITHM_HPP
+#define NETNOTES_IP_ALGORITHM_HPP
+
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Returns the smaller value, and `a` if they are equal.
+template <class T>
+[[nodiscard]] constexpr const T& min(const T& a, const T& b) {
+    return b < a ? b : a;
+}
+/// Returns the larger value, and `a` if they are equal.
+template <class T>
+[[nodiscard]] constexpr const T& max(const T& a, const T& b) {
+    return a < b ? b : a;
+}
+
+/// Returns `value`, or the limit that it passes.
+template <class T>
+[[nodiscard]] constexpr const T& clamp(const T& value, const T& low, const T& high) {
+    return value < low ? low : high < value ? high : value;
+}
+
+/// Copies `count` items, and returns the place behind the last copy. The two places must not overlap.
+template <class T>
+constexpr T* copy_n(const T* from, std::size_t count, T* to) noexcept {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (std::is_constant_evaluated()) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = from[i];
+    } else if (count > 0) {  // memcpy() refuses a null pointer even for no bytes
+        std::memcpy(to, from, count * sizeof(T));
+    }
+    return to + count;
+}
+
+/// Returns the first place whose item fulfils the condition, or `last`.
+template <class Place, class Condition>
+[[nodiscard]] constexpr Place find_if(Place first, Place last, Condition condition) {
+    while (first != last && !condition(*first)) ++first;
+    return first;
+}
+
+/// Sorts `count` items, the smallest first. Heap sort: it takes count · log(count) steps for any input, and no memory.
+template <class T>
+constexpr void sort(T* items, std::size_t count) {
+    // In a heap no parent is smaller than its two children, so the largest item is the first.
+    const auto sink = [&](std::size_t parent, std::size_t size) {
+        for (std::size_t child; (child = 2 * parent + 1) < size; parent = child) {
+            if (child + 1 < size && items[child] < items[child + 1]) ++child;
+            if (!(items[parent] < items[child])) return;
+            std::swap(items[parent], items[child]);
+        }
+    };
+    for (std::size_t parent = count / 2; parent > 0; --parent) sink(parent - 1, count);
+    for (std::size_t size = count; size > 1; --size) {
+        std::swap(items[0], items[size - 1]);
+        sink(0, size - 1);
+    }
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_IP_ALGORITHM_HPP
 
 
 
@@ -336,7 +409,7 @@ struct printable {
         char text[Value::text_capacity]{};
         const char* const end = self().write(text);
         if (last - first < end - text) return {last, std::errc::value_too_large};
-        return {std::copy(static_cast<const char*>(text), end, first), {}};
+        return {detail::copy_n(text, static_cast<std::size_t>(end - text), first), {}};
     }
     /// Writes the text to a stream, with the stream's width and fill, as for a string.
     template <class Traits>
@@ -359,15 +432,17 @@ concept text_value = std::is_base_of_v<printable<Value>, Value>;
 constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
 
 /// One table look-up a character instead of three comparisons; 0xff is no digit.
-inline constexpr auto hexadecimal_value = [] {
-    std::array<std::uint8_t, 256> values{};
-    for (unsigned c = 0; c < 256; ++c)
-        values[c] = static_cast<std::uint8_t>(c >= '0' && c <= '9'   ? c - '0'
-                                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                              : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                                     : 0xff);
-    return values;
-}();
+struct hexadecimal_values {
+    std::uint8_t of[256]{};  // no std::array: each of its operator[] costs the compiler a call
+    constexpr hexadecimal_values() noexcept {
+        for (std::uint8_t& value : of) value = 0xff;
+        for (unsigned digit = 0; digit < 16; ++digit)
+            of[digit < 10 ? '0' + digit : 'a' + digit - 10] = of[digit < 10 ? '0' + digit : 'A' + digit - 10] =
+                static_cast<std::uint8_t>(digit);
+    }
+    constexpr unsigned operator[](unsigned char c) const noexcept { return of[c]; }
+};
+inline constexpr hexadecimal_values hexadecimal_value;
 
 /// The failure branches are out of line, so that the path through a valid text stays short.
 constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
@@ -509,23 +584,25 @@ constexpr bool read_ipv6(const char* const first, const char* const last, uint12
 
 /// The texts "0." to "255.". Writing an octet takes one look-up and one four-byte store. So printing an address is some
 /// thirty times faster than inet_ntop(), which calls snprintf().
-inline constexpr auto octet_texts = [] {
-    std::array<std::array<char, 4>, 256> texts{};
-    for (unsigned octet = 0; octet < 256; ++octet) {
-        unsigned size = 0;
-        if (octet >= 100) texts[octet][size++] = static_cast<char>('0' + octet / 100);
-        if (octet >= 10) texts[octet][size++] = static_cast<char>('0' + octet / 10 % 10);
-        texts[octet][size++] = static_cast<char>('0' + octet % 10);
-        texts[octet][size] = '.';
+struct octet_texts {
+    char of[256][4]{};
+    constexpr octet_texts() noexcept {
+        for (unsigned octet = 0; octet < 256; ++octet) {
+            char* out = of[octet];
+            if (octet >= 100) *out++ = static_cast<char>('0' + octet / 100);
+            if (octet >= 10) *out++ = static_cast<char>('0' + octet / 10 % 10);
+            *out++ = static_cast<char>('0' + octet % 10);
+            *out = '.';
+        }
     }
-    return texts;
-}();
+};
+inline constexpr octet_texts octet_text;
 
 /// Needs room for 16 characters. The last characters may be overwritten without being part of the text.
 constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     for (int shift = 24; shift >= 0; shift -= 8) {
         const unsigned octet = value >> shift & 0xff;
-        const auto [a, b, c, d] = octet_texts[octet];  // all four before any store, so that they become one
+        const auto [a, b, c, d] = octet_text.of[octet];  // all four before any store, so that they become one
         out[0] = a, out[1] = b, out[2] = c, out[3] = d;
         out += 2 + (octet >= 10) + (octet >= 100);
     }
@@ -539,7 +616,7 @@ constexpr char* write_number(char* out, std::uint32_t value) noexcept {
     do {
         *--first = static_cast<char>('0' + value % 10);
     } while ((value /= 10) != 0);
-    return std::copy(first, digits.data() + digits.size(), out);
+    return detail::copy_n(first, static_cast<std::size_t>(digits.data() + digits.size() - first), out);
 }
 
 inline constexpr std::string_view hexadecimal_digits = "0123456789abcdef";
@@ -577,7 +654,7 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
     if (mapped) out = write_ipv4(out, static_cast<std::uint32_t>(value.low));
     if (zone.size > 0) {
         *out++ = '%';
-        out = std::copy(zone.text.begin(), zone.text.begin() + zone.size, out);
+        out = detail::copy_n(zone.text.data(), zone.size, out);
     }
     return out;
 }
@@ -585,12 +662,31 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
 }  // namespace detail
 
 namespace detail {
-/// Joins texts and characters. (g++ 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its
-/// bug 105651.)
-template <class... Parts>
-std::string joined(const Parts&... parts) {
+/// A text or a character, for joined(). It refers to the text and does not own it.
+class text_part {
+  public:
+    constexpr text_part() noexcept = default;
+    constexpr text_part(std::string_view text) noexcept : text_{text} {}
+    constexpr text_part(const char* text) noexcept : text_{text} {}
+    text_part(const std::string& text) noexcept : text_{text} {}
+    constexpr text_part(char character) noexcept : character_{character}, is_character_{true} {}
+    void append_to(std::string& text) const {
+        if (is_character_) text += character_;
+        text += text_;
+    }
+
+  private:
+    std::string_view text_{};
+    char character_ = '\0';
+    bool is_character_ = false;
+};
+/// Joins texts and characters. It is no template, because each of its hundred calls would make another function. (g++
+/// 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its bug 105651.)
+inline std::string joined(const text_part& a, const text_part& b = {}, const text_part& c = {}, const text_part& d = {},
+                          const text_part& e = {}, const text_part& f = {}, const text_part& g = {},
+                          const text_part& h = {}, const text_part& i = {}) {
     std::string text;
-    ((text += parts), ...);
+    for (const text_part* const part : {&a, &b, &c, &d, &e, &f, &g, &h, &i}) part->append_to(text);
     return text;
 }
 }  // namespace detail
@@ -626,9 +722,9 @@ constexpr bool is_invisible(char32_t point) noexcept {
         {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
         {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
     };
-    return (point & 0xfffe) == 0xfffe || std::any_of(std::begin(all), std::end(all), [&](const range& each) {
-               return each.first <= point && point <= each.last;
-           });
+    for (const range& each : all)
+        if (each.first <= point && point <= each.last) return true;
+    return (point & 0xfffe) == 0xfffe;
 }
 
 /// Reads the character of UTF-8 (RFC 3629) with which the text begins. Returns how many bytes it has, 0 if they are no
@@ -670,7 +766,7 @@ inline void append_visible(std::string& to, std::string_view text, bool is_quote
             append_hex('u', point, 4);
         } else
             append_hex('U', point, 8);
-        text.remove_prefix(std::max<std::size_t>(size, 1));
+        text.remove_prefix(detail::max<std::size_t>(size, 1));
     }
 }
 
@@ -1069,8 +1165,12 @@ class ip_address : public detail::printable<ip_address> {
         return ipv6_address::from_bytes(bytes);
     }
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
-        if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
-        return ipv6_address::parse(text, why);
+        if (text.find(':') == text.npos) {
+            const auto v4 = ipv4_address::parse(text, why);
+            return v4 ? std::optional{ip_address{*v4}} : std::nullopt;
+        }
+        const auto v6 = ipv6_address::parse(text, why);
+        return v6 ? std::optional{ip_address{*v6}} : std::nullopt;
     }
     static constexpr std::optional<ip_address> parse(std::string_view text) noexcept {
         parse_failure why;
@@ -1117,19 +1217,19 @@ class ip_address : public detail::printable<ip_address> {
     // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
     /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
-    [[nodiscard]] constexpr bool is_private() const noexcept { return visit([](auto a) { return a.is_private(); }); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return visit([](auto a) { return a.is_link_local(); }); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return visit([](auto a) { return a.is_multicast(); }); }
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
-    [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified(); }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback(); }
+    [[nodiscard]] constexpr bool is_private() const noexcept { return is_v6_ ? as_v6().is_private() : as_v4().is_private(); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local(); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast(); }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved(); }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept { return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation(); }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking(); }
     [[nodiscard]] constexpr bool is_global() const noexcept;
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-    [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
-    constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
+    [[nodiscard]] std::string reverse_pointer() const { return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer(); }
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return is_v6_ ? as_v6().hash() : as_v4().hash(); }
+    constexpr char* write(char* out) const noexcept { return is_v6_ ? as_v6().write(out) : as_v4().write(out); }
     // clang-format on
 
     friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
@@ -1153,7 +1253,7 @@ class ip_address : public detail::printable<ip_address> {
 // ---- Longer texts --------------------------------------------------------------------------------------
 
 inline std::string ipv4_address::reverse_pointer() const {
-    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+    return detail::joined(ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string(), ".in-addr.arpa");
 }
 
 inline std::string ipv6_address::exploded() const {
@@ -1170,7 +1270,8 @@ inline std::string ipv6_address::reverse_pointer() const {
     std::string text;
     for (std::size_t i = octets.size(); i-- > 0;)
         text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
-    return text + "ip6.arpa";
+    text += "ip6.arpa";
+    return text;
 }
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
@@ -1238,7 +1339,7 @@ concept address_count =
 constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
 constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
 constexpr uint128 number_of(const ip_address& address) noexcept {
-    return address.visit([](const auto& each) { return number_of(each); });
+    return address.is_v4() ? number_of(address.v4()) : number_of(address.v6());
 }
 constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
     return ipv4_address{static_cast<std::uint32_t>(number.low)};
@@ -1346,7 +1447,6 @@ template <detail::address_value Address>
 #ifndef NETNOTES_IP_ENDPOINT_HPP
 #define NETNOTES_IP_ENDPOINT_HPP
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -1354,6 +1454,7 @@ template <detail::address_value Address>
 #include <string>
 #include <string_view>
 #include <utility>
+
 
 
 
@@ -1389,20 +1490,27 @@ class endpoint : public detail::printable<endpoint> {
             return std::nullopt;
         };
         const bool bracketed = text.starts_with('[');
-        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        const std::size_t colon = bracketed ? detail::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
         if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
         if (colon >= text.size() || text[colon] != ':')
-            return refused("':' and a port are missing", std::min(colon, text.size()));
+            return refused("':' and a port are missing", detail::min(colon, text.size()));
         if (!bracketed && text.find(':', colon + 1) != text.npos)
             return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
         const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
-        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
-                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
-        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        ip_address address;
+        if (bracketed) {
+            const auto v6 = ipv6_address::parse(host, why);
+            if (!v6) return why.shift(1), std::nullopt;
+            address = *v6;
+        } else {
+            const auto v4 = ipv4_address::parse(host, why);
+            if (!v4) return std::nullopt;
+            address = *v4;
+        }
         std::uint32_t port = 0;
         if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
             return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
-        return endpoint{*address, static_cast<std::uint16_t>(port)};
+        return endpoint{address, static_cast<std::uint16_t>(port)};
     }
     static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
         parse_failure why;
@@ -1483,7 +1591,7 @@ inline std::optional<host_port> parse_host_port(std::string_view text, parse_fai
     const bool bracketed = text.starts_with('[');
     const std::size_t bracket = text.find(']');
     if (bracketed && bracket == text.npos) return refused("']' is missing", text.size());
-    const std::size_t end = std::min(bracketed ? bracket + 1 : text.find(':'), text.size());
+    const std::size_t end = detail::min(bracketed ? bracket + 1 : text.find(':'), text.size());
     const std::string_view host = bracketed ? text.substr(1, end - 2) : text.substr(0, end);
     if (bracketed && !ipv6_address::parse(host, why)) return why.shift(1), std::nullopt;
     if (host.empty()) return refused("a host is missing", 0);
@@ -1565,14 +1673,14 @@ inline constexpr std::array<service, 27> services{{
 /// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
 /// asks the system's own table.
 constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
+    for (const service& each : services)
+        if (each.name == name && each.transport == protocol) return &each;
+    return nullptr;
 }
 constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
+    for (const service& each : services)
+        if (each.port == port && each.transport == protocol) return &each;
+    return nullptr;
 }
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
@@ -1634,18 +1742,18 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #ifndef NETNOTES_IP_NETWORK_HPP
 #define NETNOTES_IP_NETWORK_HPP
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+
 
 
 
@@ -1690,7 +1798,7 @@ class network : public detail::printable<network> {
     }
     /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
     static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
-        const std::size_t slash = std::min(text.find('/'), text.size());
+        const std::size_t slash = detail::min(text.find('/'), text.size());
         const auto address = ip_address::parse(text.substr(0, slash), why);
         if (!address) return std::nullopt;
         const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
@@ -1845,13 +1953,12 @@ class network : public detail::printable<network> {
 template <class Item>
 class ip_range {
   public:
-    /// Goes through the range. It is a forward iterator; the range need not outlive it.
+    /// Goes through the range. It is a forward iterator; the range need not outlive it. operator* makes its value, so
+    /// for C++17 it is an input iterator.
     class iterator {
       public:
         using value_type = Item;
         using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
-        using iterator_concept = std::forward_iterator_tag;
         using pointer = void;
         using reference = Item;
 
@@ -1914,7 +2021,7 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
         const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
         const unsigned aligned =
             first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
-        const network block{first, first.width() - std::min(room, aligned)};
+        const network block{first, first.width() - detail::min(room, aligned)};
         *out++ = block;
         if (block.last().value_ == last.value_) return out;
         first = *block.last().next();
@@ -1922,9 +2029,11 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
 }
 
 /// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
-/// the span that holds the result; the rest of the span is unspecified.
-constexpr std::span<network> collapse(std::span<network> networks) {
-    std::sort(networks.begin(), networks.end());
+/// the span that holds the result; the rest of the span is unspecified. It is a template because span and sort() take
+/// the compiler as long as a whole chapter: only a program that calls it pays for them.
+template <class Networks = std::span<network>>
+constexpr Networks collapse(std::type_identity_t<Networks> networks) {
+    detail::sort(networks.data(), networks.size());
     std::size_t kept = 0;
     for (const network block : networks) {
         if (kept > 0 && networks[kept - 1].contains(block)) continue;
@@ -1964,7 +2073,7 @@ inline std::string network::address_count_string() const {
         }
         if (carry > 0) digits += '1';
     }
-    std::reverse(digits.begin(), digits.end());
+    for (std::size_t i = 0, last = digits.size() - 1; i < last; ++i, --last) std::swap(digits[i], digits[last]);
     return digits;
 }
 
@@ -2192,12 +2301,12 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
 #ifndef NETNOTES_IP_SPECIAL_HPP
 #define NETNOTES_IP_SPECIAL_HPP
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
 
 
 
@@ -2328,11 +2437,11 @@ constexpr bool ipv6_address::is_global_unicast() const noexcept {
 constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
 
 constexpr bool ip_address::is_global() const noexcept {
-    return visit([](auto address) { return address.is_global(); });
+    return is_v6_ ? as_v6().is_global() : as_v4().is_global();
 }
 
 constexpr bool ip_address::is_global_unicast() const noexcept {
-    return visit([](auto address) { return address.is_global_unicast(); });
+    return is_v6_ ? as_v6().is_global_unicast() : as_v4().is_global_unicast();
 }
 
 // ---- The classes of old --------------------------------------------------------------------------------
@@ -2359,7 +2468,7 @@ inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
 }};
 
 constexpr ipv4_class ipv4_address::address_class() const noexcept {
-    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+    return ipv4_class_ranges[static_cast<std::size_t>(detail::min(std::countl_one(value_), 4))].letter;
 }
 
 }  // namespace netnotes

@@ -123,10 +123,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -134,6 +132,202 @@
 #include <string>
 #include <system_error>
 #include <utility>
+
+// netnotes/ip/algorithm.hpp: the few algorithms that the chapters need
+// SPDX-License-Identifier: MIT
+//
+// <algorithm> has 14,000 lines, and a program that includes it waits for them in every compilation. The chapters below
+// coro.hpp need six of its functions, in the forms that stand here. A chapter that needs more includes <algorithm>.
+//
+// On this page:  min, max, clamp · copy_n · find_if · sort
+
+#ifndef NETNOTES_IP_ALGORITHM_HPP
+#define NETNOTES_IP_ALGORITHM_HPP
+
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Returns the smaller value, and `a` if they are equal.
+template <class T>
+[[nodiscard]] constexpr const T& min(const T& a, const T& b) {
+    return b < a ? b : a;
+}
+/// Returns the larger value, and `a` if they are equal.
+template <class T>
+[[nodiscard]] constexpr const T& max(const T& a, const T& b) {
+    return a < b ? b : a;
+}
+
+/// Returns `value`, or the limit that it passes.
+template <class T>
+[[nodiscard]] constexpr const T& clamp(const T& value, const T& low, const T& high) {
+    return value < low ? low : high < value ? high : value;
+}
+
+/// Copies `count` items, and returns the place behind the last copy. The two places must not overlap.
+template <class T>
+constexpr T* copy_n(const T* from, std::size_t count, T* to) noexcept {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (std::is_constant_evaluated()) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = from[i];
+    } else if (count > 0) {  // memcpy() refuses a null pointer even for no bytes
+        std::memcpy(to, from, count * sizeof(T));
+    }
+    return to + count;
+}
+
+/// Returns the first place whose item fulfils the condition, or `last`.
+template <class Place, class Condition>
+[[nodiscard]] constexpr Place find_if(Place first, Place last, Condition condition) {
+    while (first != last && !condition(*first)) ++first;
+    return first;
+}
+
+/// Sorts `count` items, the smallest first. Heap sort: it takes count · log(count) steps for any input, and no memory.
+template <class T>
+constexpr void sort(T* items, std::size_t count) {
+    // In a heap no parent is smaller than its two children, so the largest item is the first.
+    const auto sink = [&](std::size_t parent, std::size_t size) {
+        for (std::size_t child; (child = 2 * parent + 1) < size; parent = child) {
+            if (child + 1 < size && items[child] < items[child + 1]) ++child;
+            if (!(items[parent] < items[child])) return;
+            std::swap(items[parent], items[child]);
+        }
+    };
+    for (std::size_t parent = count / 2; parent > 0; --parent) sink(parent - 1, count);
+    for (std::size_t size = count; size > 1; --size) {
+        std::swap(items[0], items[size - 1]);
+        sink(0, size - 1);
+    }
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_IP_ALGORITHM_HPP
+
+// netnotes/socket/time.hpp: how long a call waits
+// SPDX-License-Identifier: MIT
+//
+// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
+//
+//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
+//        stream.set_timeout(std::chrono::hours::max()); // never
+//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
+//
+// On this page:  clock, duration, time_point, never, wait_time
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_TIME_HPP
+#define NETNOTES_SOCKET_TIME_HPP
+
+#include <cstdint>
+#include <ctime>
+#include <limits>
+#include <ratio>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+// <chrono> also has calendars and time zones, for which every compilation waits a tenth of a second. The waits of
+// <semaphore> take durations and points in time, and libstdc++ defines both there, with the clocks and the literals.
+#ifdef _GLIBCXX_RELEASE
+#include <semaphore>
+#else
+#include <chrono>
+#endif
+
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// The clock that measures all waiting. No program can set it.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never expires. Zero means *now*: a call that cannot finish at once fails with errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
+
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. A time that is too long for
+/// `duration` (292 years) becomes `never`, and so does infinity. So hours::max() waits for ever and does not overflow
+/// to the past. A negative time counts as zero in every wait. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
+    requires std::is_arithmetic_v<Number>
+    wait_time(Number) = delete;
+};
+
+namespace detail {
+inline time_point later(time_point start, duration time) noexcept {
+    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
+}
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), detail::max(timeout, duration::zero())); }
+
+/// Counts down a timeout over the parts of a call.
+class time_left {
+  public:
+    explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
+    [[nodiscard]] duration now() const noexcept {
+        return end_ == time_point::max() ? never : detail::max(end_ - clock::now(), duration::zero());
+    }
+
+  private:
+    time_point end_;
+};
+
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
+/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(detail::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_TIME_HPP
 
 // netnotes/poll/interest.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
@@ -192,14 +386,13 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <system_error>
+
 
 // netnotes/socket/socket.hpp: the socket
 // SPDX-License-Identifier: MIT
@@ -255,15 +448,14 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <system_error>
 #include <utility>
+
 
 // netnotes/ip/endpoint.hpp: endpoints, ports and services
 // SPDX-License-Identifier: MIT
@@ -280,7 +472,6 @@
 #ifndef NETNOTES_IP_ENDPOINT_HPP
 #define NETNOTES_IP_ENDPOINT_HPP
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -316,7 +507,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -353,7 +543,6 @@
 #ifndef NETNOTES_IP_TEXT_HPP
 #define NETNOTES_IP_TEXT_HPP
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -361,7 +550,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -370,6 +558,7 @@
 #ifdef __cpp_lib_format
 #include <format>
 #endif
+
 
 
 
@@ -507,7 +696,7 @@ struct printable {
         char text[Value::text_capacity]{};
         const char* const end = self().write(text);
         if (last - first < end - text) return {last, std::errc::value_too_large};
-        return {std::copy(static_cast<const char*>(text), end, first), {}};
+        return {detail::copy_n(text, static_cast<std::size_t>(end - text), first), {}};
     }
     /// Writes the text to a stream, with the stream's width and fill, as for a string.
     template <class Traits>
@@ -530,15 +719,17 @@ concept text_value = std::is_base_of_v<printable<Value>, Value>;
 constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
 
 /// One table look-up a character instead of three comparisons; 0xff is no digit.
-inline constexpr auto hexadecimal_value = [] {
-    std::array<std::uint8_t, 256> values{};
-    for (unsigned c = 0; c < 256; ++c)
-        values[c] = static_cast<std::uint8_t>(c >= '0' && c <= '9'   ? c - '0'
-                                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                              : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                                     : 0xff);
-    return values;
-}();
+struct hexadecimal_values {
+    std::uint8_t of[256]{};  // no std::array: each of its operator[] costs the compiler a call
+    constexpr hexadecimal_values() noexcept {
+        for (std::uint8_t& value : of) value = 0xff;
+        for (unsigned digit = 0; digit < 16; ++digit)
+            of[digit < 10 ? '0' + digit : 'a' + digit - 10] = of[digit < 10 ? '0' + digit : 'A' + digit - 10] =
+                static_cast<std::uint8_t>(digit);
+    }
+    constexpr unsigned operator[](unsigned char c) const noexcept { return of[c]; }
+};
+inline constexpr hexadecimal_values hexadecimal_value;
 
 /// The failure branches are out of line, so that the path through a valid text stays short.
 constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
@@ -680,23 +871,25 @@ constexpr bool read_ipv6(const char* const first, const char* const last, uint12
 
 /// The texts "0." to "255.". Writing an octet takes one look-up and one four-byte store. So printing an address is some
 /// thirty times faster than inet_ntop(), which calls snprintf().
-inline constexpr auto octet_texts = [] {
-    std::array<std::array<char, 4>, 256> texts{};
-    for (unsigned octet = 0; octet < 256; ++octet) {
-        unsigned size = 0;
-        if (octet >= 100) texts[octet][size++] = static_cast<char>('0' + octet / 100);
-        if (octet >= 10) texts[octet][size++] = static_cast<char>('0' + octet / 10 % 10);
-        texts[octet][size++] = static_cast<char>('0' + octet % 10);
-        texts[octet][size] = '.';
+struct octet_texts {
+    char of[256][4]{};
+    constexpr octet_texts() noexcept {
+        for (unsigned octet = 0; octet < 256; ++octet) {
+            char* out = of[octet];
+            if (octet >= 100) *out++ = static_cast<char>('0' + octet / 100);
+            if (octet >= 10) *out++ = static_cast<char>('0' + octet / 10 % 10);
+            *out++ = static_cast<char>('0' + octet % 10);
+            *out = '.';
+        }
     }
-    return texts;
-}();
+};
+inline constexpr octet_texts octet_text;
 
 /// Needs room for 16 characters. The last characters may be overwritten without being part of the text.
 constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     for (int shift = 24; shift >= 0; shift -= 8) {
         const unsigned octet = value >> shift & 0xff;
-        const auto [a, b, c, d] = octet_texts[octet];  // all four before any store, so that they become one
+        const auto [a, b, c, d] = octet_text.of[octet];  // all four before any store, so that they become one
         out[0] = a, out[1] = b, out[2] = c, out[3] = d;
         out += 2 + (octet >= 10) + (octet >= 100);
     }
@@ -710,7 +903,7 @@ constexpr char* write_number(char* out, std::uint32_t value) noexcept {
     do {
         *--first = static_cast<char>('0' + value % 10);
     } while ((value /= 10) != 0);
-    return std::copy(first, digits.data() + digits.size(), out);
+    return detail::copy_n(first, static_cast<std::size_t>(digits.data() + digits.size() - first), out);
 }
 
 inline constexpr std::string_view hexadecimal_digits = "0123456789abcdef";
@@ -748,7 +941,7 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
     if (mapped) out = write_ipv4(out, static_cast<std::uint32_t>(value.low));
     if (zone.size > 0) {
         *out++ = '%';
-        out = std::copy(zone.text.begin(), zone.text.begin() + zone.size, out);
+        out = detail::copy_n(zone.text.data(), zone.size, out);
     }
     return out;
 }
@@ -756,12 +949,31 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
 }  // namespace detail
 
 namespace detail {
-/// Joins texts and characters. (g++ 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its
-/// bug 105651.)
-template <class... Parts>
-std::string joined(const Parts&... parts) {
+/// A text or a character, for joined(). It refers to the text and does not own it.
+class text_part {
+  public:
+    constexpr text_part() noexcept = default;
+    constexpr text_part(std::string_view text) noexcept : text_{text} {}
+    constexpr text_part(const char* text) noexcept : text_{text} {}
+    text_part(const std::string& text) noexcept : text_{text} {}
+    constexpr text_part(char character) noexcept : character_{character}, is_character_{true} {}
+    void append_to(std::string& text) const {
+        if (is_character_) text += character_;
+        text += text_;
+    }
+
+  private:
+    std::string_view text_{};
+    char character_ = '\0';
+    bool is_character_ = false;
+};
+/// Joins texts and characters. It is no template, because each of its hundred calls would make another function. (g++
+/// 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its bug 105651.)
+inline std::string joined(const text_part& a, const text_part& b = {}, const text_part& c = {}, const text_part& d = {},
+                          const text_part& e = {}, const text_part& f = {}, const text_part& g = {},
+                          const text_part& h = {}, const text_part& i = {}) {
     std::string text;
-    ((text += parts), ...);
+    for (const text_part* const part : {&a, &b, &c, &d, &e, &f, &g, &h, &i}) part->append_to(text);
     return text;
 }
 }  // namespace detail
@@ -797,9 +1009,9 @@ constexpr bool is_invisible(char32_t point) noexcept {
         {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
         {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
     };
-    return (point & 0xfffe) == 0xfffe || std::any_of(std::begin(all), std::end(all), [&](const range& each) {
-               return each.first <= point && point <= each.last;
-           });
+    for (const range& each : all)
+        if (each.first <= point && point <= each.last) return true;
+    return (point & 0xfffe) == 0xfffe;
 }
 
 /// Reads the character of UTF-8 (RFC 3629) with which the text begins. Returns how many bytes it has, 0 if they are no
@@ -841,7 +1053,7 @@ inline void append_visible(std::string& to, std::string_view text, bool is_quote
             append_hex('u', point, 4);
         } else
             append_hex('U', point, 8);
-        text.remove_prefix(std::max<std::size_t>(size, 1));
+        text.remove_prefix(detail::max<std::size_t>(size, 1));
     }
 }
 
@@ -1240,8 +1452,12 @@ class ip_address : public detail::printable<ip_address> {
         return ipv6_address::from_bytes(bytes);
     }
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
-        if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
-        return ipv6_address::parse(text, why);
+        if (text.find(':') == text.npos) {
+            const auto v4 = ipv4_address::parse(text, why);
+            return v4 ? std::optional{ip_address{*v4}} : std::nullopt;
+        }
+        const auto v6 = ipv6_address::parse(text, why);
+        return v6 ? std::optional{ip_address{*v6}} : std::nullopt;
     }
     static constexpr std::optional<ip_address> parse(std::string_view text) noexcept {
         parse_failure why;
@@ -1288,19 +1504,19 @@ class ip_address : public detail::printable<ip_address> {
     // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
     /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
-    [[nodiscard]] constexpr bool is_private() const noexcept { return visit([](auto a) { return a.is_private(); }); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return visit([](auto a) { return a.is_link_local(); }); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return visit([](auto a) { return a.is_multicast(); }); }
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
-    [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified(); }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback(); }
+    [[nodiscard]] constexpr bool is_private() const noexcept { return is_v6_ ? as_v6().is_private() : as_v4().is_private(); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local(); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast(); }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved(); }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept { return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation(); }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking(); }
     [[nodiscard]] constexpr bool is_global() const noexcept;
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-    [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
-    constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
+    [[nodiscard]] std::string reverse_pointer() const { return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer(); }
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return is_v6_ ? as_v6().hash() : as_v4().hash(); }
+    constexpr char* write(char* out) const noexcept { return is_v6_ ? as_v6().write(out) : as_v4().write(out); }
     // clang-format on
 
     friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
@@ -1324,7 +1540,7 @@ class ip_address : public detail::printable<ip_address> {
 // ---- Longer texts --------------------------------------------------------------------------------------
 
 inline std::string ipv4_address::reverse_pointer() const {
-    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+    return detail::joined(ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string(), ".in-addr.arpa");
 }
 
 inline std::string ipv6_address::exploded() const {
@@ -1341,7 +1557,8 @@ inline std::string ipv6_address::reverse_pointer() const {
     std::string text;
     for (std::size_t i = octets.size(); i-- > 0;)
         text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
-    return text + "ip6.arpa";
+    text += "ip6.arpa";
+    return text;
 }
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
@@ -1362,6 +1579,7 @@ struct std::hash<Value> {
 };
 
 #endif  // NETNOTES_IP_ADDRESS_HPP
+
 
 
 namespace netnotes {
@@ -1396,20 +1614,27 @@ class endpoint : public detail::printable<endpoint> {
             return std::nullopt;
         };
         const bool bracketed = text.starts_with('[');
-        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        const std::size_t colon = bracketed ? detail::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
         if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
         if (colon >= text.size() || text[colon] != ':')
-            return refused("':' and a port are missing", std::min(colon, text.size()));
+            return refused("':' and a port are missing", detail::min(colon, text.size()));
         if (!bracketed && text.find(':', colon + 1) != text.npos)
             return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
         const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
-        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
-                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
-        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        ip_address address;
+        if (bracketed) {
+            const auto v6 = ipv6_address::parse(host, why);
+            if (!v6) return why.shift(1), std::nullopt;
+            address = *v6;
+        } else {
+            const auto v4 = ipv4_address::parse(host, why);
+            if (!v4) return std::nullopt;
+            address = *v4;
+        }
         std::uint32_t port = 0;
         if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
             return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
-        return endpoint{*address, static_cast<std::uint16_t>(port)};
+        return endpoint{address, static_cast<std::uint16_t>(port)};
     }
     static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
         parse_failure why;
@@ -1490,7 +1715,7 @@ inline std::optional<host_port> parse_host_port(std::string_view text, parse_fai
     const bool bracketed = text.starts_with('[');
     const std::size_t bracket = text.find(']');
     if (bracketed && bracket == text.npos) return refused("']' is missing", text.size());
-    const std::size_t end = std::min(bracketed ? bracket + 1 : text.find(':'), text.size());
+    const std::size_t end = detail::min(bracketed ? bracket + 1 : text.find(':'), text.size());
     const std::string_view host = bracketed ? text.substr(1, end - 2) : text.substr(0, end);
     if (bracketed && !ipv6_address::parse(host, why)) return why.shift(1), std::nullopt;
     if (host.empty()) return refused("a host is missing", 0);
@@ -1572,14 +1797,14 @@ inline constexpr std::array<service, 27> services{{
 /// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
 /// asks the system's own table.
 constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
+    for (const service& each : services)
+        if (each.name == name && each.transport == protocol) return &each;
+    return nullptr;
 }
 constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
+    for (const service& each : services)
+        if (each.port == port && each.transport == protocol) return &each;
+    return nullptr;
 }
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
@@ -1593,6 +1818,107 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 }  // namespace netnotes
 
 #endif  // NETNOTES_IP_ENDPOINT_HPP
+
+// netnotes/socket/buffer.hpp: bytes
+// SPDX-License-Identifier: MIT
+//
+// The calls of a socket take a buffer: room to receive into, or bytes to send.
+//
+// On this page:  mutable_buffer, const_buffer, as_text
+// The notes:     recv, send (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_BUFFER_HPP
+#define NETNOTES_SOCKET_BUFFER_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_std_span_buffer_first_size;
+struct bytes_to_send_are_text_or_a_range_of_bytes;
+struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
+}  // namespace detail
+
+/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
+/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
+    requires(requires(Range& range) { std::data(range); } &&
+             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
+    mutable_buffer(Range&&) = delete;
+};
+
+/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
+/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
+/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires std::is_arithmetic_v<Number>
+    const_buffer(Number) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+namespace detail {
+/// Returns the bytes of a value, for an option of a socket. (std::as_bytes() makes the compiler check each type.)
+template <class Value>
+std::span<const std::byte> bytes_of(const Value& value) noexcept {
+    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
+}
+/// Returns the bytes of a value, to fill them.
+template <class Value>
+std::span<std::byte> room_of(Value& value) noexcept {
+    return {reinterpret_cast<std::byte*>(&value), sizeof value};
+}
+}  // namespace detail
+
+/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_BUFFER_HPP
 
 // netnotes/socket/file.hpp: files that a socket sends
 // SPDX-License-Identifier: MIT
@@ -1623,7 +1949,6 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <concepts>
 #include <cstddef>
@@ -1633,6 +1958,7 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
 
 // netnotes/socket/address.hpp: the names of sockets
 // SPDX-License-Identifier: MIT
@@ -1658,7 +1984,6 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -1671,6 +1996,7 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+
 
 
 
@@ -1774,7 +2100,7 @@ class socket_address {
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
     void resize(socklen_t size) noexcept {
         // Behind a path of 108 bytes the kernel keeps and counts a NUL, but does not accept it back (unix(7), BUGS).
-        size_ = family() == address_family::local ? std::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
+        size_ = family() == address_family::local ? detail::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
     }
     static constexpr socklen_t capacity = sizeof(sockaddr_storage);
 
@@ -1814,9 +2140,13 @@ inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& er
            (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
            error.category() == std::system_category();
 }
-template <class... Parts>
-[[noreturn]] void throw_error(const std::error_code& error, const Parts&... what) {
-    throw std::system_error{error, joined(what...)};
+/// Throws the error with the joined texts in front. Not inlined: it is cold, and a hundred functions call it.
+[[noreturn, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
+                                                    const text_part& b = {}, const text_part& c = {},
+                                                    const text_part& d = {}, const text_part& e = {},
+                                                    const text_part& f = {}, const text_part& g = {},
+                                                    const text_part& h = {}, const text_part& i = {}) {
+    throw std::system_error{error, joined(a, b, c, d, e, f, g, h, i)};
 }
 }  // namespace detail
 
@@ -1852,7 +2182,7 @@ inline socket_address::socket_address(const unix_endpoint& where) noexcept {
     if (where.is_unnamed()) return;
     const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with a NUL
     std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
-    const std::size_t size = std::min(where.name().size() + 1, unix_endpoint::max_size);
+    const std::size_t size = detail::min(where.name().size() + 1, unix_endpoint::max_size);
     size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
 }
 
@@ -2039,12 +2369,12 @@ class file_part {
         if (!error && options.offset > most) error = std::make_error_code(std::errc::value_too_large);
         if (error) return;
         offset_ = static_cast<off_t>(options.offset);
-        left_ = std::min(left_, most - options.offset);
+        left_ = detail::min(left_, most - options.offset);
         // With the size known, no last call is needed that only finds the end. (A file of /proc says that it is empty.)
         struct stat status {};
         const bool is_to_the_end = options.count == std::numeric_limits<std::uint64_t>::max();
         if (is_to_the_end && ::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-            left_ = std::min(left_, static_cast<std::uint64_t>(std::max<off_t>(status.st_size - offset_, 0)));
+            left_ = detail::min(left_, static_cast<std::uint64_t>(detail::max<off_t>(status.st_size - offset_, 0)));
     }
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
@@ -2052,7 +2382,7 @@ class file_part {
     /// Sends once with sendfile(2), at most `most` bytes. Returns its result; 0 is the end of the file.
     ssize_t step(int to, std::size_t most) noexcept {
         const ssize_t size =
-            sendfile_quietly(to, file_, offset_, static_cast<std::size_t>(std::min<std::uint64_t>(left_, most)));
+            sendfile_quietly(to, file_, offset_, static_cast<std::size_t>(detail::min<std::uint64_t>(left_, most)));
         if (size >= 0) count(static_cast<std::size_t>(size));
         return size;
     }
@@ -2064,7 +2394,7 @@ class file_part {
     /// Reads the next bytes and returns their number; 0 is the end of the file. Call taken() after they were sent. A
     /// pipe or a terminal may keep its reader waiting. Without `may_wait` they fail with errc::invalid_seek.
     std::size_t read(std::byte* room, std::size_t room_size, bool may_wait, std::error_code& error) noexcept {
-        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left_, room_size));
+        const auto size = static_cast<std::size_t>(detail::min<std::uint64_t>(left_, room_size));
         for (;;) {
             const ssize_t got = has_position_ ? ::pread(file_, room, size, offset_) : ::read(file_, room, size);
             if (got >= 0) {
@@ -2128,9 +2458,7 @@ class file_part {
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -2138,93 +2466,7 @@ class file_part {
 #include <utility>
 
 
-// netnotes/socket/buffer.hpp: bytes
-// SPDX-License-Identifier: MIT
-//
-// The calls of a socket take a buffer: room to receive into, or bytes to send.
-//
-// On this page:  mutable_buffer, const_buffer, as_text
-// The notes:     recv, send (公共用途的套接字函数); example 05
 
-#ifndef NETNOTES_SOCKET_BUFFER_HPP
-#define NETNOTES_SOCKET_BUFFER_HPP
-
-#include <concepts>
-#include <cstddef>
-#include <span>
-#include <string_view>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class Byte>
-concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
-template <class Range>
-concept bytes_range = requires(Range& range) {
-    { std::size(range) } -> std::convertible_to<std::size_t>;
-    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
-};
-template <class Pointer>
-concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
-class borrowed_socket;
-// What a compiler shows for a mistake: see tests/package/mistakes.txt.
-struct write_std_span_buffer_first_size;
-struct bytes_to_send_are_text_or_a_range_of_bytes;
-struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
-}  // namespace detail
-
-/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
-/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
-class mutable_buffer : public std::span<std::byte> {
-  public:
-    using std::span<std::byte>::span;
-    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
-    template <detail::bytes_range Range>
-    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
-        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
-        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
-    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
-    requires(requires(Range& range) { std::data(range); } &&
-             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
-    mutable_buffer(Range&&) = delete;
-};
-
-/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
-/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
-/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
-class const_buffer : public std::span<const std::byte> {
-  public:
-    using std::span<const std::byte>::span;
-    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(const std::string_view& text) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
-    template <detail::text_pointer Pointer>
-    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
-    template <detail::byte_like Byte, std::size_t Size>
-    const_buffer(Byte (&array)[Size]) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
-                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
-    const_buffer(char (&array)[Size]) = delete;
-    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
-    requires std::is_arithmetic_v<Number>
-    const_buffer(Number) = delete;
-    template <detail::bytes_range Range>
-    const_buffer(const Range& range) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_BUFFER_HPP
 
 // netnotes/socket/options.hpp: the options of a socket, as types
 // SPDX-License-Identifier: MIT
@@ -2245,127 +2487,13 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <type_traits>
 
 
-// netnotes/socket/time.hpp: how long a call waits
-// SPDX-License-Identifier: MIT
-//
-// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
-//
-//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
-//        stream.set_timeout(std::chrono::hours::max()); // never
-//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
-//
-// On this page:  clock, duration, time_point, never, wait_time
-// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
 
-#ifndef NETNOTES_SOCKET_TIME_HPP
-#define NETNOTES_SOCKET_TIME_HPP
-
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
-#include <ctime>
-#include <limits>
-#include <ratio>
-#include <stdexcept>
-#include <type_traits>
-#include <utility>
-
-
-
-namespace netnotes {
-
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// The clock that measures all waiting. No program can set it.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never expires. Zero means *now*: a call that cannot finish at once fails with errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
-
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. A time that is too long for
-/// `duration` (292 years) becomes `never`, and so does infinity. So hours::max() waits for ever and does not overflow
-/// to the past. A negative time counts as zero in every wait. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
-    requires std::is_arithmetic_v<Number>
-    wait_time(Number) = delete;
-};
-
-namespace detail {
-inline time_point later(time_point start, duration time) noexcept {
-    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
-}
-inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
-
-/// Counts down a timeout over the parts of a call.
-class time_left {
-  public:
-    explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
-    [[nodiscard]] duration now() const noexcept {
-        return end_ == time_point::max() ? never : std::max(end_ - clock::now(), duration::zero());
-    }
-
-  private:
-    time_point end_;
-};
-
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
-/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
-inline timespec to_timespec(duration time) noexcept {
-    using std::chrono::nanoseconds, std::chrono::seconds;
-    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
-    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
-    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
-            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
-}
-}  // namespace detail
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_TIME_HPP
 
 
 namespace netnotes {
@@ -2436,7 +2564,7 @@ struct linger {
     constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
     native_type to_native() const noexcept {
         const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
-        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
+        return {value ? 1 : 0, static_cast<int>(detail::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
     }
     static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
         return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
@@ -2622,11 +2750,9 @@ class stop_on_signals {
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
-#include <span>
+#include <cstddef>
 #include <system_error>
 
 
@@ -2651,13 +2777,14 @@ inline constexpr duration accept_pause = std::chrono::milliseconds{100};
 /// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
 /// The next connection may work.
 inline bool is_passed_over(int error) noexcept {
-    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
-                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
-    return std::find(errors.begin(), errors.end(), error) != errors.end();
+    for (const int each :
+         {ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH})
+        if (error == each) return true;
+    return false;
 }
 
 /// Calls poll(2) until a descriptor is ready. Fails with errc::timed_out at `until`; signals do not end the wait.
-inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+inline void poll_until(pollfd* watched, std::size_t count, time_point until, std::error_code& error) noexcept {
     for (;;) {
         timespec left{};
         if (until != time_point::max()) {
@@ -2665,7 +2792,7 @@ inline void poll_until(std::span<pollfd> watched, time_point until, std::error_c
             left = to_timespec(until > now ? until - now : duration::zero());
         }
         const int ready =
-            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+            ::ppoll(watched, count, until == time_point::max() ? nullptr : &left, nullptr);
         if (ready < 0 && errno == EINTR) continue;  // with the time that is left
         error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
         return;
@@ -2676,7 +2803,7 @@ inline void poll_until(std::span<pollfd> watched, time_point until, std::error_c
 inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
                      std::error_code& error) noexcept {
     pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
-    poll_until(watched, until, error);
+    poll_until(watched, 2, until, error);
     if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
 }
 
@@ -2791,7 +2918,7 @@ class socket_handle {
             if (!option.is_in_range())
                 fail(std::make_error_code(std::errc::invalid_argument), "set an option out of its range");
         const auto native = option.to_native();
-        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}));
+        set_option(Option::level, Option::name, detail::bytes_of(native));
     }
     template <class Option>
     void set_option(const Option& option, std::error_code& error) noexcept {
@@ -2801,20 +2928,20 @@ class socket_handle {
                 return;
             }
         const auto native = option.to_native();
-        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
+        set_option(Option::level, Option::name, detail::bytes_of(native), error);
     }
     /// Returns the option's value: bool, int, ..., as the option's type says.
     template <class Option>
     [[nodiscard]] auto get_option() const {
         typename Option::native_type native{};
-        get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
+        get_option(Option::level, Option::name, detail::room_of(native));
         return Option::from_native(native);
     }
     /// Sets an option as in C, if the option has no type here. All forms throw std::system_error. SO_RCVTIMEO and
     /// SO_SNDTIMEO have no effect on the calls of this class, which continue to wait: set_timeout() limits them.
     void set_option(int level, int name, std::span<const std::byte> value);
     void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
-    void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
+    void set_option(int level, int name, int value) { set_option(level, name, detail::bytes_of(value)); }
     /// Returns how many bytes of `value` were filled.
     std::size_t get_option(int level, int name, std::span<std::byte> value) const;
     std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
@@ -2923,19 +3050,19 @@ inline void socket_handle::wait(short events, time_point until, std::error_code&
 }
 /// Pauses before the next attempt, if the event cannot be polled for.
 inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
-    detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
+    detail::wait_for(-1, 0, stop_, detail::min(until, clock::now() + std::chrono::milliseconds{5}), error);
     if (error == std::errc::timed_out && clock::now() < until) error.clear();
 }
 
 inline time_point socket_handle::end_of_call() const noexcept {
-    return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
+    return detail::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
 /// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
 /// such a program would miss its deadline or a stop, because only a wait notices them.
 inline std::error_code socket_handle::forbidden(short events) const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
-    const time_point end = std::min(deadline_, answer_end_);
+    const time_point end = detail::min(deadline_, answer_end_);
     if (end == time_point::max()) return {};
     const time_point now = clock::now();
     if (now < end) return {};
@@ -3092,7 +3219,7 @@ inline std::size_t socket_handle::get_option(int level, int name, std::span<std:
 inline std::error_code socket_handle::take_error() noexcept {
     int pending = 0;
     std::error_code error;
-    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    get_option(SOL_SOCKET, SO_ERROR, detail::room_of(pending), error);
     return error ? error : std::error_code{pending, std::system_category()};
 }
 
@@ -3126,13 +3253,13 @@ inline std::error_code socket_handle::take_error() noexcept {
 #include <sys/socket.h>
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
 #include <optional>
 #include <system_error>
+
 
 
 
@@ -3309,6 +3436,7 @@ class source_note {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_MESSAGE_HPP
+
 
 
 namespace netnotes {
@@ -3520,7 +3648,7 @@ inline socket::accepted socket::accept() {
         if (!error) return result;
         if (!blocking_ || !detail::is_shortage(error.value()) || clock::now() >= until) fail(error, "accept");
         std::error_code is_over;
-        detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + detail::accept_pause), is_over);
+        detail::wait_for(-1, 0, stop_, detail::min(until, clock::now() + detail::accept_pause), is_over);
         if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
     }
 }
@@ -3698,7 +3826,7 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
 
 inline void socket::tell_local_address(std::error_code& error) noexcept {
     const int on = 1;
-    const auto yes = std::as_bytes(std::span{&on, 1});
+    const auto yes = detail::bytes_of(on);
     const socket_address local = local_endpoint(error);
     if (!error && !local.is_ip()) error = std::make_error_code(std::errc::address_family_not_supported);
     if (error) return;
@@ -3714,7 +3842,7 @@ inline void socket::tell_local_address() {
 
 inline void socket::tell_details(std::error_code& error) noexcept {
     const int on = 1;
-    const auto yes = std::as_bytes(std::span{&on, 1});
+    const auto yes = detail::bytes_of(on);
     tell_local_address(error);
     if (error) return;
     std::error_code is_v4;
@@ -3752,7 +3880,7 @@ inline socket::received socket::receive_datagram(mutable_buffer buffer, std::spa
             return got;
         },
         POLLIN, flags, time_point::min(), error);
-    if (size > 0) result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+    if (size > 0) result.bytes = buffer.first(detail::min(static_cast<std::size_t>(size), buffer.size()));
     return result;
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
@@ -3825,6 +3953,7 @@ inline std::pair<socket, socket> socket_pair(socket_type type) {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_SOCKET_HPP
+
 
 
 namespace netnotes {
@@ -3932,11 +4061,11 @@ class takes_objects {
 class countdown {
   public:
     explicit countdown(duration timeout) noexcept
-        : left_{std::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
+        : left_{detail::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
     [[nodiscard]] duration left() const noexcept { return left_; }
     /// Returns true if the time is over. Reads the clock and updates left().
     [[nodiscard]] bool is_over() noexcept {
-        if (is_limited()) left_ = std::max(until_ - clock::now(), duration::zero());
+        if (is_limited()) left_ = detail::max(until_ - clock::now(), duration::zero());
         return left_ == duration::zero();
     }
 
@@ -4031,7 +4160,7 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
     static int milliseconds(duration timeout) noexcept {
         if (timeout == never) return -1;
         const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-        return static_cast<int>(std::clamp<std::int64_t>(rounded, 0, std::numeric_limits<int>::max()));
+        return static_cast<int>(detail::clamp<std::int64_t>(rounded, 0, std::numeric_limits<int>::max()));
     }
     static constexpr std::uint32_t to_raw(interest what, trigger how) noexcept {
         const std::uint32_t bits = how == trigger::edge       ? std::uint32_t{EPOLLET}
@@ -4071,7 +4200,6 @@ static_assert(poller<epoll_poller>);
 
 #include <poll.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -4079,6 +4207,7 @@ static_assert(poller<epoll_poller>);
 #include <span>
 #include <system_error>
 #include <vector>
+
 
 
 
@@ -4115,11 +4244,11 @@ class poll_poller : public detail::takes_objects<poll_poller> {
         if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
         if (number >= places_.size()) places_.resize(number + 1, nowhere);
         const std::size_t size = watched_.size();
-        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
+        if (size == watched_.capacity()) watched_.reserve(detail::max<std::size_t>(64, 2 * size));
         if (size == who_.capacity()) who_.reserve(watched_.capacity());
         // The caller may be in the middle of the last wait()'s events, so events_ must not move. Room for more events
         // is taken here, because wait() must not fail for lack of memory.
-        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
+        if (detail::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
         watched_.push_back({descriptor, to_raw(what), 0});
         who_.push_back({descriptor, how == trigger::one_shot, token});
         places_[number] = static_cast<std::uint32_t>(size);
@@ -4218,7 +4347,6 @@ static_assert(poller<poll_poller>);
 #include <fcntl.h>
 #include <sys/select.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -4227,6 +4355,7 @@ static_assert(poller<poll_poller>);
 #include <span>
 #include <system_error>
 #include <utility>
+
 
 
 
@@ -4268,7 +4397,7 @@ class select_poller : public detail::takes_objects<select_poller> {
         detail::require_no_edge(how, attempt, descriptor);
         if (FD_ISSET(descriptor, &list_.present)) detail::refuse(EEXIST, attempt, descriptor);
         FD_SET(descriptor, &list_.present);
-        list_.end = std::max(list_.end, descriptor + 1);
+        list_.end = detail::max(list_.end, descriptor + 1);
         set(descriptor, what, token, how);
     }
     /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
@@ -4513,7 +4642,7 @@ concept address_count =
 constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
 constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
 constexpr uint128 number_of(const ip_address& address) noexcept {
-    return address.visit([](const auto& each) { return number_of(each); });
+    return address.is_v4() ? number_of(address.v4()) : number_of(address.v6());
 }
 constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
     return ipv4_address{static_cast<std::uint32_t>(number.low)};
@@ -4654,18 +4783,18 @@ template <detail::address_value Address>
 #ifndef NETNOTES_IP_NETWORK_HPP
 #define NETNOTES_IP_NETWORK_HPP
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+
 
 
 
@@ -4710,7 +4839,7 @@ class network : public detail::printable<network> {
     }
     /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
     static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
-        const std::size_t slash = std::min(text.find('/'), text.size());
+        const std::size_t slash = detail::min(text.find('/'), text.size());
         const auto address = ip_address::parse(text.substr(0, slash), why);
         if (!address) return std::nullopt;
         const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
@@ -4865,13 +4994,12 @@ class network : public detail::printable<network> {
 template <class Item>
 class ip_range {
   public:
-    /// Goes through the range. It is a forward iterator; the range need not outlive it.
+    /// Goes through the range. It is a forward iterator; the range need not outlive it. operator* makes its value, so
+    /// for C++17 it is an input iterator.
     class iterator {
       public:
         using value_type = Item;
         using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
-        using iterator_concept = std::forward_iterator_tag;
         using pointer = void;
         using reference = Item;
 
@@ -4934,7 +5062,7 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
         const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
         const unsigned aligned =
             first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
-        const network block{first, first.width() - std::min(room, aligned)};
+        const network block{first, first.width() - detail::min(room, aligned)};
         *out++ = block;
         if (block.last().value_ == last.value_) return out;
         first = *block.last().next();
@@ -4942,9 +5070,11 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
 }
 
 /// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
-/// the span that holds the result; the rest of the span is unspecified.
-constexpr std::span<network> collapse(std::span<network> networks) {
-    std::sort(networks.begin(), networks.end());
+/// the span that holds the result; the rest of the span is unspecified. It is a template because span and sort() take
+/// the compiler as long as a whole chapter: only a program that calls it pays for them.
+template <class Networks = std::span<network>>
+constexpr Networks collapse(std::type_identity_t<Networks> networks) {
+    detail::sort(networks.data(), networks.size());
     std::size_t kept = 0;
     for (const network block : networks) {
         if (kept > 0 && networks[kept - 1].contains(block)) continue;
@@ -4984,7 +5114,7 @@ inline std::string network::address_count_string() const {
         }
         if (carry > 0) digits += '1';
     }
-    std::reverse(digits.begin(), digits.end());
+    for (std::size_t i = 0, last = digits.size() - 1; i < last; ++i, --last) std::swap(digits[i], digits[last]);
     return digits;
 }
 
@@ -5212,12 +5342,12 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
 #ifndef NETNOTES_IP_SPECIAL_HPP
 #define NETNOTES_IP_SPECIAL_HPP
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
 
 
 
@@ -5348,11 +5478,11 @@ constexpr bool ipv6_address::is_global_unicast() const noexcept {
 constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
 
 constexpr bool ip_address::is_global() const noexcept {
-    return visit([](auto address) { return address.is_global(); });
+    return is_v6_ ? as_v6().is_global() : as_v4().is_global();
 }
 
 constexpr bool ip_address::is_global_unicast() const noexcept {
-    return visit([](auto address) { return address.is_global_unicast(); });
+    return is_v6_ ? as_v6().is_global_unicast() : as_v4().is_global_unicast();
 }
 
 // ---- The classes of old --------------------------------------------------------------------------------
@@ -5379,7 +5509,7 @@ inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
 }};
 
 constexpr ipv4_class ipv4_address::address_class() const noexcept {
-    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+    return ipv4_class_ranges[static_cast<std::size_t>(detail::min(std::countl_one(value_), 4))].letter;
 }
 
 }  // namespace netnotes
@@ -5482,7 +5612,6 @@ enum class tcp_state : std::uint8_t {
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -5492,6 +5621,8 @@ enum class tcp_state : std::uint8_t {
 #include <tuple>
 #include <utility>
 #include <vector>
+
+
 
 
 
@@ -5605,7 +5736,7 @@ struct descriptor_messages {
 
     static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
                                         std::error_code& error) {
-        max_count = std::min(max_count, max_descriptors);
+        max_count = detail::min(max_count, max_descriptors);
         received_descriptors result;
         result.descriptors.reserve(max_count + room_before / sizeof(int));  // before the call: an exception after it would lose descriptors
         alignas(cmsghdr) std::array<char, room_before + std::tuple_size_v<room>> control{};
@@ -5624,7 +5755,7 @@ struct descriptor_messages {
             },
             POLLIN, 0, time_point::min(), error);
         if (size < 0) return result;
-        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+        result.bytes = buffer.first(detail::min(static_cast<std::size_t>(size), buffer.size()));
         result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
         if (message.msg_controllen > 0)
             for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
@@ -5674,7 +5805,7 @@ inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer
 inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
     ::ucred raw{};
     const std::size_t size =
-        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
+        connection.get_option(SOL_SOCKET, SO_PEERCRED, detail::room_of(raw), error);
     if (error || size < sizeof raw) return {};
     const socket_address local = connection.local_endpoint(error);
     if (!error && local.family() != address_family::local)
@@ -5722,7 +5853,6 @@ inline credentials peer_credentials(const socket& connection) {
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -5733,6 +5863,7 @@ inline credentials peer_credentials(const socket& connection) {
 #include <system_error>
 #include <utility>
 #include <vector>
+
 
 
 
@@ -5822,7 +5953,7 @@ struct link_address {
 inline std::string hardware_address_of(const sockaddr* from) {
     link_address link{};
     std::memcpy(&link, from, sizeof link);
-    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
+    const std::size_t size = detail::min<std::size_t>(link.size, sizeof link.bytes);
     std::string text;
     bool is_any = false;
     for (std::size_t i = 0; i < size; ++i) {
@@ -5867,7 +5998,7 @@ inline std::vector<network_interface> interfaces(std::error_code& error) {
         const std::string_view label{entry->ifa_name};
         const std::string_view name = label.substr(0, label.find(':'));
         const auto is_same = [&](const network_interface& each) { return each.name == name; };
-        auto place = std::find_if(found.begin(), found.end(), is_same);
+        auto place = detail::find_if(found.begin(), found.end(), is_same);
         if (place == found.end()) {
             network_interface added;
             added.name = name;
@@ -6048,7 +6179,6 @@ class socket_iostream : public std::iostream {
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <concepts>
@@ -6149,9 +6279,10 @@ inline bool is_like_number(std::string_view service) noexcept {
     if (service.empty()) return false;
     if (digit_value(service.front()) > 9)
         return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
-    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
-    return service.starts_with("0x") || service.starts_with("0X") ||
-           std::none_of(service.begin(), service.end(), is_letter);
+    if (service.starts_with("0x") || service.starts_with("0X")) return true;
+    for (const char c : service)
+        if (('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z')) return false;
+    return true;
 }
 inline bool is_port(std::string_view service) noexcept {
     std::uint32_t port = 0;
@@ -6166,10 +6297,8 @@ inline bool is_number_of_old(std::string_view host) noexcept {
     for (;;) {
         const std::string_view part = host.substr(0, host.find('.'));
         const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
-        const auto is_digit = [&](char c) {
-            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
-        };
-        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        for (const char c : part.substr(is_hexadecimal ? 2 : 0))
+            if (is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] >= 16 : digit_value(c) > 9) return false;
         if (part.size() == host.size()) return true;
         host.remove_prefix(part.size() + 1);
     }
@@ -6571,7 +6700,6 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -6580,7 +6708,6 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <new>
 #include <span>
 #include <string>
@@ -6588,6 +6715,99 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
 #include <system_error>
 #include <utility>
 
+
+
+// netnotes/socket/owner.hpp: a pointer that owns
+// SPDX-License-Identifier: MIT
+//
+// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
+//
+//     first{new object}            first ──> object
+//     second{std::move(first)}     second ──> object        `first` is empty now
+//
+// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
+// only an owner, such as tcp/reader.hpp, includes this page.
+//
+// On this page:  owner
+
+#ifndef NETNOTES_SOCKET_OWNER_HPP
+#define NETNOTES_SOCKET_OWNER_HPP
+
+#include <cstddef>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Releases an object with delete.
+template <class T>
+struct deleting {
+    void operator()(T* object) const noexcept { delete object; }
+};
+/// Releases an array with delete[].
+template <class T>
+struct deleting<T[]> {
+    void operator()(T* first) const noexcept { delete[] first; }
+};
+/// Names the type of the object, or of an element if T is an array.
+template <class T>
+struct owned {
+    using type = T;
+};
+template <class T>
+struct owned<T[]> {
+    using type = T;
+};
+
+/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
+/// not copied.
+template <class T, class Release = deleting<T>>
+class owner {
+  public:
+    /// Names the type that the owner points to.
+    using element = typename owned<T>::type;
+
+    /// Makes an empty owner.
+    constexpr owner() noexcept = default;
+    /// Makes an empty owner.
+    constexpr owner(std::nullptr_t) noexcept {}
+    /// Takes the object. nullptr makes an empty owner.
+    constexpr explicit owner(element* object) noexcept : object_{object} {}
+    /// Takes the object of `other`, which is empty afterwards.
+    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
+    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
+    constexpr owner& operator=(owner&& other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+    /// Releases the object, if there is one.
+    constexpr ~owner() {
+        if (object_) Release{}(object_);
+    }
+
+    /// Returns the object, which the caller now owns, and leaves this owner empty.
+    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
+    /// Takes `object`, then releases the old object, if there is one.
+    constexpr void reset(element* object = nullptr) noexcept {
+        if (element* const old = std::exchange(object_, object)) Release{}(old);
+    }
+    /// Returns the object, which this owner keeps; nullptr if it is empty.
+    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
+    /// Returns the object. The owner must not be empty.
+    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
+    /// Accesses a member of the object. The owner must not be empty.
+    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
+    /// Returns an element of the array. `index` is not checked.
+    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
+    /// Returns true if it owns an object.
+    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  private:
+    element* object_ = nullptr;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_OWNER_HPP
 
 
 namespace netnotes {
@@ -6656,7 +6876,7 @@ class whole_file {
     file_descriptor folder_, file_;
     std::string name_, part_;  // in that folder
     existing_file policy_;
-    std::unique_ptr<std::byte[]> buffer_{};
+    detail::owner<std::byte[]> buffer_{};
     std::size_t gathered_ = 0;
     bool has_part_ = false;  // under that name; else it is without one, or done
 };
@@ -6696,7 +6916,7 @@ inline file_descriptor open_folder(const std::string& path) {
 class descriptor_path {
   public:
     explicit descriptor_path(int number) noexcept {
-        const auto end = std::copy(prefix.begin(), prefix.end(), text_.begin());
+        char* const end = detail::copy_n(prefix.data(), prefix.size(), text_.data());
         *std::to_chars(end, text_.data() + text_.size() - 1, number).ptr = '\0';
     }
     [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
@@ -6769,7 +6989,7 @@ inline void whole_file::write(std::span<const std::byte> bytes, std::error_code&
         return;
     }
     while (!bytes.empty() && !error) {
-        const std::size_t size = std::min(bytes.size(), write_behind - gathered_);
+        const std::size_t size = detail::min(bytes.size(), write_behind - gathered_);
         std::memcpy(buffer_.get() + gathered_, bytes.data(), size);
         gathered_ += size;
         bytes = bytes.subspan(size);
@@ -6944,10 +7164,8 @@ inline int whole_file::give_name() noexcept try {
 
 #include <netinet/tcp.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -6959,6 +7177,8 @@ inline int whole_file::give_name() noexcept try {
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+
 
 
 
@@ -6977,10 +7197,8 @@ inline int whole_file::give_name() noexcept try {
 #include <netinet/in.h>
 #include <poll.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <optional>
@@ -6991,6 +7209,8 @@ inline int whole_file::give_name() noexcept try {
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+
 
 
 
@@ -7131,7 +7351,7 @@ std::optional<std::size_t> race(World& world, std::size_t count, duration delay,
             error = worst.error;
             return worst.attempt;
         }
-        const attempt_end ended = world.wait(may_start ? std::min(next_start, until) : until);
+        const attempt_end ended = world.wait(may_start ? detail::min(next_start, until) : until);
         if (ended.attempt) {
             if (!ended.error) {
                 error.clear();
@@ -7207,7 +7427,7 @@ class connecting_sockets {
         for (const lane& one : lanes_) watched_.push_back({one.connecting.native_handle(), POLLOUT, 0});
         watched_.push_back({stop_ ? stop_->native_handle() : -1, POLLIN, 0});  // poll(2) passes over -1
         std::error_code error;
-        poll_until(watched_, until, error);
+        poll_until(watched_.data(), watched_.size(), until, error);
         if (error == std::errc::timed_out) return {};
         if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
         if (error) return {{}, error};
@@ -7227,7 +7447,7 @@ class connecting_sockets {
     /// Returns the socket of the attempt that won. The others are closed with this object.
     socket take(std::size_t attempt) {
         auto& won =
-            *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
+            *detail::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
         won.connecting.set_timeout(never);
         return std::move(won.connecting);
     }
@@ -7262,7 +7482,7 @@ inline socket connect_to(std::span<const endpoint> endpoints, const connect_opti
         return error ? socket{} : std::move(connecting);
     }
     connecting_sockets sockets{endpoints, options};
-    const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    const duration delay = detail::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
     whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
     return error ? socket{} : sockets.take(*whose);
 }
@@ -7312,12 +7532,12 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+
+
 
 
 
@@ -7343,7 +7563,7 @@ struct time {
     constexpr time(const std::chrono::duration<Rep, Period>& given) noexcept : value{detail::saturated<Unit>(given)} {}
     constexpr bool is_in_range() const noexcept { return value.count() >= 0; }
     constexpr native_type to_native() const noexcept {
-        return static_cast<int>(std::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
+        return static_cast<int>(detail::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
     }
     static constexpr Unit from_native(native_type native) noexcept { return Unit{native}; }
 };
@@ -7701,7 +7921,7 @@ static_assert(offsetof(kernel_tcp_info, pacing_rate) == 104 && offsetof(kernel_t
 
 inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
     detail::kernel_tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}), error);
+    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw), error);
     connection_info info;
     if (error) return info;
     using std::chrono::microseconds;
@@ -7737,7 +7957,7 @@ inline connection_info tcp_stream::info() const {
 
 inline std::uint32_t tcp_listener::queue_length() const {
     ::tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}));
+    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw));
     return raw.tcpi_unacked;  // for a listener this field holds the length of the accept queue
 }
 
@@ -9617,16 +9837,16 @@ void threaded_server<Handler>::join_the_done() {
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <system_error>
 #include <utility>
+
+
+
 
 
 
@@ -9740,7 +9960,7 @@ class pump_lane {
     }
     From& from_;
     To& to_;
-    std::unique_ptr<std::byte[]> room_;
+    detail::owner<std::byte[]> room_;
     std::span<const std::byte> bytes_;  // received and not sent yet
     std::uint64_t moved_ = 0;
     bool has_ended_ = false;
@@ -9750,11 +9970,11 @@ class pump_lane {
 
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error) {
-    const std::unique_ptr<std::byte[]> room{new std::byte[detail::pump_room]};
+    const detail::owner<std::byte[]> room{new std::byte[detail::pump_room]};
     std::uint64_t moved = 0;
     error.clear();
     while (!error && moved < max_bytes) {
-        const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
+        const auto most = static_cast<std::size_t>(detail::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
         const std::size_t size = from.recv(std::span{room.get(), most}, error);
         if (error || size == 0) break;
         moved += to.send_all(std::span{room.get(), size}, error);
@@ -9802,7 +10022,7 @@ std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, 
             pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0}};
         for (pollfd& one : watched)
             if (one.events == 0) one.fd = -1;  // or a hang-up would be reported again and again
-        detail::poll_until(watched, until, error);
+        detail::poll_until(watched.data(), watched.size(), until, error);
         if (!error && watched[2].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
         bool has_moved = !error && there.step(error);
         has_moved = (!error && back.step(error)) || has_moved;
@@ -9871,17 +10091,17 @@ std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, 
 #ifndef NETNOTES_TCP_READER_HPP
 #define NETNOTES_TCP_READER_HPP
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+
 
 
 
@@ -10001,7 +10221,7 @@ class buffered_reader {
     std::string_view take(std::size_t size) noexcept {
         const std::string_view taken = buffered().substr(0, size);
         begin_ += size;
-        searched_ -= std::min(searched_, size);
+        searched_ -= detail::min(searched_, size);
         return taken;
     }
     [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
@@ -10013,7 +10233,7 @@ class buffered_reader {
 
     Stream& stream_;
     std::size_t limit_;
-    std::unique_ptr<char[]> memory_;
+    detail::owner<char[]> memory_;
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0, end_ = 0;  ///< the bytes that have been received and not yet taken
     std::size_t searched_ = 0;         ///< how many bytes at their front hold no part of a delimiter ...
@@ -10053,7 +10273,7 @@ std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimi
             if (const void* const at = std::memchr(there + searched_, delimiter.front(), size - searched_))
                 return static_cast<std::size_t>(static_cast<const char*>(at) - there);
     } else {
-        const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
+        const std::size_t from = searched_ - detail::min(searched_, delimiter.size() - 1);
         if (const std::size_t at = buffered().find(delimiter, from); at != std::string_view::npos) return at;
     }
     searched_ = size;
@@ -10102,9 +10322,9 @@ bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& err
     if (wanted <= capacity_ - begin_) return true;
     if (wanted > capacity_) {
         // Doubled, so that the bytes copied for a long message are in proportion to its length.
-        const std::size_t most = std::max({first_capacity, limit_, wanted});
-        const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
-        std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
+        const std::size_t most = detail::max(detail::max(first_capacity, limit_), wanted);
+        const std::size_t grown = detail::min(most, detail::max(detail::max(first_capacity, 2 * capacity_), wanted));
+        detail::owner<char[]> memory{new (std::nothrow) char[grown]};
         if (!memory) {
             error = std::make_error_code(std::errc::not_enough_memory);
             return false;
@@ -10229,8 +10449,8 @@ template <byte_source Stream>
 std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code& error) noexcept {
     error.clear();
     if (buffered().empty()) return stream_.recv(buffer, error);
-    const std::string_view taken = take(std::min(buffer.size(), buffered().size()));
-    std::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
+    const std::string_view taken = take(detail::min(buffer.size(), buffered().size()));
+    detail::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
     return taken.size();
 }
 
@@ -10247,8 +10467,8 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_
         }
         // Discards all but the bytes that may begin a delimiter.
         const std::size_t size = buffered().size();
-        take(size - std::min(size, delimiter.size() - 1));
-        if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
+        take(size - detail::min(size, delimiter.size() - 1));
+        if (fill(detail::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
             if (!error) take(buffered().size());
             return false;
         }

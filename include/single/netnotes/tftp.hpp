@@ -110,7 +110,7 @@
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
 //     coro/function.hpp        functions that return tasks
-//     coro/owner.hpp           a pointer that owns, without <memory>
+//     socket/owner.hpp           a pointer that owns, without <memory>
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
 //     coro/io/back_end.hpp     the interface of the code that waits for descriptors
@@ -192,15 +192,181 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+// netnotes/ip/algorithm.hpp: the few algorithms that the chapters need
+// SPDX-License-Identifier: MIT
+//
+// <algorithm> has 14,000 lines, and a program that includes it waits for them in every compilation. The chapters below
+// coro.hpp need six of its functions, in the forms that stand here. A chapter that needs more includes <algorithm>.
+//
+// On this page:  min, max, clamp · copy_n · find_if · sort
+
+#ifndef NETNOTES_IP_ALGORITHM_HPP
+#define NETNOTES_IP_ALGORITHM_HPP
+
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Returns the smaller value, and `a` if they are equal.
+template <class T>
+[[nodiscard]] constexpr const T& min(const T& a, const T& b) {
+    return b < a ? b : a;
+}
+/// Returns the larger value, and `a` if they are equal.
+template <class T>
+[[nodiscard]] constexpr const T& max(const T& a, const T& b) {
+    return a < b ? b : a;
+}
+
+/// Returns `value`, or the limit that it passes.
+template <class T>
+[[nodiscard]] constexpr const T& clamp(const T& value, const T& low, const T& high) {
+    return value < low ? low : high < value ? high : value;
+}
+
+/// Copies `count` items, and returns the place behind the last copy. The two places must not overlap.
+template <class T>
+constexpr T* copy_n(const T* from, std::size_t count, T* to) noexcept {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (std::is_constant_evaluated()) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = from[i];
+    } else if (count > 0) {  // memcpy() refuses a null pointer even for no bytes
+        std::memcpy(to, from, count * sizeof(T));
+    }
+    return to + count;
+}
+
+/// Returns the first place whose item fulfils the condition, or `last`.
+template <class Place, class Condition>
+[[nodiscard]] constexpr Place find_if(Place first, Place last, Condition condition) {
+    while (first != last && !condition(*first)) ++first;
+    return first;
+}
+
+/// Sorts `count` items, the smallest first. Heap sort: it takes count · log(count) steps for any input, and no memory.
+template <class T>
+constexpr void sort(T* items, std::size_t count) {
+    // In a heap no parent is smaller than its two children, so the largest item is the first.
+    const auto sink = [&](std::size_t parent, std::size_t size) {
+        for (std::size_t child; (child = 2 * parent + 1) < size; parent = child) {
+            if (child + 1 < size && items[child] < items[child + 1]) ++child;
+            if (!(items[parent] < items[child])) return;
+            std::swap(items[parent], items[child]);
+        }
+    };
+    for (std::size_t parent = count / 2; parent > 0; --parent) sink(parent - 1, count);
+    for (std::size_t size = count; size > 1; --size) {
+        std::swap(items[0], items[size - 1]);
+        sink(0, size - 1);
+    }
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_IP_ALGORITHM_HPP
+
+// netnotes/socket/owner.hpp: a pointer that owns
+// SPDX-License-Identifier: MIT
+//
+// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
+//
+//     first{new object}            first ──> object
+//     second{std::move(first)}     second ──> object        `first` is empty now
+//
+// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
+// only an owner, such as tcp/reader.hpp, includes this page.
+//
+// On this page:  owner
+
+#ifndef NETNOTES_SOCKET_OWNER_HPP
+#define NETNOTES_SOCKET_OWNER_HPP
+
+#include <cstddef>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Releases an object with delete.
+template <class T>
+struct deleting {
+    void operator()(T* object) const noexcept { delete object; }
+};
+/// Releases an array with delete[].
+template <class T>
+struct deleting<T[]> {
+    void operator()(T* first) const noexcept { delete[] first; }
+};
+/// Names the type of the object, or of an element if T is an array.
+template <class T>
+struct owned {
+    using type = T;
+};
+template <class T>
+struct owned<T[]> {
+    using type = T;
+};
+
+/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
+/// not copied.
+template <class T, class Release = deleting<T>>
+class owner {
+  public:
+    /// Names the type that the owner points to.
+    using element = typename owned<T>::type;
+
+    /// Makes an empty owner.
+    constexpr owner() noexcept = default;
+    /// Makes an empty owner.
+    constexpr owner(std::nullptr_t) noexcept {}
+    /// Takes the object. nullptr makes an empty owner.
+    constexpr explicit owner(element* object) noexcept : object_{object} {}
+    /// Takes the object of `other`, which is empty afterwards.
+    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
+    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
+    constexpr owner& operator=(owner&& other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+    /// Releases the object, if there is one.
+    constexpr ~owner() {
+        if (object_) Release{}(object_);
+    }
+
+    /// Returns the object, which the caller now owns, and leaves this owner empty.
+    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
+    /// Takes `object`, then releases the old object, if there is one.
+    constexpr void reset(element* object = nullptr) noexcept {
+        if (element* const old = std::exchange(object_, object)) Release{}(old);
+    }
+    /// Returns the object, which this owner keeps; nullptr if it is empty.
+    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
+    /// Returns the object. The owner must not be empty.
+    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
+    /// Accesses a member of the object. The owner must not be empty.
+    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
+    /// Returns an element of the array. `index` is not checked.
+    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
+    /// Returns true if it owns an object.
+    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  private:
+    element* object_ = nullptr;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_OWNER_HPP
 
 // netnotes/tcp/reader.hpp: messages out of a stream
 // SPDX-License-Identifier: MIT
@@ -245,17 +411,17 @@
 #ifndef NETNOTES_TCP_READER_HPP
 #define NETNOTES_TCP_READER_HPP
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+
 
 // netnotes/socket/socket.hpp: the socket
 // SPDX-License-Identifier: MIT
@@ -311,15 +477,14 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <system_error>
 #include <utility>
+
 
 // netnotes/ip/endpoint.hpp: endpoints, ports and services
 // SPDX-License-Identifier: MIT
@@ -336,7 +501,6 @@
 #ifndef NETNOTES_IP_ENDPOINT_HPP
 #define NETNOTES_IP_ENDPOINT_HPP
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -372,7 +536,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -409,7 +572,6 @@
 #ifndef NETNOTES_IP_TEXT_HPP
 #define NETNOTES_IP_TEXT_HPP
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -417,7 +579,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -426,6 +587,7 @@
 #ifdef __cpp_lib_format
 #include <format>
 #endif
+
 
 
 
@@ -563,7 +725,7 @@ struct printable {
         char text[Value::text_capacity]{};
         const char* const end = self().write(text);
         if (last - first < end - text) return {last, std::errc::value_too_large};
-        return {std::copy(static_cast<const char*>(text), end, first), {}};
+        return {detail::copy_n(text, static_cast<std::size_t>(end - text), first), {}};
     }
     /// Writes the text to a stream, with the stream's width and fill, as for a string.
     template <class Traits>
@@ -586,15 +748,17 @@ concept text_value = std::is_base_of_v<printable<Value>, Value>;
 constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
 
 /// One table look-up a character instead of three comparisons; 0xff is no digit.
-inline constexpr auto hexadecimal_value = [] {
-    std::array<std::uint8_t, 256> values{};
-    for (unsigned c = 0; c < 256; ++c)
-        values[c] = static_cast<std::uint8_t>(c >= '0' && c <= '9'   ? c - '0'
-                                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                              : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                                     : 0xff);
-    return values;
-}();
+struct hexadecimal_values {
+    std::uint8_t of[256]{};  // no std::array: each of its operator[] costs the compiler a call
+    constexpr hexadecimal_values() noexcept {
+        for (std::uint8_t& value : of) value = 0xff;
+        for (unsigned digit = 0; digit < 16; ++digit)
+            of[digit < 10 ? '0' + digit : 'a' + digit - 10] = of[digit < 10 ? '0' + digit : 'A' + digit - 10] =
+                static_cast<std::uint8_t>(digit);
+    }
+    constexpr unsigned operator[](unsigned char c) const noexcept { return of[c]; }
+};
+inline constexpr hexadecimal_values hexadecimal_value;
 
 /// The failure branches are out of line, so that the path through a valid text stays short.
 constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
@@ -736,23 +900,25 @@ constexpr bool read_ipv6(const char* const first, const char* const last, uint12
 
 /// The texts "0." to "255.". Writing an octet takes one look-up and one four-byte store. So printing an address is some
 /// thirty times faster than inet_ntop(), which calls snprintf().
-inline constexpr auto octet_texts = [] {
-    std::array<std::array<char, 4>, 256> texts{};
-    for (unsigned octet = 0; octet < 256; ++octet) {
-        unsigned size = 0;
-        if (octet >= 100) texts[octet][size++] = static_cast<char>('0' + octet / 100);
-        if (octet >= 10) texts[octet][size++] = static_cast<char>('0' + octet / 10 % 10);
-        texts[octet][size++] = static_cast<char>('0' + octet % 10);
-        texts[octet][size] = '.';
+struct octet_texts {
+    char of[256][4]{};
+    constexpr octet_texts() noexcept {
+        for (unsigned octet = 0; octet < 256; ++octet) {
+            char* out = of[octet];
+            if (octet >= 100) *out++ = static_cast<char>('0' + octet / 100);
+            if (octet >= 10) *out++ = static_cast<char>('0' + octet / 10 % 10);
+            *out++ = static_cast<char>('0' + octet % 10);
+            *out = '.';
+        }
     }
-    return texts;
-}();
+};
+inline constexpr octet_texts octet_text;
 
 /// Needs room for 16 characters. The last characters may be overwritten without being part of the text.
 constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     for (int shift = 24; shift >= 0; shift -= 8) {
         const unsigned octet = value >> shift & 0xff;
-        const auto [a, b, c, d] = octet_texts[octet];  // all four before any store, so that they become one
+        const auto [a, b, c, d] = octet_text.of[octet];  // all four before any store, so that they become one
         out[0] = a, out[1] = b, out[2] = c, out[3] = d;
         out += 2 + (octet >= 10) + (octet >= 100);
     }
@@ -766,7 +932,7 @@ constexpr char* write_number(char* out, std::uint32_t value) noexcept {
     do {
         *--first = static_cast<char>('0' + value % 10);
     } while ((value /= 10) != 0);
-    return std::copy(first, digits.data() + digits.size(), out);
+    return detail::copy_n(first, static_cast<std::size_t>(digits.data() + digits.size() - first), out);
 }
 
 inline constexpr std::string_view hexadecimal_digits = "0123456789abcdef";
@@ -804,7 +970,7 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
     if (mapped) out = write_ipv4(out, static_cast<std::uint32_t>(value.low));
     if (zone.size > 0) {
         *out++ = '%';
-        out = std::copy(zone.text.begin(), zone.text.begin() + zone.size, out);
+        out = detail::copy_n(zone.text.data(), zone.size, out);
     }
     return out;
 }
@@ -812,12 +978,31 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
 }  // namespace detail
 
 namespace detail {
-/// Joins texts and characters. (g++ 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its
-/// bug 105651.)
-template <class... Parts>
-std::string joined(const Parts&... parts) {
+/// A text or a character, for joined(). It refers to the text and does not own it.
+class text_part {
+  public:
+    constexpr text_part() noexcept = default;
+    constexpr text_part(std::string_view text) noexcept : text_{text} {}
+    constexpr text_part(const char* text) noexcept : text_{text} {}
+    text_part(const std::string& text) noexcept : text_{text} {}
+    constexpr text_part(char character) noexcept : character_{character}, is_character_{true} {}
+    void append_to(std::string& text) const {
+        if (is_character_) text += character_;
+        text += text_;
+    }
+
+  private:
+    std::string_view text_{};
+    char character_ = '\0';
+    bool is_character_ = false;
+};
+/// Joins texts and characters. It is no template, because each of its hundred calls would make another function. (g++
+/// 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its bug 105651.)
+inline std::string joined(const text_part& a, const text_part& b = {}, const text_part& c = {}, const text_part& d = {},
+                          const text_part& e = {}, const text_part& f = {}, const text_part& g = {},
+                          const text_part& h = {}, const text_part& i = {}) {
     std::string text;
-    ((text += parts), ...);
+    for (const text_part* const part : {&a, &b, &c, &d, &e, &f, &g, &h, &i}) part->append_to(text);
     return text;
 }
 }  // namespace detail
@@ -853,9 +1038,9 @@ constexpr bool is_invisible(char32_t point) noexcept {
         {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
         {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
     };
-    return (point & 0xfffe) == 0xfffe || std::any_of(std::begin(all), std::end(all), [&](const range& each) {
-               return each.first <= point && point <= each.last;
-           });
+    for (const range& each : all)
+        if (each.first <= point && point <= each.last) return true;
+    return (point & 0xfffe) == 0xfffe;
 }
 
 /// Reads the character of UTF-8 (RFC 3629) with which the text begins. Returns how many bytes it has, 0 if they are no
@@ -897,7 +1082,7 @@ inline void append_visible(std::string& to, std::string_view text, bool is_quote
             append_hex('u', point, 4);
         } else
             append_hex('U', point, 8);
-        text.remove_prefix(std::max<std::size_t>(size, 1));
+        text.remove_prefix(detail::max<std::size_t>(size, 1));
     }
 }
 
@@ -1296,8 +1481,12 @@ class ip_address : public detail::printable<ip_address> {
         return ipv6_address::from_bytes(bytes);
     }
     static constexpr std::optional<ip_address> parse(std::string_view text, parse_failure& why) noexcept {
-        if (text.find(':') == text.npos) return ipv4_address::parse(text, why);
-        return ipv6_address::parse(text, why);
+        if (text.find(':') == text.npos) {
+            const auto v4 = ipv4_address::parse(text, why);
+            return v4 ? std::optional{ip_address{*v4}} : std::nullopt;
+        }
+        const auto v6 = ipv6_address::parse(text, why);
+        return v6 ? std::optional{ip_address{*v6}} : std::nullopt;
     }
     static constexpr std::optional<ip_address> parse(std::string_view text) noexcept {
         parse_failure why;
@@ -1344,19 +1533,19 @@ class ip_address : public detail::printable<ip_address> {
     // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
     /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return visit([](auto a) { return a.is_unspecified(); }); }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return visit([](auto a) { return a.is_loopback(); }); }
-    [[nodiscard]] constexpr bool is_private() const noexcept { return visit([](auto a) { return a.is_private(); }); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return visit([](auto a) { return a.is_link_local(); }); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return visit([](auto a) { return a.is_multicast(); }); }
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return visit([](auto a) { return a.is_reserved(); }); }
-    [[nodiscard]] constexpr bool is_documentation() const noexcept { return visit([](auto a) { return a.is_documentation(); }); }
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return visit([](auto a) { return a.is_benchmarking(); }); }
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified(); }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept { return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback(); }
+    [[nodiscard]] constexpr bool is_private() const noexcept { return is_v6_ ? as_v6().is_private() : as_v4().is_private(); }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept { return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local(); }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept { return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast(); }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept { return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved(); }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept { return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation(); }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking(); }
     [[nodiscard]] constexpr bool is_global() const noexcept;
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-    [[nodiscard]] std::string reverse_pointer() const { return visit([](auto a) { return a.reverse_pointer(); }); }
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return visit([](auto a) { return a.hash(); }); }
-    constexpr char* write(char* out) const noexcept { return visit([&](auto a) { return a.write(out); }); }
+    [[nodiscard]] std::string reverse_pointer() const { return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer(); }
+    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return is_v6_ ? as_v6().hash() : as_v4().hash(); }
+    constexpr char* write(char* out) const noexcept { return is_v6_ ? as_v6().write(out) : as_v4().write(out); }
     // clang-format on
 
     friend constexpr auto operator<=>(const ip_address&, const ip_address&) noexcept = default;
@@ -1380,7 +1569,7 @@ class ip_address : public detail::printable<ip_address> {
 // ---- Longer texts --------------------------------------------------------------------------------------
 
 inline std::string ipv4_address::reverse_pointer() const {
-    return ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string() + ".in-addr.arpa";
+    return detail::joined(ipv4_address{octet(0), octet(8), octet(16), octet(24)}.to_string(), ".in-addr.arpa");
 }
 
 inline std::string ipv6_address::exploded() const {
@@ -1397,7 +1586,8 @@ inline std::string ipv6_address::reverse_pointer() const {
     std::string text;
     for (std::size_t i = octets.size(); i-- > 0;)
         text += {detail::hexadecimal_digits[octets[i] & 0xf], '.', detail::hexadecimal_digits[octets[i] >> 4], '.'};
-    return text + "ip6.arpa";
+    text += "ip6.arpa";
+    return text;
 }
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
@@ -1418,6 +1608,7 @@ struct std::hash<Value> {
 };
 
 #endif  // NETNOTES_IP_ADDRESS_HPP
+
 
 
 namespace netnotes {
@@ -1452,20 +1643,27 @@ class endpoint : public detail::printable<endpoint> {
             return std::nullopt;
         };
         const bool bracketed = text.starts_with('[');
-        const std::size_t colon = bracketed ? std::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
+        const std::size_t colon = bracketed ? detail::min(text.find(']'), text.size() - 1) + 1 : text.find(':');
         if (bracketed && text[colon - 1] != ']') return refused("']' is missing", text.size());
         if (colon >= text.size() || text[colon] != ':')
-            return refused("':' and a port are missing", std::min(colon, text.size()));
+            return refused("':' and a port are missing", detail::min(colon, text.size()));
         if (!bracketed && text.find(':', colon + 1) != text.npos)
             return refused("a second ':'; an IPv6 address needs brackets before a port", text.find(':', colon + 1));
         const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
-        const std::optional<ip_address> address = bracketed ? std::optional<ip_address>{ipv6_address::parse(host, why)}
-                                                            : std::optional<ip_address>{ipv4_address::parse(host, why)};
-        if (!address) return why.shift(bracketed ? 1 : 0), std::nullopt;
+        ip_address address;
+        if (bracketed) {
+            const auto v6 = ipv6_address::parse(host, why);
+            if (!v6) return why.shift(1), std::nullopt;
+            address = *v6;
+        } else {
+            const auto v4 = ipv4_address::parse(host, why);
+            if (!v4) return std::nullopt;
+            address = *v4;
+        }
         std::uint32_t port = 0;
         if (!detail::read_number(text.data() + colon + 1, text.data() + text.size(), 65535, port, why))
             return why.shift(static_cast<std::ptrdiff_t>(colon + 1)), std::nullopt;
-        return endpoint{*address, static_cast<std::uint16_t>(port)};
+        return endpoint{address, static_cast<std::uint16_t>(port)};
     }
     static constexpr std::optional<endpoint> parse(std::string_view text) noexcept {
         parse_failure why;
@@ -1546,7 +1744,7 @@ inline std::optional<host_port> parse_host_port(std::string_view text, parse_fai
     const bool bracketed = text.starts_with('[');
     const std::size_t bracket = text.find(']');
     if (bracketed && bracket == text.npos) return refused("']' is missing", text.size());
-    const std::size_t end = std::min(bracketed ? bracket + 1 : text.find(':'), text.size());
+    const std::size_t end = detail::min(bracketed ? bracket + 1 : text.find(':'), text.size());
     const std::string_view host = bracketed ? text.substr(1, end - 2) : text.substr(0, end);
     if (bracketed && !ipv6_address::parse(host, why)) return why.shift(1), std::nullopt;
     if (host.empty()) return refused("a host is missing", 0);
@@ -1628,14 +1826,14 @@ inline constexpr std::array<service, 27> services{{
 /// Returns the service with this name or this port, or nullptr if the table does not have it. resolve() in socket.hpp
 /// asks the system's own table.
 constexpr const service* find_service(std::string_view name, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.name == name && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
+    for (const service& each : services)
+        if (each.name == name && each.transport == protocol) return &each;
+    return nullptr;
 }
 constexpr const service* find_service(std::uint16_t port, transport protocol) noexcept {
-    const auto found = std::find_if(services.begin(), services.end(),
-                                    [&](const service& s) { return s.port == port && s.transport == protocol; });
-    return found == services.end() ? nullptr : &*found;
+    for (const service& each : services)
+        if (each.port == port && each.transport == protocol) return &each;
+    return nullptr;
 }
 
 /// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
@@ -1649,6 +1847,107 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 }  // namespace netnotes
 
 #endif  // NETNOTES_IP_ENDPOINT_HPP
+
+// netnotes/socket/buffer.hpp: bytes
+// SPDX-License-Identifier: MIT
+//
+// The calls of a socket take a buffer: room to receive into, or bytes to send.
+//
+// On this page:  mutable_buffer, const_buffer, as_text
+// The notes:     recv, send (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_BUFFER_HPP
+#define NETNOTES_SOCKET_BUFFER_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_std_span_buffer_first_size;
+struct bytes_to_send_are_text_or_a_range_of_bytes;
+struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
+}  // namespace detail
+
+/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
+/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
+    requires(requires(Range& range) { std::data(range); } &&
+             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
+    mutable_buffer(Range&&) = delete;
+};
+
+/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
+/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
+/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires std::is_arithmetic_v<Number>
+    const_buffer(Number) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+namespace detail {
+/// Returns the bytes of a value, for an option of a socket. (std::as_bytes() makes the compiler check each type.)
+template <class Value>
+std::span<const std::byte> bytes_of(const Value& value) noexcept {
+    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
+}
+/// Returns the bytes of a value, to fill them.
+template <class Value>
+std::span<std::byte> room_of(Value& value) noexcept {
+    return {reinterpret_cast<std::byte*>(&value), sizeof value};
+}
+}  // namespace detail
+
+/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_BUFFER_HPP
 
 // netnotes/socket/file.hpp: files that a socket sends
 // SPDX-License-Identifier: MIT
@@ -1679,7 +1978,6 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <concepts>
 #include <cstddef>
@@ -1689,6 +1987,7 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
 
 // netnotes/socket/address.hpp: the names of sockets
 // SPDX-License-Identifier: MIT
@@ -1714,7 +2013,6 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -1727,6 +2025,7 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+
 
 
 
@@ -1830,7 +2129,7 @@ class socket_address {
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
     void resize(socklen_t size) noexcept {
         // Behind a path of 108 bytes the kernel keeps and counts a NUL, but does not accept it back (unix(7), BUGS).
-        size_ = family() == address_family::local ? std::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
+        size_ = family() == address_family::local ? detail::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
     }
     static constexpr socklen_t capacity = sizeof(sockaddr_storage);
 
@@ -1870,9 +2169,13 @@ inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& er
            (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
            error.category() == std::system_category();
 }
-template <class... Parts>
-[[noreturn]] void throw_error(const std::error_code& error, const Parts&... what) {
-    throw std::system_error{error, joined(what...)};
+/// Throws the error with the joined texts in front. Not inlined: it is cold, and a hundred functions call it.
+[[noreturn, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
+                                                    const text_part& b = {}, const text_part& c = {},
+                                                    const text_part& d = {}, const text_part& e = {},
+                                                    const text_part& f = {}, const text_part& g = {},
+                                                    const text_part& h = {}, const text_part& i = {}) {
+    throw std::system_error{error, joined(a, b, c, d, e, f, g, h, i)};
 }
 }  // namespace detail
 
@@ -1908,7 +2211,7 @@ inline socket_address::socket_address(const unix_endpoint& where) noexcept {
     if (where.is_unnamed()) return;
     const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with a NUL
     std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
-    const std::size_t size = std::min(where.name().size() + 1, unix_endpoint::max_size);
+    const std::size_t size = detail::min(where.name().size() + 1, unix_endpoint::max_size);
     size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
 }
 
@@ -2095,12 +2398,12 @@ class file_part {
         if (!error && options.offset > most) error = std::make_error_code(std::errc::value_too_large);
         if (error) return;
         offset_ = static_cast<off_t>(options.offset);
-        left_ = std::min(left_, most - options.offset);
+        left_ = detail::min(left_, most - options.offset);
         // With the size known, no last call is needed that only finds the end. (A file of /proc says that it is empty.)
         struct stat status {};
         const bool is_to_the_end = options.count == std::numeric_limits<std::uint64_t>::max();
         if (is_to_the_end && ::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-            left_ = std::min(left_, static_cast<std::uint64_t>(std::max<off_t>(status.st_size - offset_, 0)));
+            left_ = detail::min(left_, static_cast<std::uint64_t>(detail::max<off_t>(status.st_size - offset_, 0)));
     }
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
@@ -2108,7 +2411,7 @@ class file_part {
     /// Sends once with sendfile(2), at most `most` bytes. Returns its result; 0 is the end of the file.
     ssize_t step(int to, std::size_t most) noexcept {
         const ssize_t size =
-            sendfile_quietly(to, file_, offset_, static_cast<std::size_t>(std::min<std::uint64_t>(left_, most)));
+            sendfile_quietly(to, file_, offset_, static_cast<std::size_t>(detail::min<std::uint64_t>(left_, most)));
         if (size >= 0) count(static_cast<std::size_t>(size));
         return size;
     }
@@ -2120,7 +2423,7 @@ class file_part {
     /// Reads the next bytes and returns their number; 0 is the end of the file. Call taken() after they were sent. A
     /// pipe or a terminal may keep its reader waiting. Without `may_wait` they fail with errc::invalid_seek.
     std::size_t read(std::byte* room, std::size_t room_size, bool may_wait, std::error_code& error) noexcept {
-        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left_, room_size));
+        const auto size = static_cast<std::size_t>(detail::min<std::uint64_t>(left_, room_size));
         for (;;) {
             const ssize_t got = has_position_ ? ::pread(file_, room, size, offset_) : ::read(file_, room, size);
             if (got >= 0) {
@@ -2184,9 +2487,7 @@ class file_part {
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -2194,93 +2495,7 @@ class file_part {
 #include <utility>
 
 
-// netnotes/socket/buffer.hpp: bytes
-// SPDX-License-Identifier: MIT
-//
-// The calls of a socket take a buffer: room to receive into, or bytes to send.
-//
-// On this page:  mutable_buffer, const_buffer, as_text
-// The notes:     recv, send (公共用途的套接字函数); example 05
 
-#ifndef NETNOTES_SOCKET_BUFFER_HPP
-#define NETNOTES_SOCKET_BUFFER_HPP
-
-#include <concepts>
-#include <cstddef>
-#include <span>
-#include <string_view>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class Byte>
-concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
-template <class Range>
-concept bytes_range = requires(Range& range) {
-    { std::size(range) } -> std::convertible_to<std::size_t>;
-    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
-};
-template <class Pointer>
-concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
-class borrowed_socket;
-// What a compiler shows for a mistake: see tests/package/mistakes.txt.
-struct write_std_span_buffer_first_size;
-struct bytes_to_send_are_text_or_a_range_of_bytes;
-struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
-}  // namespace detail
-
-/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
-/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
-class mutable_buffer : public std::span<std::byte> {
-  public:
-    using std::span<std::byte>::span;
-    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
-    template <detail::bytes_range Range>
-    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
-        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
-        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
-    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
-    requires(requires(Range& range) { std::data(range); } &&
-             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
-    mutable_buffer(Range&&) = delete;
-};
-
-/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
-/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
-/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
-class const_buffer : public std::span<const std::byte> {
-  public:
-    using std::span<const std::byte>::span;
-    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(const std::string_view& text) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
-    template <detail::text_pointer Pointer>
-    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
-    template <detail::byte_like Byte, std::size_t Size>
-    const_buffer(Byte (&array)[Size]) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
-                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
-    const_buffer(char (&array)[Size]) = delete;
-    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
-    requires std::is_arithmetic_v<Number>
-    const_buffer(Number) = delete;
-    template <detail::bytes_range Range>
-    const_buffer(const Range& range) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_BUFFER_HPP
 
 // netnotes/socket/options.hpp: the options of a socket, as types
 // SPDX-License-Identifier: MIT
@@ -2301,12 +2516,11 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <type_traits>
+
 
 
 // netnotes/socket/time.hpp: how long a call waits
@@ -2324,8 +2538,6 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 #ifndef NETNOTES_SOCKET_TIME_HPP
 #define NETNOTES_SOCKET_TIME_HPP
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <limits>
@@ -2333,6 +2545,14 @@ inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
+// <chrono> also has calendars and time zones, for which every compilation waits a tenth of a second. The waits of
+// <semaphore> take durations and points in time, and libstdc++ defines both there, with the clocks and the literals.
+#ifdef _GLIBCXX_RELEASE
+#include <semaphore>
+#else
+#include <chrono>
+#endif
+
 
 
 
@@ -2394,14 +2614,14 @@ namespace detail {
 inline time_point later(time_point start, duration time) noexcept {
     return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
 }
-inline time_point end_of(duration timeout) noexcept { return later(clock::now(), std::max(timeout, duration::zero())); }
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), detail::max(timeout, duration::zero())); }
 
 /// Counts down a timeout over the parts of a call.
 class time_left {
   public:
     explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
     [[nodiscard]] duration now() const noexcept {
-        return end_ == time_point::max() ? never : std::max(end_ - clock::now(), duration::zero());
+        return end_ == time_point::max() ? never : detail::max(end_ - clock::now(), duration::zero());
     }
 
   private:
@@ -2414,7 +2634,7 @@ inline timespec to_timespec(duration time) noexcept {
     using std::chrono::nanoseconds, std::chrono::seconds;
     const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
     constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
-    return {static_cast<time_t>(std::min<std::int64_t>(whole / seconds{1}, longest)),
+    return {static_cast<time_t>(detail::min<std::int64_t>(whole / seconds{1}, longest)),
             static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
 }
 }  // namespace detail
@@ -2492,7 +2712,7 @@ struct linger {
     constexpr bool is_in_range() const noexcept { return !value || value->count() >= 0; }
     native_type to_native() const noexcept {
         const auto seconds = value.value_or(std::chrono::seconds::zero()).count();
-        return {value ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
+        return {value ? 1 : 0, static_cast<int>(detail::clamp<std::int64_t>(seconds, 0, std::numeric_limits<int>::max()))};
     }
     static std::optional<std::chrono::seconds> from_native(native_type native) noexcept {
         return native.l_onoff ? std::optional{std::chrono::seconds{native.l_linger}} : std::nullopt;
@@ -2678,11 +2898,9 @@ class stop_on_signals {
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
-#include <span>
+#include <cstddef>
 #include <system_error>
 
 
@@ -2707,13 +2925,14 @@ inline constexpr duration accept_pause = std::chrono::milliseconds{100};
 /// The connection failed while it stood in the queue; that is no fault of the listener's (accept(2), "Error handling").
 /// The next connection may work.
 inline bool is_passed_over(int error) noexcept {
-    constexpr std::array errors{ECONNABORTED, ENETDOWN, EPROTO,       ENOPROTOOPT,
-                                EHOSTDOWN,    ENONET,   EHOSTUNREACH, ENETUNREACH};
-    return std::find(errors.begin(), errors.end(), error) != errors.end();
+    for (const int each :
+         {ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH})
+        if (error == each) return true;
+    return false;
 }
 
 /// Calls poll(2) until a descriptor is ready. Fails with errc::timed_out at `until`; signals do not end the wait.
-inline void poll_until(std::span<pollfd> watched, time_point until, std::error_code& error) noexcept {
+inline void poll_until(pollfd* watched, std::size_t count, time_point until, std::error_code& error) noexcept {
     for (;;) {
         timespec left{};
         if (until != time_point::max()) {
@@ -2721,7 +2940,7 @@ inline void poll_until(std::span<pollfd> watched, time_point until, std::error_c
             left = to_timespec(until > now ? until - now : duration::zero());
         }
         const int ready =
-            ::ppoll(watched.data(), watched.size(), until == time_point::max() ? nullptr : &left, nullptr);
+            ::ppoll(watched, count, until == time_point::max() ? nullptr : &left, nullptr);
         if (ready < 0 && errno == EINTR) continue;  // with the time that is left
         error = ready < 0 ? last_error() : ready == 0 ? std::make_error_code(std::errc::timed_out) : std::error_code{};
         return;
@@ -2732,7 +2951,7 @@ inline void poll_until(std::span<pollfd> watched, time_point until, std::error_c
 inline void wait_for(int descriptor, short events, const stop_event* stop, time_point until,
                      std::error_code& error) noexcept {
     pollfd watched[2] = {{descriptor, events, 0}, {stop ? stop->native_handle() : -1, POLLIN, 0}};
-    poll_until(watched, until, error);
+    poll_until(watched, 2, until, error);
     if (!error && watched[1].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
 }
 
@@ -2847,7 +3066,7 @@ class socket_handle {
             if (!option.is_in_range())
                 fail(std::make_error_code(std::errc::invalid_argument), "set an option out of its range");
         const auto native = option.to_native();
-        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}));
+        set_option(Option::level, Option::name, detail::bytes_of(native));
     }
     template <class Option>
     void set_option(const Option& option, std::error_code& error) noexcept {
@@ -2857,20 +3076,20 @@ class socket_handle {
                 return;
             }
         const auto native = option.to_native();
-        set_option(Option::level, Option::name, std::as_bytes(std::span{&native, 1}), error);
+        set_option(Option::level, Option::name, detail::bytes_of(native), error);
     }
     /// Returns the option's value: bool, int, ..., as the option's type says.
     template <class Option>
     [[nodiscard]] auto get_option() const {
         typename Option::native_type native{};
-        get_option(Option::level, Option::name, std::as_writable_bytes(std::span{&native, 1}));
+        get_option(Option::level, Option::name, detail::room_of(native));
         return Option::from_native(native);
     }
     /// Sets an option as in C, if the option has no type here. All forms throw std::system_error. SO_RCVTIMEO and
     /// SO_SNDTIMEO have no effect on the calls of this class, which continue to wait: set_timeout() limits them.
     void set_option(int level, int name, std::span<const std::byte> value);
     void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept;
-    void set_option(int level, int name, int value) { set_option(level, name, std::as_bytes(std::span{&value, 1})); }
+    void set_option(int level, int name, int value) { set_option(level, name, detail::bytes_of(value)); }
     /// Returns how many bytes of `value` were filled.
     std::size_t get_option(int level, int name, std::span<std::byte> value) const;
     std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept;
@@ -2979,19 +3198,19 @@ inline void socket_handle::wait(short events, time_point until, std::error_code&
 }
 /// Pauses before the next attempt, if the event cannot be polled for.
 inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
-    detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + std::chrono::milliseconds{5}), error);
+    detail::wait_for(-1, 0, stop_, detail::min(until, clock::now() + std::chrono::milliseconds{5}), error);
     if (error == std::errc::timed_out && clock::now() < until) error.clear();
 }
 
 inline time_point socket_handle::end_of_call() const noexcept {
-    return std::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
+    return detail::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
 }
 
 /// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
 /// such a program would miss its deadline or a stop, because only a wait notices them.
 inline std::error_code socket_handle::forbidden(short events) const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
-    const time_point end = std::min(deadline_, answer_end_);
+    const time_point end = detail::min(deadline_, answer_end_);
     if (end == time_point::max()) return {};
     const time_point now = clock::now();
     if (now < end) return {};
@@ -3148,7 +3367,7 @@ inline std::size_t socket_handle::get_option(int level, int name, std::span<std:
 inline std::error_code socket_handle::take_error() noexcept {
     int pending = 0;
     std::error_code error;
-    get_option(SOL_SOCKET, SO_ERROR, std::as_writable_bytes(std::span{&pending, 1}), error);
+    get_option(SOL_SOCKET, SO_ERROR, detail::room_of(pending), error);
     return error ? error : std::error_code{pending, std::system_category()};
 }
 
@@ -3182,13 +3401,13 @@ inline std::error_code socket_handle::take_error() noexcept {
 #include <sys/socket.h>
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
 #include <optional>
 #include <system_error>
+
 
 
 
@@ -3365,6 +3584,7 @@ class source_note {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_MESSAGE_HPP
+
 
 
 namespace netnotes {
@@ -3576,7 +3796,7 @@ inline socket::accepted socket::accept() {
         if (!error) return result;
         if (!blocking_ || !detail::is_shortage(error.value()) || clock::now() >= until) fail(error, "accept");
         std::error_code is_over;
-        detail::wait_for(-1, 0, stop_, std::min(until, clock::now() + detail::accept_pause), is_over);
+        detail::wait_for(-1, 0, stop_, detail::min(until, clock::now() + detail::accept_pause), is_over);
         if (is_over == std::errc::operation_canceled) fail(is_over, "accept");
     }
 }
@@ -3754,7 +3974,7 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
 
 inline void socket::tell_local_address(std::error_code& error) noexcept {
     const int on = 1;
-    const auto yes = std::as_bytes(std::span{&on, 1});
+    const auto yes = detail::bytes_of(on);
     const socket_address local = local_endpoint(error);
     if (!error && !local.is_ip()) error = std::make_error_code(std::errc::address_family_not_supported);
     if (error) return;
@@ -3770,7 +3990,7 @@ inline void socket::tell_local_address() {
 
 inline void socket::tell_details(std::error_code& error) noexcept {
     const int on = 1;
-    const auto yes = std::as_bytes(std::span{&on, 1});
+    const auto yes = detail::bytes_of(on);
     tell_local_address(error);
     if (error) return;
     std::error_code is_v4;
@@ -3808,7 +4028,7 @@ inline socket::received socket::receive_datagram(mutable_buffer buffer, std::spa
             return got;
         },
         POLLIN, flags, time_point::min(), error);
-    if (size > 0) result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+    if (size > 0) result.bytes = buffer.first(detail::min(static_cast<std::size_t>(size), buffer.size()));
     return result;
 }
 inline socket::received socket::recv_from(mutable_buffer buffer, std::error_code& error, int flags) noexcept {
@@ -3999,7 +4219,7 @@ class buffered_reader {
     std::string_view take(std::size_t size) noexcept {
         const std::string_view taken = buffered().substr(0, size);
         begin_ += size;
-        searched_ -= std::min(searched_, size);
+        searched_ -= detail::min(searched_, size);
         return taken;
     }
     [[gnu::noinline]] std::optional<std::string_view> search_until(std::string_view delimiter) noexcept;
@@ -4011,7 +4231,7 @@ class buffered_reader {
 
     Stream& stream_;
     std::size_t limit_;
-    std::unique_ptr<char[]> memory_;
+    detail::owner<char[]> memory_;
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0, end_ = 0;  ///< the bytes that have been received and not yet taken
     std::size_t searched_ = 0;         ///< how many bytes at their front hold no part of a delimiter ...
@@ -4051,7 +4271,7 @@ std::optional<std::size_t> buffered_reader<Stream>::find(std::string_view delimi
             if (const void* const at = std::memchr(there + searched_, delimiter.front(), size - searched_))
                 return static_cast<std::size_t>(static_cast<const char*>(at) - there);
     } else {
-        const std::size_t from = searched_ - std::min(searched_, delimiter.size() - 1);
+        const std::size_t from = searched_ - detail::min(searched_, delimiter.size() - 1);
         if (const std::size_t at = buffered().find(delimiter, from); at != std::string_view::npos) return at;
     }
     searched_ = size;
@@ -4100,9 +4320,9 @@ bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& err
     if (wanted <= capacity_ - begin_) return true;
     if (wanted > capacity_) {
         // Doubled, so that the bytes copied for a long message are in proportion to its length.
-        const std::size_t most = std::max({first_capacity, limit_, wanted});
-        const std::size_t grown = std::min(most, std::max({first_capacity, 2 * capacity_, wanted}));
-        std::unique_ptr<char[]> memory{new (std::nothrow) char[grown]};
+        const std::size_t most = detail::max(detail::max(first_capacity, limit_), wanted);
+        const std::size_t grown = detail::min(most, detail::max(detail::max(first_capacity, 2 * capacity_), wanted));
+        detail::owner<char[]> memory{new (std::nothrow) char[grown]};
         if (!memory) {
             error = std::make_error_code(std::errc::not_enough_memory);
             return false;
@@ -4227,8 +4447,8 @@ template <byte_source Stream>
 std::size_t buffered_reader<Stream>::recv(mutable_buffer buffer, std::error_code& error) noexcept {
     error.clear();
     if (buffered().empty()) return stream_.recv(buffer, error);
-    const std::string_view taken = take(std::min(buffer.size(), buffered().size()));
-    std::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
+    const std::string_view taken = take(detail::min(buffer.size(), buffered().size()));
+    detail::copy_n(reinterpret_cast<const std::byte*>(taken.data()), taken.size(), buffer.data());
     return taken.size();
 }
 
@@ -4245,8 +4465,8 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter, std::error_
         }
         // Discards all but the bytes that may begin a delimiter.
         const std::size_t size = buffered().size();
-        take(size - std::min(size, delimiter.size() - 1));
-        if (fill(std::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
+        take(size - detail::min(size, delimiter.size() - 1));
+        if (fill(detail::min(size, delimiter.size() - 1) + 1, time, error) == 0) {
             if (!error) take(buffered().size());
             return false;
         }
@@ -4370,17 +4590,16 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <span>
 #include <string>
 #include <system_error>
 #include <utility>
+
+
 
 // netnotes/tcp/stream.hpp: connections
 // SPDX-License-Identifier: MIT
@@ -4421,10 +4640,8 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 
 #include <netinet/tcp.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -4436,6 +4653,7 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 #include <type_traits>
 #include <utility>
 #include <vector>
+
 
 // netnotes/socket/resolve.hpp: the names of hosts
 // SPDX-License-Identifier: MIT
@@ -4464,7 +4682,6 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <concepts>
@@ -4565,9 +4782,10 @@ inline bool is_like_number(std::string_view service) noexcept {
     if (service.empty()) return false;
     if (digit_value(service.front()) > 9)
         return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
-    const auto is_letter = [](char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); };
-    return service.starts_with("0x") || service.starts_with("0X") ||
-           std::none_of(service.begin(), service.end(), is_letter);
+    if (service.starts_with("0x") || service.starts_with("0X")) return true;
+    for (const char c : service)
+        if (('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z')) return false;
+    return true;
 }
 inline bool is_port(std::string_view service) noexcept {
     std::uint32_t port = 0;
@@ -4582,10 +4800,8 @@ inline bool is_number_of_old(std::string_view host) noexcept {
     for (;;) {
         const std::string_view part = host.substr(0, host.find('.'));
         const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
-        const auto is_digit = [&](char c) {
-            return is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] < 16 : digit_value(c) <= 9;
-        };
-        if (!std::all_of(part.begin() + (is_hexadecimal ? 2 : 0), part.end(), is_digit)) return false;
+        for (const char c : part.substr(is_hexadecimal ? 2 : 0))
+            if (is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] >= 16 : digit_value(c) > 9) return false;
         if (part.size() == host.size()) return true;
         host.remove_prefix(part.size() + 1);
     }
@@ -4848,6 +5064,7 @@ inline std::optional<std::string> resolve_name(const endpoint& where, wait_time 
 #endif  // NETNOTES_SOCKET_RESOLVE_HPP
 
 
+
 // netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
 // SPDX-License-Identifier: MIT
 //
@@ -4863,10 +5080,8 @@ inline std::optional<std::string> resolve_name(const endpoint& where, wait_time 
 #include <netinet/in.h>
 #include <poll.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <optional>
@@ -4877,6 +5092,8 @@ inline std::optional<std::string> resolve_name(const endpoint& where, wait_time 
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+
 
 
 
@@ -5017,7 +5234,7 @@ std::optional<std::size_t> race(World& world, std::size_t count, duration delay,
             error = worst.error;
             return worst.attempt;
         }
-        const attempt_end ended = world.wait(may_start ? std::min(next_start, until) : until);
+        const attempt_end ended = world.wait(may_start ? detail::min(next_start, until) : until);
         if (ended.attempt) {
             if (!ended.error) {
                 error.clear();
@@ -5093,7 +5310,7 @@ class connecting_sockets {
         for (const lane& one : lanes_) watched_.push_back({one.connecting.native_handle(), POLLOUT, 0});
         watched_.push_back({stop_ ? stop_->native_handle() : -1, POLLIN, 0});  // poll(2) passes over -1
         std::error_code error;
-        poll_until(watched_, until, error);
+        poll_until(watched_.data(), watched_.size(), until, error);
         if (error == std::errc::timed_out) return {};
         if (!error && watched_.back().revents != 0) error = std::make_error_code(std::errc::operation_canceled);
         if (error) return {{}, error};
@@ -5113,7 +5330,7 @@ class connecting_sockets {
     /// Returns the socket of the attempt that won. The others are closed with this object.
     socket take(std::size_t attempt) {
         auto& won =
-            *std::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
+            *detail::find_if(lanes_.begin(), lanes_.end(), [&](const lane& one) { return one.attempt == attempt; });
         won.connecting.set_timeout(never);
         return std::move(won.connecting);
     }
@@ -5148,7 +5365,7 @@ inline socket connect_to(std::span<const endpoint> endpoints, const connect_opti
         return error ? socket{} : std::move(connecting);
     }
     connecting_sockets sockets{endpoints, options};
-    const duration delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    const duration delay = detail::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
     whose = race(sockets, endpoints.size(), delay, end_of(options.timeout), error);
     return error ? socket{} : sockets.take(*whose);
 }
@@ -5198,12 +5415,11 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+
 
 // netnotes/ip/tcp_state.hpp: the eleven states of a TCP connection
 // SPDX-License-Identifier: MIT
@@ -5264,6 +5480,7 @@ enum class tcp_state : std::uint8_t {
 
 
 
+
 namespace netnotes {
 
 // ---- Options -------------------------------------------------------------------------------------------
@@ -5285,7 +5502,7 @@ struct time {
     constexpr time(const std::chrono::duration<Rep, Period>& given) noexcept : value{detail::saturated<Unit>(given)} {}
     constexpr bool is_in_range() const noexcept { return value.count() >= 0; }
     constexpr native_type to_native() const noexcept {
-        return static_cast<int>(std::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
+        return static_cast<int>(detail::clamp<std::int64_t>(value.count(), -1, std::numeric_limits<int>::max()));
     }
     static constexpr Unit from_native(native_type native) noexcept { return Unit{native}; }
 };
@@ -5643,7 +5860,7 @@ static_assert(offsetof(kernel_tcp_info, pacing_rate) == 104 && offsetof(kernel_t
 
 inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
     detail::kernel_tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}), error);
+    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw), error);
     connection_info info;
     if (error) return info;
     using std::chrono::microseconds;
@@ -5679,7 +5896,7 @@ inline connection_info tcp_stream::info() const {
 
 inline std::uint32_t tcp_listener::queue_length() const {
     ::tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, std::as_writable_bytes(std::span{&raw, 1}));
+    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw));
     return raw.tcpi_unacked;  // for a listener this field holds the length of the accept queue
 }
 
@@ -5753,10 +5970,11 @@ inline tcp_listener::accepted tcp_listener::accept() {
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <string>
 #include <system_error>
 #include <utility>
+
+
 
 
 // netnotes/coro/loop.hpp: thousands of functions that wait, in one thread
@@ -5794,21 +6012,22 @@ inline tcp_listener::accepted tcp_listener::accept() {
 #ifndef NETNOTES_CORO_LOOP_HPP
 #define NETNOTES_CORO_LOOP_HPP
 
-#include <algorithm>
+#include <sched.h>
+
 #include <atomic>
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
+
+
 
 // netnotes/coro/function.hpp: functions that return tasks
 // SPDX-License-Identifier: MIT
@@ -5883,7 +6102,6 @@ inline tcp_listener::accepted tcp_listener::accept() {
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -6286,7 +6504,7 @@ class result {
     template <class Value>
     void set_value(Value&& value) {
         if constexpr (std::is_reference_v<T>)
-            new (&value_) stored{std::addressof(value)};
+            new (&value_) stored{__builtin_addressof(value)};  // std::addressof without <memory>
         else
             new (&value_) stored(std::forward<Value>(value));
         kind_ = kind::value;
@@ -6510,10 +6728,8 @@ task<decltype(std::declval<Awaiter&>().await_resume())> await_in_frame(awaited_o
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -6521,6 +6737,8 @@ task<decltype(std::declval<Awaiter&>().await_resume())> await_in_frame(awaited_o
 #include <string>
 #include <system_error>
 #include <utility>
+
+
 
 // netnotes/poll/interest.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
@@ -6579,14 +6797,14 @@ task<decltype(std::declval<Awaiter&>().await_resume())> await_in_frame(awaited_o
 #include <fcntl.h>
 #include <sys/epoll.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <system_error>
+
+
 
 
 
@@ -6695,11 +6913,11 @@ class takes_objects {
 class countdown {
   public:
     explicit countdown(duration timeout) noexcept
-        : left_{std::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
+        : left_{detail::max(timeout, duration::zero())}, until_{is_limited() ? end_of(left_) : time_point::max()} {}
     [[nodiscard]] duration left() const noexcept { return left_; }
     /// Returns true if the time is over. Reads the clock and updates left().
     [[nodiscard]] bool is_over() noexcept {
-        if (is_limited()) left_ = std::max(until_ - clock::now(), duration::zero());
+        if (is_limited()) left_ = detail::max(until_ - clock::now(), duration::zero());
         return left_ == duration::zero();
     }
 
@@ -6794,7 +7012,7 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
     static int milliseconds(duration timeout) noexcept {
         if (timeout == never) return -1;
         const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-        return static_cast<int>(std::clamp<std::int64_t>(rounded, 0, std::numeric_limits<int>::max()));
+        return static_cast<int>(detail::clamp<std::int64_t>(rounded, 0, std::numeric_limits<int>::max()));
     }
     static constexpr std::uint32_t to_raw(interest what, trigger how) noexcept {
         const std::uint32_t bits = how == trigger::edge       ? std::uint32_t{EPOLLET}
@@ -6845,7 +7063,6 @@ static_assert(poller<epoll_poller>);
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <coroutine>
@@ -6859,97 +7076,7 @@ static_assert(poller<epoll_poller>);
 #include <system_error>
 #include <utility>
 
-// netnotes/coro/owner.hpp: a pointer that owns
-// SPDX-License-Identifier: MIT
-//
-// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
-//
-//     first{new object}            first ──> object
-//     second{std::move(first)}     second ──> object        `first` is empty now
-//
-// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
-// only an owner, such as coro/io/back_end.hpp, includes this page.
-//
-// On this page:  owner
 
-#ifndef NETNOTES_CORO_OWNER_HPP
-#define NETNOTES_CORO_OWNER_HPP
-
-#include <cstddef>
-#include <utility>
-
-namespace netnotes::detail {
-
-/// Releases an object with delete.
-template <class T>
-struct deleting {
-    void operator()(T* object) const noexcept { delete object; }
-};
-/// Releases an array with delete[].
-template <class T>
-struct deleting<T[]> {
-    void operator()(T* first) const noexcept { delete[] first; }
-};
-/// Names the type of the object, or of an element if T is an array.
-template <class T>
-struct owned {
-    using type = T;
-};
-template <class T>
-struct owned<T[]> {
-    using type = T;
-};
-
-/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
-/// not copied.
-template <class T, class Release = deleting<T>>
-class owner {
-  public:
-    /// Names the type that the owner points to.
-    using element = typename owned<T>::type;
-
-    /// Makes an empty owner.
-    constexpr owner() noexcept = default;
-    /// Makes an empty owner.
-    constexpr owner(std::nullptr_t) noexcept {}
-    /// Takes the object. nullptr makes an empty owner.
-    constexpr explicit owner(element* object) noexcept : object_{object} {}
-    /// Takes the object of `other`, which is empty afterwards.
-    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
-    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
-    constexpr owner& operator=(owner&& other) noexcept {
-        reset(other.release());
-        return *this;
-    }
-    /// Releases the object, if there is one.
-    constexpr ~owner() {
-        if (object_) Release{}(object_);
-    }
-
-    /// Returns the object, which the caller now owns, and leaves this owner empty.
-    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
-    /// Takes `object`, then releases the old object, if there is one.
-    constexpr void reset(element* object = nullptr) noexcept {
-        if (element* const old = std::exchange(object_, object)) Release{}(old);
-    }
-    /// Returns the object, which this owner keeps; nullptr if it is empty.
-    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
-    /// Returns the object. The owner must not be empty.
-    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
-    /// Accesses a member of the object. The owner must not be empty.
-    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
-    /// Returns an element of the array. `index` is not checked.
-    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
-    /// Returns true if it owns an object.
-    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
-
-  private:
-    element* object_ = nullptr;
-};
-
-}  // namespace netnotes::detail
-
-#endif  // NETNOTES_CORO_OWNER_HPP
 
 // netnotes/coro/scheduler.hpp: which task is resumed next
 // SPDX-License-Identifier: MIT
@@ -6971,7 +7098,6 @@ class owner {
 #ifndef NETNOTES_CORO_SCHEDULER_HPP
 #define NETNOTES_CORO_SCHEDULER_HPP
 
-#include <algorithm>
 #include <atomic>
 #include <coroutine>
 #include <cstddef>
@@ -6981,6 +7107,8 @@ class owner {
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+
 
 
 
@@ -7100,7 +7228,6 @@ class io_intake {
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_IO_BACK_END_HPP
-
 
 
 // netnotes/coro/timer_wheel.hpp: a hundred thousand timers
@@ -7556,7 +7683,7 @@ inline duration scheduler::time_to_next_timer() noexcept {
     if (!tick) return never;
     if (is_virtual_) return duration::zero();
     const time_point when = later(origin_, duration{static_cast<duration::rep>(*tick << tick_bits)});
-    return std::max(when - clock::now(), duration::zero());
+    return detail::max(when - clock::now(), duration::zero());
 }
 inline void scheduler::run_timers() noexcept {
     const std::uint64_t passed = ticks_passed();
@@ -8065,7 +8192,7 @@ inline void io_operation::throw_refusal(int why) {
         if (!limits.rare) return give_up(ENOMEM);
     }
     node_.loop().arm(direction_ == direction::read ? limits.reading : limits.rare->writing,
-                    later(node_.loop().now(), std::max(limits.time, duration::zero())));
+                    later(node_.loop().now(), detail::max(limits.time, duration::zero())));
 }
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {
@@ -8829,7 +8956,7 @@ class posted_function final : public posted_call {
 
   private:
     void call() override {
-        const std::unique_ptr<posted_function> owner{this};
+        const owner<posted_function> released_at_the_end{this};
         what_();
     }
     void forget() noexcept override { delete this; }
@@ -8855,7 +8982,7 @@ inline event_loop::~event_loop() {
     while (spawned_ || posted_.load() || posting_.load() != 0) {
         while (spawned_) spawned_->lose_loop();
         forget_posted();
-        if (posting_.load() != 0) std::this_thread::yield();
+        if (posting_.load() != 0) ::sched_yield();
     }
     detail::io_node::run_pending(*this);
     back_end_.reset();  // it may still use some nodes of the next line
@@ -8979,7 +9106,7 @@ inline void event_loop::poll() {
     duration timeout = must_not_wait ? duration::zero() : time_to_next_timer();
     bool has_come = false;
     if (timeout > duration::zero() && options_.busy_poll > duration::zero()) {
-        const time_point until = detail::later(clock::now(), std::min(options_.busy_poll, timeout));
+        const time_point until = detail::later(clock::now(), detail::min(options_.busy_poll, timeout));
         do has_come = back_end_->wait(duration::zero());
         while (!has_come && !posted_.load(std::memory_order_relaxed) && clock::now() < until);
         if (!has_come) timeout = time_to_next_timer();  // shorter now, because time has passed
@@ -8998,7 +9125,7 @@ inline void event_loop::poll() {
     const auto next = timers_.next_tick();
     if (!next) return;
     if (options_.virtual_time && !ready_ && !pending_ && !has_come && !posted_.load())
-        virtual_now_ = std::max(virtual_now_, origin_ + duration{static_cast<duration::rep>(*next)});
+        virtual_now_ = detail::max(virtual_now_, origin_ + duration{static_cast<duration::rep>(*next)});
     run_timers();
 }
 
@@ -9020,7 +9147,6 @@ auto spawn(Function what, const char* name) {
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_LOOP_HPP
-
 
 
 
@@ -9384,7 +9510,7 @@ class sending_bytes : public socket_operation {
             error_ = ENOMEM;
             fail("send to");
         }
-        std::copy_n(all().data(), size_, kept);
+        detail::copy_n(all().data(), size_, kept);
         rest_ = std::span<const std::byte>{kept + (size_ - rest_.size()), rest_.size()};
         is_kept_ = true;
     }
@@ -9721,7 +9847,7 @@ class async_buffered_stream {
         return state_ ? *state_ : empty();
     }
     static detail::buffered_state& empty();
-    std::unique_ptr<detail::buffered_state> state_;
+    detail::owner<detail::buffered_state> state_;
 };
 
 // ========================================================================================================
@@ -9740,7 +9866,7 @@ class gathered_bytes {
     void append(std::string_view bytes) {
         if (bytes.size() > capacity_ - end_) [[unlikely]]
             make_room(bytes.size());
-        std::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
+        detail::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
         end_ += bytes.size();
     }
     /// Removes sent bytes, and frees the memory if no byte is left.
@@ -9756,17 +9882,17 @@ class gathered_bytes {
     [[gnu::noinline]] void make_room(std::size_t wanted) {
         const std::size_t all = size() + wanted;
         if (all > capacity_ / 2) {  // doubled, so that copies stay rare
-            const std::size_t grown = std::max({first_capacity, 2 * capacity_, all});
-            std::unique_ptr<char[]> memory{new char[grown]};
-            std::copy_n(data(), size(), memory.get());
+            const std::size_t grown = detail::max(detail::max(first_capacity, 2 * capacity_), all);
+            detail::owner<char[]> memory{new char[grown]};
+            detail::copy_n(data(), size(), memory.get());
             memory_ = std::move(memory);
             capacity_ = grown;
         } else
-            std::copy_n(data(), size(), memory_.get());
+            detail::copy_n(data(), size(), memory_.get());
         end_ = size();
         begin_ = 0;
     }
-    std::unique_ptr<char[]> memory_;
+    detail::owner<char[]> memory_;
     std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
 };
 
@@ -10001,7 +10127,7 @@ struct filling_call {
         return size;
     }
     std::size_t& filled() noexcept { return counter ? *counter : own; }
-    mutable_buffer rest() noexcept { return room.subspan(std::min(filled(), room.size())); }
+    mutable_buffer rest() noexcept { return room.subspan(detail::min(filled(), room.size())); }
     mutable_buffer room;
     std::size_t* counter;  // the caller's, or nullptr
     std::size_t own = 0;
@@ -10181,15 +10307,14 @@ inline async_stream& async_buffered_stream::stream() {
 #ifndef NETNOTES_CORO_BYTE_STREAM_HPP
 #define NETNOTES_CORO_BYTE_STREAM_HPP
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
 
 
 
@@ -10224,7 +10349,6 @@ inline async_stream& async_buffered_stream::stream() {
 #ifndef NETNOTES_CORO_TIMEOUT_HPP
 #define NETNOTES_CORO_TIMEOUT_HPP
 
-#include <chrono>
 #include <coroutine>
 #include <string>
 #include <system_error>
@@ -10684,19 +10808,19 @@ class basic_async_buffered_stream {
     /// write() sends them.
     explicit basic_async_buffered_stream(Stream stream, std::size_t limit = 64 * 1024,
                                          std::size_t high_water = 64 * 1024)
-        : state_{std::make_shared<state>(std::move(stream), limit, high_water)} {}
+        : state_{new state{std::move(stream), limit, high_water}} {}
     /// Takes over the stream and the buffers of another object, which must not be used afterwards. Waiting tasks stay
     /// valid.
     basic_async_buffered_stream(basic_async_buffered_stream&&) noexcept = default;
     basic_async_buffered_stream& operator=(basic_async_buffered_stream&& other) noexcept {
         basic_async_buffered_stream taken{std::move(other)};
-        state_.swap(taken.state_);
+        std::swap(state_, taken.state_);
         return *this;
     }
     /// Closes the stream. A task that is waiting on it fails as after stream().close(). Assignment does the same to the
     /// stream that it replaces.
     ~basic_async_buffered_stream() {
-        if (state_.use_count() > 1) state_->stream.close();  // a task still owns the state; otherwise it ends here
+        if (state_.is_shared()) state_->stream.close();  // a task still owns the state; otherwise it ends here
     }
 
     /// Work like the calls of async_buffered_stream with the same names. Each returns a task.
@@ -10761,8 +10885,8 @@ class basic_async_buffered_stream {
     struct source {
         std::size_t recv(mutable_buffer room, std::error_code& error) noexcept {
             if (begin == end && !has_ended) error = std::make_error_code(std::errc::operation_would_block);
-            const std::size_t size = std::min(room.size(), end - begin);
-            std::copy_n(bytes.get() + begin, size, room.data());
+            const std::size_t size = detail::min(room.size(), end - begin);
+            detail::copy_n(bytes.get() + begin, size, room.data());
             begin += size;
             return size;
         }
@@ -10781,10 +10905,33 @@ class basic_async_buffered_stream {
         detail::gathered_bytes unsent;
         detail::gathered_bytes in_flight;  // stays in place while send() waits, although a task may write more
         bool is_sending = false;
+        std::size_t holders = 0;
+    };
+    /// One of several owners of the state. All of them belong to one loop, so the count needs no atomic.
+    class holder {
+      public:
+        explicit holder(state* held) noexcept : held_{held} { ++held_->holders; }
+        holder(const holder& other) noexcept : held_{other.held_} {
+            if (held_) ++held_->holders;
+        }
+        holder(holder&& other) noexcept : held_{std::exchange(other.held_, nullptr)} {}
+        holder& operator=(holder other) noexcept {
+            std::swap(held_, other.held_);
+            return *this;
+        }
+        ~holder() {
+            if (held_ && --held_->holders == 0) delete held_;
+        }
+        state& operator*() const noexcept { return *held_; }
+        state* operator->() const noexcept { return held_; }
+        [[nodiscard]] bool is_shared() const noexcept { return held_ && held_->holders > 1; }
+
+      private:
+        state* held_;
     };
 
     template <class T, class Call>
-    static task<T> read(std::shared_ptr<state> of, Call call) {
+    static task<T> read(holder of, Call call) {
         constexpr std::size_t room = 4096;
         for (;;) {
             std::error_code error;
@@ -10800,7 +10947,7 @@ class basic_async_buffered_stream {
             of->from.has_ended = of->from.end == 0;
         }
     }
-    static task<> send_above(std::shared_ptr<state> of, std::size_t most) {
+    static task<> send_above(holder of, std::size_t most) {
         if (of->is_sending || of->unsent.size() + of->in_flight.size() <= most) co_return;
         const struct sending {
             explicit sending(state& all) noexcept : of{all} { of.is_sending = true; }
@@ -10818,7 +10965,7 @@ class basic_async_buffered_stream {
         }
     }
 
-    std::shared_ptr<state> state_;  // shared with the tasks that use it
+    holder state_;  // shared with the tasks that use it
 };
 
 }  // namespace netnotes
@@ -10851,8 +10998,6 @@ class basic_async_buffered_stream {
 #ifndef NETNOTES_CORO_CONNECT_HPP
 #define NETNOTES_CORO_CONNECT_HPP
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -10861,6 +11006,8 @@ class basic_async_buffered_stream {
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+
 
 
 
@@ -10944,20 +11091,19 @@ class basic_async_buffered_stream {
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
+
+
 
 // netnotes/udp/batch.hpp: room for many datagrams
 // SPDX-License-Identifier: MIT
@@ -10977,12 +11123,12 @@ class basic_async_buffered_stream {
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <stdexcept>
 #include <vector>
+
+
 
 
 // netnotes/udp/datagram.hpp: datagrams and their senders
@@ -11125,7 +11271,7 @@ class datagram_batch {
     void take_apart(std::size_t filled);
 
     std::size_t size_;
-    std::unique_ptr<std::byte[]> bytes_;
+    detail::owner<std::byte[]> bytes_;
     std::vector<slot> slots_;
     std::vector<mmsghdr> messages_;
     std::vector<received_datagram> received_;
@@ -11170,7 +11316,7 @@ inline void datagram_batch::take_apart(std::size_t filled) {
         const detail::datagram_notes notes = detail::datagram_notes::of(header);
         const datagram_peer sender =
             slots_[i].sender.is_ip() ? datagram_peer{slots_[i].sender.ip(), notes.local} : datagram_peer{};
-        std::span<std::byte> rest{bytes_.get() + i * size_, std::min<std::size_t>(messages_[i].msg_len, size_)};
+        std::span<std::byte> rest{bytes_.get() + i * size_, detail::min<std::size_t>(messages_[i].msg_len, size_)};
         for (; notes.segment > 0 && rest.size() > notes.segment; rest = rest.subspan(notes.segment))
             received_.push_back({rest.first(notes.segment), sender, false});
         received_.push_back({rest, sender, (header.msg_flags & MSG_TRUNC) != 0});
@@ -11209,6 +11355,7 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 #include <system_error>
 #include <utility>
 
+
 // netnotes/socket/interfaces.hpp: the network interfaces of this machine
 // SPDX-License-Identifier: MIT
 //
@@ -11235,7 +11382,6 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -11246,6 +11392,7 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 #include <system_error>
 #include <utility>
 #include <vector>
+
 
 // netnotes/ip/interface.hpp: an address together with its network
 // SPDX-License-Identifier: MIT
@@ -11294,18 +11441,18 @@ inline void datagram_batch::take_apart(std::size_t filled) {
 #ifndef NETNOTES_IP_NETWORK_HPP
 #define NETNOTES_IP_NETWORK_HPP
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+
 
 
 
@@ -11350,7 +11497,7 @@ class network : public detail::printable<network> {
     }
     /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
     static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
-        const std::size_t slash = std::min(text.find('/'), text.size());
+        const std::size_t slash = detail::min(text.find('/'), text.size());
         const auto address = ip_address::parse(text.substr(0, slash), why);
         if (!address) return std::nullopt;
         const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
@@ -11505,13 +11652,12 @@ class network : public detail::printable<network> {
 template <class Item>
 class ip_range {
   public:
-    /// Goes through the range. It is a forward iterator; the range need not outlive it.
+    /// Goes through the range. It is a forward iterator; the range need not outlive it. operator* makes its value, so
+    /// for C++17 it is an input iterator.
     class iterator {
       public:
         using value_type = Item;
         using difference_type = std::ptrdiff_t;
-        using iterator_category = std::input_iterator_tag;  // operator* makes its value, so no more than this for C++17
-        using iterator_concept = std::forward_iterator_tag;
         using pointer = void;
         using reference = Item;
 
@@ -11574,7 +11720,7 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
         const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
         const unsigned aligned =
             first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
-        const network block{first, first.width() - std::min(room, aligned)};
+        const network block{first, first.width() - detail::min(room, aligned)};
         *out++ = block;
         if (block.last().value_ == last.value_) return out;
         first = *block.last().next();
@@ -11582,9 +11728,11 @@ constexpr Output summarize(ip_address first, const ip_address& last, Output out)
 }
 
 /// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
-/// the span that holds the result; the rest of the span is unspecified.
-constexpr std::span<network> collapse(std::span<network> networks) {
-    std::sort(networks.begin(), networks.end());
+/// the span that holds the result; the rest of the span is unspecified. It is a template because span and sort() take
+/// the compiler as long as a whole chapter: only a program that calls it pays for them.
+template <class Networks = std::span<network>>
+constexpr Networks collapse(std::type_identity_t<Networks> networks) {
+    detail::sort(networks.data(), networks.size());
     std::size_t kept = 0;
     for (const network block : networks) {
         if (kept > 0 && networks[kept - 1].contains(block)) continue;
@@ -11624,7 +11772,7 @@ inline std::string network::address_count_string() const {
         }
         if (carry > 0) digits += '1';
     }
-    std::reverse(digits.begin(), digits.end());
+    for (std::size_t i = 0, last = digits.size() - 1; i < last; ++i, --last) std::swap(digits[i], digits[last]);
     return digits;
 }
 
@@ -11811,7 +11959,7 @@ struct link_address {
 inline std::string hardware_address_of(const sockaddr* from) {
     link_address link{};
     std::memcpy(&link, from, sizeof link);
-    const std::size_t size = std::min<std::size_t>(link.size, sizeof link.bytes);
+    const std::size_t size = detail::min<std::size_t>(link.size, sizeof link.bytes);
     std::string text;
     bool is_any = false;
     for (std::size_t i = 0; i < size; ++i) {
@@ -11856,7 +12004,7 @@ inline std::vector<network_interface> interfaces(std::error_code& error) {
         const std::string_view label{entry->ifa_name};
         const std::string_view name = label.substr(0, label.find(':'));
         const auto is_same = [&](const network_interface& each) { return each.name == name; };
-        auto place = std::find_if(found.begin(), found.end(), is_same);
+        auto place = detail::find_if(found.begin(), found.end(), is_same);
         if (place == found.end()) {
             network_interface added;
             added.name = name;
@@ -11980,7 +12128,7 @@ inline void multicast_socket::membership(int name, const ip_address& group, cons
         group_req request{};
         request.gr_interface = interface;
         std::memcpy(&request.gr_group, address.data(), address.size());
-        return set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+        return set_option(level, name, detail::bytes_of(request), error);
     }
     const socket_address from = detail::to_socket_address({source->unmapped(), 0}, error);
     if (error) return;
@@ -11988,7 +12136,7 @@ inline void multicast_socket::membership(int name, const ip_address& group, cons
     request.gsr_interface = interface;
     std::memcpy(&request.gsr_group, address.data(), address.size());
     std::memcpy(&request.gsr_source, from.data(), from.size());
-    set_option(level, name, std::as_bytes(std::span{&request, 1}), error);
+    set_option(level, name, detail::bytes_of(request), error);
 }
 inline void multicast_socket::membership(int name, const ip_address& group, const ip_address* source,
                                          unsigned interface) {
@@ -12032,16 +12180,16 @@ template <class ValueV4>
 void multicast_socket::set_multicast(int name_v4, const ValueV4& value_v4, int name_v6, int value,
                                      std::error_code& error) noexcept {
     const bool v6 = is_v6();
-    if (v6) set_option(IPPROTO_IPV6, name_v6, std::as_bytes(std::span{&value, 1}), error);
+    if (v6) set_option(IPPROTO_IPV6, name_v6, detail::bytes_of(value), error);
     if (v6 && error) return;
     std::error_code v4_error;
-    set_option(IPPROTO_IP, name_v4, std::as_bytes(std::span{&value_v4, 1}), v4_error);
+    set_option(IPPROTO_IP, name_v4, detail::bytes_of(value_v4), v4_error);
     if (!v6) error = v4_error;
 }
 inline int multicast_socket::get_multicast(int name_v4, int name_v6) const {
     int value = 0;
     const bool v6 = is_v6();
-    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, std::as_writable_bytes(std::span{&value, 1}));
+    get_option(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? name_v6 : name_v4, detail::room_of(value));
     return value;
 }
 
@@ -12279,7 +12427,7 @@ inline void udp_socket::prepare(udp_options options, std::error_code& error) noe
     offload_allowed_ = options.kernel_offload;
     wants_local_address_ = options.local_address;
     const int off = 0;
-    const auto no = std::as_bytes(std::span{&off, 1});
+    const auto no = detail::bytes_of(off);
     std::error_code too_old;  // IPV6_MULTICAST_ALL is of Linux 4.20
     set_option(IPPROTO_IP, IP_MULTICAST_ALL, no, too_old);
     if (!is_v6()) return;
@@ -12408,7 +12556,7 @@ std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_poi
         }
         std::error_code not_an_address;
         std::size_t ready = 0;
-        for (; ready < std::min(max_at_once, count - sent); ++ready) {
+        for (; ready < detail::min(max_at_once, count - sent); ++ready) {
             socket_address to;
             const const_buffer bytes = datagram(sent + ready, to, sources[ready], not_an_address);
             if (not_an_address) break;
@@ -12469,7 +12617,7 @@ inline bool udp_socket::kernel_can_segment() noexcept {
     if (segmentation_ == segmentation::untried) {
         int size = 0;
         std::error_code error;
-        if (offload_allowed_) get_option(IPPROTO_UDP, UDP_SEGMENT, std::as_writable_bytes(std::span{&size, 1}), error);
+        if (offload_allowed_) get_option(IPPROTO_UDP, UDP_SEGMENT, detail::room_of(size), error);
         segmentation_ = error || !offload_allowed_ ? segmentation::here : segmentation::kernel;
     }
     return segmentation_ == segmentation::kernel;
@@ -12520,7 +12668,7 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
     const time_point until = end_of_call();
     std::size_t sent = 0;
     // A merged piece must itself be no longer than a datagram.
-    const std::size_t together = std::min(max_at_once, max_datagram_v4 / size);
+    const std::size_t together = detail::min(max_at_once, max_datagram_v4 / size);
     while (together > 1 && sent + 1 < count && kernel_can_segment()) {
         if (sent > 0 && until != time_point::max() && clock::now() >= until) {
             error = std::make_error_code(std::errc::timed_out);
@@ -12529,10 +12677,11 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
         error = send_merged(from(sent, together), size, address, from_where, until);
         // The kernel refuses a segment longer than the MTU, and a device or a socket without checksums (EINVAL,
         // EMSGSIZE, EIO). The batch below then succeeds or reports the real error.
-        constexpr std::array refusals{EINVAL, EMSGSIZE, EIO, EOPNOTSUPP, ENOPROTOOPT};
-        if (error && std::find(refusals.begin(), refusals.end(), error.value()) != refusals.end()) break;
+        const int refusal = error.value();
+        if (refusal == EINVAL || refusal == EMSGSIZE || refusal == EIO || refusal == EOPNOTSUPP || refusal == ENOPROTOOPT)
+            break;
         if (error) return sent;
-        sent += std::min(together, count - sent);
+        sent += detail::min(together, count - sent);
     }
     error.clear();
     if (sent == count) return sent;
@@ -12554,7 +12703,7 @@ inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, cons
     const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);
     detail::throw_error(error, "send_segments (", std::to_string(sent), " datagrams sent) to ", where.to_string(),
                         detail::from_local(to),
-                        detail::datagram_size(std::min(size, bytes.size()), where.address(), error));
+                        detail::datagram_size(detail::min(size, bytes.size()), where.address(), error));
 }
 
 // ---- receiving
@@ -12594,7 +12743,7 @@ inline bool udp_socket::enable_receive_offload(std::error_code& error) noexcept 
     error.clear();
     const int on = 1;
     std::error_code refused = std::make_error_code(std::errc::no_protocol_option);
-    if (offload_allowed_) set_option(IPPROTO_UDP, UDP_GRO, std::as_bytes(std::span{&on, 1}), refused);
+    if (offload_allowed_) set_option(IPPROTO_UDP, UDP_GRO, detail::bytes_of(on), refused);
     if (refused && refused != std::errc::no_protocol_option) {
         error = refused;
         return false;
@@ -12757,7 +12906,6 @@ inline udp_socket udp_connect(const std::string& host, std::uint16_t port, wait_
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <new>
 #include <stdexcept>
 #include <tuple>
@@ -13025,14 +13173,14 @@ template <class T>
 class part_list {
   public:
     explicit part_list(std::vector<task<T>>&& tasks)
-        : first_{std::allocator<part<T>>{}.allocate(tasks.size())}, size_{tasks.size()} {
+        : first_{allocate(tasks.size())}, size_{tasks.size()} {
         for (std::size_t i = 0; i < size_; ++i) new (first_ + i) part<T>{std::move(tasks[i])};
     }
     part_list(const part_list&) = delete;
     part_list& operator=(const part_list&) = delete;
     ~part_list() {
         for (part<T>& each : *this) each.~part();
-        std::allocator<part<T>>{}.deallocate(first_, size_);
+        ::operator delete(first_, std::align_val_t{alignof(part<T>)});
     }
     [[nodiscard]] part<T>* begin() const noexcept { return first_; }
     [[nodiscard]] part<T>* end() const noexcept { return first_ + size_; }
@@ -13042,6 +13190,10 @@ class part_list {
     }
 
   private:
+    static part<T>* allocate(std::size_t count) {
+        if (count > static_cast<std::size_t>(-1) / sizeof(part<T>)) throw std::bad_array_new_length{};
+        return static_cast<part<T>*>(::operator new(count * sizeof(part<T>), std::align_val_t{alignof(part<T>)}));
+    }
     part<T>* first_;
     std::size_t size_;
 };
@@ -13365,15 +13517,14 @@ auto with_group(Body body, std::vector<std::exception_ptr>& failures) {
 #include <atomic>
 #include <concepts>
 #include <coroutine>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
+
 
 
 
@@ -13482,7 +13633,7 @@ class lookup_threads {
         // fork() copies only the thread that calls it. In the child this object counts threads that do not exist there,
         // and one of them may hold the mutex. So the child makes a new object.
         if (there && there->process_ == ::getpid()) return *there;
-        auto made = std::make_unique<lookup_threads>();
+        owner<lookup_threads> made{new lookup_threads};
         return all.compare_exchange_strong(there, made.get()) ? *made.release() : *there;
     }
 
@@ -13523,11 +13674,15 @@ class lookup_threads {
         sigset_t all, before;
         ::sigfillset(&all);
         ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        const struct restoring {
-            const sigset_t& mask;
-            ~restoring() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
-        } at_the_end{before};
-        std::thread{[this] { work(); }}.detach();
+        pthread_t thread;
+        const auto run = [](void* threads) -> void* {
+            static_cast<lookup_threads*>(threads)->work();
+            return nullptr;
+        };
+        const int failure = ::pthread_create(&thread, nullptr, run, this);
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        if (failure != 0) throw std::system_error{failure, std::system_category(), "pthread_create"};
+        ::pthread_detach(thread);
     }
     void work() noexcept {
         std::unique_lock lock{mutex_};
@@ -13621,7 +13776,7 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
         co_await detail::stepping{};
         co_return resolve(host, service, hints);
     }
-    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
+    const detail::owner<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host, service, hints}};
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
     co_return std::move(one->endpoints);
@@ -13631,13 +13786,13 @@ inline task<std::string> async_canonical_name(std::string host) {
         co_await detail::stepping{};
         co_return host;
     }
-    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host}};
+    const detail::owner<detail::lookup, detail::lookup::abandon> one{new detail::lookup{host}};
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "canonical name of ", visible(host));
     co_return std::move(*one->name);
 }
 inline task<std::optional<std::string>> async_resolve_name(endpoint where) {
-    const std::unique_ptr<detail::lookup, detail::lookup::abandon> one{new detail::lookup{where}};
+    const detail::owner<detail::lookup, detail::lookup::abandon> one{new detail::lookup{where}};
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "name of ", where.address().to_string());
     co_return std::move(one->name);
@@ -13680,12 +13835,12 @@ inline task<std::optional<std::string>> async_resolve_name(endpoint where) {
 #ifndef NETNOTES_CORO_SYNC_HPP
 #define NETNOTES_CORO_SYNC_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <optional>
 #include <stdexcept>
 #include <utility>
+
 
 
 
@@ -13974,7 +14129,7 @@ class channel {
     [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
     /// Returns how many stored values can be received, at most `capacity`. A value that a cancelled receiver gave back
     /// may be stored beyond that and is not counted.
-    [[nodiscard]] std::size_t size() const noexcept { return std::min(left(), capacity_); }
+    [[nodiscard]] std::size_t size() const noexcept { return detail::min(left(), capacity_); }
     /// Returns how many values the channel can store.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
@@ -14645,7 +14800,7 @@ inline task<> run_race(connect_race& all, task_group& attempts) {
 
 inline task<async_stream> connect_to_first(std::string where, std::vector<endpoint> endpoints,
                                                 connect_options options) {
-    options.attempt_delay = std::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
+    options.attempt_delay = detail::max<duration>(options.attempt_delay, std::chrono::milliseconds{10});
     connect_race all{std::move(endpoints), {}, {}, options, 0, 0, {}};
     const auto body = [&all](task_group& attempts) { return run_race(all, attempts); };
     if (all.endpoints.empty()) all.worst.error = std::make_error_code(std::errc::destination_address_required);
@@ -14891,12 +15046,12 @@ inline detail::sending_to async_datagram::send_to(const_buffer bytes, const sock
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <span>
 #include <system_error>
 #include <utility>
+
 
 
 
@@ -15020,7 +15175,7 @@ class [[nodiscard]] async_descriptor::writing final : public detail::io_awaiter<
         while (!rest_.empty()) {
             if (!node_.writable && !is_always_ready_) return false;
             pollfd asked{descriptor_, POLLOUT, 0};
-            const std::size_t size = std::min<std::size_t>(rest_.size(), PIPE_BUF);
+            const std::size_t size = detail::min<std::size_t>(rest_.size(), PIPE_BUF);
             const ssize_t took = ::poll(&asked, 1, 0) == 0 ? -1 : ::write(descriptor_, rest_.data(), size);
             if (took >= 0) {
                 rest_ = rest_.subspan(static_cast<std::size_t>(took));
@@ -15140,7 +15295,6 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -15150,6 +15304,8 @@ inline async_descriptor::waiting async_descriptor::writable() noexcept { return 
 #include <tuple>
 #include <utility>
 #include <vector>
+
+
 
 
 
@@ -15263,7 +15419,7 @@ struct descriptor_messages {
 
     static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
                                         std::error_code& error) {
-        max_count = std::min(max_count, max_descriptors);
+        max_count = detail::min(max_count, max_descriptors);
         received_descriptors result;
         result.descriptors.reserve(max_count + room_before / sizeof(int));  // before the call: an exception after it would lose descriptors
         alignas(cmsghdr) std::array<char, room_before + std::tuple_size_v<room>> control{};
@@ -15282,7 +15438,7 @@ struct descriptor_messages {
             },
             POLLIN, 0, time_point::min(), error);
         if (size < 0) return result;
-        result.bytes = buffer.first(std::min(static_cast<std::size_t>(size), buffer.size()));
+        result.bytes = buffer.first(detail::min(static_cast<std::size_t>(size), buffer.size()));
         result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
         if (message.msg_controllen > 0)
             for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
@@ -15332,7 +15488,7 @@ inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer
 inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
     ::ucred raw{};
     const std::size_t size =
-        connection.get_option(SOL_SOCKET, SO_PEERCRED, std::as_writable_bytes(std::span{&raw, 1}), error);
+        connection.get_option(SOL_SOCKET, SO_PEERCRED, detail::room_of(raw), error);
     if (error || size < sizeof raw) return {};
     const socket_address local = connection.local_endpoint(error);
     if (!error && local.family() != address_family::local)
@@ -15501,16 +15657,18 @@ inline detail::receiving_descriptors async_unix_socket::recv_descriptors(mutable
 #ifndef NETNOTES_CORO_EVERY_CORE_HPP
 #define NETNOTES_CORO_EVERY_CORE_HPP
 
+#include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <exception>
 #include <stdexcept>
-#include <thread>
+#include <system_error>
 #include <utility>
 #include <vector>
+
 
 // netnotes/coro/listener.hpp: a listener for tasks
 // SPDX-License-Identifier: MIT
@@ -15767,8 +15925,6 @@ inline detail::reporting<detail::accepting> async_listener::accept(std::error_co
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -15781,6 +15937,8 @@ inline detail::reporting<detail::accepting> async_listener::accept(std::error_co
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
+
 
 // netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
 // SPDX-License-Identifier: MIT
@@ -15947,7 +16105,7 @@ class peer_name {
   public:
     peer_name(const socket_address& from, int descriptor) : ip_{} {
         if (from.is_ip())
-            std::memcpy(&ip_, from.data(), std::min<std::size_t>(from.size(), sizeof ip_));
+            std::memcpy(&ip_, from.data(), detail::min<std::size_t>(from.size(), sizeof ip_));
         else
             other_ = {AF_UNSPEC, new named{from, cookie_of(descriptor)}};
     }
@@ -16022,7 +16180,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
             throw std::invalid_argument{
                 "serve_options: max_connections, max_per_client and the timeouts must be above zero"};
         if (options.descriptors_per_connection > 1)
-            options_.max_connections = std::min(options.max_connections, room_for(options.descriptors_per_connection));
+            options_.max_connections = detail::min(options.max_connections, room_for(options.descriptors_per_connection));
     }
     ~serving() {
         while (clients_) delete clients_;  // some are left only if the frame is destroyed while the task waits
@@ -16153,9 +16311,9 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
         const int lowest = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
         if (lowest >= 0) ::close(lowest);
-        const auto open = static_cast<rlim_t>(std::max(lowest, 0));
+        const auto open = static_cast<rlim_t>(detail::max(lowest, 0));
         const rlim_t left = limit.rlim_cur > open ? limit.rlim_cur - open : 0;
-        return std::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
+        return detail::max<std::size_t>(1, static_cast<std::size_t>(left) / descriptors_each);
     }
 
     /// Returns false if the client's address has as many connections as it may have. Then the client is reset.
@@ -16318,8 +16476,8 @@ struct every_core_options {
 /// than the number of the machine's processors.
 [[nodiscard]] inline unsigned core_count() noexcept {
     cpu_set_t allowed;
-    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return std::max(1u, std::thread::hardware_concurrency());
-    return static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return static_cast<unsigned>(detail::max(1l, ::sysconf(_SC_NPROCESSORS_ONLN)));
+    return static_cast<unsigned>(detail::max(1, CPU_COUNT(&allowed)));
 }
 
 /// Runs a loop in each of `options.threads` threads; the first is the caller's thread. Each thread calls `make(loop,
@@ -16364,7 +16522,7 @@ namespace detail {
 inline void stay_on_core(unsigned index) noexcept {
     cpu_set_t allowed, one;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-    index %= static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
+    index %= static_cast<unsigned>(detail::max(1, CPU_COUNT(&allowed)));
     for (int core = 0; core < CPU_SETSIZE; ++core) {
         if (!CPU_ISSET(core, &allowed) || index-- > 0) continue;
         CPU_ZERO(&one);
@@ -16389,15 +16547,39 @@ class affinity_of_caller {
     bool is_known_;
 };
 
+/// Threads that call `run(index)`. The destructor waits for their ends.
+template <class Run>
 class joined_threads {
   public:
-    joined_threads() noexcept = default;
+    /// Makes room for `most` threads.
+    joined_threads(Run& run, std::size_t most) : run_{run} { all_.reserve(most); }
     joined_threads(const joined_threads&) = delete;
     joined_threads& operator=(const joined_threads&) = delete;
     ~joined_threads() {
-        for (std::thread& each : all) each.join();
+        for (const one& each : all_) ::pthread_join(each.thread, nullptr);
     }
-    std::vector<std::thread> all;
+    /// Starts a thread. Throws std::system_error if the system refuses it.
+    void start(unsigned index) {
+        one& added = all_.emplace_back(one{{}, run_, index});  // stays in place, because the room is reserved
+        const auto begin = [](void* object) -> void* {
+            one& self = *static_cast<one*>(object);
+            self.run(self.index);
+            return nullptr;
+        };
+        const int failure = ::pthread_create(&added.thread, nullptr, begin, &added);
+        if (failure == 0) return;
+        all_.pop_back();
+        throw std::system_error{failure, std::system_category(), "pthread_create"};
+    }
+
+  private:
+    struct one {
+        pthread_t thread;
+        Run& run;
+        unsigned index;
+    };
+    Run& run_;
+    std::vector<one> all_;
 };
 }  // namespace detail
 
@@ -16422,11 +16604,10 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
     const unsigned count = options.threads > 0 ? options.threads : core_count();
     {
         const detail::affinity_of_caller at_the_end;
-        detail::joined_threads others;
+        detail::joined_threads others{run, count - 1};
         bool have_begun = false;
         try {
-            others.all.reserve(count - 1);
-            for (unsigned index = 1; index < count; ++index) others.all.emplace_back(run, index);
+            for (unsigned index = 1; index < count; ++index) others.start(index);
             have_begun = true;
         } catch (...) {
             fails(std::current_exception());
@@ -16503,7 +16684,6 @@ void serve_on_every_core(endpoint where, Handler handler, stop_event& stop, cons
 #include <cstddef>
 #include <exception>
 #include <iterator>
-#include <memory>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -16664,7 +16844,7 @@ class generator<T>::promise_type {
     /// Stores the address of the yielded object. A temporary lives until the end of the full expression, and the
     /// coroutine pauses inside this expression. So the object outlives the pause.
     std::suspend_always yield_value(reference value) noexcept {
-        value_ = std::addressof(value);
+        value_ = __builtin_addressof(value);  // std::addressof without <memory>
         return {};
     }
     /// Yields a copy of a variable, because the coroutine may still use the variable.
@@ -16682,7 +16862,7 @@ class generator<T>::promise_type {
     class copied : public std::suspend_always {
       public:
         copied(const value_type& value, pointer& where) : value_{value}, where_{where} {}
-        void await_suspend(std::coroutine_handle<>) noexcept { where_ = std::addressof(value_); }
+        void await_suspend(std::coroutine_handle<>) noexcept { where_ = __builtin_addressof(value_); }
 
       private:
         value_type value_;
@@ -16817,6 +16997,7 @@ inline void greenlet::run() {
 #include <system_error>
 
 
+
 // netnotes/coro/io/ring.hpp: two rings of memory, shared with the kernel
 // SPDX-License-Identifier: MIT
 //
@@ -16835,7 +17016,6 @@ inline void greenlet::run() {
 #ifndef NETNOTES_CORO_IO_RING_HPP
 #define NETNOTES_CORO_IO_RING_HPP
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -16843,6 +17023,7 @@ inline void greenlet::run() {
 #include <cstring>
 #include <span>
 #include <system_error>
+
 
 
 
@@ -17002,7 +17183,7 @@ inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
     try {
         const io_sqring_offsets& in = parameters.sq_off;
         const io_cqring_offsets& out = parameters.cq_off;
-        const std::size_t size = std::max<std::size_t>(in.array + parameters.sq_entries * sizeof(std::uint32_t),
+        const std::size_t size = detail::max<std::size_t>(in.array + parameters.sq_entries * sizeof(std::uint32_t),
                                                        out.cqes + parameters.cq_entries * sizeof(io_uring_cqe));
         rings_ = mapping{size, descriptor_, IORING_OFF_SQ_RING};
         requests_memory_ = mapping{parameters.sq_entries * sizeof(io_uring_sqe), descriptor_, IORING_OFF_SQES};
@@ -17105,7 +17286,6 @@ namespace netnotes::io_backend {
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17190,7 +17370,7 @@ class io_uring_back_end::intake final : public io_intake {
         size = 0;
         while (first_ != receive_pool::none && size < room.size()) {
             receive_pool::filled& first = owner_.pool_.received[first_];
-            const std::size_t taken = std::min<std::size_t>(first.length - offset_, room.size() - size);
+            const std::size_t taken = detail::min<std::size_t>(first.length - offset_, room.size() - size);
             std::memcpy(room.data() + size, owner_.pool_.data(first_) + offset_, taken);
             size += taken;
             offset_ += static_cast<std::uint32_t>(taken);
@@ -17563,13 +17743,14 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 #ifndef NETNOTES_CORO_PUMP_HPP
 #define NETNOTES_CORO_PUMP_HPP
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <system_error>
 #include <utility>
+
+
 
 
 // netnotes/tcp/pump.hpp: bytes from one connection to another
@@ -17600,16 +17781,16 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <system_error>
 #include <utility>
+
+
+
 
 
 
@@ -17723,7 +17904,7 @@ class pump_lane {
     }
     From& from_;
     To& to_;
-    std::unique_ptr<std::byte[]> room_;
+    detail::owner<std::byte[]> room_;
     std::span<const std::byte> bytes_;  // received and not sent yet
     std::uint64_t moved_ = 0;
     bool has_ended_ = false;
@@ -17733,11 +17914,11 @@ class pump_lane {
 
 template <detail::pump_source From, detail::pump_sink To>
 std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error) {
-    const std::unique_ptr<std::byte[]> room{new std::byte[detail::pump_room]};
+    const detail::owner<std::byte[]> room{new std::byte[detail::pump_room]};
     std::uint64_t moved = 0;
     error.clear();
     while (!error && moved < max_bytes) {
-        const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
+        const auto most = static_cast<std::size_t>(detail::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
         const std::size_t size = from.recv(std::span{room.get(), most}, error);
         if (error || size == 0) break;
         moved += to.send_all(std::span{room.get(), size}, error);
@@ -17785,7 +17966,7 @@ std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, 
             pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0}};
         for (pollfd& one : watched)
             if (one.events == 0) one.fd = -1;  // or a hang-up would be reported again and again
-        detail::poll_until(watched, until, error);
+        detail::poll_until(watched.data(), watched.size(), until, error);
         if (!error && watched[2].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
         bool has_moved = !error && there.step(error);
         has_moved = (!error && back.step(error)) || has_moved;
@@ -17810,7 +17991,6 @@ std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, 
 }  // namespace netnotes
 
 #endif  // NETNOTES_TCP_PUMP_HPP
-
 
 
 
@@ -17927,7 +18107,7 @@ task<std::uint64_t> copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
     const detail::owner<std::byte[]> room{new std::byte[most]};
     std::uint64_t moved = 0;
     while (moved < max_bytes) {
-        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(most, max_bytes - moved));
+        const auto wanted = static_cast<std::size_t>(detail::min<std::uint64_t>(most, max_bytes - moved));
         const std::span<std::byte> some{room.get(), wanted};
         const std::size_t size = co_await detail::take_some(from, some);
         if (size == 0) break;
@@ -18127,6 +18307,7 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 #ifndef NETNOTES_CORO_SIGNAL_HPP
 #define NETNOTES_CORO_SIGNAL_HPP
 
+#include <sched.h>
 #include <signal.h>
 
 #include <array>
@@ -18134,11 +18315,10 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 #include <bit>
 #include <cerrno>
 #include <cstdint>
-#include <memory>
 #include <stdexcept>
 #include <system_error>
-#include <thread>
 #include <utility>
+
 
 
 
@@ -18173,7 +18353,7 @@ class remote_word final : public posted_call {
     struct abandon {
         void operator()(remote_word* word) const noexcept {
             // The task may have received the bits and ended before leave() has returned in the other thread.
-            while (word->leaving_.load() != 0) std::this_thread::yield();
+            while (word->leaving_.load() != 0) ::sched_yield();
             word->is_abandoned_ = true;
             if (!word->is_posted_.exchange(true)) delete word;  // otherwise call() deletes it
         }
@@ -18265,7 +18445,7 @@ class remote_event {
     [[nodiscard]] waiting wait() noexcept;
 
   private:
-    std::unique_ptr<detail::remote_word, detail::remote_word::abandon> word_;
+    detail::owner<detail::remote_word, detail::remote_word::abandon> word_;
 };
 
 /// Catches signals, for tasks that wait for them. While the object exists, these signals have no other effect: they do
@@ -18305,8 +18485,8 @@ class async_signals {
 
     static inline constinit std::array<std::atomic<detail::remote_word*>, most + 1> owners{};
     static inline constinit std::atomic<int> handling{0};
-    std::unique_ptr<detail::remote_word, detail::remote_word::abandon> word_;
-    std::array<std::unique_ptr<struct sigaction>, most + 1> before_;
+    detail::owner<detail::remote_word, detail::remote_word::abandon> word_;
+    std::array<detail::owner<struct sigaction>, most + 1> before_;
 };
 
 // ========================================================================================================
@@ -18331,7 +18511,7 @@ inline void async_signals::catch_signal(int number) {
     if (number < 1 || number > most) throw std::system_error{EINVAL, std::system_category(), "sigaction"};
     const auto index = static_cast<std::size_t>(number);
     if (before_[index]) return;  // named twice
-    auto before = std::make_unique<struct sigaction>();
+    detail::owner<struct sigaction> before{new (struct sigaction)()};
     detail::remote_word* none = nullptr;
     if (!owners[index].compare_exchange_strong(none, word_.get()))
         throw std::logic_error{"another async_signals object already catches this signal"};
@@ -18427,7 +18607,6 @@ inline void async_signals::handle(int number) noexcept {
 
 #include <poll.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -18435,6 +18614,7 @@ inline void async_signals::handle(int number) noexcept {
 #include <span>
 #include <system_error>
 #include <vector>
+
 
 
 
@@ -18471,11 +18651,11 @@ class poll_poller : public detail::takes_objects<poll_poller> {
         if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
         if (number >= places_.size()) places_.resize(number + 1, nowhere);
         const std::size_t size = watched_.size();
-        if (size == watched_.capacity()) watched_.reserve(std::max<std::size_t>(64, 2 * size));
+        if (size == watched_.capacity()) watched_.reserve(detail::max<std::size_t>(64, 2 * size));
         if (size == who_.capacity()) who_.reserve(watched_.capacity());
         // The caller may be in the middle of the last wait()'s events, so events_ must not move. Room for more events
         // is taken here, because wait() must not fail for lack of memory.
-        if (std::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
+        if (detail::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
         watched_.push_back({descriptor, to_raw(what), 0});
         who_.push_back({descriptor, how == trigger::one_shot, token});
         places_[number] = static_cast<std::uint32_t>(size);
@@ -18574,7 +18754,6 @@ static_assert(poller<poll_poller>);
 #include <fcntl.h>
 #include <sys/select.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -18583,6 +18762,7 @@ static_assert(poller<poll_poller>);
 #include <span>
 #include <system_error>
 #include <utility>
+
 
 
 
@@ -18624,7 +18804,7 @@ class select_poller : public detail::takes_objects<select_poller> {
         detail::require_no_edge(how, attempt, descriptor);
         if (FD_ISSET(descriptor, &list_.present)) detail::refuse(EEXIST, attempt, descriptor);
         FD_SET(descriptor, &list_.present);
-        list_.end = std::max(list_.end, descriptor + 1);
+        list_.end = detail::max(list_.end, descriptor + 1);
         set(descriptor, what, token, how);
     }
     /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
@@ -18869,7 +19049,7 @@ concept address_count =
 constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
 constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
 constexpr uint128 number_of(const ip_address& address) noexcept {
-    return address.visit([](const auto& each) { return number_of(each); });
+    return address.is_v4() ? number_of(address.v4()) : number_of(address.v6());
 }
 constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
     return ipv4_address{static_cast<std::uint32_t>(number.low)};
@@ -19092,12 +19272,12 @@ constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint
 #ifndef NETNOTES_IP_SPECIAL_HPP
 #define NETNOTES_IP_SPECIAL_HPP
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
 
 
 
@@ -19228,11 +19408,11 @@ constexpr bool ipv6_address::is_global_unicast() const noexcept {
 constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
 
 constexpr bool ip_address::is_global() const noexcept {
-    return visit([](auto address) { return address.is_global(); });
+    return is_v6_ ? as_v6().is_global() : as_v4().is_global();
 }
 
 constexpr bool ip_address::is_global_unicast() const noexcept {
-    return visit([](auto address) { return address.is_global_unicast(); });
+    return is_v6_ ? as_v6().is_global_unicast() : as_v4().is_global_unicast();
 }
 
 // ---- The classes of old --------------------------------------------------------------------------------
@@ -19259,7 +19439,7 @@ inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
 }};
 
 constexpr ipv4_class ipv4_address::address_class() const noexcept {
-    return ipv4_class_ranges[static_cast<std::size_t>(std::min(std::countl_one(value_), 4))].letter;
+    return ipv4_class_ranges[static_cast<std::size_t>(detail::min(std::countl_one(value_), 4))].letter;
 }
 
 }  // namespace netnotes
@@ -19426,7 +19606,6 @@ class socket_iostream : public std::iostream {
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -19435,13 +19614,14 @@ class socket_iostream : public std::iostream {
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <new>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+
 
 
 
@@ -19511,7 +19691,7 @@ class whole_file {
     file_descriptor folder_, file_;
     std::string name_, part_;  // in that folder
     existing_file policy_;
-    std::unique_ptr<std::byte[]> buffer_{};
+    detail::owner<std::byte[]> buffer_{};
     std::size_t gathered_ = 0;
     bool has_part_ = false;  // under that name; else it is without one, or done
 };
@@ -19551,7 +19731,7 @@ inline file_descriptor open_folder(const std::string& path) {
 class descriptor_path {
   public:
     explicit descriptor_path(int number) noexcept {
-        const auto end = std::copy(prefix.begin(), prefix.end(), text_.begin());
+        char* const end = detail::copy_n(prefix.data(), prefix.size(), text_.data());
         *std::to_chars(end, text_.data() + text_.size() - 1, number).ptr = '\0';
     }
     [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
@@ -19624,7 +19804,7 @@ inline void whole_file::write(std::span<const std::byte> bytes, std::error_code&
         return;
     }
     while (!bytes.empty() && !error) {
-        const std::size_t size = std::min(bytes.size(), write_behind - gathered_);
+        const std::size_t size = detail::min(bytes.size(), write_behind - gathered_);
         std::memcpy(buffer_.get() + gathered_, bytes.data(), size);
         gathered_ += size;
         bytes = bytes.subspan(size);

@@ -186,7 +186,6 @@
 #ifndef NETNOTES_IP_TEXT_HPP
 #define NETNOTES_IP_TEXT_HPP
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -194,7 +193,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -203,6 +201,82 @@
 #ifdef __cpp_lib_format
 #include <format>
 #endif
+
+// netnotes/ip/algorithm.hpp: the few algorithms that the chapters need
+// SPDX-License-Identifier: MIT
+//
+// <algorithm> has 14,000 lines, and a program that includes it waits for them in every compilation. The chapters below
+// coro.hpp need six of its functions, in the forms that stand here. A chapter that needs more includes <algorithm>.
+//
+// On this page:  min, max, clamp · copy_n · find_if · sort
+
+#ifndef NETNOTES_IP_ALGORITHM_HPP
+#define NETNOTES_IP_ALGORITHM_HPP
+
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Returns the smaller value, and `a` if they are equal.
+template <class T>
+[[nodiscard]] constexpr const T& min(const T& a, const T& b) {
+    return b < a ? b : a;
+}
+/// Returns the larger value, and `a` if they are equal.
+template <class T>
+[[nodiscard]] constexpr const T& max(const T& a, const T& b) {
+    return a < b ? b : a;
+}
+
+/// Returns `value`, or the limit that it passes.
+template <class T>
+[[nodiscard]] constexpr const T& clamp(const T& value, const T& low, const T& high) {
+    return value < low ? low : high < value ? high : value;
+}
+
+/// Copies `count` items, and returns the place behind the last copy. The two places must not overlap.
+template <class T>
+constexpr T* copy_n(const T* from, std::size_t count, T* to) noexcept {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (std::is_constant_evaluated()) {
+        for (std::size_t i = 0; i < count; ++i) to[i] = from[i];
+    } else if (count > 0) {  // memcpy() refuses a null pointer even for no bytes
+        std::memcpy(to, from, count * sizeof(T));
+    }
+    return to + count;
+}
+
+/// Returns the first place whose item fulfils the condition, or `last`.
+template <class Place, class Condition>
+[[nodiscard]] constexpr Place find_if(Place first, Place last, Condition condition) {
+    while (first != last && !condition(*first)) ++first;
+    return first;
+}
+
+/// Sorts `count` items, the smallest first. Heap sort: it takes count · log(count) steps for any input, and no memory.
+template <class T>
+constexpr void sort(T* items, std::size_t count) {
+    // In a heap no parent is smaller than its two children, so the largest item is the first.
+    const auto sink = [&](std::size_t parent, std::size_t size) {
+        for (std::size_t child; (child = 2 * parent + 1) < size; parent = child) {
+            if (child + 1 < size && items[child] < items[child + 1]) ++child;
+            if (!(items[parent] < items[child])) return;
+            std::swap(items[parent], items[child]);
+        }
+    };
+    for (std::size_t parent = count / 2; parent > 0; --parent) sink(parent - 1, count);
+    for (std::size_t size = count; size > 1; --size) {
+        std::swap(items[0], items[size - 1]);
+        sink(0, size - 1);
+    }
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_IP_ALGORITHM_HPP
 
 
 
@@ -340,7 +414,7 @@ struct printable {
         char text[Value::text_capacity]{};
         const char* const end = self().write(text);
         if (last - first < end - text) return {last, std::errc::value_too_large};
-        return {std::copy(static_cast<const char*>(text), end, first), {}};
+        return {detail::copy_n(text, static_cast<std::size_t>(end - text), first), {}};
     }
     /// Writes the text to a stream, with the stream's width and fill, as for a string.
     template <class Traits>
@@ -363,15 +437,17 @@ concept text_value = std::is_base_of_v<printable<Value>, Value>;
 constexpr unsigned digit_value(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
 
 /// One table look-up a character instead of three comparisons; 0xff is no digit.
-inline constexpr auto hexadecimal_value = [] {
-    std::array<std::uint8_t, 256> values{};
-    for (unsigned c = 0; c < 256; ++c)
-        values[c] = static_cast<std::uint8_t>(c >= '0' && c <= '9'   ? c - '0'
-                                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                              : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                                     : 0xff);
-    return values;
-}();
+struct hexadecimal_values {
+    std::uint8_t of[256]{};  // no std::array: each of its operator[] costs the compiler a call
+    constexpr hexadecimal_values() noexcept {
+        for (std::uint8_t& value : of) value = 0xff;
+        for (unsigned digit = 0; digit < 16; ++digit)
+            of[digit < 10 ? '0' + digit : 'a' + digit - 10] = of[digit < 10 ? '0' + digit : 'A' + digit - 10] =
+                static_cast<std::uint8_t>(digit);
+    }
+    constexpr unsigned operator[](unsigned char c) const noexcept { return of[c]; }
+};
+inline constexpr hexadecimal_values hexadecimal_value;
 
 /// The failure branches are out of line, so that the path through a valid text stays short.
 constexpr bool refuse(parse_failure& why, std::string_view pattern, std::ptrdiff_t position, std::uint32_t item = 0,
@@ -513,23 +589,25 @@ constexpr bool read_ipv6(const char* const first, const char* const last, uint12
 
 /// The texts "0." to "255.". Writing an octet takes one look-up and one four-byte store. So printing an address is some
 /// thirty times faster than inet_ntop(), which calls snprintf().
-inline constexpr auto octet_texts = [] {
-    std::array<std::array<char, 4>, 256> texts{};
-    for (unsigned octet = 0; octet < 256; ++octet) {
-        unsigned size = 0;
-        if (octet >= 100) texts[octet][size++] = static_cast<char>('0' + octet / 100);
-        if (octet >= 10) texts[octet][size++] = static_cast<char>('0' + octet / 10 % 10);
-        texts[octet][size++] = static_cast<char>('0' + octet % 10);
-        texts[octet][size] = '.';
+struct octet_texts {
+    char of[256][4]{};
+    constexpr octet_texts() noexcept {
+        for (unsigned octet = 0; octet < 256; ++octet) {
+            char* out = of[octet];
+            if (octet >= 100) *out++ = static_cast<char>('0' + octet / 100);
+            if (octet >= 10) *out++ = static_cast<char>('0' + octet / 10 % 10);
+            *out++ = static_cast<char>('0' + octet % 10);
+            *out = '.';
+        }
     }
-    return texts;
-}();
+};
+inline constexpr octet_texts octet_text;
 
 /// Needs room for 16 characters. The last characters may be overwritten without being part of the text.
 constexpr char* write_ipv4(char* out, std::uint32_t value) noexcept {
     for (int shift = 24; shift >= 0; shift -= 8) {
         const unsigned octet = value >> shift & 0xff;
-        const auto [a, b, c, d] = octet_texts[octet];  // all four before any store, so that they become one
+        const auto [a, b, c, d] = octet_text.of[octet];  // all four before any store, so that they become one
         out[0] = a, out[1] = b, out[2] = c, out[3] = d;
         out += 2 + (octet >= 10) + (octet >= 100);
     }
@@ -543,7 +621,7 @@ constexpr char* write_number(char* out, std::uint32_t value) noexcept {
     do {
         *--first = static_cast<char>('0' + value % 10);
     } while ((value /= 10) != 0);
-    return std::copy(first, digits.data() + digits.size(), out);
+    return detail::copy_n(first, static_cast<std::size_t>(digits.data() + digits.size() - first), out);
 }
 
 inline constexpr std::string_view hexadecimal_digits = "0123456789abcdef";
@@ -581,7 +659,7 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
     if (mapped) out = write_ipv4(out, static_cast<std::uint32_t>(value.low));
     if (zone.size > 0) {
         *out++ = '%';
-        out = std::copy(zone.text.begin(), zone.text.begin() + zone.size, out);
+        out = detail::copy_n(zone.text.data(), zone.size, out);
     }
     return out;
 }
@@ -589,12 +667,31 @@ constexpr char* write_ipv6(char* out, uint128 value, const zone_name& zone) noex
 }  // namespace detail
 
 namespace detail {
-/// Joins texts and characters. (g++ 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its
-/// bug 105651.)
-template <class... Parts>
-std::string joined(const Parts&... parts) {
+/// A text or a character, for joined(). It refers to the text and does not own it.
+class text_part {
+  public:
+    constexpr text_part() noexcept = default;
+    constexpr text_part(std::string_view text) noexcept : text_{text} {}
+    constexpr text_part(const char* text) noexcept : text_{text} {}
+    text_part(const std::string& text) noexcept : text_{text} {}
+    constexpr text_part(char character) noexcept : character_{character}, is_character_{true} {}
+    void append_to(std::string& text) const {
+        if (is_character_) text += character_;
+        text += text_;
+    }
+
+  private:
+    std::string_view text_{};
+    char character_ = '\0';
+    bool is_character_ = false;
+};
+/// Joins texts and characters. It is no template, because each of its hundred calls would make another function. (g++
+/// 12 -O3 wrongly warns of an overlapping copy in every "text" + std::string{}: its bug 105651.)
+inline std::string joined(const text_part& a, const text_part& b = {}, const text_part& c = {}, const text_part& d = {},
+                          const text_part& e = {}, const text_part& f = {}, const text_part& g = {},
+                          const text_part& h = {}, const text_part& i = {}) {
     std::string text;
-    ((text += parts), ...);
+    for (const text_part* const part : {&a, &b, &c, &d, &e, &f, &g, &h, &i}) part->append_to(text);
     return text;
 }
 }  // namespace detail
@@ -630,9 +727,9 @@ constexpr bool is_invisible(char32_t point) noexcept {
         {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
         {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
     };
-    return (point & 0xfffe) == 0xfffe || std::any_of(std::begin(all), std::end(all), [&](const range& each) {
-               return each.first <= point && point <= each.last;
-           });
+    for (const range& each : all)
+        if (each.first <= point && point <= each.last) return true;
+    return (point & 0xfffe) == 0xfffe;
 }
 
 /// Reads the character of UTF-8 (RFC 3629) with which the text begins. Returns how many bytes it has, 0 if they are no
@@ -674,7 +771,7 @@ inline void append_visible(std::string& to, std::string_view text, bool is_quote
             append_hex('u', point, 4);
         } else
             append_hex('U', point, 8);
-        text.remove_prefix(std::max<std::size_t>(size, 1));
+        text.remove_prefix(detail::max<std::size_t>(size, 1));
     }
 }
 
@@ -2785,7 +2882,6 @@ inline std::optional<std::string> request::query(std::string_view name) const {
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -3188,7 +3284,7 @@ class result {
     template <class Value>
     void set_value(Value&& value) {
         if constexpr (std::is_reference_v<T>)
-            new (&value_) stored{std::addressof(value)};
+            new (&value_) stored{__builtin_addressof(value)};  // std::addressof without <memory>
         else
             new (&value_) stored(std::forward<Value>(value));
         kind_ = kind::value;

@@ -3,6 +3,7 @@
 #include <netnotes/coro.hpp>
 
 #include <list>
+#include <memory>
 
 namespace net = netnotes;
 

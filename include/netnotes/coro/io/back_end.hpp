@@ -27,8 +27,8 @@
 #include <utility>
 
 #include "../../socket/buffer.hpp"
+#include "../../socket/owner.hpp"
 #include "../../socket/time.hpp"
-#include "../owner.hpp"
 
 namespace netnotes {
 

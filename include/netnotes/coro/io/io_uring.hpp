@@ -37,6 +37,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "../../ip/algorithm.hpp"
 #include "operation.hpp"
 #include "ring.hpp"
 
@@ -59,7 +60,6 @@ namespace netnotes::io_backend {
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -144,7 +144,7 @@ class io_uring_back_end::intake final : public io_intake {
         size = 0;
         while (first_ != receive_pool::none && size < room.size()) {
             receive_pool::filled& first = owner_.pool_.received[first_];
-            const std::size_t taken = std::min<std::size_t>(first.length - offset_, room.size() - size);
+            const std::size_t taken = detail::min<std::size_t>(first.length - offset_, room.size() - size);
             std::memcpy(room.data() + size, owner_.pool_.data(first_) + offset_, taken);
             size += taken;
             offset_ += static_cast<std::uint32_t>(taken);

@@ -23,7 +23,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <coroutine>
@@ -37,7 +36,8 @@
 #include <system_error>
 #include <utility>
 
-#include "../owner.hpp"
+#include "../../ip/algorithm.hpp"
+#include "../../socket/owner.hpp"
 #include "../scheduler.hpp"
 
 namespace netnotes::detail {
@@ -503,7 +503,7 @@ inline void io_operation::throw_refusal(int why) {
         if (!limits.rare) return give_up(ENOMEM);
     }
     node_.loop().arm(direction_ == direction::read ? limits.reading : limits.rare->writing,
-                    later(node_.loop().now(), std::max(limits.time, duration::zero())));
+                    later(node_.loop().now(), detail::max(limits.time, duration::zero())));
 }
 
 inline bool io_operation::receive(mutable_buffer room, std::size_t& size) noexcept {

@@ -16,7 +16,6 @@
 #ifndef NETNOTES_CORO_IO_RING_HPP
 #define NETNOTES_CORO_IO_RING_HPP
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -25,6 +24,7 @@
 #include <span>
 #include <system_error>
 
+#include "../../ip/algorithm.hpp"
 #include "../../socket/buffer.hpp"
 #include "../../socket/time.hpp"
 
@@ -183,7 +183,7 @@ inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
     try {
         const io_sqring_offsets& in = parameters.sq_off;
         const io_cqring_offsets& out = parameters.cq_off;
-        const std::size_t size = std::max<std::size_t>(in.array + parameters.sq_entries * sizeof(std::uint32_t),
+        const std::size_t size = detail::max<std::size_t>(in.array + parameters.sq_entries * sizeof(std::uint32_t),
                                                        out.cqes + parameters.cq_entries * sizeof(io_uring_cqe));
         rings_ = mapping{size, descriptor_, IORING_OFF_SQ_RING};
         requests_memory_ = mapping{parameters.sq_entries * sizeof(io_uring_sqe), descriptor_, IORING_OFF_SQES};

@@ -19,14 +19,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "../../socket/owner.hpp"
 #include "../../socket/socket.hpp"
+#include "../../socket/time.hpp"
 #include "../loop.hpp"
-#include "../owner.hpp"
 #include "operation.hpp"
 
 namespace netnotes {

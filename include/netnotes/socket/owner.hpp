@@ -1,4 +1,4 @@
-// netnotes/coro/owner.hpp: a pointer that owns
+// netnotes/socket/owner.hpp: a pointer that owns
 // SPDX-License-Identifier: MIT
 //
 // An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
@@ -7,12 +7,12 @@
 //     second{std::move(first)}     second ──> object        `first` is empty now
 //
 // std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
-// only an owner, such as coro/io/back_end.hpp, includes this page.
+// only an owner, such as tcp/reader.hpp, includes this page.
 //
 // On this page:  owner
 
-#ifndef NETNOTES_CORO_OWNER_HPP
-#define NETNOTES_CORO_OWNER_HPP
+#ifndef NETNOTES_SOCKET_OWNER_HPP
+#define NETNOTES_SOCKET_OWNER_HPP
 
 #include <cstddef>
 #include <utility>
@@ -88,4 +88,4 @@ class owner {
 
 }  // namespace netnotes::detail
 
-#endif  // NETNOTES_CORO_OWNER_HPP
+#endif  // NETNOTES_SOCKET_OWNER_HPP
