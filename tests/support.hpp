@@ -79,6 +79,10 @@ inline std::string receive_exactly(net::socket& from, std::size_t size) {
     return bytes;
 }
 
+/// Does qemu-user run this program? It passes some options and control messages on unchanged, in the byte order of the
+/// emulated machine. See platform.sh.
+inline bool is_emulated() { return std::getenv("NETNOTES_SYSTEM_CALLS") != nullptr; }
+
 /// Does this machine tell when a datagram arrived? qemu-user 7.2 does not pass the option on.
 inline bool tells_arrival() {
     const int on = 1;

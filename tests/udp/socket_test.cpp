@@ -141,7 +141,8 @@ TEST_CASE("an answer leaves from the address that was asked") {
                                            net::ip_address{"127.77.0.9"}};
         if (wildcard.is_v6()) asked.emplace_back(net::ipv6_address::loopback());
         for (const net::ip_address& address : asked)
-            for (const auto how : {"one", "batch", "segments", "segments by hand"}) {
+            for (const auto how : {"one", "batch", "segments"}) {
+                if (how == "segments"s && support::is_emulated()) continue;
                 INFO(wildcard << " asked at " << address << ", " << how);
                 net::udp_socket client{support::family_of(address)};
                 client.connect({address, port});  // so that it hears this address only
@@ -471,16 +472,16 @@ TEST_CASE("a dual-stack socket talks with IPv4 peers under either form of their 
     server.send_batch(both);
     CHECK(receive(client) == "1");
     CHECK(receive(client) == "2");
-    server.send_segments("345", 1, got.sender);
-    CHECK(receive(client) == "3");
+    if (!support::is_emulated()) {
+        server.send_segments("345", 1, got.sender);
+        for (const auto text : {"3", "4", "5"}) CHECK(receive(client) == text);
+    }
     const auto failure = failure_of([&] { server.send_to(pattern(65'508), got.sender); });
     CHECK(failure.code == std::errc::message_size);
     CHECK_THAT(failure.what, ContainsSubstring("over IPv4 holds at most 65507"));
     server.connect(got.sender);
     CHECK(server.peer_endpoint() == got.sender);
     server.send("connected");
-    CHECK(receive(client) == "4");
-    CHECK(receive(client) == "5");
     CHECK(receive(client) == "connected");
 }
 
