@@ -6,7 +6,9 @@
 #include "../old_kernel.hpp"
 #include "../support.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -60,6 +62,24 @@ TEST_CASE("an existing file is replaced when the new file is whole, and keeps it
     CHECK(content_of(folder.file("f")) == content);
     CHECK(std::filesystem::status(folder.file("f")).permissions() == std::filesystem::perms{0640});
     CHECK(names_in(folder.file("")) == std::vector<std::string>{"f"});
+}
+
+TEST_CASE("a program without standard input writes a whole file, and descriptor 0 is free again") {
+    const temporary_folder folder;
+    const std::string path = folder.file("f");
+    whole_file file{path};
+    CHECK(!write(file, "whole"));
+    const int kept = ::fcntl(0, F_DUPFD_CLOEXEC, 3);
+    ::close(0);
+    const std::error_code error = finish(file);
+    const bool is_free = ::fcntl(0, F_GETFD) < 0;
+    if (kept >= 0) {
+        ::dup2(kept, 0);
+        ::close(kept);
+    }
+    CHECK(!error);
+    CHECK(is_free);
+    CHECK(content_of(path) == "whole");
 }
 
 TEST_CASE("a process that is killed leaves nothing of an unfinished file") {
