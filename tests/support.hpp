@@ -27,9 +27,25 @@
 #include <utility>
 #include <vector>
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NETNOTES_THREAD_SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define NETNOTES_THREAD_SANITIZER
+#endif
+
 namespace net = netnotes;
 
 namespace support {
+
+/// Some things ThreadSanitizer cannot do: a child of a process with threads, for example, may start none.
+#ifdef NETNOTES_THREAD_SANITIZER
+inline constexpr bool has_thread_sanitizer = true;
+#else
+inline constexpr bool has_thread_sanitizer = false;
+#endif
 
 /// How many descriptors this process has open: what was there before must be there after, and no more.
 inline std::ptrdiff_t open_descriptors() {

@@ -32,22 +32,7 @@ using support::loopbacks;
 using support::open_descriptors;
 using support::pattern;
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NETNOTES_THREAD_SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define NETNOTES_THREAD_SANITIZER
-#endif
-
 namespace {
-
-#ifdef NETNOTES_THREAD_SANITIZER
-constexpr bool has_thread_sanitizer = true;
-#else
-constexpr bool has_thread_sanitizer = false;
-#endif
 
 
 const net::endpoint anywhere_on_loopback{net::ipv4_address::loopback(), 0};
@@ -508,7 +493,7 @@ TEST_CASE("the longest time limits of the blocking servers wait for ever and no 
         stop.request_stop();
         // In a child of a program with several threads, ThreadSanitizer keeps SIGTERM to itself for ever, so that child
         // ends only with its client's last word. (To close is not enough: the child holds the client's socket, too.)
-        if (has_thread_sanitizer) client.shutdown(net::shutdown_direction::send);
+        if (support::has_thread_sanitizer) client.shutdown(net::shutdown_direction::send);
         serving.join();
         CHECK(heard == "ping");
     };
