@@ -228,7 +228,8 @@ TEST_CASE("send_file reports an error and the number of bytes") {
         std::error_code error;
         std::uint64_t size = co_await near.send_file(folder.file("nothing"), {}, error);
         CHECK((error == std::errc::no_such_file_or_directory && size == 0));
-        size = co_await near.send_file(folder.file("text"), {.offset = 10, .count = 1'000}, error);
+        const net::send_file_options part{.offset = 10, .count = 1'000};
+        size = co_await near.send_file(folder.file("text"), part, error);
         CHECK((!error && size == 1'000));
         std::string got(1'000, '\0');
         co_await far.recv_exact(got);

@@ -58,6 +58,12 @@ namespace netnotes {
 /// attempts.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
+namespace detail {
+struct give_the_host_and_the_port_as_two_arguments;  // what a compiler shows for a mistake: tests/package/mistakes.txt
+}  // namespace detail
+template <class Host, class Advice = detail::give_the_host_and_the_port_as_two_arguments>
+requires std::is_convertible_v<const Host&, std::string_view>
+task<async_stream> async_connect(const Host&) = delete;
 /// Tries these endpoints in the given order, and returns a connection to the first that answers. Throws
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,

@@ -128,6 +128,12 @@ class event_loop : public detail::scheduler {
         static_assert(std::is_same_v<T, task<T>>, "a task runs once: write run(std::move(it)) for a task with a name");
     }
 
+    template <class Function, class... Stop>
+    requires(std::is_invocable_v<Function&> && !task_function<Function>) auto run(Function, const Stop&...) {
+        static_assert(task_function<Function>,
+                      "the function must return a task: write []() -> task<> { ...; co_return; }");
+    }
+
     /// Adds a task, which begins at the next turn and runs concurrently with the others. Returns a handle to wait for
     /// it. Call in the loop's thread, inside or outside of run(). The watchdog reports `name`, which is not copied.
     /// Throws std::logic_error if the task is empty.

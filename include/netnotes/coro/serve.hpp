@@ -483,6 +483,15 @@ task<> serve(unix_endpoint where, Handler handler, serve_options options = {}) {
     co_await all;
 }
 
+/// A mistake: the message says what to write.
+template <class Handler>
+requires(!connection_handler<Handler>) task<> serve(endpoint, Handler, serve_options = {}) {
+    static_assert(connection_handler<Handler>,
+                  "the handler must take an async_stream by value and return a task: write "
+                  "[](async_stream client) -> task<> { ...; co_return; }");
+    return {};
+}
+
 }  // namespace netnotes
 
 #endif  // NETNOTES_CORO_SERVE_HPP

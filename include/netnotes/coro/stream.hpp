@@ -75,6 +75,9 @@ class sending;
 class sending_all;
 class connecting;
 class accepting;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_async_connect_for_a_name_and_braces_for_an_endpoint;
+struct print_its_peer_endpoint_or_receive_and_print_as_text;
 }  // namespace detail
 
 /// Owns a connection, of TCP or of a Unix socket. Use it only in tasks of its loop. One task may receive while another
@@ -101,6 +104,9 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] static task<async_stream> connect(socket_address where);
     /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
     [[nodiscard]] static task<async_stream> connect(endpoint where);
+    template <class Host, class Advice = detail::write_async_connect_for_a_name_and_braces_for_an_endpoint>
+    requires std::is_convertible_v<const Host&, std::string_view>
+    static task<async_stream> connect(const Host&, int) = delete;
     /// Do the same, but report an error instead of throwing it, and then return a closed stream. A scanner expects most
     /// of its errors. A cancellation is still thrown. `error` must stay valid until the task ends.
     [[nodiscard]] static task<async_stream> connect(socket_address where, std::error_code& error);
@@ -170,6 +176,9 @@ class async_stream : public detail::async_socket {
     async_stream(event_loop& loop, socket&& made, bool is_ip, bool connects = false)
         : async_socket{loop, made, detail::io_node::kind::stream, is_ip, connects} {}
 };
+
+template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>
+void operator<<(std::basic_ostream<char, Traits>&, const async_stream&) = delete;
 
 // ========================================================================================================
 // How it is done

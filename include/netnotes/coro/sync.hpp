@@ -192,6 +192,12 @@ inline wait_queue::~wait_queue() {
 /// A flag that tasks can wait for. It begins as not set. For tasks of one loop; it must outlive every wait.
 class async_event {
   public:
+    /// A mistake: the message says what to write.
+    template <class Self = async_event>
+    std::suspend_never operator co_await() const {
+        static_assert(!std::is_same_v<Self, async_event>, "write co_await it.wait()");
+        return {};
+    }
     class waiting;
     /// Returns true from set() until reset().
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
@@ -213,6 +219,12 @@ class async_event {
 /// must outlive its permits and every wait.
 class async_semaphore {
   public:
+    /// A mistake: the message says what to write.
+    template <class Self = async_semaphore>
+    std::suspend_never operator co_await() const {
+        static_assert(!std::is_same_v<Self, async_semaphore>, "write co_await it.acquire()");
+        return {};
+    }
     class permit;
     class acquiring;
     /// Makes a semaphore with this many free permits. With 0, acquire() never succeeds.
@@ -275,6 +287,12 @@ class [[nodiscard]] async_semaphore::permit {
 /// waits for ever.
 class async_mutex {
   public:
+    /// A mistake: the message says what to write.
+    template <class Self = async_mutex>
+    std::suspend_never operator co_await() const {
+        static_assert(!std::is_same_v<Self, async_mutex>, "write co_await it.lock()");
+        return {};
+    }
     /// Holds the lock until it is destroyed.
     using guard = async_semaphore::permit;
     /// `co_await mutex.lock()` suspends until the mutex is free, and returns the guard. Tasks get the lock in order of

@@ -116,6 +116,10 @@ template <class T>
 auto with_timeout(wait_time, const task<T>&, const char* = nullptr, const char* = nullptr) {
     detail::advise_to_move<T>();
 }
+template <class Function>
+requires(std::is_invocable_v<Function&> && !task_function<Function>) auto with_timeout(wait_time, Function) {
+    static_assert(task_function<Function>, "the function must return a task: write []() -> task<> { ...; co_return; }");
+}
 
 /// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
 /// the call. When `at_most` has passed since the cancellation, it cancels the task. Without a cancellation there is no

@@ -32,6 +32,7 @@ concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Point
 class borrowed_socket;
 // What a compiler shows for a mistake: see tests/package/mistakes.txt.
 struct write_std_span_buffer_first_size;
+struct give_a_buffer_to_receive_into_not_a_size;
 struct bytes_to_send_are_text_or_a_range_of_bytes;
 struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
 }  // namespace detail
@@ -50,6 +51,9 @@ class mutable_buffer : public std::span<std::byte> {
     requires(requires(Range& range) { std::data(range); } &&
              !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
     mutable_buffer(Range&&) = delete;
+    template <class Number, class Advice = detail::give_a_buffer_to_receive_into_not_a_size>
+    requires std::is_arithmetic_v<Number>
+    mutable_buffer(Number) = delete;
 };
 
 /// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
@@ -72,6 +76,9 @@ class const_buffer : public std::span<const std::byte> {
     template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
     requires std::is_arithmetic_v<Number>
     const_buffer(Number) = delete;
+    template <class Range, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires(requires(const Range& range) { std::data(range); } && !detail::bytes_range<const Range>)
+    const_buffer(const Range&) = delete;
     template <detail::bytes_range Range>
     const_buffer(const Range& range) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}

@@ -62,7 +62,7 @@ namespace netnotes {
 
 namespace detail {  // what a compiler shows for a mistake: see tests/package/mistakes.txt
 struct write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint;
-struct write_an_address_and_a_port_in_braces;
+struct print_its_local_endpoint;
 struct print_its_peer_endpoint_or_receive_and_print_as_text;
 }  // namespace detail
 
@@ -86,6 +86,13 @@ class tcp_stream : private socket {
     /// cannot.
     static tcp_stream connect(const endpoint& where, wait_time timeout = never);
     static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
+    /// A mistake: the message says what to write.
+    template <class Number>
+    requires std::is_arithmetic_v<Number>
+    static tcp_stream connect(const endpoint&, Number) {  // {"127.0.0.1", 80} is a std::string, too, and 5 a port
+        static_assert(!std::is_arithmetic_v<Number>, "write the timeout with its unit, like 5s or 500ms");
+        return {};
+    }
     static tcp_stream connect(const endpoint& where, const connect_options& options);
     static tcp_stream connect(const endpoint& where, const connect_options& options, std::error_code& error);
 
@@ -213,6 +220,9 @@ class tcp_listener : private socket {
   private:
     void open(const endpoint& where, const listen_options& options, std::error_code& error, const char*& what);
 };
+
+template <class Traits, class Advice = detail::print_its_local_endpoint>
+void operator<<(std::basic_ostream<char, Traits>&, const tcp_listener&) = delete;
 
 // ========================================================================================================
 // How it is done

@@ -75,6 +75,12 @@ struct received_datagram {
     datagram_peer sender;
     bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
 };
+
+namespace detail {
+struct print_as_text_of_its_bytes;  // what a compiler shows for a mistake: see tests/package/mistakes.txt
+}  // namespace detail
+template <class Traits, class Advice = detail::print_as_text_of_its_bytes>
+void operator<<(std::basic_ostream<char, Traits>&, const received_datagram&) = delete;
 /// A datagram to send.
 struct outgoing_datagram {
     const_buffer bytes;
