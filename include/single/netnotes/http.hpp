@@ -1468,6 +1468,10 @@ namespace netnotes {
 
 // ---- Endpoints -----------------------------------------------------------------------------------------
 
+namespace detail {
+struct write_an_address_and_a_port_in_braces;  // what a compiler shows for a mistake: see tests/package/mistakes.txt
+}  // namespace detail
+
 /// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
 /// is turned round only where the system's own structure is filled.
 class endpoint : public detail::printable<endpoint> {
@@ -1481,6 +1485,9 @@ class endpoint : public detail::printable<endpoint> {
     constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
     /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
     constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    template <class Port, class Advice = detail::write_an_address_and_a_port_in_braces>
+    requires std::is_arithmetic_v<Port>
+    endpoint(Port) = delete;
     /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
     /// §3.2.2.) Throws parse_error.
     constexpr explicit endpoint(std::string_view text) {
@@ -7787,6 +7794,7 @@ concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Point
 class borrowed_socket;
 // What a compiler shows for a mistake: see tests/package/mistakes.txt.
 struct write_std_span_buffer_first_size;
+struct give_a_buffer_to_receive_into_not_a_size;
 struct bytes_to_send_are_text_or_a_range_of_bytes;
 struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
 }  // namespace detail
@@ -7805,6 +7813,9 @@ class mutable_buffer : public std::span<std::byte> {
     requires(requires(Range& range) { std::data(range); } &&
              !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
     mutable_buffer(Range&&) = delete;
+    template <class Number, class Advice = detail::give_a_buffer_to_receive_into_not_a_size>
+    requires std::is_arithmetic_v<Number>
+    mutable_buffer(Number) = delete;
 };
 
 /// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
@@ -7827,6 +7838,9 @@ class const_buffer : public std::span<const std::byte> {
     template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
     requires std::is_arithmetic_v<Number>
     const_buffer(Number) = delete;
+    template <class Range, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires(requires(const Range& range) { std::data(range); } && !detail::bytes_range<const Range>)
+    const_buffer(const Range&) = delete;
     template <detail::bytes_range Range>
     const_buffer(const Range& range) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
@@ -9906,7 +9920,7 @@ namespace netnotes {
 
 namespace detail {  // what a compiler shows for a mistake: see tests/package/mistakes.txt
 struct write_tcp_stream_connect_for_a_name_and_braces_for_an_endpoint;
-struct write_an_address_and_a_port_in_braces;
+struct print_its_local_endpoint;
 struct print_its_peer_endpoint_or_receive_and_print_as_text;
 }  // namespace detail
 
@@ -9930,6 +9944,13 @@ class tcp_stream : private socket {
     /// cannot.
     static tcp_stream connect(const endpoint& where, wait_time timeout = never);
     static tcp_stream connect(const endpoint& where, wait_time timeout, std::error_code& error);
+    /// A mistake: the message says what to write.
+    template <class Number>
+    requires std::is_arithmetic_v<Number>
+    static tcp_stream connect(const endpoint&, Number) {  // {"127.0.0.1", 80} is a std::string, too, and 5 a port
+        static_assert(!std::is_arithmetic_v<Number>, "write the timeout with its unit, like 5s or 500ms");
+        return {};
+    }
     static tcp_stream connect(const endpoint& where, const connect_options& options);
     static tcp_stream connect(const endpoint& where, const connect_options& options, std::error_code& error);
 
@@ -10057,6 +10078,9 @@ class tcp_listener : private socket {
   private:
     void open(const endpoint& where, const listen_options& options, std::error_code& error, const char*& what);
 };
+
+template <class Traits, class Advice = detail::print_its_local_endpoint>
+void operator<<(std::basic_ostream<char, Traits>&, const tcp_listener&) = delete;
 
 // ========================================================================================================
 // How it is done
@@ -10538,6 +10562,12 @@ struct received_datagram {
     datagram_peer sender;
     bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
 };
+
+namespace detail {
+struct print_as_text_of_its_bytes;  // what a compiler shows for a mistake: see tests/package/mistakes.txt
+}  // namespace detail
+template <class Traits, class Advice = detail::print_as_text_of_its_bytes>
+void operator<<(std::basic_ostream<char, Traits>&, const received_datagram&) = delete;
 /// A datagram to send.
 struct outgoing_datagram {
     const_buffer bytes;
@@ -14028,6 +14058,12 @@ class event_loop : public detail::scheduler {
         static_assert(std::is_same_v<T, task<T>>, "a task runs once: write run(std::move(it)) for a task with a name");
     }
 
+    template <class Function, class... Stop>
+    requires(std::is_invocable_v<Function&> && !task_function<Function>) auto run(Function, const Stop&...) {
+        static_assert(task_function<Function>,
+                      "the function must return a task: write []() -> task<> { ...; co_return; }");
+    }
+
     /// Adds a task, which begins at the next turn and runs concurrently with the others. Returns a handle to wait for
     /// it. Call in the loop's thread, inside or outside of run(). The watchdog reports `name`, which is not copied.
     /// Throws std::logic_error if the task is empty.
@@ -14632,6 +14668,10 @@ auto with_timeout(What&&, std::chrono::duration<Rep, Period>) {
 template <class T>
 auto with_timeout(wait_time, const task<T>&, const char* = nullptr, const char* = nullptr) {
     detail::advise_to_move<T>();
+}
+template <class Function>
+requires(std::is_invocable_v<Function&> && !task_function<Function>) auto with_timeout(wait_time, Function) {
+    static_assert(task_function<Function>, "the function must return a task: write []() -> task<> { ...; co_return; }");
 }
 
 /// `co_await shield(2s, cleanup())` runs the task to its end even if the awaiting task is cancelled, before or during
@@ -15927,6 +15967,9 @@ class sending;
 class sending_all;
 class connecting;
 class accepting;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_async_connect_for_a_name_and_braces_for_an_endpoint;
+struct print_its_peer_endpoint_or_receive_and_print_as_text;
 }  // namespace detail
 
 /// Owns a connection, of TCP or of a Unix socket. Use it only in tasks of its loop. One task may receive while another
@@ -15953,6 +15996,9 @@ class async_stream : public detail::async_socket {
     [[nodiscard]] static task<async_stream> connect(socket_address where);
     /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
     [[nodiscard]] static task<async_stream> connect(endpoint where);
+    template <class Host, class Advice = detail::write_async_connect_for_a_name_and_braces_for_an_endpoint>
+    requires std::is_convertible_v<const Host&, std::string_view>
+    static task<async_stream> connect(const Host&, int) = delete;
     /// Do the same, but report an error instead of throwing it, and then return a closed stream. A scanner expects most
     /// of its errors. A cancellation is still thrown. `error` must stay valid until the task ends.
     [[nodiscard]] static task<async_stream> connect(socket_address where, std::error_code& error);
@@ -16022,6 +16068,9 @@ class async_stream : public detail::async_socket {
     async_stream(event_loop& loop, socket&& made, bool is_ip, bool connects = false)
         : async_socket{loop, made, detail::io_node::kind::stream, is_ip, connects} {}
 };
+
+template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>
+void operator<<(std::basic_ostream<char, Traits>&, const async_stream&) = delete;
 
 // ========================================================================================================
 // How it is done
@@ -16560,6 +16609,12 @@ inline wait_queue::~wait_queue() {
 /// A flag that tasks can wait for. It begins as not set. For tasks of one loop; it must outlive every wait.
 class async_event {
   public:
+    /// A mistake: the message says what to write.
+    template <class Self = async_event>
+    std::suspend_never operator co_await() const {
+        static_assert(!std::is_same_v<Self, async_event>, "write co_await it.wait()");
+        return {};
+    }
     class waiting;
     /// Returns true from set() until reset().
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
@@ -16581,6 +16636,12 @@ class async_event {
 /// must outlive its permits and every wait.
 class async_semaphore {
   public:
+    /// A mistake: the message says what to write.
+    template <class Self = async_semaphore>
+    std::suspend_never operator co_await() const {
+        static_assert(!std::is_same_v<Self, async_semaphore>, "write co_await it.acquire()");
+        return {};
+    }
     class permit;
     class acquiring;
     /// Makes a semaphore with this many free permits. With 0, acquire() never succeeds.
@@ -16643,6 +16704,12 @@ class [[nodiscard]] async_semaphore::permit {
 /// waits for ever.
 class async_mutex {
   public:
+    /// A mistake: the message says what to write.
+    template <class Self = async_mutex>
+    std::suspend_never operator co_await() const {
+        static_assert(!std::is_same_v<Self, async_mutex>, "write co_await it.lock()");
+        return {};
+    }
     /// Holds the lock until it is destroyed.
     using guard = async_semaphore::permit;
     /// `co_await mutex.lock()` suspends until the mutex is free, and returns the guard. Tasks get the lock in order of
@@ -17273,6 +17340,12 @@ namespace netnotes {
 /// attempts.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port,
                                                wait_time attempt_delay = std::chrono::milliseconds{250});
+namespace detail {
+struct give_the_host_and_the_port_as_two_arguments;  // what a compiler shows for a mistake: tests/package/mistakes.txt
+}  // namespace detail
+template <class Host, class Advice = detail::give_the_host_and_the_port_as_two_arguments>
+requires std::is_convertible_v<const Host&, std::string_view>
+task<async_stream> async_connect(const Host&) = delete;
 /// Tries these endpoints in the given order, and returns a connection to the first that answers. Throws
 /// errc::destination_address_required if the list is empty.
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints,
@@ -23801,6 +23874,15 @@ task<> serve(unix_endpoint where, Handler handler, serve_options options = {}) {
     listener.listen();
     detail::serving<Handler> all{async_listener{std::move(listener)}, std::move(handler), options};
     co_await all;
+}
+
+/// A mistake: the message says what to write.
+template <class Handler>
+requires(!connection_handler<Handler>) task<> serve(endpoint, Handler, serve_options = {}) {
+    static_assert(connection_handler<Handler>,
+                  "the handler must take an async_stream by value and return a task: write "
+                  "[](async_stream client) -> task<> { ...; co_return; }");
+    return {};
 }
 
 }  // namespace netnotes

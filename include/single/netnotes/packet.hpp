@@ -1462,6 +1462,10 @@ namespace netnotes {
 
 // ---- Endpoints -----------------------------------------------------------------------------------------
 
+namespace detail {
+struct write_an_address_and_a_port_in_braces;  // what a compiler shows for a mistake: see tests/package/mistakes.txt
+}  // namespace detail
+
 /// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
 /// is turned round only where the system's own structure is filled.
 class endpoint : public detail::printable<endpoint> {
@@ -1475,6 +1479,9 @@ class endpoint : public detail::printable<endpoint> {
     constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
     /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
     constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    template <class Port, class Advice = detail::write_an_address_and_a_port_in_braces>
+    requires std::is_arithmetic_v<Port>
+    endpoint(Port) = delete;
     /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
     /// §3.2.2.) Throws parse_error.
     constexpr explicit endpoint(std::string_view text) {

@@ -1536,6 +1536,10 @@ namespace netnotes {
 
 // ---- Endpoints -----------------------------------------------------------------------------------------
 
+namespace detail {
+struct write_an_address_and_a_port_in_braces;  // what a compiler shows for a mistake: see tests/package/mistakes.txt
+}  // namespace detail
+
 /// An address and a port: where a socket listens, or whom it talks to. The port is in host byte order; it
 /// is turned round only where the system's own structure is filled.
 class endpoint : public detail::printable<endpoint> {
@@ -1549,6 +1553,9 @@ class endpoint : public detail::printable<endpoint> {
     constexpr endpoint(const ipv6_address& address, std::uint16_t port) noexcept : address_{address}, port_{port} {}
     /// Throws parse_error when the text is not an address. (A name is not: see resolve() in socket.hpp.)
     constexpr endpoint(std::string_view address, std::uint16_t port) : address_{address}, port_{port} {}
+    template <class Port, class Advice = detail::write_an_address_and_a_port_in_braces>
+    requires std::is_arithmetic_v<Port>
+    endpoint(Port) = delete;
     /// From `192.0.2.1:80` or `[2001:db8::1]:80`: without brackets, where does the address end? (RFC 3986
     /// §3.2.2.) Throws parse_error.
     constexpr explicit endpoint(std::string_view text) {
@@ -1803,6 +1810,7 @@ concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Point
 class borrowed_socket;
 // What a compiler shows for a mistake: see tests/package/mistakes.txt.
 struct write_std_span_buffer_first_size;
+struct give_a_buffer_to_receive_into_not_a_size;
 struct bytes_to_send_are_text_or_a_range_of_bytes;
 struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
 }  // namespace detail
@@ -1821,6 +1829,9 @@ class mutable_buffer : public std::span<std::byte> {
     requires(requires(Range& range) { std::data(range); } &&
              !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
     mutable_buffer(Range&&) = delete;
+    template <class Number, class Advice = detail::give_a_buffer_to_receive_into_not_a_size>
+    requires std::is_arithmetic_v<Number>
+    mutable_buffer(Number) = delete;
 };
 
 /// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
@@ -1843,6 +1854,9 @@ class const_buffer : public std::span<const std::byte> {
     template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
     requires std::is_arithmetic_v<Number>
     const_buffer(Number) = delete;
+    template <class Range, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires(requires(const Range& range) { std::data(range); } && !detail::bytes_range<const Range>)
+    const_buffer(const Range&) = delete;
     template <detail::bytes_range Range>
     const_buffer(const Range& range) noexcept
         : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
