@@ -7,6 +7,9 @@ A PROGRAM is a file such as tests/bench/hello_beast.cpp. It is compiled with -O2
 
 The least of five runs each, one after the other in turn, so that a machine that slows down slows all. $CXX is asked,
 g++ unless it is set; -std=c++20 -fsyntax-only, that is without making code. `run.py --only compile` compares.
+
+Behind the processor time of a header of ours stands its floor, in parentheses: the time of the headers of the system that
+it includes, alone. Both are also printed as parts of the time of <asio.hpp>, if it is measured. GOALS has the goals.
 """
 import os
 import pathlib
@@ -16,6 +19,8 @@ import sys
 import tempfile
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+# The most that a header may take of the time of <asio.hpp>, with g++ 12.
+GOALS = {"netnotes/ip.hpp": 0.30, "netnotes/tcp.hpp": 0.50, "netnotes/coro.hpp": 0.80}
 
 
 def compiler():
@@ -25,6 +30,22 @@ def compiler():
 def header(name):
     """A job: (source text, flags)."""
     return f"#include <{name}>\n", ["-fsyntax-only"]
+
+
+def floor(cxx, name):
+    """A job: the headers of the system that a header of ours includes itself, in order."""
+    # -H prints a line for each header: a dot for each level, and the path.
+    done = subprocess.run([cxx, "-std=c++20", f"-I{TOP / 'include'}", "-fsyntax-only", "-H", "-x", "c++", "-"],
+                          input=f"#include <{name}>\n", capture_output=True, text=True, check=False)
+    ours, found, above = str(TOP / "include"), [], []
+    for line in done.stderr.splitlines():
+        dots, _, path = line.partition(" ")
+        if not dots or set(dots) != {"."}:
+            continue
+        above[len(dots) - 1:] = [path]
+        if not path.startswith(ours) and len(above) > 1 and above[-2].startswith(ours):
+            found.append(path)
+    return "".join(f'#include "{path}"\n' for path in found), ["-fsyntax-only"]
 
 
 def server(path):
@@ -83,10 +104,23 @@ def main():
         sys.exit("compile_time.py: there is no g++ and no $CXX")
     names = sys.argv[1:] or ["asio.hpp", *sorted(f"netnotes/{path.name}"
                                                  for path in (TOP / "include/netnotes").glob("*.hpp"))]
-    print(f"{'':<34}{'CPU':>9}{'time':>9}{'memory':>10}{'lines':>10}")
     jobs = {name: server(name) if name.endswith(".cpp") else header(name) for name in names}
-    for name, (cpu, took, memory, count) in measure(cxx, TOP / "include", jobs, 5):
-        print(f"{name:<34}{cpu:>7.3f} s{took:>7.3f} s{memory:>7.0f} MB{count:>10,}")
+    jobs |= {f"floor of {name}": floor(cxx, name) for name in names if name.startswith("netnotes/")}
+    costs = dict(measure(cxx, TOP / "include", jobs, 5))
+    asio = costs.get("asio.hpp", (None,))[0]
+
+    def beside(cpu, bottom):
+        return f"{cpu:.3f}" + (f" ({bottom:.3f})" if bottom is not None else "")
+
+    print(f"{'':<28}{'CPU, s (floor)':>16}{'of asio (floor)':>17}{'goal':>6}{'time':>9}{'memory':>9}{'lines':>9}")
+    for name in names:
+        if name not in costs:
+            continue
+        cpu, took, memory, count = costs[name]
+        bottom = costs.get(f"floor of {name}", (None,))[0]
+        ratio = beside(cpu / asio, bottom and bottom / asio) if asio else ""
+        goal = f"{GOALS[name]:.2f}" if name in GOALS else ""
+        print(f"{name:<28}{beside(cpu, bottom):>16}{ratio:>17}{goal:>6}{took:>7.3f} s{memory:>6.0f} MB{count:>9,}")
     return 0
 
 
