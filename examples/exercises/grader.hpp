@@ -19,6 +19,7 @@
 
 #include "chinese.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,15 +130,22 @@ namespace detail {
 inline char alarm_text[400];
 inline pid_t group_to_end = 0;  // the processes of a learner's server (serving.hpp)
 inline std::string server_end;  // says how a server has ended that should have lived
-inline char verdict_path[1000];  // the file that says that the last step was reached
-/// Removes the name of this file from the environment before any code of the learner runs.
-[[gnu::constructor(101), gnu::used]] static void hide_verdict_path() {
-    char* const path = ::getenv("NETNOTES_VERDICT");
-    if (!path) return;
+// The file that says that the last step was reached, and the word that stands in it then. `static`: no other file sees them.
+static char verdict_path[1000], verdict_word[20];
+/// Takes the name from the environment, and the word from the standard input, before any code of the learner runs.
+static void hide_verdict(int, char**, char** environment) {  // getenv() does not work yet
+    constexpr char name[] = "NETNOTES_VERDICT=";
+    while (*environment && ::strncmp(*environment, name, sizeof name - 1) != 0) ++environment;
+    if (!*environment) return;
+    char* const path = *environment + sizeof name - 1;
     ::strncpy(verdict_path, path, sizeof verdict_path - 1);
     ::memset(path, 0, ::strlen(path));
-    ::unsetenv("NETNOTES_VERDICT");
+    if (::read(0, verdict_word, sizeof verdict_word - 1) <= 0) verdict_path[0] = 0;
+    const int nothing = ::open("/dev/null", O_RDONLY);
+    ::dup2(nothing, 0);
+    ::close(nothing);
 }
+[[gnu::section(".preinit_array"), gnu::used]] static void (*const before_all)(int, char**, char**) = hide_verdict;
 inline void too_long(int) {
     if (group_to_end > 0) ::kill(-group_to_end, SIGKILL);
     [[maybe_unused]] const auto ignored = ::write(1, alarm_text, ::strlen(alarm_text));
@@ -203,7 +211,7 @@ class sheet {
     /// Returns the exit status, and leaves the mark that the last step was reached.
     int result() {
         if (has_failed_ || number_ == 0) return 1;
-        if (*detail::verdict_path) std::ofstream{detail::verdict_path} << "passed\n";
+        if (*detail::verdict_path) std::ofstream{detail::verdict_path} << detail::verdict_word;
         return 0;
     }
 

@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
         grader::server_process server{serve};
         net::tcp_stream client = server.connect();
         expect_echo(client);
+        client.send_all("x");
+        steps.equal("the server", grader::receive(client, 1), std::string{"x"});
         client.send_all(pattern(0, 50'000));
         client.shutdown(net::shutdown_direction::send);
         expect_all(client, 50'000);

@@ -22,6 +22,7 @@ static void receive(int client) {
 }
 
 void serve(int listener, int stop) {
+    constexpr int forever = -1;
     const int poller = ::epoll_create1(EPOLL_CLOEXEC);
     const auto watch = [&](int descriptor, unsigned events) {
         epoll_event event{events, {}};
@@ -31,7 +32,7 @@ void serve(int listener, int stop) {
     watch(stop, EPOLLIN);
     watch(listener, EPOLLIN | EPOLLET);
     for (epoll_event event{}; event.data.fd != stop;) {
-        if (::epoll_wait(poller, &event, 1, -1) != 1) continue;
+        if (::epoll_wait(poller, &event, 1, forever) != 1) continue;
         if (event.data.fd == listener) {
             int client = -1;  // and accept until there is no more
             while ((client = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK)) >= 0) watch(client, EPOLLIN | EPOLLET);

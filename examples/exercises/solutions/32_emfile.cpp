@@ -8,6 +8,7 @@
 #include <cstdio>
 
 void serve(int listener, int stop) {
+    constexpr int forever = -1;
     const int poller = ::epoll_create1(EPOLL_CLOEXEC);
     const auto watch = [&](int descriptor) {
         epoll_event event{EPOLLIN, {}};
@@ -18,7 +19,7 @@ void serve(int listener, int stop) {
     watch(stop);
     for (;;) {
         epoll_event event{};
-        if (::epoll_wait(poller, &event, 1, -1) != 1) continue;
+        if (::epoll_wait(poller, &event, 1, forever) != 1) continue;
         const int ready = event.data.fd;
         if (ready == stop) break;
         if (ready == listener) {
@@ -32,7 +33,8 @@ void serve(int listener, int stop) {
         }
         char buffer[100];
         const ssize_t size = ::recv(ready, buffer, sizeof buffer, 0);
-        if (size > 0 || (size < 0 && errno == EAGAIN)) continue;
+        if (size < 0 && errno == EAGAIN) continue;
+        if (size > 0) continue;
         ::close(ready);
         watch(listener);  // again, if it is not watched
     }
