@@ -1,5 +1,5 @@
 #!/bin/sh
-# Twenty mistakes of beginners. For each of them the compiler must say what to do. Each line of mistakes.txt has words of
+# Mistakes of beginners. For each of them the compiler must say what to do. Each line of mistakes.txt has words of
 # the advice, a bar, and a mistake. The first error of the compiler must show the words. Clang++ shows the advice of a
 # deleted function in the note below its first error. There both lines count.
 . "$(dirname "$0")/common.sh"
