@@ -113,8 +113,8 @@ class capture_reader {
   private:
     using either = std::variant<pcap_reader, pcapng_reader>;
     static either chosen(std::span<const std::byte> file) noexcept {
-        if (!file.empty() && file[0] == std::byte{0x0a}) return pcapng_reader{file};
-        return pcap_reader{file};
+        if (!file.empty() && file[0] == std::byte{0x0a}) return either{std::in_place_type<pcapng_reader>, file};
+        return either{std::in_place_type<pcap_reader>, file};
     }
     [[nodiscard]] pcap_reader* pcap() noexcept { return std::get_if<0>(&reader_); }
     [[nodiscard]] pcapng_reader* pcapng() noexcept { return std::get_if<1>(&reader_); }
