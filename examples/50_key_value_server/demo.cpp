@@ -43,7 +43,9 @@ using list = std::deque<std::string>;
 constexpr std::size_t max_words = 1024, max_word = 64 * 1024, max_answer = 1 << 20, max_stored = 256 << 20;
 
 std::string bulk(std::string_view text) {
-    return "$" + std::to_string(text.size()) + "\r\n" + std::string{text} + "\r\n";
+    std::string made = "$" + std::to_string(text.size()) + "\r\n";
+    made.append(text).append("\r\n");
+    return made;
 }
 std::string number(std::int64_t value) { return ":" + std::to_string(value) + "\r\n"; }
 std::int64_t to_number(std::string_view text, const char* refusal) {
@@ -99,9 +101,10 @@ class database {
         throw std::invalid_argument{"WRONGTYPE Operation against a key holding the wrong kind of value"};
     }
     /// Limits the sum of all keys and values, so that no client can fill the memory.
-    void take(std::size_t bytes) {
-        if (bytes > max_stored - stored_) throw std::invalid_argument{"OOM command not allowed: the memory is full"};
-        stored_ += bytes;
+    void take(std::size_t bytes, std::size_t instead_of = 0) {
+        const std::size_t others = stored_ - instead_of;
+        if (bytes > max_stored - others) throw std::invalid_argument{"OOM command not allowed: the memory is full"};
+        stored_ = others + bytes;
     }
     static constexpr std::size_t overhead = 128;  // bytes that the map or the deque needs for an entry
     static std::size_t size_of(const std::string& key, const std::variant<std::string, list>& value) {
@@ -122,9 +125,12 @@ class database {
         return removed;
     }
     void store(const std::string& key, const std::string& text) {
-        remove({"DEL", key});
-        take(key.size() + overhead + text.size());
-        values_[key] = text;
+        const auto place = values_.find(key);
+        take(key.size() + overhead + text.size(), place == values_.end() ? 0 : size_of(key, place->second));
+        if (place == values_.end())
+            values_.emplace(key, text);
+        else
+            place->second = text;
     }
     std::int64_t push(const words& request) {
         list* items = find<list>(request[1]);

@@ -28,7 +28,8 @@
 //     coro/generator.hpp       functions that pause: generators and greenlets
 //     coro/task.hpp            functions that wait
 //     coro/function.hpp        functions that return tasks
-//     socket/owner.hpp           a pointer that owns, without <memory>
+//     socket/block.hpp         blocks for buffers, which a thread keeps
+//     socket/owner.hpp         a pointer that owns, without <memory>
 //     coro/timer_wheel.hpp     a hundred thousand timers
 //     coro/scheduler.hpp       which task is resumed next
 //     coro/io/back_end.hpp     the interface of the code that waits for descriptors

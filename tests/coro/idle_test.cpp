@@ -50,7 +50,7 @@ constexpr std::size_t clients = 400;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
 constexpr double factor = 2;
 #else
-constexpr double factor = net::detail::keeps_frames ? 1 : 2;
+constexpr double factor = net::detail::keeps_freed_memory ? 1 : 2;
 #endif
 
 net::task<> echo_lines(net::async_stream connection) {

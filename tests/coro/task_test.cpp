@@ -757,11 +757,11 @@ TEST_CASE("a list of what has names goes well, as the first page has it") { chec
 
 TEST_CASE("AddressSanitizer sees each frame go") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
-    CHECK(!net::detail::keeps_frames);
+    CHECK(!net::detail::keeps_freed_memory);
 #elif defined(WITHOUT_MEMORY_TESTS)
     SUCCEED("another sanitizer");
 #else
-    CHECK(net::detail::keeps_frames);
+    CHECK(net::detail::keeps_freed_memory);
 #endif
 }
 

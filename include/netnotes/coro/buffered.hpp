@@ -42,6 +42,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -49,7 +50,7 @@
 #include <utility>
 
 #include "../ip/algorithm.hpp"
-#include "../socket/owner.hpp"
+#include "../socket/block.hpp"
 #include "../tcp/reader.hpp"
 #include "stream.hpp"
 
@@ -196,17 +197,17 @@ class gathered_bytes {
     void remove(std::size_t sent) noexcept {
         begin_ += sent;
         if (begin_ != end_) return;
-        memory_.reset();
+        free_block(memory_, capacity_);
         begin_ = end_ = capacity_ = 0;
     }
 
   private:
-    static constexpr std::size_t first_capacity = 4096;
     [[gnu::noinline]] void make_room(std::size_t wanted) {
         const std::size_t all = size() + wanted;
         if (all > capacity_ / 2) {  // doubled, so that copies stay rare
-            const std::size_t grown = detail::max(detail::max(first_capacity, 2 * capacity_), all);
-            detail::owner<char[]> memory{new char[grown]};
+            const std::size_t grown = detail::max(detail::max(block_size, 2 * capacity_), all);
+            detail::owner<char[]> memory = new_block(grown);
+            if (!memory) throw std::bad_alloc{};
             detail::copy_n(data(), size(), memory.get());
             memory_ = std::move(memory);
             capacity_ = grown;

@@ -55,6 +55,7 @@
 #include <utility>
 
 #include "../ip/version.hpp"
+#include "../socket/block.hpp"
 
 namespace netnotes {
 
@@ -304,28 +305,13 @@ inline void fiber::withdraw() noexcept {
 // ========================================================================================================
 
 // Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
-// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
-// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
-// objects before it calls their destructors.
-
-inline constexpr bool keeps_frames =
-#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
-    false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    false;
-#else
-    true;
-#endif
-#else
-    true;
-#endif
+// So each thread keeps some free frames of each size, which halves the cost of a call.
 
 class frame_store {
   public:
     void* take(std::size_t size) {
         const std::size_t index = index_of(size);
-        if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
+        if (!keeps_freed_memory || index >= lists_.size()) return ::operator new(size);
         list& free = lists_[index];
         if (!free.first) return ::operator new((step * index) + first_step);
         --free.length;
@@ -333,7 +319,7 @@ class frame_store {
     }
     void give_back(void* frame, std::size_t size) noexcept {
         const std::size_t index = index_of(size);
-        if (!keeps_frames || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
+        if (!keeps_freed_memory || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
         if (!open_) return late(frame, size);
         list& free = lists_[index];
         free.first = new (frame) link{free.first};

@@ -52,7 +52,7 @@
 #include <utility>
 
 #include "../ip/algorithm.hpp"
-#include "../socket/owner.hpp"
+#include "../socket/block.hpp"
 #include "../socket/socket.hpp"
 
 namespace netnotes {
@@ -139,14 +139,14 @@ class buffered_reader {
     /// with many idle clients calls it before it waits.
     void shrink_to_fit() noexcept {
         if (begin_ != end_) return;
-        memory_.reset();
+        detail::free_block(memory_, capacity_);
         capacity_ = begin_ = end_ = 0;
     }
     /// Returns the stream that the reader was made for.
     [[nodiscard]] Stream& stream() const noexcept { return stream_; }
 
   private:
-    static constexpr std::size_t first_capacity = 4096;
+    static constexpr std::size_t first_capacity = detail::block_size;
     // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already.
     static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
         stream.recv(buffer, error, MSG_DONTWAIT);
@@ -274,7 +274,7 @@ bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& err
         // Doubled, so that the bytes copied for a long message are in proportion to its length.
         const std::size_t most = detail::max(detail::max(first_capacity, limit_), wanted);
         const std::size_t grown = detail::min(most, detail::max(detail::max(first_capacity, 2 * capacity_), wanted));
-        detail::owner<char[]> memory{new (std::nothrow) char[grown]};
+        detail::owner<char[]> memory = detail::new_block(grown);
         if (!memory) {
             error = std::make_error_code(std::errc::not_enough_memory);
             return false;

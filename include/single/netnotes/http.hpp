@@ -2963,6 +2963,194 @@ inline void greenlet::run() {
 #include <utility>
 
 
+// netnotes/socket/block.hpp: the blocks of buffers that are filled and emptied again and again
+// SPDX-License-Identifier: MIT
+//
+// A connection that waits has no buffer, so ten thousand idle connections need little memory. Its next message needs a
+// buffer again. If free() gets the last blocks of the heap, malloc() returns them to the kernel with brk(2), and soon
+// fetches them again. So each thread keeps a few blocks:
+//
+//     a message arrives        new_block()     a kept block, or a new one
+//     the buffer is empty      free_block()    keeps the block, or deletes it if enough are kept
+//
+// On this page:  (what readers and queues use: block_size, new_block, free_block)
+
+#ifndef NETNOTES_SOCKET_BLOCK_HPP
+#define NETNOTES_SOCKET_BLOCK_HPP
+
+#include <cstddef>
+#include <new>
+
+// netnotes/socket/owner.hpp: a pointer that owns
+// SPDX-License-Identifier: MIT
+//
+// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
+//
+//     first{new object}            first ──> object
+//     second{std::move(first)}     second ──> object        `first` is empty now
+//
+// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
+// only an owner, such as tcp/reader.hpp, includes this page.
+//
+// On this page:  owner
+
+#ifndef NETNOTES_SOCKET_OWNER_HPP
+#define NETNOTES_SOCKET_OWNER_HPP
+
+#include <cstddef>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Releases an object with delete.
+template <class T>
+struct deleting {
+    void operator()(T* object) const noexcept { delete object; }
+};
+/// Releases an array with delete[].
+template <class T>
+struct deleting<T[]> {
+    void operator()(T* first) const noexcept { delete[] first; }
+};
+/// Names the type of the object, or of an element if T is an array.
+template <class T>
+struct owned {
+    using type = T;
+};
+template <class T>
+struct owned<T[]> {
+    using type = T;
+};
+
+/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
+/// not copied.
+template <class T, class Release = deleting<T>>
+class owner {
+  public:
+    /// Names the type that the owner points to.
+    using element = typename owned<T>::type;
+
+    /// Makes an empty owner.
+    constexpr owner() noexcept = default;
+    /// Makes an empty owner.
+    constexpr owner(std::nullptr_t) noexcept {}
+    /// Takes the object. nullptr makes an empty owner.
+    constexpr explicit owner(element* object) noexcept : object_{object} {}
+    /// Takes the object of `other`, which is empty afterwards.
+    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
+    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
+    constexpr owner& operator=(owner&& other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+    /// Releases the object, if there is one.
+    constexpr ~owner() {
+        if (object_) Release{}(object_);
+    }
+
+    /// Returns the object, which the caller now owns, and leaves this owner empty.
+    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
+    /// Takes `object`, then releases the old object, if there is one.
+    constexpr void reset(element* object = nullptr) noexcept {
+        if (element* const old = std::exchange(object_, object)) Release{}(old);
+    }
+    /// Returns the object, which this owner keeps; nullptr if it is empty.
+    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
+    /// Returns the object. The owner must not be empty.
+    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
+    /// Accesses a member of the object. The owner must not be empty.
+    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
+    /// Returns an element of the array. `index` is not checked.
+    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
+    /// Returns true if it owns an object.
+    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  private:
+    element* object_ = nullptr;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_OWNER_HPP
+
+
+namespace netnotes::detail {
+
+/// Whether freed memory may be kept for the next use. AddressSanitizer must see each block and frame freed. MinGW frees
+/// the memory of thread_local objects before it calls their destructors, so it keeps nothing either.
+inline constexpr bool keeps_freed_memory =
+#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
+    false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    false;
+#else
+    true;
+#endif
+#else
+    true;
+#endif
+
+/// How many bytes a buffer has at first. Only blocks of this size are kept.
+inline constexpr std::size_t block_size = 4096;
+
+class block_store {
+  public:
+    char* take() noexcept { return count_ == 0 ? nullptr : kept_[--count_]; }
+    /// Keeps a block, and returns true. Returns false if it is the caller's still: enough are kept, or the thread ends.
+    bool keep(char* block) noexcept {
+        if (!keeps_freed_memory || count_ == max_count || (!open_ && !opens())) return false;
+        kept_[count_++] = block;
+        return true;
+    }
+
+  private:
+    // A connection needs one block to receive and one to send, and a loop works for one connection at a time.
+    static constexpr std::size_t max_count = 4;
+
+    bool opens() noexcept;
+
+    // No constructor and no destructor, so that access to the thread_local object needs no check whether it was made.
+    char* kept_[max_count];
+    std::size_t count_;
+    bool open_;
+    bool closed_;
+};
+inline constinit thread_local block_store blocks{};
+
+/// Opens the store with the first block that a thread gives back. The end of the thread empties it. Blocks that other
+/// thread_local objects give back after that are not kept.
+inline bool block_store::opens() noexcept {
+    struct closing {
+        ~closing() {
+            blocks.open_ = false;
+            blocks.closed_ = true;
+            while (char* const block = blocks.take()) delete[] block;
+        }
+    };
+    if (closed_) return false;
+    static thread_local closing at_the_end;
+    static_cast<void>(at_the_end);
+    return open_ = true;
+}
+
+/// Returns `size` bytes, or an empty owner if there is no memory.
+inline owner<char[]> new_block(std::size_t size) noexcept {
+    char* const kept = size == block_size ? blocks.take() : nullptr;
+    return owner<char[]>{kept ? kept : new (std::nothrow) char[size]};
+}
+/// Frees `size` bytes. The owner is empty afterwards.
+inline void free_block(owner<char[]>& memory, std::size_t size) noexcept {
+    if (size == block_size && blocks.keep(memory.get()))
+        static_cast<void>(memory.release());
+    else
+        memory.reset();
+}
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_BLOCK_HPP
+
 
 namespace netnotes {
 
@@ -3212,28 +3400,13 @@ inline void fiber::withdraw() noexcept {
 // ========================================================================================================
 
 // Every call of a task makes a frame and frees it. There are few sizes, and mostly the last frame made is freed first.
-// So each thread keeps some free frames of each size, which halves the cost of a call. AddressSanitizer must see each
-// frame freed, so no frames are kept there. MinGW keeps no frames either, because it frees the memory of thread_local
-// objects before it calls their destructors.
-
-inline constexpr bool keeps_frames =
-#if defined(__SANITIZE_ADDRESS__) || defined(__MINGW32__)
-    false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    false;
-#else
-    true;
-#endif
-#else
-    true;
-#endif
+// So each thread keeps some free frames of each size, which halves the cost of a call.
 
 class frame_store {
   public:
     void* take(std::size_t size) {
         const std::size_t index = index_of(size);
-        if (!keeps_frames || index >= lists_.size()) return ::operator new(size);
+        if (!keeps_freed_memory || index >= lists_.size()) return ::operator new(size);
         list& free = lists_[index];
         if (!free.first) return ::operator new((step * index) + first_step);
         --free.length;
@@ -3241,7 +3414,7 @@ class frame_store {
     }
     void give_back(void* frame, std::size_t size) noexcept {
         const std::size_t index = index_of(size);
-        if (!keeps_frames || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
+        if (!keeps_freed_memory || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
         if (!open_) return late(frame, size);
         list& free = lists_[index];
         free.first = new (frame) link{free.first};
@@ -10393,97 +10566,6 @@ inline tcp_listener::accepted tcp_listener::accept() {
 
 
 
-// netnotes/socket/owner.hpp: a pointer that owns
-// SPDX-License-Identifier: MIT
-//
-// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
-//
-//     first{new object}            first ──> object
-//     second{std::move(first)}     second ──> object        `first` is empty now
-//
-// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
-// only an owner, such as tcp/reader.hpp, includes this page.
-//
-// On this page:  owner
-
-#ifndef NETNOTES_SOCKET_OWNER_HPP
-#define NETNOTES_SOCKET_OWNER_HPP
-
-#include <cstddef>
-#include <utility>
-
-namespace netnotes::detail {
-
-/// Releases an object with delete.
-template <class T>
-struct deleting {
-    void operator()(T* object) const noexcept { delete object; }
-};
-/// Releases an array with delete[].
-template <class T>
-struct deleting<T[]> {
-    void operator()(T* first) const noexcept { delete[] first; }
-};
-/// Names the type of the object, or of an element if T is an array.
-template <class T>
-struct owned {
-    using type = T;
-};
-template <class T>
-struct owned<T[]> {
-    using type = T;
-};
-
-/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
-/// not copied.
-template <class T, class Release = deleting<T>>
-class owner {
-  public:
-    /// Names the type that the owner points to.
-    using element = typename owned<T>::type;
-
-    /// Makes an empty owner.
-    constexpr owner() noexcept = default;
-    /// Makes an empty owner.
-    constexpr owner(std::nullptr_t) noexcept {}
-    /// Takes the object. nullptr makes an empty owner.
-    constexpr explicit owner(element* object) noexcept : object_{object} {}
-    /// Takes the object of `other`, which is empty afterwards.
-    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
-    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
-    constexpr owner& operator=(owner&& other) noexcept {
-        reset(other.release());
-        return *this;
-    }
-    /// Releases the object, if there is one.
-    constexpr ~owner() {
-        if (object_) Release{}(object_);
-    }
-
-    /// Returns the object, which the caller now owns, and leaves this owner empty.
-    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
-    /// Takes `object`, then releases the old object, if there is one.
-    constexpr void reset(element* object = nullptr) noexcept {
-        if (element* const old = std::exchange(object_, object)) Release{}(old);
-    }
-    /// Returns the object, which this owner keeps; nullptr if it is empty.
-    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
-    /// Returns the object. The owner must not be empty.
-    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
-    /// Accesses a member of the object. The owner must not be empty.
-    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
-    /// Returns an element of the array. `index` is not checked.
-    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
-    /// Returns true if it owns an object.
-    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
-
-  private:
-    element* object_ = nullptr;
-};
-
-}  // namespace netnotes::detail
-
-#endif  // NETNOTES_SOCKET_OWNER_HPP
 
 // netnotes/udp/datagram.hpp: datagrams and their senders
 // SPDX-License-Identifier: MIT
@@ -17707,14 +17789,14 @@ class buffered_reader {
     /// with many idle clients calls it before it waits.
     void shrink_to_fit() noexcept {
         if (begin_ != end_) return;
-        memory_.reset();
+        detail::free_block(memory_, capacity_);
         capacity_ = begin_ = end_ = 0;
     }
     /// Returns the stream that the reader was made for.
     [[nodiscard]] Stream& stream() const noexcept { return stream_; }
 
   private:
-    static constexpr std::size_t first_capacity = 4096;
+    static constexpr std::size_t first_capacity = detail::block_size;
     // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already.
     static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
         stream.recv(buffer, error, MSG_DONTWAIT);
@@ -17842,7 +17924,7 @@ bool buffered_reader<Stream>::make_room(std::size_t wanted, std::error_code& err
         // Doubled, so that the bytes copied for a long message are in proportion to its length.
         const std::size_t most = detail::max(detail::max(first_capacity, limit_), wanted);
         const std::size_t grown = detail::min(most, detail::max(detail::max(first_capacity, 2 * capacity_), wanted));
-        detail::owner<char[]> memory{new (std::nothrow) char[grown]};
+        detail::owner<char[]> memory = detail::new_block(grown);
         if (!memory) {
             error = std::make_error_code(std::errc::not_enough_memory);
             return false;
@@ -18102,6 +18184,7 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 
 #include <cerrno>
 #include <cstddef>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -18256,17 +18339,17 @@ class gathered_bytes {
     void remove(std::size_t sent) noexcept {
         begin_ += sent;
         if (begin_ != end_) return;
-        memory_.reset();
+        free_block(memory_, capacity_);
         begin_ = end_ = capacity_ = 0;
     }
 
   private:
-    static constexpr std::size_t first_capacity = 4096;
     [[gnu::noinline]] void make_room(std::size_t wanted) {
         const std::size_t all = size() + wanted;
         if (all > capacity_ / 2) {  // doubled, so that copies stay rare
-            const std::size_t grown = detail::max(detail::max(first_capacity, 2 * capacity_), all);
-            detail::owner<char[]> memory{new char[grown]};
+            const std::size_t grown = detail::max(detail::max(block_size, 2 * capacity_), all);
+            detail::owner<char[]> memory = new_block(grown);
+            if (!memory) throw std::bad_alloc{};
             detail::copy_n(data(), size(), memory.get());
             memory_ = std::move(memory);
             capacity_ = grown;
