@@ -64,6 +64,26 @@ TEST_CASE("a task sends a part of a file and hears of its progress") {
     CHECK(told.back() == 2'500'000);
 }
 
+TEST_CASE("an exception of progress is no error of the connection, also where errors are reported") {
+    const file_to_send file{10'000};
+    test_loop loop;
+    two_ends ends = connected(loop);
+    const auto body = [&]() -> net::task<> {
+        const auto full = [](std::uint64_t) { throw std::system_error{ENOSPC, std::generic_category()}; };
+        const net::send_file_options options{.progress = full};
+        std::error_code error;
+        std::error_code thrown;
+        try {
+            co_await ends.one.send_file(file.path(), options, error);
+        } catch (const std::system_error& failure) {
+            thrown = failure.code();
+        }
+        CHECK(thrown == std::errc::no_space_on_device);
+        CHECK(!error);
+    };
+    loop.run(body());
+}
+
 TEST_CASE("the natural call with every setting is awaited without a double free") {
     const file_to_send file{10'000};
     test_loop loop;

@@ -3,6 +3,7 @@
 
 #include "ip.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <limits>
@@ -175,4 +176,15 @@ TEST_CASE("a text that is no number is refused with the reason and its place") {
     CHECK(why_no_number<int>("-") == "a number is missing, at character 1");
     CHECK(why_no_number<int>("1", 37) == "base 37 is not one of 2 to 36, at character 0");
     CHECK_THROWS_AS(net::read_number<int>("12x"), net::parse_error);
+}
+
+TEST_CASE("the algorithms of addresses are not ambiguous for a program that uses both namespaces") {
+    using namespace std;
+    using namespace netnotes;
+    const vector<endpoint> all{"127.0.0.1:1"_endpoint, "127.0.0.1:2"_endpoint};
+    CHECK(find_if(all.begin(), all.end(), [](const endpoint& each) { return each.port() == 2; }) == all.begin() + 1);
+    const ip_address low = "10.0.0.1"_ip, high = "10.0.0.2"_ip;
+    CHECK(min(low, high) == low);
+    CHECK(max(low, high) == high);
+    CHECK(clamp(low, high, high) == high);
 }

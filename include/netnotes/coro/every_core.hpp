@@ -78,8 +78,8 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
 [[nodiscard]] inline std::vector<tcp_listener> listen_on_every_core(endpoint where, unsigned threads = 0);
 
 /// Runs serve() with each of the listeners in a thread and a loop of its own. Each thread has its own copy of `handler`.
-/// `limits` hold for each loop: max_connections is the limit of one thread, and several threads call on_error at the
-/// same time. The listeners decide the number of threads, and options.threads is not used.
+/// `limits` hold for each loop: max_connections and max_per_client are limits of one thread, and several threads call
+/// on_error at the same time. The listeners decide the number of threads, and options.threads is not used.
 ///
 /// Blocks until a stop is requested and the handlers have ended or stop_grace has passed; then it returns. Throws the
 /// errors of serve() and of run_on_every_core().
@@ -132,14 +132,15 @@ class affinity_of_caller {
 template <class Run>
 class joined_threads {
   public:
-    /// Makes room for `most` threads.
-    joined_threads(Run& run, std::size_t most) : run_{run} { all_.reserve(most); }
+    explicit joined_threads(Run& run) noexcept : run_{run} {}
     joined_threads(const joined_threads&) = delete;
     joined_threads& operator=(const joined_threads&) = delete;
     ~joined_threads() {
         for (const one& each : all_) ::pthread_join(each.thread, nullptr);
     }
-    /// Starts a thread. Throws std::system_error if the system refuses it.
+    /// Makes room for `most` threads.
+    void reserve(std::size_t most) { all_.reserve(most); }
+    /// Starts a thread, for which there is room. Throws std::system_error if the system refuses it.
     void start(unsigned index) {
         one& added = all_.emplace_back(one{{}, run_, index});  // stays in place, because the room is reserved
         const auto begin = [](void* object) -> void* {
@@ -185,9 +186,10 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
     const unsigned count = options.threads > 0 ? options.threads : core_count();
     {
         const detail::affinity_of_caller at_the_end;
-        detail::joined_threads others{run, count - 1};
+        detail::joined_threads others{run};
         bool have_begun = false;
         try {
+            others.reserve(count - 1);
             for (unsigned index = 1; index < count; ++index) others.start(index);
             have_begun = true;
         } catch (...) {

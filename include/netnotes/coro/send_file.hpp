@@ -121,9 +121,17 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options, std::error_code& error) {
     detail::file_part part{file, options, error};
     if (error) co_return std::uint64_t{0};
+    bool is_of_progress = false;  // its exceptions are the caller's
+    auto guarded = [&](std::uint64_t sent) {
+        is_of_progress = true;
+        options.progress(sent);
+        is_of_progress = false;
+    };
+    const progress_callback report{guarded};
     try {
-        co_await detail::send_part(*this, part, file.name(), options.progress);
+        co_await detail::send_part(*this, part, file.name(), report);
     } catch (const std::system_error& failure) {
+        if (is_of_progress) throw;
         error = failure.code();
     }
     co_return part.sent();

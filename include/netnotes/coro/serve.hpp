@@ -60,6 +60,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -153,14 +155,14 @@ class peer_name {
     /// Returns what serve_options::max_per_client counts: the IPv4 address, also of an IPv4 client of an IPv6 listener,
     /// or the first 64 bits of an IPv6 address. The bytes keep the order of the network.
     [[nodiscard]] std::uint64_t place() const noexcept {
-        std::uint64_t all = 0;
+        std::array<unsigned char, 8> bytes{0, 0, 0xff, 0xff};  // as the first bytes of an IPv6 address no host has these
         if (ip_.sin6_family == AF_INET)
-            std::memcpy(&all, &reinterpret_cast<const sockaddr_in&>(ip_).sin_addr, 4);
+            std::memcpy(bytes.data() + 4, &reinterpret_cast<const sockaddr_in&>(ip_).sin_addr, 4);
         else if (IN6_IS_ADDR_V4MAPPED(&ip_.sin6_addr))
-            std::memcpy(&all, ip_.sin6_addr.s6_addr + 12, 4);
+            std::memcpy(bytes.data() + 4, ip_.sin6_addr.s6_addr + 12, 4);
         else
-            std::memcpy(&all, ip_.sin6_addr.s6_addr, 8);
-        return all;
+            std::memcpy(bytes.data(), ip_.sin6_addr.s6_addr, 8);
+        return std::bit_cast<std::uint64_t>(bytes);
     }
     /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
     /// the kernel's number of the socket must be the same, too.

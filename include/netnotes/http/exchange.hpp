@@ -188,7 +188,14 @@ class exchange final : public body_source {
             }
             const body_coding how = append_head(*answer);
             std::uint64_t sent = 0;
-            if (how != body_coding::none && !append_body(*answer, sent)) sent = co_await send_body(*answer, how);
+            if (how != body_coding::none && !append_body(*answer, sent)) {
+                if (made) {  // the client may read slowly, and the handler's frame holds what the handler was given
+                    own = std::move(*answer);
+                    answer = &own;
+                    made.reset();
+                }
+                sent = co_await send_body(*answer, how);
+            }
             if (server_.options.on_access) log(*answer, sent);
             if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (rules_.why() != ending::none) {

@@ -181,7 +181,9 @@
 #include <type_traits>
 #include <utility>
 
-namespace netnotes::detail {
+// A namespace of its own: the addresses have a base class in detail. For a program that also has `using namespace std`,
+// find_if() of addresses would otherwise be two functions that fit equally well, and would not compile.
+namespace netnotes::detail::algorithms {
 
 /// Returns the smaller value, and `a` if they are equal.
 template <class T>
@@ -237,7 +239,11 @@ constexpr void sort(T* items, std::size_t count) {
     }
 }
 
-}  // namespace netnotes::detail
+}  // namespace netnotes::detail::algorithms
+
+namespace netnotes::detail {
+using namespace algorithms;  // a lookup by the types of arguments does not follow this
+}
 
 #endif  // NETNOTES_IP_ALGORITHM_HPP
 
@@ -2474,10 +2480,10 @@ class file_part {
         if (error) return;
         offset_ = static_cast<off_t>(options.offset);
         left_ = detail::min(left_, most - options.offset);
-        // With the size known, no last call is needed that only finds the end. (A file of /proc says that it is empty.)
+        // With the size known, no last call is needed that only finds the end. And Linux before 6.5 holds the last bytes
+        // back for 200 ms if sendfile(2) is asked for more than there is. (A file of /proc says that it is empty.)
         struct stat status {};
-        const bool is_to_the_end = options.count == std::numeric_limits<std::uint64_t>::max();
-        if (is_to_the_end && ::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        if (::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
             left_ = detail::min(left_, static_cast<std::uint64_t>(detail::max<off_t>(status.st_size - offset_, 0)));
     }
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
@@ -16045,6 +16051,8 @@ inline detail::reporting<detail::accepting> async_listener::accept(std::error_co
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -16246,14 +16254,14 @@ class peer_name {
     /// Returns what serve_options::max_per_client counts: the IPv4 address, also of an IPv4 client of an IPv6 listener,
     /// or the first 64 bits of an IPv6 address. The bytes keep the order of the network.
     [[nodiscard]] std::uint64_t place() const noexcept {
-        std::uint64_t all = 0;
+        std::array<unsigned char, 8> bytes{0, 0, 0xff, 0xff};  // as the first bytes of an IPv6 address no host has these
         if (ip_.sin6_family == AF_INET)
-            std::memcpy(&all, &reinterpret_cast<const sockaddr_in&>(ip_).sin_addr, 4);
+            std::memcpy(bytes.data() + 4, &reinterpret_cast<const sockaddr_in&>(ip_).sin_addr, 4);
         else if (IN6_IS_ADDR_V4MAPPED(&ip_.sin6_addr))
-            std::memcpy(&all, ip_.sin6_addr.s6_addr + 12, 4);
+            std::memcpy(bytes.data() + 4, ip_.sin6_addr.s6_addr + 12, 4);
         else
-            std::memcpy(&all, ip_.sin6_addr.s6_addr, 8);
-        return all;
+            std::memcpy(bytes.data(), ip_.sin6_addr.s6_addr, 8);
+        return std::bit_cast<std::uint64_t>(bytes);
     }
     /// Returns true if the descriptor is a connection with this peer. Most clients of a Unix socket have no name, so
     /// the kernel's number of the socket must be the same, too.
@@ -16626,8 +16634,8 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
 [[nodiscard]] inline std::vector<tcp_listener> listen_on_every_core(endpoint where, unsigned threads = 0);
 
 /// Runs serve() with each of the listeners in a thread and a loop of its own. Each thread has its own copy of `handler`.
-/// `limits` hold for each loop: max_connections is the limit of one thread, and several threads call on_error at the
-/// same time. The listeners decide the number of threads, and options.threads is not used.
+/// `limits` hold for each loop: max_connections and max_per_client are limits of one thread, and several threads call
+/// on_error at the same time. The listeners decide the number of threads, and options.threads is not used.
 ///
 /// Blocks until a stop is requested and the handlers have ended or stop_grace has passed; then it returns. Throws the
 /// errors of serve() and of run_on_every_core().
@@ -16680,14 +16688,15 @@ class affinity_of_caller {
 template <class Run>
 class joined_threads {
   public:
-    /// Makes room for `most` threads.
-    joined_threads(Run& run, std::size_t most) : run_{run} { all_.reserve(most); }
+    explicit joined_threads(Run& run) noexcept : run_{run} {}
     joined_threads(const joined_threads&) = delete;
     joined_threads& operator=(const joined_threads&) = delete;
     ~joined_threads() {
         for (const one& each : all_) ::pthread_join(each.thread, nullptr);
     }
-    /// Starts a thread. Throws std::system_error if the system refuses it.
+    /// Makes room for `most` threads.
+    void reserve(std::size_t most) { all_.reserve(most); }
+    /// Starts a thread, for which there is room. Throws std::system_error if the system refuses it.
     void start(unsigned index) {
         one& added = all_.emplace_back(one{{}, run_, index});  // stays in place, because the room is reserved
         const auto begin = [](void* object) -> void* {
@@ -16733,9 +16742,10 @@ bool run_on_every_core(Make make, stop_event& stop, const every_core_options& op
     const unsigned count = options.threads > 0 ? options.threads : core_count();
     {
         const detail::affinity_of_caller at_the_end;
-        detail::joined_threads others{run, count - 1};
+        detail::joined_threads others{run};
         bool have_begun = false;
         try {
+            others.reserve(count - 1);
             for (unsigned index = 1; index < count; ++index) others.start(index);
             have_begun = true;
         } catch (...) {
@@ -18396,9 +18406,17 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
 inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options, std::error_code& error) {
     detail::file_part part{file, options, error};
     if (error) co_return std::uint64_t{0};
+    bool is_of_progress = false;  // its exceptions are the caller's
+    auto guarded = [&](std::uint64_t sent) {
+        is_of_progress = true;
+        options.progress(sent);
+        is_of_progress = false;
+    };
+    const progress_callback report{guarded};
     try {
-        co_await detail::send_part(*this, part, file.name(), options.progress);
+        co_await detail::send_part(*this, part, file.name(), report);
     } catch (const std::system_error& failure) {
+        if (is_of_progress) throw;
         error = failure.code();
     }
     co_return part.sent();
@@ -25945,7 +25963,14 @@ class exchange final : public body_source {
             }
             const body_coding how = append_head(*answer);
             std::uint64_t sent = 0;
-            if (how != body_coding::none && !append_body(*answer, sent)) sent = co_await send_body(*answer, how);
+            if (how != body_coding::none && !append_body(*answer, sent)) {
+                if (made) {  // the client may read slowly, and the handler's frame holds what the handler was given
+                    own = std::move(*answer);
+                    answer = &own;
+                    made.reset();
+                }
+                sent = co_await send_body(*answer, how);
+            }
             if (server_.options.on_access) log(*answer, sent);
             if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (rules_.why() != ending::none) {

@@ -245,7 +245,9 @@
 #include <type_traits>
 #include <utility>
 
-namespace netnotes::detail {
+// A namespace of its own: the addresses have a base class in detail. For a program that also has `using namespace std`,
+// find_if() of addresses would otherwise be two functions that fit equally well, and would not compile.
+namespace netnotes::detail::algorithms {
 
 /// Returns the smaller value, and `a` if they are equal.
 template <class T>
@@ -301,7 +303,11 @@ constexpr void sort(T* items, std::size_t count) {
     }
 }
 
-}  // namespace netnotes::detail
+}  // namespace netnotes::detail::algorithms
+
+namespace netnotes::detail {
+using namespace algorithms;  // a lookup by the types of arguments does not follow this
+}
 
 #endif  // NETNOTES_IP_ALGORITHM_HPP
 
@@ -3244,10 +3250,10 @@ class file_part {
         if (error) return;
         offset_ = static_cast<off_t>(options.offset);
         left_ = detail::min(left_, most - options.offset);
-        // With the size known, no last call is needed that only finds the end. (A file of /proc says that it is empty.)
+        // With the size known, no last call is needed that only finds the end. And Linux before 6.5 holds the last bytes
+        // back for 200 ms if sendfile(2) is asked for more than there is. (A file of /proc says that it is empty.)
         struct stat status {};
-        const bool is_to_the_end = options.count == std::numeric_limits<std::uint64_t>::max();
-        if (is_to_the_end && ::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        if (::fstat(file_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
             left_ = detail::min(left_, static_cast<std::uint64_t>(detail::max<off_t>(status.st_size - offset_, 0)));
     }
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }

@@ -218,7 +218,9 @@
 #include <type_traits>
 #include <utility>
 
-namespace netnotes::detail {
+// A namespace of its own: the addresses have a base class in detail. For a program that also has `using namespace std`,
+// find_if() of addresses would otherwise be two functions that fit equally well, and would not compile.
+namespace netnotes::detail::algorithms {
 
 /// Returns the smaller value, and `a` if they are equal.
 template <class T>
@@ -274,7 +276,11 @@ constexpr void sort(T* items, std::size_t count) {
     }
 }
 
-}  // namespace netnotes::detail
+}  // namespace netnotes::detail::algorithms
+
+namespace netnotes::detail {
+using namespace algorithms;  // a lookup by the types of arguments does not follow this
+}
 
 #endif  // NETNOTES_IP_ALGORITHM_HPP
 
