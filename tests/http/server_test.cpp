@@ -389,6 +389,22 @@ TEST_CASE("a generator is sent in chunks, and to HTTP/1.0 until the end of the c
     CHECK(many.heard.ends_with("100000\n\r\n0\r\n\r\n"));
 }
 
+TEST_CASE("while a body is sent, nothing that the handler was given is held any more") {
+    const auto permit = std::make_shared<int>(0);
+    std::vector<long> holders;
+    const auto body = [](std::shared_ptr<int> all, std::vector<long>& seen) -> net::generator<std::string> {
+        for (int i = 0; i < 3; ++i) {
+            seen.push_back(all.use_count());
+            co_yield "x";
+        }
+    };
+    const auto work = [&body, &holders](http::request&, std::shared_ptr<int> held) -> net::task<http::response> {
+        co_return http::response{200, http::pieces(body(held, holders)), "text/plain"};
+    };
+    CHECK(answers(get("/"), [&](http::request& ask) { return work(ask, permit); }).ends_with("0\r\n\r\n"));
+    CHECK(holders == std::vector<long>{2, 2, 2});  // the test and the body, but not the handler
+}
+
 TEST_CASE("a body that fails, or is not as long as it says, cuts the connection") {
     script failed{{get("/fails") + get("/")}};
     play(failed, stream_numbers);
