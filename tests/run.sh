@@ -38,7 +38,7 @@ install_missing $compiler cmake ninja-build catch2 meson pkg-config python3 netc
 unpack_packages build/peers tftp-hpa tftpd-hpa atftp atftpd redis-tools
 
 case $preset in
-    default | clang) echo "Building and testing: about half an hour on two processors." ;;
+    default | clang) echo "Building and testing: about 20 minutes on two processors." ;;
     *) echo "Building and testing with a sanitizer: about 45 minutes on two processors." ;;
 esac
 exec cmake --workflow --preset "$preset"
