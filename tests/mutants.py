@@ -64,7 +64,7 @@ TESTS = {
     "coro/io/operation": "coro/stream coro/descriptor coro/buffered coro/faults",
     "coro/io/socket": "coro/stream coro/datagram coro/faults", "coro/io/epoll": "coro/descriptor coro/stream coro/faults",
     "coro/stream": "coro/stream coro/faults", "coro/listener": "coro/listener coro/faults",
-    "coro/datagram": "coro/datagram coro/faults", "coro/buffered": "coro/buffered",
+    "coro/datagram": "coro/datagram coro/faults", "coro/buffered": "coro/buffered", "coro/gathered": "coro/buffered coro/byte_stream",
     "coro/lookup": "coro/lookup coro/faults", "coro/connect": "coro/connect coro/faults",
     "coro/io/ring": "coro/io_uring coro/stream", "coro/io/io_uring": "coro/io_uring coro/stream",
     "coro/every_core": "coro/every_core",

@@ -55,6 +55,7 @@
 //     coro/datagram.hpp        datagrams for tasks
 //     coro/udp.hpp             UDP for tasks, with groups and batches
 //     coro/descriptors.hpp     descriptors that travel over a Unix socket
+//     coro/gathered.hpp        bytes that are gathered before they are sent
 //     coro/buffered.hpp        lines and blocks for tasks
 //     coro/byte_stream.hpp     a stream of your own, and lines over it
 //     coro/lookup.hpp          looking up a host

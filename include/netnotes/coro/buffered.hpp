@@ -42,7 +42,6 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -50,8 +49,9 @@
 #include <utility>
 
 #include "../ip/algorithm.hpp"
-#include "../socket/block.hpp"
+#include "../socket/owner.hpp"
 #include "../tcp/reader.hpp"
+#include "gathered.hpp"
 #include "stream.hpp"
 
 namespace netnotes {
@@ -181,44 +181,6 @@ class async_buffered_stream {
 namespace detail {
 
 class buffered_operation;
-
-/// Queues bytes to send: new bytes are appended at the end, and sent bytes are removed from the front.
-class gathered_bytes {
-  public:
-    [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
-    [[nodiscard]] const char* data() const noexcept { return memory_.get() + begin_; }
-    void append(std::string_view bytes) {
-        if (bytes.size() > capacity_ - end_) [[unlikely]]
-            make_room(bytes.size());
-        detail::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
-        end_ += bytes.size();
-    }
-    /// Removes sent bytes, and frees the memory if no byte is left.
-    void remove(std::size_t sent) noexcept {
-        begin_ += sent;
-        if (begin_ != end_) return;
-        free_block(memory_, capacity_);
-        begin_ = end_ = capacity_ = 0;
-    }
-
-  private:
-    [[gnu::noinline]] void make_room(std::size_t wanted) {
-        const std::size_t all = size() + wanted;
-        if (all > capacity_ / 2) {  // doubled, so that copies stay rare
-            const std::size_t grown = detail::max(detail::max(block_size, 2 * capacity_), all);
-            detail::owner<char[]> memory = new_block(grown);
-            if (!memory) throw std::bad_alloc{};
-            detail::copy_n(data(), size(), memory.get());
-            memory_ = std::move(memory);
-            capacity_ = grown;
-        } else
-            detail::copy_n(data(), size(), memory_.get());
-        end_ = size();
-        begin_ = 0;
-    }
-    detail::owner<char[]> memory_;
-    std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
-};
 
 class buffered_state {
   public:

@@ -40,6 +40,7 @@
 #include "../socket/socket.hpp"
 #include "../tcp/reader.hpp"
 #include "buffered.hpp"
+#include "gathered.hpp"
 #include "task.hpp"
 #include "timeout.hpp"
 

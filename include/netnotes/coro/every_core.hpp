@@ -57,7 +57,8 @@ struct every_core_options {
 /// than the number of the machine's processors.
 [[nodiscard]] inline unsigned core_count() noexcept {
     cpu_set_t allowed;
-    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return static_cast<unsigned>(detail::max(1l, ::sysconf(_SC_NPROCESSORS_ONLN)));
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return static_cast<unsigned>(detail::max(1l, ::sysconf(_SC_NPROCESSORS_ONLN)));
     return static_cast<unsigned>(detail::max(1, CPU_COUNT(&allowed)));
 }
 

@@ -293,7 +293,8 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         bool has_timed_out = false;
     };
 
-    /// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients of some addresses.
+    /// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients
+    /// of some addresses.
     class crowd {
       public:
         [[nodiscard]] client*& at(std::uint64_t place) noexcept {

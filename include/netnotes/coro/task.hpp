@@ -319,7 +319,8 @@ class frame_store {
     }
     void give_back(void* frame, std::size_t size) noexcept {
         const std::size_t index = index_of(size);
-        if (!keeps_freed_memory || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
+        if (!keeps_freed_memory || index >= lists_.size() || lists_[index].length == longest)
+            return ::operator delete(frame);
         if (!open_) return late(frame, size);
         list& free = lists_[index];
         free.first = new (frame) link{free.first};

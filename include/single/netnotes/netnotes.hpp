@@ -100,6 +100,7 @@
 //     coro/datagram.hpp        datagrams for tasks
 //     coro/udp.hpp             UDP for tasks, with groups and batches
 //     coro/descriptors.hpp     descriptors that travel over a Unix socket
+//     coro/gathered.hpp        bytes that are gathered before they are sent
 //     coro/buffered.hpp        lines and blocks for tasks
 //     coro/byte_stream.hpp     a stream of your own, and lines over it
 //     coro/lookup.hpp          looking up a host
@@ -158,7 +159,6 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -246,24 +246,6 @@ using namespace algorithms;  // a lookup by the types of arguments does not foll
 }
 
 #endif  // NETNOTES_IP_ALGORITHM_HPP
-
-// netnotes/socket/block.hpp: the blocks of buffers that are filled and emptied again and again
-// SPDX-License-Identifier: MIT
-//
-// A connection that waits has no buffer, so ten thousand idle connections need little memory. Its next message needs a
-// buffer again. If free() gets the last blocks of the heap, malloc() returns them to the kernel with brk(2), and soon
-// fetches them again. So each thread keeps a few blocks:
-//
-//     a message arrives        new_block()     a kept block, or a new one
-//     the buffer is empty      free_block()    keeps the block, or deletes it if enough are kept
-//
-// On this page:  (what readers and queues use: block_size, new_block, free_block)
-
-#ifndef NETNOTES_SOCKET_BLOCK_HPP
-#define NETNOTES_SOCKET_BLOCK_HPP
-
-#include <cstddef>
-#include <new>
 
 // netnotes/socket/owner.hpp: a pointer that owns
 // SPDX-License-Identifier: MIT
@@ -357,6 +339,79 @@ class owner {
 
 #endif  // NETNOTES_SOCKET_OWNER_HPP
 
+// netnotes/tcp/reader.hpp: messages out of a stream
+// SPDX-License-Identifier: MIT
+//
+// A receive is not a message. Bytes that were sent in one piece may arrive in many, and many pieces may arrive as one.
+// So a receiver must know where a message ends. There are two ways to tell it: a mark behind the message that does not
+// occur in it, or its length before it. Either way the receiver keeps the bytes of the next message that have already
+// arrived. This reader does that.
+//
+//        recv ──> "HELO a.exa"                    no end yet: wait for more
+//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
+//
+//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
+//                   recv_line()          next       buffered()    room, up to the limit
+//                   views into the buffer, valid until the next call
+//
+// Bytes that were read ahead are in the reader and no longer in the stream. From the first call on, receive through
+// the reader only, and never through a second reader on the same stream. Lines and lengths may be mixed freely.
+//
+//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
+//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
+//   recv_exact(size)           exactly `size` bytes
+//   recv(buffer)               the bytes that are there; from here on it is a stream again
+//
+// The cases, and the contents of the buffer in each:
+//
+//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
+//   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
+//   a message longer than the limit          errc::message_size, for the same messages however they arrive. Nothing
+//                                            is taken out, memory is bounded, and the next call fails again.
+//                                            Hang up, or call skip_until(delimiter) and continue behind it
+//   errc::timed_out, operation_canceled,     nothing is lost: call again to continue. A timeout is for the whole
+//   operation_would_block                    message: a peer that sends a byte a second cannot extend it
+//
+// No byte is searched twice, not even if a peer sends single bytes. The reader copies bytes only if a message does not
+// fit behind its own beginning. Then the beginning moves to the front or, if it is long, into a buffer of twice the
+// size.
+//
+// On this page:  byte_source · message_reader · buffered_reader
+// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
+
+#ifndef NETNOTES_TCP_READER_HPP
+#define NETNOTES_TCP_READER_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/socket/block.hpp: the blocks of buffers that are filled and emptied again and again
+// SPDX-License-Identifier: MIT
+//
+// A connection that waits has no buffer, so ten thousand idle connections need little memory. Its next message needs a
+// buffer again. If free() gets the last blocks of the heap, malloc() returns them to the kernel with brk(2), and soon
+// fetches them again. So each thread keeps a few blocks:
+//
+//     a message arrives        new_block()     a kept block, or a new one
+//     the buffer is empty      free_block()    keeps the block, or deletes it if enough are kept
+//
+// On this page:  (what readers and queues use: block_size, new_block, free_block)
+
+#ifndef NETNOTES_SOCKET_BLOCK_HPP
+#define NETNOTES_SOCKET_BLOCK_HPP
+
+#include <cstddef>
+#include <new>
+
+
 
 namespace netnotes::detail {
 
@@ -434,61 +489,6 @@ inline void free_block(owner<char[]>& memory, std::size_t size) noexcept {
 }  // namespace netnotes::detail
 
 #endif  // NETNOTES_SOCKET_BLOCK_HPP
-
-// netnotes/tcp/reader.hpp: messages out of a stream
-// SPDX-License-Identifier: MIT
-//
-// A receive is not a message. Bytes that were sent in one piece may arrive in many, and many pieces may arrive as one.
-// So a receiver must know where a message ends. There are two ways to tell it: a mark behind the message that does not
-// occur in it, or its length before it. Either way the receiver keeps the bytes of the next message that have already
-// arrived. This reader does that.
-//
-//        recv ──> "HELO a.exa"                    no end yet: wait for more
-//        recv ──> "mple\r\nDATA\r\nFrom: "        two messages and a part of the third
-//
-//                 [ HELO a.example\r\n | DATA\r\n | From: . . . . . . . . . . ]
-//                   recv_line()          next       buffered()    room, up to the limit
-//                   views into the buffer, valid until the next call
-//
-// Bytes that were read ahead are in the reader and no longer in the stream. From the first call on, receive through
-// the reader only, and never through a second reader on the same stream. Lines and lengths may be mixed freely.
-//
-//   recv_until("\r\n\r\n")     up to and with the delimiter, as Python's readuntil
-//   recv_line()                a line without its "\n" or "\r\n"; a last line without an end counts
-//   recv_exact(size)           exactly `size` bytes
-//   recv(buffer)               the bytes that are there; from here on it is a stream again
-//
-// The cases, and the contents of the buffer in each:
-//
-//   an orderly end between two messages      no value, no error. So: while (auto line = reader.recv_line())
-//   an end in the middle of a message        errc::protocol_error. Nothing is lost: buffered() returns what arrived
-//   a message longer than the limit          errc::message_size, for the same messages however they arrive. Nothing
-//                                            is taken out, memory is bounded, and the next call fails again.
-//                                            Hang up, or call skip_until(delimiter) and continue behind it
-//   errc::timed_out, operation_canceled,     nothing is lost: call again to continue. A timeout is for the whole
-//   operation_would_block                    message: a peer that sends a byte a second cannot extend it
-//
-// No byte is searched twice, not even if a peer sends single bytes. The reader copies bytes only if a message does not
-// fit behind its own beginning. Then the beginning moves to the front or, if it is long, into a buffer of twice the
-// size.
-//
-// On this page:  byte_source · message_reader · buffered_reader
-// The notes:     their receivers take each recv for a message (TCP服务器, 带有QQ聊天); example 12
-
-#ifndef NETNOTES_TCP_READER_HPP
-#define NETNOTES_TCP_READER_HPP
-
-#include <concepts>
-#include <cstddef>
-#include <cstring>
-#include <new>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-
 
 // netnotes/socket/socket.hpp: the socket
 // SPDX-License-Identifier: MIT
@@ -4619,6 +4619,73 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 
 #endif  // NETNOTES_TCP_READER_HPP
 
+// netnotes/coro/gathered.hpp: bytes that are gathered before they are sent
+// SPDX-License-Identifier: MIT
+//
+// A server that sends each short answer by itself pays for a system call with each. So a stream gathers its answers, and
+// sends them together:
+//
+//     write("a"), write("b")       [a b . . . .]     appended at the end; the memory doubles when it is full
+//     the kernel took one byte     [  b . . . .]     removed from the front
+//     the kernel took the rest     no memory         a silent connection needs none
+//
+// On this page:  (what buffered.hpp and byte_stream.hpp use: gathered_bytes)
+
+#ifndef NETNOTES_CORO_GATHERED_HPP
+#define NETNOTES_CORO_GATHERED_HPP
+
+#include <cstddef>
+#include <new>
+#include <string_view>
+#include <utility>
+
+
+
+
+namespace netnotes::detail {
+
+/// Queues bytes to send: new bytes are appended at the end, and sent bytes are removed from the front.
+class gathered_bytes {
+  public:
+    [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
+    [[nodiscard]] const char* data() const noexcept { return memory_.get() + begin_; }
+    void append(std::string_view bytes) {
+        if (bytes.size() > capacity_ - end_) [[unlikely]]
+            make_room(bytes.size());
+        detail::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
+        end_ += bytes.size();
+    }
+    /// Removes sent bytes, and frees the memory if no byte is left.
+    void remove(std::size_t sent) noexcept {
+        begin_ += sent;
+        if (begin_ != end_) return;
+        free_block(memory_, capacity_);
+        begin_ = end_ = capacity_ = 0;
+    }
+
+  private:
+    [[gnu::noinline]] void make_room(std::size_t wanted) {
+        const std::size_t all = size() + wanted;
+        if (all > capacity_ / 2) {  // doubled, so that copies stay rare
+            const std::size_t grown = detail::max(detail::max(block_size, 2 * capacity_), all);
+            detail::owner<char[]> memory = new_block(grown);
+            if (!memory) throw std::bad_alloc{};
+            detail::copy_n(data(), size(), memory.get());
+            memory_ = std::move(memory);
+            capacity_ = grown;
+        } else
+            detail::copy_n(data(), size(), memory_.get());
+        end_ = size();
+        begin_ = 0;
+    }
+    detail::owner<char[]> memory_;
+    std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_CORO_GATHERED_HPP
+
 // netnotes/coro/stream.hpp: connections for tasks
 // SPDX-License-Identifier: MIT
 //
@@ -6465,7 +6532,8 @@ class frame_store {
     }
     void give_back(void* frame, std::size_t size) noexcept {
         const std::size_t index = index_of(size);
-        if (!keeps_freed_memory || index >= lists_.size() || lists_[index].length == longest) return ::operator delete(frame);
+        if (!keeps_freed_memory || index >= lists_.size() || lists_[index].length == longest)
+            return ::operator delete(frame);
         if (!open_) return late(frame, size);
         list& free = lists_[index];
         free.first = new (frame) link{free.first};
@@ -8200,7 +8268,11 @@ class [[nodiscard]] reporting final {
 
 inline constinit io_node io_node::closed{};
 inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end, bool hears_to_write)
-    : kind_{what}, is_heard_to_write_{hears_to_write}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
+    : kind_{what},
+      is_heard_to_write_{hears_to_write},
+      closes_{end == ends_with::close},
+      descriptor_{descriptor},
+      loop_{&loop} {
     loop.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {
@@ -9950,44 +10022,6 @@ namespace detail {
 
 class buffered_operation;
 
-/// Queues bytes to send: new bytes are appended at the end, and sent bytes are removed from the front.
-class gathered_bytes {
-  public:
-    [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
-    [[nodiscard]] const char* data() const noexcept { return memory_.get() + begin_; }
-    void append(std::string_view bytes) {
-        if (bytes.size() > capacity_ - end_) [[unlikely]]
-            make_room(bytes.size());
-        detail::copy_n(bytes.data(), bytes.size(), memory_.get() + end_);
-        end_ += bytes.size();
-    }
-    /// Removes sent bytes, and frees the memory if no byte is left.
-    void remove(std::size_t sent) noexcept {
-        begin_ += sent;
-        if (begin_ != end_) return;
-        free_block(memory_, capacity_);
-        begin_ = end_ = capacity_ = 0;
-    }
-
-  private:
-    [[gnu::noinline]] void make_room(std::size_t wanted) {
-        const std::size_t all = size() + wanted;
-        if (all > capacity_ / 2) {  // doubled, so that copies stay rare
-            const std::size_t grown = detail::max(detail::max(block_size, 2 * capacity_), all);
-            detail::owner<char[]> memory = new_block(grown);
-            if (!memory) throw std::bad_alloc{};
-            detail::copy_n(data(), size(), memory.get());
-            memory_ = std::move(memory);
-            capacity_ = grown;
-        } else
-            detail::copy_n(data(), size(), memory_.get());
-        end_ = size();
-        begin_ = 0;
-    }
-    detail::owner<char[]> memory_;
-    std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
-};
-
 class buffered_state {
   public:
     buffered_state(async_stream&& taken, std::size_t limit, std::size_t most)
@@ -10406,6 +10440,7 @@ inline async_stream& async_buffered_stream::stream() {
 #include <string_view>
 #include <system_error>
 #include <utility>
+
 
 
 
@@ -16392,7 +16427,8 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         bool has_timed_out = false;
     };
 
-    /// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients of some addresses.
+    /// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients
+    /// of some addresses.
     class crowd {
       public:
         [[nodiscard]] client*& at(std::uint64_t place) noexcept {
@@ -16613,7 +16649,8 @@ struct every_core_options {
 /// than the number of the machine's processors.
 [[nodiscard]] inline unsigned core_count() noexcept {
     cpu_set_t allowed;
-    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return static_cast<unsigned>(detail::max(1l, ::sysconf(_SC_NPROCESSORS_ONLN)));
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return static_cast<unsigned>(detail::max(1l, ::sysconf(_SC_NPROCESSORS_ONLN)));
     return static_cast<unsigned>(detail::max(1, CPU_COUNT(&allowed)));
 }
 

@@ -434,7 +434,11 @@ class [[nodiscard]] reporting final {
 
 inline constinit io_node io_node::closed{};
 inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with end, bool hears_to_write)
-    : kind_{what}, is_heard_to_write_{hears_to_write}, closes_{end == ends_with::close}, descriptor_{descriptor}, loop_{&loop} {
+    : kind_{what},
+      is_heard_to_write_{hears_to_write},
+      closes_{end == ends_with::close},
+      descriptor_{descriptor},
+      loop_{&loop} {
     loop.back_end().add(*this);
 }
 inline void io_node::leave() noexcept {
