@@ -73,13 +73,18 @@ start() {
     shift
     rm -f "$scratch/stdout"
     mkfifo "$scratch/stdout"
-    # `timeout` hands on signals and the exit status; and it ends what this script, if killed, leaves behind. Without
-    # --foreground it sends each twice, and SIGCONT behind it, on which LeakSanitizer hangs when the program just ends.
-    timeout --foreground 1500 "$program" serve --port 0 --quiet "$@" >"$scratch/stdout" 2>"$scratch/stderr" &
-    server=$!
+    # `timeout` ends what this script, if killed, leaves behind, and hands on the exit status. The signal goes to the
+    # server itself: a `timeout` that is signalled before its fork() has returned ends and leaves the server running. And
+    # without --foreground it sends each signal twice, and SIGCONT behind it, on which LeakSanitizer hangs when the
+    # program just ends.
+    # shellcheck disable=SC2016 # for the inner shell
+    timeout --foreground 1500 sh -c 'echo $$ >"$0" && exec "$@"' "$scratch/pid" \
+        "$program" serve --port 0 --quiet "$@" >"$scratch/stdout" 2>"$scratch/stderr" &
+    guard=$!
     exec 3<"$scratch/stdout"
     line=
     read -r line <&3
+    server=$(cat "$scratch/pid")
     case $line in
         "listening on "*:[1-9]*) ;;
         *)
@@ -102,7 +107,7 @@ start() {
 # stop SIGNAL
 stop() {
     kill -s "$1" "$server"
-    wait "$server"
+    wait "$guard"
     status=$?
     server=
     [ $status -eq 0 ] || failed "$what: exit status $status after SIG$1, should be 0"
