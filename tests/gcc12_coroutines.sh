@@ -529,7 +529,10 @@ class Reader:
             return None
         name = all[j - 1].text
         if name in self.known.functions:
-            verdicts = [self.known.is_dangerous(*taken[index]) for taken in self.known.functions[name] if index < len(taken)]
+            takes = [taken[index] for taken in self.known.functions[name] if index < len(taken)]
+            if i + 1 < all[i].mate and all[i + 1].text == '.':  # no {.member = value} makes a number or an error_code
+                takes = [each for each in takes if each[0] not in SCALARS - {'auto'}]
+            verdicts = [self.known.is_dangerous(*each) for each in takes]
             return True if verdicts and all_true(verdicts) else (None if any(v is None for v in verdicts) else False)
         if name in self.known.types or name in OURS:
             return False

@@ -501,6 +501,47 @@ TEST_CASE("connections that the kernel has accepted before a task asks are all t
     CHECK(open_descriptors() == before);
 }
 
+TEST_CASE("without memory to keep lent bytes a send fails with an error, and its form with an error code does not throw") {
+    test_loop loop;
+    auto [one, other] = net::socket_pair();
+    net::async_stream near{loop, std::move(one)}, far{loop, std::move(other)};
+    script chosen;
+    const auto main = [&]() -> net::task<> {
+        std::error_code error;
+        const std::string much(4'000'000, 'x');
+        near.set_timeout(1ms);
+        co_await near.send_all(much, error);  // now the socket takes no more
+        near.set_timeout(net::never);
+        co_await far.send_all("abc");
+        auto bytes = co_await near.recv();
+        chosen.fail_always(call::allocate, ENOMEM);
+        std::size_t sent = co_await near.send(bytes, error);
+        chosen.fail_always(call::allocate, 0);
+        CHECK((error == std::errc::not_enough_memory && sent == 0));
+        for (const bool reports : {true, false}) {
+            error.clear();
+            co_await far.send_all("abc");
+            bytes = co_await near.recv();
+            if (reports) {
+                chosen.fail_always(call::allocate, ENOMEM);
+                sent = co_await near.send_all(bytes, error);
+            } else {
+                chosen.fail(call::allocate, ENOMEM);  // once: the text of the exception needs memory, too
+                try {
+                    co_await near.send_all(bytes);
+                } catch (const std::system_error& failure) {
+                    error = failure.code();
+                }
+            }
+            chosen.fail_always(call::allocate, 0);
+            CHECK((error == std::errc::not_enough_memory && sent == 0));
+        }
+    };
+    const under here{chosen};
+    loop.run(main());
+    CHECK(chosen.failed(call::allocate) >= 3);
+}
+
 // ---- What nobody waits for wakes nobody
 
 namespace {

@@ -58,8 +58,9 @@ concept async_byte_stream = requires(Stream& stream, mutable_buffer buffer, cons
 };
 
 /// Reads messages from any async_byte_stream, and writes to it through a buffer: the same calls as
-/// async_buffered_stream, with the same results and errors, but tasks. Use it in one task, or in a reading task and a
-/// writing task, which must then call flush().
+/// async_buffered_stream, with the same results and errors, but tasks. Only try_send() is missing, because a stream of
+/// this kind has no send() that does not wait. Use it in one task, or in a reading task and a writing task, which must
+/// then call flush().
 ///
 /// While it waits it holds a buffer of 4 KiB, because recv() of an unknown stream needs one.
 template <async_byte_stream Stream>
@@ -84,36 +85,44 @@ class basic_async_buffered_stream {
         if (state_.is_shared()) state_->stream.close();  // a task still owns the state; otherwise it ends here
     }
 
-    /// Work like the calls of async_buffered_stream with the same names. Each returns a task.
-    [[nodiscard]] task<std::optional<std::string_view>> recv_line() {
-        return read<std::optional<std::string_view>>(
-            state_, [](reader& from, std::error_code& error) { return from.recv_line(error); });
+    /// Work like the calls of async_buffered_stream with the same names. Each returns a task. `error` must stay valid
+    /// until the task ends.
+    [[nodiscard]] task<std::optional<std::string_view>> recv_line() { return read<message>(state_, line_call); }
+    [[nodiscard]] detail::reporting_task<std::optional<std::string_view>> recv_line(std::error_code& error) {
+        return {report<message>(state_, line_call, error), error};
     }
     [[nodiscard]] task<std::optional<std::string_view>> recv_until(std::string_view delimiter) {
-        return read<std::optional<std::string_view>>(
-            state_, [delimiter](reader& from, std::error_code& error) { return from.recv_until(delimiter, error); });
+        return read<message>(state_, until_call(delimiter));
+    }
+    [[nodiscard]] detail::reporting_task<std::optional<std::string_view>> recv_until(std::string_view delimiter,
+                                                                                     std::error_code& error) {
+        return {report<message>(state_, until_call(delimiter), error), error};
     }
     [[nodiscard]] task<std::optional<std::string_view>> recv_exact(std::size_t size) {
-        return read<std::optional<std::string_view>>(
-            state_, [size](reader& from, std::error_code& error) { return from.recv_exact(size, error); });
+        return read<message>(state_, exact_call(size));
     }
-    [[nodiscard]] task<std::size_t> recv_exact(mutable_buffer buffer) {
-        return read<std::size_t>(state_,
-                                 [buffer, filled = std::size_t{0}](reader& from, std::error_code& error) mutable {
-                                     filled += from.recv_exact(buffer.subspan(filled), error);
-                                     if (!error && filled > 0 && filled < buffer.size())
-                                         error = std::make_error_code(std::errc::protocol_error);
-                                     return filled;
-                                 });
+    [[nodiscard]] detail::reporting_task<std::optional<std::string_view>> recv_exact(std::size_t size,
+                                                                                     std::error_code& error) {
+        return {report<message>(state_, exact_call(size), error), error};
+    }
+    [[nodiscard]] task<std::size_t> recv_exact(mutable_buffer buffer) { return fill_from_0(state_, buffer); }
+    [[nodiscard]] task<std::size_t> recv_exact(mutable_buffer buffer, std::size_t& filled) {
+        return read<std::size_t>(state_, filling_call(buffer, filled));
+    }
+    [[nodiscard]] detail::reporting_task<std::size_t> recv_exact(mutable_buffer buffer, std::error_code& error) {
+        return {report_filled(state_, buffer, error), error};
     }
     [[nodiscard]] task<std::size_t> recv(mutable_buffer buffer) {
-        return read<std::size_t>(state_, [buffer](reader& from, std::error_code& error) {
-            return buffer.empty() ? 0 : from.recv(buffer, error);
-        });
+        return read<std::size_t>(state_, receiving_call(buffer));
+    }
+    [[nodiscard]] detail::reporting_task<std::size_t> recv(mutable_buffer buffer, std::error_code& error) {
+        return {report<std::size_t>(state_, receiving_call(buffer), error), error};
     }
     [[nodiscard]] task<bool> skip_until(std::string_view delimiter) {
-        return read<bool>(
-            state_, [delimiter](reader& from, std::error_code& error) { return from.skip_until(delimiter, error); });
+        return read<bool>(state_, skipping_call(delimiter));
+    }
+    [[nodiscard]] detail::reporting_task<bool> skip_until(std::string_view delimiter, std::error_code& error) {
+        return {report<bool>(state_, skipping_call(delimiter), error), error};
     }
     /// Return what the calls of async_buffered_stream with the same names return. They do not wait.
     std::optional<std::string_view> take_until(std::string_view delimiter) noexcept {
@@ -191,6 +200,57 @@ class basic_async_buffered_stream {
         state* held_;
     };
 
+    // The calls of the reader, for the form that throws and for the form that reports.
+    using message = std::optional<std::string_view>;
+    static message line_call(reader& from, std::error_code& error) { return from.recv_line(error); }
+    static auto until_call(std::string_view delimiter) {
+        return [delimiter](reader& from, std::error_code& error) { return from.recv_until(delimiter, error); };
+    }
+    static auto exact_call(std::size_t size) {
+        return [size](reader& from, std::error_code& error) { return from.recv_exact(size, error); };
+    }
+    static auto filling_call(mutable_buffer buffer, std::size_t& filled) {
+        return [buffer, &filled](reader& from, std::error_code& error) {
+            if (filled >= buffer.size()) return filled;
+            filled += from.recv_exact(buffer.subspan(filled), error);
+            if (!error && filled > 0 && filled < buffer.size())
+                error = std::make_error_code(std::errc::protocol_error);
+            return filled;
+        };
+    }
+    static auto receiving_call(mutable_buffer buffer) {
+        return [buffer](reader& from, std::error_code& error) { return buffer.empty() ? 0 : from.recv(buffer, error); };
+    }
+    static auto skipping_call(std::string_view delimiter) {
+        return [delimiter](reader& from, std::error_code& error) { return from.skip_until(delimiter, error); };
+    }
+
+    template <class T, class Call>
+    static task<T> report(holder of, Call call, std::error_code& error) {
+        error.clear();
+        try {
+            co_return co_await read<T>(of, call);
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        }
+        co_return T{};
+    }
+    static task<std::size_t> fill_from_0(holder of, mutable_buffer buffer) {
+        std::size_t filled = 0;
+        co_return co_await read<std::size_t>(of, filling_call(buffer, filled));
+    }
+    static task<std::size_t> report_filled(holder of, mutable_buffer buffer, std::error_code& error) {
+        error.clear();
+        std::size_t filled = 0;
+        try {
+            co_await read<std::size_t>(of, filling_call(buffer, filled));
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        } catch (const cancelled&) {
+            error = std::make_error_code(std::errc::operation_canceled);
+        }
+        co_return filled;
+    }
     template <class T, class Call>
     static task<T> read(holder of, Call call) {
         constexpr std::size_t room = 4096;

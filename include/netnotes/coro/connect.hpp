@@ -74,6 +74,12 @@ task<async_stream> async_connect(const Host&) = delete;
 /// hook's function must live until the task ends, so give a lambda with captures a name.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options);
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options);
+/// Do the same, but report an error of the system instead of throwing it, and then return a closed stream. A
+/// cancellation is still thrown. `error` must stay valid until the task ends.
+[[nodiscard]] detail::reporting_task<async_stream> async_connect(std::string host, std::uint16_t port,
+                                                                 connect_options options, std::error_code& error);
+[[nodiscard]] detail::reporting_task<async_stream> async_connect(std::vector<endpoint> endpoints,
+                                                                 connect_options options, std::error_code& error);
 /// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach,
 /// as udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect()
 /// throws.
@@ -173,6 +179,16 @@ inline task<async_stream> connect_within(std::string where, task<async_stream> w
     co_return co_await with_timeout(options.timeout, std::move(what), name.c_str());
 }
 
+inline task<async_stream> report_connect(task<async_stream> what, std::error_code& error) {
+    error.clear();
+    try {
+        co_return co_await std::move(what);
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    }
+    co_return async_stream{};
+}
+
 }  // namespace detail
 
 static_assert(std::is_trivially_destructible_v<connect_options>);  // for g++ 12: see coro/task.hpp
@@ -192,6 +208,14 @@ inline task<async_stream> async_connect(std::vector<endpoint> endpoints, connect
     std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
     task<async_stream> all = detail::connect_to_first(where, std::move(endpoints), options);
     return detail::connect_within(std::move(where), std::move(all), options);
+}
+inline detail::reporting_task<async_stream> async_connect(std::string host, std::uint16_t port,
+                                                          connect_options options, std::error_code& error) {
+    return {detail::report_connect(async_connect(std::move(host), port, options), error), error};
+}
+inline detail::reporting_task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options,
+                                                          std::error_code& error) {
+    return {detail::report_connect(async_connect(std::move(endpoints), options), error), error};
 }
 inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options) {
     const resolve_hints hints{.type = socket_type::datagram};

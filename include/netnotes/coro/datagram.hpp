@@ -60,6 +60,9 @@ class async_datagram : public detail::async_socket {
     /// Receives one datagram. Returns a socket::received: the filled part of the buffer, the sender, and whether the
     /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
+    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. A cancellation is still
+    /// thrown. `error` must stay valid as long as the buffer.
+    [[nodiscard]] detail::reporting<detail::receiving_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. A server passes as `from` the address to which the question came, received::local. With 0.0.0.0 the
     /// system chooses. Throws errc::message_size if the datagram is too long, and the other errors of
@@ -68,8 +71,8 @@ class async_datagram : public detail::async_socket {
                                              const ip_address& from = {});
     /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
     /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
-    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where, const ip_address& from,
-                                             std::error_code& error);
+    [[nodiscard]] detail::reporting<detail::sending_to> send_to(const_buffer bytes, const socket_address& where,
+                                                                const ip_address& from, std::error_code& error);
 
   private:
     static socket asked_for_addresses(socket&& made) noexcept {
@@ -110,14 +113,10 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
 
 class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
   public:
-    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from,
-               std::error_code* report = nullptr) noexcept
-        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from}, report_{report} {}
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
     void await_resume() {
-        if (report_) report_->clear();
-        if (report_ && error_ > 0 && error_ != ECANCELED)
-            *report_ = take_failure();
-        else if (error_ != 0)
+        if (error_ != 0)
             detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
                                 std::to_string(bytes_.size()), " bytes)");
     }
@@ -140,7 +139,6 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
     const_buffer bytes_;
     socket_address where_;
     ip_address from_;
-    std::error_code* report_;  // for the form that does not throw
 };
 
 }  // namespace detail
@@ -150,9 +148,13 @@ inline detail::sending_to async_datagram::send_to(const_buffer bytes, const sock
                                                   const ip_address& from) {
     return {node(), bytes, where, from};
 }
-inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
-                                                  const ip_address& from, std::error_code& error) {
-    return {node(), bytes, where, from, &error};
+inline detail::reporting<detail::receiving_from> async_datagram::recv_from(mutable_buffer buffer,
+                                                                           std::error_code& error) {
+    return detail::reporting<detail::receiving_from>{error, node(), buffer};
+}
+inline detail::reporting<detail::sending_to> async_datagram::send_to(const_buffer bytes, const socket_address& where,
+                                                                     const ip_address& from, std::error_code& error) {
+    return detail::reporting<detail::sending_to>{error, node(), bytes, where, from};
 }
 
 }  // namespace netnotes

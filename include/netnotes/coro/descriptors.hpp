@@ -64,16 +64,30 @@ class async_unix_socket : public detail::async_socket {
     /// the socket takes no more. The bytes and the array of descriptors must stay valid until then. They stay open here,
     /// and the caller may close them once the call has returned. After a failure a part may have left.
     [[nodiscard]] detail::sending_descriptors send_descriptors(std::span<const int> descriptors, const_buffer bytes);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// how many bytes the kernel took. If it took any, the descriptors have left as well. `error` must stay valid as
+    /// long as the bytes.
+    [[nodiscard]] detail::reporting<detail::sending_descriptors> send_descriptors(std::span<const int> descriptors,
+                                                                                  const_buffer bytes,
+                                                                                  std::error_code& error);
     /// Receives bytes and the descriptors that came with them, as netnotes::recv_descriptors() does, and fails as it
     /// does. Suspends until bytes arrive; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving_descriptors recv_descriptors(mutable_buffer buffer, std::size_t max_count = 16);
+    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. A cancellation is still
+    /// thrown. `error` must stay valid as long as the buffer.
+    [[nodiscard]] detail::reporting<detail::receiving_descriptors> recv_descriptors(mutable_buffer buffer,
+                                                                                    std::size_t max_count,
+                                                                                    std::error_code& error);
     /// Returns which process is at the other end: see netnotes::peer_credentials(). Does not wait.
-    [[nodiscard]] credentials peer_credentials() const {
-        detail::borrowed_socket own = borrow();
-        return netnotes::peer_credentials(*own.operator->());
+    [[nodiscard]] credentials peer_credentials() const { return netnotes::peer_credentials(*borrow()); }
+    [[nodiscard]] credentials peer_credentials(std::error_code& error) const noexcept {
+        return netnotes::peer_credentials(*borrow_any(), error);
     }
     /// Shuts down one direction, or both directions: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
+    void shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+        borrow_any()->shutdown(direction, error);
+    }
 };
 
 // ========================================================================================================
@@ -92,11 +106,13 @@ class [[nodiscard]] sending_descriptors final : public io_awaiter<sending_descri
             fail(detail::joined("send_descriptors (", std::to_string(sent), " of ", std::to_string(bytes_.size()),
                                 " bytes sent) to"));
     }
+    /// Returns how many bytes are sent. The next use of the operation counts from 0.
+    std::size_t so_far() noexcept { return std::exchange(sent_, 0); }
     bool attempt() noexcept override {
         if (is_pausing() || !node_.writable) return false;
         std::error_code error;
         borrowed_socket own{node_.descriptor()};
-        socket& to = *own.operator->();
+        socket& to = *own;
         sent_ += sent_ == 0 ? netnotes::send_descriptors(to, descriptors_, bytes_, error)
                             : to.send_all(bytes_.subspan(sent_), error);
         if (error == std::errc::operation_would_block) {
@@ -126,7 +142,7 @@ class [[nodiscard]] receiving_descriptors final : public io_awaiter<receiving_de
         std::error_code error;
         borrowed_socket own{node_.descriptor()};
         try {
-            received_ = netnotes::recv_descriptors(*own.operator->(), room_, max_count_, error);
+            received_ = netnotes::recv_descriptors(*own, room_, max_count_, error);
         } catch (const std::bad_alloc&) {  // before it has received
             error = std::make_error_code(std::errc::not_enough_memory);
         }
@@ -147,8 +163,17 @@ inline detail::sending_descriptors async_unix_socket::send_descriptors(std::span
                                                                        const_buffer bytes) {
     return {node(), descriptors, bytes};
 }
+inline detail::reporting<detail::sending_descriptors> async_unix_socket::send_descriptors(
+    std::span<const int> descriptors, const_buffer bytes, std::error_code& error) {
+    return detail::reporting<detail::sending_descriptors>{error, node(), descriptors, bytes};
+}
 inline detail::receiving_descriptors async_unix_socket::recv_descriptors(mutable_buffer buffer, std::size_t max_count) {
     return {node(), buffer, max_count};
+}
+inline detail::reporting<detail::receiving_descriptors> async_unix_socket::recv_descriptors(mutable_buffer buffer,
+                                                                                            std::size_t max_count,
+                                                                                            std::error_code& error) {
+    return detail::reporting<detail::receiving_descriptors>{error, node(), buffer, max_count};
 }
 
 }  // namespace netnotes

@@ -33,6 +33,10 @@ template <class T>
 struct result_of_task<task<T>> {
     using type = T;
 };
+template <class T>
+struct result_of_task<reporting_task<T>> {
+    using type = T;
+};
 /// The T of the task<T> that the function returns.
 template <class Function, class... Arguments>
 using task_result = typename result_of_task<std::invoke_result_t<Function&, Arguments...>>::type;

@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -72,6 +73,9 @@ class async_listener : public detail::async_socket {
     /// Does the same, but reports an error instead of throwing it, and then returns a closed stream. A cancellation is
     /// still thrown. `error` must stay valid until the call returns.
     [[nodiscard]] detail::reporting<detail::accepting> accept(std::error_code& error);
+    /// Returns the number of established connections that accept() has not taken yet: see tcp_listener::queue_length().
+    /// A back end may have taken some of them already. Throws std::system_error.
+    [[nodiscard]] std::uint32_t queue_length() const { return detail::queue_length_of(*borrow()); }
     /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
     /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
     /// listener is closed.

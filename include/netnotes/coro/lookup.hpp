@@ -52,6 +52,10 @@ namespace netnotes {
 /// A loop with virtual time does not wait for a lookup: its clock may jump while the lookup runs. Pass addresses there.
 [[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
                                                         resolve_hints hints = {});
+/// Does the same, but reports an error instead of throwing it, and then returns no endpoints. A cancellation is still
+/// thrown. `error` must stay valid until the task ends.
+[[nodiscard]] detail::reporting_task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
+                                                                          resolve_hints hints, std::error_code& error);
 /// Returns the endpoints of a host and a port. A number above 65535 is an error, not a different port.
 template <std::integral Port>
 [[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
@@ -290,6 +294,22 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
     co_return std::move(one->endpoints);
+}
+namespace detail {
+inline task<std::vector<endpoint>> resolve_or_report(std::string host, std::string service, resolve_hints hints,
+                                                     std::error_code& error) {
+    error.clear();
+    try {
+        co_return co_await async_resolve(std::move(host), std::move(service), hints);
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    }
+    co_return std::vector<endpoint>{};
+}
+}  // namespace detail
+inline detail::reporting_task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
+                                                                   resolve_hints hints, std::error_code& error) {
+    return {detail::resolve_or_report(std::move(host), std::move(service), hints, error), error};
 }
 inline task<std::string> async_canonical_name(std::string host) {
     if (ip_address::parse(host)) {

@@ -118,7 +118,12 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
     co_await detail::send_part(*this, part, file.name(), options.progress);
     co_return part.sent();
 }
-inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options, std::error_code& error) {
+inline detail::reporting_task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options,
+                                                                     std::error_code& error) {
+    return {send_file_or_report(std::move(file), options, error), error};
+}
+inline task<std::uint64_t> async_stream::send_file_or_report(input_file file, send_file_options options,
+                                                             std::error_code& error) {
     detail::file_part part{file, options, error};
     if (error) co_return std::uint64_t{0};
     bool is_of_progress = false;  // its exceptions are the caller's
@@ -133,6 +138,9 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
     } catch (const std::system_error& failure) {
         if (is_of_progress) throw;
         error = failure.code();
+    } catch (const cancelled&) {
+        if (is_of_progress) throw;
+        error = std::make_error_code(std::errc::operation_canceled);
     }
     co_return part.sent();
 }

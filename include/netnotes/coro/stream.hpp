@@ -54,6 +54,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -86,6 +87,10 @@ struct print_its_peer_endpoint_or_receive_and_print_as_text;
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
 /// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
 /// keeps the bytes behind a message for the next message.
+///
+/// It has the calls of tcp_stream, but a task is limited and stopped in another way. Instead of set_deadline() write
+/// with_timeout(), and instead of stop_with() cancel the task. It does not give its socket back, because the loop may
+/// have received bytes already.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -99,21 +104,43 @@ class async_stream : public detail::async_socket {
     async_stream(event_loop& loop, socket connected)
         : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
 
-    /// Connects to `where` and returns the stream. Throws errc::connection_refused, errc::timed_out (after about two
-    /// minutes), and other errors of connect(2). For a host name use async_connect() (coro/connect.hpp).
-    [[nodiscard]] static task<async_stream> connect(socket_address where);
+    /// Connects to `where` within `timeout` and returns the stream. Throws errc::connection_refused, errc::timed_out
+    /// (without a timeout after about two minutes), and other errors of connect(2). The timeout is for connecting only.
+    /// For a host name use async_connect() (coro/connect.hpp).
+    [[nodiscard]] static task<async_stream> connect(socket_address where, wait_time timeout = never);
     /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
-    [[nodiscard]] static task<async_stream> connect(endpoint where);
+    [[nodiscard]] static task<async_stream> connect(endpoint where, wait_time timeout = never);
     template <class Host, class Advice = detail::write_async_connect_for_a_name_and_braces_for_an_endpoint>
     requires std::is_convertible_v<const Host&, std::string_view>
     static task<async_stream> connect(const Host&, int) = delete;
     /// Do the same, but report an error instead of throwing it, and then return a closed stream. A scanner expects most
     /// of its errors. A cancellation is still thrown. `error` must stay valid until the task ends.
-    [[nodiscard]] static task<async_stream> connect(socket_address where, std::error_code& error);
-    [[nodiscard]] static task<async_stream> connect(endpoint where, std::error_code& error);
+    [[nodiscard]] static detail::reporting_task<async_stream> connect(socket_address where, std::error_code& error);
+    [[nodiscard]] static detail::reporting_task<async_stream> connect(endpoint where, std::error_code& error);
+    [[nodiscard]] static detail::reporting_task<async_stream> connect(socket_address where, wait_time timeout,
+                                                                      std::error_code& error);
+    [[nodiscard]] static detail::reporting_task<async_stream> connect(endpoint where, wait_time timeout,
+                                                                      std::error_code& error);
 
     /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
     [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
+    [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept {
+        return borrow_any()->peer_endpoint(error);
+    }
+
+    /// Switches keep-alive on with these numbers, or off with nullopt: see tcp_stream::set_keep_alive(). Does not wait.
+    /// Throws std::system_error, for a Unix socket errc::operation_not_supported.
+    void set_keep_alive(const std::optional<netnotes::keep_alive>& numbers) {
+        detail::set_keep_alive(*borrow(), numbers);
+    }
+    /// Returns the numbers in force, or nullopt if keep-alive is off.
+    [[nodiscard]] std::optional<netnotes::keep_alive> keep_alive() const { return detail::keep_alive_of(*borrow()); }
+    /// Returns the connection's state as the kernel sees it now: see tcp_stream::info(). Does not wait. Fails with
+    /// errc::operation_not_supported for a Unix socket.
+    [[nodiscard]] connection_info info() const { return detail::info_of(*borrow()); }
+    [[nodiscard]] connection_info info(std::error_code& error) const noexcept {
+        return detail::info_of(*borrow_any(), error);
+    }
 
     /// Returns the bytes that have arrived, at most 64 KiB, or an empty span at the end of the stream. Suspends until
     /// bytes arrive.
@@ -158,10 +185,10 @@ class async_stream : public detail::async_socket {
     /// number of bytes. Suspends until the kernel has taken the last byte. Throws std::system_error. If it fails or is
     /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
     [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
-    /// Does the same, but reports an error instead of throwing it. Returns how many bytes the kernel took. A cancellation
-    /// is still thrown. `error` must stay valid until the task ends.
-    [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options,
-                                                       std::error_code& error);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// how many bytes the kernel took. `error` must stay valid until the task ends.
+    [[nodiscard]] inline detail::reporting_task<std::uint64_t> send_file(input_file file, send_file_options options,
+                                                                         std::error_code& error);
 
     /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
     /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
@@ -170,9 +197,14 @@ class async_stream : public detail::async_socket {
 
     /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
+    void shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+        borrow_any()->shutdown(direction, error);
+    }
 
   private:
     friend detail::accepting;
+    static task<async_stream> connect_or_report(socket_address where, wait_time timeout, std::error_code& error);
+    inline task<std::uint64_t> send_file_or_report(input_file file, send_file_options options, std::error_code& error);
     async_stream(event_loop& loop, socket&& made, bool is_ip, bool connects = false)
         : async_socket{loop, made, detail::io_node::kind::stream, is_ip, connects} {}
 };
@@ -296,14 +328,11 @@ class sending_bytes : public socket_operation {
         if (!node_.is_retired())  // after close() the number may belong to another descriptor
             ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
     }
-    /// Copies lent bytes if the operation waits. Throws errc::not_enough_memory.
-    [[gnu::noinline]] void keep_bytes() {
+    /// Copies lent bytes if the operation waits. Without memory for them it ends the wait: errc::not_enough_memory.
+    [[gnu::noinline]] void keep_bytes() noexcept {
         if (!is_waiting() || is_kept_ || !node_.loop().has_lent(rest_)) return;
         std::byte* const kept = new (std::nothrow) std::byte[size_];
-        if (!kept) {
-            error_ = ENOMEM;
-            fail("send to");
-        }
+        if (!kept) return give_up(ENOMEM);
         detail::copy_n(all().data(), size_, kept);
         rest_ = std::span<const std::byte>{kept + (size_ - rest_.size()), rest_.size()};
         is_kept_ = true;
@@ -403,12 +432,9 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
 
 class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
   public:
-    connecting(io_node& node, const socket_address& where, std::error_code* report = nullptr) noexcept
-        : io_awaiter{node, direction::write}, where_{where}, report_{report} {}
+    connecting(io_node& node, const socket_address& where) noexcept : io_awaiter{node, direction::write}, where_{where} {}
     void await_resume() {
-        if (report_ && error_ > 0 && error_ != ECANCELED)
-            *report_ = take_failure();
-        else if (error_ != 0)
+        if (error_ != 0)
             detail::throw_error(take_failure(), "connect ", where_.to_string());
     }
     bool attempt() noexcept override {
@@ -449,7 +475,6 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
         error_ = ECONNREFUSED;
     }
     socket_address where_;
-    std::error_code* report_;  // for the form that does not throw
     bool has_begun_ = false;
 };
 
@@ -470,17 +495,22 @@ inline bool async_stream::has_arrived() const noexcept {
     const auto got = ::recv(node.descriptor(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
     return got >= 0 || !detail::would_block(errno);
 }
-inline task<async_stream> async_stream::connect(socket_address where) {
+inline task<async_stream> async_stream::connect(socket_address where, wait_time timeout) {
     co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
     std::error_code error;
     socket made = detail::make_to_connect(where.family(), error);
     if (error) detail::throw_error(error, "socket");
     async_stream stream{event_loop::current(), std::move(made), where.is_ip(), true};
+    stream.set_timeout(timeout);
     co_await detail::connecting{*stream.node_, where};
+    stream.set_timeout(never);
     co_return stream;
 }
-inline task<async_stream> async_stream::connect(endpoint where) { return connect(socket_address{where}); }
-inline task<async_stream> async_stream::connect(socket_address where, std::error_code& error) {
+inline task<async_stream> async_stream::connect(endpoint where, wait_time timeout) {
+    return connect(socket_address{where}, timeout);
+}
+inline task<async_stream> async_stream::connect_or_report(socket_address where, wait_time timeout,
+                                                          std::error_code& error) {
     co_await detail::stepping{};
     async_stream stream;
     try {
@@ -490,12 +520,27 @@ inline task<async_stream> async_stream::connect(socket_address where, std::error
         error = refusal.code();
     }
     if (error) co_return stream;
-    co_await detail::connecting{*stream.node_, where, &error};
-    if (error) stream.close();
+    stream.set_timeout(timeout);
+    co_await detail::reporting<detail::connecting>{error, *stream.node_, where};
+    if (error)
+        stream.close();
+    else
+        stream.set_timeout(never);
     co_return stream;
 }
-inline task<async_stream> async_stream::connect(endpoint where, std::error_code& error) {
-    return connect(socket_address{where}, error);
+inline detail::reporting_task<async_stream> async_stream::connect(socket_address where, wait_time timeout,
+                                                                  std::error_code& error) {
+    return {connect_or_report(where, timeout, error), error};
+}
+inline detail::reporting_task<async_stream> async_stream::connect(endpoint where, wait_time timeout,
+                                                                  std::error_code& error) {
+    return connect(socket_address{where}, timeout, error);
+}
+inline detail::reporting_task<async_stream> async_stream::connect(socket_address where, std::error_code& error) {
+    return connect(where, never, error);
+}
+inline detail::reporting_task<async_stream> async_stream::connect(endpoint where, std::error_code& error) {
+    return connect(socket_address{where}, never, error);
 }
 inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
 inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }

@@ -46,10 +46,11 @@ class waiting_with_timeout;
 template <class T>
 class waiting_in_shield;
 
-/// Says which wait has timed out: its name, and the function that waits.
+/// Says which wait has timed out: its name, and the function that waits. Where to report it: nullptr if it is thrown.
 struct wait_name {
     const char* name;
     const char* caller;
+    std::error_code* report = nullptr;
 };
 
 template <class Awaitable>
@@ -74,6 +75,8 @@ template <class T>
 inline constexpr bool is_task = false;
 template <class T>
 inline constexpr bool is_task<task<T>> = true;
+template <class T>
+inline constexpr bool is_task<reporting_task<T>> = true;
 }  // namespace detail
 
 /// An operation of this library that can be awaited, such as stream.recv(buffer) or handle.join(). Not a task.
@@ -88,11 +91,21 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 ///
 /// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no
 /// timeout.
+///
+/// A call of this library that reports its error in a std::error_code reports errc::timed_out there, too, and
+/// with_timeout() then throws nothing: `co_await with_timeout(2s, stream.recv(buffer, error))`.
 template <class T>
 [[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
     return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
         time, std::move(what), detail::wait_name{name, caller}};
+}
+template <class T>
+[[nodiscard]] auto with_timeout(wait_time time, detail::reporting_task<T>&& what, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION()) {
+    std::error_code* const report = what.report();
+    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
+        time, std::move(what), detail::wait_name{name, caller, report}};
 }
 /// Runs the task that `what()` returns. The function lives as long as its task.
 template <task_function Function>
@@ -188,8 +201,15 @@ class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer
         });
     }
     T await_resume() {
-        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
-            throw_timed_out(name_, time_);
+        if (has_expired_ && !chain().is_cancelled()) [[unlikely]] {
+            const bool was_cancelled = part_.exception() && is_cancellation(part_.exception());
+            if (was_cancelled && !name_.report) throw_timed_out(name_, time_);
+            // A call that counts reports its cancellation itself, and returns the count.
+            if (was_cancelled || (name_.report && *name_.report == std::errc::operation_canceled))
+                *name_.report = std::make_error_code(std::errc::timed_out);
+            if constexpr (std::is_void_v<T> || std::is_default_constructible_v<T>)
+                if (was_cancelled) return T();
+        }
         return part_.take();
     }
 
@@ -240,7 +260,14 @@ class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
 
 template <awaitable_operation Operation>
 auto with_timeout(wait_time time, Operation&& operation, const char* name, const char* caller) {
-    return with_timeout(time, detail::await_there<Operation>(static_cast<Operation&&>(operation)), name, caller);
+    if constexpr (requires { operation.report(); }) {
+        std::error_code* const report = operation.report();
+        return with_timeout(
+            time, detail::reporting_task{detail::await_there<Operation>(static_cast<Operation&&>(operation)), *report},
+            name, caller);
+    } else {
+        return with_timeout(time, detail::await_there<Operation>(static_cast<Operation&&>(operation)), name, caller);
+    }
 }
 template <awaitable_operation Operation>
 auto shield(wait_time at_most, Operation&& operation) {

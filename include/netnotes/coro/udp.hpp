@@ -64,6 +64,11 @@ class async_udp {
     /// Creates a socket as udp_socket does, for the loop that runs in this thread (std::logic_error if no loop runs).
     explicit async_udp(address_family family, udp_options options = {}) : async_udp{udp_socket{family, options}} {}
     explicit async_udp(const endpoint& where, udp_options options = {}) : async_udp{udp_socket{where, options}} {}
+    /// Do the same, but report an error of the system, and then create a closed socket.
+    async_udp(address_family family, udp_options options, std::error_code& error)
+        : async_udp{udp_socket{family, options, error}, error} {}
+    async_udp(const endpoint& where, udp_options options, std::error_code& error)
+        : async_udp{udp_socket{where, options, error}, error} {}
     /// Takes over a socket and makes it non-blocking. The object must not outlive the loop. Throws std::system_error if
     /// the loop's back end refuses the descriptor.
     explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
@@ -113,34 +118,77 @@ class async_udp {
                                                                                  const datagram_peer& to,
                                                                                  std::error_code& error);
 
-    /// Do what the calls of udp_socket with the same names do. They do not wait.
+    /// Do what the calls of udp_socket with the same names do. They do not wait. On a closed socket the forms with an
+    /// error report errc::bad_file_descriptor, and the others throw it.
     void bind(const endpoint& where) { opened().socket.bind(where); }
+    void bind(const endpoint& where, std::error_code& error) noexcept { any().bind(where, error); }
     void connect(const endpoint& peer) { opened().socket.connect(peer); }
+    void connect(const endpoint& peer, std::error_code& error) noexcept { any().connect(peer, error); }
     void disconnect() { opened().socket.disconnect(); }
+    void disconnect(std::error_code& error) noexcept { any().disconnect(error); }
     template <class... Arguments>
     void join(const ip_address& group, const Arguments&... source_or_interface) {
         opened().socket.join(group, source_or_interface...);
+    }
+    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+        any().join(group, interface, error);
+    }
+    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept {
+        any().join(group, source, interface, error);
     }
     template <class... Arguments>
     void leave(const ip_address& group, const Arguments&... source_or_interface) {
         opened().socket.leave(group, source_or_interface...);
     }
+    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+        any().leave(group, interface, error);
+    }
+    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept {
+        any().leave(group, source, interface, error);
+    }
     void set_multicast_interface(unsigned interface) { opened().socket.set_multicast_interface(interface); }
+    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
+        any().set_multicast_interface(interface, error);
+    }
     void set_multicast_loop(bool loop) { opened().socket.set_multicast_loop(loop); }
+    void set_multicast_loop(bool loop, std::error_code& error) noexcept { any().set_multicast_loop(loop, error); }
     void set_multicast_ttl(int ttl) { opened().socket.set_multicast_ttl(ttl); }
+    void set_multicast_ttl(int ttl, std::error_code& error) noexcept { any().set_multicast_ttl(ttl, error); }
     [[nodiscard]] bool multicast_loop() const { return opened().socket.multicast_loop(); }
     [[nodiscard]] int multicast_ttl() const { return opened().socket.multicast_ttl(); }
     void tell_details() { opened().socket.tell_details(); }
+    void tell_details(std::error_code& error) noexcept { any().tell_details(error); }
     bool enable_receive_offload() { return opened().socket.enable_receive_offload(); }
+    bool enable_receive_offload(std::error_code& error) noexcept { return any().enable_receive_offload(error); }
     [[nodiscard]] endpoint local_endpoint() const { return opened().socket.local_endpoint(); }
+    [[nodiscard]] endpoint local_endpoint(std::error_code& error) const noexcept { return any().local_endpoint(error); }
     [[nodiscard]] endpoint peer_endpoint() const { return opened().socket.peer_endpoint(); }
+    [[nodiscard]] endpoint peer_endpoint(std::error_code& error) const noexcept { return any().peer_endpoint(error); }
+    [[nodiscard]] std::error_code take_error() noexcept { return any().take_error(); }
     template <class Option>
     void set_option(const Option& option) {
         opened().socket.set_option(option);
     }
     template <class Option>
+    void set_option(const Option& option, std::error_code& error) noexcept {
+        any().set_option(option, error);
+    }
+    template <class Option>
     [[nodiscard]] auto get_option() const {
         return opened().socket.template get_option<Option>();
+    }
+    void set_option(int level, int name, std::span<const std::byte> value) {
+        opened().socket.set_option(level, name, value);
+    }
+    void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
+        any().set_option(level, name, value, error);
+    }
+    void set_option(int level, int name, int value) { opened().socket.set_option(level, name, value); }
+    std::size_t get_option(int level, int name, std::span<std::byte> value) const {
+        return opened().socket.get_option(level, name, value);
+    }
+    std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept {
+        return any().get_option(level, name, value, error);
     }
 
     /// Limits how long each later call waits: it then throws errc::timed_out. `never` means no limit.
@@ -155,6 +203,9 @@ class async_udp {
     void close() noexcept { state_.reset(); }
 
   private:
+    async_udp(udp_socket&& made, const std::error_code& error) {
+        if (!error) *this = async_udp{std::move(made)};
+    }
     template <class Call>
     friend class detail::udp_operation;
     struct state {
@@ -168,6 +219,11 @@ class async_udp {
     [[nodiscard]] state& opened() const {
         if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
         return *state_;
+    }
+    /// Returns the socket, or a closed socket, whose calls fail with errc::bad_file_descriptor.
+    [[nodiscard]] udp_socket& any() const noexcept {
+        static thread_local udp_socket closed;
+        return state_ ? state_->socket : closed;
     }
     [[nodiscard]] detail::io_node& node() const noexcept {
         return state_ ? *state_->node : detail::io_node::closed;

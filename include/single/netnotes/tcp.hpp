@@ -7971,10 +7971,11 @@ inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t por
     return connect(host, port, connect_options{.timeout = timeout});
 }
 
-// ---- keep-alive
+// ---- keep-alive and the kernel's numbers: for tcp_stream, and for async_stream in coro/stream.hpp
 
-inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>& numbers) {
-    if (!numbers) return set_option(option::keep_alive{false});
+namespace detail {
+inline void set_keep_alive(socket& of, const std::optional<keep_alive>& numbers) {
+    if (!numbers) return of.set_option(option::keep_alive{false});
     const auto in_range = [](std::int64_t value, std::int64_t most) { return 1 <= value && value <= most; };
     if (!in_range(numbers->idle.count(), 32767))
         detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive idle ",
@@ -7985,20 +7986,19 @@ inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>
     if (!in_range(numbers->count, 127))
         detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive count ",
                             std::to_string(numbers->count), " (1 to 127)");
-    set_option(option::keep_alive_idle{numbers->idle});
-    set_option(option::keep_alive_interval{numbers->interval});
-    set_option(option::keep_alive_count{numbers->count});
-    set_option(option::keep_alive{});  // last, so that no probe is sent by the old numbers
+    of.set_option(option::keep_alive_idle{numbers->idle});
+    of.set_option(option::keep_alive_interval{numbers->interval});
+    of.set_option(option::keep_alive_count{numbers->count});
+    of.set_option(option::keep_alive{});  // last, so that no probe is sent by the old numbers
 }
-inline std::optional<keep_alive> tcp_stream::keep_alive() const {
-    if (!get_option<option::keep_alive>()) return std::nullopt;
-    return netnotes::keep_alive{get_option<option::keep_alive_idle>(), get_option<option::keep_alive_interval>(),
-                                get_option<option::keep_alive_count>()};
+inline std::optional<keep_alive> keep_alive_of(const socket& of) {
+    if (!of.get_option<option::keep_alive>()) return std::nullopt;
+    return keep_alive{of.get_option<option::keep_alive_idle>(), of.get_option<option::keep_alive_interval>(),
+                      of.get_option<option::keep_alive_count>()};
 }
 
 // ---- TCP_INFO
 
-namespace detail {
 /// The kernel's struct tcp_info, as far as we need it (linux/tcp.h). The struct in glibc's netinet/tcp.h is shorter,
 /// and the two headers cannot be included together. The kernel adds fields only at the end.
 struct kernel_tcp_info {
@@ -8017,11 +8017,10 @@ struct kernel_tcp_info {
 static_assert(offsetof(kernel_tcp_info, rto) == offsetof(::tcp_info, tcpi_rto));
 static_assert(offsetof(kernel_tcp_info, total_retrans) == offsetof(::tcp_info, tcpi_total_retrans));
 static_assert(offsetof(kernel_tcp_info, pacing_rate) == 104 && offsetof(kernel_tcp_info, snd_wnd) == 228);
-}  // namespace detail
 
-inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
-    detail::kernel_tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw), error);
+inline connection_info info_of(const socket& of, std::error_code& error) noexcept {
+    kernel_tcp_info raw{};
+    of.get_option(IPPROTO_TCP, TCP_INFO, room_of(raw), error);
     connection_info info;
     if (error) return info;
     using std::chrono::microseconds;
@@ -8048,18 +8047,27 @@ inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
     info.data_segments_received = raw.data_segs_in;
     return info;
 }
-inline connection_info tcp_stream::info() const {
+inline connection_info info_of(const socket& of) {
     std::error_code error;
-    const connection_info result = info(error);
-    if (error) detail::throw_error(error, "getsockopt(TCP_INFO)");
+    const connection_info result = info_of(of, error);
+    if (error) throw_error(error, "getsockopt(TCP_INFO)");
     return result;
 }
-
-inline std::uint32_t tcp_listener::queue_length() const {
+/// For a listener: the length of the accept queue.
+inline std::uint32_t queue_length_of(const socket& of) {
     ::tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw));
-    return raw.tcpi_unacked;  // for a listener this field holds the length of the accept queue
+    of.get_option(IPPROTO_TCP, TCP_INFO, room_of(raw));
+    return raw.tcpi_unacked;
 }
+}  // namespace detail
+
+inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>& numbers) {
+    detail::set_keep_alive(*this, numbers);
+}
+inline std::optional<keep_alive> tcp_stream::keep_alive() const { return detail::keep_alive_of(*this); }
+inline connection_info tcp_stream::info() const { return detail::info_of(*this); }
+inline connection_info tcp_stream::info(std::error_code& error) const noexcept { return detail::info_of(*this, error); }
+inline std::uint32_t tcp_listener::queue_length() const { return detail::queue_length_of(*this); }
 
 // ---- tcp_listener
 

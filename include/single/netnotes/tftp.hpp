@@ -4779,6 +4779,7 @@ class gathered_bytes {
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -6005,10 +6006,11 @@ inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t por
     return connect(host, port, connect_options{.timeout = timeout});
 }
 
-// ---- keep-alive
+// ---- keep-alive and the kernel's numbers: for tcp_stream, and for async_stream in coro/stream.hpp
 
-inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>& numbers) {
-    if (!numbers) return set_option(option::keep_alive{false});
+namespace detail {
+inline void set_keep_alive(socket& of, const std::optional<keep_alive>& numbers) {
+    if (!numbers) return of.set_option(option::keep_alive{false});
     const auto in_range = [](std::int64_t value, std::int64_t most) { return 1 <= value && value <= most; };
     if (!in_range(numbers->idle.count(), 32767))
         detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive idle ",
@@ -6019,20 +6021,19 @@ inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>
     if (!in_range(numbers->count, 127))
         detail::throw_error(std::make_error_code(std::errc::invalid_argument), "keep-alive count ",
                             std::to_string(numbers->count), " (1 to 127)");
-    set_option(option::keep_alive_idle{numbers->idle});
-    set_option(option::keep_alive_interval{numbers->interval});
-    set_option(option::keep_alive_count{numbers->count});
-    set_option(option::keep_alive{});  // last, so that no probe is sent by the old numbers
+    of.set_option(option::keep_alive_idle{numbers->idle});
+    of.set_option(option::keep_alive_interval{numbers->interval});
+    of.set_option(option::keep_alive_count{numbers->count});
+    of.set_option(option::keep_alive{});  // last, so that no probe is sent by the old numbers
 }
-inline std::optional<keep_alive> tcp_stream::keep_alive() const {
-    if (!get_option<option::keep_alive>()) return std::nullopt;
-    return netnotes::keep_alive{get_option<option::keep_alive_idle>(), get_option<option::keep_alive_interval>(),
-                                get_option<option::keep_alive_count>()};
+inline std::optional<keep_alive> keep_alive_of(const socket& of) {
+    if (!of.get_option<option::keep_alive>()) return std::nullopt;
+    return keep_alive{of.get_option<option::keep_alive_idle>(), of.get_option<option::keep_alive_interval>(),
+                      of.get_option<option::keep_alive_count>()};
 }
 
 // ---- TCP_INFO
 
-namespace detail {
 /// The kernel's struct tcp_info, as far as we need it (linux/tcp.h). The struct in glibc's netinet/tcp.h is shorter,
 /// and the two headers cannot be included together. The kernel adds fields only at the end.
 struct kernel_tcp_info {
@@ -6051,11 +6052,10 @@ struct kernel_tcp_info {
 static_assert(offsetof(kernel_tcp_info, rto) == offsetof(::tcp_info, tcpi_rto));
 static_assert(offsetof(kernel_tcp_info, total_retrans) == offsetof(::tcp_info, tcpi_total_retrans));
 static_assert(offsetof(kernel_tcp_info, pacing_rate) == 104 && offsetof(kernel_tcp_info, snd_wnd) == 228);
-}  // namespace detail
 
-inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
-    detail::kernel_tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw), error);
+inline connection_info info_of(const socket& of, std::error_code& error) noexcept {
+    kernel_tcp_info raw{};
+    of.get_option(IPPROTO_TCP, TCP_INFO, room_of(raw), error);
     connection_info info;
     if (error) return info;
     using std::chrono::microseconds;
@@ -6082,18 +6082,27 @@ inline connection_info tcp_stream::info(std::error_code& error) const noexcept {
     info.data_segments_received = raw.data_segs_in;
     return info;
 }
-inline connection_info tcp_stream::info() const {
+inline connection_info info_of(const socket& of) {
     std::error_code error;
-    const connection_info result = info(error);
-    if (error) detail::throw_error(error, "getsockopt(TCP_INFO)");
+    const connection_info result = info_of(of, error);
+    if (error) throw_error(error, "getsockopt(TCP_INFO)");
     return result;
 }
-
-inline std::uint32_t tcp_listener::queue_length() const {
+/// For a listener: the length of the accept queue.
+inline std::uint32_t queue_length_of(const socket& of) {
     ::tcp_info raw{};
-    get_option(IPPROTO_TCP, TCP_INFO, detail::room_of(raw));
-    return raw.tcpi_unacked;  // for a listener this field holds the length of the accept queue
+    of.get_option(IPPROTO_TCP, TCP_INFO, room_of(raw));
+    return raw.tcpi_unacked;
 }
+}  // namespace detail
+
+inline void tcp_stream::set_keep_alive(const std::optional<netnotes::keep_alive>& numbers) {
+    detail::set_keep_alive(*this, numbers);
+}
+inline std::optional<keep_alive> tcp_stream::keep_alive() const { return detail::keep_alive_of(*this); }
+inline connection_info tcp_stream::info() const { return detail::info_of(*this); }
+inline connection_info tcp_stream::info(std::error_code& error) const noexcept { return detail::info_of(*this, error); }
+inline std::uint32_t tcp_listener::queue_length() const { return detail::queue_length_of(*this); }
 
 // ---- tcp_listener
 
@@ -6165,6 +6174,8 @@ inline tcp_listener::accepted tcp_listener::accept() {
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -6373,6 +6384,19 @@ class [[nodiscard]] task {
 
     std::coroutine_handle<promise_type> coroutine_;
 };
+
+namespace detail {
+/// A task that reports its error in a std::error_code. with_timeout() then reports its timeout there, too.
+template <class T>
+class [[nodiscard]] reporting_task : public task<T> {
+  public:
+    reporting_task(task<T>&& what, std::error_code& error) noexcept : task<T>{std::move(what)}, error_{&error} {}
+    [[nodiscard]] std::error_code* report() const noexcept { return error_; }
+
+  private:
+    std::error_code* error_;
+};
+}  // namespace detail
 
 // ========================================================================================================
 // For authors of awaitables
@@ -6838,6 +6862,10 @@ template <class T>
 struct result_of_task;
 template <class T>
 struct result_of_task<task<T>> {
+    using type = T;
+};
+template <class T>
+struct result_of_task<reporting_task<T>> {
     using type = T;
 };
 /// The T of the task<T> that the function returns.
@@ -8163,6 +8191,13 @@ class io_operation : public loop_operation {
         return true;
     }
 
+    /// Ends the wait with this value of errno. The task resumes at the next turn.
+    void give_up(int error) noexcept {
+        leave_place();
+        error_ = error;
+        go_on();
+    }
+
     io_node& node_;
     int error_ = 0;  // a value of errno, or of `refusal`; 0 means success
     direction direction_;
@@ -8212,11 +8247,6 @@ class io_operation : public loop_operation {
         if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop().back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
-    void give_up(int error) noexcept {
-        leave_place();
-        error_ = error;
-        go_on();
-    }
     /// Attempts again, and resumes the task if the call is done. The caller has cleared place() before.
     void try_again() noexcept {
         if (attempt()) {
@@ -8275,6 +8305,8 @@ class [[nodiscard]] reporting final {
     reporting(const reporting&) = delete;
     reporting& operator=(const reporting&) = delete;
     [[gnu::always_inline]] ~reporting() = default;
+    /// Returns where the error is reported, for with_timeout().
+    [[nodiscard]] std::error_code* report() const noexcept { return &error_; }
     bool await_ready() { return operation_.await_ready(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
@@ -9355,14 +9387,15 @@ class borrowed_socket {
     borrowed_socket& operator=(const borrowed_socket&) = delete;
     ~borrowed_socket() { static_cast<void>(socket_.release()); }
     socket* operator->() noexcept { return &socket_; }
+    socket& operator*() noexcept { return socket_; }
 
   private:
     socket socket_;
 };
 
 /// The common base of async_stream, async_listener and async_datagram: owns a socket. It can be moved, not copied. No
-/// call of this class suspends. All calls but is_open(), native_handle() and close() throw errc::bad_file_descriptor if
-/// the socket is closed. Only the loop's thread may use it.
+/// call of this class suspends. All calls but is_open(), native_handle() and close() fail with errc::bad_file_descriptor
+/// if the socket is closed. Only the loop's thread may use it.
 class async_socket {
   public:
     /// Returns true if this object owns a socket.
@@ -9374,13 +9407,35 @@ class async_socket {
     void set_option(const Option& option) {
         borrow()->set_option(option);
     }
+    template <class Option>
+    void set_option(const Option& option, std::error_code& error) noexcept {
+        borrow_any()->set_option(option, error);
+    }
     /// Returns the value of an option. Throws std::system_error if the system refuses.
     template <class Option>
     [[nodiscard]] auto get_option() const {
         return borrow()->template get_option<Option>();
     }
+    /// Set and return an option as in C: see socket_handle::set_option().
+    void set_option(int level, int name, std::span<const std::byte> value) { borrow()->set_option(level, name, value); }
+    void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
+        borrow_any()->set_option(level, name, value, error);
+    }
+    void set_option(int level, int name, int value) { borrow()->set_option(level, name, value); }
+    std::size_t get_option(int level, int name, std::span<std::byte> value) const {
+        return borrow()->get_option(level, name, value);
+    }
+    std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept {
+        return borrow_any()->get_option(level, name, value, error);
+    }
+    /// Returns and clears the error that occurred in the background (SO_ERROR), or no error. After close() it returns
+    /// errc::bad_file_descriptor.
+    [[nodiscard]] std::error_code take_error() noexcept { return borrow_any()->take_error(); }
     /// Returns the socket's own address. Throws std::system_error.
     [[nodiscard]] socket_address local_endpoint() const { return borrow()->local_endpoint(); }
+    [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept {
+        return borrow_any()->local_endpoint(error);
+    }
     /// Limits how long each later call waits for the peer: the call then throws errc::timed_out. `never` means no
     /// limit.
     void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
@@ -9403,6 +9458,8 @@ class async_socket {
         node_->read_to_end = !is_ip;
     }
     [[nodiscard]] borrowed_socket borrow() const { return borrowed_socket{opened().descriptor()}; }
+    /// Does the same for a closed socket, too. Every call on that one fails with errc::bad_file_descriptor.
+    [[nodiscard]] borrowed_socket borrow_any() const noexcept { return borrowed_socket{native_handle()}; }
     static bool is_ip(const socket& made) noexcept {
         std::error_code unknown;
         return made.local_endpoint(unknown).is_ip();
@@ -9493,6 +9550,10 @@ struct print_its_peer_endpoint_or_receive_and_print_as_text;
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
 /// cancelled. To read lines, or messages that end with a delimiter, use async_buffered_stream (coro/buffered.hpp). It
 /// keeps the bytes behind a message for the next message.
+///
+/// It has the calls of tcp_stream, but a task is limited and stopped in another way. Instead of set_deadline() write
+/// with_timeout(), and instead of stop_with() cancel the task. It does not give its socket back, because the loop may
+/// have received bytes already.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -9506,21 +9567,43 @@ class async_stream : public detail::async_socket {
     async_stream(event_loop& loop, socket connected)
         : async_socket{loop, std::move(connected), detail::io_node::kind::stream} {}
 
-    /// Connects to `where` and returns the stream. Throws errc::connection_refused, errc::timed_out (after about two
-    /// minutes), and other errors of connect(2). For a host name use async_connect() (coro/connect.hpp).
-    [[nodiscard]] static task<async_stream> connect(socket_address where);
+    /// Connects to `where` within `timeout` and returns the stream. Throws errc::connection_refused, errc::timed_out
+    /// (without a timeout after about two minutes), and other errors of connect(2). The timeout is for connecting only.
+    /// For a host name use async_connect() (coro/connect.hpp).
+    [[nodiscard]] static task<async_stream> connect(socket_address where, wait_time timeout = never);
     /// Does the same, so that an address and a port suffice: `co_await async_stream::connect({"127.0.0.1", 80})`.
-    [[nodiscard]] static task<async_stream> connect(endpoint where);
+    [[nodiscard]] static task<async_stream> connect(endpoint where, wait_time timeout = never);
     template <class Host, class Advice = detail::write_async_connect_for_a_name_and_braces_for_an_endpoint>
     requires std::is_convertible_v<const Host&, std::string_view>
     static task<async_stream> connect(const Host&, int) = delete;
     /// Do the same, but report an error instead of throwing it, and then return a closed stream. A scanner expects most
     /// of its errors. A cancellation is still thrown. `error` must stay valid until the task ends.
-    [[nodiscard]] static task<async_stream> connect(socket_address where, std::error_code& error);
-    [[nodiscard]] static task<async_stream> connect(endpoint where, std::error_code& error);
+    [[nodiscard]] static detail::reporting_task<async_stream> connect(socket_address where, std::error_code& error);
+    [[nodiscard]] static detail::reporting_task<async_stream> connect(endpoint where, std::error_code& error);
+    [[nodiscard]] static detail::reporting_task<async_stream> connect(socket_address where, wait_time timeout,
+                                                                      std::error_code& error);
+    [[nodiscard]] static detail::reporting_task<async_stream> connect(endpoint where, wait_time timeout,
+                                                                      std::error_code& error);
 
     /// Returns the address of the peer. Does not wait. Throws std::system_error if the connection no longer exists.
     [[nodiscard]] socket_address peer_endpoint() const { return borrow()->peer_endpoint(); }
+    [[nodiscard]] socket_address peer_endpoint(std::error_code& error) const noexcept {
+        return borrow_any()->peer_endpoint(error);
+    }
+
+    /// Switches keep-alive on with these numbers, or off with nullopt: see tcp_stream::set_keep_alive(). Does not wait.
+    /// Throws std::system_error, for a Unix socket errc::operation_not_supported.
+    void set_keep_alive(const std::optional<netnotes::keep_alive>& numbers) {
+        detail::set_keep_alive(*borrow(), numbers);
+    }
+    /// Returns the numbers in force, or nullopt if keep-alive is off.
+    [[nodiscard]] std::optional<netnotes::keep_alive> keep_alive() const { return detail::keep_alive_of(*borrow()); }
+    /// Returns the connection's state as the kernel sees it now: see tcp_stream::info(). Does not wait. Fails with
+    /// errc::operation_not_supported for a Unix socket.
+    [[nodiscard]] connection_info info() const { return detail::info_of(*borrow()); }
+    [[nodiscard]] connection_info info(std::error_code& error) const noexcept {
+        return detail::info_of(*borrow_any(), error);
+    }
 
     /// Returns the bytes that have arrived, at most 64 KiB, or an empty span at the end of the stream. Suspends until
     /// bytes arrive.
@@ -9565,10 +9648,10 @@ class async_stream : public detail::async_socket {
     /// number of bytes. Suspends until the kernel has taken the last byte. Throws std::system_error. If it fails or is
     /// cancelled in the middle, close() sends a reset. The stream must stay in its place and open until then.
     [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options = {});
-    /// Does the same, but reports an error instead of throwing it. Returns how many bytes the kernel took. A cancellation
-    /// is still thrown. `error` must stay valid until the task ends.
-    [[nodiscard]] inline task<std::uint64_t> send_file(input_file file, send_file_options options,
-                                                       std::error_code& error);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// how many bytes the kernel took. `error` must stay valid until the task ends.
+    [[nodiscard]] inline detail::reporting_task<std::uint64_t> send_file(input_file file, send_file_options options,
+                                                                         std::error_code& error);
 
     /// Returns true if bytes, the end of the stream or an error have arrived that no task has received. Does not wait.
     /// So a pool of idle connections can tell which one is still good: a server may have closed it meanwhile, or may
@@ -9577,9 +9660,14 @@ class async_stream : public detail::async_socket {
 
     /// Shuts down one direction, or both directions, of the connection: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
+    void shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+        borrow_any()->shutdown(direction, error);
+    }
 
   private:
     friend detail::accepting;
+    static task<async_stream> connect_or_report(socket_address where, wait_time timeout, std::error_code& error);
+    inline task<std::uint64_t> send_file_or_report(input_file file, send_file_options options, std::error_code& error);
     async_stream(event_loop& loop, socket&& made, bool is_ip, bool connects = false)
         : async_socket{loop, made, detail::io_node::kind::stream, is_ip, connects} {}
 };
@@ -9703,14 +9791,11 @@ class sending_bytes : public socket_operation {
         if (!node_.is_retired())  // after close() the number may belong to another descriptor
             ::setsockopt(node_.descriptor(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
     }
-    /// Copies lent bytes if the operation waits. Throws errc::not_enough_memory.
-    [[gnu::noinline]] void keep_bytes() {
+    /// Copies lent bytes if the operation waits. Without memory for them it ends the wait: errc::not_enough_memory.
+    [[gnu::noinline]] void keep_bytes() noexcept {
         if (!is_waiting() || is_kept_ || !node_.loop().has_lent(rest_)) return;
         std::byte* const kept = new (std::nothrow) std::byte[size_];
-        if (!kept) {
-            error_ = ENOMEM;
-            fail("send to");
-        }
+        if (!kept) return give_up(ENOMEM);
         detail::copy_n(all().data(), size_, kept);
         rest_ = std::span<const std::byte>{kept + (size_ - rest_.size()), rest_.size()};
         is_kept_ = true;
@@ -9810,12 +9895,9 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
 
 class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_operation> {
   public:
-    connecting(io_node& node, const socket_address& where, std::error_code* report = nullptr) noexcept
-        : io_awaiter{node, direction::write}, where_{where}, report_{report} {}
+    connecting(io_node& node, const socket_address& where) noexcept : io_awaiter{node, direction::write}, where_{where} {}
     void await_resume() {
-        if (report_ && error_ > 0 && error_ != ECANCELED)
-            *report_ = take_failure();
-        else if (error_ != 0)
+        if (error_ != 0)
             detail::throw_error(take_failure(), "connect ", where_.to_string());
     }
     bool attempt() noexcept override {
@@ -9856,7 +9938,6 @@ class [[nodiscard]] connecting final : public io_awaiter<connecting, pausing_ope
         error_ = ECONNREFUSED;
     }
     socket_address where_;
-    std::error_code* report_;  // for the form that does not throw
     bool has_begun_ = false;
 };
 
@@ -9877,17 +9958,22 @@ inline bool async_stream::has_arrived() const noexcept {
     const auto got = ::recv(node.descriptor(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
     return got >= 0 || !detail::would_block(errno);
 }
-inline task<async_stream> async_stream::connect(socket_address where) {
+inline task<async_stream> async_stream::connect(socket_address where, wait_time timeout) {
     co_await detail::stepping{};  // the next line may fail, and a task that retries must let other tasks run
     std::error_code error;
     socket made = detail::make_to_connect(where.family(), error);
     if (error) detail::throw_error(error, "socket");
     async_stream stream{event_loop::current(), std::move(made), where.is_ip(), true};
+    stream.set_timeout(timeout);
     co_await detail::connecting{*stream.node_, where};
+    stream.set_timeout(never);
     co_return stream;
 }
-inline task<async_stream> async_stream::connect(endpoint where) { return connect(socket_address{where}); }
-inline task<async_stream> async_stream::connect(socket_address where, std::error_code& error) {
+inline task<async_stream> async_stream::connect(endpoint where, wait_time timeout) {
+    return connect(socket_address{where}, timeout);
+}
+inline task<async_stream> async_stream::connect_or_report(socket_address where, wait_time timeout,
+                                                          std::error_code& error) {
     co_await detail::stepping{};
     async_stream stream;
     try {
@@ -9897,12 +9983,27 @@ inline task<async_stream> async_stream::connect(socket_address where, std::error
         error = refusal.code();
     }
     if (error) co_return stream;
-    co_await detail::connecting{*stream.node_, where, &error};
-    if (error) stream.close();
+    stream.set_timeout(timeout);
+    co_await detail::reporting<detail::connecting>{error, *stream.node_, where};
+    if (error)
+        stream.close();
+    else
+        stream.set_timeout(never);
     co_return stream;
 }
-inline task<async_stream> async_stream::connect(endpoint where, std::error_code& error) {
-    return connect(socket_address{where}, error);
+inline detail::reporting_task<async_stream> async_stream::connect(socket_address where, wait_time timeout,
+                                                                  std::error_code& error) {
+    return {connect_or_report(where, timeout, error), error};
+}
+inline detail::reporting_task<async_stream> async_stream::connect(endpoint where, wait_time timeout,
+                                                                  std::error_code& error) {
+    return connect(socket_address{where}, timeout, error);
+}
+inline detail::reporting_task<async_stream> async_stream::connect(socket_address where, std::error_code& error) {
+    return connect(where, never, error);
+}
+inline detail::reporting_task<async_stream> async_stream::connect(endpoint where, std::error_code& error) {
+    return connect(socket_address{where}, never, error);
 }
 inline detail::receiving_lent async_stream::recv() { return detail::receiving_lent{node()}; }
 inline detail::receiving async_stream::recv(mutable_buffer buffer) { return {node(), buffer}; }
@@ -10745,10 +10846,11 @@ class waiting_with_timeout;
 template <class T>
 class waiting_in_shield;
 
-/// Says which wait has timed out: its name, and the function that waits.
+/// Says which wait has timed out: its name, and the function that waits. Where to report it: nullptr if it is thrown.
 struct wait_name {
     const char* name;
     const char* caller;
+    std::error_code* report = nullptr;
 };
 
 template <class Awaitable>
@@ -10773,6 +10875,8 @@ template <class T>
 inline constexpr bool is_task = false;
 template <class T>
 inline constexpr bool is_task<task<T>> = true;
+template <class T>
+inline constexpr bool is_task<reporting_task<T>> = true;
 }  // namespace detail
 
 /// An operation of this library that can be awaited, such as stream.recv(buffer) or handle.join(). Not a task.
@@ -10787,11 +10891,21 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 ///
 /// If the task returns a result in spite of the cancellation, that result is returned. With `never` there is no
 /// timeout.
+///
+/// A call of this library that reports its error in a std::error_code reports errc::timed_out there, too, and
+/// with_timeout() then throws nothing: `co_await with_timeout(2s, stream.recv(buffer, error))`.
 template <class T>
 [[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
     return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
         time, std::move(what), detail::wait_name{name, caller}};
+}
+template <class T>
+[[nodiscard]] auto with_timeout(wait_time time, detail::reporting_task<T>&& what, const char* name = nullptr,
+                                const char* caller = __builtin_FUNCTION()) {
+    std::error_code* const report = what.report();
+    return detail::awaited_once<detail::waiting_with_timeout<T>, duration, task<T>, detail::wait_name>{
+        time, std::move(what), detail::wait_name{name, caller, report}};
 }
 /// Runs the task that `what()` returns. The function lives as long as its task.
 template <task_function Function>
@@ -10887,8 +11001,15 @@ class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer
         });
     }
     T await_resume() {
-        if (has_expired_ && !chain().is_cancelled() && part_.exception() && is_cancellation(part_.exception()))
-            throw_timed_out(name_, time_);
+        if (has_expired_ && !chain().is_cancelled()) [[unlikely]] {
+            const bool was_cancelled = part_.exception() && is_cancellation(part_.exception());
+            if (was_cancelled && !name_.report) throw_timed_out(name_, time_);
+            // A call that counts reports its cancellation itself, and returns the count.
+            if (was_cancelled || (name_.report && *name_.report == std::errc::operation_canceled))
+                *name_.report = std::make_error_code(std::errc::timed_out);
+            if constexpr (std::is_void_v<T> || std::is_default_constructible_v<T>)
+                if (was_cancelled) return T();
+        }
         return part_.take();
     }
 
@@ -10939,7 +11060,14 @@ class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
 
 template <awaitable_operation Operation>
 auto with_timeout(wait_time time, Operation&& operation, const char* name, const char* caller) {
-    return with_timeout(time, detail::await_there<Operation>(static_cast<Operation&&>(operation)), name, caller);
+    if constexpr (requires { operation.report(); }) {
+        std::error_code* const report = operation.report();
+        return with_timeout(
+            time, detail::reporting_task{detail::await_there<Operation>(static_cast<Operation&&>(operation)), *report},
+            name, caller);
+    } else {
+        return with_timeout(time, detail::await_there<Operation>(static_cast<Operation&&>(operation)), name, caller);
+    }
 }
 template <awaitable_operation Operation>
 auto shield(wait_time at_most, Operation&& operation) {
@@ -10965,8 +11093,9 @@ concept async_byte_stream = requires(Stream& stream, mutable_buffer buffer, cons
 };
 
 /// Reads messages from any async_byte_stream, and writes to it through a buffer: the same calls as
-/// async_buffered_stream, with the same results and errors, but tasks. Use it in one task, or in a reading task and a
-/// writing task, which must then call flush().
+/// async_buffered_stream, with the same results and errors, but tasks. Only try_send() is missing, because a stream of
+/// this kind has no send() that does not wait. Use it in one task, or in a reading task and a writing task, which must
+/// then call flush().
 ///
 /// While it waits it holds a buffer of 4 KiB, because recv() of an unknown stream needs one.
 template <async_byte_stream Stream>
@@ -10991,36 +11120,44 @@ class basic_async_buffered_stream {
         if (state_.is_shared()) state_->stream.close();  // a task still owns the state; otherwise it ends here
     }
 
-    /// Work like the calls of async_buffered_stream with the same names. Each returns a task.
-    [[nodiscard]] task<std::optional<std::string_view>> recv_line() {
-        return read<std::optional<std::string_view>>(
-            state_, [](reader& from, std::error_code& error) { return from.recv_line(error); });
+    /// Work like the calls of async_buffered_stream with the same names. Each returns a task. `error` must stay valid
+    /// until the task ends.
+    [[nodiscard]] task<std::optional<std::string_view>> recv_line() { return read<message>(state_, line_call); }
+    [[nodiscard]] detail::reporting_task<std::optional<std::string_view>> recv_line(std::error_code& error) {
+        return {report<message>(state_, line_call, error), error};
     }
     [[nodiscard]] task<std::optional<std::string_view>> recv_until(std::string_view delimiter) {
-        return read<std::optional<std::string_view>>(
-            state_, [delimiter](reader& from, std::error_code& error) { return from.recv_until(delimiter, error); });
+        return read<message>(state_, until_call(delimiter));
+    }
+    [[nodiscard]] detail::reporting_task<std::optional<std::string_view>> recv_until(std::string_view delimiter,
+                                                                                     std::error_code& error) {
+        return {report<message>(state_, until_call(delimiter), error), error};
     }
     [[nodiscard]] task<std::optional<std::string_view>> recv_exact(std::size_t size) {
-        return read<std::optional<std::string_view>>(
-            state_, [size](reader& from, std::error_code& error) { return from.recv_exact(size, error); });
+        return read<message>(state_, exact_call(size));
     }
-    [[nodiscard]] task<std::size_t> recv_exact(mutable_buffer buffer) {
-        return read<std::size_t>(state_,
-                                 [buffer, filled = std::size_t{0}](reader& from, std::error_code& error) mutable {
-                                     filled += from.recv_exact(buffer.subspan(filled), error);
-                                     if (!error && filled > 0 && filled < buffer.size())
-                                         error = std::make_error_code(std::errc::protocol_error);
-                                     return filled;
-                                 });
+    [[nodiscard]] detail::reporting_task<std::optional<std::string_view>> recv_exact(std::size_t size,
+                                                                                     std::error_code& error) {
+        return {report<message>(state_, exact_call(size), error), error};
+    }
+    [[nodiscard]] task<std::size_t> recv_exact(mutable_buffer buffer) { return fill_from_0(state_, buffer); }
+    [[nodiscard]] task<std::size_t> recv_exact(mutable_buffer buffer, std::size_t& filled) {
+        return read<std::size_t>(state_, filling_call(buffer, filled));
+    }
+    [[nodiscard]] detail::reporting_task<std::size_t> recv_exact(mutable_buffer buffer, std::error_code& error) {
+        return {report_filled(state_, buffer, error), error};
     }
     [[nodiscard]] task<std::size_t> recv(mutable_buffer buffer) {
-        return read<std::size_t>(state_, [buffer](reader& from, std::error_code& error) {
-            return buffer.empty() ? 0 : from.recv(buffer, error);
-        });
+        return read<std::size_t>(state_, receiving_call(buffer));
+    }
+    [[nodiscard]] detail::reporting_task<std::size_t> recv(mutable_buffer buffer, std::error_code& error) {
+        return {report<std::size_t>(state_, receiving_call(buffer), error), error};
     }
     [[nodiscard]] task<bool> skip_until(std::string_view delimiter) {
-        return read<bool>(
-            state_, [delimiter](reader& from, std::error_code& error) { return from.skip_until(delimiter, error); });
+        return read<bool>(state_, skipping_call(delimiter));
+    }
+    [[nodiscard]] detail::reporting_task<bool> skip_until(std::string_view delimiter, std::error_code& error) {
+        return {report<bool>(state_, skipping_call(delimiter), error), error};
     }
     /// Return what the calls of async_buffered_stream with the same names return. They do not wait.
     std::optional<std::string_view> take_until(std::string_view delimiter) noexcept {
@@ -11098,6 +11235,57 @@ class basic_async_buffered_stream {
         state* held_;
     };
 
+    // The calls of the reader, for the form that throws and for the form that reports.
+    using message = std::optional<std::string_view>;
+    static message line_call(reader& from, std::error_code& error) { return from.recv_line(error); }
+    static auto until_call(std::string_view delimiter) {
+        return [delimiter](reader& from, std::error_code& error) { return from.recv_until(delimiter, error); };
+    }
+    static auto exact_call(std::size_t size) {
+        return [size](reader& from, std::error_code& error) { return from.recv_exact(size, error); };
+    }
+    static auto filling_call(mutable_buffer buffer, std::size_t& filled) {
+        return [buffer, &filled](reader& from, std::error_code& error) {
+            if (filled >= buffer.size()) return filled;
+            filled += from.recv_exact(buffer.subspan(filled), error);
+            if (!error && filled > 0 && filled < buffer.size())
+                error = std::make_error_code(std::errc::protocol_error);
+            return filled;
+        };
+    }
+    static auto receiving_call(mutable_buffer buffer) {
+        return [buffer](reader& from, std::error_code& error) { return buffer.empty() ? 0 : from.recv(buffer, error); };
+    }
+    static auto skipping_call(std::string_view delimiter) {
+        return [delimiter](reader& from, std::error_code& error) { return from.skip_until(delimiter, error); };
+    }
+
+    template <class T, class Call>
+    static task<T> report(holder of, Call call, std::error_code& error) {
+        error.clear();
+        try {
+            co_return co_await read<T>(of, call);
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        }
+        co_return T{};
+    }
+    static task<std::size_t> fill_from_0(holder of, mutable_buffer buffer) {
+        std::size_t filled = 0;
+        co_return co_await read<std::size_t>(of, filling_call(buffer, filled));
+    }
+    static task<std::size_t> report_filled(holder of, mutable_buffer buffer, std::error_code& error) {
+        error.clear();
+        std::size_t filled = 0;
+        try {
+            co_await read<std::size_t>(of, filling_call(buffer, filled));
+        } catch (const std::system_error& failure) {
+            error = failure.code();
+        } catch (const cancelled&) {
+            error = std::make_error_code(std::errc::operation_canceled);
+        }
+        co_return filled;
+    }
     template <class T, class Call>
     static task<T> read(holder of, Call call) {
         constexpr std::size_t room = 4096;
@@ -13716,6 +13904,10 @@ namespace netnotes {
 /// A loop with virtual time does not wait for a lookup: its clock may jump while the lookup runs. Pass addresses there.
 [[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
                                                         resolve_hints hints = {});
+/// Does the same, but reports an error instead of throwing it, and then returns no endpoints. A cancellation is still
+/// thrown. `error` must stay valid until the task ends.
+[[nodiscard]] detail::reporting_task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
+                                                                          resolve_hints hints, std::error_code& error);
 /// Returns the endpoints of a host and a port. A number above 65535 is an error, not a different port.
 template <std::integral Port>
 [[nodiscard]] task<std::vector<endpoint>> async_resolve(std::string host, Port port, resolve_hints hints = {}) {
@@ -13954,6 +14146,22 @@ inline task<std::vector<endpoint>> async_resolve(std::string host, std::string s
     co_await detail::lookup::waiting{*one};
     if (one->error) detail::throw_error(one->error, "resolve ", detail::with_service(host, service));
     co_return std::move(one->endpoints);
+}
+namespace detail {
+inline task<std::vector<endpoint>> resolve_or_report(std::string host, std::string service, resolve_hints hints,
+                                                     std::error_code& error) {
+    error.clear();
+    try {
+        co_return co_await async_resolve(std::move(host), std::move(service), hints);
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    }
+    co_return std::vector<endpoint>{};
+}
+}  // namespace detail
+inline detail::reporting_task<std::vector<endpoint>> async_resolve(std::string host, std::string service,
+                                                                   resolve_hints hints, std::error_code& error) {
+    return {detail::resolve_or_report(std::move(host), std::move(service), hints, error), error};
 }
 inline task<std::string> async_canonical_name(std::string host) {
     if (ip_address::parse(host)) {
@@ -14606,6 +14814,11 @@ class async_udp {
     /// Creates a socket as udp_socket does, for the loop that runs in this thread (std::logic_error if no loop runs).
     explicit async_udp(address_family family, udp_options options = {}) : async_udp{udp_socket{family, options}} {}
     explicit async_udp(const endpoint& where, udp_options options = {}) : async_udp{udp_socket{where, options}} {}
+    /// Do the same, but report an error of the system, and then create a closed socket.
+    async_udp(address_family family, udp_options options, std::error_code& error)
+        : async_udp{udp_socket{family, options, error}, error} {}
+    async_udp(const endpoint& where, udp_options options, std::error_code& error)
+        : async_udp{udp_socket{where, options, error}, error} {}
     /// Takes over a socket and makes it non-blocking. The object must not outlive the loop. Throws std::system_error if
     /// the loop's back end refuses the descriptor.
     explicit async_udp(udp_socket made) : async_udp{event_loop::current(), std::move(made)} {}
@@ -14655,34 +14868,77 @@ class async_udp {
                                                                                  const datagram_peer& to,
                                                                                  std::error_code& error);
 
-    /// Do what the calls of udp_socket with the same names do. They do not wait.
+    /// Do what the calls of udp_socket with the same names do. They do not wait. On a closed socket the forms with an
+    /// error report errc::bad_file_descriptor, and the others throw it.
     void bind(const endpoint& where) { opened().socket.bind(where); }
+    void bind(const endpoint& where, std::error_code& error) noexcept { any().bind(where, error); }
     void connect(const endpoint& peer) { opened().socket.connect(peer); }
+    void connect(const endpoint& peer, std::error_code& error) noexcept { any().connect(peer, error); }
     void disconnect() { opened().socket.disconnect(); }
+    void disconnect(std::error_code& error) noexcept { any().disconnect(error); }
     template <class... Arguments>
     void join(const ip_address& group, const Arguments&... source_or_interface) {
         opened().socket.join(group, source_or_interface...);
+    }
+    void join(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+        any().join(group, interface, error);
+    }
+    void join(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept {
+        any().join(group, source, interface, error);
     }
     template <class... Arguments>
     void leave(const ip_address& group, const Arguments&... source_or_interface) {
         opened().socket.leave(group, source_or_interface...);
     }
+    void leave(const ip_address& group, unsigned interface, std::error_code& error) noexcept {
+        any().leave(group, interface, error);
+    }
+    void leave(const ip_address& group, const ip_address& source, unsigned interface, std::error_code& error) noexcept {
+        any().leave(group, source, interface, error);
+    }
     void set_multicast_interface(unsigned interface) { opened().socket.set_multicast_interface(interface); }
+    void set_multicast_interface(unsigned interface, std::error_code& error) noexcept {
+        any().set_multicast_interface(interface, error);
+    }
     void set_multicast_loop(bool loop) { opened().socket.set_multicast_loop(loop); }
+    void set_multicast_loop(bool loop, std::error_code& error) noexcept { any().set_multicast_loop(loop, error); }
     void set_multicast_ttl(int ttl) { opened().socket.set_multicast_ttl(ttl); }
+    void set_multicast_ttl(int ttl, std::error_code& error) noexcept { any().set_multicast_ttl(ttl, error); }
     [[nodiscard]] bool multicast_loop() const { return opened().socket.multicast_loop(); }
     [[nodiscard]] int multicast_ttl() const { return opened().socket.multicast_ttl(); }
     void tell_details() { opened().socket.tell_details(); }
+    void tell_details(std::error_code& error) noexcept { any().tell_details(error); }
     bool enable_receive_offload() { return opened().socket.enable_receive_offload(); }
+    bool enable_receive_offload(std::error_code& error) noexcept { return any().enable_receive_offload(error); }
     [[nodiscard]] endpoint local_endpoint() const { return opened().socket.local_endpoint(); }
+    [[nodiscard]] endpoint local_endpoint(std::error_code& error) const noexcept { return any().local_endpoint(error); }
     [[nodiscard]] endpoint peer_endpoint() const { return opened().socket.peer_endpoint(); }
+    [[nodiscard]] endpoint peer_endpoint(std::error_code& error) const noexcept { return any().peer_endpoint(error); }
+    [[nodiscard]] std::error_code take_error() noexcept { return any().take_error(); }
     template <class Option>
     void set_option(const Option& option) {
         opened().socket.set_option(option);
     }
     template <class Option>
+    void set_option(const Option& option, std::error_code& error) noexcept {
+        any().set_option(option, error);
+    }
+    template <class Option>
     [[nodiscard]] auto get_option() const {
         return opened().socket.template get_option<Option>();
+    }
+    void set_option(int level, int name, std::span<const std::byte> value) {
+        opened().socket.set_option(level, name, value);
+    }
+    void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
+        any().set_option(level, name, value, error);
+    }
+    void set_option(int level, int name, int value) { opened().socket.set_option(level, name, value); }
+    std::size_t get_option(int level, int name, std::span<std::byte> value) const {
+        return opened().socket.get_option(level, name, value);
+    }
+    std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept {
+        return any().get_option(level, name, value, error);
     }
 
     /// Limits how long each later call waits: it then throws errc::timed_out. `never` means no limit.
@@ -14697,6 +14953,9 @@ class async_udp {
     void close() noexcept { state_.reset(); }
 
   private:
+    async_udp(udp_socket&& made, const std::error_code& error) {
+        if (!error) *this = async_udp{std::move(made)};
+    }
     template <class Call>
     friend class detail::udp_operation;
     struct state {
@@ -14710,6 +14969,11 @@ class async_udp {
     [[nodiscard]] state& opened() const {
         if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
         return *state_;
+    }
+    /// Returns the socket, or a closed socket, whose calls fail with errc::bad_file_descriptor.
+    [[nodiscard]] udp_socket& any() const noexcept {
+        static thread_local udp_socket closed;
+        return state_ ? state_->socket : closed;
     }
     [[nodiscard]] detail::io_node& node() const noexcept {
         return state_ ? *state_->node : detail::io_node::closed;
@@ -14919,6 +15183,12 @@ task<async_stream> async_connect(const Host&) = delete;
 /// hook's function must live until the task ends, so give a lambda with captures a name.
 [[nodiscard]] task<async_stream> async_connect(std::string host, std::uint16_t port, connect_options options);
 [[nodiscard]] task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options);
+/// Do the same, but report an error of the system instead of throwing it, and then return a closed stream. A
+/// cancellation is still thrown. `error` must stay valid until the task ends.
+[[nodiscard]] detail::reporting_task<async_stream> async_connect(std::string host, std::uint16_t port,
+                                                                 connect_options options, std::error_code& error);
+[[nodiscard]] detail::reporting_task<async_stream> async_connect(std::vector<endpoint> endpoints,
+                                                                 connect_options options, std::error_code& error);
 /// Looks up the host and returns a UDP socket that is connected to the first of its addresses that this host can reach,
 /// as udp_connect() does. Sends nothing, and suspends only while the name is looked up. Throws what udp_connect()
 /// throws.
@@ -15018,6 +15288,16 @@ inline task<async_stream> connect_within(std::string where, task<async_stream> w
     co_return co_await with_timeout(options.timeout, std::move(what), name.c_str());
 }
 
+inline task<async_stream> report_connect(task<async_stream> what, std::error_code& error) {
+    error.clear();
+    try {
+        co_return co_await std::move(what);
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    }
+    co_return async_stream{};
+}
+
 }  // namespace detail
 
 static_assert(std::is_trivially_destructible_v<connect_options>);  // for g++ 12: see coro/task.hpp
@@ -15037,6 +15317,14 @@ inline task<async_stream> async_connect(std::vector<endpoint> endpoints, connect
     std::string where = endpoints.empty() ? "nowhere" : endpoints[0].to_string();
     task<async_stream> all = detail::connect_to_first(where, std::move(endpoints), options);
     return detail::connect_within(std::move(where), std::move(all), options);
+}
+inline detail::reporting_task<async_stream> async_connect(std::string host, std::uint16_t port,
+                                                          connect_options options, std::error_code& error) {
+    return {detail::report_connect(async_connect(std::move(host), port, options), error), error};
+}
+inline detail::reporting_task<async_stream> async_connect(std::vector<endpoint> endpoints, connect_options options,
+                                                          std::error_code& error) {
+    return {detail::report_connect(async_connect(std::move(endpoints), options), error), error};
 }
 inline task<async_udp> async_udp_connect(std::string host, std::uint16_t port, udp_options options) {
     const resolve_hints hints{.type = socket_type::datagram};
@@ -15110,6 +15398,9 @@ class async_datagram : public detail::async_socket {
     /// Receives one datagram. Returns a socket::received: the filled part of the buffer, the sender, and whether the
     /// datagram was longer than the buffer. Suspends until a datagram arrives; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving_from recv_from(mutable_buffer buffer);
+    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. A cancellation is still
+    /// thrown. `error` must stay valid as long as the buffer.
+    [[nodiscard]] detail::reporting<detail::receiving_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. A server passes as `from` the address to which the question came, received::local. With 0.0.0.0 the
     /// system chooses. Throws errc::message_size if the datagram is too long, and the other errors of
@@ -15118,8 +15409,8 @@ class async_datagram : public detail::async_socket {
                                              const ip_address& from = {});
     /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
     /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
-    [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where, const ip_address& from,
-                                             std::error_code& error);
+    [[nodiscard]] detail::reporting<detail::sending_to> send_to(const_buffer bytes, const socket_address& where,
+                                                                const ip_address& from, std::error_code& error);
 
   private:
     static socket asked_for_addresses(socket&& made) noexcept {
@@ -15160,14 +15451,10 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
 
 class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
   public:
-    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from,
-               std::error_code* report = nullptr) noexcept
-        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from}, report_{report} {}
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
     void await_resume() {
-        if (report_) report_->clear();
-        if (report_ && error_ > 0 && error_ != ECANCELED)
-            *report_ = take_failure();
-        else if (error_ != 0)
+        if (error_ != 0)
             detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
                                 std::to_string(bytes_.size()), " bytes)");
     }
@@ -15190,7 +15477,6 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
     const_buffer bytes_;
     socket_address where_;
     ip_address from_;
-    std::error_code* report_;  // for the form that does not throw
 };
 
 }  // namespace detail
@@ -15200,9 +15486,13 @@ inline detail::sending_to async_datagram::send_to(const_buffer bytes, const sock
                                                   const ip_address& from) {
     return {node(), bytes, where, from};
 }
-inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
-                                                  const ip_address& from, std::error_code& error) {
-    return {node(), bytes, where, from, &error};
+inline detail::reporting<detail::receiving_from> async_datagram::recv_from(mutable_buffer buffer,
+                                                                           std::error_code& error) {
+    return detail::reporting<detail::receiving_from>{error, node(), buffer};
+}
+inline detail::reporting<detail::sending_to> async_datagram::send_to(const_buffer bytes, const socket_address& where,
+                                                                     const ip_address& from, std::error_code& error) {
+    return detail::reporting<detail::sending_to>{error, node(), bytes, where, from};
 }
 
 }  // namespace netnotes
@@ -15737,16 +16027,30 @@ class async_unix_socket : public detail::async_socket {
     /// the socket takes no more. The bytes and the array of descriptors must stay valid until then. They stay open here,
     /// and the caller may close them once the call has returned. After a failure a part may have left.
     [[nodiscard]] detail::sending_descriptors send_descriptors(std::span<const int> descriptors, const_buffer bytes);
+    /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
+    /// how many bytes the kernel took. If it took any, the descriptors have left as well. `error` must stay valid as
+    /// long as the bytes.
+    [[nodiscard]] detail::reporting<detail::sending_descriptors> send_descriptors(std::span<const int> descriptors,
+                                                                                  const_buffer bytes,
+                                                                                  std::error_code& error);
     /// Receives bytes and the descriptors that came with them, as netnotes::recv_descriptors() does, and fails as it
     /// does. Suspends until bytes arrive; the buffer must stay valid until then.
     [[nodiscard]] detail::receiving_descriptors recv_descriptors(mutable_buffer buffer, std::size_t max_count = 16);
+    /// Does the same, but reports an error instead of throwing it, and then returns no bytes. A cancellation is still
+    /// thrown. `error` must stay valid as long as the buffer.
+    [[nodiscard]] detail::reporting<detail::receiving_descriptors> recv_descriptors(mutable_buffer buffer,
+                                                                                    std::size_t max_count,
+                                                                                    std::error_code& error);
     /// Returns which process is at the other end: see netnotes::peer_credentials(). Does not wait.
-    [[nodiscard]] credentials peer_credentials() const {
-        detail::borrowed_socket own = borrow();
-        return netnotes::peer_credentials(*own.operator->());
+    [[nodiscard]] credentials peer_credentials() const { return netnotes::peer_credentials(*borrow()); }
+    [[nodiscard]] credentials peer_credentials(std::error_code& error) const noexcept {
+        return netnotes::peer_credentials(*borrow_any(), error);
     }
     /// Shuts down one direction, or both directions: see socket::shutdown(). Does not wait.
     void shutdown(shutdown_direction direction) { borrow()->shutdown(direction); }
+    void shutdown(shutdown_direction direction, std::error_code& error) noexcept {
+        borrow_any()->shutdown(direction, error);
+    }
 };
 
 // ========================================================================================================
@@ -15765,11 +16069,13 @@ class [[nodiscard]] sending_descriptors final : public io_awaiter<sending_descri
             fail(detail::joined("send_descriptors (", std::to_string(sent), " of ", std::to_string(bytes_.size()),
                                 " bytes sent) to"));
     }
+    /// Returns how many bytes are sent. The next use of the operation counts from 0.
+    std::size_t so_far() noexcept { return std::exchange(sent_, 0); }
     bool attempt() noexcept override {
         if (is_pausing() || !node_.writable) return false;
         std::error_code error;
         borrowed_socket own{node_.descriptor()};
-        socket& to = *own.operator->();
+        socket& to = *own;
         sent_ += sent_ == 0 ? netnotes::send_descriptors(to, descriptors_, bytes_, error)
                             : to.send_all(bytes_.subspan(sent_), error);
         if (error == std::errc::operation_would_block) {
@@ -15799,7 +16105,7 @@ class [[nodiscard]] receiving_descriptors final : public io_awaiter<receiving_de
         std::error_code error;
         borrowed_socket own{node_.descriptor()};
         try {
-            received_ = netnotes::recv_descriptors(*own.operator->(), room_, max_count_, error);
+            received_ = netnotes::recv_descriptors(*own, room_, max_count_, error);
         } catch (const std::bad_alloc&) {  // before it has received
             error = std::make_error_code(std::errc::not_enough_memory);
         }
@@ -15820,8 +16126,17 @@ inline detail::sending_descriptors async_unix_socket::send_descriptors(std::span
                                                                        const_buffer bytes) {
     return {node(), descriptors, bytes};
 }
+inline detail::reporting<detail::sending_descriptors> async_unix_socket::send_descriptors(
+    std::span<const int> descriptors, const_buffer bytes, std::error_code& error) {
+    return detail::reporting<detail::sending_descriptors>{error, node(), descriptors, bytes};
+}
 inline detail::receiving_descriptors async_unix_socket::recv_descriptors(mutable_buffer buffer, std::size_t max_count) {
     return {node(), buffer, max_count};
+}
+inline detail::reporting<detail::receiving_descriptors> async_unix_socket::recv_descriptors(mutable_buffer buffer,
+                                                                                            std::size_t max_count,
+                                                                                            std::error_code& error) {
+    return detail::reporting<detail::receiving_descriptors>{error, node(), buffer, max_count};
 }
 
 }  // namespace netnotes
@@ -15895,6 +16210,7 @@ inline detail::receiving_descriptors async_unix_socket::recv_descriptors(mutable
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -15942,6 +16258,9 @@ class async_listener : public detail::async_socket {
     /// Does the same, but reports an error instead of throwing it, and then returns a closed stream. A cancellation is
     /// still thrown. `error` must stay valid until the call returns.
     [[nodiscard]] detail::reporting<detail::accepting> accept(std::error_code& error);
+    /// Returns the number of established connections that accept() has not taken yet: see tcp_listener::queue_length().
+    /// A back end may have taken some of them already. Throws std::system_error.
+    [[nodiscard]] std::uint32_t queue_length() const { return detail::queue_length_of(*borrow()); }
     /// Keeps the back end from accepting a client before a task waits in accept(), as some do. Each client that was
     /// accepted ahead has a descriptor. Call it if descriptors are counted. Does not wait, and does nothing if the
     /// listener is closed.
@@ -18477,7 +18796,12 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
     co_await detail::send_part(*this, part, file.name(), options.progress);
     co_return part.sent();
 }
-inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options, std::error_code& error) {
+inline detail::reporting_task<std::uint64_t> async_stream::send_file(input_file file, send_file_options options,
+                                                                     std::error_code& error) {
+    return {send_file_or_report(std::move(file), options, error), error};
+}
+inline task<std::uint64_t> async_stream::send_file_or_report(input_file file, send_file_options options,
+                                                             std::error_code& error) {
     detail::file_part part{file, options, error};
     if (error) co_return std::uint64_t{0};
     bool is_of_progress = false;  // its exceptions are the caller's
@@ -18492,6 +18816,9 @@ inline task<std::uint64_t> async_stream::send_file(input_file file, send_file_op
     } catch (const std::system_error& failure) {
         if (is_of_progress) throw;
         error = failure.code();
+    } catch (const cancelled&) {
+        if (is_of_progress) throw;
+        error = std::make_error_code(std::errc::operation_canceled);
     }
     co_return part.sent();
 }

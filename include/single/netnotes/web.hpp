@@ -3152,6 +3152,19 @@ class [[nodiscard]] task {
     std::coroutine_handle<promise_type> coroutine_;
 };
 
+namespace detail {
+/// A task that reports its error in a std::error_code. with_timeout() then reports its timeout there, too.
+template <class T>
+class [[nodiscard]] reporting_task : public task<T> {
+  public:
+    reporting_task(task<T>&& what, std::error_code& error) noexcept : task<T>{std::move(what)}, error_{&error} {}
+    [[nodiscard]] std::error_code* report() const noexcept { return error_; }
+
+  private:
+    std::error_code* error_;
+};
+}  // namespace detail
+
 // ========================================================================================================
 // For authors of awaitables
 // ========================================================================================================

@@ -292,6 +292,13 @@ class io_operation : public loop_operation {
         return true;
     }
 
+    /// Ends the wait with this value of errno. The task resumes at the next turn.
+    void give_up(int error) noexcept {
+        leave_place();
+        error_ = error;
+        go_on();
+    }
+
     io_node& node_;
     int error_ = 0;  // a value of errno, or of `refusal`; 0 means success
     direction direction_;
@@ -341,11 +348,6 @@ class io_operation : public loop_operation {
         if (node_.intake || (to_write && !node_.is_heard_to_write_)) node_.loop().back_end().needs(node_, to_write);
     }
     void cancelled() noexcept override { give_up(ECANCELED); }
-    void give_up(int error) noexcept {
-        leave_place();
-        error_ = error;
-        go_on();
-    }
     /// Attempts again, and resumes the task if the call is done. The caller has cleared place() before.
     void try_again() noexcept {
         if (attempt()) {
@@ -404,6 +406,8 @@ class [[nodiscard]] reporting final {
     reporting(const reporting&) = delete;
     reporting& operator=(const reporting&) = delete;
     [[gnu::always_inline]] ~reporting() = default;
+    /// Returns where the error is reported, for with_timeout().
+    [[nodiscard]] std::error_code* report() const noexcept { return &error_; }
     bool await_ready() { return operation_.await_ready(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {

@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -42,14 +44,15 @@ class borrowed_socket {
     borrowed_socket& operator=(const borrowed_socket&) = delete;
     ~borrowed_socket() { static_cast<void>(socket_.release()); }
     socket* operator->() noexcept { return &socket_; }
+    socket& operator*() noexcept { return socket_; }
 
   private:
     socket socket_;
 };
 
 /// The common base of async_stream, async_listener and async_datagram: owns a socket. It can be moved, not copied. No
-/// call of this class suspends. All calls but is_open(), native_handle() and close() throw errc::bad_file_descriptor if
-/// the socket is closed. Only the loop's thread may use it.
+/// call of this class suspends. All calls but is_open(), native_handle() and close() fail with errc::bad_file_descriptor
+/// if the socket is closed. Only the loop's thread may use it.
 class async_socket {
   public:
     /// Returns true if this object owns a socket.
@@ -61,13 +64,35 @@ class async_socket {
     void set_option(const Option& option) {
         borrow()->set_option(option);
     }
+    template <class Option>
+    void set_option(const Option& option, std::error_code& error) noexcept {
+        borrow_any()->set_option(option, error);
+    }
     /// Returns the value of an option. Throws std::system_error if the system refuses.
     template <class Option>
     [[nodiscard]] auto get_option() const {
         return borrow()->template get_option<Option>();
     }
+    /// Set and return an option as in C: see socket_handle::set_option().
+    void set_option(int level, int name, std::span<const std::byte> value) { borrow()->set_option(level, name, value); }
+    void set_option(int level, int name, std::span<const std::byte> value, std::error_code& error) noexcept {
+        borrow_any()->set_option(level, name, value, error);
+    }
+    void set_option(int level, int name, int value) { borrow()->set_option(level, name, value); }
+    std::size_t get_option(int level, int name, std::span<std::byte> value) const {
+        return borrow()->get_option(level, name, value);
+    }
+    std::size_t get_option(int level, int name, std::span<std::byte> value, std::error_code& error) const noexcept {
+        return borrow_any()->get_option(level, name, value, error);
+    }
+    /// Returns and clears the error that occurred in the background (SO_ERROR), or no error. After close() it returns
+    /// errc::bad_file_descriptor.
+    [[nodiscard]] std::error_code take_error() noexcept { return borrow_any()->take_error(); }
     /// Returns the socket's own address. Throws std::system_error.
     [[nodiscard]] socket_address local_endpoint() const { return borrow()->local_endpoint(); }
+    [[nodiscard]] socket_address local_endpoint(std::error_code& error) const noexcept {
+        return borrow_any()->local_endpoint(error);
+    }
     /// Limits how long each later call waits for the peer: the call then throws errc::timed_out. `never` means no
     /// limit.
     void set_timeout(wait_time timeout) { opened().set_timeout(timeout); }
@@ -90,6 +115,8 @@ class async_socket {
         node_->read_to_end = !is_ip;
     }
     [[nodiscard]] borrowed_socket borrow() const { return borrowed_socket{opened().descriptor()}; }
+    /// Does the same for a closed socket, too. Every call on that one fails with errc::bad_file_descriptor.
+    [[nodiscard]] borrowed_socket borrow_any() const noexcept { return borrowed_socket{native_handle()}; }
     static bool is_ip(const socket& made) noexcept {
         std::error_code unknown;
         return made.local_endpoint(unknown).is_ip();
