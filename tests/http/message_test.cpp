@@ -296,9 +296,31 @@ TEST_CASE("a request is made by hand") {
     CHECK(http::request{http::method::post, "/", {}, "a=1"}.body() == "a=1");
     CHECK(http::request{"GET", "http://a/", {{"Host", "b"}}}.host() == "a");  // RFC 9112 §3.2.2
     CHECK(http::request{}.host() == "");
+    CHECK(http::request{}.minor_version() == 1);
     CHECK_THROWS_AS((http::request{"G T", "/"}), std::invalid_argument);
     CHECK_THROWS_AS((http::request{http::method::other, "/"}), std::invalid_argument);
     CHECK_THROWS_AS((http::request{"GET", "nothing"}), netnotes::parse_error);
+}
+
+TEST_CASE("a request gives its body once") {
+    netnotes::event_loop loop;
+    http::request ask{"POST", "/", {}, "a=1"};
+    const auto next = [&]() -> netnotes::task<std::string> {
+        const auto bytes = co_await ask.recv();
+        co_return std::string{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    };
+    CHECK(loop.run(next()) == "a=1");
+    CHECK(loop.run(next()) == "");
+    CHECK(ask.body() == "a=1");  // recv() has lent it
+    CHECK(loop.run(ask.text()) == "");
+    ask.set_body("b=2");
+    CHECK(ask.body() == "b=2");
+    CHECK(loop.run(ask.text()) == "b=2");
+    CHECK(loop.run(ask.text()) == "");
+    ask.set_body("c=3");
+    CHECK(loop.run(next()) == "c=3");
+    ask.set_body("d=4");
+    CHECK(loop.run(next()) == "d=4");
 }
 
 TEST_CASE("a response is made in one line") {
@@ -311,6 +333,10 @@ TEST_CASE("a response is made in one line") {
     CHECK(http::response{204}.fields.empty());
     CHECK(http::response{}.status == 200);
     CHECK(http::response{200, "x"}.with("X", "1").fields.find("x") == "1");
+    http::response named{200};
+    CHECK(&named.with("X", "1").with("Y", "2") == &named);
+    CHECK(named.field("x") == "1");
+    CHECK(named.field("y") == "2");
 
     CHECK(http::not_found(http::request{"GET", "/a%0Ab"}).body == "404: nothing is at \"/a\\nb\"\n");
     CHECK(http::redirect("/login/").status == 303);
@@ -320,6 +346,8 @@ TEST_CASE("a response is made in one line") {
     CHECK_THROWS_AS(http::redirect(""), std::invalid_argument);
     CHECK_THROWS_AS(http::redirect("/a\r\nSet-Cookie: b=c"), std::invalid_argument);
     CHECK_THROWS_AS(http::redirect("/a b"), std::invalid_argument);
+    CHECK_THROWS_WITH(http::redirect(" " + std::string(300, 'a')),
+                      "no URL to redirect to: \" " + std::string(199, 'a') + '"');  // a message has a bound
 }
 
 TEST_CASE("the end of a name tells the media type") {

@@ -104,7 +104,7 @@ class Partner:
 
 def bulk(partner):
     stream = connect(1001)
-    sender = threading.Thread(target=lambda: (stream.sendall(letters(0, BULK)), stream.shutdown(socket.SHUT_WR)))
+    sender = threading.Thread(daemon=True, target=lambda: (stream.sendall(letters(0, BULK)), stream.shutdown(socket.SHUT_WR)))
     sender.start()
     assert read_all(stream) == letters(0, BULK), "the kernel has read something else"
     sender.join()
@@ -126,7 +126,7 @@ def open_and_close(partner):
             stream.settimeout(PATIENCE)
             assert stream.recv(1) == b""
             stream.close()
-    server = threading.Thread(target=accept)
+    server = threading.Thread(daemon=True, target=accept)
     server.start()
     connect(1008).close()
     server.join()

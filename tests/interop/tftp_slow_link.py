@@ -188,7 +188,7 @@ def main():
                 except (OSError, subprocess.TimeoutExpired) as failure:
                     faults.append(f"{case}: {failure}")
 
-            attempts = [threading.Thread(target=attempt, args=(case,)) for case in cases]
+            attempts = [threading.Thread(daemon=True, target=attempt, args=(case,)) for case in cases]
             for each in attempts:
                 each.start()
             for each in attempts:

@@ -28,7 +28,7 @@ with Lesson(__file__) as lesson:
             with contextlib.suppress(OSError):
                 while True:
                     flood.sendall(b"x" * 100_000)
-        sender = threading.Thread(target=send_all)
+        sender = threading.Thread(daemon=True, target=send_all)
         sender.start()
         server.expect("xxxx\n")
         first.sendall(b"heard")

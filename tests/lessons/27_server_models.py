@@ -22,9 +22,11 @@ def server(handler):
     with socket.create_server(("127.0.0.1", 6660)) as listener:
         thread = threading.Thread(target=accept_all)
         thread.start()
-        yield
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def stranger(answer):
