@@ -328,6 +328,29 @@ TEST_CASE("a transfer that never has to wait still ends when its time is up") {
     }
 }
 
+TEST_CASE("with a timeout of zero all that needs no wait is sent and received, however small the steps") {
+    for (auto& [name, first, second] : links()) {
+        INFO(name);
+        first.set_timeout(0s);
+        second.set_timeout(0s);
+        const std::string bytes = pattern(1000);
+        script chosen;
+        chosen.at_most(call::send, 10);
+        chosen.at_most(call::recv, 10);
+        const under here{chosen};
+        std::error_code error;
+        CHECK(first.send_all(bytes, error) == bytes.size());
+        CHECK_FALSE(error);
+        std::string back(bytes.size() + 1, '?');
+        const auto all = std::as_writable_bytes(std::span{back});
+        CHECK(second.recv_exact(all.first(bytes.size()), error) == bytes.size());
+        CHECK_FALSE(error);
+        CHECK(back == bytes + "?");
+        CHECK(second.recv_exact(all, error) == 0);
+        CHECK(error == std::errc::timed_out);
+    }
+}
+
 TEST_CASE("an interrupted connect is not made twice") {
     for (const net::duration timeout : {net::never, net::duration{1h}}) {
         for (const net::ip_address& address : loopbacks()) {

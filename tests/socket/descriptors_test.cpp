@@ -39,6 +39,23 @@ TEST_CASE("descriptors arrive in order with their bytes and close-on-exec") {
     CHECK(open_descriptors() == before);
 }
 
+TEST_CASE("descriptors that are sent give new time to a socket with an answer timeout") {
+    constexpr net::duration limit = 60ms;
+    for (bool is_done = false; !is_done;) {  // again if the machine has kept the send waiting for the limit
+        auto [here, there] = net::socket_pair();
+        here.set_answer_timeout(limit);
+        std::this_thread::sleep_for(limit / 2);
+        const auto sent = net::clock::now();
+        std::error_code error;
+        net::send_descriptors(here, std::array{0}, "x", error);
+        is_done = !error;
+        char c[1];
+        here.recv(c, error);
+        CHECK(error == std::errc::timed_out);
+        if (is_done) CHECK(net::clock::now() - sent >= limit);
+    }
+}
+
 TEST_CASE("a connection is handed on") {
     auto [here, there] = net::socket_pair();
     auto [client, server] = tcp_pair();

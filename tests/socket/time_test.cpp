@@ -119,6 +119,68 @@ TEST_CASE("every call that waits ends at its deadline and not before") {
     }
 }
 
+TEST_CASE("every call that waits ends when nothing was sent for the answer timeout, whatever the other limit") {
+    const vain_waits waits;
+    for (const vain_wait& wait : waits.all()) {
+        INFO(wait.name);
+        const auto start = net::clock::now();
+        wait.socket().set_timeout(1h);
+        wait.socket().set_answer_timeout(a_while);
+        std::error_code error;
+        wait.call(error);
+        CHECK(error == std::errc::timed_out);
+        CHECK(net::clock::now() - start >= a_while);
+    }
+}
+
+TEST_CASE("a send gives new time to a receive that another thread waits in") {
+    constexpr net::duration limit = 200ms;
+    for (bool is_done = false; !is_done;) {  // again if the machine has kept the send waiting for the limit
+        auto [here, there] = net::socket_pair();
+        const auto start = net::clock::now();
+        here.set_answer_timeout(limit);
+        background receiving{[&socket = here] {
+            char c[1];
+            std::error_code error;
+            socket.recv(c, error);
+            return std::pair{error, net::clock::now()};
+        }};
+        receiving.await_waiting();
+        std::this_thread::sleep_for(limit / 2);
+        const auto sent = net::clock::now();
+        std::error_code error;
+        here.send("x", error);
+        is_done = !error && net::clock::now() - start < limit;
+        const auto [why, end] = receiving.get();
+        CHECK(why == std::errc::timed_out);
+        if (is_done) CHECK(end - sent >= limit);
+    }
+}
+
+TEST_CASE("a datagram that is sent gives new time as well") {
+    constexpr net::duration limit = 2 * a_while;
+    for (const bool names_its_source : {false, true}) {
+        for (bool is_done = false; !is_done;) {  // again if the machine has kept the send waiting for the limit
+            net::socket sender = bound(localhost, socket_type::datagram);
+            const net::socket receiver = bound(localhost, socket_type::datagram);
+            const net::socket_address where = receiver.local_endpoint();
+            sender.set_answer_timeout(limit);
+            std::this_thread::sleep_for(limit / 2);
+            const auto sent = net::clock::now();
+            std::error_code error;
+            if (names_its_source)
+                sender.send_to("x", where, localhost, error);
+            else
+                sender.send_to("x", where, error);
+            is_done = !error;
+            char c[1];
+            sender.recv(c, error);
+            CHECK(error == std::errc::timed_out);
+            if (is_done) CHECK(net::clock::now() - sent >= limit);
+        }
+    }
+}
+
 TEST_CASE("a timeout of zero or less is now") {
     const vain_waits waits;
     for (const vain_wait& wait : waits.all()) {

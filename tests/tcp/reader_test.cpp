@@ -527,6 +527,40 @@ TEST_CASE("a timeout of zero takes what has come") {
     CHECK_FALSE(error);
 }
 
+TEST_CASE("a timeout of zero takes a message of many receives that is there") {
+    auto [first, second] = net::socket_pair();
+    net::buffered_reader reader{first};
+    first.set_timeout(0s);
+    const std::string line = pattern(20'000);
+    second.send_all(line + "!\n");
+    std::error_code error;
+    CHECK(reader.recv_until("!\n", error) == result{line + "!\n"});
+    CHECK_FALSE(error);
+    CHECK(reader.recv_line(error) == the_end);
+    CHECK(error == std::errc::timed_out);
+}
+
+TEST_CASE("the answer timeout ends a wait for a message that may take longer") {
+    conversation talk;
+    talk.stream.set_timeout(1h);
+    const auto start = net::clock::now();
+    talk.stream.set_answer_timeout(a_while);
+    talk.peer.send_all("half");
+    std::error_code error;
+    CHECK(talk.reader.recv_line(error) == the_end);
+    CHECK(error == std::errc::timed_out);
+    CHECK(net::clock::now() - start >= a_while);
+    CHECK(talk.reader.buffered() == "half");
+}
+
+TEST_CASE("an error of a stream whose peer has no IP address is the error that it is") {
+    auto [first, second] = net::socket_pair();
+    net::tcp_stream stream{std::move(first)};
+    stream.set_timeout(0s);
+    net::buffered_reader reader{stream};
+    CHECK(failure_of([&] { reader.recv_line(); }).what == "recv_line (0 bytes so far): Connection timed out");
+}
+
 TEST_CASE("on a stream that does not wait the reader does not wait") {
     conversation talk;
     talk.stream.set_blocking(false);

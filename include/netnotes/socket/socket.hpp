@@ -55,6 +55,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <system_error>
@@ -234,7 +235,7 @@ inline void socket::bind(const socket_address& where) {
 }
 
 inline void socket::listen(int backlog, std::error_code& error) noexcept {
-    error = ::listen(descriptor_, backlog < 0 ? SOMAXCONN : backlog) == 0 ? std::error_code{} : detail::last_error();
+    error = ::listen(descriptor_, backlog < 0 ? std::numeric_limits<int>::max() : backlog) == 0 ? std::error_code{} : detail::last_error();
 }
 inline void socket::listen(int backlog) {
     std::error_code error;
@@ -341,7 +342,7 @@ inline std::size_t socket::recv_exact(mutable_buffer buffer, std::error_code& er
     const time_point until = end_of_call();
     std::size_t filled = 0;
     while (filled < buffer.size()) {
-        if (filled > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+        if (filled > 0 && is_too_late(until)) {
             error = std::make_error_code(std::errc::timed_out);
             return filled;
         }
@@ -370,7 +371,6 @@ inline std::size_t socket::send_until(const_buffer bytes, int flags, time_point 
                                       std::error_code& error) noexcept {
     const auto size = attempt([&] { return ::send(descriptor_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL); },
                               POLLOUT, flags, until, error);
-    if (size > 0 && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
     return size < 0 ? 0 : static_cast<std::size_t>(size);
 }
 inline std::size_t socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
@@ -387,9 +387,7 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
     const time_point until = end_of_call();
     std::size_t sent = 0;
     do {
-        // The kernel takes part of the bytes whenever its buffer fills, so the limit is checked here too. Otherwise
-        // a fast reader could carry a long transfer past it without a wait.
-        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+        if (sent > 0 && is_too_late(until)) {  // the kernel takes part of the bytes whenever its buffer fills
             error = std::make_error_code(std::errc::timed_out);
             break;
         }
@@ -414,7 +412,7 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
     const bool is_in_steps = options.progress || until != time_point::max();
     bool is_read = false, is_file_error = false;
     while (!error && !part.is_done()) {
-        if (part.sent() > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+        if (part.sent() > 0 && is_too_late(until)) {
             error = std::make_error_code(std::errc::timed_out);
             break;
         }
@@ -431,7 +429,6 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
         } else {
             const std::size_t most = is_in_steps ? detail::file_part::largest_step : 0x7fff'f000;  // sendfile(2)
             attempt([&] { return part.step(descriptor_, most); }, POLLOUT, 0, until, error);
-            if (part.sent() > before && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
             if ((is_read = error && part.is_refused(error.value()))) {
                 error.clear();
                 continue;

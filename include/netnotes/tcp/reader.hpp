@@ -44,6 +44,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <optional>
 #include <string>
@@ -147,7 +148,8 @@ class buffered_reader {
 
   private:
     static constexpr std::size_t first_capacity = detail::block_size;
-    // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already.
+    // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already, and
+    // with a timeout of zero no receive waits.
     static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
         stream.recv(buffer, error, MSG_DONTWAIT);
         stream.wait(POLLIN, time_point{}, error);
@@ -159,7 +161,8 @@ class buffered_reader {
       public:
         explicit time_limit(const Stream& stream) noexcept {
             if constexpr (has_timeout)
-                if (stream.timeout() != never) until = detail::end_of(stream.timeout());
+                if (const duration time = stream.timeout(); time > duration::zero() && time != never)
+                    until = detail::end_of(time);
         }
         time_point until = time_point::max();
         bool used = false;
@@ -434,7 +437,7 @@ void buffered_reader<Stream>::fail(const std::error_code& error, const char* cal
     if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
         try {
             peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
-        } catch (const std::system_error&) {  // the connection is gone, and with it the peer's name
+        } catch (const std::exception&) {  // the connection is gone, and with it the peer's name; or it never had one
         }
     }
     if (error == std::errc::message_size)

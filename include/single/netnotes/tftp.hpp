@@ -422,6 +422,7 @@ class owner {
 #include <concepts>
 #include <cstddef>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <optional>
 #include <string>
@@ -584,6 +585,7 @@ inline void free_block(owner<char[]>& memory, std::size_t size) noexcept {
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <system_error>
@@ -2605,6 +2607,7 @@ class file_part {
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <span>
@@ -3106,6 +3109,21 @@ namespace netnotes {
 
 namespace detail {
 struct descriptor_messages;  // of socket/descriptors.hpp
+
+/// A point in time that the sending thread moves while the receiving thread reads it. Relaxed, because no other memory
+/// depends on it.
+class shared_time_point {
+  public:
+    [[nodiscard]] time_point load() const noexcept {
+        return time_point{duration{since_epoch_.load(std::memory_order_relaxed)}};
+    }
+    void store(time_point when) noexcept {
+        since_epoch_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
+    }
+
+  private:
+    std::atomic<duration::rep> since_epoch_{time_point::max().time_since_epoch().count()};
+};
 }
 
 /// Which direction of a connection shutdown() ends.
@@ -3146,7 +3164,9 @@ class socket_handle {
         std::swap(deadline_, other.deadline_);
         std::swap(stop_, other.stop_);
         std::swap(answer_time_, other.answer_time_);
-        std::swap(answer_end_, other.answer_end_);
+        const time_point answer_end = answer_end_.load();
+        answer_end_.store(other.answer_end_.load());
+        other.answer_end_.store(answer_end);
         std::swap(is_cut_, other.is_cut_);
         std::swap(takes_notes_, other.takes_notes_);
         std::swap(was_tried_to_receive_, other.was_tried_to_receive_);
@@ -3219,7 +3239,8 @@ class socket_handle {
     // These throw std::system_error if the descriptor cannot be switched. The mode then stays as it was.
 
     /// Limits every call from now on to this time, all its parts and waits together; then it fails with
-    /// errc::timed_out. `never` removes the limit; with zero or less a call does not wait.
+    /// errc::timed_out. `never` removes the limit. With zero or less a call does everything that needs no wait, and
+    /// fails where it would have to wait.
     void set_timeout(wait_time timeout);
     /// Ends all calls from now on at this moment. Use it for an exchange of many calls that has a limit as a whole.
     /// Once the moment has passed, one more receive and one more send are tried, without a wait: what is there already
@@ -3227,7 +3248,8 @@ class socket_handle {
     void set_deadline(time_point deadline);
     /// Makes every call from now on also fail with errc::timed_out if nothing has been sent for `time`. So a peer that
     /// sends single bytes and never a whole request cannot hold a server, while a dialogue has no limit. The time
-    /// begins now, and again with each send. It holds beside set_timeout() and set_deadline(). `never` removes it.
+    /// begins now, and again with each send of at least one byte. A send in another thread also gives new time to a
+    /// receive that waits already. It holds beside set_timeout() and set_deadline(). `never` removes it.
     void set_answer_timeout(wait_time time);
     /// Returns the time that set_timeout() has set, otherwise `never`.
     [[nodiscard]] duration timeout() const noexcept { return timeout_; }
@@ -3243,12 +3265,13 @@ class socket_handle {
     void stop_with(const stop_event& stop);
 
     /// Waits until the socket can be read (POLLIN) or written (POLLOUT), an error included, or until `until`.
-    /// For calls of your own on native_handle().
+    /// For calls of your own on native_handle(). set_answer_timeout() and stop_with() end this wait, too.
     void wait(short events, time_point until, std::error_code& error) const noexcept;
 
   protected:
     // For sockets that make system calls of their own, under the same rules.
-    time_point end_of_call() const noexcept;
+    time_point end_of_call() const noexcept;  // without the answer's, which moves with each send
+    bool is_too_late(time_point until) const noexcept;
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
     [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
@@ -3266,7 +3289,7 @@ class socket_handle {
     time_point deadline_ = time_point::max();
     const stop_event* stop_ = nullptr;
     duration answer_time_ = never;
-    time_point answer_end_ = time_point::max();
+    mutable detail::shared_time_point answer_end_;
     bool is_cut_ = false;  ///< the last send_all() has failed
     // The deadline has passed and one call was tried since. Each is used by one thread: the receiver or the sender.
     mutable bool was_tried_to_receive_ = false, was_tried_to_send_ = false;
@@ -3312,28 +3335,40 @@ inline void socket_handle::wait(short events, time_point until, std::error_code&
         error = std::make_error_code(std::errc::bad_file_descriptor);
         return;
     }
-    detail::wait_for(descriptor_, events, stop_, until, error);
+    for (;;) {
+        const time_point answer_end = answer_end_.load();
+        detail::wait_for(descriptor_, events, stop_, detail::min(until, answer_end), error);
+        // A send in another thread has perhaps moved the end meanwhile. Then the wait is not over.
+        if (error != std::errc::timed_out || until <= answer_end || answer_end_.load() == answer_end) return;
+    }
 }
 /// Pauses before the next attempt, if the event cannot be polled for.
 inline void socket_handle::wait_a_moment(time_point until, std::error_code& error) const noexcept {
+    until = detail::min(until, answer_end_.load());
     detail::wait_for(-1, 0, stop_, detail::min(until, clock::now() + std::chrono::milliseconds{5}), error);
     if (error == std::errc::timed_out && clock::now() < until) error.clear();
 }
 
 inline time_point socket_handle::end_of_call() const noexcept {
-    return detail::min(answer_end_, timeout_ == never ? deadline_ : detail::end_of(timeout_));
+    return timeout_ == never ? deadline_ : detail::end_of(timeout_);
+}
+/// Returns true if a call of many parts has used up its time, although no part had to wait: a fast peer must not carry
+/// it past its limit. A call that may not wait has no such limit. It ends at the first part that would wait.
+inline bool socket_handle::is_too_late(time_point until) const noexcept {
+    return until != time_point::max() && timeout_ > duration::zero() && clock::now() >= until;
 }
 
 /// Returns the error that forbids a call to begin. If a peer always has bytes for us, no call waits. Without this check
 /// such a program would miss its deadline or a stop, because only a wait notices them.
 inline std::error_code socket_handle::forbidden(short events) const noexcept {
     if (stop_ && stop_->stop_requested()) return std::make_error_code(std::errc::operation_canceled);
-    const time_point end = detail::min(deadline_, answer_end_);
+    const time_point answer_end = answer_end_.load();
+    const time_point end = detail::min(deadline_, answer_end);
     if (end == time_point::max()) return {};
     const time_point now = clock::now();
     if (now < end) return {};
     bool& was_tried = events == POLLOUT ? was_tried_to_send_ : was_tried_to_receive_;
-    if (now >= answer_end_ || was_tried) return std::make_error_code(std::errc::timed_out);
+    if (now >= answer_end || was_tried) return std::make_error_code(std::errc::timed_out);
     was_tried = true;
     return {};
 }
@@ -3360,6 +3395,8 @@ auto socket_handle::attempt(Call call, short events, int flags, time_point until
     for (int polls_in_a_row = 0;;) {
         result = call();
         if (result >= 0) {
+            if (events == POLLOUT && result > 0 && answer_time_ != never)
+                answer_end_.store(detail::end_of(answer_time_));
             error.clear();
             return result;
         }
@@ -3404,7 +3441,7 @@ inline void socket_handle::set_timeout(wait_time timeout) { change_mode(true, ti
 inline void socket_handle::set_deadline(time_point deadline) { change_mode(true, never, deadline, stop_); }
 inline void socket_handle::set_answer_timeout(wait_time time) {
     change_mode(blocking_, timeout_, deadline_, stop_, time);
-    answer_end_ = detail::end_of(time);
+    answer_end_.store(detail::end_of(time));
 }
 inline void socket_handle::set_blocking(bool blocking) { change_mode(blocking, never, time_point::max(), stop_); }
 inline void socket_handle::stop_with(const stop_event& stop) { change_mode(blocking_, timeout_, deadline_, &stop); }
@@ -3871,7 +3908,7 @@ inline void socket::bind(const socket_address& where) {
 }
 
 inline void socket::listen(int backlog, std::error_code& error) noexcept {
-    error = ::listen(descriptor_, backlog < 0 ? SOMAXCONN : backlog) == 0 ? std::error_code{} : detail::last_error();
+    error = ::listen(descriptor_, backlog < 0 ? std::numeric_limits<int>::max() : backlog) == 0 ? std::error_code{} : detail::last_error();
 }
 inline void socket::listen(int backlog) {
     std::error_code error;
@@ -3978,7 +4015,7 @@ inline std::size_t socket::recv_exact(mutable_buffer buffer, std::error_code& er
     const time_point until = end_of_call();
     std::size_t filled = 0;
     while (filled < buffer.size()) {
-        if (filled > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+        if (filled > 0 && is_too_late(until)) {
             error = std::make_error_code(std::errc::timed_out);
             return filled;
         }
@@ -4007,7 +4044,6 @@ inline std::size_t socket::send_until(const_buffer bytes, int flags, time_point 
                                       std::error_code& error) noexcept {
     const auto size = attempt([&] { return ::send(descriptor_, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL); },
                               POLLOUT, flags, until, error);
-    if (size > 0 && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
     return size < 0 ? 0 : static_cast<std::size_t>(size);
 }
 inline std::size_t socket::send(const_buffer bytes, std::error_code& error, int flags) noexcept {
@@ -4024,9 +4060,7 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
     const time_point until = end_of_call();
     std::size_t sent = 0;
     do {
-        // The kernel takes part of the bytes whenever its buffer fills, so the limit is checked here too. Otherwise
-        // a fast reader could carry a long transfer past it without a wait.
-        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+        if (sent > 0 && is_too_late(until)) {  // the kernel takes part of the bytes whenever its buffer fills
             error = std::make_error_code(std::errc::timed_out);
             break;
         }
@@ -4051,7 +4085,7 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
     const bool is_in_steps = options.progress || until != time_point::max();
     bool is_read = false, is_file_error = false;
     while (!error && !part.is_done()) {
-        if (part.sent() > 0 && until != time_point::max() && clock::now() >= until) {  // see send_all()
+        if (part.sent() > 0 && is_too_late(until)) {
             error = std::make_error_code(std::errc::timed_out);
             break;
         }
@@ -4068,7 +4102,6 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
         } else {
             const std::size_t most = is_in_steps ? detail::file_part::largest_step : 0x7fff'f000;  // sendfile(2)
             attempt([&] { return part.step(descriptor_, most); }, POLLOUT, 0, until, error);
-            if (part.sent() > before && answer_time_ != never) answer_end_ = detail::end_of(answer_time_);
             if ((is_read = error && part.is_refused(error.value()))) {
                 error.clear();
                 continue;
@@ -4313,7 +4346,8 @@ class buffered_reader {
 
   private:
     static constexpr std::size_t first_capacity = detail::block_size;
-    // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already.
+    // Only a stream with a timeout needs a point in time for the whole message. A deadline is such a point already, and
+    // with a timeout of zero no receive waits.
     static constexpr bool has_timeout = requires(Stream & stream, mutable_buffer buffer, std::error_code& error) {
         stream.recv(buffer, error, MSG_DONTWAIT);
         stream.wait(POLLIN, time_point{}, error);
@@ -4325,7 +4359,8 @@ class buffered_reader {
       public:
         explicit time_limit(const Stream& stream) noexcept {
             if constexpr (has_timeout)
-                if (stream.timeout() != never) until = detail::end_of(stream.timeout());
+                if (const duration time = stream.timeout(); time > duration::zero() && time != never)
+                    until = detail::end_of(time);
         }
         time_point until = time_point::max();
         bool used = false;
@@ -4600,7 +4635,7 @@ void buffered_reader<Stream>::fail(const std::error_code& error, const char* cal
     if constexpr (requires { stream_.peer_endpoint().to_string(); }) {
         try {
             peer = detail::joined(" from ", stream_.peer_endpoint().to_string());
-        } catch (const std::system_error&) {  // the connection is gone, and with it the peer's name
+        } catch (const std::exception&) {  // the connection is gone, and with it the peer's name; or it never had one
         }
     }
     if (error == std::errc::message_size)
