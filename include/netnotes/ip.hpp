@@ -32,6 +32,7 @@
 //     ip/special.hpp     ranges that mean something, and the classes A to E
 //     ip/number.hpp      numbers in a text from a stranger
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
+//     ip/keyed_hash.hpp  a hash that nobody can compute without the key
 //     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
@@ -48,6 +49,7 @@
 #include "ip/arithmetic.hpp"
 #include "ip/endpoint.hpp"
 #include "ip/interface.hpp"
+#include "ip/keyed_hash.hpp"
 #include "ip/network.hpp"
 #include "ip/number.hpp"
 #include "ip/special.hpp"

@@ -35,6 +35,7 @@
 //     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
 //     socket/file.hpp         files that a socket sends
 //     socket/whole_file.hpp   a file that is whole or not there
+//     socket/random.hpp       a key that nobody guesses
 //     socket/resolve.hpp      the names of hosts, within a time limit
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
@@ -63,6 +64,7 @@
 #include "socket/iostream.hpp"
 #include "socket/message.hpp"
 #include "socket/options.hpp"
+#include "socket/random.hpp"
 #include "socket/resolve.hpp"
 #include "socket/socket.hpp"
 #include "socket/stale.hpp"

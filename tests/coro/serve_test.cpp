@@ -10,7 +10,9 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -313,6 +315,17 @@ TEST_CASE("the hosts of an IPv6 network of 64 bits count as one client, and IPv4
     CHECK(place("2001:db8::1") == place("2001:db8::ffff:1"));
     CHECK(place("2001:db8:0:1::1") != place("2001:db8::1"));
     CHECK(place("2001:db8::1") != place("192.0.2.1"));
+}
+
+TEST_CASE("clients who choose their addresses do not choose their chain, because each server has a secret of its own") {
+    // Addresses that share a chain of one server: a stranger who knew its secret could find them.
+    const net::detail::crowd<int> known, other;
+    std::vector<std::uint64_t> chosen;
+    for (std::uint64_t place = 0; chosen.size() < 1'000; ++place)
+        if (known.chain_of(place) == 0) chosen.push_back(place);
+    std::vector<unsigned> lengths(1'024);
+    for (const std::uint64_t place : chosen) ++lengths.at(other.chain_of(place));
+    CHECK(*std::max_element(lengths.begin(), lengths.end()) < 20);  // 1 on the average
 }
 
 TEST_CASE("a path to listen on does, and a stale socket there is replaced") {

@@ -1,5 +1,6 @@
 // What http/exchange.hpp promises at the edges of a request: bodies that nobody reads, clocks, and the end of a connection.
 
+#include <netnotes/coro/connect.hpp>
 #include <netnotes/http/connection.hpp>
 
 #include "scripted.hpp"
@@ -227,6 +228,37 @@ TEST_CASE("a server that sends files keeps a descriptor free for each client") {
     play_over_tcp(serves, check, options);
     CHECK(most_at_once == 3);
     CHECK(told.empty());
+}
+
+TEST_CASE("one address has at most max_per_client connections, and other addresses do not notice") {
+    const pages serves = [](http::request&) -> net::task<http::response> { co_return http::response{200, "x"}; };
+    const auto check = [](net::endpoint where, auto&) -> net::task<> {
+        std::vector<net::async_stream> clients;
+        std::string all;
+        for (int i = 0; i < 3; ++i) {
+            clients.push_back(co_await net::async_stream::connect(where));
+            co_await clients.back().send_all(get("/"));
+            std::error_code error;
+            std::array<char, 12> room{};
+            const std::size_t size = co_await clients.back().recv_exact(room, error);
+            all += error ? "refused;" : std::string{room.data(), size} + ';';
+        }
+        CHECK(all == "HTTP/1.1 200;HTTP/1.1 200;refused;");
+        net::connect_options elsewhere;
+        elsewhere.local = {"127.0.0.2", 0};
+        std::vector<net::endpoint> there(1, where);
+        net::async_stream other = co_await net::async_connect(std::move(there), elsewhere);
+        co_await other.send_all(get("/", "Connection: close\r\n"));
+        all = co_await receive(other, std::string::npos);
+        CHECK(all.starts_with("HTTP/1.1 200"));
+    };
+    http::server_options options;
+    options.max_per_client = 2;
+    play_over_tcp(serves, check, options);
+    CHECK(told.size() == 1);
+    CHECK(told.front().starts_with("more connections than max_per_client"));
+    options.max_per_client = 0;
+    CHECK_THROWS_AS(http::detail::server_state{options}, std::invalid_argument);
 }
 
 namespace {

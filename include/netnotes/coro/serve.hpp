@@ -68,6 +68,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -76,7 +77,9 @@
 #include <utility>
 
 #include "../ip/algorithm.hpp"
+#include "../ip/keyed_hash.hpp"
 #include "../socket/owner.hpp"
+#include "../socket/random.hpp"
 #include "../socket/stale.hpp"
 #include "../socket/time.hpp"
 #include "listener.hpp"
@@ -92,8 +95,8 @@ namespace netnotes {
 struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
     /// The most connections from one IP address. A further one is reset at once. A host can have every address of its
-    /// IPv6 network, so addresses with the same first 64 bits count as one. Behind a NAT many people share an address.
-    /// SIZE_MAX means no limit. Must be above zero.
+    /// IPv6 network, so addresses with the same first 64 bits count as one. Behind a NAT many people share an address,
+    /// and behind a proxy of your own all clients have its address. SIZE_MAX means no limit. Must be above zero.
     std::size_t max_per_client = SIZE_MAX;
     /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
     /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
@@ -192,6 +195,21 @@ class peer_name {
         sockaddr_in6 ip_;
         elsewhere other_;
     };
+};
+
+/// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients of
+/// some addresses. Clients choose their addresses, so the chains depend on a secret.
+template <class Client>
+class crowd {
+  public:
+    [[nodiscard]] Client*& at(std::uint64_t place) noexcept { return chains_[chain_of(place)]; }
+    [[nodiscard]] std::size_t chain_of(std::uint64_t place) const noexcept {
+        return static_cast<std::size_t>(keyed_hash{secret_}.add(place).value() % std::size(chains_));
+    }
+
+  private:
+    Client* chains_[1024] = {};
+    keyed_hash::key secret_ = random_key();
 };
 
 template <class Handler>
@@ -293,18 +311,6 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         bool has_timed_out = false;
     };
 
-    /// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients
-    /// of some addresses.
-    class crowd {
-      public:
-        [[nodiscard]] client*& at(std::uint64_t place) noexcept {
-            return chains_[static_cast<std::size_t>(place * 0x9E37'79B9'7F4A'7C15u >> 54)];  // Fibonacci hashing
-        }
-
-      private:
-        client* chains_[1024] = {};
-    };
-
     /// Looks at all clients after every quarter of request_timeout. One timer for all of them saves memory. It looks at
     /// some clients, and then at the others in the next turn.
     class looking final : private loop_timer {
@@ -358,7 +364,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         return false;
     }
     task<> accept_all(async_listener listener) {
-        if (options_.max_per_client != SIZE_MAX) crowd_.reset(new crowd);
+        if (options_.max_per_client != SIZE_MAX) crowd_.reset(new crowd<client>);
         if (options_.descriptors_per_connection > 1) listener.accept_one_by_one();
         for (;;) {
             while (count_ >= options_.max_connections) {
@@ -440,7 +446,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     serve_options options_;
     client* clients_ = nullptr;
     std::size_t count_ = 0;
-    owner<crowd> crowd_;  // exists only if the connections of an address are limited
+    owner<crowd<client>> crowd_;  // exists only if the connections of an address are limited
     looking look_{*this};
     async_event has_room_;
     part<void> accepting_;

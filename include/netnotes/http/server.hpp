@@ -80,6 +80,7 @@ task<> serve_listener(async_listener listener, Handler handler, server_options o
     };
     netnotes::serve_options limits;
     limits.max_connections = options.max_connections;
+    limits.max_per_client = options.max_per_client;
     limits.descriptors_per_connection = options.descriptors_per_connection;
     limits.idle_timeout = options.idle_timeout;
     limits.request_timeout = never;  // each wait has its own limit here

@@ -23,6 +23,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <exception>
@@ -47,6 +48,10 @@ namespace netnotes::http {
 /// expression; g++ 12 destroys other temporaries twice there.
 struct server_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue; above zero
+    /// The most connections from one IP address, or from one IPv6 network of 64 bits: see netnotes::serve_options. A
+    /// further one is reset at once. A browser opens about six. Behind a proxy of your own leave it at SIZE_MAX, which
+    /// means no limit: all clients have the proxy's address there, and the proxy must count them. Above zero.
+    std::size_t max_per_client = SIZE_MAX;
     /// The descriptors that one connection needs: 2 if handlers send files or connect to other servers. Above 1,
     /// serve() keeps a descriptor free for each: see netnotes::serve_options.
     std::size_t descriptors_per_connection = 1;
@@ -101,10 +106,10 @@ namespace detail {
 class server_state {
   public:
     explicit server_state(const server_options& chosen) : options{chosen} {
-        if (options.max_connections == 0 || options.head_timeout <= duration::zero() ||
+        if (options.max_connections == 0 || options.max_per_client == 0 || options.head_timeout <= duration::zero() ||
             options.idle_timeout <= duration::zero() || options.body_timeout <= duration::zero() ||
             options.send_timeout <= duration::zero())
-            throw std::invalid_argument{"http::server_options: max_connections and the timeouts must be above zero"};
+            throw std::invalid_argument{"http::server_options: max_connections, max_per_client and the timeouts must be above zero"};
         spare_.reserve(most_spare);
     }
     /// Makes a cancellation of this chain the stop of the server.

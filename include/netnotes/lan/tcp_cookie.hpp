@@ -20,75 +20,26 @@
 // If it is equal, and t is recent, the connection stands. A forged source address never sees the number, and has one
 // chance in 16 million per guess. The price: options that do not fit are lost, above all the window scale.
 //
-// On this page:  keyed_hash · initial_sequence() · syn_cookies
+// On this page:  initial_sequence() · syn_cookies
+// Below it:      ip/keyed_hash.hpp
 // The notes:     tcp半链接攻击; example 35
 
 #ifndef NETNOTES_LAN_TCP_COOKIE_HPP
 #define NETNOTES_LAN_TCP_COOKIE_HPP
 
 #include <array>
-#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
 #include "../ip/endpoint.hpp"
+#include "../ip/keyed_hash.hpp"
 #include "../packet/tcp.hpp"
 
 namespace netnotes::lan {
 
-/// A hash that nobody can compute without the key: SipHash-2-4 (Aumasson and Bernstein, 2012), over numbers of 64 bits.
-class keyed_hash {
-  public:
-    /// A secret of 128 bits; make it random.
-    struct key {
-        std::uint64_t first = 0;
-        std::uint64_t second = 0;
-    };
-    constexpr explicit keyed_hash(const key& secret) noexcept
-        : v_{secret.first ^ 0x736f6d6570736575, secret.second ^ 0x646f72616e646f6d, secret.first ^ 0x6c7967656e657261,
-             secret.second ^ 0x7465646279746573} {}
-
-    /// Takes a number into the hash, or the address and the port of an endpoint.
-    constexpr keyed_hash& add(std::uint64_t number) noexcept {
-        v_[3] ^= number;
-        mix();
-        mix();
-        v_[0] ^= number;
-        size_ += 8;
-        return *this;
-    }
-    constexpr keyed_hash& add(const endpoint& end) noexcept {
-        if (end.address().is_v4()) return add(std::uint64_t{end.address().v4().to_uint()} << 16 | end.port());
-        const auto address = end.address().v6().to_uint();
-        return add(address.high).add(address.low).add(end.port());
-    }
-    /// Returns the hash of the numbers so far.
-    [[nodiscard]] constexpr std::uint64_t value() const noexcept {
-        keyed_hash end = *this;
-        end.add(std::uint64_t{size_ & 0xff} << 56);  // the last block: no rest, and the length
-        end.v_[2] ^= 0xff;
-        for (unsigned i = 0; i < 4; ++i) end.mix();
-        return end.v_[0] ^ end.v_[1] ^ end.v_[2] ^ end.v_[3];
-    }
-
-  private:
-    constexpr void mix() noexcept {
-        v_[0] += v_[1];
-        v_[2] += v_[3];
-        v_[1] = std::rotl(v_[1], 13) ^ v_[0];
-        v_[3] = std::rotl(v_[3], 16) ^ v_[2];
-        v_[0] = std::rotl(v_[0], 32);
-        v_[2] += v_[1];
-        v_[0] += v_[3];
-        v_[1] = std::rotl(v_[1], 17) ^ v_[2];
-        v_[3] = std::rotl(v_[3], 21) ^ v_[0];
-        v_[2] = std::rotl(v_[2], 32);
-    }
-    std::array<std::uint64_t, 4> v_;
-    std::uint32_t size_ = 0;
-};
+using netnotes::keyed_hash;
 
 /// Returns the number with which a connection begins (RFC 9293 §3.4.1, RFC 6528 §3): the time in units of 4 us, and a
 /// hash.

@@ -37,6 +37,8 @@
 
 #include "../coro/descriptor.hpp"
 #include "../coro/loop.hpp"
+#include "../ip/keyed_hash.hpp"
+#include "../socket/random.hpp"
 #include "../udp/socket.hpp"
 #include "conversation.hpp"
 #include "datagrams.hpp"
@@ -48,6 +50,15 @@ namespace netnotes::tftp {
 namespace detail {
 
 class serving;
+
+/// Clients choose their addresses, and can forge them. So the chains of the tables depend on a secret.
+struct client_hash {
+    std::size_t operator()(const endpoint& client) const noexcept {
+        return static_cast<std::size_t>(keyed_hash{secret}.add(client).value());
+    }
+    std::size_t operator()(const ip_address& client) const noexcept { return (*this)(endpoint{client, 0}); }
+    keyed_hash::key secret = random_key();
+};
 
 /// All of them, and the socket to which requests come.
 class server_core final : public conversation_owner {
@@ -127,11 +138,11 @@ class server_core final : public conversation_owner {
     std::optional<async_descriptor> ready_;
     std::unique_ptr<reception> reception_;
     patience grace_{*this};
-    std::unordered_multimap<endpoint, std::unique_ptr<conversation>> all_;
+    std::unordered_multimap<endpoint, std::unique_ptr<conversation>, client_hash> all_;
     std::size_t undecided_ = 0;                              // the others stay a while, see settings::dally
     queue unproven_;                                         // undecided, and the client has not answered yet
     queue dallying_;                                         // decided
-    std::unordered_map<ip_address, std::size_t> of_client_;  // undecided ones of it
+    std::unordered_map<ip_address, std::size_t, client_hash> of_client_;  // undecided ones of it
     std::uint64_t dropped_ = 0;
     bool is_stopping_ = false;
     std::exception_ptr failure_;
