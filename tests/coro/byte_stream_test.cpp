@@ -1,6 +1,7 @@
 // Streams of one's own below buffered streams and serve().
 
 #include <netnotes/coro/byte_stream.hpp>
+#include <netnotes/coro/descriptor.hpp>
 #include <netnotes/coro/serve.hpp>
 #include <netnotes/coro/timeout.hpp>
 
@@ -8,6 +9,11 @@
 #include "../support.hpp"
 #include "encrypted.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -18,6 +24,12 @@ static_assert(net::async_byte_stream<encrypted>);
 static_assert(!net::async_byte_stream<net::socket>);
 static_assert(!net::async_byte_stream<net::async_buffered_stream>);
 static_assert(net::connection_handler<net::task<> (*)(encrypted)>);
+template <class Stream>
+concept has_write = requires(net::basic_async_buffered_stream<Stream>& stream) {
+    stream.write("x");
+    stream.flush();
+};
+static_assert(has_write<net::async_stream> && !has_write<net::async_descriptor>);
 
 namespace {
 
@@ -147,4 +159,46 @@ TEST_CASE("a task that waits on a buffered stream fails when the object is destr
         CHECK(why == std::errc::bad_file_descriptor);
     };
     loop.run(main());
+}
+
+TEST_CASE("the lines of a keyboard, a pipe or a file can be read") {
+    test_loop loop;
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+    support::temporary_folder folder;
+    std::ofstream{folder.file("text")} << "one\ntwo";
+    const int file = ::open(folder.file("text").c_str(), O_RDONLY | O_CLOEXEC);
+    const auto body = [&]() -> net::task<> {
+        net::basic_async_buffered_stream keyboard{net::async_descriptor{ends[0]}, 16};
+        REQUIRE(::write(ends[1], "a\nb\r\nha", 7) == 7);
+        auto line = co_await keyboard.recv_line();
+        CHECK(line == "a");
+        line = co_await keyboard.recv_line();
+        CHECK(line == "b");
+        std::error_code error;
+        keyboard.stream().set_timeout(1ms);
+        line = co_await keyboard.recv_line(error);
+        CHECK((error == std::errc::timed_out && !line));
+        keyboard.stream().set_timeout(net::never);
+        REQUIRE(::write(ends[1], "lf\n", 3) == 3);
+        line = co_await keyboard.recv_line(error);
+        CHECK((!error && line == "half"));
+        {
+            auto waits = std::make_unique<net::basic_async_buffered_stream<net::async_descriptor>>(std::move(keyboard));
+            auto reading = net::spawn(waits->recv_line(error));
+            co_await net::yield();
+            waits.reset();  // the task that waits is told
+            co_await reading.join();
+            CHECK(error == std::errc::bad_file_descriptor);
+        }
+        net::basic_async_buffered_stream lines{net::async_descriptor{file}};
+        line = co_await lines.recv_line();
+        CHECK(line == "one");
+        line = co_await lines.recv_line();
+        CHECK(line == "two");
+        line = co_await lines.recv_line();
+        CHECK(!line);
+    };
+    loop.run(body());
+    for (const int each : {ends[0], ends[1], file}) ::close(each);
 }

@@ -162,7 +162,8 @@ concept has_the_calls_of_a_reader =
 };
 static_assert(has_the_calls_of_a_reader<net::buffered_reader<net::tcp_stream>> &&
               has_the_calls_of_a_reader<net::async_buffered_stream> &&
-              has_the_calls_of_a_reader<net::basic_async_buffered_stream<net::async_stream>>);
+              has_the_calls_of_a_reader<net::basic_async_buffered_stream<net::async_stream>> &&
+              has_the_calls_of_a_reader<net::basic_async_buffered_stream<net::async_descriptor>>);
 
 // A Unix socket that passes descriptors, and a datagram socket: their blocking twins are a plain socket and functions.
 template <class Unix>

@@ -19,6 +19,11 @@
 //     }
 //     loop.run(serve(where, talk));
 //
+// Lines of a keyboard or of a pipe need only an object from which tasks can read, such as an async_descriptor:
+//
+//     basic_async_buffered_stream keyboard{async_descriptor{STDIN_FILENO}};
+//     while (auto line = co_await keyboard.recv_line()) ...
+//
 //        your protocol ──> basic_async_buffered_stream<encrypted> ──> encrypted ──> async_stream ──> kernel
 //
 // On this page:  async_byte_stream · basic_async_buffered_stream
@@ -41,6 +46,7 @@
 #include "../tcp/reader.hpp"
 #include "buffered.hpp"
 #include "gathered.hpp"
+#include "pump.hpp"
 #include "task.hpp"
 #include "timeout.hpp"
 
@@ -62,9 +68,13 @@ concept async_byte_stream = requires(Stream& stream, mutable_buffer buffer, cons
 /// this kind has no send() that does not wait. Use it in one task, or in a reading task and a writing task, which must
 /// then call flush().
 ///
+/// An object without send(), such as an async_descriptor, can be read in the same way, and has no write() and flush().
+///
 /// While it waits it holds a buffer of 4 KiB, because recv() of an unknown stream needs one.
-template <async_byte_stream Stream>
+template <async_byte_source Stream>
 class basic_async_buffered_stream {
+    static constexpr bool sends = detail::sends_some<Stream>;
+
   public:
     /// Takes over the stream. A message may have at most `limit` bytes. If more than `high_water` bytes have gathered,
     /// write() sends them.
@@ -79,10 +89,14 @@ class basic_async_buffered_stream {
         std::swap(state_, taken.state_);
         return *this;
     }
-    /// Closes the stream. A task that is waiting on it fails as after stream().close(). Assignment does the same to the
-    /// stream that it replaces.
+    /// Closes the stream, or destroys an object without close(). A task that is waiting on it fails as after
+    /// stream().close(). Assignment does the same to the stream that it replaces.
     ~basic_async_buffered_stream() {
-        if (state_.is_shared()) state_->stream.close();  // a task still owns the state; otherwise it ends here
+        if (!state_.is_shared()) return;  // otherwise a task still owns the state
+        if constexpr (requires { state_->stream.close(); })
+            state_->stream.close();
+        else
+            static_cast<void>(Stream{std::move(state_->stream)});
     }
 
     /// Work like the calls of async_buffered_stream with the same names. Each returns a task. `error` must stay valid
@@ -138,13 +152,13 @@ class basic_async_buffered_stream {
 
     /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than
     /// `high_water`.
-    [[nodiscard]] task<> write(const_buffer bytes) {
+    [[nodiscard]] task<> write(const_buffer bytes) requires sends {
         state_->unsent.append(as_text(bytes));
         return send_above(state_, state_->high_water);
     }
     /// Sends the gathered bytes. If another task is sending already, that task sends these bytes, too, and flush() does
     /// not wait for it. Gathered bytes that were not flushed are lost when the object is destroyed.
-    [[nodiscard]] task<> flush() { return send_above(state_, 0); }
+    [[nodiscard]] task<> flush() requires sends { return send_above(state_, 0); }
     /// Returns the number of bytes that have gathered and are not sent yet.
     [[nodiscard]] std::size_t unsent() const noexcept { return state_->unsent.size() + state_->in_flight.size(); }
     /// Returns the stream, for shutdown(), close() and calls of its own. Do not receive or send through it directly.
@@ -259,12 +273,12 @@ class basic_async_buffered_stream {
             T result = call(of->reader, error);
             if (!error) co_return result;
             if (error != std::errc::operation_would_block) throw std::system_error{error, "read from a stream"};
-            co_await send_above(of, 0);
+            if constexpr (sends) co_await send_above(of, 0);
             of->reader.shrink_to_fit();
             if (!of->from.bytes) of->from.bytes = detail::owner<std::byte[]>{new std::byte[room]};
             of->from.begin = of->from.end = 0;
             const std::span<std::byte> all{of->from.bytes.get(), room};
-            of->from.end = co_await of->stream.recv(all);
+            of->from.end = co_await detail::take_some(of->stream, all);
             of->from.has_ended = of->from.end == 0;
         }
     }

@@ -11,7 +11,8 @@
 //         co_await server.send_all(std::span{room}.first(size));
 //     }
 //
-// Another system call needs a loop of its own, and a non-blocking descriptor:
+// The first page of coro/byte_stream.hpp reads lines from it. Another system call needs a loop of its own, and a
+// non-blocking descriptor:
 //
 //     for (;;) {
 //         co_await events.readable();

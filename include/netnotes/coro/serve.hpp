@@ -460,6 +460,9 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
 ///
 /// Throws std::system_error if the listener fails, and std::invalid_argument if an option that must be above zero is
 /// not. All connections share one handler object. If it is a lambda, its captures live as long as the server.
+///
+/// All handlers run in the thread of this loop, so they need no locks, and they use one processor. To use every
+/// processor, call serve_on_every_core() (coro/every_core.hpp).
 template <connection_handler Handler>
 task<> serve(async_listener listener, Handler handler, serve_options options = {}) {
     detail::serving<Handler> all{std::move(listener), std::move(handler), options};

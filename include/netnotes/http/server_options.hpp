@@ -109,7 +109,8 @@ class server_state {
         if (options.max_connections == 0 || options.max_per_client == 0 || options.head_timeout <= duration::zero() ||
             options.idle_timeout <= duration::zero() || options.body_timeout <= duration::zero() ||
             options.send_timeout <= duration::zero())
-            throw std::invalid_argument{"http::server_options: max_connections, max_per_client and the timeouts must be above zero"};
+            throw std::invalid_argument{
+                "http::server_options: max_connections, max_per_client and the timeouts must be above zero"};
         spare_.reserve(most_spare);
     }
     /// Makes a cancellation of this chain the stop of the server.

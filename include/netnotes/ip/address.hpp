@@ -434,17 +434,35 @@ class ip_address : public detail::printable<ip_address> {
     // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
     /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified(); }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback(); }
-    [[nodiscard]] constexpr bool is_private() const noexcept { return is_v6_ ? as_v6().is_private() : as_v4().is_private(); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local(); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast(); }
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved(); }
-    [[nodiscard]] constexpr bool is_documentation() const noexcept { return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation(); }
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking(); }
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
+        return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified();
+    }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback();
+    }
+    [[nodiscard]] constexpr bool is_private() const noexcept {
+        return is_v6_ ? as_v6().is_private() : as_v4().is_private();
+    }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept {
+        return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local();
+    }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast();
+    }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept {
+        return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved();
+    }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation();
+    }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
+        return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking();
+    }
     [[nodiscard]] constexpr bool is_global() const noexcept;
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-    [[nodiscard]] std::string reverse_pointer() const { return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer(); }
+    [[nodiscard]] std::string reverse_pointer() const {
+        return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer();
+    }
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return is_v6_ ? as_v6().hash() : as_v4().hash(); }
     constexpr char* write(char* out) const noexcept { return is_v6_ ? as_v6().write(out) : as_v4().write(out); }
     // clang-format on

@@ -1224,17 +1224,35 @@ class ip_address : public detail::printable<ip_address> {
     // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
     /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified(); }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback(); }
-    [[nodiscard]] constexpr bool is_private() const noexcept { return is_v6_ ? as_v6().is_private() : as_v4().is_private(); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local(); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast(); }
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved(); }
-    [[nodiscard]] constexpr bool is_documentation() const noexcept { return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation(); }
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking(); }
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
+        return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified();
+    }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback();
+    }
+    [[nodiscard]] constexpr bool is_private() const noexcept {
+        return is_v6_ ? as_v6().is_private() : as_v4().is_private();
+    }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept {
+        return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local();
+    }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast();
+    }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept {
+        return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved();
+    }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation();
+    }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
+        return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking();
+    }
     [[nodiscard]] constexpr bool is_global() const noexcept;
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-    [[nodiscard]] std::string reverse_pointer() const { return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer(); }
+    [[nodiscard]] std::string reverse_pointer() const {
+        return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer();
+    }
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return is_v6_ ? as_v6().hash() : as_v4().hash(); }
     constexpr char* write(char* out) const noexcept { return is_v6_ ? as_v6().write(out) : as_v4().write(out); }
     // clang-format on
@@ -13804,23 +13822,50 @@ class congestion_window {
 // If it is equal, and t is recent, the connection stands. A forged source address never sees the number, and has one
 // chance in 16 million per guess. The price: options that do not fit are lost, above all the window scale.
 //
-// On this page:  keyed_hash · initial_sequence() · syn_cookies
+// On this page:  initial_sequence() · syn_cookies
+// Below it:      ip/keyed_hash.hpp
 // The notes:     tcp半链接攻击; example 35
 
 #ifndef NETNOTES_LAN_TCP_COOKIE_HPP
 #define NETNOTES_LAN_TCP_COOKIE_HPP
 
 #include <array>
-#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
 
+// netnotes/ip/keyed_hash.hpp: a hash that nobody can compute without the key
+// SPDX-License-Identifier: MIT
+//
+// A hash table finds an entry fast because its entries spread over many chains. A stranger who chooses the entries, and
+// can compute the hash, chooses entries that share a chain. Each search then walks along all of them:
+//
+//        hash without a key          hash with a key that the stranger does not know
+//        chain 0  a─b─c─d─e─f        chain 0  c
+//        chain 1                     chain 1  a─f
+//        chain 2                     chain 2  d
+//        chain 3                     chain 3  b─e
+//
+// A server sorts its clients by their addresses, and strangers choose those: a host has 2^64 addresses of its IPv6
+// network, and the sender of a datagram can forge any. SipHash is made for such tables (Aumasson and Bernstein, 2012).
+// It takes some 20 ns.
+//
+// On this page:  keyed_hash
+// Above it:      socket/random.hpp: a random key; lan/tcp_cookie.hpp: SYN cookies; coro/serve.hpp
+// The notes:     tcp半链接攻击; example 35
+
+#ifndef NETNOTES_IP_KEYED_HASH_HPP
+#define NETNOTES_IP_KEYED_HASH_HPP
+
+#include <array>
+#include <bit>
+#include <cstdint>
 
 
-namespace netnotes::lan {
+
+namespace netnotes {
 
 /// A hash that nobody can compute without the key: SipHash-2-4 (Aumasson and Bernstein, 2012), over numbers of 64 bits.
 class keyed_hash {
@@ -13873,6 +13918,16 @@ class keyed_hash {
     std::array<std::uint64_t, 4> v_;
     std::uint32_t size_ = 0;
 };
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_KEYED_HASH_HPP
+
+
+
+namespace netnotes::lan {
+
+using netnotes::keyed_hash;
 
 /// Returns the number with which a connection begins (RFC 9293 §3.4.1, RFC 6528 §3): the time in units of 4 us, and a
 /// hash.
@@ -15968,6 +16023,7 @@ inline void tcp_connection::abort() {
 //     ip/special.hpp     ranges that mean something, and the classes A to E
 //     ip/number.hpp      numbers in a text from a stranger
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
+//     ip/keyed_hash.hpp  a hash that nobody can compute without the key
 //     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
@@ -16116,6 +16172,7 @@ template <detail::address_value Address>
 }  // namespace netnotes
 
 #endif  // NETNOTES_IP_ARITHMETIC_HPP
+
 
 
 

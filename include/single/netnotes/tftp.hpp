@@ -1639,17 +1639,35 @@ class ip_address : public detail::printable<ip_address> {
     // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
     /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified(); }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback(); }
-    [[nodiscard]] constexpr bool is_private() const noexcept { return is_v6_ ? as_v6().is_private() : as_v4().is_private(); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local(); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast(); }
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved(); }
-    [[nodiscard]] constexpr bool is_documentation() const noexcept { return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation(); }
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking(); }
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
+        return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified();
+    }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback();
+    }
+    [[nodiscard]] constexpr bool is_private() const noexcept {
+        return is_v6_ ? as_v6().is_private() : as_v4().is_private();
+    }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept {
+        return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local();
+    }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast();
+    }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept {
+        return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved();
+    }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation();
+    }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
+        return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking();
+    }
     [[nodiscard]] constexpr bool is_global() const noexcept;
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-    [[nodiscard]] std::string reverse_pointer() const { return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer(); }
+    [[nodiscard]] std::string reverse_pointer() const {
+        return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer();
+    }
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return is_v6_ ? as_v6().hash() : as_v4().hash(); }
     constexpr char* write(char* out) const noexcept { return is_v6_ ? as_v6().write(out) : as_v4().write(out); }
     // clang-format on
@@ -10598,6 +10616,11 @@ inline async_stream& async_buffered_stream::stream() {
 //     }
 //     loop.run(serve(where, talk));
 //
+// Lines of a keyboard or of a pipe need only an object from which tasks can read, such as an async_descriptor:
+//
+//     basic_async_buffered_stream keyboard{async_descriptor{STDIN_FILENO}};
+//     while (auto line = co_await keyboard.recv_line()) ...
+//
 //        your protocol ──> basic_async_buffered_stream<encrypted> ──> encrypted ──> async_stream ──> kernel
 //
 // On this page:  async_byte_stream · basic_async_buffered_stream
@@ -10619,6 +10642,288 @@ inline async_stream& async_buffered_stream::stream() {
 
 
 
+
+// netnotes/coro/pump.hpp: bytes from one connection to another, for tasks
+// SPDX-License-Identifier: MIT
+//
+// A proxy for a thousand clients is a handler of two lines. The header tcp/pump.hpp explains what a loop written by
+// hand gets wrong:
+//
+//     task<> proxy(async_stream client) {
+//         async_stream server = co_await async_connect("example.net", 80);
+//         co_await pump_both(client, server);
+//     }
+//
+//        client ── bytes ──> pump(client, server) ── bytes ──> server          each direction ends by itself
+//               <── bytes ── pump(server, client) <── bytes ──
+//
+// A keyboard and a screen are ends of a pump, too. So netcat is these lines:
+//
+//     task<> netcat(async_stream& server) {
+//         async_descriptor keyboard{STDIN_FILENO}, screen{STDOUT_FILENO};
+//         const auto body = [&](task_group& group) -> task<> {
+//             group.spawn(pump(keyboard, server));
+//             co_await pump(server, screen);
+//             group.cancel();                         // the server has ended, so nobody need type on
+//         };
+//         co_await with_group(body);
+//     }
+//
+// On this page:  async_byte_source · async_byte_sink · copy_bytes · pump · pump_both
+// Below it:      coro/stream.hpp, coro/descriptor.hpp; tcp/pump.hpp, the same for threads
+// The notes:     gevent版-TCP服务器 (the gevent server)
+
+#ifndef NETNOTES_CORO_PUMP_HPP
+#define NETNOTES_CORO_PUMP_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+// netnotes/tcp/pump.hpp: bytes from one connection to another
+// SPDX-License-Identifier: MIT
+//
+// A proxy, a tunnel and netcat do the same work: what comes in at one connection goes out at another. Three things go
+// wrong in a loop written by hand. The end of one direction is taken for the end of both, and the answer is lost. A
+// connection that was reset ends in order on the other side, so the peer takes a part for the whole. And one thread
+// waits for a peer that does not read, while the other direction stands still.
+//
+//        client                      proxy                      server
+//          | "GET / ..." ──────────> pump_both ──────────────────> |
+//          | FIN  ─────────────────>  shutdown(send) ───── FIN ──> |      the server still answers:
+//          | <──────────────────────────────────── "200 OK ..."    |
+//          | <───────── FIN ───────── shutdown(send) <──── FIN     |      now both directions have ended
+//
+//        pump(from, to)                  one direction, to its end
+//        pump_both(client, server)       both directions, in one thread
+//        copy_bytes(from, to, 1000)      at most 1000 bytes, without an end
+//
+// On this page:  copy_bytes · pump · pump_options, pump_both
+// Above it:      coro/pump.hpp, the same for tasks
+// The notes:     TCP长连接和短连接 (long and short connections)
+
+#ifndef NETNOTES_TCP_PUMP_HPP
+#define NETNOTES_TCP_PUMP_HPP
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <system_error>
+#include <utility>
+
+
+
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Stream>
+concept pump_source = requires(Stream& stream, mutable_buffer room, std::error_code& error) {
+    { stream.recv(room, error) } -> std::convertible_to<std::size_t>;
+};
+template <class Stream>
+concept pump_sink = requires(Stream& stream, const_buffer bytes, std::error_code& error) {
+    { stream.send_all(bytes, error) } -> std::convertible_to<std::size_t>;
+    stream.shutdown(shutdown_direction::send, error);
+};
+template <class Stream>
+concept pump_end = pump_source<Stream> && pump_sink<Stream> && requires(Stream& stream) { stream.native_handle(); };
+}  // namespace detail
+
+/// Moves bytes from one stream to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
+/// number. Receives no byte beyond `max_bytes`, and does not end `to`. `from` may also be a buffered_reader, whose
+/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the
+/// second form returns how many bytes `to` took.
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error);
+
+/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of
+/// bytes. If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
+/// std::system_error. On an error the second form returns how many bytes `to` took.
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to);
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to, std::error_code& error);
+
+/// The bounds that end pump_both() early.
+struct pump_options {
+    wait_time idle_timeout = never;    ///< errc::timed_out if no byte has moved in either direction for this long
+    const stop_event* stop = nullptr;  ///< a stop ends it with errc::operation_canceled
+};
+/// Moves bytes in both directions at the same time, in this thread, until both have ended. Each end is passed on by
+/// itself, as pump() does. Returns how many bytes went from `first` to `second`, and how many went back. It holds at
+/// most 64 KiB for each direction. A stream that is not read takes no more bytes, and the other direction goes on.
+///
+/// If a direction fails, both connections end, and close() of both sends a reset. Throws std::system_error. The
+/// streams' own timeouts do not count here. `options.stop` must outlive the call.
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options = {});
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options,
+                                                  std::error_code& error);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+inline constexpr std::size_t pump_room = 64 * 1024;
+
+/// Makes close() send a reset, if the stream is a socket: bytes are missing, and an orderly end would hide that.
+template <class Stream>
+void reset_at_close(Stream& stream) noexcept {
+    if constexpr (requires { stream.set_option(option::linger{std::chrono::seconds{0}}); }) {
+        try {
+            stream.set_option(option::linger{std::chrono::seconds{0}});
+        } catch (const std::system_error&) {  // the socket is closed
+        }
+    }
+}
+
+/// One direction of pump_both().
+template <class From, class To>
+class pump_lane {
+  public:
+    pump_lane(From& from, To& to) : from_{from}, to_{to}, room_{new std::byte[pump_room]} {}
+    /// Returns true if a call would receive (or send), so that poll(2) is to watch for it.
+    [[nodiscard]] bool wants_bytes() const noexcept { return !has_ended_ && bytes_.empty(); }
+    [[nodiscard]] bool wants_room() const noexcept { return !bytes_.empty(); }
+    [[nodiscard]] bool is_over() const noexcept { return has_ended_ && bytes_.empty(); }
+    [[nodiscard]] std::uint64_t moved() const noexcept { return moved_; }
+    /// Receives and sends what is possible without a wait. Returns true if any byte has moved, or the end.
+    bool step(std::error_code& error) noexcept {
+        bool has_moved = false;
+        if (wants_bytes()) {
+            const std::size_t size = from_.recv(std::span{room_.get(), pump_room}, error, MSG_DONTWAIT);
+            if (is_still_to_come(error) || error) return false;
+            has_moved = true;
+            bytes_ = {room_.get(), size};
+            if ((has_ended_ = size == 0)) to_.shutdown(shutdown_direction::send, error);
+            // The peer of `to_` may have gone already. Then the other direction reports how.
+            if (error == std::errc::not_connected) error.clear();
+        }
+        while (!error && !bytes_.empty()) {
+            const std::size_t size = to_.send(bytes_, error, MSG_DONTWAIT);
+            if (is_still_to_come(error) || error) break;
+            has_moved = true;
+            moved_ += size;
+            bytes_ = bytes_.subspan(size);
+        }
+        return has_moved;
+    }
+
+  private:
+    static bool is_still_to_come(std::error_code& error) noexcept {
+        if (error != std::errc::operation_would_block) return false;
+        error.clear();
+        return true;
+    }
+    From& from_;
+    To& to_;
+    detail::owner<std::byte[]> room_;
+    std::span<const std::byte> bytes_;  // received and not sent yet
+    std::uint64_t moved_ = 0;
+    bool has_ended_ = false;
+};
+
+}  // namespace detail
+
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error) {
+    const detail::owner<std::byte[]> room{new std::byte[detail::pump_room]};
+    std::uint64_t moved = 0;
+    error.clear();
+    while (!error && moved < max_bytes) {
+        const auto most = static_cast<std::size_t>(detail::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
+        const std::size_t size = from.recv(std::span{room.get(), most}, error);
+        if (error || size == 0) break;
+        moved += to.send_all(std::span{room.get(), size}, error);
+    }
+    return moved;
+}
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
+    std::error_code error;
+    const std::uint64_t moved = copy_bytes(from, to, max_bytes, error);
+    if (error) detail::throw_error(error, "copy_bytes (", std::to_string(moved), " bytes copied)");
+    return moved;
+}
+
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to, std::error_code& error) {
+    const std::uint64_t moved = copy_bytes(from, to, ~std::uint64_t{0}, error);
+    if (error)
+        detail::reset_at_close(to);
+    else
+        to.shutdown(shutdown_direction::send, error);
+    return moved;
+}
+template <detail::pump_source From, detail::pump_sink To>
+std::uint64_t pump(From& from, To& to) {
+    std::error_code error;
+    const std::uint64_t moved = pump(from, to, error);
+    if (error) detail::throw_error(error, "pump (", std::to_string(moved), " bytes moved)");
+    return moved;
+}
+
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options,
+                                                  std::error_code& error) {
+    detail::pump_lane<First, Second> there{first, second};
+    detail::pump_lane<Second, First> back{second, first};
+    error.clear();
+    for (time_point until = detail::end_of(options.idle_timeout); !error && !(there.is_over() && back.is_over());) {
+        const auto watched_for = [](bool to_read, bool to_write) {
+            return static_cast<short>((to_read ? POLLIN : 0) | (to_write ? POLLOUT : 0));
+        };
+        std::array<pollfd, 3> watched{
+            pollfd{first.native_handle(), watched_for(there.wants_bytes(), back.wants_room()), 0},
+            pollfd{second.native_handle(), watched_for(back.wants_bytes(), there.wants_room()), 0},
+            pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0}};
+        for (pollfd& one : watched)
+            if (one.events == 0) one.fd = -1;  // or a hang-up would be reported again and again
+        detail::poll_until(watched.data(), watched.size(), until, error);
+        if (!error && watched[2].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        bool has_moved = !error && there.step(error);
+        has_moved = (!error && back.step(error)) || has_moved;
+        if (has_moved) until = detail::end_of(options.idle_timeout);
+    }
+    if (error) {
+        detail::reset_at_close(first);
+        detail::reset_at_close(second);
+    }
+    return {there.moved(), back.moved()};
+}
+template <detail::pump_end First, detail::pump_end Second>
+std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options) {
+    std::error_code error;
+    const auto moved = pump_both(first, second, options, error);
+    if (error)
+        detail::throw_error(error, "pump_both (", std::to_string(moved.first), " bytes there, ",
+                            std::to_string(moved.second), " back)");
+    return moved;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_TCP_PUMP_HPP
 
 
 // netnotes/coro/timeout.hpp: an end for each wait, and a cleanup that may wait
@@ -11113,6 +11418,544 @@ auto shield(wait_time at_most, Operation&& operation) {
 
 #endif  // NETNOTES_CORO_TIMEOUT_HPP
 
+// netnotes/coro/when.hpp: all results, the first, or the first that succeeds
+// SPDX-License-Identifier: MIT
+//
+// Often a task needs the results of several others, and the others can run at the same time. Then it takes as long as
+// the slowest of them, and not as long as all together:
+//
+//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));    both results, or the first exception
+//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));         the first that ends; the other is cancelled
+//     auto answer = co_await first_success(ask(mirror_1), ask(mirror_2));   the first that does not fail
+//
+//     std::vector<task<std::string>> tasks;                                 or any number of them, of one kind:
+//     for (const std::string& name : names) tasks.push_back(fetch(name));
+//     std::vector<std::string> pages = co_await when_all(std::move(tasks));
+//
+//        when_all       ── a ────────> result         when_any  ── a ─────────> cancelled
+//                       ── b ──> result  (waits)                ── b ──> result          first_success goes on if
+//                                                                                        b throws, and waits for a
+//
+// No task outlives the wait: the losers are cancelled, and the wait lasts until they have ended, too. If the awaiting
+// task is cancelled, all these tasks are cancelled.
+//
+// On this page:  when_all · when_any · first_success, first_result
+// Below it:      coro/parts.hpp
+// The notes:     asyncio, async/await; example 25
+
+#ifndef NETNOTES_CORO_WHEN_HPP
+#define NETNOTES_CORO_WHEN_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+
+
+
+namespace netnotes {
+
+/// The first result of several tasks: `auto [index, value] = co_await when_any(std::move(tasks))`.
+template <class T>
+struct first_result {
+    first_result(std::size_t which, detail::value_or_monostate<T>&& result)
+        : index{which}, value{std::forward<detail::value_or_monostate<T>>(result)} {}
+    std::size_t index;                    ///< the position of its task
+    detail::value_or_monostate<T> value;  ///< std::monostate for a task<void>
+};
+
+namespace detail {
+template <class... Ts>
+class waiting_for_all;
+template <class... Ts>
+class waiting_for_any;
+template <class T>
+class waiting_for_all_of;
+template <class T>
+class waiting_for_any_of;
+/// Says which part ends the wait: the first that ends, or the first that succeeds.
+enum class winner_is : bool { first, first_success };
+template <class T>
+using all_results = std::conditional_t<std::is_void_v<T>, void, std::vector<value_or_monostate<T>>>;
+inline void refuse_empty(bool is_empty, const char* why);
+}  // namespace detail
+
+/// `co_await when_all(a(), b())` runs all tasks at the same time and waits until all have ended. It begins them in this
+/// order, each up to its first wait. Returns a std::tuple of the results, with std::monostate for a task<void>.
+///
+/// If a task throws, the others are cancelled. When all have ended, the first exception is thrown and the other results
+/// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
+/// outside.
+template <class... Ts>
+[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>&&... tasks) {
+    return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
+}
+
+/// `co_await when_any(a(), b())` runs all tasks at the same time until the first ends. Then it cancels the others, and
+/// waits until they have ended. Returns the result of the first task as a std::variant, whose index() is the position
+/// of that task; or throws its exception. The results and exceptions of the others are dropped.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+    [[nodiscard]] auto when_any(task<Ts>&&... tasks) {
+    return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
+        detail::winner_is::first, std::move(tasks)...};
+}
+
+/// `co_await first_success(a(), b())` runs all tasks at the same time until the first returns a result. Then it cancels
+/// the others, and waits until they have ended. Returns a std::variant as when_any() does. If every task throws, it
+/// throws what the first of them to end has thrown.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+    [[nodiscard]] auto first_success(task<Ts>&&... tasks) {
+    return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
+        detail::winner_is::first_success, std::move(tasks)...};
+}
+
+/// Does the same as when_all(a(), b()), for any number of tasks of one kind. Returns a std::vector of the results in
+/// the order of the tasks, or nothing for tasks of void. For an empty vector it does not wait.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto when_all(std::vector<task<T>>&& tasks) {
+    return detail::awaited_once<detail::waiting_for_all_of<T>, std::vector<task<T>>>{std::move(tasks)};
+}
+/// Does the same as when_any(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
+/// std::invalid_argument if the vector is empty.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto when_any(std::vector<task<T>>&& tasks) {
+    detail::refuse_empty(tasks.empty(), "when_any: no tasks");
+    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
+                                std::vector<task<T>>>{detail::winner_is::first, nullptr, std::move(tasks)};
+}
+/// Does the same as first_success(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
+/// std::invalid_argument if the vector is empty.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks) {
+    detail::refuse_empty(tasks.empty(), "first_success: no tasks");
+    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
+                                std::vector<task<T>>>{detail::winner_is::first_success, nullptr, std::move(tasks)};
+}
+/// Does the same, and adds the exception of each task that fails before a success to `failures`, in the order of their
+/// ends. `failures` must stay valid until the call returns.
+template <class T>
+requires(!std::is_reference_v<T>)
+    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks, std::vector<std::exception_ptr>& failures) {
+    detail::refuse_empty(tasks.empty(), "first_success: no tasks");
+    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
+                                std::vector<task<T>>>{detail::winner_is::first_success, &failures, std::move(tasks)};
+}
+
+// Mistakes: the message says what to write.
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto when_all(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto when_any(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class... Ts>
+requires(sizeof...(Ts) > 0)
+auto first_success(const task<Ts>&...) {
+    detail::advise_to_move<Ts...>();
+}
+template <class T>
+auto when_all(const std::vector<task<T>>&) {
+    detail::advise_to_move<T>();
+}
+template <class T>
+auto when_any(const std::vector<task<T>>&) {
+    detail::advise_to_move<T>();
+}
+template <class T, class... Failures>
+auto first_success(const std::vector<task<T>>&, Failures&...) {
+    detail::advise_to_move<T>();
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Adds an exception to the list. Without memory for it, the exception is dropped.
+inline void keep_failure(std::vector<std::exception_ptr>& failures, const std::exception_ptr& thrown) noexcept {
+    try {
+        failures.push_back(thrown);
+    } catch (const std::bad_alloc&) {
+    }
+}
+
+/// A wait for results. If the waiting task is cancelled already, the parts begin as cancelled, and the wait throws, even
+/// if they end without a wait. Otherwise a loop over such waits could not be cancelled.
+class wait_for_results : public joint_wait {
+  protected:
+    wait_for_results() noexcept : joint_wait{true} {}
+    ~wait_for_results() = default;
+    template <class Begin>
+    bool begin_parts(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
+        return begin_all(waiter, whose, [&](bool later) {
+            if ((was_cancelled_ = whose.is_cancelled())) cancelled();
+            begin(later);
+        });
+    }
+    void throw_if_it_was_cancelled() const {
+        if (was_cancelled_) throw_cancelled();
+    }
+
+  private:
+    bool was_cancelled_ = false;
+};
+
+template <class... Ts>
+class [[nodiscard]] waiting_for_all : public wait_for_results {
+  public:
+    explicit waiting_for_all(task<Ts>&&... tasks) : parts_{std::move(tasks)...} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_parts(waiter, waiter.promise().chain(),
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
+    }
+    std::tuple<value_or_monostate<Ts>...> await_resume() {
+        throw_if_it_was_cancelled();
+        if (failure_) std::rethrow_exception(failure_);
+        return std::apply([](auto&... parts) { return std::tuple<value_or_monostate<Ts>...>{parts.take_value()...}; },
+                          parts_);
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept override {
+        if (failure_ || !(failure_ = which.exception())) return;
+        cancelled();
+    }
+    void cancel_parts() noexcept override {
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
+    }
+
+    std::tuple<part<Ts>...> parts_;
+    std::exception_ptr failure_;
+};
+
+/// The contest of when_any() and first_success(): remembers the winner, or the failures if every part fails.
+class contest : public wait_for_results {
+  protected:
+    contest(winner_is what, std::vector<std::exception_ptr>* failures) noexcept
+        : needs_success_{what == winner_is::first_success}, failures_{failures} {}
+    ~contest() = default;
+    /// Returns the winner. If there is no winner, throws the first failure, or netnotes::cancelled.
+    const part_base& winner() const {
+        throw_if_it_was_cancelled();
+        if (!first_ && chain().is_cancelled()) throw_cancelled();
+        if (!first_) std::rethrow_exception(failure_);
+        return *first_;
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept final {
+        if (first_) return;
+        const std::exception_ptr thrown = needs_success_ ? which.exception() : nullptr;
+        if (!thrown) {
+            first_ = &which;
+            return cancelled();
+        }
+        if (!failure_) failure_ = thrown;
+        if (failures_) keep_failure(*failures_, thrown);
+    }
+
+    bool needs_success_;
+    const part_base* first_ = nullptr;
+    std::exception_ptr failure_;
+    std::vector<std::exception_ptr>* failures_;
+};
+
+template <class... Ts>
+class [[nodiscard]] waiting_for_any : public contest {
+  public:
+    explicit waiting_for_any(winner_is what, task<Ts>&&... tasks) : contest{what, nullptr}, parts_{std::move(tasks)...} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_parts(waiter, waiter.promise().chain(),
+                         [this](bool later) {
+                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
+                         });
+    }
+    std::variant<value_or_monostate<Ts>...> await_resume() { return result_of<0>(winner()); }
+
+  private:
+    using outcome = std::variant<value_or_monostate<Ts>...>;
+    template <std::size_t I>
+    outcome result_of(const part_base& first) {
+        auto& candidate = std::get<I>(parts_);
+        if (&candidate == &first) return outcome{std::in_place_index<I>, candidate.take_value()};
+        if constexpr (I + 1 < sizeof...(Ts))
+            return result_of<I + 1>(first);
+        else
+            std::terminate();  // cannot happen: the winner is one of the parts
+    }
+    void cancel_parts() noexcept override {
+        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
+    }
+
+    std::tuple<part<Ts>...> parts_;
+};
+
+/// The parts of a range. They stay in place, because a part cannot be moved.
+template <class T>
+class part_list {
+  public:
+    explicit part_list(std::vector<task<T>>&& tasks)
+        : first_{allocate(tasks.size())}, size_{tasks.size()} {
+        for (std::size_t i = 0; i < size_; ++i) new (first_ + i) part<T>{std::move(tasks[i])};
+    }
+    part_list(const part_list&) = delete;
+    part_list& operator=(const part_list&) = delete;
+    ~part_list() {
+        for (part<T>& each : *this) each.~part();
+        ::operator delete(first_, std::align_val_t{alignof(part<T>)});
+    }
+    [[nodiscard]] part<T>* begin() const noexcept { return first_; }
+    [[nodiscard]] part<T>* end() const noexcept { return first_ + size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    void withdraw() const noexcept {
+        for (part<T>& each : *this) each.withdraw();
+    }
+
+  private:
+    static part<T>* allocate(std::size_t count) {
+        if (count > static_cast<std::size_t>(-1) / sizeof(part<T>)) throw std::bad_array_new_length{};
+        return static_cast<part<T>*>(::operator new(count * sizeof(part<T>), std::align_val_t{alignof(part<T>)}));
+    }
+    part<T>* first_;
+    std::size_t size_;
+};
+
+template <class T>
+class [[nodiscard]] waiting_for_all_of : public wait_for_results {
+  public:
+    explicit waiting_for_all_of(std::vector<task<T>>&& tasks) : parts_{std::move(tasks)} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
+            for (part<T>& each : parts_) each.begin(*this, later);
+        });
+    }
+    all_results<T> await_resume() {
+        throw_if_it_was_cancelled();
+        if (failure_) std::rethrow_exception(failure_);
+        if constexpr (!std::is_void_v<T>) {
+            std::vector<T> results;
+            results.reserve(parts_.size());
+            for (part<T>& each : parts_) results.push_back(each.take());
+            return results;
+        }
+    }
+
+  private:
+    void part_ended(part_base& which) noexcept override {
+        if (failure_ || !(failure_ = which.exception())) return;
+        cancelled();
+    }
+    void cancel_parts() noexcept override { parts_.withdraw(); }  // their results are not used
+
+    part_list<T> parts_;
+    std::exception_ptr failure_;
+};
+
+template <class T>
+class [[nodiscard]] waiting_for_any_of : public contest {
+  public:
+    waiting_for_any_of(winner_is what, std::vector<std::exception_ptr>* failures, std::vector<task<T>>&& tasks)
+        : contest{what, failures}, parts_{std::move(tasks)} {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) {
+        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
+            for (part<T>& each : parts_) each.begin(*this, later);
+        });
+    }
+    first_result<T> await_resume() {
+        const part_base& first = winner();
+        part<T>* at = parts_.begin();
+        while (at != &first) ++at;
+        return {static_cast<std::size_t>(at - parts_.begin()), at->take_value()};
+    }
+
+  private:
+    void cancel_parts() noexcept override { parts_.withdraw(); }  // their results are not used
+    part_list<T> parts_;
+};
+
+inline void refuse_empty(bool is_empty, const char* why) {
+    if (is_empty) throw std::invalid_argument{why};
+}
+
+}  // namespace detail
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_WHEN_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+template <class From>
+concept has_recv = requires(From& from, mutable_buffer room) {
+    { std::declval<await_result<decltype(from.recv(room))>>() } -> std::convertible_to<std::size_t>;
+};
+template <class From>
+concept has_read = requires(From& from, mutable_buffer room) {
+    { std::declval<await_result<decltype(from.read(room))>>() } -> std::convertible_to<std::size_t>;
+};
+template <class From>
+concept lends_bytes = requires(From& from) {
+    { std::declval<await_result<decltype(from.recv())>>() } -> std::convertible_to<std::span<const std::byte>>;
+};
+template <class To>
+concept sends_all = requires(To& to, const_buffer bytes) { std::declval<await_result<decltype(to.send_all(bytes))>>(); };
+template <class To>
+concept writes_all = requires(To& to, const_buffer bytes) { to.write_all(bytes); };
+template <class To>
+concept sends_some = requires(To& to, const_buffer bytes) {
+    { std::declval<await_result<decltype(to.send(bytes))>>() } -> std::convertible_to<std::size_t>;
+};
+template <class To>
+concept writes_and_flushes = requires(To& to, const_buffer bytes) {
+    to.write(bytes);
+    to.flush();
+    to.stream().shutdown(shutdown_direction::send);
+};
+}  // namespace detail
+
+/// An object out of which tasks take bytes: an async_stream, a buffered stream, an async_descriptor, or a stream of your
+/// own (async_byte_stream).
+template <class From>
+concept async_byte_source = detail::has_recv<From> || detail::has_read<From>;
+/// An object into which tasks put bytes: one of the same types.
+template <class To>
+concept async_byte_sink =
+    detail::sends_all<To> || detail::writes_all<To> || detail::sends_some<To> || detail::writes_and_flushes<To>;
+
+/// Moves bytes from one object to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
+/// number. Receives no byte beyond `max_bytes`, and does not end `to`. Both objects must stay valid and in their places
+/// until the task ends. Throws what their calls throw; then some bytes may have moved.
+template <async_byte_source From, async_byte_sink To>
+[[nodiscard]] task<std::uint64_t> copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
+
+/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close), if it has directions.
+/// Returns the number of bytes. If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes
+/// are missing. A cancellation between two receives does not do that. Throws what the calls of both objects throw.
+///
+/// While it waits for bytes of an async_stream it holds no buffer; for other objects it holds one of 16 KiB.
+template <async_byte_source From, async_byte_sink To>
+[[nodiscard]] task<std::uint64_t> pump(From& from, To& to);
+
+/// Moves bytes in both directions at the same time until both have ended. Each end is passed on by itself. Returns how
+/// many bytes went from `first` to `second`, and how many went back. If a direction fails, the other is cancelled, and
+/// it throws. To limit the silence, call set_timeout() of both streams: then a direction in which no byte comes for
+/// this time fails with errc::timed_out.
+template <class First, class Second>
+requires(async_byte_source<First>&& async_byte_sink<First>&& async_byte_source<Second>&& async_byte_sink<Second>)
+    [[nodiscard]] task<std::pair<std::uint64_t, std::uint64_t>> pump_both(First& first, Second& second) {
+    auto [there, back] = co_await when_all(pump(first, second), pump(second, first));
+    co_return std::pair<std::uint64_t, std::uint64_t>{there, back};
+}
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+
+/// Puts all bytes into `to`. The name of the call depends on the type.
+template <class To>
+task<> put_all(To& to, std::span<const std::byte> bytes) {
+    if constexpr (sends_all<To>) {
+        co_await to.send_all(bytes);
+    } else if constexpr (writes_all<To>) {
+        co_await to.write_all(bytes);
+    } else if constexpr (writes_and_flushes<To>) {
+        co_await to.write(bytes);
+        co_await to.flush();
+    } else {
+        while (!bytes.empty()) {
+            const std::size_t sent = co_await to.send(bytes);
+            bytes = bytes.subspan(sent);
+        }
+    }
+}
+template <class From>
+auto take_some(From& from, mutable_buffer room) {
+    if constexpr (has_recv<From>)
+        return from.recv(room);
+    else
+        return from.read(room);
+}
+template <class To>
+void end_sending(To& to) {
+    if constexpr (requires { to.shutdown(shutdown_direction::send); })
+        to.shutdown(shutdown_direction::send);
+    else if constexpr (requires { to.stream().shutdown(shutdown_direction::send); })
+        to.stream().shutdown(shutdown_direction::send);
+}
+
+}  // namespace detail
+
+template <async_byte_source From, async_byte_sink To>
+task<std::uint64_t> copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
+    constexpr std::size_t most = 16 * 1024;
+    const detail::owner<std::byte[]> room{new std::byte[most]};
+    std::uint64_t moved = 0;
+    while (moved < max_bytes) {
+        const auto wanted = static_cast<std::size_t>(detail::min<std::uint64_t>(most, max_bytes - moved));
+        const std::span<std::byte> some{room.get(), wanted};
+        const std::size_t size = co_await detail::take_some(from, some);
+        if (size == 0) break;
+        co_await detail::put_all(to, some.first(size));
+        moved += size;
+    }
+    co_return moved;
+}
+
+template <async_byte_source From, async_byte_sink To>
+task<std::uint64_t> pump(From& from, To& to) {
+    std::uint64_t moved = 0;
+    try {
+        if constexpr (detail::lends_bytes<From> && detail::sends_all<To>) {
+            for (;;) {
+                const auto bytes = co_await from.recv();
+                if (bytes.empty()) break;
+                const std::size_t size = bytes.size();
+                co_await to.send_all(bytes);  // copies lent bytes if it has to wait
+                moved += size;
+            }
+        } else {
+            moved = co_await copy_bytes(from, to);
+        }
+    } catch (const std::system_error&) {
+        detail::reset_at_close(to);
+        throw;
+    }
+    detail::end_sending(to);
+    co_return moved;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_CORO_PUMP_HPP
+
+
+
 
 namespace netnotes {
 
@@ -11132,9 +11975,13 @@ concept async_byte_stream = requires(Stream& stream, mutable_buffer buffer, cons
 /// this kind has no send() that does not wait. Use it in one task, or in a reading task and a writing task, which must
 /// then call flush().
 ///
+/// An object without send(), such as an async_descriptor, can be read in the same way, and has no write() and flush().
+///
 /// While it waits it holds a buffer of 4 KiB, because recv() of an unknown stream needs one.
-template <async_byte_stream Stream>
+template <async_byte_source Stream>
 class basic_async_buffered_stream {
+    static constexpr bool sends = detail::sends_some<Stream>;
+
   public:
     /// Takes over the stream. A message may have at most `limit` bytes. If more than `high_water` bytes have gathered,
     /// write() sends them.
@@ -11149,10 +11996,14 @@ class basic_async_buffered_stream {
         std::swap(state_, taken.state_);
         return *this;
     }
-    /// Closes the stream. A task that is waiting on it fails as after stream().close(). Assignment does the same to the
-    /// stream that it replaces.
+    /// Closes the stream, or destroys an object without close(). A task that is waiting on it fails as after
+    /// stream().close(). Assignment does the same to the stream that it replaces.
     ~basic_async_buffered_stream() {
-        if (state_.is_shared()) state_->stream.close();  // a task still owns the state; otherwise it ends here
+        if (!state_.is_shared()) return;  // otherwise a task still owns the state
+        if constexpr (requires { state_->stream.close(); })
+            state_->stream.close();
+        else
+            static_cast<void>(Stream{std::move(state_->stream)});
     }
 
     /// Work like the calls of async_buffered_stream with the same names. Each returns a task. `error` must stay valid
@@ -11208,13 +12059,13 @@ class basic_async_buffered_stream {
 
     /// Copies the bytes behind the gathered bytes, at the call. The task sends them if there are more than
     /// `high_water`.
-    [[nodiscard]] task<> write(const_buffer bytes) {
+    [[nodiscard]] task<> write(const_buffer bytes) requires sends {
         state_->unsent.append(as_text(bytes));
         return send_above(state_, state_->high_water);
     }
     /// Sends the gathered bytes. If another task is sending already, that task sends these bytes, too, and flush() does
     /// not wait for it. Gathered bytes that were not flushed are lost when the object is destroyed.
-    [[nodiscard]] task<> flush() { return send_above(state_, 0); }
+    [[nodiscard]] task<> flush() requires sends { return send_above(state_, 0); }
     /// Returns the number of bytes that have gathered and are not sent yet.
     [[nodiscard]] std::size_t unsent() const noexcept { return state_->unsent.size() + state_->in_flight.size(); }
     /// Returns the stream, for shutdown(), close() and calls of its own. Do not receive or send through it directly.
@@ -11329,12 +12180,12 @@ class basic_async_buffered_stream {
             T result = call(of->reader, error);
             if (!error) co_return result;
             if (error != std::errc::operation_would_block) throw std::system_error{error, "read from a stream"};
-            co_await send_above(of, 0);
+            if constexpr (sends) co_await send_above(of, 0);
             of->reader.shrink_to_fit();
             if (!of->from.bytes) of->from.bytes = detail::owner<std::byte[]>{new std::byte[room]};
             of->from.begin = of->from.end = 0;
             const std::span<std::byte> all{of->from.bytes.get(), room};
-            of->from.end = co_await of->stream.recv(all);
+            of->from.end = co_await detail::take_some(of->stream, all);
             of->from.has_ended = of->from.end == 0;
         }
     }
@@ -13272,392 +14123,6 @@ inline udp_socket udp_connect(const std::string& host, std::uint16_t port, wait_
 
 
 
-// netnotes/coro/when.hpp: all results, the first, or the first that succeeds
-// SPDX-License-Identifier: MIT
-//
-// Often a task needs the results of several others, and the others can run at the same time. Then it takes as long as
-// the slowest of them, and not as long as all together:
-//
-//     auto [page, icon] = co_await when_all(fetch("/"), fetch("/icon"));    both results, or the first exception
-//     auto first = co_await when_any(ask(mirror_1), ask(mirror_2));         the first that ends; the other is cancelled
-//     auto answer = co_await first_success(ask(mirror_1), ask(mirror_2));   the first that does not fail
-//
-//     std::vector<task<std::string>> tasks;                                 or any number of them, of one kind:
-//     for (const std::string& name : names) tasks.push_back(fetch(name));
-//     std::vector<std::string> pages = co_await when_all(std::move(tasks));
-//
-//        when_all       ── a ────────> result         when_any  ── a ─────────> cancelled
-//                       ── b ──> result  (waits)                ── b ──> result          first_success goes on if
-//                                                                                        b throws, and waits for a
-//
-// No task outlives the wait: the losers are cancelled, and the wait lasts until they have ended, too. If the awaiting
-// task is cancelled, all these tasks are cancelled.
-//
-// On this page:  when_all · when_any · first_success, first_result
-// Below it:      coro/parts.hpp
-// The notes:     asyncio, async/await; example 25
-
-#ifndef NETNOTES_CORO_WHEN_HPP
-#define NETNOTES_CORO_WHEN_HPP
-
-#include <coroutine>
-#include <cstddef>
-#include <exception>
-#include <new>
-#include <stdexcept>
-#include <tuple>
-#include <type_traits>
-#include <utility>
-#include <variant>
-#include <vector>
-
-
-
-
-namespace netnotes {
-
-/// The first result of several tasks: `auto [index, value] = co_await when_any(std::move(tasks))`.
-template <class T>
-struct first_result {
-    first_result(std::size_t which, detail::value_or_monostate<T>&& result)
-        : index{which}, value{std::forward<detail::value_or_monostate<T>>(result)} {}
-    std::size_t index;                    ///< the position of its task
-    detail::value_or_monostate<T> value;  ///< std::monostate for a task<void>
-};
-
-namespace detail {
-template <class... Ts>
-class waiting_for_all;
-template <class... Ts>
-class waiting_for_any;
-template <class T>
-class waiting_for_all_of;
-template <class T>
-class waiting_for_any_of;
-/// Says which part ends the wait: the first that ends, or the first that succeeds.
-enum class winner_is : bool { first, first_success };
-template <class T>
-using all_results = std::conditional_t<std::is_void_v<T>, void, std::vector<value_or_monostate<T>>>;
-inline void refuse_empty(bool is_empty, const char* why);
-}  // namespace detail
-
-/// `co_await when_all(a(), b())` runs all tasks at the same time and waits until all have ended. It begins them in this
-/// order, each up to its first wait. Returns a std::tuple of the results, with std::monostate for a task<void>.
-///
-/// If a task throws, the others are cancelled. When all have ended, the first exception is thrown and the other results
-/// are dropped. If a result must not be lost, such as a value from a channel, let the task store it in a variable
-/// outside.
-template <class... Ts>
-[[nodiscard]] detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...> when_all(task<Ts>&&... tasks) {
-    return detail::awaited_once<detail::waiting_for_all<Ts...>, task<Ts>...>{std::move(tasks)...};
-}
-
-/// `co_await when_any(a(), b())` runs all tasks at the same time until the first ends. Then it cancels the others, and
-/// waits until they have ended. Returns the result of the first task as a std::variant, whose index() is the position
-/// of that task; or throws its exception. The results and exceptions of the others are dropped.
-template <class... Ts>
-requires(sizeof...(Ts) > 0)
-    [[nodiscard]] auto when_any(task<Ts>&&... tasks) {
-    return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
-        detail::winner_is::first, std::move(tasks)...};
-}
-
-/// `co_await first_success(a(), b())` runs all tasks at the same time until the first returns a result. Then it cancels
-/// the others, and waits until they have ended. Returns a std::variant as when_any() does. If every task throws, it
-/// throws what the first of them to end has thrown.
-template <class... Ts>
-requires(sizeof...(Ts) > 0)
-    [[nodiscard]] auto first_success(task<Ts>&&... tasks) {
-    return detail::awaited_once<detail::waiting_for_any<Ts...>, detail::winner_is, task<Ts>...>{
-        detail::winner_is::first_success, std::move(tasks)...};
-}
-
-/// Does the same as when_all(a(), b()), for any number of tasks of one kind. Returns a std::vector of the results in
-/// the order of the tasks, or nothing for tasks of void. For an empty vector it does not wait.
-template <class T>
-requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto when_all(std::vector<task<T>>&& tasks) {
-    return detail::awaited_once<detail::waiting_for_all_of<T>, std::vector<task<T>>>{std::move(tasks)};
-}
-/// Does the same as when_any(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
-/// std::invalid_argument if the vector is empty.
-template <class T>
-requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto when_any(std::vector<task<T>>&& tasks) {
-    detail::refuse_empty(tasks.empty(), "when_any: no tasks");
-    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
-                                std::vector<task<T>>>{detail::winner_is::first, nullptr, std::move(tasks)};
-}
-/// Does the same as first_success(a(), b()), for any number of tasks of one kind. Returns a first_result. Throws
-/// std::invalid_argument if the vector is empty.
-template <class T>
-requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks) {
-    detail::refuse_empty(tasks.empty(), "first_success: no tasks");
-    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
-                                std::vector<task<T>>>{detail::winner_is::first_success, nullptr, std::move(tasks)};
-}
-/// Does the same, and adds the exception of each task that fails before a success to `failures`, in the order of their
-/// ends. `failures` must stay valid until the call returns.
-template <class T>
-requires(!std::is_reference_v<T>)
-    [[nodiscard]] auto first_success(std::vector<task<T>>&& tasks, std::vector<std::exception_ptr>& failures) {
-    detail::refuse_empty(tasks.empty(), "first_success: no tasks");
-    return detail::awaited_once<detail::waiting_for_any_of<T>, detail::winner_is, std::vector<std::exception_ptr>*,
-                                std::vector<task<T>>>{detail::winner_is::first_success, &failures, std::move(tasks)};
-}
-
-// Mistakes: the message says what to write.
-template <class... Ts>
-requires(sizeof...(Ts) > 0)
-auto when_all(const task<Ts>&...) {
-    detail::advise_to_move<Ts...>();
-}
-template <class... Ts>
-requires(sizeof...(Ts) > 0)
-auto when_any(const task<Ts>&...) {
-    detail::advise_to_move<Ts...>();
-}
-template <class... Ts>
-requires(sizeof...(Ts) > 0)
-auto first_success(const task<Ts>&...) {
-    detail::advise_to_move<Ts...>();
-}
-template <class T>
-auto when_all(const std::vector<task<T>>&) {
-    detail::advise_to_move<T>();
-}
-template <class T>
-auto when_any(const std::vector<task<T>>&) {
-    detail::advise_to_move<T>();
-}
-template <class T, class... Failures>
-auto first_success(const std::vector<task<T>>&, Failures&...) {
-    detail::advise_to_move<T>();
-}
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Adds an exception to the list. Without memory for it, the exception is dropped.
-inline void keep_failure(std::vector<std::exception_ptr>& failures, const std::exception_ptr& thrown) noexcept {
-    try {
-        failures.push_back(thrown);
-    } catch (const std::bad_alloc&) {
-    }
-}
-
-/// A wait for results. If the waiting task is cancelled already, the parts begin as cancelled, and the wait throws, even
-/// if they end without a wait. Otherwise a loop over such waits could not be cancelled.
-class wait_for_results : public joint_wait {
-  protected:
-    wait_for_results() noexcept : joint_wait{true} {}
-    ~wait_for_results() = default;
-    template <class Begin>
-    bool begin_parts(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
-        return begin_all(waiter, whose, [&](bool later) {
-            if ((was_cancelled_ = whose.is_cancelled())) cancelled();
-            begin(later);
-        });
-    }
-    void throw_if_it_was_cancelled() const {
-        if (was_cancelled_) throw_cancelled();
-    }
-
-  private:
-    bool was_cancelled_ = false;
-};
-
-template <class... Ts>
-class [[nodiscard]] waiting_for_all : public wait_for_results {
-  public:
-    explicit waiting_for_all(task<Ts>&&... tasks) : parts_{std::move(tasks)...} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(),
-                         [this](bool later) {
-                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
-                         });
-    }
-    std::tuple<value_or_monostate<Ts>...> await_resume() {
-        throw_if_it_was_cancelled();
-        if (failure_) std::rethrow_exception(failure_);
-        return std::apply([](auto&... parts) { return std::tuple<value_or_monostate<Ts>...>{parts.take_value()...}; },
-                          parts_);
-    }
-
-  private:
-    void part_ended(part_base& which) noexcept override {
-        if (failure_ || !(failure_ = which.exception())) return;
-        cancelled();
-    }
-    void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
-    }
-
-    std::tuple<part<Ts>...> parts_;
-    std::exception_ptr failure_;
-};
-
-/// The contest of when_any() and first_success(): remembers the winner, or the failures if every part fails.
-class contest : public wait_for_results {
-  protected:
-    contest(winner_is what, std::vector<std::exception_ptr>* failures) noexcept
-        : needs_success_{what == winner_is::first_success}, failures_{failures} {}
-    ~contest() = default;
-    /// Returns the winner. If there is no winner, throws the first failure, or netnotes::cancelled.
-    const part_base& winner() const {
-        throw_if_it_was_cancelled();
-        if (!first_ && chain().is_cancelled()) throw_cancelled();
-        if (!first_) std::rethrow_exception(failure_);
-        return *first_;
-    }
-
-  private:
-    void part_ended(part_base& which) noexcept final {
-        if (first_) return;
-        const std::exception_ptr thrown = needs_success_ ? which.exception() : nullptr;
-        if (!thrown) {
-            first_ = &which;
-            return cancelled();
-        }
-        if (!failure_) failure_ = thrown;
-        if (failures_) keep_failure(*failures_, thrown);
-    }
-
-    bool needs_success_;
-    const part_base* first_ = nullptr;
-    std::exception_ptr failure_;
-    std::vector<std::exception_ptr>* failures_;
-};
-
-template <class... Ts>
-class [[nodiscard]] waiting_for_any : public contest {
-  public:
-    explicit waiting_for_any(winner_is what, task<Ts>&&... tasks) : contest{what, nullptr}, parts_{std::move(tasks)...} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(),
-                         [this](bool later) {
-                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
-                         });
-    }
-    std::variant<value_or_monostate<Ts>...> await_resume() { return result_of<0>(winner()); }
-
-  private:
-    using outcome = std::variant<value_or_monostate<Ts>...>;
-    template <std::size_t I>
-    outcome result_of(const part_base& first) {
-        auto& candidate = std::get<I>(parts_);
-        if (&candidate == &first) return outcome{std::in_place_index<I>, candidate.take_value()};
-        if constexpr (I + 1 < sizeof...(Ts))
-            return result_of<I + 1>(first);
-        else
-            std::terminate();  // cannot happen: the winner is one of the parts
-    }
-    void cancel_parts() noexcept override {
-        std::apply([](auto&... parts) { (parts.withdraw(), ...); }, parts_);  // their results are not used
-    }
-
-    std::tuple<part<Ts>...> parts_;
-};
-
-/// The parts of a range. They stay in place, because a part cannot be moved.
-template <class T>
-class part_list {
-  public:
-    explicit part_list(std::vector<task<T>>&& tasks)
-        : first_{allocate(tasks.size())}, size_{tasks.size()} {
-        for (std::size_t i = 0; i < size_; ++i) new (first_ + i) part<T>{std::move(tasks[i])};
-    }
-    part_list(const part_list&) = delete;
-    part_list& operator=(const part_list&) = delete;
-    ~part_list() {
-        for (part<T>& each : *this) each.~part();
-        ::operator delete(first_, std::align_val_t{alignof(part<T>)});
-    }
-    [[nodiscard]] part<T>* begin() const noexcept { return first_; }
-    [[nodiscard]] part<T>* end() const noexcept { return first_ + size_; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    void withdraw() const noexcept {
-        for (part<T>& each : *this) each.withdraw();
-    }
-
-  private:
-    static part<T>* allocate(std::size_t count) {
-        if (count > static_cast<std::size_t>(-1) / sizeof(part<T>)) throw std::bad_array_new_length{};
-        return static_cast<part<T>*>(::operator new(count * sizeof(part<T>), std::align_val_t{alignof(part<T>)}));
-    }
-    part<T>* first_;
-    std::size_t size_;
-};
-
-template <class T>
-class [[nodiscard]] waiting_for_all_of : public wait_for_results {
-  public:
-    explicit waiting_for_all_of(std::vector<task<T>>&& tasks) : parts_{std::move(tasks)} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
-            for (part<T>& each : parts_) each.begin(*this, later);
-        });
-    }
-    all_results<T> await_resume() {
-        throw_if_it_was_cancelled();
-        if (failure_) std::rethrow_exception(failure_);
-        if constexpr (!std::is_void_v<T>) {
-            std::vector<T> results;
-            results.reserve(parts_.size());
-            for (part<T>& each : parts_) results.push_back(each.take());
-            return results;
-        }
-    }
-
-  private:
-    void part_ended(part_base& which) noexcept override {
-        if (failure_ || !(failure_ = which.exception())) return;
-        cancelled();
-    }
-    void cancel_parts() noexcept override { parts_.withdraw(); }  // their results are not used
-
-    part_list<T> parts_;
-    std::exception_ptr failure_;
-};
-
-template <class T>
-class [[nodiscard]] waiting_for_any_of : public contest {
-  public:
-    waiting_for_any_of(winner_is what, std::vector<std::exception_ptr>* failures, std::vector<task<T>>&& tasks)
-        : contest{what, failures}, parts_{std::move(tasks)} {}
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
-            for (part<T>& each : parts_) each.begin(*this, later);
-        });
-    }
-    first_result<T> await_resume() {
-        const part_base& first = winner();
-        part<T>* at = parts_.begin();
-        while (at != &first) ++at;
-        return {static_cast<std::size_t>(at - parts_.begin()), at->take_value()};
-    }
-
-  private:
-    void cancel_parts() noexcept override { parts_.withdraw(); }  // their results are not used
-    part_list<T> parts_;
-};
-
-inline void refuse_empty(bool is_empty, const char* why) {
-    if (is_empty) throw std::invalid_argument{why};
-}
-
-}  // namespace detail
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_WHEN_HPP
 
 
 namespace netnotes {
@@ -15547,7 +16012,8 @@ inline detail::reporting<detail::sending_to> async_datagram::send_to(const_buffe
 //         co_await server.send_all(std::span{room}.first(size));
 //     }
 //
-// Another system call needs a loop of its own, and a non-blocking descriptor:
+// The first page of coro/byte_stream.hpp reads lines from it. Another system call needs a loop of its own, and a
+// non-blocking descriptor:
 //
 //     for (;;) {
 //         co_await events.readable();
@@ -16485,6 +16951,7 @@ inline detail::reporting<detail::accepting> async_listener::accept(std::error_co
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -16493,6 +16960,132 @@ inline detail::reporting<detail::accepting> async_listener::accept(std::error_co
 #include <utility>
 
 
+// netnotes/ip/keyed_hash.hpp: a hash that nobody can compute without the key
+// SPDX-License-Identifier: MIT
+//
+// A hash table finds an entry fast because its entries spread over many chains. A stranger who chooses the entries, and
+// can compute the hash, chooses entries that share a chain. Each search then walks along all of them:
+//
+//        hash without a key          hash with a key that the stranger does not know
+//        chain 0  a─b─c─d─e─f        chain 0  c
+//        chain 1                     chain 1  a─f
+//        chain 2                     chain 2  d
+//        chain 3                     chain 3  b─e
+//
+// A server sorts its clients by their addresses, and strangers choose those: a host has 2^64 addresses of its IPv6
+// network, and the sender of a datagram can forge any. SipHash is made for such tables (Aumasson and Bernstein, 2012).
+// It takes some 20 ns.
+//
+// On this page:  keyed_hash
+// Above it:      socket/random.hpp: a random key; lan/tcp_cookie.hpp: SYN cookies; coro/serve.hpp
+// The notes:     tcp半链接攻击; example 35
+
+#ifndef NETNOTES_IP_KEYED_HASH_HPP
+#define NETNOTES_IP_KEYED_HASH_HPP
+
+#include <array>
+#include <bit>
+#include <cstdint>
+
+
+
+namespace netnotes {
+
+/// A hash that nobody can compute without the key: SipHash-2-4 (Aumasson and Bernstein, 2012), over numbers of 64 bits.
+class keyed_hash {
+  public:
+    /// A secret of 128 bits; make it random.
+    struct key {
+        std::uint64_t first = 0;
+        std::uint64_t second = 0;
+    };
+    constexpr explicit keyed_hash(const key& secret) noexcept
+        : v_{secret.first ^ 0x736f6d6570736575, secret.second ^ 0x646f72616e646f6d, secret.first ^ 0x6c7967656e657261,
+             secret.second ^ 0x7465646279746573} {}
+
+    /// Takes a number into the hash, or the address and the port of an endpoint.
+    constexpr keyed_hash& add(std::uint64_t number) noexcept {
+        v_[3] ^= number;
+        mix();
+        mix();
+        v_[0] ^= number;
+        size_ += 8;
+        return *this;
+    }
+    constexpr keyed_hash& add(const endpoint& end) noexcept {
+        if (end.address().is_v4()) return add(std::uint64_t{end.address().v4().to_uint()} << 16 | end.port());
+        const auto address = end.address().v6().to_uint();
+        return add(address.high).add(address.low).add(end.port());
+    }
+    /// Returns the hash of the numbers so far.
+    [[nodiscard]] constexpr std::uint64_t value() const noexcept {
+        keyed_hash end = *this;
+        end.add(std::uint64_t{size_ & 0xff} << 56);  // the last block: no rest, and the length
+        end.v_[2] ^= 0xff;
+        for (unsigned i = 0; i < 4; ++i) end.mix();
+        return end.v_[0] ^ end.v_[1] ^ end.v_[2] ^ end.v_[3];
+    }
+
+  private:
+    constexpr void mix() noexcept {
+        v_[0] += v_[1];
+        v_[2] += v_[3];
+        v_[1] = std::rotl(v_[1], 13) ^ v_[0];
+        v_[3] = std::rotl(v_[3], 16) ^ v_[2];
+        v_[0] = std::rotl(v_[0], 32);
+        v_[2] += v_[1];
+        v_[0] += v_[3];
+        v_[1] = std::rotl(v_[1], 17) ^ v_[2];
+        v_[3] = std::rotl(v_[3], 21) ^ v_[0];
+        v_[2] = std::rotl(v_[2], 32);
+    }
+    std::array<std::uint64_t, 4> v_;
+    std::uint32_t size_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_KEYED_HASH_HPP
+
+
+// netnotes/socket/random.hpp: a key that nobody guesses
+// SPDX-License-Identifier: MIT
+//
+// A secret must come from the kernel. It gathers what nobody can predict, such as the times of interrupts, and makes a
+// stream of random bytes of that. A clock is no secret: a stranger knows the hour, and tries its microseconds.
+//
+//        interrupts, devices ──> the kernel's generator ── getrandom(2) ──> key ──> keyed_hash
+//
+// On this page:  random_key()
+// Below it:      ip/keyed_hash.hpp
+// The notes:     tcp半链接攻击; example 35
+
+#ifndef NETNOTES_SOCKET_RANDOM_HPP
+#define NETNOTES_SOCKET_RANDOM_HPP
+
+#include <sys/auxv.h>
+#include <sys/random.h>
+
+#include <cstring>
+
+
+
+namespace netnotes {
+
+/// Returns a new random key. Does not wait. Each process has 16 random bytes of the kernel (AT_RANDOM, getauxval(3)).
+/// They are the key if the kernel has no better ones yet, which happens only while the machine boots.
+[[nodiscard]] inline keyed_hash::key random_key() noexcept {
+    keyed_hash::key made;
+    static_assert(sizeof made == 16);
+    if (::getrandom(&made, sizeof made, GRND_NONBLOCK) != sizeof made)
+        if (const void* const at_start = reinterpret_cast<const void*>(::getauxval(AT_RANDOM)))
+            std::memcpy(&made, at_start, sizeof made);
+    return made;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_RANDOM_HPP
 
 // netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
 // SPDX-License-Identifier: MIT
@@ -16617,8 +17210,8 @@ namespace netnotes {
 struct serve_options {
     std::size_t max_connections = 10'000;  ///< further clients wait in the listener's queue. Must be above zero
     /// The most connections from one IP address. A further one is reset at once. A host can have every address of its
-    /// IPv6 network, so addresses with the same first 64 bits count as one. Behind a NAT many people share an address.
-    /// SIZE_MAX means no limit. Must be above zero.
+    /// IPv6 network, so addresses with the same first 64 bits count as one. Behind a NAT many people share an address,
+    /// and behind a proxy of your own all clients have its address. SIZE_MAX means no limit. Must be above zero.
     std::size_t max_per_client = SIZE_MAX;
     /// The descriptors that one connection needs: 1 for the connection itself, 2 for a proxy, which connects as well.
     /// Above 1, serve() admits only as many connections as the process has descriptors for (RLIMIT_NOFILE). Otherwise
@@ -16717,6 +17310,21 @@ class peer_name {
         sockaddr_in6 ip_;
         elsewhere other_;
     };
+};
+
+/// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients of
+/// some addresses. Clients choose their addresses, so the chains depend on a secret.
+template <class Client>
+class crowd {
+  public:
+    [[nodiscard]] Client*& at(std::uint64_t place) noexcept { return chains_[chain_of(place)]; }
+    [[nodiscard]] std::size_t chain_of(std::uint64_t place) const noexcept {
+        return static_cast<std::size_t>(keyed_hash{secret_}.add(place).value() % std::size(chains_));
+    }
+
+  private:
+    Client* chains_[1024] = {};
+    keyed_hash::key secret_ = random_key();
 };
 
 template <class Handler>
@@ -16818,18 +17426,6 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         bool has_timed_out = false;
     };
 
-    /// The clients by their addresses, so that the clients of an address can be counted. Each chain holds the clients
-    /// of some addresses.
-    class crowd {
-      public:
-        [[nodiscard]] client*& at(std::uint64_t place) noexcept {
-            return chains_[static_cast<std::size_t>(place * 0x9E37'79B9'7F4A'7C15u >> 54)];  // Fibonacci hashing
-        }
-
-      private:
-        client* chains_[1024] = {};
-    };
-
     /// Looks at all clients after every quarter of request_timeout. One timer for all of them saves memory. It looks at
     /// some clients, and then at the others in the next turn.
     class looking final : private loop_timer {
@@ -16883,7 +17479,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
         return false;
     }
     task<> accept_all(async_listener listener) {
-        if (options_.max_per_client != SIZE_MAX) crowd_.reset(new crowd);
+        if (options_.max_per_client != SIZE_MAX) crowd_.reset(new crowd<client>);
         if (options_.descriptors_per_connection > 1) listener.accept_one_by_one();
         for (;;) {
             while (count_ >= options_.max_connections) {
@@ -16965,7 +17561,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     serve_options options_;
     client* clients_ = nullptr;
     std::size_t count_ = 0;
-    owner<crowd> crowd_;  // exists only if the connections of an address are limited
+    owner<crowd<client>> crowd_;  // exists only if the connections of an address are limited
     looking look_{*this};
     async_event has_room_;
     part<void> accepting_;
@@ -16979,6 +17575,9 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
 ///
 /// Throws std::system_error if the listener fails, and std::invalid_argument if an option that must be above zero is
 /// not. All connections share one handler object. If it is a lambda, its captures live as long as the server.
+///
+/// All handlers run in the thread of this loop, so they need no locks, and they use one processor. To use every
+/// processor, call serve_on_every_core() (coro/every_core.hpp).
 template <connection_handler Handler>
 task<> serve(async_listener listener, Handler handler, serve_options options = {}) {
     detail::serving<Handler> all{std::move(listener), std::move(handler), options};
@@ -18277,439 +18876,6 @@ inline detail::owner<detail::io_back_end> io_uring(detail::scheduler&, std::erro
 
 
 
-// netnotes/coro/pump.hpp: bytes from one connection to another, for tasks
-// SPDX-License-Identifier: MIT
-//
-// A proxy for a thousand clients is a handler of two lines. The header tcp/pump.hpp explains what a loop written by
-// hand gets wrong:
-//
-//     task<> proxy(async_stream client) {
-//         async_stream server = co_await async_connect("example.net", 80);
-//         co_await pump_both(client, server);
-//     }
-//
-//        client ── bytes ──> pump(client, server) ── bytes ──> server          each direction ends by itself
-//               <── bytes ── pump(server, client) <── bytes ──
-//
-// A keyboard and a screen are ends of a pump, too. So netcat is these lines:
-//
-//     task<> netcat(async_stream& server) {
-//         async_descriptor keyboard{STDIN_FILENO}, screen{STDOUT_FILENO};
-//         const auto body = [&](task_group& group) -> task<> {
-//             group.spawn(pump(keyboard, server));
-//             co_await pump(server, screen);
-//             group.cancel();                         // the server has ended, so nobody need type on
-//         };
-//         co_await with_group(body);
-//     }
-//
-// On this page:  async_byte_source · async_byte_sink · copy_bytes · pump · pump_both
-// Below it:      coro/stream.hpp, coro/descriptor.hpp; tcp/pump.hpp, the same for threads
-// The notes:     gevent版-TCP服务器 (the gevent server)
-
-#ifndef NETNOTES_CORO_PUMP_HPP
-#define NETNOTES_CORO_PUMP_HPP
-
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <system_error>
-#include <utility>
-
-
-
-
-// netnotes/tcp/pump.hpp: bytes from one connection to another
-// SPDX-License-Identifier: MIT
-//
-// A proxy, a tunnel and netcat do the same work: what comes in at one connection goes out at another. Three things go
-// wrong in a loop written by hand. The end of one direction is taken for the end of both, and the answer is lost. A
-// connection that was reset ends in order on the other side, so the peer takes a part for the whole. And one thread
-// waits for a peer that does not read, while the other direction stands still.
-//
-//        client                      proxy                      server
-//          | "GET / ..." ──────────> pump_both ──────────────────> |
-//          | FIN  ─────────────────>  shutdown(send) ───── FIN ──> |      the server still answers:
-//          | <──────────────────────────────────── "200 OK ..."    |
-//          | <───────── FIN ───────── shutdown(send) <──── FIN     |      now both directions have ended
-//
-//        pump(from, to)                  one direction, to its end
-//        pump_both(client, server)       both directions, in one thread
-//        copy_bytes(from, to, 1000)      at most 1000 bytes, without an end
-//
-// On this page:  copy_bytes · pump · pump_options, pump_both
-// Above it:      coro/pump.hpp, the same for tasks
-// The notes:     TCP长连接和短连接 (long and short connections)
-
-#ifndef NETNOTES_TCP_PUMP_HPP
-#define NETNOTES_TCP_PUMP_HPP
-
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <array>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <system_error>
-#include <utility>
-
-
-
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class Stream>
-concept pump_source = requires(Stream& stream, mutable_buffer room, std::error_code& error) {
-    { stream.recv(room, error) } -> std::convertible_to<std::size_t>;
-};
-template <class Stream>
-concept pump_sink = requires(Stream& stream, const_buffer bytes, std::error_code& error) {
-    { stream.send_all(bytes, error) } -> std::convertible_to<std::size_t>;
-    stream.shutdown(shutdown_direction::send, error);
-};
-template <class Stream>
-concept pump_end = pump_source<Stream> && pump_sink<Stream> && requires(Stream& stream) { stream.native_handle(); };
-}  // namespace detail
-
-/// Moves bytes from one stream to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
-/// number. Receives no byte beyond `max_bytes`, and does not end `to`. `from` may also be a buffered_reader, whose
-/// buffered bytes come first. The timeouts of the streams limit each wait. Throws std::system_error. On an error the
-/// second form returns how many bytes `to` took.
-template <detail::pump_source From, detail::pump_sink To>
-std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
-template <detail::pump_source From, detail::pump_sink To>
-std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error);
-
-/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close). Returns the number of
-/// bytes. If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes are missing. Throws
-/// std::system_error. On an error the second form returns how many bytes `to` took.
-template <detail::pump_source From, detail::pump_sink To>
-std::uint64_t pump(From& from, To& to);
-template <detail::pump_source From, detail::pump_sink To>
-std::uint64_t pump(From& from, To& to, std::error_code& error);
-
-/// The bounds that end pump_both() early.
-struct pump_options {
-    wait_time idle_timeout = never;    ///< errc::timed_out if no byte has moved in either direction for this long
-    const stop_event* stop = nullptr;  ///< a stop ends it with errc::operation_canceled
-};
-/// Moves bytes in both directions at the same time, in this thread, until both have ended. Each end is passed on by
-/// itself, as pump() does. Returns how many bytes went from `first` to `second`, and how many went back. It holds at
-/// most 64 KiB for each direction. A stream that is not read takes no more bytes, and the other direction goes on.
-///
-/// If a direction fails, both connections end, and close() of both sends a reset. Throws std::system_error. The
-/// streams' own timeouts do not count here. `options.stop` must outlive the call.
-template <detail::pump_end First, detail::pump_end Second>
-std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options = {});
-template <detail::pump_end First, detail::pump_end Second>
-std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options,
-                                                  std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-inline constexpr std::size_t pump_room = 64 * 1024;
-
-/// Makes close() send a reset, if the stream is a socket: bytes are missing, and an orderly end would hide that.
-template <class Stream>
-void reset_at_close(Stream& stream) noexcept {
-    if constexpr (requires { stream.set_option(option::linger{std::chrono::seconds{0}}); }) {
-        try {
-            stream.set_option(option::linger{std::chrono::seconds{0}});
-        } catch (const std::system_error&) {  // the socket is closed
-        }
-    }
-}
-
-/// One direction of pump_both().
-template <class From, class To>
-class pump_lane {
-  public:
-    pump_lane(From& from, To& to) : from_{from}, to_{to}, room_{new std::byte[pump_room]} {}
-    /// Returns true if a call would receive (or send), so that poll(2) is to watch for it.
-    [[nodiscard]] bool wants_bytes() const noexcept { return !has_ended_ && bytes_.empty(); }
-    [[nodiscard]] bool wants_room() const noexcept { return !bytes_.empty(); }
-    [[nodiscard]] bool is_over() const noexcept { return has_ended_ && bytes_.empty(); }
-    [[nodiscard]] std::uint64_t moved() const noexcept { return moved_; }
-    /// Receives and sends what is possible without a wait. Returns true if any byte has moved, or the end.
-    bool step(std::error_code& error) noexcept {
-        bool has_moved = false;
-        if (wants_bytes()) {
-            const std::size_t size = from_.recv(std::span{room_.get(), pump_room}, error, MSG_DONTWAIT);
-            if (is_still_to_come(error) || error) return false;
-            has_moved = true;
-            bytes_ = {room_.get(), size};
-            if ((has_ended_ = size == 0)) to_.shutdown(shutdown_direction::send, error);
-            // The peer of `to_` may have gone already. Then the other direction reports how.
-            if (error == std::errc::not_connected) error.clear();
-        }
-        while (!error && !bytes_.empty()) {
-            const std::size_t size = to_.send(bytes_, error, MSG_DONTWAIT);
-            if (is_still_to_come(error) || error) break;
-            has_moved = true;
-            moved_ += size;
-            bytes_ = bytes_.subspan(size);
-        }
-        return has_moved;
-    }
-
-  private:
-    static bool is_still_to_come(std::error_code& error) noexcept {
-        if (error != std::errc::operation_would_block) return false;
-        error.clear();
-        return true;
-    }
-    From& from_;
-    To& to_;
-    detail::owner<std::byte[]> room_;
-    std::span<const std::byte> bytes_;  // received and not sent yet
-    std::uint64_t moved_ = 0;
-    bool has_ended_ = false;
-};
-
-}  // namespace detail
-
-template <detail::pump_source From, detail::pump_sink To>
-std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes, std::error_code& error) {
-    const detail::owner<std::byte[]> room{new std::byte[detail::pump_room]};
-    std::uint64_t moved = 0;
-    error.clear();
-    while (!error && moved < max_bytes) {
-        const auto most = static_cast<std::size_t>(detail::min<std::uint64_t>(detail::pump_room, max_bytes - moved));
-        const std::size_t size = from.recv(std::span{room.get(), most}, error);
-        if (error || size == 0) break;
-        moved += to.send_all(std::span{room.get(), size}, error);
-    }
-    return moved;
-}
-template <detail::pump_source From, detail::pump_sink To>
-std::uint64_t copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
-    std::error_code error;
-    const std::uint64_t moved = copy_bytes(from, to, max_bytes, error);
-    if (error) detail::throw_error(error, "copy_bytes (", std::to_string(moved), " bytes copied)");
-    return moved;
-}
-
-template <detail::pump_source From, detail::pump_sink To>
-std::uint64_t pump(From& from, To& to, std::error_code& error) {
-    const std::uint64_t moved = copy_bytes(from, to, ~std::uint64_t{0}, error);
-    if (error)
-        detail::reset_at_close(to);
-    else
-        to.shutdown(shutdown_direction::send, error);
-    return moved;
-}
-template <detail::pump_source From, detail::pump_sink To>
-std::uint64_t pump(From& from, To& to) {
-    std::error_code error;
-    const std::uint64_t moved = pump(from, to, error);
-    if (error) detail::throw_error(error, "pump (", std::to_string(moved), " bytes moved)");
-    return moved;
-}
-
-template <detail::pump_end First, detail::pump_end Second>
-std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options,
-                                                  std::error_code& error) {
-    detail::pump_lane<First, Second> there{first, second};
-    detail::pump_lane<Second, First> back{second, first};
-    error.clear();
-    for (time_point until = detail::end_of(options.idle_timeout); !error && !(there.is_over() && back.is_over());) {
-        const auto watched_for = [](bool to_read, bool to_write) {
-            return static_cast<short>((to_read ? POLLIN : 0) | (to_write ? POLLOUT : 0));
-        };
-        std::array<pollfd, 3> watched{
-            pollfd{first.native_handle(), watched_for(there.wants_bytes(), back.wants_room()), 0},
-            pollfd{second.native_handle(), watched_for(back.wants_bytes(), there.wants_room()), 0},
-            pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0}};
-        for (pollfd& one : watched)
-            if (one.events == 0) one.fd = -1;  // or a hang-up would be reported again and again
-        detail::poll_until(watched.data(), watched.size(), until, error);
-        if (!error && watched[2].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
-        bool has_moved = !error && there.step(error);
-        has_moved = (!error && back.step(error)) || has_moved;
-        if (has_moved) until = detail::end_of(options.idle_timeout);
-    }
-    if (error) {
-        detail::reset_at_close(first);
-        detail::reset_at_close(second);
-    }
-    return {there.moved(), back.moved()};
-}
-template <detail::pump_end First, detail::pump_end Second>
-std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options) {
-    std::error_code error;
-    const auto moved = pump_both(first, second, options, error);
-    if (error)
-        detail::throw_error(error, "pump_both (", std::to_string(moved.first), " bytes there, ",
-                            std::to_string(moved.second), " back)");
-    return moved;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_TCP_PUMP_HPP
-
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class From>
-concept has_recv = requires(From& from, mutable_buffer room) {
-    { std::declval<await_result<decltype(from.recv(room))>>() } -> std::convertible_to<std::size_t>;
-};
-template <class From>
-concept has_read = requires(From& from, mutable_buffer room) {
-    { std::declval<await_result<decltype(from.read(room))>>() } -> std::convertible_to<std::size_t>;
-};
-template <class From>
-concept lends_bytes = requires(From& from) {
-    { std::declval<await_result<decltype(from.recv())>>() } -> std::convertible_to<std::span<const std::byte>>;
-};
-template <class To>
-concept sends_all = requires(To& to, const_buffer bytes) { std::declval<await_result<decltype(to.send_all(bytes))>>(); };
-template <class To>
-concept writes_all = requires(To& to, const_buffer bytes) { to.write_all(bytes); };
-template <class To>
-concept sends_some = requires(To& to, const_buffer bytes) {
-    { std::declval<await_result<decltype(to.send(bytes))>>() } -> std::convertible_to<std::size_t>;
-};
-template <class To>
-concept writes_and_flushes = requires(To& to, const_buffer bytes) {
-    to.write(bytes);
-    to.flush();
-    to.stream().shutdown(shutdown_direction::send);
-};
-}  // namespace detail
-
-/// An object out of which tasks take bytes: an async_stream, a buffered stream, an async_descriptor, or a stream of your
-/// own (async_byte_stream).
-template <class From>
-concept async_byte_source = detail::has_recv<From> || detail::has_read<From>;
-/// An object into which tasks put bytes: one of the same types.
-template <class To>
-concept async_byte_sink =
-    detail::sends_all<To> || detail::writes_all<To> || detail::sends_some<To> || detail::writes_and_flushes<To>;
-
-/// Moves bytes from one object to another until `from` ends, or until `max_bytes` bytes have moved. Returns their
-/// number. Receives no byte beyond `max_bytes`, and does not end `to`. Both objects must stay valid and in their places
-/// until the task ends. Throws what their calls throw; then some bytes may have moved.
-template <async_byte_source From, async_byte_sink To>
-[[nodiscard]] task<std::uint64_t> copy_bytes(From& from, To& to, std::uint64_t max_bytes = ~std::uint64_t{0});
-
-/// Moves bytes until `from` ends, and then ends the sending direction of `to` (half-close), if it has directions.
-/// Returns the number of bytes. If `from` fails, close() of `to` sends a reset, so that its peer can tell that bytes
-/// are missing. A cancellation between two receives does not do that. Throws what the calls of both objects throw.
-///
-/// While it waits for bytes of an async_stream it holds no buffer; for other objects it holds one of 16 KiB.
-template <async_byte_source From, async_byte_sink To>
-[[nodiscard]] task<std::uint64_t> pump(From& from, To& to);
-
-/// Moves bytes in both directions at the same time until both have ended. Each end is passed on by itself. Returns how
-/// many bytes went from `first` to `second`, and how many went back. If a direction fails, the other is cancelled, and
-/// it throws. To limit the silence, call set_timeout() of both streams: then a direction in which no byte comes for
-/// this time fails with errc::timed_out.
-template <class First, class Second>
-requires(async_byte_source<First>&& async_byte_sink<First>&& async_byte_source<Second>&& async_byte_sink<Second>)
-    [[nodiscard]] task<std::pair<std::uint64_t, std::uint64_t>> pump_both(First& first, Second& second) {
-    auto [there, back] = co_await when_all(pump(first, second), pump(second, first));
-    co_return std::pair<std::uint64_t, std::uint64_t>{there, back};
-}
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Puts all bytes into `to`. The name of the call depends on the type.
-template <class To>
-task<> put_all(To& to, std::span<const std::byte> bytes) {
-    if constexpr (sends_all<To>) {
-        co_await to.send_all(bytes);
-    } else if constexpr (writes_all<To>) {
-        co_await to.write_all(bytes);
-    } else if constexpr (writes_and_flushes<To>) {
-        co_await to.write(bytes);
-        co_await to.flush();
-    } else {
-        while (!bytes.empty()) {
-            const std::size_t sent = co_await to.send(bytes);
-            bytes = bytes.subspan(sent);
-        }
-    }
-}
-template <class From>
-auto take_some(From& from, mutable_buffer room) {
-    if constexpr (has_recv<From>)
-        return from.recv(room);
-    else
-        return from.read(room);
-}
-template <class To>
-void end_sending(To& to) {
-    if constexpr (requires { to.shutdown(shutdown_direction::send); })
-        to.shutdown(shutdown_direction::send);
-    else if constexpr (requires { to.stream().shutdown(shutdown_direction::send); })
-        to.stream().shutdown(shutdown_direction::send);
-}
-
-}  // namespace detail
-
-template <async_byte_source From, async_byte_sink To>
-task<std::uint64_t> copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
-    constexpr std::size_t most = 16 * 1024;
-    const detail::owner<std::byte[]> room{new std::byte[most]};
-    std::uint64_t moved = 0;
-    while (moved < max_bytes) {
-        const auto wanted = static_cast<std::size_t>(detail::min<std::uint64_t>(most, max_bytes - moved));
-        const std::span<std::byte> some{room.get(), wanted};
-        const std::size_t size = co_await detail::take_some(from, some);
-        if (size == 0) break;
-        co_await detail::put_all(to, some.first(size));
-        moved += size;
-    }
-    co_return moved;
-}
-
-template <async_byte_source From, async_byte_sink To>
-task<std::uint64_t> pump(From& from, To& to) {
-    std::uint64_t moved = 0;
-    try {
-        if constexpr (detail::lends_bytes<From> && detail::sends_all<To>) {
-            for (;;) {
-                const auto bytes = co_await from.recv();
-                if (bytes.empty()) break;
-                const std::size_t size = bytes.size();
-                co_await to.send_all(bytes);  // copies lent bytes if it has to wait
-                moved += size;
-            }
-        } else {
-            moved = co_await copy_bytes(from, to);
-        }
-    } catch (const std::system_error&) {
-        detail::reset_at_close(to);
-        throw;
-    }
-    detail::end_sending(to);
-    co_return moved;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_CORO_PUMP_HPP
 
 // netnotes/coro/send_file.hpp: files over the connections of tasks
 // SPDX-License-Identifier: MIT
@@ -19527,6 +19693,7 @@ static_assert(poller<select_poller>);
 //     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
 //     socket/file.hpp         files that a socket sends
 //     socket/whole_file.hpp   a file that is whole or not there
+//     socket/random.hpp       a key that nobody guesses
 //     socket/resolve.hpp      the names of hosts, within a time limit
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
@@ -19576,6 +19743,7 @@ static_assert(poller<select_poller>);
 //     ip/special.hpp     ranges that mean something, and the classes A to E
 //     ip/number.hpp      numbers in a text from a stranger
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
+//     ip/keyed_hash.hpp  a hash that nobody can compute without the key
 //     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
@@ -19724,6 +19892,7 @@ template <detail::address_value Address>
 }  // namespace netnotes
 
 #endif  // NETNOTES_IP_ARITHMETIC_HPP
+
 
 
 
@@ -20153,6 +20322,7 @@ class socket_iostream : public std::iostream {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_IOSTREAM_HPP
+
 
 
 
@@ -24235,6 +24405,8 @@ inline file_sink directory::create(std::string_view name, existing_file policy) 
 
 
 
+
+
 // netnotes/tftp/conversation.hpp: a transfer of a server, with its socket and its clock
 // SPDX-License-Identifier: MIT
 //
@@ -25260,6 +25432,15 @@ namespace detail {
 
 class serving;
 
+/// Clients choose their addresses, and can forge them. So the chains of the tables depend on a secret.
+struct client_hash {
+    std::size_t operator()(const endpoint& client) const noexcept {
+        return static_cast<std::size_t>(keyed_hash{secret}.add(client).value());
+    }
+    std::size_t operator()(const ip_address& client) const noexcept { return (*this)(endpoint{client, 0}); }
+    keyed_hash::key secret = random_key();
+};
+
 /// All of them, and the socket to which requests come.
 class server_core final : public conversation_owner {
   public:
@@ -25338,11 +25519,11 @@ class server_core final : public conversation_owner {
     std::optional<async_descriptor> ready_;
     std::unique_ptr<reception> reception_;
     patience grace_{*this};
-    std::unordered_multimap<endpoint, std::unique_ptr<conversation>> all_;
+    std::unordered_multimap<endpoint, std::unique_ptr<conversation>, client_hash> all_;
     std::size_t undecided_ = 0;                              // the others stay a while, see settings::dally
     queue unproven_;                                         // undecided, and the client has not answered yet
     queue dallying_;                                         // decided
-    std::unordered_map<ip_address, std::size_t> of_client_;  // undecided ones of it
+    std::unordered_map<ip_address, std::size_t, client_hash> of_client_;  // undecided ones of it
     std::uint64_t dropped_ = 0;
     bool is_stopping_ = false;
     std::exception_ptr failure_;

@@ -92,6 +92,7 @@
 //     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
 //     socket/file.hpp         files that a socket sends
 //     socket/whole_file.hpp   a file that is whole or not there
+//     socket/random.hpp       a key that nobody guesses
 //     socket/resolve.hpp      the names of hosts, within a time limit
 //     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
 //     socket/message.hpp      what travels beside the bytes of a datagram
@@ -141,6 +142,7 @@
 //     ip/special.hpp     ranges that mean something, and the classes A to E
 //     ip/number.hpp      numbers in a text from a stranger
 //     ip/endpoint.hpp    an address and a port; classes of ports, services
+//     ip/keyed_hash.hpp  a hash that nobody can compute without the key
 //     ip/tcp_state.hpp   the eleven states of a TCP connection
 //
 // The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
@@ -1255,17 +1257,35 @@ class ip_address : public detail::printable<ip_address> {
     // The questions that both families answer. Their comments stand at ipv4_address and ipv6_address.
     /// Returns what the same function of the address's family returns; so do the functions below.
     // clang-format off
-    [[nodiscard]] constexpr bool is_unspecified() const noexcept { return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified(); }
-    [[nodiscard]] constexpr bool is_loopback() const noexcept { return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback(); }
-    [[nodiscard]] constexpr bool is_private() const noexcept { return is_v6_ ? as_v6().is_private() : as_v4().is_private(); }
-    [[nodiscard]] constexpr bool is_link_local() const noexcept { return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local(); }
-    [[nodiscard]] constexpr bool is_multicast() const noexcept { return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast(); }
-    [[nodiscard]] constexpr bool is_reserved() const noexcept { return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved(); }
-    [[nodiscard]] constexpr bool is_documentation() const noexcept { return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation(); }
-    [[nodiscard]] constexpr bool is_benchmarking() const noexcept { return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking(); }
+    [[nodiscard]] constexpr bool is_unspecified() const noexcept {
+        return is_v6_ ? as_v6().is_unspecified() : as_v4().is_unspecified();
+    }
+    [[nodiscard]] constexpr bool is_loopback() const noexcept {
+        return is_v6_ ? as_v6().is_loopback() : as_v4().is_loopback();
+    }
+    [[nodiscard]] constexpr bool is_private() const noexcept {
+        return is_v6_ ? as_v6().is_private() : as_v4().is_private();
+    }
+    [[nodiscard]] constexpr bool is_link_local() const noexcept {
+        return is_v6_ ? as_v6().is_link_local() : as_v4().is_link_local();
+    }
+    [[nodiscard]] constexpr bool is_multicast() const noexcept {
+        return is_v6_ ? as_v6().is_multicast() : as_v4().is_multicast();
+    }
+    [[nodiscard]] constexpr bool is_reserved() const noexcept {
+        return is_v6_ ? as_v6().is_reserved() : as_v4().is_reserved();
+    }
+    [[nodiscard]] constexpr bool is_documentation() const noexcept {
+        return is_v6_ ? as_v6().is_documentation() : as_v4().is_documentation();
+    }
+    [[nodiscard]] constexpr bool is_benchmarking() const noexcept {
+        return is_v6_ ? as_v6().is_benchmarking() : as_v4().is_benchmarking();
+    }
     [[nodiscard]] constexpr bool is_global() const noexcept;
     [[nodiscard]] constexpr bool is_global_unicast() const noexcept;
-    [[nodiscard]] std::string reverse_pointer() const { return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer(); }
+    [[nodiscard]] std::string reverse_pointer() const {
+        return is_v6_ ? as_v6().reverse_pointer() : as_v4().reverse_pointer();
+    }
     [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return is_v6_ ? as_v6().hash() : as_v4().hash(); }
     constexpr char* write(char* out) const noexcept { return is_v6_ ? as_v6().write(out) : as_v4().write(out); }
     // clang-format on
@@ -2217,6 +2237,93 @@ class ip_interface : public detail::printable<ip_interface> {
 }  // namespace netnotes
 
 #endif  // NETNOTES_IP_INTERFACE_HPP
+
+// netnotes/ip/keyed_hash.hpp: a hash that nobody can compute without the key
+// SPDX-License-Identifier: MIT
+//
+// A hash table finds an entry fast because its entries spread over many chains. A stranger who chooses the entries, and
+// can compute the hash, chooses entries that share a chain. Each search then walks along all of them:
+//
+//        hash without a key          hash with a key that the stranger does not know
+//        chain 0  a─b─c─d─e─f        chain 0  c
+//        chain 1                     chain 1  a─f
+//        chain 2                     chain 2  d
+//        chain 3                     chain 3  b─e
+//
+// A server sorts its clients by their addresses, and strangers choose those: a host has 2^64 addresses of its IPv6
+// network, and the sender of a datagram can forge any. SipHash is made for such tables (Aumasson and Bernstein, 2012).
+// It takes some 20 ns.
+//
+// On this page:  keyed_hash
+// Above it:      socket/random.hpp: a random key; lan/tcp_cookie.hpp: SYN cookies; coro/serve.hpp
+// The notes:     tcp半链接攻击; example 35
+
+#ifndef NETNOTES_IP_KEYED_HASH_HPP
+#define NETNOTES_IP_KEYED_HASH_HPP
+
+#include <array>
+#include <bit>
+#include <cstdint>
+
+
+
+namespace netnotes {
+
+/// A hash that nobody can compute without the key: SipHash-2-4 (Aumasson and Bernstein, 2012), over numbers of 64 bits.
+class keyed_hash {
+  public:
+    /// A secret of 128 bits; make it random.
+    struct key {
+        std::uint64_t first = 0;
+        std::uint64_t second = 0;
+    };
+    constexpr explicit keyed_hash(const key& secret) noexcept
+        : v_{secret.first ^ 0x736f6d6570736575, secret.second ^ 0x646f72616e646f6d, secret.first ^ 0x6c7967656e657261,
+             secret.second ^ 0x7465646279746573} {}
+
+    /// Takes a number into the hash, or the address and the port of an endpoint.
+    constexpr keyed_hash& add(std::uint64_t number) noexcept {
+        v_[3] ^= number;
+        mix();
+        mix();
+        v_[0] ^= number;
+        size_ += 8;
+        return *this;
+    }
+    constexpr keyed_hash& add(const endpoint& end) noexcept {
+        if (end.address().is_v4()) return add(std::uint64_t{end.address().v4().to_uint()} << 16 | end.port());
+        const auto address = end.address().v6().to_uint();
+        return add(address.high).add(address.low).add(end.port());
+    }
+    /// Returns the hash of the numbers so far.
+    [[nodiscard]] constexpr std::uint64_t value() const noexcept {
+        keyed_hash end = *this;
+        end.add(std::uint64_t{size_ & 0xff} << 56);  // the last block: no rest, and the length
+        end.v_[2] ^= 0xff;
+        for (unsigned i = 0; i < 4; ++i) end.mix();
+        return end.v_[0] ^ end.v_[1] ^ end.v_[2] ^ end.v_[3];
+    }
+
+  private:
+    constexpr void mix() noexcept {
+        v_[0] += v_[1];
+        v_[2] += v_[3];
+        v_[1] = std::rotl(v_[1], 13) ^ v_[0];
+        v_[3] = std::rotl(v_[3], 16) ^ v_[2];
+        v_[0] = std::rotl(v_[0], 32);
+        v_[2] += v_[1];
+        v_[0] += v_[3];
+        v_[1] = std::rotl(v_[1], 17) ^ v_[2];
+        v_[3] = std::rotl(v_[3], 21) ^ v_[0];
+        v_[2] = std::rotl(v_[2], 32);
+    }
+    std::array<std::uint64_t, 4> v_;
+    std::uint32_t size_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_KEYED_HASH_HPP
 
 
 // netnotes/ip/number.hpp: numbers in a text from a stranger
@@ -5511,6 +5618,45 @@ class socket_iostream : public std::iostream {
 #endif  // NETNOTES_SOCKET_IOSTREAM_HPP
 
 
+
+// netnotes/socket/random.hpp: a key that nobody guesses
+// SPDX-License-Identifier: MIT
+//
+// A secret must come from the kernel. It gathers what nobody can predict, such as the times of interrupts, and makes a
+// stream of random bytes of that. A clock is no secret: a stranger knows the hour, and tries its microseconds.
+//
+//        interrupts, devices ──> the kernel's generator ── getrandom(2) ──> key ──> keyed_hash
+//
+// On this page:  random_key()
+// Below it:      ip/keyed_hash.hpp
+// The notes:     tcp半链接攻击; example 35
+
+#ifndef NETNOTES_SOCKET_RANDOM_HPP
+#define NETNOTES_SOCKET_RANDOM_HPP
+
+#include <sys/auxv.h>
+#include <sys/random.h>
+
+#include <cstring>
+
+
+
+namespace netnotes {
+
+/// Returns a new random key. Does not wait. Each process has 16 random bytes of the kernel (AT_RANDOM, getauxval(3)).
+/// They are the key if the kernel has no better ones yet, which happens only while the machine boots.
+[[nodiscard]] inline keyed_hash::key random_key() noexcept {
+    keyed_hash::key made;
+    static_assert(sizeof made == 16);
+    if (::getrandom(&made, sizeof made, GRND_NONBLOCK) != sizeof made)
+        if (const void* const at_start = reinterpret_cast<const void*>(::getauxval(AT_RANDOM)))
+            std::memcpy(&made, at_start, sizeof made);
+    return made;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_RANDOM_HPP
 
 // netnotes/socket/resolve.hpp: the names of hosts
 // SPDX-License-Identifier: MIT
