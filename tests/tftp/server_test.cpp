@@ -252,6 +252,29 @@ TEST_CASE("it answers from the address that was asked") {
                       (each.client.address() == net::ip_address{net::ipv6_address::loopback()}));
         }
 }
+TEST_CASE("it answers from the address that was asked, even if its socket tells details") {
+    if (!support::has_ipv6() || !support::tells_arrival()) NETNOTES_SKIP("no ::1 or no time of arrival");
+    for (const bool single_port : ports) {
+        net::udp_socket bound{net::endpoint{net::ipv6_address::any(), 0}};
+        bound.tell_details();
+        const std::uint16_t port = bound.local_endpoint().port();
+        tftp::handlers handlers;
+        handlers.read = [](const tftp::file_request&) { return std::make_unique<text_source>("inside"); };
+        net::stop_event stop;
+        tftp::server server{std::move(bound), std::move(handlers), {.single_port = single_port}};
+        support::background serves{[&] {
+            test_loop loop;
+            return loop.run(server.run(), stop);
+        }};
+        const net::ip_address asked{net::ipv4_address{"127.0.0.2"}};
+        peer client;
+        client.say({asked, port}, read_request("f"));
+        CHECK(client.hear() == data(1, "inside"));
+        CHECK(client.from.address() == asked);
+        client.say(client.from, acknowledgment(1));
+        stop.request_stop();
+    }
+}
 TEST_CASE("a request that had come before the server was made is answered, too") {
     for (const net::ip_address any : {net::ip_address{net::ipv4_address::any()}, {net::ipv6_address::any()}}) {
         if (any.is_v6() && !support::has_ipv6()) continue;

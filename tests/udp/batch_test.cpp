@@ -150,6 +150,27 @@ TEST_CASE("receiving and sending allocate nothing, and a batch only when it is m
     CHECK(received == 70);
 }
 
+TEST_CASE("a batch keeps the local address of an IPv4 datagram on an IPv6 socket that tells details") {
+    if (loopbacks().size() < 2) return;
+    for (const bool with_details : {false, true}) {
+        for (const char* const asked : {"127.0.0.1", "127.0.0.2"}) {
+            INFO(asked << (with_details ? ", with details" : ""));
+            net::udp_socket receiver{net::endpoint{net::ipv6_address::any(), 0}}, sender = bound(loopback);
+            if (with_details) {
+                if (!support::tells_arrival()) NETNOTES_SKIP("no time of arrival on this machine");
+                receiver.tell_details();
+            }
+            const net::endpoint where{net::ipv4_address{asked}, receiver.local_endpoint().port()};
+            sender.send_to("one", where);
+            sender.send_to("two", where);
+            net::datagram_batch batch{4, 16};
+            const auto got = receiver.recv_batch(batch);
+            REQUIRE(texts_of(got) == texts{"one", "two"});
+            for (const auto& each : got) CHECK(each.sender.local_address() == where.address());
+        }
+    }
+}
+
 // ---- Segments ------------------------------------------------------------------------------------------
 
 namespace {

@@ -156,7 +156,7 @@ class inbox {
     struct slot {
         iovec part;
         socket_address sender;
-        alignas(cmsghdr) netnotes::detail::datagram_notes::buffer control;
+        alignas(cmsghdr) netnotes::detail::details_note::buffer control;
     };
 
     template <class Each>

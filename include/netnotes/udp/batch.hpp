@@ -31,7 +31,7 @@ namespace netnotes {
 class udp_socket;
 
 /// Room for many datagrams, made once and used again and again by udp_socket::recv_batch(), which allocates nothing.
-/// It takes count * size bytes and about 550 more for each datagram; with any_size 18 KB more for each.
+/// It takes count * size bytes and about 500 more for each datagram; with any_size 15 KB more for each.
 class datagram_batch {
   public:
     /// A size that no datagram exceeds, even if the kernel merges datagrams.
@@ -52,7 +52,7 @@ class datagram_batch {
     struct slot {
         iovec part;
         socket_address sender;
-        alignas(cmsghdr) detail::datagram_notes::buffer control;
+        alignas(cmsghdr) detail::details_note::buffer control;
     };
     void prepare() noexcept;
     void take_apart(std::size_t filled);
