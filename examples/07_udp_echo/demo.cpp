@@ -8,8 +8,11 @@
 //          b  <─ "2" ──────────┼─────  send_batch: each datagram to its own sender                      one system call
 //          c  <─ "3" ──────────┘
 //
-// The server has no connections. It accepts nothing and keeps nothing for a client, and no client can make it wait. So
-// one socket and one thread serve any number of clients. A client must limit its own wait.
+// The server has no connections. It accepts nothing and keeps nothing for a client. So one socket and one thread serve
+// any number of clients. A client must limit its own wait.
+//
+// The server waits for questions only. Datagrams to a neighbour that does not answer ARP stay in the send buffer for
+// seconds, and a forged sender can name such a neighbour. When the buffer is full, the answers are lost (MSG_DONTWAIT).
 //
 // Each answer leaves from the address that its client has written to. A server on 0.0.0.0 has many addresses, and a
 // connected client takes an answer only from the right one. The sender in each received datagram remembers it.
@@ -68,9 +71,10 @@ class echo_server {
     }
     void answer(std::error_code& error) {
         for (std::span<const net::udp_socket::outgoing> rest{answers_}; !rest.empty();) {
-            const std::size_t sent = socket_.send_batch(rest, error);
+            const std::size_t sent = socket_.send_batch(rest, error, MSG_DONTWAIT);
             ++system_calls_;
             if (error == std::errc::operation_canceled) return;
+            if (error == net::would_block) return;  // the buffer is full: the rest of the answers is lost
             // If a client cannot be reached, the other clients still get their answers.
             if (error && !quiet_) say(rest[sent].to, "  cannot be answered: ", error.message());
             rest = rest.subspan(sent + (error ? 1 : 0));

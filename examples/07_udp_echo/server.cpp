@@ -19,7 +19,7 @@ int main() try {
         // A forged datagram may name another server as its sender. Two echo servers would then answer each other for ever.
         if (got.sender.port() == 6666 || got.sender.port() < 1024) continue;
         std::error_code lost;  // if this client cannot be reached, the next client is still served
-        socket.send_to(got.bytes, got.sender, lost);
+        socket.send_to(got.bytes, got.sender, lost, MSG_DONTWAIT);  // does not wait for a silent neighbour either
         std::cout << "已完成" << num++ << "次数据收发 (number of datagrams sent back)" << std::endl;
     }
 } catch (const std::system_error& error) {

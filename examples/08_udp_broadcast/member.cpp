@@ -23,7 +23,8 @@ int main(int argc, char** argv) try {
         std::cout << "接收到的数据 (received): " << net::visible(net::as_text(got.bytes)) << " from " << got.sender
                   << std::endl;
         std::error_code lost;  // a sender that cannot be reached does not end this program
-        if (got.sender.port() != 6666) socket.send_to("here", got.sender, lost);  // never answer another member
+        if (got.sender.port() == 6666) continue;  // never answer another member
+        socket.send_to("here", got.sender, lost, MSG_DONTWAIT);
     }
 } catch (const std::system_error& error) {
     if (error.code() == std::errc::operation_canceled) return 0;

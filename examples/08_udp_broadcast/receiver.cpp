@@ -20,7 +20,8 @@ int main() try {
         std::cout << "接收到的数据 (received): " << net::visible(net::as_text(got.bytes)) << " from " << got.sender
                   << std::endl;
         std::error_code lost;  // a sender that cannot be reached does not end this program
-        if (got.sender.port() != 6666) socket.send_to("here", got.sender, lost);  // never answer another receiver
+        if (got.sender.port() == 6666) continue;  // never answer another receiver
+        socket.send_to("here", got.sender, lost, MSG_DONTWAIT);
     }
 } catch (const std::system_error& error) {
     if (error.code() == std::errc::operation_canceled) return 0;

@@ -17,7 +17,7 @@ std::optional<std::string> receive(int socket, sockaddr_in& sender) {
     return buffer;
 }
 void send(int socket, const std::string& text, const sockaddr_in& to) {
-    ::sendto(socket, text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+    ::sendto(socket, text.data(), text.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to), sizeof to);
 }
 
 }  // namespace

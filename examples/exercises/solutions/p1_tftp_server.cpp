@@ -48,7 +48,7 @@ struct transfer {
 
     bool writes() const { return !path.empty(); }
     void repeat() {
-        ::sendto(socket, said.data(), said.size(), 0, reinterpret_cast<const sockaddr*>(&peer), sizeof peer);
+        ::sendto(socket, said.data(), said.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&peer), sizeof peer);
         due = steady_clock::now() + std::chrono::seconds{1};
     }
     void say(std::string datagram) {
@@ -142,7 +142,7 @@ class server {
         if (from.sin_port == one.peer.sin_port && from.sin_addr.s_addr == one.peer.sin_addr.s_addr) return one.hear(datagram);
         if (datagram.size() >= 2 && number_at(datagram, 0) == 5) return;  // an error is never answered
         const std::string answer = error(5, "unknown transfer ID");
-        ::sendto(one.socket, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+        ::sendto(one.socket, answer.data(), answer.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), size);
     }
     void request() {
         transfer one{-1, {}, -1, {}, {}};

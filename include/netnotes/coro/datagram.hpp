@@ -8,8 +8,8 @@
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             std::error_code lost;                                             // no client's address ends the server
-//             co_await socket.send_to(got.bytes, got.sender, got.local, lost);  // from the address that the client used
+//             std::error_code lost;  // no client's address ends the server or lets it wait
+//             co_await socket.send_to(got.bytes, got.sender, got.local, lost, MSG_DONTWAIT);
 //         }
 //     }
 //
@@ -23,6 +23,8 @@
 
 #ifndef NETNOTES_CORO_DATAGRAM_HPP
 #define NETNOTES_CORO_DATAGRAM_HPP
+
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <string>
@@ -65,14 +67,16 @@ class async_datagram : public detail::async_socket {
     [[nodiscard]] detail::reporting<detail::receiving_from> recv_from(mutable_buffer buffer, std::error_code& error);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
     /// until then. A server passes as `from` the address to which the question came, received::local. With 0.0.0.0 the
-    /// system chooses. Throws errc::message_size if the datagram is too long, and the other errors of
-    /// socket::send_to().
+    /// system chooses. `flags` are the flags of send(2). With MSG_DONTWAIT a full buffer is errc::operation_would_block,
+    /// and the task does not wait. A server needs this: see udp_socket::send_to(). Throws errc::message_size if the
+    /// datagram is too long, and the other errors of socket::send_to().
     [[nodiscard]] detail::sending_to send_to(const_buffer bytes, const socket_address& where,
-                                             const ip_address& from = {});
+                                             const ip_address& from = {}, int flags = 0);
     /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
     /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
     [[nodiscard]] detail::reporting<detail::sending_to> send_to(const_buffer bytes, const socket_address& where,
-                                                                const ip_address& from, std::error_code& error);
+                                                                const ip_address& from, std::error_code& error,
+                                                                int flags = 0);
 
   private:
     static socket asked_for_addresses(socket&& made) noexcept {
@@ -113,8 +117,9 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
 
 class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_operation> {
   public:
-    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from) noexcept
-        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from} {}
+    sending_to(io_node& node, const_buffer bytes, const socket_address& where, const ip_address& from,
+               int flags) noexcept
+        : io_awaiter{node, direction::write}, bytes_{bytes}, where_{where}, from_{from}, flags_{flags} {}
     void await_resume() {
         if (error_ != 0)
             detail::throw_error(take_failure(), "send_to ", where_.to_string(), " (",
@@ -123,11 +128,12 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
     bool attempt() noexcept override {
         // After each failed send a Unix socket is reported as writable, because the kernel frees the unsent bytes. So
         // that report does not end the pause.
-        if (is_pausing() || !node_.writable) return false;
+        const bool may_wait = (flags_ & MSG_DONTWAIT) == 0;
+        if (may_wait && (is_pausing() || !node_.writable)) return false;
         std::error_code error;
         borrowed_socket own{node_.descriptor()};
-        own->send_to(bytes_, where_, from_, error);
-        if (error == std::errc::operation_would_block) {
+        own->send_to(bytes_, where_, from_, error, flags_);
+        if (may_wait && error == std::errc::operation_would_block) {
             if (!where_.is_ip()) pause();
             return node_.writable = false;
         }
@@ -139,22 +145,24 @@ class [[nodiscard]] sending_to final : public io_awaiter<sending_to, pausing_ope
     const_buffer bytes_;
     socket_address where_;
     ip_address from_;
+    int flags_;
 };
 
 }  // namespace detail
 
 inline detail::receiving_from async_datagram::recv_from(mutable_buffer buffer) { return {node(), buffer}; }
 inline detail::sending_to async_datagram::send_to(const_buffer bytes, const socket_address& where,
-                                                  const ip_address& from) {
-    return {node(), bytes, where, from};
+                                                  const ip_address& from, int flags) {
+    return {node(), bytes, where, from, flags};
 }
 inline detail::reporting<detail::receiving_from> async_datagram::recv_from(mutable_buffer buffer,
                                                                            std::error_code& error) {
     return detail::reporting<detail::receiving_from>{error, node(), buffer};
 }
 inline detail::reporting<detail::sending_to> async_datagram::send_to(const_buffer bytes, const socket_address& where,
-                                                                     const ip_address& from, std::error_code& error) {
-    return detail::reporting<detail::sending_to>{error, node(), bytes, where, from};
+                                                                     const ip_address& from, std::error_code& error,
+                                                                     int flags) {
+    return detail::reporting<detail::sending_to>{error, node(), bytes, where, from, flags};
 }
 
 }  // namespace netnotes

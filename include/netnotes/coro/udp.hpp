@@ -9,8 +9,8 @@
 //         std::array<std::byte, 2048> room;
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
-//             std::error_code lost;                                        a client without an address ends no server
-//             co_await socket.send_to(got.bytes, got.sender, lost);        from the address that the client used
+//             std::error_code lost;                                        no client's address ends or stops the server
+//             co_await socket.send_to(got.bytes, got.sender, lost, MSG_DONTWAIT);  from the address that was asked
 //         }
 //     }
 //
@@ -24,6 +24,8 @@
 
 #ifndef NETNOTES_CORO_UDP_HPP
 #define NETNOTES_CORO_UDP_HPP
+
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -95,28 +97,35 @@ class async_udp {
     [[nodiscard]] detail::udp_reporting<detail::udp_recv_batch> recv_batch(datagram_batch& batch,
                                                                            std::error_code& error);
     /// Sends one datagram, whole or not at all. Suspends while the socket's buffer is full; `bytes` must stay valid
-    /// until then. To received::sender it leaves from the address that the sender has written to.
-    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to);
+    /// until then. To received::sender it leaves from the address that the sender has written to. `flags` are the flags
+    /// of send(2). With MSG_DONTWAIT a full buffer is errc::operation_would_block, and the task does not wait. A server
+    /// needs this: see udp_socket::send_to().
+    [[nodiscard]] detail::udp_operation<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
+                                                                     int flags = 0);
     /// Does the same, but reports an error instead of throwing it. A server needs this form: a sender can forge an
     /// address to which nothing can be sent. A cancellation is still thrown. `error` must stay valid as long as `bytes`.
     [[nodiscard]] detail::udp_reporting<detail::udp_send_to> send_to(const_buffer bytes, const datagram_peer& to,
-                                                                     std::error_code& error);
+                                                                     std::error_code& error, int flags = 0);
     /// Sends one datagram to the peer of connect().
-    [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes);
-    [[nodiscard]] detail::udp_reporting<detail::udp_send> send(const_buffer bytes, std::error_code& error);
-    /// Sends all datagrams, in their order. Returns their number. They must stay valid until then.
+    [[nodiscard]] detail::udp_operation<detail::udp_send> send(const_buffer bytes, int flags = 0);
+    [[nodiscard]] detail::udp_reporting<detail::udp_send> send(const_buffer bytes, std::error_code& error,
+                                                               int flags = 0);
+    /// Sends all datagrams, in their order. Returns their number. They must stay valid until then. `flags` mean
+    /// what they mean for send_to().
     [[nodiscard]] detail::udp_operation<detail::udp_send_batch> send_batch(
-        std::span<const udp_socket::outgoing> datagrams);
+        std::span<const udp_socket::outgoing> datagrams, int flags = 0);
     /// Does the same, but reports an error instead of throwing it: operation_canceled if the task is cancelled. Returns
     /// the number of datagrams that were sent.
     [[nodiscard]] detail::udp_reporting<detail::udp_send_batch> send_batch(
-        std::span<const udp_socket::outgoing> datagrams, std::error_code& error);
+        std::span<const udp_socket::outgoing> datagrams, std::error_code& error, int flags = 0);
     /// Sends the bytes as datagrams of `size` bytes each, and returns their number: see udp_socket::send_segments().
     [[nodiscard]] detail::udp_operation<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
-                                                                                 const datagram_peer& to = {});
+                                                                                 const datagram_peer& to = {},
+                                                                                 int flags = 0);
     [[nodiscard]] detail::udp_reporting<detail::udp_send_segments> send_segments(const_buffer bytes, std::size_t size,
                                                                                  const datagram_peer& to,
-                                                                                 std::error_code& error);
+                                                                                 std::error_code& error,
+                                                                                 int flags = 0);
 
     /// Do what the calls of udp_socket with the same names do. They do not wait. On a closed socket the forms with an
     /// error report errc::bad_file_descriptor, and the others throw it.
@@ -255,18 +264,23 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
     /// Returns how many datagrams are sent. The next use of the operation counts from 0.
     std::size_t so_far() noexcept requires(requires(Call& call) { call.sent; }) { return call_.take(); }
     bool attempt() noexcept override {
-        if (!(Call::receives ? this->node_.readable : this->node_.writable)) return false;
+        bool& is_ready = Call::receives ? this->node_.readable : this->node_.writable;
+        const bool may_wait = waits();
+        if (may_wait && !is_ready) return false;
         std::error_code error;
         call_(*socket_, error);
-        if (error == std::errc::operation_would_block) {
-            (Call::receives ? this->node_.readable : this->node_.writable) = false;
-            return false;
-        }
+        if (may_wait && error == std::errc::operation_would_block) return is_ready = false;
         this->error_ = error.value();
         return true;
     }
 
   private:
+    [[nodiscard]] bool waits() const noexcept {
+        if constexpr (requires(const Call& call) { call.flags; })
+            return (call_.flags & MSG_DONTWAIT) == 0;
+        else
+            return true;
+    }
     udp_socket* socket_;
     Call call_;
 };
@@ -305,28 +319,31 @@ struct udp_send_to {
     static constexpr bool receives = false;
     static constexpr const char* name = "send_to";
     using value = void;
-    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send_to(bytes, to, error); }
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send_to(bytes, to, error, flags); }
     void take() noexcept {}
     const_buffer bytes;
     datagram_peer to;
+    int flags;
 };
 struct udp_send {
     static constexpr bool receives = false;
     static constexpr const char* name = "send";
     using value = void;
-    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send(bytes, error); }
+    void operator()(udp_socket& socket, std::error_code& error) noexcept { socket.send(bytes, error, flags); }
     void take() noexcept {}
     const_buffer bytes;
+    int flags;
 };
 struct udp_send_batch {
     static constexpr bool receives = false;
     static constexpr const char* name = "send_batch";
     using value = std::size_t;
     void operator()(udp_socket& socket, std::error_code& error) noexcept {
-        sent += socket.send_batch(datagrams.subspan(sent), error);
+        sent += socket.send_batch(datagrams.subspan(sent), error, flags);
     }
     value take() noexcept { return std::exchange(sent, 0); }
     std::span<const udp_socket::outgoing> datagrams;
+    int flags;
     std::size_t sent = 0;
 };
 struct udp_send_segments {
@@ -335,12 +352,14 @@ struct udp_send_segments {
     using value = std::size_t;
     void operator()(udp_socket& socket, std::error_code& error) noexcept {
         const std::size_t done = sent * size;
-        sent += socket.send_segments(done < bytes.size() ? bytes.subspan(done) : const_buffer{}, size, to, error);
+        const auto rest = done < bytes.size() ? bytes.subspan(done) : const_buffer{};
+        sent += socket.send_segments(rest, size, to, error, flags);
     }
     value take() noexcept { return std::exchange(sent, 0); }
     const_buffer bytes;
     std::size_t size;
     datagram_peer to;
+    int flags;
     std::size_t sent = 0;
 };
 
@@ -356,17 +375,20 @@ inline detail::udp_operation<detail::udp_recv_details> async_udp::recv_from(muta
 inline detail::udp_operation<detail::udp_recv_batch> async_udp::recv_batch(datagram_batch& batch) {
     return {*this, {batch}};
 }
-inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to) {
-    return {*this, {bytes, to}};
+inline detail::udp_operation<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
+                                                                        int flags) {
+    return {*this, {bytes, to, flags}};
 }
-inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes) { return {*this, {bytes}}; }
+inline detail::udp_operation<detail::udp_send> async_udp::send(const_buffer bytes, int flags) {
+    return {*this, {bytes, flags}};
+}
 inline detail::udp_operation<detail::udp_send_batch> async_udp::send_batch(
-    std::span<const udp_socket::outgoing> datagrams) {
-    return {*this, {datagrams}};
+    std::span<const udp_socket::outgoing> datagrams, int flags) {
+    return {*this, {datagrams, flags}};
 }
 inline detail::udp_operation<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
-                                                                                const datagram_peer& to) {
-    return {*this, {bytes, size, to}};
+                                                                                const datagram_peer& to, int flags) {
+    return {*this, {bytes, size, to, flags}};
 }
 
 inline detail::udp_reporting<detail::udp_recv_from> async_udp::recv_from(mutable_buffer buffer,
@@ -383,20 +405,21 @@ inline detail::udp_reporting<detail::udp_recv_batch> async_udp::recv_batch(datag
     return detail::udp_reporting<detail::udp_recv_batch>{error, *this, detail::udp_recv_batch{batch}};
 }
 inline detail::udp_reporting<detail::udp_send_to> async_udp::send_to(const_buffer bytes, const datagram_peer& to,
-                                                                     std::error_code& error) {
-    return detail::udp_reporting<detail::udp_send_to>{error, *this, detail::udp_send_to{bytes, to}};
+                                                                     std::error_code& error, int flags) {
+    return detail::udp_reporting<detail::udp_send_to>{error, *this, detail::udp_send_to{bytes, to, flags}};
 }
-inline detail::udp_reporting<detail::udp_send> async_udp::send(const_buffer bytes, std::error_code& error) {
-    return detail::udp_reporting<detail::udp_send>{error, *this, detail::udp_send{bytes}};
+inline detail::udp_reporting<detail::udp_send> async_udp::send(const_buffer bytes, std::error_code& error, int flags) {
+    return detail::udp_reporting<detail::udp_send>{error, *this, detail::udp_send{bytes, flags}};
 }
 inline detail::udp_reporting<detail::udp_send_batch> async_udp::send_batch(
-    std::span<const udp_socket::outgoing> datagrams, std::error_code& error) {
-    return detail::udp_reporting<detail::udp_send_batch>{error, *this, detail::udp_send_batch{datagrams}};
+    std::span<const udp_socket::outgoing> datagrams, std::error_code& error, int flags) {
+    return detail::udp_reporting<detail::udp_send_batch>{error, *this, detail::udp_send_batch{datagrams, flags}};
 }
 inline detail::udp_reporting<detail::udp_send_segments> async_udp::send_segments(const_buffer bytes, std::size_t size,
                                                                                  const datagram_peer& to,
-                                                                                 std::error_code& error) {
-    return detail::udp_reporting<detail::udp_send_segments>{error, *this, detail::udp_send_segments{bytes, size, to}};
+                                                                                 std::error_code& error, int flags) {
+    return detail::udp_reporting<detail::udp_send_segments>{error, *this,
+                                                            detail::udp_send_segments{bytes, size, to, flags}};
 }
 
 }  // namespace netnotes

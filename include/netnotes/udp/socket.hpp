@@ -155,11 +155,17 @@ class udp_socket : public multicast_socket {
 
     // -- sending
 
-    /// Sends one datagram, whole or not at all. It waits only while the send buffer is full, which is seldom. A
-    /// datagram that was sent may still be lost, and a receiver may not exist. Throws std::system_error, for example
+    /// Sends one datagram, whole or not at all. It waits while the send buffer is full. A datagram that was sent may
+    /// still be lost, and a receiver may not exist. `flags` are the flags of send(2).
+    ///
+    /// A server answers with MSG_DONTWAIT: a full buffer is then errc::operation_would_block, and the answer is lost.
+    /// Otherwise any neighbour could stop it for seconds. The kernel keeps datagrams to a neighbour that does not
+    /// answer ARP, and they fill the send buffer (arp(7)). A forged sender is such a neighbour.
+    ///
+    /// Throws std::system_error, for example
     /// errc::message_size above the limit, which what() names. To a broadcast address without option::broadcast it is
     /// permission_denied. To port 0, which no socket can have, it is invalid_argument. Without a route it is
-    /// network_unreachable. `flags` are the flags of send(2).
+    /// network_unreachable.
     ///
     /// To received::sender it leaves from the address that the sender has written to: `send_to(bytes, got.sender)`. To
     /// choose another address of this host, call `send_to(bytes, {to, from})`. It fails with errc::invalid_argument or
@@ -198,9 +204,10 @@ class udp_socket : public multicast_socket {
     using outgoing = outgoing_datagram;
     /// Sends all datagrams, in their order, 64 in one system call (sendmmsg(2)). The second form returns how many were
     /// sent before the error. That number is the index of the datagram that failed, and no datagram behind it was sent.
-    /// Only a refusal that arrives while the batch is being sent is left for a later call to report.
-    void send_batch(std::span<const outgoing> datagrams);
-    std::size_t send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept;
+    /// Only a refusal that arrives while the batch is being sent is left for a later call to report. A server passes
+    /// MSG_DONTWAIT, as for send_to().
+    void send_batch(std::span<const outgoing> datagrams, int flags = 0);
+    std::size_t send_batch(std::span<const outgoing> datagrams, std::error_code& error, int flags = 0) noexcept;
 
     // -- many datagrams in one buffer
 
@@ -209,9 +216,9 @@ class udp_socket : public multicast_socket {
     /// 4.18). If it cannot, because it is older or they exceed the interface's MTU, the same datagrams go out as a
     /// batch. Returns the number of datagrams sent; what() says it after an error. `to` may be left out on a connected
     /// socket. Fails with errc::invalid_argument for size 0.
-    void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {});
-    std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
-                              std::error_code& error) noexcept;
+    void send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to = {}, int flags = 0);
+    std::size_t send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to, std::error_code& error,
+                              int flags = 0) noexcept;
 
     /// Lets the kernel deliver consecutive datagrams of one sender in one piece (UDP_GRO, udp(7), Linux 5.0). Returns
     /// false if the kernel does not know the option. It cannot be switched off. Throws std::system_error, and then
@@ -231,10 +238,11 @@ class udp_socket : public multicast_socket {
     received receive(mutable_buffer buffer, datagram_details* details, int flags, std::error_code& error) noexcept;
     static bool may_do_without_ipv6(const endpoint& where, udp_options options, const std::error_code& error) noexcept;
     template <class Datagram>
-    std::size_t send_many(std::size_t count, Datagram datagram, time_point until, std::error_code& error) noexcept;
+    std::size_t send_many(std::size_t count, Datagram datagram, time_point until, int flags,
+                          std::error_code& error) noexcept;
     bool kernel_can_segment() noexcept;
     std::error_code send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
-                                const detail::source_note& source, time_point until) noexcept;
+                                const detail::source_note& source, time_point until, int flags) noexcept;
 
     enum class segmentation : char { untried, kernel, here } segmentation_ = segmentation::untried;
     bool offload_allowed_ = true;
@@ -372,7 +380,7 @@ inline void udp_socket::send(const_buffer bytes, int flags) {
 /// `datagram(number, address, source, error)` returns the payload of that datagram. It sets its destination (without a
 /// family: no destination) and the address from which the datagram is to leave.
 template <class Datagram>
-std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until,
+std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_point until, int flags,
                                   std::error_code& error) noexcept {
     mmsghdr messages[max_at_once];  // not set to zero: a batch of two should not cost that of 64
     iovec parts[max_at_once];
@@ -403,8 +411,10 @@ std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_poi
             // sendmmsg() stops at the datagram that fails. Unless that is the first datagram, it drops the error.
             // A second call from there reports it.
             const int taken = attempt(
-                [&] { return ::sendmmsg(native_handle(), messages, static_cast<unsigned>(ready), MSG_NOSIGNAL); },
-                POLLOUT, 0, until, error);
+                [&] {
+                    return ::sendmmsg(native_handle(), messages, static_cast<unsigned>(ready), flags | MSG_NOSIGNAL);
+                },
+                POLLOUT, flags, until, error);
             if (taken < 0) return sent;
             sent += static_cast<std::size_t>(taken);
             if (static_cast<std::size_t>(taken) < ready) continue;
@@ -414,7 +424,8 @@ std::size_t udp_socket::send_many(std::size_t count, Datagram datagram, time_poi
     }
 }
 
-inline std::size_t udp_socket::send_batch(std::span<const outgoing> datagrams, std::error_code& error) noexcept {
+inline std::size_t udp_socket::send_batch(std::span<const outgoing> datagrams, std::error_code& error,
+                                          int flags) noexcept {
     error.clear();
     if (datagrams.empty()) return 0;
     return send_many(
@@ -425,11 +436,11 @@ inline std::size_t udp_socket::send_batch(std::span<const outgoing> datagrams, s
             if (!bad) source.choose(to.local_address(), bad);
             return bytes;
         },
-        end_of_call(), error);
+        end_of_call(), flags, error);
 }
-inline void udp_socket::send_batch(std::span<const outgoing> datagrams) {
+inline void udp_socket::send_batch(std::span<const outgoing> datagrams, int flags) {
     std::error_code error;
-    const std::size_t sent = send_batch(datagrams, error);
+    const std::size_t sent = send_batch(datagrams, error, flags);
     if (!error) return;
     const auto& [bytes, to] = datagrams[sent];
     std::error_code unknown;
@@ -453,7 +464,8 @@ inline bool udp_socket::kernel_can_segment() noexcept {
 }
 
 inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t size, const socket_address& to,
-                                               const detail::source_note& source, time_point until) noexcept {
+                                               const detail::source_note& source, time_point until,
+                                               int flags) noexcept {
     const auto segment = static_cast<std::uint16_t>(size);
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof segment) + detail::source_note::capacity> control{};
     iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
@@ -473,12 +485,12 @@ inline std::error_code udp_socket::send_merged(const_buffer bytes, std::size_t s
     header->cmsg_len = CMSG_LEN(sizeof segment);
     std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
     std::error_code error;
-    attempt([&] { return ::sendmsg(native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0, until, error);
+    attempt([&] { return ::sendmsg(native_handle(), &message, flags | MSG_NOSIGNAL); }, POLLOUT, flags, until, error);
     return error;
 }
 
 inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to,
-                                             std::error_code& error) noexcept {
+                                             std::error_code& error, int flags) noexcept {
     if (size == 0) {
         error = std::make_error_code(std::errc::invalid_argument);
         return 0;
@@ -503,7 +515,7 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
             error = std::make_error_code(std::errc::timed_out);
             return sent;
         }
-        error = send_merged(from(sent, together), size, address, from_where, until);
+        error = send_merged(from(sent, together), size, address, from_where, until, flags);
         // The kernel refuses a segment longer than the MTU, and a device or a socket without checksums (EINVAL,
         // EMSGSIZE, EIO). The batch below then succeeds or reports the real error.
         const int refusal = error.value();
@@ -522,11 +534,11 @@ inline std::size_t udp_socket::send_segments(const_buffer bytes, std::size_t siz
                            source = from_where;
                            return from(first + number, 1);
                        },
-                       until, error);
+                       until, flags, error);
 }
-inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to) {
+inline void udp_socket::send_segments(const_buffer bytes, std::size_t size, const datagram_peer& to, int flags) {
     std::error_code error;
-    const std::size_t sent = send_segments(bytes, size, to, error);
+    const std::size_t sent = send_segments(bytes, size, to, error, flags);
     if (!error) return;
     std::error_code unknown;
     const endpoint where = to == endpoint{} ? peer_endpoint(unknown) : static_cast<const endpoint&>(to);

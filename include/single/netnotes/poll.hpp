@@ -3316,7 +3316,6 @@ bool read_note(cmsghdr& part, Data& data) noexcept {
 struct datagram_notes {
     static constexpr std::size_t capacity =
         CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
-    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
 
     ip_address local{};        ///< our own address, from which to answer; 0.0.0.0 if it is not known
     bool is_to_group = false;  ///< it came to a multicast or a broadcast address
@@ -3362,7 +3361,8 @@ struct datagram_notes {
     }
 };
 
-/// Room for the control messages of datagram_details, and their reader.
+/// Room for all control messages of a datagram, and the reader of datagram_details. Every receive gives this room:
+/// after tell_details() the kernel puts the details before the local address, and drops what does not fit.
 struct details_note {
     static constexpr std::size_t capacity =
         datagram_notes::capacity + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec));
