@@ -21,9 +21,9 @@
 //
 // Chapters, lowest first:
 //     udp/datagram.hpp     datagrams, their sizes, and the peers that send them
-//     udp/batch.hpp        room for many datagrams
 //     udp/multicast.hpp    datagrams to groups
-//     udp/socket.hpp       the UDP socket: datagrams one by one, in batches, in segments, and by broadcast
+//     udp/batch.hpp        many datagrams at once: in batches and in segments
+//     udp/socket.hpp       the UDP socket: datagrams one by one, and by broadcast
 //     udp/connect.hpp      a UDP socket for one peer, found by its name
 //
 // The notes:     UDP, UDP特点, udp 发送、接收数据, udp绑定, udp echo 服务器, udp广播, 单全双工信息收发

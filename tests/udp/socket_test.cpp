@@ -450,6 +450,53 @@ TEST_CASE("disconnecting keeps the port, chosen or not, and gives back the wildc
     CHECK(none.local_endpoint().port() == 0);
 }
 
+TEST_CASE("connecting again chooses the source address again, and a failure leaves no peer") {
+    for (const net::ip_address& address : loopbacks()) {
+        net::udp_socket peer = bound(address);
+        net::udp_socket unnamed{family_of(address)}, named = bound(address);
+        for (net::udp_socket* socket : {&unnamed, &named}) {
+            socket->connect(peer.local_endpoint());
+            const net::endpoint own = socket->local_endpoint();
+            const net::endpoint refused = address.is_v4() ? net::endpoint{"255.255.255.255", 9}     // not allowed
+                                                          : net::endpoint{"fe80::1%no-such-dev", 9};
+            std::error_code error;
+            socket->connect(refused, error);
+            CHECK(error);
+            socket->send("to the old peer?", error);
+            CHECK(error == std::errc::destination_address_required);
+            CHECK(socket->local_endpoint().port() == own.port());
+            socket->connect(peer.local_endpoint());
+            CHECK(socket->local_endpoint() == own);
+        }
+    }
+    // For an IPv4 peer an IPv6 socket takes an IPv4 source address, which does not fit an IPv6 peer.
+    if (loopbacks().size() > 1) {
+        net::udp_socket over_v4 = bound(loopback), over_v6 = bound(net::ipv6_address::loopback());
+        net::udp_socket both{net::address_family::inet6};
+        both.connect({net::ip_address{"::ffff:127.0.0.1"}, over_v4.local_endpoint().port()});
+        const auto port = both.local_endpoint().port();
+        both.send("first");
+        CHECK(receive(over_v4) == "first");
+        both.connect(over_v6.local_endpoint());
+        CHECK(both.local_endpoint() == net::endpoint{net::ipv6_address::loopback(), port});
+        both.send("second");
+        CHECK(receive(over_v6) == "second");
+    }
+    // Another address of this host is its own source address.
+    for (const auto& each : net::interfaces())
+        for (const auto& one : each.addresses) {
+            const net::ip_address own = one.address.address();
+            if (!each.is_up || !own.is_v4() || own.is_loopback()) continue;
+            net::udp_socket far = bound(own), near = bound(loopback);
+            net::udp_socket socket{net::address_family::inet};
+            socket.connect(near.local_endpoint());
+            socket.connect(far.local_endpoint());
+            CHECK(socket.local_endpoint().address() == own);
+            socket.send("hello");
+            CHECK(receive(far) == "hello");
+        }
+}
+
 // ---- IPv4 peers of an IPv6 socket ----------------------------------------------------------------------
 
 TEST_CASE("a dual-stack socket talks with IPv4 peers under either form of their address") {
