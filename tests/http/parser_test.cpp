@@ -191,6 +191,35 @@ TEST_CASE("a head that arrives byte by byte is parsed twice, and looked through 
     CHECK(http::parse_head(bytes, seen, head).is_complete());
 }
 
+TEST_CASE("the end of a line is no reason to parse a head again") {
+    std::string bytes = "GET / HTTP/1.1\r\nHost: a\r\n";
+    http::request_head head;
+    http::head_progress seen;
+    REQUIRE(http::parse_head(bytes, seen, head).needs_more());
+    std::fill(bytes.begin(), bytes.end() - 2, '\n');  // a parser that looks here again refuses it
+    for (int i = 0; i < 3; ++i) {
+        bytes += "A: b\r\n";
+        CHECK(http::parse_head(bytes, seen, head).needs_more());
+    }
+    bytes += "\r\n";
+    CHECK(http::parse_head(bytes, seen, head).is_refused());
+}
+
+TEST_CASE("a refusal of a target tells the place of the byte") {
+    const std::pair<std::string_view, std::size_t> refused[] = {{"GET /a%zz HTTP/1.1\r\n\r\n", 6},
+                                                                {"GET /a%00?%zz HTTP/1.1\r\n\r\n", 6},
+                                                                {"GET http://a/b%zz HTTP/1.1\r\n\r\n", 14},
+                                                                {"GET http://a,b/ HTTP/1.1\r\n\r\n", 11}};
+    for (const auto& [bytes, place] : refused) {
+        INFO(bytes);
+        http::request_head head;
+        http::head_progress seen;
+        const auto result = http::parse_head(bytes, seen, head);
+        CHECK(result.is_refused());
+        CHECK(result.refusal.offset == place);
+    }
+}
+
 TEST_CASE("a refusal is a sentence with line, rule and section") {
     CHECK(sentence("GET / HTTP/1.1\r\nA: b\r\nHost : a\r\n\r\n") ==
           "400: line 3 \"Host : a\": a space before the colon (RFC 9112 §5.1)");
@@ -247,11 +276,19 @@ TEST_CASE("a head that is used again forgets what it had") {
     http::head_progress next;
     REQUIRE(http::parse_head("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", next, head).is_complete());
     CHECK_FALSE(head.expects_continue);
+    CHECK(head.minor_version == 0);
     CHECK(head.keeps_alive);
     CHECK(head.upgrade.empty());
     CHECK(head.host.empty());
     CHECK(head.body() == http::framing{});
     CHECK(head.fields().size() == 1);
+    next = {};
+    REQUIRE(http::parse_head("GET / HTTP/1.0\r\n\r\n", next, head).is_complete());
+    CHECK_FALSE(head.keeps_alive);
+    next = {};
+    REQUIRE(http::parse_head("GET / HTTP/1.9\r\nHost: a\r\n\r\n", next, head).is_complete());
+    CHECK(head.minor_version == 1);
+    CHECK(head.keeps_alive);
 }
 
 TEST_CASE("the head of a response") {
@@ -288,6 +325,8 @@ TEST_CASE("the head of a response") {
     CHECK(parse("HTTP/1.1 304\r\nContent-Length: 5\r\n\r\n") == reason::none);
     CHECK(head.body(http::method::get).how == kind::none);
     CHECK(http::to_response(head).status == 304);
+    CHECK(parse("HTTP/1.1 599 x\r\n\r\n") == reason::none);
+    CHECK(head.status == 599);
     CHECK(parse("HTTP/1.1 200 OK\r\nHost: a\r\nHost: b\r\n\r\n") == reason::none);  // no meaning in a response
 
     CHECK(parse("HTTP/1.1 20 OK\r\n\r\n") == reason::bad_status);
