@@ -225,6 +225,21 @@ TEST_CASE("a body keeps its promise, or the peer notices") {
     CHECK(server.why() == ending::short_body);
     CHECK(server.how_to_close() == closing::reset);
 
+    // As long as a body is being sent the connection stays, also for a client that has asked for the end.
+    connection last{connection::role::server, start};
+    last.receive(corpus::get("Connection: close\r\n"), start);
+    CHECK(last.next(start) == event::request);
+    last.begin(http::response{200}, 5);
+    CHECK(last.why() == ending::asked_by_peer);
+    CHECK(last.how_to_close() == closing::no);
+    // An answer that was begun before the request was refused cannot be made whole.
+    connection wrong{connection::role::server, start};
+    wrong.receive(corpus::chunked("x"), start);
+    CHECK(wrong.next(start) == event::request);
+    wrong.begin(http::response{200}, 5);
+    CHECK(wrong.next(start) == event::refused);
+    CHECK(wrong.how_to_close() == closing::reset);
+
     // To HTTP/1.0 a body of unknown size goes up to the end of the connection.
     connection old{connection::role::server, start};
     old.receive("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", start);
@@ -372,9 +387,11 @@ TEST_CASE("deadlines: silence, a slow head, a slow body, a peer that does not re
     CHECK(idle.why() == ending::timed_out);
     CHECK(idle.output().empty());
     CHECK(idle.how_to_close() == closing::close);
+    CHECK(idle.deadline(start + 60s) == connection::time::max());
 
     connection head{connection::role::server, start};
     head.receive("GET", start + 5s);
+    CHECK(head.deadline(start + 5s) == start + 15s);
     CHECK(head.next(start + 5s) == event::need_data);
     head.receive(" /", start + 9s);  // the deadline is for the whole head
     CHECK(head.next(start + 9s) == event::need_data);
@@ -382,6 +399,7 @@ TEST_CASE("deadlines: silence, a slow head, a slow body, a peer that does not re
     head.expired(start + 15s);
     CHECK(head.output().starts_with("HTTP/1.1 408 Request Timeout\r\n"));
     CHECK(head.next(start) == event::refused);
+    CHECK(head.refusal() == http::refusal{http::reason::cut_off, 0, 0, 0});
     CHECK(head.how_to_close() == closing::linger);
 
     connection body{connection::role::server, start};
@@ -402,9 +420,41 @@ TEST_CASE("deadlines: silence, a slow head, a slow body, a peer that does not re
     CHECK(stalled.deadline(start + 100s) == start + 130s);
     stalled.sent(3, start + 110s);
     CHECK(stalled.deadline(start + 120s) == start + 140s);
-    stalled.expired(start + 140s);
+    stalled.sent(1, start + 130s);
+    stalled.sent(0, start + 135s);  // the peer has read nothing
+    CHECK(stalled.deadline(start + 135s) == start + 160s);
+    stalled.expired(start + 160s);
     CHECK(stalled.why() == ending::timed_out);
     CHECK(stalled.how_to_close() == closing::reset);
+
+    // The time for a body begins at the end of the head.
+    connection late{connection::role::server, start};
+    late.receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n", start + 2s);
+    CHECK(late.next(start + 2s) == event::need_data);
+    late.receive("\r\n", start + 9s);
+    CHECK(late.next(start + 9s) == event::request);
+    CHECK(late.deadline(start + 9s) == start + 19s);
+
+    // The time for a head that has come behind a request begins when the answer is there.
+    connection second{connection::role::server, start};
+    second.receive(corpus::get("") + "GET", start);
+    CHECK(second.next(start) == event::request);
+    CHECK(second.next(start) == event::end);
+    second.send({200, "hello"});
+    take(second);
+    CHECK(second.next(start + 30s) == event::need_data);
+    CHECK(second.deadline(start + 30s) == start + 40s);
+    second.receive(corpus::get("").substr(3), start + 35s);
+    CHECK(second.next(start + 35s) == event::request);
+    second.send({200, "hello"});
+    take(second);
+    CHECK(second.next(start + 50s) == event::need_data);
+    second.receive("GET", start + 60s);
+    CHECK(second.next(start + 61s) == event::need_data);  // our program was slow
+    CHECK(second.deadline(start + 61s) == start + 71s);
+
+    connection client{connection::role::client, start};  // its limit is for the whole exchange, and is not here
+    CHECK(client.deadline(start) == connection::time::max());
 }
 
 TEST_CASE("the corpus through a server: the same bytes out at every cut") {
