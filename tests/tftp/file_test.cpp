@@ -97,6 +97,30 @@ TEST_CASE("a size that stat(2) makes up is not believed: /proc says 0, /sys a pa
     }
     CHECK(tried >= 3);
 }
+TEST_CASE("small pieces of a file are read ahead") {
+    const temporary_folder folder;
+    put(folder.file("f"), support::pattern(1000));
+    tftp::file_source source{folder.file("f")};
+    std::array<std::byte, 100> room;
+    std::error_code error;
+    errno = EINTR;  // of an earlier call
+    CHECK(source.read(room, error) == 100);
+    std::filesystem::resize_file(folder.file("f"), 0);
+    std::size_t rest = 0;
+    while (const std::size_t size = source.read(room, error)) rest += size;
+    CHECK(rest == 900);
+    CHECK(!error);
+}
+TEST_CASE("the size of a file that changes meanwhile is the new one") {
+    const temporary_folder folder;
+    put(folder.file("f"), support::pattern(5));
+    const net::detail::file_descriptor file{::open(folder.file("f").c_str(), O_RDONLY | O_CLOEXEC)};
+    for (const off_t old : {0, 1, 3, 5, 8, 5000}) {
+        INFO(old);
+        errno = EINTR;  // of an earlier call
+        CHECK(tftp::detail::size_that_is_true(file.number(), old) == std::uint64_t{5});
+    }
+}
 TEST_CASE("a size that is true is known, of any file") {
     const temporary_folder folder;
     for (const std::size_t size : {0u, 1u, 2u, 4095u, 4096u, 4097u}) {
