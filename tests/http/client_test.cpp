@@ -197,7 +197,7 @@ TEST_CASE("requests run at once, as far as the pool allows it") {
                 const std::string path = "/" + std::to_string(i);
                 const std::string page = co_await shown(browser, root + path);
                 right += page == "200 GET " + path + " ";
-                busiest = std::max(busiest, browser.busy() + 1);
+                busiest = std::max(busiest, browser.busy());
             };
             const auto all = [&](net::task_group& group) -> net::task<> {
                 for (int i = 0; i < 20; ++i) group.spawn(fetch(i));
@@ -232,6 +232,47 @@ TEST_CASE("a request that is cancelled just when its turn has come leaves the pl
         }
         CHECK(browser.busy() == 0);
     });
+}
+
+TEST_CASE("the request that waits gets the place in the pool, and not the request that has just left it") {
+    beside(web_server, [](std::string where) -> net::task<> {
+        http::client_options options;
+        options.max_connections = 1;
+        http::client browser{options};
+        http::url place = http::url::parse(where + "/big");
+        http::request ask{"GET", "/"};
+        http::response first = co_await browser.open(std::move(ask), place);
+        net::join_handle<std::string> waiting = net::spawn(shown(browser, where + "/waits"));
+        co_await net::yield();
+        first = {};
+        const std::string again = co_await shown(browser, where + "/again");  // asks in the same turn
+        CHECK(again == "200 GET /again ");
+        CHECK(waiting.has_ended());
+        const std::string page = co_await waiting.join();
+        CHECK(page == "200 GET /waits ");
+        CHECK(browser.busy() == 0);
+    });
+}
+
+TEST_CASE("each request of a client can be the main task of a loop") {
+    test_loop loop;
+    const net::tcp_listener silent{{net::ipv4_address::loopback(), 0}};
+    const std::string where = "http://" + silent.local_endpoint().to_string();
+    http::client_options options;
+    options.timeout = 1ms;
+    http::client browser{options};
+    const auto times_out = [&](net::task<http::response> ask) {
+        try {
+            loop.run(std::move(ask));
+        } catch (const std::system_error& error) {
+            return error.code() == std::errc::timed_out;
+        }
+        return false;
+    };
+    CHECK(times_out(browser.open({"GET", "/"}, http::url::parse(where))));
+    CHECK(times_out(browser.open(where)));
+    CHECK(times_out(browser.send({"GET", "/"}, http::url::parse(where))));
+    CHECK(times_out(browser.get(where)));
 }
 
 TEST_CASE("a URL may be put together in the call") {

@@ -416,6 +416,17 @@ TEST_CASE("deadlines: silence, a slow head, a slow body, a peer that does not re
     CHECK(stalled.next(start) == event::request);
     CHECK(stalled.next(start) == event::end);
     CHECK(stalled.deadline(start) == connection::time::max());  // the handler may take its time
+    // A time that the clock cannot hold means no limit.
+    http::connection_settings longest;
+    longest.head = longest.idle = longest.body = longest.send = std::chrono::milliseconds::max();
+    connection patient{connection::role::server, start, longest};
+    CHECK(patient.deadline(start) == connection::time::max());
+    patient.receive("POST / HTTP/1.1\r\n", start);
+    static_cast<void>(patient.next(start));
+    CHECK(patient.deadline(start) == connection::time::max());
+    patient.receive("Host: a\r\nContent-Length: 100000\r\n\r\nx", start);
+    static_cast<void>(patient.next(start));
+    CHECK(patient.deadline(start) == connection::time::max());
     stalled.send({200, "hello"});
     CHECK(stalled.deadline(start + 100s) == start + 130s);
     stalled.sent(3, start + 110s);

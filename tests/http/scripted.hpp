@@ -34,6 +34,7 @@ struct script {
     std::size_t fails_at = std::string::npos;  // the number of the call that fails: of recv() and send() together
     std::size_t most_at_once = std::string::npos;  // the bytes that one call of send() takes
     net::duration pause{};                         // before each piece
+    net::duration send_pause{};                    // before each call of send() takes bytes
     bool has_shut_down = false, is_closed = false;
 };
 class scripted_stream {
@@ -64,6 +65,7 @@ class scripted_stream {
     net::task<std::size_t> send(net::const_buffer bytes) {
         fail_in_turn();
         if (all_->heard.size() >= all_->most_sent) co_await net::sleep_for(24h);
+        if (all_->send_pause > net::duration::zero()) co_await net::sleep_for(all_->send_pause);
         ++all_->sends;
         all_->most_offered = std::max(all_->most_offered, bytes.size());
         const std::size_t size = std::min({bytes.size(), all_->most_sent - all_->heard.size(), all_->most_at_once});

@@ -74,6 +74,17 @@ std::string talk(std::vector<std::string> pieces, const handler& what, http::web
     return talk(browser, what, options);
 }
 
+/// Asks for a message again and again, and waits a little each time.
+net::task<> listens_in_parts(http::websocket& peer, net::duration part) {
+    for (;;) {
+        try {
+            const auto message = co_await net::with_timeout(part, peer.recv());
+            if (!message) break;
+        } catch (const std::system_error&) {
+            if (!peer.is_open()) throw;
+        }
+    }
+}
 /// What the handlers below have seen of the end.
 std::string seen;
 void note_end(const http::websocket& peer) {
@@ -334,6 +345,74 @@ TEST_CASE("a message must arrive in time, and pings in between do not help") {
     steady.pieces.push_back(close_frame());
     steady.pause = 1s;
     CHECK(talk(steady, echo).size() == 600'000 + 2 + 8);
+}
+
+TEST_CASE("the silence of a browser and the time of a message are counted also where each wait is short") {
+    const handler in_parts = [](http::websocket& peer) -> net::task<> {
+        co_await listens_in_parts(peer, 7s);
+        note_end(peer);
+    };
+    script dead{{}, ending::is_silent};
+    net::duration took{};
+    CHECK(talk(dead, in_parts, {}, &took) == "9:");
+    CHECK(seen == "1006:the peer is silent");
+    CHECK(took >= 60s);
+    CHECK(took < 65s);
+    script slow{{frame(opcode::text, "a", false)}};
+    for (int i = 0; i < 100; ++i) slow.pieces.push_back(frame(opcode::continuation, "a", false));
+    slow.pause = 3s;
+    const handler in_seconds = [](http::websocket& peer) { return listens_in_parts(peer, 1s); };
+    CHECK(talk(slow, in_seconds, {}, &took) == "8:1008:the message did not arrive in time");
+    CHECK(took >= 10s);
+    CHECK(took < 20s);
+    // A handler that is away for long has not waited for the peer, which has spoken meanwhile.
+    script alive{{frame(opcode::pong, ""), frame(opcode::pong, ""), frame(opcode::text, "hello"), close_frame()}};
+    alive.pause = 25s;
+    const handler is_away = [](http::websocket& peer) -> net::task<> {
+        std::optional<http::websocket_message> message;
+        do {
+            co_await net::sleep_for(10min);
+            message.reset();
+            try {
+                message = co_await net::with_timeout(20s, peer.recv());
+                if (!message) break;
+            } catch (const std::system_error&) {  // not yet
+            }
+        } while (peer.is_open());
+        note_end(peer);
+    };
+    CHECK(talk(alive, is_away) == "8:1000:");
+    CHECK(seen == "1000:");
+}
+
+TEST_CASE("a message may take as long as it likes, if the server says so") {
+    http::websocket_options options;
+    options.message_timeout = net::never;
+    script steady{{}};
+    const std::string large = frame(opcode::binary, std::string(100'000, 'x'));
+    for (std::size_t at = 0; at < large.size(); at += 20'000) steady.pieces.push_back(large.substr(at, 20'000));
+    steady.pieces.push_back(close_frame());
+    steady.pause = 20s;
+    CHECK(talk(steady, echo, options).size() == 100'000 + 2 + 8);
+}
+
+TEST_CASE("a browser that reads slowly has send_timeout for each part, though the server also receives") {
+    http::websocket_options options;
+    options.ping_after = 5s;
+    script slow{{}};
+    for (int i = 0; i < 100; ++i) slow.pieces.push_back(frame(opcode::pong, ""));
+    slow.pieces.push_back(close_frame());
+    slow.pause = 2s;
+    slow.send_pause = 10s;  // less than send_timeout, and more than ping_after
+    slow.most_at_once = 200;
+    const handler sends = [](http::websocket& peer) -> net::task<> {
+        co_await peer.send(std::string(1000, 'x'));
+        const auto none = co_await peer.recv();
+        CHECK_FALSE(none);
+        note_end(peer);
+    };
+    CHECK(talk(slow, sends, options) == "1:" + std::string(1000, 'x') + " 8:1000:");
+    CHECK(seen == "1000:");
 }
 
 TEST_CASE("pings of a browser that reads nothing do not fill the memory") {

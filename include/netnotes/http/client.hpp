@@ -182,7 +182,6 @@ class client_pool {
     void enter(const std::string& host) { busy_.push_back(host); }
     /// Gives a place back, and the connection if it can be used again.
     void leave(const std::string& host, std::unique_ptr<client_link> link, netnotes::time_point now) noexcept {
-        if (const auto place = std::find(busy_.begin(), busy_.end(), host); place != busy_.end()) busy_.erase(place);
         try {
             if (link && options.max_idle > 0) {
                 if (idle_.size() >= options.max_idle) idle_.erase(idle_.begin());
@@ -190,36 +189,36 @@ class client_pool {
             }
         } catch (const std::bad_alloc&) {  // then the connection is closed
         }
-        wake_next();
+        leave(host);
     }
-    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find
-    /// one place would be a million for a thousand places.
+    /// A request that waits for a place. A place that becomes free is given to the first of them that it suits. If it
+    /// were only woken, the request that has given the place back could take it again before, each time.
     class waiter {
       public:
-        waiter(client_pool& pool, const std::string& host) : pool_{pool}, host_{host} { pool.waiting_.push_back(this); }
+        waiter(client_pool& pool, const std::string& host) : pool_{pool}, host_{host}, place_{host} {
+            pool.waiting_.push_back(this);
+        }
         waiter(const waiter&) = delete;
         waiter& operator=(const waiter&) = delete;
         ~waiter() {
-            pool_.waiting_.erase(std::find(pool_.waiting_.begin(), pool_.waiting_.end(), this));
-            if (is_woken_) pool_.wake_next();  // it was cancelled just then: the place is for another
+            if (has_place_)
+                pool_.leave(host_);  // it was cancelled just then: the place is for another
+            else if (const auto self = std::find(pool_.waiting_.begin(), pool_.waiting_.end(), this);
+                     self != pool_.waiting_.end())
+                pool_.waiting_.erase(self);
         }
-        /// Returns an awaiter that waits until a place may be free.
-        [[nodiscard]] auto wait() {
-            is_woken_ = false;
-            turn_.reset();
-            return turn_.wait();
-        }
-        void enter() {
-            pool_.enter(host_);
-            is_woken_ = false;
-        }
+        /// Returns an awaiter that waits for the place.
+        [[nodiscard]] auto wait() { return turn_.wait(); }
+        /// Hands the place over to the request.
+        void take_place() noexcept { has_place_ = false; }
 
       private:
         friend client_pool;
         client_pool& pool_;
         const std::string& host_;
+        std::string place_;  // goes into busy_, so that giving a place allocates nothing
         async_event turn_;
-        bool is_woken_ = false;
+        bool has_place_ = false;
     };
     /// Returns the idle connection to this host that was used last, or nullptr. A connection on which something has
     /// arrived is no good: the server has closed it, or has sent bytes that nobody has asked for.
@@ -240,13 +239,17 @@ class client_pool {
     const client_options options;
 
   private:
-    void wake_next() noexcept {
-        for (waiter* const each : waiting_) {
-            if (each->is_woken_ || !has_room(each->host_)) continue;
-            each->is_woken_ = true;
-            each->turn_.set();
-            return;
-        }
+    /// Gives a place back. One request more has room now.
+    void leave(const std::string& host) noexcept {
+        if (const auto place = std::find(busy_.begin(), busy_.end(), host); place != busy_.end()) busy_.erase(place);
+        const auto next = std::find_if(waiting_.begin(), waiting_.end(),
+                                       [this](const waiter* each) { return has_room(each->host_); });
+        if (next == waiting_.end()) return;
+        waiter& lucky = **next;
+        waiting_.erase(next);
+        busy_.push_back(std::move(lucky.place_));
+        lucky.has_place_ = true;
+        lucky.turn_.set();
     }
     struct idle_link {
         std::string host;
@@ -292,10 +295,8 @@ class client_exchange final : public body_source {
             pool_->enter(host_);
         } else {
             client_pool::waiter self{*pool_, host_};
-            do {
-                co_await with_timeout(left(), self.wait());
-            } while (!pool_->has_room(host_));
-            self.enter();
+            co_await with_timeout(left(), self.wait());
+            self.take_place();
         }
         is_entered_ = true;
         if (may_reuse) link_ = pool_->take(host_, now());
@@ -488,8 +489,8 @@ inline task<response> open_once(std::shared_ptr<client_pool> pool, const request
     }
 }
 /// Sends a request, and follows redirects as far as the options allow it.
-inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where,
-                               netnotes::time_point deadline) {
+inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where) {
+    const auto deadline = netnotes::detail::later(event_loop::current().now(), pool->options.timeout);
     for (int redirects = 0;; ++redirects) {
         fields list = std::move(ask.fields());
         std::string body = ask.body();
@@ -530,8 +531,7 @@ inline std::size_t client::busy() const noexcept { return pool_->busy(); }
 inline std::size_t client::idle() const noexcept { return pool_->idle(); }
 
 inline task<response> client::open(request ask, url where) {
-    const auto deadline = netnotes::detail::later(event_loop::current().now(), pool_->options.timeout);
-    return detail::open_all(pool_, std::move(ask), std::move(where), deadline);
+    return detail::open_all(pool_, std::move(ask), std::move(where));
 }
 inline task<response> client::send(request ask, url where) {
     const std::uint64_t most = pool_->options.max_body;

@@ -167,6 +167,11 @@ class connection {
     enum class step : std::uint8_t { head, body, done };  // of the peer's message
     enum class turn : std::uint8_t { idle, body, done };  // of ours
 
+    /// Returns the latest time if the clock cannot hold the sum, so milliseconds::max() is no limit.
+    template <class Rep, class Period>
+    [[nodiscard]] static time later(time from, std::chrono::duration<Rep, Period> wait) noexcept {
+        return wait > std::chrono::duration_cast<decltype(wait)>(time::max() - from) ? time::max() : from + wait;
+    }
     [[nodiscard]] bool is_server() const noexcept { return who_ == role::server; }
     void use(std::size_t count) noexcept { used_ += count; }
     event on_head(time now);
@@ -387,12 +392,12 @@ inline connection::closing connection::how_to_close() const noexcept {
 inline connection::time connection::deadline(time now) noexcept {
     if (!output().empty()) {
         if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long, but the peer did not
-        return sent_at_ + settings_.send;
+        return later(sent_at_, settings_.send);
     }
     if (why() == ending::refused || why() == ending::timed_out || !is_server()) return time::max();
-    if (step_ == step::head) return since_ + (rest().empty() ? settings_.idle : settings_.head);
+    if (step_ == step::head) return later(since_, rest().empty() ? settings_.idle : settings_.head);
     if (!is_unread() || at_end_) return time::max();
-    return since_ + settings_.body + detail::exchange_rules::earned_time(rules_.body().size());
+    return later(later(since_, settings_.body), detail::exchange_rules::earned_time(rules_.body().size()));
 }
 
 inline void connection::expired(time now) {

@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -90,9 +91,12 @@ class peer_link {
     };
     // Says what comes behind the bytes. If more bytes follow, the kernel may keep these and send all together.
     enum class follows : bool { nothing, more };
-    /// Sends all bytes, and removes them from the front of `bytes` as they are sent.
-    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails, follows then = follows::nothing) {
+    /// Sends all bytes, and removes them from the front of `bytes` as they are sent. With `limit_of_sending` each wait
+    /// has this limit, even if another task that receives sets its own with limit() meanwhile.
+    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails, follows then = follows::nothing,
+                std::optional<duration> limit_of_sending = {}) {
         while (!bytes.empty()) {
+            if (limit_of_sending) limit(*limit_of_sending);
             std::size_t size = 0;
             try {
                 if constexpr (std::is_same_v<Stream, async_stream>) {

@@ -112,8 +112,8 @@ class upgraded_link final : public upgraded_connection {
         co_return bytes;
     }
     task<> send(std::string_view bytes, duration limit) override {
-        link_.limit(limit);
-        co_await link_.send(bytes);
+        using link = peer_link<Stream>;
+        co_await link_.send(bytes, link::slow_peer::fails, link::follows::nothing, limit);
     }
     bool send_at_once(std::string_view bytes) noexcept override {
         if constexpr (std::is_same_v<Stream, async_stream>) {

@@ -175,7 +175,8 @@ class websocket {
     async_event has_work_, has_room_;
     std::string reason_;
     websocket_close why_ = websocket_close::no_status;
-    duration message_waited_{};
+    duration message_waited_{};  // for the message that has begun
+    duration silence_waited_{};  // since the last byte of the peer, or since the ping
     std::uint64_t message_received_ = 0;
     bool is_open_ = true, is_deaf_ = false, is_lost_ = false;
     bool is_pinged_ = false;        // and has not said anything since
@@ -248,6 +249,7 @@ inline void websocket::ends_with(websocket_close why, std::string_view reason) {
     is_open_ = false;
     why_ = why;
     reason_ = reason;
+    silence_waited_ = duration::zero();  // close_timeout begins
     has_room_.set();  // for tasks in send(), which throw now
 }
 /// The connection has failed, or the peer is given up.
@@ -306,39 +308,52 @@ inline void websocket::control(websocket_message& heard) {
 /// Waits for bytes. It sends a ping if there are none for ping_after, and gives the peer up if there are none again.
 inline task<> websocket::receive_more() {
     const bool is_in_message = reader_.has_begun();
-    duration limit = options_.ping_after;
+    // Only waits count: while the handler does other things, bytes may have come. A wait that was cancelled counts, too,
+    // or with_timeout() in a loop would wait for a silent peer for ever.
+    const duration silence = std::min<duration>(options_.ping_after, is_open_ ? never : options_.close_timeout);
+    duration limit = std::max<duration>(silence - silence_waited_, duration::zero());
     bool is_message_limit = false;
-    if (!is_open_) limit = std::min<duration>(limit, options_.close_timeout);
     if (is_in_message) {
         // Empty fragments and pings are bytes, too, so they must not earn time for ever.
         const auto counted = std::min<std::uint64_t>(message_received_, options_.max_message);
         const duration earned = std::chrono::seconds{counted / (16 * 1024)};
-        const duration left = options_.message_timeout + earned - message_waited_;
+        const duration rest = options_.message_timeout - message_waited_;  // `never` must not overflow
+        const duration left = std::min(rest, never - earned) + earned;
         is_message_limit = left < limit;
         limit = std::min(limit, left);
     }
     const auto begin = event_loop::current().now();
-    bool is_late = limit <= duration::zero();
+    const auto count_wait = [&] {
+        const duration waited = event_loop::current().now() - begin;
+        silence_waited_ += waited;
+        if (is_in_message) message_waited_ += waited;
+    };
+    bool is_late = is_message_limit && limit <= duration::zero();
     std::string failure;
     if (!is_late) {
         try {
             const std::string_view bytes = co_await connection_.receive(limit);
             reader_.receive(bytes);
             message_received_ += bytes.size();
+            count_wait();
             is_pinged_ = false;
+            silence_waited_ = duration::zero();
             if (bytes.empty()) {
                 if (connection_.is_stopping()) close(websocket_close::going_away);
                 if (is_open_) ends_with(websocket_close::lost, "the peer has left without a close");
                 is_deaf_ = true;
             }
+        } catch (const netnotes::cancelled&) {
+            count_wait();
+            throw;
         } catch (const std::system_error& error) {
+            count_wait();
             if (error.code() == std::errc::timed_out)
                 is_late = true;
             else
                 failure = error.what();
         }
     }
-    if (is_in_message) message_waited_ += event_loop::current().now() - begin;
     if (!failure.empty()) {
         lose(failure);
     } else if (is_late && is_message_limit) {
@@ -347,6 +362,7 @@ inline task<> websocket::receive_more() {
     } else if (is_late && (!is_open_ || std::exchange(is_pinged_, true))) {
         lose("the peer is silent");
     } else if (is_late) {
+        silence_waited_ = duration::zero();
         append([](std::string& to) { write_frame(to, websocket_opcode::ping, {}); });
     }
 }

@@ -23974,6 +23974,7 @@ inline void body_decoder::parse_trailers() {
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -24039,9 +24040,12 @@ class peer_link {
     };
     // Says what comes behind the bytes. If more bytes follow, the kernel may keep these and send all together.
     enum class follows : bool { nothing, more };
-    /// Sends all bytes, and removes them from the front of `bytes` as they are sent.
-    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails, follows then = follows::nothing) {
+    /// Sends all bytes, and removes them from the front of `bytes` as they are sent. With `limit_of_sending` each wait
+    /// has this limit, even if another task that receives sets its own with limit() meanwhile.
+    task<> send(std::string_view& bytes, slow_peer how = slow_peer::fails, follows then = follows::nothing,
+                std::optional<duration> limit_of_sending = {}) {
         while (!bytes.empty()) {
+            if (limit_of_sending) limit(*limit_of_sending);
             std::size_t size = 0;
             try {
                 if constexpr (std::is_same_v<Stream, async_stream>) {
@@ -24448,7 +24452,6 @@ class client_pool {
     void enter(const std::string& host) { busy_.push_back(host); }
     /// Gives a place back, and the connection if it can be used again.
     void leave(const std::string& host, std::unique_ptr<client_link> link, netnotes::time_point now) noexcept {
-        if (const auto place = std::find(busy_.begin(), busy_.end(), host); place != busy_.end()) busy_.erase(place);
         try {
             if (link && options.max_idle > 0) {
                 if (idle_.size() >= options.max_idle) idle_.erase(idle_.begin());
@@ -24456,36 +24459,36 @@ class client_pool {
             }
         } catch (const std::bad_alloc&) {  // then the connection is closed
         }
-        wake_next();
+        leave(host);
     }
-    /// A request that waits for a place. Each place that becomes free wakes one of them: a thousand that wake to find
-    /// one place would be a million for a thousand places.
+    /// A request that waits for a place. A place that becomes free is given to the first of them that it suits. If it
+    /// were only woken, the request that has given the place back could take it again before, each time.
     class waiter {
       public:
-        waiter(client_pool& pool, const std::string& host) : pool_{pool}, host_{host} { pool.waiting_.push_back(this); }
+        waiter(client_pool& pool, const std::string& host) : pool_{pool}, host_{host}, place_{host} {
+            pool.waiting_.push_back(this);
+        }
         waiter(const waiter&) = delete;
         waiter& operator=(const waiter&) = delete;
         ~waiter() {
-            pool_.waiting_.erase(std::find(pool_.waiting_.begin(), pool_.waiting_.end(), this));
-            if (is_woken_) pool_.wake_next();  // it was cancelled just then: the place is for another
+            if (has_place_)
+                pool_.leave(host_);  // it was cancelled just then: the place is for another
+            else if (const auto self = std::find(pool_.waiting_.begin(), pool_.waiting_.end(), this);
+                     self != pool_.waiting_.end())
+                pool_.waiting_.erase(self);
         }
-        /// Returns an awaiter that waits until a place may be free.
-        [[nodiscard]] auto wait() {
-            is_woken_ = false;
-            turn_.reset();
-            return turn_.wait();
-        }
-        void enter() {
-            pool_.enter(host_);
-            is_woken_ = false;
-        }
+        /// Returns an awaiter that waits for the place.
+        [[nodiscard]] auto wait() { return turn_.wait(); }
+        /// Hands the place over to the request.
+        void take_place() noexcept { has_place_ = false; }
 
       private:
         friend client_pool;
         client_pool& pool_;
         const std::string& host_;
+        std::string place_;  // goes into busy_, so that giving a place allocates nothing
         async_event turn_;
-        bool is_woken_ = false;
+        bool has_place_ = false;
     };
     /// Returns the idle connection to this host that was used last, or nullptr. A connection on which something has
     /// arrived is no good: the server has closed it, or has sent bytes that nobody has asked for.
@@ -24506,13 +24509,17 @@ class client_pool {
     const client_options options;
 
   private:
-    void wake_next() noexcept {
-        for (waiter* const each : waiting_) {
-            if (each->is_woken_ || !has_room(each->host_)) continue;
-            each->is_woken_ = true;
-            each->turn_.set();
-            return;
-        }
+    /// Gives a place back. One request more has room now.
+    void leave(const std::string& host) noexcept {
+        if (const auto place = std::find(busy_.begin(), busy_.end(), host); place != busy_.end()) busy_.erase(place);
+        const auto next = std::find_if(waiting_.begin(), waiting_.end(),
+                                       [this](const waiter* each) { return has_room(each->host_); });
+        if (next == waiting_.end()) return;
+        waiter& lucky = **next;
+        waiting_.erase(next);
+        busy_.push_back(std::move(lucky.place_));
+        lucky.has_place_ = true;
+        lucky.turn_.set();
     }
     struct idle_link {
         std::string host;
@@ -24558,10 +24565,8 @@ class client_exchange final : public body_source {
             pool_->enter(host_);
         } else {
             client_pool::waiter self{*pool_, host_};
-            do {
-                co_await with_timeout(left(), self.wait());
-            } while (!pool_->has_room(host_));
-            self.enter();
+            co_await with_timeout(left(), self.wait());
+            self.take_place();
         }
         is_entered_ = true;
         if (may_reuse) link_ = pool_->take(host_, now());
@@ -24754,8 +24759,8 @@ inline task<response> open_once(std::shared_ptr<client_pool> pool, const request
     }
 }
 /// Sends a request, and follows redirects as far as the options allow it.
-inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where,
-                               netnotes::time_point deadline) {
+inline task<response> open_all(std::shared_ptr<client_pool> pool, request ask, url where) {
+    const auto deadline = netnotes::detail::later(event_loop::current().now(), pool->options.timeout);
     for (int redirects = 0;; ++redirects) {
         fields list = std::move(ask.fields());
         std::string body = ask.body();
@@ -24796,8 +24801,7 @@ inline std::size_t client::busy() const noexcept { return pool_->busy(); }
 inline std::size_t client::idle() const noexcept { return pool_->idle(); }
 
 inline task<response> client::open(request ask, url where) {
-    const auto deadline = netnotes::detail::later(event_loop::current().now(), pool_->options.timeout);
-    return detail::open_all(pool_, std::move(ask), std::move(where), deadline);
+    return detail::open_all(pool_, std::move(ask), std::move(where));
 }
 inline task<response> client::send(request ask, url where) {
     const std::uint64_t most = pool_->options.max_body;
@@ -25236,6 +25240,11 @@ class connection {
     enum class step : std::uint8_t { head, body, done };  // of the peer's message
     enum class turn : std::uint8_t { idle, body, done };  // of ours
 
+    /// Returns the latest time if the clock cannot hold the sum, so milliseconds::max() is no limit.
+    template <class Rep, class Period>
+    [[nodiscard]] static time later(time from, std::chrono::duration<Rep, Period> wait) noexcept {
+        return wait > std::chrono::duration_cast<decltype(wait)>(time::max() - from) ? time::max() : from + wait;
+    }
     [[nodiscard]] bool is_server() const noexcept { return who_ == role::server; }
     void use(std::size_t count) noexcept { used_ += count; }
     event on_head(time now);
@@ -25456,12 +25465,12 @@ inline connection::closing connection::how_to_close() const noexcept {
 inline connection::time connection::deadline(time now) noexcept {
     if (!output().empty()) {
         if (!std::exchange(is_sending_, true)) sent_at_ = now;  // the handler may have taken long, but the peer did not
-        return sent_at_ + settings_.send;
+        return later(sent_at_, settings_.send);
     }
     if (why() == ending::refused || why() == ending::timed_out || !is_server()) return time::max();
-    if (step_ == step::head) return since_ + (rest().empty() ? settings_.idle : settings_.head);
+    if (step_ == step::head) return later(since_, rest().empty() ? settings_.idle : settings_.head);
     if (!is_unread() || at_end_) return time::max();
-    return since_ + settings_.body + detail::exchange_rules::earned_time(rules_.body().size());
+    return later(later(since_, settings_.body), detail::exchange_rules::earned_time(rules_.body().size()));
 }
 
 inline void connection::expired(time now) {
@@ -26466,8 +26475,8 @@ class upgraded_link final : public upgraded_connection {
         co_return bytes;
     }
     task<> send(std::string_view bytes, duration limit) override {
-        link_.limit(limit);
-        co_await link_.send(bytes);
+        using link = peer_link<Stream>;
+        co_await link_.send(bytes, link::slow_peer::fails, link::follows::nothing, limit);
     }
     bool send_at_once(std::string_view bytes) noexcept override {
         if constexpr (std::is_same_v<Stream, async_stream>) {
@@ -28103,7 +28112,8 @@ class websocket {
     async_event has_work_, has_room_;
     std::string reason_;
     websocket_close why_ = websocket_close::no_status;
-    duration message_waited_{};
+    duration message_waited_{};  // for the message that has begun
+    duration silence_waited_{};  // since the last byte of the peer, or since the ping
     std::uint64_t message_received_ = 0;
     bool is_open_ = true, is_deaf_ = false, is_lost_ = false;
     bool is_pinged_ = false;        // and has not said anything since
@@ -28176,6 +28186,7 @@ inline void websocket::ends_with(websocket_close why, std::string_view reason) {
     is_open_ = false;
     why_ = why;
     reason_ = reason;
+    silence_waited_ = duration::zero();  // close_timeout begins
     has_room_.set();  // for tasks in send(), which throw now
 }
 /// The connection has failed, or the peer is given up.
@@ -28234,39 +28245,52 @@ inline void websocket::control(websocket_message& heard) {
 /// Waits for bytes. It sends a ping if there are none for ping_after, and gives the peer up if there are none again.
 inline task<> websocket::receive_more() {
     const bool is_in_message = reader_.has_begun();
-    duration limit = options_.ping_after;
+    // Only waits count: while the handler does other things, bytes may have come. A wait that was cancelled counts, too,
+    // or with_timeout() in a loop would wait for a silent peer for ever.
+    const duration silence = std::min<duration>(options_.ping_after, is_open_ ? never : options_.close_timeout);
+    duration limit = std::max<duration>(silence - silence_waited_, duration::zero());
     bool is_message_limit = false;
-    if (!is_open_) limit = std::min<duration>(limit, options_.close_timeout);
     if (is_in_message) {
         // Empty fragments and pings are bytes, too, so they must not earn time for ever.
         const auto counted = std::min<std::uint64_t>(message_received_, options_.max_message);
         const duration earned = std::chrono::seconds{counted / (16 * 1024)};
-        const duration left = options_.message_timeout + earned - message_waited_;
+        const duration rest = options_.message_timeout - message_waited_;  // `never` must not overflow
+        const duration left = std::min(rest, never - earned) + earned;
         is_message_limit = left < limit;
         limit = std::min(limit, left);
     }
     const auto begin = event_loop::current().now();
-    bool is_late = limit <= duration::zero();
+    const auto count_wait = [&] {
+        const duration waited = event_loop::current().now() - begin;
+        silence_waited_ += waited;
+        if (is_in_message) message_waited_ += waited;
+    };
+    bool is_late = is_message_limit && limit <= duration::zero();
     std::string failure;
     if (!is_late) {
         try {
             const std::string_view bytes = co_await connection_.receive(limit);
             reader_.receive(bytes);
             message_received_ += bytes.size();
+            count_wait();
             is_pinged_ = false;
+            silence_waited_ = duration::zero();
             if (bytes.empty()) {
                 if (connection_.is_stopping()) close(websocket_close::going_away);
                 if (is_open_) ends_with(websocket_close::lost, "the peer has left without a close");
                 is_deaf_ = true;
             }
+        } catch (const netnotes::cancelled&) {
+            count_wait();
+            throw;
         } catch (const std::system_error& error) {
+            count_wait();
             if (error.code() == std::errc::timed_out)
                 is_late = true;
             else
                 failure = error.what();
         }
     }
-    if (is_in_message) message_waited_ += event_loop::current().now() - begin;
     if (!failure.empty()) {
         lose(failure);
     } else if (is_late && is_message_limit) {
@@ -28275,6 +28299,7 @@ inline task<> websocket::receive_more() {
     } else if (is_late && (!is_open_ || std::exchange(is_pinged_, true))) {
         lose("the peer is silent");
     } else if (is_late) {
+        silence_waited_ = duration::zero();
         append([](std::string& to) { write_frame(to, websocket_opcode::ping, {}); });
     }
 }
