@@ -2,7 +2,7 @@
 """Measures the web server of this library beside others, in slices that alternate.
 
     ninja hello_server hello_epoll hello_beast hello_httplib
-    http.py --programs DIR [--rounds N] [--only hello | pipelined | files | calls]...
+    http.py --programs DIR [--rounds N] [--only hello | pipelined | files | calls]... [--io-uring]
 
 Needs wrk. Each round gives each server one second with 64 keep-alive connections, one after the other, so a busy machine
 disturbs all of them alike. A figure is the processor time of the server for a request (/proc/PID/task/*/schedstat), and how
@@ -98,6 +98,7 @@ def main():
     parser.add_argument("--programs", required=True, type=pathlib.Path)
     parser.add_argument("--rounds", default=9, type=int)
     parser.add_argument("--only", action="append", choices=PARTS, help="this part, which may be given more than once")
+    parser.add_argument("--io-uring", action="store_true", help="measure our server with this back end, too")
     options = parser.parse_args()
     if not shutil.which("wrk"):
         print("SKIPPED: wrk is not installed")
@@ -114,6 +115,8 @@ def main():
                 return running[-1].pid, port
 
             servers = {"netnotes": start(8123, options.programs / "hello_server", "8123", www)}
+            if options.io_uring:
+                servers["netnotes, io_uring"] = start(8129, options.programs / "hello_server", "--backend", "io_uring", "8129", www)
             peers = {"C loop": ("hello_epoll", 8124), "Beast": ("hello_beast", 8127), "cpp-httplib": ("hello_httplib", 8128)}
             for name, (program, port) in peers.items():
                 if (options.programs / program).exists():
@@ -143,7 +146,7 @@ def main():
                 fast = {name: server for name, server in servers.items() if name not in ("aiohttp", "cpp-httplib")}
                 compare("16 pipelined", fast, options.rounds, "/", "-s", str(script))
             for name in ("1MiB", "2MB") if "files" in wanted else ():
-                compare(name, {each: servers[each] for each in servers if each in ("netnotes", "nginx")}, options.rounds, f"/{name}")
+                compare(name, {each: servers[each] for each in servers if each.startswith(("netnotes", "nginx"))}, options.rounds, f"/{name}")
             if "calls" in wanted and (strace := shutil.which("strace")):
                 counts = pathlib.Path(folder, "calls")
                 watcher = subprocess.Popen([strace, "-c", "-f", "-p", str(servers["netnotes"][0]), "-o", counts],

@@ -106,7 +106,7 @@ class lookup final : public posted_call {
         posted,   // waits for the loop to call it
     };
     ~lookup() = default;
-    void call() override;
+    inline void call() override;
     void look() noexcept {
         try {
             switch (wanted_) {

@@ -79,7 +79,7 @@ class remote_word final : public posted_call {
 
   private:
     ~remote_word() = default;
-    void call() override;
+    inline void call() override;
     void hand_out() noexcept;
 
     event_loop& loop_;
@@ -111,7 +111,7 @@ class waiting_for_word : public wait_queue::waiter {
 
   private:
     friend remote_word;
-    void give_back() noexcept override;
+    inline void give_back() noexcept override;
     remote_word& word_;
     int bit_ = remote_word::none;
 };

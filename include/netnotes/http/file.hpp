@@ -167,7 +167,7 @@ class file_body final : public body_source {
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return bytes_.count; }
     /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if
     /// the file cannot be read, or is shorter now than it was.
-    [[nodiscard]] task<std::span<const std::byte>> next() override;
+    [[nodiscard]] inline task<std::span<const std::byte>> next() override;
     [[nodiscard]] file_bytes in_file() const noexcept override {
         return {file_.native_handle(), bytes_.first, bytes_.count};
     }

@@ -167,7 +167,7 @@ class host : public ip_node {
     host(network& net, std::string_view name) : ip_node{net, name} {
         on_error([this](const icmp_report& what) { hear(what); });
     }
-    void echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) override;
+    inline void echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) override;
 
   private:
     void send_echo(ping_session& session);

@@ -141,9 +141,9 @@ class ip_node : public node {
     [[nodiscard]] std::optional<ipv4_address> source_for(ipv4_address destination) const;
     [[nodiscard]] bool is_local(ipv4_address address) const noexcept;
     /// Returns ARP entries and routes.
-    [[nodiscard]] std::string tables() const override;
+    [[nodiscard]] inline std::string tables() const override;
     [[nodiscard]] ip_node* as_ip_node() noexcept override { return this; }
-    void receive(unsigned port, const frame& arrived) override;
+    inline void receive(unsigned port, const frame& arrived) override;
 
   protected:
     static constexpr std::size_t room = 14;  ///< in front of each packet, for the header of Ethernet

@@ -79,8 +79,8 @@ class router : public host {
     [[nodiscard]] std::string tables() const override { return ip_node::tables() + nat_.text(net().now()); }
 
   protected:
-    void forward(unsigned port, const packet::ipv4_view& packet) override;
-    bool intercept(unsigned port, const packet::ipv4_view& packet) override;
+    inline void forward(unsigned port, const packet::ipv4_view& packet) override;
+    inline bool intercept(unsigned port, const packet::ipv4_view& packet) override;
 
   private:
     /// Replaces the source of a packet that leaves. Returns false if that is not possible.

@@ -117,7 +117,7 @@ class learning_switch : public node {
         }
         return text;
     }
-    void receive(unsigned port, const frame& arrived) override;
+    inline void receive(unsigned port, const frame& arrived) override;
 
   protected:
     [[nodiscard]] bool grows() const noexcept override { return true; }

@@ -222,8 +222,8 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     static constexpr duration until_there_is_room = std::chrono::milliseconds{2};
     task<> listen();
     void cannot_listen(std::error_code why) noexcept;
-    void is_done() noexcept override;
-    void expired() noexcept override;
+    inline void is_done() noexcept override;
+    inline void expired() noexcept override;
     void tell(const outcome& result) noexcept;
     void keep(std::unique_ptr<source>&& from) noexcept { source_ = std::move(from); }
     void keep(std::unique_ptr<sink>&& into) noexcept { sink_ = std::move(into); }

@@ -58,7 +58,7 @@ class file_source final : public source {
     /// Throws std::system_error, also for what is no regular file: errc::is_a_directory, errc::operation_not_permitted.
     /// Never waits for a FIFO's other end, and never opens a device.
     explicit file_source(const std::string& path);
-    std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override;
+    inline std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override;
     /// Returns the size, or nullopt for a file of /proc or /sys, whose size is not known before it is read.
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return size_; }
 
@@ -84,12 +84,12 @@ class file_sink final : public sink {
     file_sink& operator=(file_sink&&) = delete;
     ~file_sink() override = default;
 
-    void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
+    inline void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
     /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
     /// because otherwise a stranger could take the whole disk with one datagram.
-    void expect(std::uint64_t size, std::error_code& error) noexcept override;
+    inline void expect(std::uint64_t size, std::error_code& error) noexcept override;
     /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
-    void finish(std::error_code& error) noexcept override;
+    inline void finish(std::error_code& error) noexcept override;
 
   private:
     friend class directory;

@@ -76,10 +76,10 @@ class server_core final : public conversation_owner {
     }
 
     // For conversations.
-    void decided(conversation& one, const transfer_record& record) noexcept override;
-    void no_more_counted(conversation& one) noexcept override;
-    void proven(conversation& one, std::size_t unproven_bytes) noexcept override;
-    void remove(conversation& one) noexcept override;
+    inline void decided(conversation& one, const transfer_record& record) noexcept override;
+    inline void no_more_counted(conversation& one) noexcept override;
+    inline void proven(conversation& one, std::size_t unproven_bytes) noexcept override;
+    inline void remove(conversation& one) noexcept override;
     [[nodiscard]] std::size_t size() const noexcept { return undecided_; }
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 

@@ -54,7 +54,7 @@ class epoll_back_end final : public io_back_end {
         poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
     }
     void unwatch(int descriptor) noexcept override { poller_.remove(descriptor); }
-    bool wait(duration timeout) override;
+    inline bool wait(duration timeout) override;
 
   private:
     static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }

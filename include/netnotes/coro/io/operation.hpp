@@ -148,7 +148,7 @@ class io_node {
     void discard() noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
-        void expired() noexcept override;
+        inline void expired() noexcept override;
         io_operation*& waiting;
     };
     /// What few nodes need. Most connections never wait to write, so the deadline of writing is made when the first
