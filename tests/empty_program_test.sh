@@ -1,7 +1,7 @@
 #!/bin/sh
-# A program that includes headers and uses nothing of them gets no code for it. The trap: if a class has virtual
-# functions, and the first of them that is defined outside the class is not declared `inline` in it, then every program
-# gets the table of the class and all functions in it, even if that function is defined `inline` below the class.
+# A program that includes headers and uses nothing of them gets no code for it. There is a trap: a class has virtual
+# functions, and one of them is defined below the class. If it is not declared `inline` in the class, too, then every
+# program gets the table of the class and all functions in it.
 #
 #     sh empty_program_test.sh CXX SOURCE_DIRECTORY
 #

@@ -364,7 +364,8 @@ def compile_section(bench):
         headers = ["ip.hpp", "tcp.hpp"]
     jobs = {f"<netnotes/{name}>": compile_time.header(f"netnotes/{name}") for name in headers}
     jobs |= {f"<{name}>": compile_time.header(name) for name in ("asio.hpp", "httplib.h")}
-    for name in ("smallest_echo_netnotes.cpp", "smallest_echo_asio.cpp", "hello_server.cpp", "hello_beast.cpp"):
+    for name in ("smallest_echo_netnotes.cpp", "smallest_echo_asio.cpp",
+                 "smallest_hello_netnotes.cpp", "hello_beast.cpp"):
         jobs[name] = compile_time.server(HERE / name)
     for name, cost in compile_time.measure(compiler, TOP / "include", jobs, 1 if bench.options.smoke else 5, say):
         costs[name] = cost
@@ -373,7 +374,7 @@ def compile_section(bench):
     goals = {"<netnotes/ip.hpp>": 6, "<netnotes/tcp.hpp>": 3}
     pairs = [(name, "<asio.hpp>", goals.get(name)) for name in jobs if name.startswith("<netnotes/")]
     pairs += [("<httplib.h>", "<asio.hpp>", None), ("smallest_echo_netnotes.cpp", "smallest_echo_asio.cpp", 4),
-              ("hello_server.cpp", "hello_beast.cpp", 2.5)]
+              ("smallest_hello_netnotes.cpp", "hello_beast.cpp", 2.5)]
     for name, peer, goal in pairs:
         if name not in costs:
             continue

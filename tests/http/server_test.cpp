@@ -6,15 +6,20 @@
 
 #include "../coro/encrypted.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -544,6 +549,49 @@ TEST_CASE("a file is sent whole, in part, and by the address of its part") {
     };
     play_over_tcp<encrypted>(handler, check_other);
     CHECK(told.empty());
+}
+
+TEST_CASE("a file that sendfile refuses is read, and a file that is shorter than it says cuts the connection") {
+    std::ifstream file{"/proc/version"};
+    const std::string version{std::istreambuf_iterator{file}, {}};
+    class body final : public http::body_source {
+      public:
+        explicit body(std::string text, std::size_t more) : text_{std::move(text)}, size_{text_.size() + more} {}
+        ~body() override { ::close(descriptor_); }
+        [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return size_; }
+        [[nodiscard]] file_bytes in_file() const noexcept override { return {descriptor_, 0, size_}; }
+        net::task<std::span<const std::byte>> next() override {
+            const std::span<const char> all{text_};
+            co_return std::as_bytes(std::exchange(is_given_, true) ? all.last(0) : all);
+        }
+
+      private:
+        std::string text_;
+        std::size_t size_;
+        int descriptor_ = ::open("/proc/version", O_RDONLY | O_CLOEXEC);
+        bool is_given_ = false;
+    };
+    const auto handler = [&](http::request& ask) {
+        return http::response{200, std::make_unique<body>(version, ask.path() == "/short" ? 1 : 0), "text/plain"};
+    };
+    const auto check = [&](net::endpoint where, auto&) -> net::task<> {
+        auto client = co_await net::async_stream::connect(where);
+        co_await client.send_all(get("/", "Connection: close\r\n"));
+        const std::string all = co_await receive(client, std::string::npos);
+        CHECK(all.ends_with("\r\n\r\n" + version));
+        CHECK(told.empty());
+        auto other = co_await net::async_stream::connect(where);
+        co_await other.send_all(get("/short"));
+        std::error_code how;
+        try {
+            const std::string cut = co_await receive(other, std::string::npos);
+        } catch (const std::system_error& error) {
+            how = error.code();
+        }
+        CHECK(how == std::errc::connection_reset);
+    };
+    play_over_tcp(handler, check);
+    CHECK(told.size() == 1);
 }
 
 TEST_CASE("the head of a file and its first bytes travel together") {

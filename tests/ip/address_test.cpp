@@ -73,6 +73,10 @@ TEST_CASE("a zone takes part in comparison and can be changed and removed") {
     CHECK(zoned.with_zone("2").to_string() == "fe80::1%2");
     CHECK(zoned.with_zone("") == plain);
     CHECK(plain.with_zone("123456789abcdef").zone() == "123456789abcdef");
+    CHECK(zoned.with_zone_number(2).to_string() == "fe80::1%2");
+    CHECK(plain.with_zone_number(4'294'967'295).to_string() == "fe80::1%4294967295");
+    CHECK(zoned.with_zone_number(0) == plain);
+    CHECK(net::ipv6_address{"::ffff:1.2.3.4"}.with_zone_number(2).zone().empty());
 }
 
 TEST_CASE("a zone that could not be read back is refused") {

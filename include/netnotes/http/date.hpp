@@ -35,7 +35,7 @@ using time_point = std::chrono::sys_seconds;
 
 /// Returns the date as HTTP writes it, 29 characters: `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 to 9999 become
 /// the first or the last second of that range.
-[[nodiscard]] std::string write_date(time_point when);
+[[nodiscard, gnu::cold]] std::string write_date(time_point when);
 /// Reads a date in any of the three forms of RFC 9110 §5.6.7. Returns nullopt if the text is not such a date, if the
 /// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
 /// to be the name of a day. `now` decides the century where the year has two digits.

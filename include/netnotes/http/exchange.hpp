@@ -137,7 +137,8 @@ class exchange final : public body_source {
                         } catch (const std::system_error& error) {
                             if (!link_.is_only_slow(error)) throw;
                         }
-                        if (done < out_.size()) co_await send(std::string_view{out_}.substr(done));
+                        if (std::string_view rest = std::string_view{out_}.substr(done); !rest.empty())
+                            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for);
                         out_.clear();
                     }
                 }
@@ -196,7 +197,8 @@ class exchange final : public body_source {
                 }
                 sent = co_await send_body(*answer, how);
             }
-            if (server_.options.on_access) log(*answer, sent);
+            if (const access_log& to = server_.options.on_access)
+                to.write(link_.peer(), step_ == step::head ? &ask_ : nullptr, answer->status, sent);
             if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (rules_.why() != ending::none) {
                 co_await flush();
@@ -281,9 +283,7 @@ class exchange final : public body_source {
         body_waited_ = duration::zero();
         ask_.set_source(this);
         if (rules_.body().is_refused())
-            refuse(status::content_too_large, "413: the body has " + std::to_string(rules_.framing().length) +
-                                                  " bytes, and this server takes " + std::to_string(bounds.body) +
-                                                  " (RFC 9110 §15.5.14)");
+            refuse(status::content_too_large, too_large(rules_.framing().length, bounds.body));
         return found.size;
     }
     void parse_next() {
@@ -295,7 +295,11 @@ class exchange final : public body_source {
             link_.use(parse(bytes));
         }
     }
-    void refuse(http::status code, std::string sentence) {
+    [[nodiscard, gnu::cold]] static std::string too_large(std::uint64_t size, std::uint64_t most) {
+        return netnotes::detail::joined("413: the body has ", std::to_string(size), " bytes, and this server takes ",
+                                        std::to_string(most), " (RFC 9110 §15.5.14)");
+    }
+    [[gnu::cold]] void refuse(http::status code, std::string sentence) {
         step_ = step::refused;
         refusal_status_ = code;
         refusal_ = std::move(sentence);
@@ -388,16 +392,16 @@ class exchange final : public body_source {
 
     // ---- answers
 
-    [[nodiscard]] response refusal_answer(http::status code, const std::string& sentence) const {
-        return response{code, (server_.options.explains_refusals ? sentence : code.to_string()) + "\n"};
+    [[nodiscard, gnu::cold]] response refusal_answer(http::status code, const std::string& sentence) const {
+        const std::string text = server_.options.explains_refusals ? sentence : code.to_string();
+        return response{code, netnotes::detail::joined(text, '\n')};
     }
-    [[nodiscard]] static response failure_answer() {
+    [[nodiscard, gnu::cold]] static response failure_answer() {
         return response{status::internal_server_error, "500: the server has failed\n"};
     }
-    void report(const std::exception& error) const noexcept {
+    [[gnu::cold]] void report(const std::exception& error) const noexcept {
         if (server_.options.on_error) server_.options.on_error(link_.peer(), error);
     }
-    task<> send(std::string_view bytes) { co_await link_.send(bytes, peer_link<Stream>::slow_peer::is_waited_for); }
     /// Sends what has gathered. If it is cancelled, the bytes that were not sent are left for the next call.
     task<> flush(typename peer_link<Stream>::follows then = peer_link<Stream>::follows::nothing) {
         link_.limit(server_.options.send_timeout);
@@ -424,18 +428,19 @@ class exchange final : public body_source {
     }
     /// Sends what has gathered, and then the body. Returns the number of its bytes.
     task<std::uint64_t> send_body(response& answer, body_coding how) {
-        if (answer.source) co_return co_await send_source(*answer.source, how);
-        co_await flush();
-        co_await send(answer.body);
-        co_return answer.body.size();
-    }
-    task<std::uint64_t> send_source(body_source& from, body_coding how) {
+        if (!answer.source) {
+            co_await flush();
+            std::string_view rest = answer.body;
+            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for);
+            co_return answer.body.size();
+        }
+        body_source& from = *answer.source;
         if constexpr (std::is_same_v<Stream, async_stream>)
             if (const body_source::file_bytes file = from.in_file(); file.descriptor >= 0) {
                 using follows = typename peer_link<Stream>::follows;
                 co_await flush(file.count > 0 ? follows::more : follows::nothing);  // the head and the file go together
-                co_await link_.send_file(file);
-                co_return file.count;
+                const bool is_sent = co_await link_.send_file(file);
+                if (is_sent) co_return file.count;
             }
         // A generator may make many small pieces at once. A piece that another source has waited for is sent at once.
         const bool gathers = from.is_ready();
@@ -451,24 +456,6 @@ class exchange final : public body_source {
         }
         if (!body.finish(out_)) throw std::runtime_error{"a body has fewer bytes than its size() says"};
         co_return sent;
-    }
-    void log(const response& answer, std::uint64_t sent) const {
-        access_entry entry;
-        const socket_address peer = link_.peer();
-        const std::string address = peer.is_ip() ? peer.ip().address().to_string() : "";
-        std::string line;
-        if (step_ == step::head) {
-            line.append(ask_.method_name()).append(" ").append(ask_.target().text());
-            line += ask_.minor_version() > 0 ? " HTTP/1.1" : " HTTP/1.0";
-            entry.referer = ask_.field("Referer").value_or("");
-            entry.user_agent = ask_.field("User-Agent").value_or("");
-        }
-        entry.peer = address;
-        entry.when = std::time(nullptr);
-        entry.request = line;
-        entry.status = answer.status.code();
-        entry.bytes = sent;
-        server_.options.on_access(access_line(entry));
     }
 
     peer_link<Stream>& link_;
@@ -521,8 +508,12 @@ task<> converse(Stream stream, server_state& server, Handler& handler) {
         const bool is_idle = co_await busy->run();
         if (const std::unique_ptr<upgrade> next = busy->next_protocol()) {
             busy.reset();  // it may take hours, and needs no request
-            upgraded_link<Stream, server_state> peer{link, server};
-            co_await next->converse(peer);
+            if constexpr (std::is_same_v<Stream, async_stream>) {
+                co_await next->over_tcp(*next, link, server);
+            } else {
+                upgraded_link<Stream> peer{link, server};
+                co_await next->converse(peer);
+            }
             guard.disarm();
             co_await link.linger();
             co_return;

@@ -301,13 +301,14 @@ inline fields::iterator fields::begin() const noexcept { return {this, 0}; }
 inline fields::iterator fields::end() const noexcept { return {this, entries_.size()}; }
 
 [[gnu::noinline]] inline void fields::refuse_name(std::string_view name) {
-    throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
-                                " is not"};
+    throw std::invalid_argument{netnotes::detail::joined("the name of an HTTP field is a token (RFC 9110 §5.1), and ",
+                                                         netnotes::quoted(name), " is not")};
 }
 [[gnu::noinline]] inline void fields::refuse_value(std::string_view name, std::string_view value) {
     throw std::invalid_argument{
-        "the value of the HTTP field " + netnotes::quoted(name) +
-        " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
+        netnotes::detail::joined("the value of the HTTP field ", netnotes::quoted(name),
+                                 " holds a control character (RFC 9110 §5.5): ",
+                                 netnotes::quoted(value.substr(0, 200)))};
 }
 inline fields::entry fields::append(std::string_view name, std::string_view value) {
     value = trimmed(value);

@@ -114,28 +114,26 @@ class peer_link {
             bytes.remove_prefix(size);
         }
     }
-    /// Sends a part of a file, and waits for a slow peer. Throws std::runtime_error if the file has become shorter.
-    task<> send_file(body_source::file_bytes file) {
-        std::uint64_t done = 0;
-        bool is_late = false;
-        do {
-            const std::uint64_t before = done;
-            const auto count = [&](std::uint64_t sent) {
-                done = before + sent;
-                not_acknowledged_ = unknown;
-            };
-            input_file input{file.descriptor};
-            const send_file_options part{file.first + before, file.count - before, count};
+    /// Sends a part of a file, and waits for a slow peer. Returns false if the kernel cannot send this file, so that it
+    /// must be read; then nothing was sent. Throws std::runtime_error if the file has become shorter.
+    task<bool> send_file(body_source::file_bytes file) {
+        std::error_code error;
+        const input_file input{file.descriptor};
+        netnotes::detail::file_part part{input, {file.first, file.count}, error};
+        if (error) throw std::system_error{error};
+        while (!part.is_done()) {
+            ssize_t size = 1;
             try {
-                co_await stream.send_file(std::move(input), part);
-                is_late = false;
-            } catch (const std::system_error& error) {
-                is_late = is_only_slow(error);
-                if (!is_late) throw;
-                stream.set_option(option::linger{});  // the end need not be a reset any more
+                size = co_await netnotes::detail::sending_file_part{stream.node(), part};
+                not_acknowledged_ = unknown;
+            } catch (const std::system_error& failure) {
+                if (!is_only_slow(failure)) throw;
             }
-        } while (is_late);
-        if (done < file.count) throw std::runtime_error{"a file has become shorter while it was sent"};
+            if (size < 0 && part.sent() == 0) co_return false;
+            if (size <= 0) break;
+        }
+        if (part.sent() < file.count) throw std::runtime_error{"a file has become shorter while it was sent"};
+        co_return true;
     }
     /// Returns the kept bytes that were not used.
     [[nodiscard]] std::string_view unused() const noexcept { return std::string_view{kept_}.substr(begin_); }

@@ -32,6 +32,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -50,7 +51,7 @@ struct limits {
     std::size_t trailers = 4 * 1024;    ///< all fields behind the last chunk, with their line ends; else 431
 };
 
-/// The rules that a message can break. reason_text() has the sentence, status_of() the status of the answer.
+/// The rules that a message can break. text_of() has the sentence, status_of() the status of the answer.
 enum class reason : std::uint8_t {
     none,
     // the first line
@@ -108,68 +109,72 @@ enum class reason : std::uint8_t {
 
 namespace detail {
 struct rule {
+    reason why;
     std::uint16_t status;
     std::string_view section, text;
 };
+inline constexpr rule rules[] = {  // in the order of the enumerators
+    {reason::none, 200, "", "no error"},
+    {reason::tls, 400, "RFC 9112 §3", "this looks like TLS, and this port speaks plain HTTP"},
+    {reason::empty_line, 400, "RFC 9112 §2.2", "a second empty line before the request"},
+    {reason::bad_method, 400, "RFC 9110 §9.1", "the method is no token"},
+    {reason::spaces, 400, "RFC 9112 §3", "exactly one space stands between the parts of the line"},
+    {reason::missing_target, 400, "RFC 9112 §3", "the target is missing"},
+    {reason::bad_target, 400, "RFC 9112 §3.2", "a character that no target has"},
+    {reason::target_form, 400, "RFC 9112 §3.2", "the target is a path, or http:// with a host, or * for OPTIONS"},
+    {reason::percent, 400, "RFC 3986 §2.1", "behind a percent sign come two hexadecimal digits"},
+    {reason::nul_in_path, 400, "RFC 3986 §7.3", "a path holds no NUL"},
+    {reason::missing_version, 400, "RFC 9112 §3", "the version is missing, as in HTTP/0.9"},
+    {reason::bad_version, 400, "RFC 9112 §2.3", "the version is HTTP/ and two digits, then the line ends"},
+    {reason::unsupported_version, 505, "RFC 9110 §2.5", "this server speaks HTTP/1.1"},
+    {reason::no_tunnels, 501, "RFC 9110 §9.3.6", "this server opens no tunnels"},
+    {reason::start_line_too_long, 414, "RFC 9112 §3", "the line is too long"},
+    {reason::bad_status, 400, "RFC 9112 §4", "the status has three digits and a space behind them"},
+    {reason::bare_lf, 400, "RFC 9112 §2.2", "the line ends with LF alone; typing by hand? nc -C sends CR LF"},
+    {reason::bare_cr, 400, "RFC 9112 §2.2", "a CR without LF"},
+    {reason::nul, 400, "RFC 9110 §5.5", "a NUL"},
+    {reason::control_character, 400, "RFC 9110 §5.5", "a control character"},
+    {reason::fold, 400, "RFC 9112 §5.2", "the line begins with a space: folded lines are obsolete"},
+    {reason::missing_colon, 400, "RFC 9112 §5", "no colon behind the name of the field"},
+    {reason::empty_name, 400, "RFC 9112 §5", "the name of the field is empty"},
+    {reason::space_before_colon, 400, "RFC 9112 §5.1", "a space before the colon"},
+    {reason::bad_name, 400, "RFC 9110 §5.1", "the name of the field is no token"},
+    {reason::fields_too_large, 431, "RFC 6585 §5", "the fields are too large"},
+    {reason::too_many_fields, 431, "RFC 6585 §5", "too many fields"},
+    {reason::missing_host, 400, "RFC 9112 §3.2", "HTTP/1.1 needs a field Host"},
+    {reason::second_host, 400, "RFC 9112 §3.2", "a second Host"},
+    {reason::bad_host, 400, "RFC 9110 §7.2", "Host is a host, and perhaps a port"},
+    {reason::bad_expectation, 417, "RFC 9110 §10.1.1", "the only expectation is 100-continue"},
+    {reason::bad_length, 400, "RFC 9110 §8.6", "a length is decimal digits, at most 2^64-1"},
+    {reason::second_length, 400, "RFC 9110 §8.6", "a second Content-Length"},
+    {reason::length_and_coding, 400, "RFC 9112 §6.1",
+     "Content-Length beside Transfer-Encoding: where does the body end?"},
+    {reason::second_coding, 400, "RFC 9112 §6.1", "a second Transfer-Encoding"},
+    {reason::coding_in_1_0, 400, "RFC 9112 §6.1", "HTTP/1.0 has no Transfer-Encoding"},
+    {reason::bad_coding, 400, "RFC 9112 §6.1", "Transfer-Encoding is exactly `chunked`, once"},
+    {reason::unknown_coding, 501, "RFC 9112 §6.1", "the only transfer coding here is chunked"},
+    {reason::chunked_not_last, 400, "RFC 9112 §6.3", "chunked is not the last coding, so the body has no end"},
+    {reason::body_too_large, 413, "RFC 9110 §15.5.14", "the body is too large"},
+    {reason::bad_chunk_size, 400, "RFC 9112 §7.1", "the size of a chunk is hexadecimal digits"},
+    {reason::chunk_size_too_large, 400, "RFC 9112 §7.1", "the size of a chunk is above 2^64-1"},
+    {reason::bad_extension, 400, "RFC 9112 §7.1.1",
+     "behind the size of a chunk comes a semicolon or the end of the line"},
+    {reason::extensions_too_large, 400, "RFC 9112 §7.1.1", "the extensions of the chunks are too large"},
+    {reason::missing_chunk_end, 400, "RFC 9112 §7.1", "the data of a chunk are longer than its size"},
+    {reason::trailers_too_large, 431, "RFC 6585 §5", "the fields behind the last chunk are too large"},
+    {reason::cut_off, 400, "RFC 9112 §8", "the connection has ended inside the message"},
+};
 constexpr rule rule_of(reason why) noexcept {
-    switch (why) {
-        case reason::none: return {200, "", "no error"};
-        case reason::tls: return {400, "RFC 9112 §3", "this looks like TLS, and this port speaks plain HTTP"};
-        case reason::empty_line: return {400, "RFC 9112 §2.2", "a second empty line before the request"};
-        case reason::bad_method: return {400, "RFC 9110 §9.1", "the method is no token"};
-        case reason::spaces: return {400, "RFC 9112 §3", "exactly one space stands between the parts of the line"};
-        case reason::missing_target: return {400, "RFC 9112 §3", "the target is missing"};
-        case reason::bad_target: return {400, "RFC 9112 §3.2", "a character that no target has"};
-        case reason::target_form:
-            return {400, "RFC 9112 §3.2", "the target is a path, or http:// with a host, or * for OPTIONS"};
-        case reason::percent: return {400, "RFC 3986 §2.1", "behind a percent sign come two hexadecimal digits"};
-        case reason::nul_in_path: return {400, "RFC 3986 §7.3", "a path holds no NUL"};
-        case reason::missing_version: return {400, "RFC 9112 §3", "the version is missing, as in HTTP/0.9"};
-        case reason::bad_version:
-            return {400, "RFC 9112 §2.3", "the version is HTTP/ and two digits, then the line ends"};
-        case reason::unsupported_version: return {505, "RFC 9110 §2.5", "this server speaks HTTP/1.1"};
-        case reason::no_tunnels: return {501, "RFC 9110 §9.3.6", "this server opens no tunnels"};
-        case reason::start_line_too_long: return {414, "RFC 9112 §3", "the line is too long"};
-        case reason::bad_status: return {400, "RFC 9112 §4", "the status has three digits and a space behind them"};
-        case reason::bare_lf:
-            return {400, "RFC 9112 §2.2", "the line ends with LF alone; typing by hand? nc -C sends CR LF"};
-        case reason::bare_cr: return {400, "RFC 9112 §2.2", "a CR without LF"};
-        case reason::nul: return {400, "RFC 9110 §5.5", "a NUL"};
-        case reason::control_character: return {400, "RFC 9110 §5.5", "a control character"};
-        case reason::fold: return {400, "RFC 9112 §5.2", "the line begins with a space: folded lines are obsolete"};
-        case reason::missing_colon: return {400, "RFC 9112 §5", "no colon behind the name of the field"};
-        case reason::empty_name: return {400, "RFC 9112 §5", "the name of the field is empty"};
-        case reason::space_before_colon: return {400, "RFC 9112 §5.1", "a space before the colon"};
-        case reason::bad_name: return {400, "RFC 9110 §5.1", "the name of the field is no token"};
-        case reason::fields_too_large: return {431, "RFC 6585 §5", "the fields are too large"};
-        case reason::too_many_fields: return {431, "RFC 6585 §5", "too many fields"};
-        case reason::missing_host: return {400, "RFC 9112 §3.2", "HTTP/1.1 needs a field Host"};
-        case reason::second_host: return {400, "RFC 9112 §3.2", "a second Host"};
-        case reason::bad_host: return {400, "RFC 9110 §7.2", "Host is a host, and perhaps a port"};
-        case reason::bad_expectation: return {417, "RFC 9110 §10.1.1", "the only expectation is 100-continue"};
-        case reason::bad_length: return {400, "RFC 9110 §8.6", "a length is decimal digits, at most 2^64-1"};
-        case reason::second_length: return {400, "RFC 9110 §8.6", "a second Content-Length"};
-        case reason::length_and_coding:
-            return {400, "RFC 9112 §6.1", "Content-Length beside Transfer-Encoding: where does the body end?"};
-        case reason::second_coding: return {400, "RFC 9112 §6.1", "a second Transfer-Encoding"};
-        case reason::coding_in_1_0: return {400, "RFC 9112 §6.1", "HTTP/1.0 has no Transfer-Encoding"};
-        case reason::bad_coding: return {400, "RFC 9112 §6.1", "Transfer-Encoding is exactly `chunked`, once"};
-        case reason::unknown_coding: return {501, "RFC 9112 §6.1", "the only transfer coding here is chunked"};
-        case reason::chunked_not_last:
-            return {400, "RFC 9112 §6.3", "chunked is not the last coding, so the body has no end"};
-        case reason::body_too_large: return {413, "RFC 9110 §15.5.14", "the body is too large"};
-        case reason::bad_chunk_size: return {400, "RFC 9112 §7.1", "the size of a chunk is hexadecimal digits"};
-        case reason::chunk_size_too_large: return {400, "RFC 9112 §7.1", "the size of a chunk is above 2^64-1"};
-        case reason::bad_extension:
-            return {400, "RFC 9112 §7.1.1", "behind the size of a chunk comes a semicolon or the end of the line"};
-        case reason::extensions_too_large:
-            return {400, "RFC 9112 §7.1.1", "the extensions of the chunks are too large"};
-        case reason::missing_chunk_end: return {400, "RFC 9112 §7.1", "the data of a chunk are longer than its size"};
-        case reason::trailers_too_large: return {431, "RFC 6585 §5", "the fields behind the last chunk are too large"};
-        case reason::cut_off: return {400, "RFC 9112 §8", "the connection has ended inside the message"};
-    }
-    return {};
+    const auto at = static_cast<std::size_t>(why);
+    return at < std::size(rules) ? rules[at] : rule{};
 }
+static_assert(
+    [] {
+        for (std::size_t i = 0; i < std::size(rules); ++i)
+            if (static_cast<std::size_t>(rules[i].why) != i) return false;
+        return std::size(rules) == static_cast<std::size_t>(reason::cut_off) + 1;
+    }(),
+    "each reason has a rule, in the same order");
 }  // namespace detail
 
 /// Returns the status that tells a client about this reason: 400, 413, 414, 417, 431, 501 or 505.
@@ -192,22 +197,19 @@ struct refusal {
     /// Returns the sentence: `400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)`. `head` is the text
     /// that was parsed; without it the line is not quoted. At most 60 bytes are quoted, and control characters are
     /// visible.
-    [[nodiscard]] std::string message(std::string_view head = {}) const {
-        return std::to_string(status().code()) + ": " + explain(head);
+    [[nodiscard, gnu::cold]] std::string message(std::string_view head = {}) const {
+        return netnotes::detail::joined(std::to_string(status().code()), ": ", explain(head));
     }
     /// Returns the sentence without the status. A client shows this: the server has sent no 400.
-    [[nodiscard]] std::string explain(std::string_view head = {}) const;
+    [[nodiscard, gnu::cold]] std::string explain(std::string_view head = {}) const;
 
     friend bool operator==(const refusal&, const refusal&) noexcept = default;
 };
 
 inline std::string refusal::explain(std::string_view head) const {
     constexpr std::size_t most = 60;
-    std::string text;
-    if (line == 0)
-        text += "byte " + std::to_string(offset) + " of the body";
-    else
-        text += "line " + std::to_string(line);
+    std::string quoted;
+    std::string_view before, behind;
     if (line > 0 && line_begin < head.size()) {
         std::string_view quote = head.substr(line_begin);
         quote = quote.substr(0, quote.find('\n'));
@@ -216,11 +218,15 @@ inline std::string refusal::explain(std::string_view head) const {
         const std::size_t place = offset - std::min(offset, line_begin);
         std::size_t from = 0;
         if (place + 1 > most) from = std::min(place + 1, quote.size()) - std::min(most, quote.size());
-        if (!quote.empty()) (text += from > 0 ? " ... " : " ") += netnotes::quoted(quote.substr(from, most));
-        if (quote.size() - from > most) text += " ...";
+        if (!quote.empty()) {
+            before = from > 0 ? " ... " : " ";
+            quoted = netnotes::quoted(quote.substr(from, most));
+        }
+        if (quote.size() - from > most) behind = " ...";
     }
-    ((((text += ": ") += text_of(why)) += " (") += section()) += ')';
-    return text;
+    const std::string where = line == 0 ? netnotes::detail::joined("byte ", std::to_string(offset), " of the body")
+                                        : netnotes::detail::joined("line ", std::to_string(line));
+    return netnotes::detail::joined(where, before, quoted, behind, ": ", text_of(why), " (", section(), ")");
 }
 
 }  // namespace netnotes::http

@@ -71,8 +71,18 @@ task<> converse(Stream stream, Handler handler, server_options options = {}) {
 
 namespace detail {
 
-template <class Stream, class Handler>
-task<> serve_listener(async_listener listener, Handler handler, server_options options) {
+inline async_listener listener_of(async_listener&& made) { return std::move(made); }
+inline async_listener listener_of(tcp_listener&& made) { return async_listener{std::move(made)}; }
+inline async_listener listener_of(const endpoint& where) {
+    tcp_listener made{where};
+    made.set_option(option::no_delay{});
+    return async_listener{std::move(made)};
+}
+
+// `From` is what listener_of() takes. The listener is made in the task, because it belongs to the loop that runs it.
+template <class Stream, class From, class Handler>
+task<> serve_from(From from, Handler handler, server_options options) {
+    async_listener listener = listener_of(std::move(from));
     server_state state{options};
     state.stops_with(co_await own_chain{});
     const auto talk = [&state, &handler](async_stream connection) {
@@ -99,22 +109,18 @@ task<> serve_listener(async_listener listener, Handler handler, server_options o
 /// All connections share one handler object.
 template <async_byte_stream Stream = async_stream, request_handler Handler>
 task<> serve(async_listener listener, Handler handler, server_options options = {}) {
-    return detail::serve_listener<Stream>(std::move(listener), std::move(handler), options);
+    return detail::serve_from<Stream>(std::move(listener), std::move(handler), options);
 }
 /// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
 template <async_byte_stream Stream = async_stream, request_handler Handler>
 task<> serve(tcp_listener listener, Handler handler, server_options options = {}) {
-    async_listener accepting{std::move(listener)};
-    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+    return detail::serve_from<Stream>(std::move(listener), std::move(handler), options);
 }
 /// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
 /// errors of tcp_listener's constructor, for example errc::address_in_use.
 template <async_byte_stream Stream = async_stream, request_handler Handler>
 task<> serve(endpoint where, Handler handler, server_options options = {}) {
-    tcp_listener listener{where};
-    listener.set_option(option::no_delay{});
-    async_listener accepting{std::move(listener)};
-    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+    return detail::serve_from<Stream>(where, std::move(handler), options);
 }
 
 }  // namespace netnotes::http

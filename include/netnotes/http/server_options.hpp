@@ -13,7 +13,7 @@
 //        connection made ──> a head ──────────> a body ────────────> an answer ───────> the next head
 //             idle_timeout    head_timeout       body_timeout         send_timeout       idle_timeout
 //
-// On this page:  server_options · body_error · request_handler · detail::server_state
+// On this page:  server_options, access_log · body_error · request_handler · detail::server_state
 // Above it:      http/exchange.hpp (one connection), http/server.hpp
 // Sources:       RFC 9112 §9.5, RFC 6585 §5
 
@@ -38,11 +38,39 @@
 #include "../coro/task.hpp"
 #include "../coro/timeout.hpp"
 #include "../socket/address.hpp"
+#include "answer.hpp"
 #include "head.hpp"
 #include "message.hpp"
 #include "refusal.hpp"
 
 namespace netnotes::http {
+
+namespace detail {
+inline void write_access(void (*to)(std::string_view line), const socket_address& peer, const request* ask, status code,
+                  std::uint64_t bytes);
+}
+
+/// A function `void(std::string_view line)` that takes the lines of the access log, or nothing. A lambda without
+/// captures converts to it. Only a program that has such a function contains the code that makes a line.
+class access_log {
+  public:
+    constexpr access_log(std::nullptr_t = nullptr) noexcept {}  // NOLINT(google-explicit-constructor)
+    template <class Function>
+    requires std::is_convertible_v<Function, void (*)(std::string_view)>
+    constexpr access_log(Function to) noexcept  // NOLINT(google-explicit-constructor)
+        : to_{to}, write_{&detail::write_access} {}
+    /// Returns true if there is a function.
+    constexpr explicit operator bool() const noexcept { return to_ != nullptr; }
+    /// Calls the function with a line about an answer: see access_line(). It must exist. `ask` is nullptr if no request
+    /// could be read.
+    void write(const socket_address& peer, const request* ask, status code, std::uint64_t bytes) const {
+        write_(to_, peer, ask, code, bytes);
+    }
+
+  private:
+    void (*to_)(std::string_view) = nullptr;
+    decltype(&detail::write_access) write_ = nullptr;
+};
 
 /// The limits of a server, and its reports. No member has a destructor, so the struct may be a temporary in a co_await
 /// expression; g++ 12 destroys other temporaries twice there.
@@ -77,7 +105,7 @@ struct server_options {
     };
     /// Is called in the loop's thread after each answer with a line of the access log, without its line's end: see
     /// access_line(). nullptr makes no line. The function must not throw or block.
-    void (*on_access)(std::string_view line) = nullptr;
+    access_log on_access = nullptr;
 };
 static_assert(std::is_trivially_destructible_v<server_options>);
 
@@ -101,6 +129,25 @@ class body_error : public std::runtime_error {
 };
 
 namespace detail {
+
+inline void write_access(void (*to)(std::string_view line), const socket_address& peer, const request* ask, status code,
+                         std::uint64_t bytes) {
+    access_entry entry;
+    const std::string address = peer.is_ip() ? peer.ip().address().to_string() : "";
+    std::string line;
+    if (ask) {
+        line.append(ask->method_name()).append(" ").append(ask->target().text());
+        line += ask->minor_version() > 0 ? " HTTP/1.1" : " HTTP/1.0";
+        entry.referer = ask->field("Referer").value_or("");
+        entry.user_agent = ask->field("User-Agent").value_or("");
+    }
+    entry.peer = address;
+    entry.when = std::time(nullptr);
+    entry.request = line;
+    entry.status = code.code();
+    entry.bytes = bytes;
+    to(access_line(entry));
+}
 
 /// Holds what all connections of one server share.
 class server_state {

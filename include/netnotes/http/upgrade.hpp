@@ -34,6 +34,7 @@
 #include "../coro/task.hpp"
 #include "link.hpp"
 #include "message.hpp"
+#include "server_options.hpp"
 
 namespace netnotes::http {
 
@@ -63,9 +64,21 @@ class upgraded_connection {
     ~upgraded_connection() = default;
 };
 
+class upgrade;
+
+namespace detail {
+// Lets the other protocol use a connection of the server.
+using carrier = task<> (*)(upgrade& next, peer_link<async_stream>& link, const server_state& server);
+inline task<> carry(upgrade& next, peer_link<async_stream>& link, const server_state& server);
+}  // namespace detail
+
 /// What follows a response 101: give it to the response as its source.
 class upgrade : public body_source {
   public:
+    /// Carries the conversation over a connection of the server. Only a program that makes an upgrade contains that
+    /// code.
+    const detail::carrier over_tcp = &detail::carry;
+
     /// Speaks the other protocol until the conversation ends; then the server closes the connection. An exception makes
     /// that a reset, so that the peer can tell.
     [[nodiscard]] virtual task<> converse(upgraded_connection& peer) = 0;
@@ -88,11 +101,11 @@ namespace detail {
     return std::unique_ptr<upgrade>{next};
 }
 
-/// Hides the type of the stream and of the server.
-template <class Stream, class Server>
+/// Hides the type of the stream.
+template <class Stream>
 class upgraded_link final : public upgraded_connection {
   public:
-    upgraded_link(peer_link<Stream>& link, const Server& server) noexcept : link_{link}, server_{server} {}
+    upgraded_link(peer_link<Stream>& link, const server_state& server) noexcept : link_{link}, server_{server} {}
 
     task<std::string_view> receive(duration limit) override {
         if (link_.unused().empty()) {
@@ -132,8 +145,13 @@ class upgraded_link final : public upgraded_connection {
 
   private:
     peer_link<Stream>& link_;
-    const Server& server_;
+    const server_state& server_;
 };
+
+inline task<> carry(upgrade& next, peer_link<async_stream>& link, const server_state& server) {
+    upgraded_link<async_stream> peer{link, server};
+    co_await next.converse(peer);
+}
 
 }  // namespace detail
 

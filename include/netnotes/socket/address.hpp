@@ -231,13 +231,8 @@ inline endpoint socket_address::ip() const {
         throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
     std::array<std::uint8_t, 16> octets{};
     std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
-    ipv6_address address{octets};
     // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
-    if (const std::uint32_t index = storage_.inet6.sin6_scope_id; index != 0 && !address.ipv4_mapped()) {
-        char zone[10];
-        address = address.with_zone(
-            {zone, static_cast<std::size_t>(std::to_chars(zone, zone + sizeof zone, index).ptr - zone)});
-    }
+    const ipv6_address address = ipv6_address{octets}.with_zone_number(storage_.inet6.sin6_scope_id);
     return {address, ntohs(storage_.inet6.sin6_port)};
 }
 

@@ -1382,6 +1382,16 @@ class ipv6_address : public detail::printable<ipv6_address> {
             throw parse_error{"zone", zone, why};
         return changed;
     }
+    /// Returns the same address in the zone of the interface with this number, or without a zone for 0. An IPv4-mapped
+    /// address has no zone and stays as it is.
+    [[nodiscard]] ipv6_address with_zone_number(std::uint32_t number) const noexcept {
+        ipv6_address changed{value_, {}};
+        if (number == 0 || is_mapped()) return changed;
+        parse_failure none;  // digits are a zone
+        const std::string digits = std::to_string(number);
+        static_cast<void>(detail::read_zone(digits.data(), digits.data() + digits.size(), changed.zone_, none));
+        return changed;
+    }
 
     /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
     [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
@@ -2300,13 +2310,8 @@ inline endpoint socket_address::ip() const {
         throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
     std::array<std::uint8_t, 16> octets{};
     std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
-    ipv6_address address{octets};
     // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
-    if (const std::uint32_t index = storage_.inet6.sin6_scope_id; index != 0 && !address.ipv4_mapped()) {
-        char zone[10];
-        address = address.with_zone(
-            {zone, static_cast<std::size_t>(std::to_chars(zone, zone + sizeof zone, index).ptr - zone)});
-    }
+    const ipv6_address address = ipv6_address{octets}.with_zone_number(storage_.inet6.sin6_scope_id);
     return {address, ntohs(storage_.inet6.sin6_port)};
 }
 
@@ -8040,7 +8045,7 @@ class io_node {
     void discard() noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
-        void expired() noexcept override;
+        inline void expired() noexcept override;
         io_operation*& waiting;
     };
     /// What few nodes need. Most connections never wait to write, so the deadline of writing is made when the first
@@ -8458,7 +8463,7 @@ class epoll_back_end final : public io_back_end {
         poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
     }
     void unwatch(int descriptor) noexcept override { poller_.remove(descriptor); }
-    bool wait(duration timeout) override;
+    inline bool wait(duration timeout) override;
 
   private:
     static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
@@ -14446,7 +14451,7 @@ class lookup final : public posted_call {
         posted,   // waits for the loop to call it
     };
     ~lookup() = default;
-    void call() override;
+    inline void call() override;
     void look() noexcept {
         try {
             switch (wanted_) {
@@ -19129,7 +19134,7 @@ class remote_word final : public posted_call {
 
   private:
     ~remote_word() = default;
-    void call() override;
+    inline void call() override;
     void hand_out() noexcept;
 
     event_loop& loop_;
@@ -19161,7 +19166,7 @@ class waiting_for_word : public wait_queue::waiter {
 
   private:
     friend remote_word;
-    void give_back() noexcept override;
+    inline void give_back() noexcept override;
     remote_word& word_;
     int bit_ = remote_word::none;
 };

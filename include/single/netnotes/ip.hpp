@@ -972,6 +972,16 @@ class ipv6_address : public detail::printable<ipv6_address> {
             throw parse_error{"zone", zone, why};
         return changed;
     }
+    /// Returns the same address in the zone of the interface with this number, or without a zone for 0. An IPv4-mapped
+    /// address has no zone and stays as it is.
+    [[nodiscard]] ipv6_address with_zone_number(std::uint32_t number) const noexcept {
+        ipv6_address changed{value_, {}};
+        if (number == 0 || is_mapped()) return changed;
+        parse_failure none;  // digits are a zone
+        const std::string digits = std::to_string(number);
+        static_cast<void>(detail::read_zone(digits.data(), digits.data() + digits.size(), changed.zone_, none));
+        return changed;
+    }
 
     /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
     [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {

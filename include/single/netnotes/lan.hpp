@@ -1027,6 +1027,16 @@ class ipv6_address : public detail::printable<ipv6_address> {
             throw parse_error{"zone", zone, why};
         return changed;
     }
+    /// Returns the same address in the zone of the interface with this number, or without a zone for 0. An IPv4-mapped
+    /// address has no zone and stays as it is.
+    [[nodiscard]] ipv6_address with_zone_number(std::uint32_t number) const noexcept {
+        ipv6_address changed{value_, {}};
+        if (number == 0 || is_mapped()) return changed;
+        parse_failure none;  // digits are a zone
+        const std::string digits = std::to_string(number);
+        static_cast<void>(detail::read_zone(digits.data(), digits.data() + digits.size(), changed.zone_, none));
+        return changed;
+    }
 
     /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
     [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
@@ -9605,9 +9615,9 @@ class ip_node : public node {
     [[nodiscard]] std::optional<ipv4_address> source_for(ipv4_address destination) const;
     [[nodiscard]] bool is_local(ipv4_address address) const noexcept;
     /// Returns ARP entries and routes.
-    [[nodiscard]] std::string tables() const override;
+    [[nodiscard]] inline std::string tables() const override;
     [[nodiscard]] ip_node* as_ip_node() noexcept override { return this; }
-    void receive(unsigned port, const frame& arrived) override;
+    inline void receive(unsigned port, const frame& arrived) override;
 
   protected:
     static constexpr std::size_t room = 14;  ///< in front of each packet, for the header of Ethernet
@@ -10196,7 +10206,7 @@ class host : public ip_node {
     host(network& net, std::string_view name) : ip_node{net, name} {
         on_error([this](const icmp_report& what) { hear(what); });
     }
-    void echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) override;
+    inline void echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) override;
 
   private:
     void send_echo(ping_session& session);
@@ -12732,8 +12742,8 @@ class router : public host {
     [[nodiscard]] std::string tables() const override { return ip_node::tables() + nat_.text(net().now()); }
 
   protected:
-    void forward(unsigned port, const packet::ipv4_view& packet) override;
-    bool intercept(unsigned port, const packet::ipv4_view& packet) override;
+    inline void forward(unsigned port, const packet::ipv4_view& packet) override;
+    inline bool intercept(unsigned port, const packet::ipv4_view& packet) override;
 
   private:
     /// Replaces the source of a packet that leaves. Returns false if that is not possible.
@@ -12994,7 +13004,7 @@ class learning_switch : public node {
         }
         return text;
     }
-    void receive(unsigned port, const frame& arrived) override;
+    inline void receive(unsigned port, const frame& arrived) override;
 
   protected:
     [[nodiscard]] bool grows() const noexcept override { return true; }

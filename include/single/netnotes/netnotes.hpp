@@ -1405,6 +1405,16 @@ class ipv6_address : public detail::printable<ipv6_address> {
             throw parse_error{"zone", zone, why};
         return changed;
     }
+    /// Returns the same address in the zone of the interface with this number, or without a zone for 0. An IPv4-mapped
+    /// address has no zone and stays as it is.
+    [[nodiscard]] ipv6_address with_zone_number(std::uint32_t number) const noexcept {
+        ipv6_address changed{value_, {}};
+        if (number == 0 || is_mapped()) return changed;
+        parse_failure none;  // digits are a zone
+        const std::string digits = std::to_string(number);
+        static_cast<void>(detail::read_zone(digits.data(), digits.data() + digits.size(), changed.zone_, none));
+        return changed;
+    }
 
     /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
     [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
@@ -2323,13 +2333,8 @@ inline endpoint socket_address::ip() const {
         throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
     std::array<std::uint8_t, 16> octets{};
     std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
-    ipv6_address address{octets};
     // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
-    if (const std::uint32_t index = storage_.inet6.sin6_scope_id; index != 0 && !address.ipv4_mapped()) {
-        char zone[10];
-        address = address.with_zone(
-            {zone, static_cast<std::size_t>(std::to_chars(zone, zone + sizeof zone, index).ptr - zone)});
-    }
+    const ipv6_address address = ipv6_address{octets}.with_zone_number(storage_.inet6.sin6_scope_id);
     return {address, ntohs(storage_.inet6.sin6_port)};
 }
 
@@ -8063,7 +8068,7 @@ class io_node {
     void discard() noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
-        void expired() noexcept override;
+        inline void expired() noexcept override;
         io_operation*& waiting;
     };
     /// What few nodes need. Most connections never wait to write, so the deadline of writing is made when the first
@@ -8481,7 +8486,7 @@ class epoll_back_end final : public io_back_end {
         poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
     }
     void unwatch(int descriptor) noexcept override { poller_.remove(descriptor); }
-    bool wait(duration timeout) override;
+    inline bool wait(duration timeout) override;
 
   private:
     static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
@@ -14469,7 +14474,7 @@ class lookup final : public posted_call {
         posted,   // waits for the loop to call it
     };
     ~lookup() = default;
-    void call() override;
+    inline void call() override;
     void look() noexcept {
         try {
             switch (wanted_) {
@@ -19152,7 +19157,7 @@ class remote_word final : public posted_call {
 
   private:
     ~remote_word() = default;
-    void call() override;
+    inline void call() override;
     void hand_out() noexcept;
 
     event_loop& loop_;
@@ -19184,7 +19189,7 @@ class waiting_for_word : public wait_queue::waiter {
 
   private:
     friend remote_word;
-    void give_back() noexcept override;
+    inline void give_back() noexcept override;
     remote_word& word_;
     int bit_ = remote_word::none;
 };
@@ -20916,7 +20921,7 @@ using time_point = std::chrono::sys_seconds;
 
 /// Returns the date as HTTP writes it, 29 characters: `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 to 9999 become
 /// the first or the last second of that range.
-[[nodiscard]] std::string write_date(time_point when);
+[[nodiscard, gnu::cold]] std::string write_date(time_point when);
 /// Reads a date in any of the three forms of RFC 9110 §5.6.7. Returns nullopt if the text is not such a date, if the
 /// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
 /// to be the name of a day. `now` decides the century where the year has two digits.
@@ -21509,13 +21514,14 @@ inline fields::iterator fields::begin() const noexcept { return {this, 0}; }
 inline fields::iterator fields::end() const noexcept { return {this, entries_.size()}; }
 
 [[gnu::noinline]] inline void fields::refuse_name(std::string_view name) {
-    throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
-                                " is not"};
+    throw std::invalid_argument{netnotes::detail::joined("the name of an HTTP field is a token (RFC 9110 §5.1), and ",
+                                                         netnotes::quoted(name), " is not")};
 }
 [[gnu::noinline]] inline void fields::refuse_value(std::string_view name, std::string_view value) {
     throw std::invalid_argument{
-        "the value of the HTTP field " + netnotes::quoted(name) +
-        " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
+        netnotes::detail::joined("the value of the HTTP field ", netnotes::quoted(name),
+                                 " holds a control character (RFC 9110 §5.5): ",
+                                 netnotes::quoted(value.substr(0, 200)))};
 }
 inline fields::entry fields::append(std::string_view name, std::string_view value) {
     value = trimmed(value);
@@ -22915,6 +22921,7 @@ inline response to_response(const response_head& head) {
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -22933,7 +22940,7 @@ struct limits {
     std::size_t trailers = 4 * 1024;    ///< all fields behind the last chunk, with their line ends; else 431
 };
 
-/// The rules that a message can break. reason_text() has the sentence, status_of() the status of the answer.
+/// The rules that a message can break. text_of() has the sentence, status_of() the status of the answer.
 enum class reason : std::uint8_t {
     none,
     // the first line
@@ -22991,68 +22998,72 @@ enum class reason : std::uint8_t {
 
 namespace detail {
 struct rule {
+    reason why;
     std::uint16_t status;
     std::string_view section, text;
 };
+inline constexpr rule rules[] = {  // in the order of the enumerators
+    {reason::none, 200, "", "no error"},
+    {reason::tls, 400, "RFC 9112 §3", "this looks like TLS, and this port speaks plain HTTP"},
+    {reason::empty_line, 400, "RFC 9112 §2.2", "a second empty line before the request"},
+    {reason::bad_method, 400, "RFC 9110 §9.1", "the method is no token"},
+    {reason::spaces, 400, "RFC 9112 §3", "exactly one space stands between the parts of the line"},
+    {reason::missing_target, 400, "RFC 9112 §3", "the target is missing"},
+    {reason::bad_target, 400, "RFC 9112 §3.2", "a character that no target has"},
+    {reason::target_form, 400, "RFC 9112 §3.2", "the target is a path, or http:// with a host, or * for OPTIONS"},
+    {reason::percent, 400, "RFC 3986 §2.1", "behind a percent sign come two hexadecimal digits"},
+    {reason::nul_in_path, 400, "RFC 3986 §7.3", "a path holds no NUL"},
+    {reason::missing_version, 400, "RFC 9112 §3", "the version is missing, as in HTTP/0.9"},
+    {reason::bad_version, 400, "RFC 9112 §2.3", "the version is HTTP/ and two digits, then the line ends"},
+    {reason::unsupported_version, 505, "RFC 9110 §2.5", "this server speaks HTTP/1.1"},
+    {reason::no_tunnels, 501, "RFC 9110 §9.3.6", "this server opens no tunnels"},
+    {reason::start_line_too_long, 414, "RFC 9112 §3", "the line is too long"},
+    {reason::bad_status, 400, "RFC 9112 §4", "the status has three digits and a space behind them"},
+    {reason::bare_lf, 400, "RFC 9112 §2.2", "the line ends with LF alone; typing by hand? nc -C sends CR LF"},
+    {reason::bare_cr, 400, "RFC 9112 §2.2", "a CR without LF"},
+    {reason::nul, 400, "RFC 9110 §5.5", "a NUL"},
+    {reason::control_character, 400, "RFC 9110 §5.5", "a control character"},
+    {reason::fold, 400, "RFC 9112 §5.2", "the line begins with a space: folded lines are obsolete"},
+    {reason::missing_colon, 400, "RFC 9112 §5", "no colon behind the name of the field"},
+    {reason::empty_name, 400, "RFC 9112 §5", "the name of the field is empty"},
+    {reason::space_before_colon, 400, "RFC 9112 §5.1", "a space before the colon"},
+    {reason::bad_name, 400, "RFC 9110 §5.1", "the name of the field is no token"},
+    {reason::fields_too_large, 431, "RFC 6585 §5", "the fields are too large"},
+    {reason::too_many_fields, 431, "RFC 6585 §5", "too many fields"},
+    {reason::missing_host, 400, "RFC 9112 §3.2", "HTTP/1.1 needs a field Host"},
+    {reason::second_host, 400, "RFC 9112 §3.2", "a second Host"},
+    {reason::bad_host, 400, "RFC 9110 §7.2", "Host is a host, and perhaps a port"},
+    {reason::bad_expectation, 417, "RFC 9110 §10.1.1", "the only expectation is 100-continue"},
+    {reason::bad_length, 400, "RFC 9110 §8.6", "a length is decimal digits, at most 2^64-1"},
+    {reason::second_length, 400, "RFC 9110 §8.6", "a second Content-Length"},
+    {reason::length_and_coding, 400, "RFC 9112 §6.1",
+     "Content-Length beside Transfer-Encoding: where does the body end?"},
+    {reason::second_coding, 400, "RFC 9112 §6.1", "a second Transfer-Encoding"},
+    {reason::coding_in_1_0, 400, "RFC 9112 §6.1", "HTTP/1.0 has no Transfer-Encoding"},
+    {reason::bad_coding, 400, "RFC 9112 §6.1", "Transfer-Encoding is exactly `chunked`, once"},
+    {reason::unknown_coding, 501, "RFC 9112 §6.1", "the only transfer coding here is chunked"},
+    {reason::chunked_not_last, 400, "RFC 9112 §6.3", "chunked is not the last coding, so the body has no end"},
+    {reason::body_too_large, 413, "RFC 9110 §15.5.14", "the body is too large"},
+    {reason::bad_chunk_size, 400, "RFC 9112 §7.1", "the size of a chunk is hexadecimal digits"},
+    {reason::chunk_size_too_large, 400, "RFC 9112 §7.1", "the size of a chunk is above 2^64-1"},
+    {reason::bad_extension, 400, "RFC 9112 §7.1.1",
+     "behind the size of a chunk comes a semicolon or the end of the line"},
+    {reason::extensions_too_large, 400, "RFC 9112 §7.1.1", "the extensions of the chunks are too large"},
+    {reason::missing_chunk_end, 400, "RFC 9112 §7.1", "the data of a chunk are longer than its size"},
+    {reason::trailers_too_large, 431, "RFC 6585 §5", "the fields behind the last chunk are too large"},
+    {reason::cut_off, 400, "RFC 9112 §8", "the connection has ended inside the message"},
+};
 constexpr rule rule_of(reason why) noexcept {
-    switch (why) {
-        case reason::none: return {200, "", "no error"};
-        case reason::tls: return {400, "RFC 9112 §3", "this looks like TLS, and this port speaks plain HTTP"};
-        case reason::empty_line: return {400, "RFC 9112 §2.2", "a second empty line before the request"};
-        case reason::bad_method: return {400, "RFC 9110 §9.1", "the method is no token"};
-        case reason::spaces: return {400, "RFC 9112 §3", "exactly one space stands between the parts of the line"};
-        case reason::missing_target: return {400, "RFC 9112 §3", "the target is missing"};
-        case reason::bad_target: return {400, "RFC 9112 §3.2", "a character that no target has"};
-        case reason::target_form:
-            return {400, "RFC 9112 §3.2", "the target is a path, or http:// with a host, or * for OPTIONS"};
-        case reason::percent: return {400, "RFC 3986 §2.1", "behind a percent sign come two hexadecimal digits"};
-        case reason::nul_in_path: return {400, "RFC 3986 §7.3", "a path holds no NUL"};
-        case reason::missing_version: return {400, "RFC 9112 §3", "the version is missing, as in HTTP/0.9"};
-        case reason::bad_version:
-            return {400, "RFC 9112 §2.3", "the version is HTTP/ and two digits, then the line ends"};
-        case reason::unsupported_version: return {505, "RFC 9110 §2.5", "this server speaks HTTP/1.1"};
-        case reason::no_tunnels: return {501, "RFC 9110 §9.3.6", "this server opens no tunnels"};
-        case reason::start_line_too_long: return {414, "RFC 9112 §3", "the line is too long"};
-        case reason::bad_status: return {400, "RFC 9112 §4", "the status has three digits and a space behind them"};
-        case reason::bare_lf:
-            return {400, "RFC 9112 §2.2", "the line ends with LF alone; typing by hand? nc -C sends CR LF"};
-        case reason::bare_cr: return {400, "RFC 9112 §2.2", "a CR without LF"};
-        case reason::nul: return {400, "RFC 9110 §5.5", "a NUL"};
-        case reason::control_character: return {400, "RFC 9110 §5.5", "a control character"};
-        case reason::fold: return {400, "RFC 9112 §5.2", "the line begins with a space: folded lines are obsolete"};
-        case reason::missing_colon: return {400, "RFC 9112 §5", "no colon behind the name of the field"};
-        case reason::empty_name: return {400, "RFC 9112 §5", "the name of the field is empty"};
-        case reason::space_before_colon: return {400, "RFC 9112 §5.1", "a space before the colon"};
-        case reason::bad_name: return {400, "RFC 9110 §5.1", "the name of the field is no token"};
-        case reason::fields_too_large: return {431, "RFC 6585 §5", "the fields are too large"};
-        case reason::too_many_fields: return {431, "RFC 6585 §5", "too many fields"};
-        case reason::missing_host: return {400, "RFC 9112 §3.2", "HTTP/1.1 needs a field Host"};
-        case reason::second_host: return {400, "RFC 9112 §3.2", "a second Host"};
-        case reason::bad_host: return {400, "RFC 9110 §7.2", "Host is a host, and perhaps a port"};
-        case reason::bad_expectation: return {417, "RFC 9110 §10.1.1", "the only expectation is 100-continue"};
-        case reason::bad_length: return {400, "RFC 9110 §8.6", "a length is decimal digits, at most 2^64-1"};
-        case reason::second_length: return {400, "RFC 9110 §8.6", "a second Content-Length"};
-        case reason::length_and_coding:
-            return {400, "RFC 9112 §6.1", "Content-Length beside Transfer-Encoding: where does the body end?"};
-        case reason::second_coding: return {400, "RFC 9112 §6.1", "a second Transfer-Encoding"};
-        case reason::coding_in_1_0: return {400, "RFC 9112 §6.1", "HTTP/1.0 has no Transfer-Encoding"};
-        case reason::bad_coding: return {400, "RFC 9112 §6.1", "Transfer-Encoding is exactly `chunked`, once"};
-        case reason::unknown_coding: return {501, "RFC 9112 §6.1", "the only transfer coding here is chunked"};
-        case reason::chunked_not_last:
-            return {400, "RFC 9112 §6.3", "chunked is not the last coding, so the body has no end"};
-        case reason::body_too_large: return {413, "RFC 9110 §15.5.14", "the body is too large"};
-        case reason::bad_chunk_size: return {400, "RFC 9112 §7.1", "the size of a chunk is hexadecimal digits"};
-        case reason::chunk_size_too_large: return {400, "RFC 9112 §7.1", "the size of a chunk is above 2^64-1"};
-        case reason::bad_extension:
-            return {400, "RFC 9112 §7.1.1", "behind the size of a chunk comes a semicolon or the end of the line"};
-        case reason::extensions_too_large:
-            return {400, "RFC 9112 §7.1.1", "the extensions of the chunks are too large"};
-        case reason::missing_chunk_end: return {400, "RFC 9112 §7.1", "the data of a chunk are longer than its size"};
-        case reason::trailers_too_large: return {431, "RFC 6585 §5", "the fields behind the last chunk are too large"};
-        case reason::cut_off: return {400, "RFC 9112 §8", "the connection has ended inside the message"};
-    }
-    return {};
+    const auto at = static_cast<std::size_t>(why);
+    return at < std::size(rules) ? rules[at] : rule{};
 }
+static_assert(
+    [] {
+        for (std::size_t i = 0; i < std::size(rules); ++i)
+            if (static_cast<std::size_t>(rules[i].why) != i) return false;
+        return std::size(rules) == static_cast<std::size_t>(reason::cut_off) + 1;
+    }(),
+    "each reason has a rule, in the same order");
 }  // namespace detail
 
 /// Returns the status that tells a client about this reason: 400, 413, 414, 417, 431, 501 or 505.
@@ -23075,22 +23086,19 @@ struct refusal {
     /// Returns the sentence: `400: line 3 "Host : a": a space before the colon (RFC 9112 §5.1)`. `head` is the text
     /// that was parsed; without it the line is not quoted. At most 60 bytes are quoted, and control characters are
     /// visible.
-    [[nodiscard]] std::string message(std::string_view head = {}) const {
-        return std::to_string(status().code()) + ": " + explain(head);
+    [[nodiscard, gnu::cold]] std::string message(std::string_view head = {}) const {
+        return netnotes::detail::joined(std::to_string(status().code()), ": ", explain(head));
     }
     /// Returns the sentence without the status. A client shows this: the server has sent no 400.
-    [[nodiscard]] std::string explain(std::string_view head = {}) const;
+    [[nodiscard, gnu::cold]] std::string explain(std::string_view head = {}) const;
 
     friend bool operator==(const refusal&, const refusal&) noexcept = default;
 };
 
 inline std::string refusal::explain(std::string_view head) const {
     constexpr std::size_t most = 60;
-    std::string text;
-    if (line == 0)
-        text += "byte " + std::to_string(offset) + " of the body";
-    else
-        text += "line " + std::to_string(line);
+    std::string quoted;
+    std::string_view before, behind;
     if (line > 0 && line_begin < head.size()) {
         std::string_view quote = head.substr(line_begin);
         quote = quote.substr(0, quote.find('\n'));
@@ -23099,11 +23107,15 @@ inline std::string refusal::explain(std::string_view head) const {
         const std::size_t place = offset - std::min(offset, line_begin);
         std::size_t from = 0;
         if (place + 1 > most) from = std::min(place + 1, quote.size()) - std::min(most, quote.size());
-        if (!quote.empty()) (text += from > 0 ? " ... " : " ") += netnotes::quoted(quote.substr(from, most));
-        if (quote.size() - from > most) text += " ...";
+        if (!quote.empty()) {
+            before = from > 0 ? " ... " : " ";
+            quoted = netnotes::quoted(quote.substr(from, most));
+        }
+        if (quote.size() - from > most) behind = " ...";
     }
-    ((((text += ": ") += text_of(why)) += " (") += section()) += ')';
-    return text;
+    const std::string where = line == 0 ? netnotes::detail::joined("byte ", std::to_string(offset), " of the body")
+                                        : netnotes::detail::joined("line ", std::to_string(line));
+    return netnotes::detail::joined(where, before, quoted, behind, ": ", text_of(why), " (", section(), ")");
 }
 
 }  // namespace netnotes::http
@@ -24063,28 +24075,26 @@ class peer_link {
             bytes.remove_prefix(size);
         }
     }
-    /// Sends a part of a file, and waits for a slow peer. Throws std::runtime_error if the file has become shorter.
-    task<> send_file(body_source::file_bytes file) {
-        std::uint64_t done = 0;
-        bool is_late = false;
-        do {
-            const std::uint64_t before = done;
-            const auto count = [&](std::uint64_t sent) {
-                done = before + sent;
-                not_acknowledged_ = unknown;
-            };
-            input_file input{file.descriptor};
-            const send_file_options part{file.first + before, file.count - before, count};
+    /// Sends a part of a file, and waits for a slow peer. Returns false if the kernel cannot send this file, so that it
+    /// must be read; then nothing was sent. Throws std::runtime_error if the file has become shorter.
+    task<bool> send_file(body_source::file_bytes file) {
+        std::error_code error;
+        const input_file input{file.descriptor};
+        netnotes::detail::file_part part{input, {file.first, file.count}, error};
+        if (error) throw std::system_error{error};
+        while (!part.is_done()) {
+            ssize_t size = 1;
             try {
-                co_await stream.send_file(std::move(input), part);
-                is_late = false;
-            } catch (const std::system_error& error) {
-                is_late = is_only_slow(error);
-                if (!is_late) throw;
-                stream.set_option(option::linger{});  // the end need not be a reset any more
+                size = co_await netnotes::detail::sending_file_part{stream.node(), part};
+                not_acknowledged_ = unknown;
+            } catch (const std::system_error& failure) {
+                if (!is_only_slow(failure)) throw;
             }
-        } while (is_late);
-        if (done < file.count) throw std::runtime_error{"a file has become shorter while it was sent"};
+            if (size < 0 && part.sent() == 0) co_return false;
+            if (size <= 0) break;
+        }
+        if (part.sent() < file.count) throw std::runtime_error{"a file has become shorter while it was sent"};
+        co_return true;
     }
     /// Returns the kept bytes that were not used.
     [[nodiscard]] std::string_view unused() const noexcept { return std::string_view{kept_}.substr(begin_); }
@@ -25793,7 +25803,7 @@ class file_body final : public body_source {
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return bytes_.count; }
     /// Returns the next piece, at most 16 KiB, without a wait for anything but the disk. Throws std::system_error if
     /// the file cannot be read, or is shorter now than it was.
-    [[nodiscard]] task<std::span<const std::byte>> next() override;
+    [[nodiscard]] inline task<std::span<const std::byte>> next() override;
     [[nodiscard]] file_bytes in_file() const noexcept override {
         return {file_.native_handle(), bytes_.first, bytes_.count};
     }
@@ -26211,7 +26221,7 @@ inline task<std::span<const std::byte>> file_body::next() {
 //        connection made ──> a head ──────────> a body ────────────> an answer ───────> the next head
 //             idle_timeout    head_timeout       body_timeout         send_timeout       idle_timeout
 //
-// On this page:  server_options · body_error · request_handler · detail::server_state
+// On this page:  server_options, access_log · body_error · request_handler · detail::server_state
 // Above it:      http/exchange.hpp (one connection), http/server.hpp
 // Sources:       RFC 9112 §9.5, RFC 6585 §5
 
@@ -26240,7 +26250,35 @@ inline task<std::span<const std::byte>> file_body::next() {
 
 
 
+
 namespace netnotes::http {
+
+namespace detail {
+inline void write_access(void (*to)(std::string_view line), const socket_address& peer, const request* ask, status code,
+                  std::uint64_t bytes);
+}
+
+/// A function `void(std::string_view line)` that takes the lines of the access log, or nothing. A lambda without
+/// captures converts to it. Only a program that has such a function contains the code that makes a line.
+class access_log {
+  public:
+    constexpr access_log(std::nullptr_t = nullptr) noexcept {}  // NOLINT(google-explicit-constructor)
+    template <class Function>
+    requires std::is_convertible_v<Function, void (*)(std::string_view)>
+    constexpr access_log(Function to) noexcept  // NOLINT(google-explicit-constructor)
+        : to_{to}, write_{&detail::write_access} {}
+    /// Returns true if there is a function.
+    constexpr explicit operator bool() const noexcept { return to_ != nullptr; }
+    /// Calls the function with a line about an answer: see access_line(). It must exist. `ask` is nullptr if no request
+    /// could be read.
+    void write(const socket_address& peer, const request* ask, status code, std::uint64_t bytes) const {
+        write_(to_, peer, ask, code, bytes);
+    }
+
+  private:
+    void (*to_)(std::string_view) = nullptr;
+    decltype(&detail::write_access) write_ = nullptr;
+};
 
 /// The limits of a server, and its reports. No member has a destructor, so the struct may be a temporary in a co_await
 /// expression; g++ 12 destroys other temporaries twice there.
@@ -26275,7 +26313,7 @@ struct server_options {
     };
     /// Is called in the loop's thread after each answer with a line of the access log, without its line's end: see
     /// access_line(). nullptr makes no line. The function must not throw or block.
-    void (*on_access)(std::string_view line) = nullptr;
+    access_log on_access = nullptr;
 };
 static_assert(std::is_trivially_destructible_v<server_options>);
 
@@ -26299,6 +26337,25 @@ class body_error : public std::runtime_error {
 };
 
 namespace detail {
+
+inline void write_access(void (*to)(std::string_view line), const socket_address& peer, const request* ask, status code,
+                         std::uint64_t bytes) {
+    access_entry entry;
+    const std::string address = peer.is_ip() ? peer.ip().address().to_string() : "";
+    std::string line;
+    if (ask) {
+        line.append(ask->method_name()).append(" ").append(ask->target().text());
+        line += ask->minor_version() > 0 ? " HTTP/1.1" : " HTTP/1.0";
+        entry.referer = ask->field("Referer").value_or("");
+        entry.user_agent = ask->field("User-Agent").value_or("");
+    }
+    entry.peer = address;
+    entry.when = std::time(nullptr);
+    entry.request = line;
+    entry.status = code.code();
+    entry.bytes = bytes;
+    to(access_line(entry));
+}
 
 /// Holds what all connections of one server share.
 class server_state {
@@ -26398,6 +26455,7 @@ class server_state {
 
 
 
+
 namespace netnotes::http {
 
 /// The connection of an upgraded request, whatever stream carries it. One task may receive while another task sends.
@@ -26426,9 +26484,21 @@ class upgraded_connection {
     ~upgraded_connection() = default;
 };
 
+class upgrade;
+
+namespace detail {
+// Lets the other protocol use a connection of the server.
+using carrier = task<> (*)(upgrade& next, peer_link<async_stream>& link, const server_state& server);
+inline task<> carry(upgrade& next, peer_link<async_stream>& link, const server_state& server);
+}  // namespace detail
+
 /// What follows a response 101: give it to the response as its source.
 class upgrade : public body_source {
   public:
+    /// Carries the conversation over a connection of the server. Only a program that makes an upgrade contains that
+    /// code.
+    const detail::carrier over_tcp = &detail::carry;
+
     /// Speaks the other protocol until the conversation ends; then the server closes the connection. An exception makes
     /// that a reset, so that the peer can tell.
     [[nodiscard]] virtual task<> converse(upgraded_connection& peer) = 0;
@@ -26451,11 +26521,11 @@ namespace detail {
     return std::unique_ptr<upgrade>{next};
 }
 
-/// Hides the type of the stream and of the server.
-template <class Stream, class Server>
+/// Hides the type of the stream.
+template <class Stream>
 class upgraded_link final : public upgraded_connection {
   public:
-    upgraded_link(peer_link<Stream>& link, const Server& server) noexcept : link_{link}, server_{server} {}
+    upgraded_link(peer_link<Stream>& link, const server_state& server) noexcept : link_{link}, server_{server} {}
 
     task<std::string_view> receive(duration limit) override {
         if (link_.unused().empty()) {
@@ -26495,8 +26565,13 @@ class upgraded_link final : public upgraded_connection {
 
   private:
     peer_link<Stream>& link_;
-    const Server& server_;
+    const server_state& server_;
 };
+
+inline task<> carry(upgrade& next, peer_link<async_stream>& link, const server_state& server) {
+    upgraded_link<async_stream> peer{link, server};
+    co_await next.converse(peer);
+}
 
 }  // namespace detail
 
@@ -26575,7 +26650,8 @@ class exchange final : public body_source {
                         } catch (const std::system_error& error) {
                             if (!link_.is_only_slow(error)) throw;
                         }
-                        if (done < out_.size()) co_await send(std::string_view{out_}.substr(done));
+                        if (std::string_view rest = std::string_view{out_}.substr(done); !rest.empty())
+                            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for);
                         out_.clear();
                     }
                 }
@@ -26634,7 +26710,8 @@ class exchange final : public body_source {
                 }
                 sent = co_await send_body(*answer, how);
             }
-            if (server_.options.on_access) log(*answer, sent);
+            if (const access_log& to = server_.options.on_access)
+                to.write(link_.peer(), step_ == step::head ? &ask_ : nullptr, answer->status, sent);
             if (out_.size() > most_gathered) co_await flush();  // heads gather, too: of HEAD, 204 and 304
             if (rules_.why() != ending::none) {
                 co_await flush();
@@ -26719,9 +26796,7 @@ class exchange final : public body_source {
         body_waited_ = duration::zero();
         ask_.set_source(this);
         if (rules_.body().is_refused())
-            refuse(status::content_too_large, "413: the body has " + std::to_string(rules_.framing().length) +
-                                                  " bytes, and this server takes " + std::to_string(bounds.body) +
-                                                  " (RFC 9110 §15.5.14)");
+            refuse(status::content_too_large, too_large(rules_.framing().length, bounds.body));
         return found.size;
     }
     void parse_next() {
@@ -26733,7 +26808,11 @@ class exchange final : public body_source {
             link_.use(parse(bytes));
         }
     }
-    void refuse(http::status code, std::string sentence) {
+    [[nodiscard, gnu::cold]] static std::string too_large(std::uint64_t size, std::uint64_t most) {
+        return netnotes::detail::joined("413: the body has ", std::to_string(size), " bytes, and this server takes ",
+                                        std::to_string(most), " (RFC 9110 §15.5.14)");
+    }
+    [[gnu::cold]] void refuse(http::status code, std::string sentence) {
         step_ = step::refused;
         refusal_status_ = code;
         refusal_ = std::move(sentence);
@@ -26826,16 +26905,16 @@ class exchange final : public body_source {
 
     // ---- answers
 
-    [[nodiscard]] response refusal_answer(http::status code, const std::string& sentence) const {
-        return response{code, (server_.options.explains_refusals ? sentence : code.to_string()) + "\n"};
+    [[nodiscard, gnu::cold]] response refusal_answer(http::status code, const std::string& sentence) const {
+        const std::string text = server_.options.explains_refusals ? sentence : code.to_string();
+        return response{code, netnotes::detail::joined(text, '\n')};
     }
-    [[nodiscard]] static response failure_answer() {
+    [[nodiscard, gnu::cold]] static response failure_answer() {
         return response{status::internal_server_error, "500: the server has failed\n"};
     }
-    void report(const std::exception& error) const noexcept {
+    [[gnu::cold]] void report(const std::exception& error) const noexcept {
         if (server_.options.on_error) server_.options.on_error(link_.peer(), error);
     }
-    task<> send(std::string_view bytes) { co_await link_.send(bytes, peer_link<Stream>::slow_peer::is_waited_for); }
     /// Sends what has gathered. If it is cancelled, the bytes that were not sent are left for the next call.
     task<> flush(typename peer_link<Stream>::follows then = peer_link<Stream>::follows::nothing) {
         link_.limit(server_.options.send_timeout);
@@ -26862,18 +26941,19 @@ class exchange final : public body_source {
     }
     /// Sends what has gathered, and then the body. Returns the number of its bytes.
     task<std::uint64_t> send_body(response& answer, body_coding how) {
-        if (answer.source) co_return co_await send_source(*answer.source, how);
-        co_await flush();
-        co_await send(answer.body);
-        co_return answer.body.size();
-    }
-    task<std::uint64_t> send_source(body_source& from, body_coding how) {
+        if (!answer.source) {
+            co_await flush();
+            std::string_view rest = answer.body;
+            co_await link_.send(rest, peer_link<Stream>::slow_peer::is_waited_for);
+            co_return answer.body.size();
+        }
+        body_source& from = *answer.source;
         if constexpr (std::is_same_v<Stream, async_stream>)
             if (const body_source::file_bytes file = from.in_file(); file.descriptor >= 0) {
                 using follows = typename peer_link<Stream>::follows;
                 co_await flush(file.count > 0 ? follows::more : follows::nothing);  // the head and the file go together
-                co_await link_.send_file(file);
-                co_return file.count;
+                const bool is_sent = co_await link_.send_file(file);
+                if (is_sent) co_return file.count;
             }
         // A generator may make many small pieces at once. A piece that another source has waited for is sent at once.
         const bool gathers = from.is_ready();
@@ -26889,24 +26969,6 @@ class exchange final : public body_source {
         }
         if (!body.finish(out_)) throw std::runtime_error{"a body has fewer bytes than its size() says"};
         co_return sent;
-    }
-    void log(const response& answer, std::uint64_t sent) const {
-        access_entry entry;
-        const socket_address peer = link_.peer();
-        const std::string address = peer.is_ip() ? peer.ip().address().to_string() : "";
-        std::string line;
-        if (step_ == step::head) {
-            line.append(ask_.method_name()).append(" ").append(ask_.target().text());
-            line += ask_.minor_version() > 0 ? " HTTP/1.1" : " HTTP/1.0";
-            entry.referer = ask_.field("Referer").value_or("");
-            entry.user_agent = ask_.field("User-Agent").value_or("");
-        }
-        entry.peer = address;
-        entry.when = std::time(nullptr);
-        entry.request = line;
-        entry.status = answer.status.code();
-        entry.bytes = sent;
-        server_.options.on_access(access_line(entry));
     }
 
     peer_link<Stream>& link_;
@@ -26959,8 +27021,12 @@ task<> converse(Stream stream, server_state& server, Handler& handler) {
         const bool is_idle = co_await busy->run();
         if (const std::unique_ptr<upgrade> next = busy->next_protocol()) {
             busy.reset();  // it may take hours, and needs no request
-            upgraded_link<Stream, server_state> peer{link, server};
-            co_await next->converse(peer);
+            if constexpr (std::is_same_v<Stream, async_stream>) {
+                co_await next->over_tcp(*next, link, server);
+            } else {
+                upgraded_link<Stream> peer{link, server};
+                co_await next->converse(peer);
+            }
             guard.disarm();
             co_await link.linger();
             co_return;
@@ -28435,8 +28501,18 @@ task<> converse(Stream stream, Handler handler, server_options options = {}) {
 
 namespace detail {
 
-template <class Stream, class Handler>
-task<> serve_listener(async_listener listener, Handler handler, server_options options) {
+inline async_listener listener_of(async_listener&& made) { return std::move(made); }
+inline async_listener listener_of(tcp_listener&& made) { return async_listener{std::move(made)}; }
+inline async_listener listener_of(const endpoint& where) {
+    tcp_listener made{where};
+    made.set_option(option::no_delay{});
+    return async_listener{std::move(made)};
+}
+
+// `From` is what listener_of() takes. The listener is made in the task, because it belongs to the loop that runs it.
+template <class Stream, class From, class Handler>
+task<> serve_from(From from, Handler handler, server_options options) {
+    async_listener listener = listener_of(std::move(from));
     server_state state{options};
     state.stops_with(co_await own_chain{});
     const auto talk = [&state, &handler](async_stream connection) {
@@ -28463,22 +28539,18 @@ task<> serve_listener(async_listener listener, Handler handler, server_options o
 /// All connections share one handler object.
 template <async_byte_stream Stream = async_stream, request_handler Handler>
 task<> serve(async_listener listener, Handler handler, server_options options = {}) {
-    return detail::serve_listener<Stream>(std::move(listener), std::move(handler), options);
+    return detail::serve_from<Stream>(std::move(listener), std::move(handler), options);
 }
 /// Serves connections of a tcp_listener that you have made. It uses the loop that runs this task.
 template <async_byte_stream Stream = async_stream, request_handler Handler>
 task<> serve(tcp_listener listener, Handler handler, server_options options = {}) {
-    async_listener accepting{std::move(listener)};
-    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+    return detail::serve_from<Stream>(std::move(listener), std::move(handler), options);
 }
 /// Listens at `where` and serves the connections. Small answers are sent at once (option::no_delay). Also throws the
 /// errors of tcp_listener's constructor, for example errc::address_in_use.
 template <async_byte_stream Stream = async_stream, request_handler Handler>
 task<> serve(endpoint where, Handler handler, server_options options = {}) {
-    tcp_listener listener{where};
-    listener.set_option(option::no_delay{});
-    async_listener accepting{std::move(listener)};
-    co_await detail::serve_listener<Stream>(std::move(accepting), std::move(handler), options);
+    return detail::serve_from<Stream>(where, std::move(handler), options);
 }
 
 }  // namespace netnotes::http
@@ -36139,9 +36211,9 @@ class ip_node : public node {
     [[nodiscard]] std::optional<ipv4_address> source_for(ipv4_address destination) const;
     [[nodiscard]] bool is_local(ipv4_address address) const noexcept;
     /// Returns ARP entries and routes.
-    [[nodiscard]] std::string tables() const override;
+    [[nodiscard]] inline std::string tables() const override;
     [[nodiscard]] ip_node* as_ip_node() noexcept override { return this; }
-    void receive(unsigned port, const frame& arrived) override;
+    inline void receive(unsigned port, const frame& arrived) override;
 
   protected:
     static constexpr std::size_t room = 14;  ///< in front of each packet, for the header of Ethernet
@@ -36730,7 +36802,7 @@ class host : public ip_node {
     host(network& net, std::string_view name) : ip_node{net, name} {
         on_error([this](const icmp_report& what) { hear(what); });
     }
-    void echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) override;
+    inline void echo_reply(const packet::ipv4_view& packet, const packet::icmp_view& message) override;
 
   private:
     void send_echo(ping_session& session);
@@ -39266,8 +39338,8 @@ class router : public host {
     [[nodiscard]] std::string tables() const override { return ip_node::tables() + nat_.text(net().now()); }
 
   protected:
-    void forward(unsigned port, const packet::ipv4_view& packet) override;
-    bool intercept(unsigned port, const packet::ipv4_view& packet) override;
+    inline void forward(unsigned port, const packet::ipv4_view& packet) override;
+    inline bool intercept(unsigned port, const packet::ipv4_view& packet) override;
 
   private:
     /// Replaces the source of a packet that leaves. Returns false if that is not possible.
@@ -39528,7 +39600,7 @@ class learning_switch : public node {
         }
         return text;
     }
-    void receive(unsigned port, const frame& arrived) override;
+    inline void receive(unsigned port, const frame& arrived) override;
 
   protected:
     [[nodiscard]] bool grows() const noexcept override { return true; }
@@ -48806,7 +48878,7 @@ class file_source final : public source {
     /// Throws std::system_error, also for what is no regular file: errc::is_a_directory, errc::operation_not_permitted.
     /// Never waits for a FIFO's other end, and never opens a device.
     explicit file_source(const std::string& path);
-    std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override;
+    inline std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override;
     /// Returns the size, or nullopt for a file of /proc or /sys, whose size is not known before it is read.
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return size_; }
 
@@ -48832,12 +48904,12 @@ class file_sink final : public sink {
     file_sink& operator=(file_sink&&) = delete;
     ~file_sink() override = default;
 
-    void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
+    inline void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
     /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
     /// because otherwise a stranger could take the whole disk with one datagram.
-    void expect(std::uint64_t size, std::error_code& error) noexcept override;
+    inline void expect(std::uint64_t size, std::error_code& error) noexcept override;
     /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
-    void finish(std::error_code& error) noexcept override;
+    inline void finish(std::error_code& error) noexcept override;
 
   private:
     friend class directory;
@@ -49833,8 +49905,8 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     static constexpr duration until_there_is_room = std::chrono::milliseconds{2};
     task<> listen();
     void cannot_listen(std::error_code why) noexcept;
-    void is_done() noexcept override;
-    void expired() noexcept override;
+    inline void is_done() noexcept override;
+    inline void expired() noexcept override;
     void tell(const outcome& result) noexcept;
     void keep(std::unique_ptr<source>&& from) noexcept { source_ = std::move(from); }
     void keep(std::unique_ptr<sink>&& into) noexcept { sink_ = std::move(into); }
@@ -50159,10 +50231,10 @@ class server_core final : public conversation_owner {
     }
 
     // For conversations.
-    void decided(conversation& one, const transfer_record& record) noexcept override;
-    void no_more_counted(conversation& one) noexcept override;
-    void proven(conversation& one, std::size_t unproven_bytes) noexcept override;
-    void remove(conversation& one) noexcept override;
+    inline void decided(conversation& one, const transfer_record& record) noexcept override;
+    inline void no_more_counted(conversation& one) noexcept override;
+    inline void proven(conversation& one, std::size_t unproven_bytes) noexcept override;
+    inline void remove(conversation& one) noexcept override;
     [[nodiscard]] std::size_t size() const noexcept { return undecided_; }
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 

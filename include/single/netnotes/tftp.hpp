@@ -1442,6 +1442,16 @@ class ipv6_address : public detail::printable<ipv6_address> {
             throw parse_error{"zone", zone, why};
         return changed;
     }
+    /// Returns the same address in the zone of the interface with this number, or without a zone for 0. An IPv4-mapped
+    /// address has no zone and stays as it is.
+    [[nodiscard]] ipv6_address with_zone_number(std::uint32_t number) const noexcept {
+        ipv6_address changed{value_, {}};
+        if (number == 0 || is_mapped()) return changed;
+        parse_failure none;  // digits are a zone
+        const std::string digits = std::to_string(number);
+        static_cast<void>(detail::read_zone(digits.data(), digits.data() + digits.size(), changed.zone_, none));
+        return changed;
+    }
 
     /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
     [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
@@ -2360,13 +2370,8 @@ inline endpoint socket_address::ip() const {
         throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
     std::array<std::uint8_t, 16> octets{};
     std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
-    ipv6_address address{octets};
     // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
-    if (const std::uint32_t index = storage_.inet6.sin6_scope_id; index != 0 && !address.ipv4_mapped()) {
-        char zone[10];
-        address = address.with_zone(
-            {zone, static_cast<std::size_t>(std::to_chars(zone, zone + sizeof zone, index).ptr - zone)});
-    }
+    const ipv6_address address = ipv6_address{octets}.with_zone_number(storage_.inet6.sin6_scope_id);
     return {address, ntohs(storage_.inet6.sin6_port)};
 }
 
@@ -8100,7 +8105,7 @@ class io_node {
     void discard() noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
-        void expired() noexcept override;
+        inline void expired() noexcept override;
         io_operation*& waiting;
     };
     /// What few nodes need. Most connections never wait to write, so the deadline of writing is made when the first
@@ -8518,7 +8523,7 @@ class epoll_back_end final : public io_back_end {
         poller_.add(descriptor, interest::read, is_stop ? stop_token : wake_token, trigger::edge);
     }
     void unwatch(int descriptor) noexcept override { poller_.remove(descriptor); }
-    bool wait(duration timeout) override;
+    inline bool wait(duration timeout) override;
 
   private:
     static std::uint64_t token(const io_node& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
@@ -14506,7 +14511,7 @@ class lookup final : public posted_call {
         posted,   // waits for the loop to call it
     };
     ~lookup() = default;
-    void call() override;
+    inline void call() override;
     void look() noexcept {
         try {
             switch (wanted_) {
@@ -19189,7 +19194,7 @@ class remote_word final : public posted_call {
 
   private:
     ~remote_word() = default;
-    void call() override;
+    inline void call() override;
     void hand_out() noexcept;
 
     event_loop& loop_;
@@ -19221,7 +19226,7 @@ class waiting_for_word : public wait_queue::waiter {
 
   private:
     friend remote_word;
-    void give_back() noexcept override;
+    inline void give_back() noexcept override;
     remote_word& word_;
     int bit_ = remote_word::none;
 };
@@ -24183,7 +24188,7 @@ class file_source final : public source {
     /// Throws std::system_error, also for what is no regular file: errc::is_a_directory, errc::operation_not_permitted.
     /// Never waits for a FIFO's other end, and never opens a device.
     explicit file_source(const std::string& path);
-    std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override;
+    inline std::size_t read(std::span<std::byte> room, std::error_code& error) noexcept override;
     /// Returns the size, or nullopt for a file of /proc or /sys, whose size is not known before it is read.
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return size_; }
 
@@ -24209,12 +24214,12 @@ class file_sink final : public sink {
     file_sink& operator=(file_sink&&) = delete;
     ~file_sink() override = default;
 
-    void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
+    inline void write(std::span<const std::byte> bytes, std::error_code& error) noexcept override;
     /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
     /// because otherwise a stranger could take the whole disk with one datagram.
-    void expect(std::uint64_t size, std::error_code& error) noexcept override;
+    inline void expect(std::uint64_t size, std::error_code& error) noexcept override;
     /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
-    void finish(std::error_code& error) noexcept override;
+    inline void finish(std::error_code& error) noexcept override;
 
   private:
     friend class directory;
@@ -25210,8 +25215,8 @@ class conversation final : public errand, private netnotes::detail::loop_timer {
     static constexpr duration until_there_is_room = std::chrono::milliseconds{2};
     task<> listen();
     void cannot_listen(std::error_code why) noexcept;
-    void is_done() noexcept override;
-    void expired() noexcept override;
+    inline void is_done() noexcept override;
+    inline void expired() noexcept override;
     void tell(const outcome& result) noexcept;
     void keep(std::unique_ptr<source>&& from) noexcept { source_ = std::move(from); }
     void keep(std::unique_ptr<sink>&& into) noexcept { sink_ = std::move(into); }
@@ -25536,10 +25541,10 @@ class server_core final : public conversation_owner {
     }
 
     // For conversations.
-    void decided(conversation& one, const transfer_record& record) noexcept override;
-    void no_more_counted(conversation& one) noexcept override;
-    void proven(conversation& one, std::size_t unproven_bytes) noexcept override;
-    void remove(conversation& one) noexcept override;
+    inline void decided(conversation& one, const transfer_record& record) noexcept override;
+    inline void no_more_counted(conversation& one) noexcept override;
+    inline void proven(conversation& one, std::size_t unproven_bytes) noexcept override;
+    inline void remove(conversation& one) noexcept override;
     [[nodiscard]] std::size_t size() const noexcept { return undecided_; }
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 

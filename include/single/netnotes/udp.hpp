@@ -1060,6 +1060,16 @@ class ipv6_address : public detail::printable<ipv6_address> {
             throw parse_error{"zone", zone, why};
         return changed;
     }
+    /// Returns the same address in the zone of the interface with this number, or without a zone for 0. An IPv4-mapped
+    /// address has no zone and stays as it is.
+    [[nodiscard]] ipv6_address with_zone_number(std::uint32_t number) const noexcept {
+        ipv6_address changed{value_, {}};
+        if (number == 0 || is_mapped()) return changed;
+        parse_failure none;  // digits are a zone
+        const std::string digits = std::to_string(number);
+        static_cast<void>(detail::read_zone(digits.data(), digits.data() + digits.size(), changed.zone_, none));
+        return changed;
+    }
 
     /// Returns the IPv4 address inside ::ffff:a.b.c.d, otherwise nullopt.
     [[nodiscard]] constexpr std::optional<ipv4_address> ipv4_mapped() const noexcept {
@@ -2922,13 +2932,8 @@ inline endpoint socket_address::ip() const {
         throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
     std::array<std::uint8_t, 16> octets{};
     std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
-    ipv6_address address{octets};
     // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
-    if (const std::uint32_t index = storage_.inet6.sin6_scope_id; index != 0 && !address.ipv4_mapped()) {
-        char zone[10];
-        address = address.with_zone(
-            {zone, static_cast<std::size_t>(std::to_chars(zone, zone + sizeof zone, index).ptr - zone)});
-    }
+    const ipv6_address address = ipv6_address{octets}.with_zone_number(storage_.inet6.sin6_scope_id);
     return {address, ntohs(storage_.inet6.sin6_port)};
 }
 

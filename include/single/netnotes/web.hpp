@@ -1826,7 +1826,7 @@ using time_point = std::chrono::sys_seconds;
 
 /// Returns the date as HTTP writes it, 29 characters: `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 to 9999 become
 /// the first or the last second of that range.
-[[nodiscard]] std::string write_date(time_point when);
+[[nodiscard, gnu::cold]] std::string write_date(time_point when);
 /// Reads a date in any of the three forms of RFC 9110 §5.6.7. Returns nullopt if the text is not such a date, if the
 /// date does not exist (30 February), or if it is before 1 January of the year 1. The day of the week is only checked
 /// to be the name of a day. `now` decides the century where the year has two digits.
@@ -2255,13 +2255,14 @@ inline fields::iterator fields::begin() const noexcept { return {this, 0}; }
 inline fields::iterator fields::end() const noexcept { return {this, entries_.size()}; }
 
 [[gnu::noinline]] inline void fields::refuse_name(std::string_view name) {
-    throw std::invalid_argument{"the name of an HTTP field is a token (RFC 9110 §5.1), and " + netnotes::quoted(name) +
-                                " is not"};
+    throw std::invalid_argument{netnotes::detail::joined("the name of an HTTP field is a token (RFC 9110 §5.1), and ",
+                                                         netnotes::quoted(name), " is not")};
 }
 [[gnu::noinline]] inline void fields::refuse_value(std::string_view name, std::string_view value) {
     throw std::invalid_argument{
-        "the value of the HTTP field " + netnotes::quoted(name) +
-        " holds a control character (RFC 9110 §5.5): " + netnotes::quoted(value.substr(0, 200))};
+        netnotes::detail::joined("the value of the HTTP field ", netnotes::quoted(name),
+                                 " holds a control character (RFC 9110 §5.5): ",
+                                 netnotes::quoted(value.substr(0, 200)))};
 }
 inline fields::entry fields::append(std::string_view name, std::string_view value) {
     value = trimmed(value);
