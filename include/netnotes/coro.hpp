@@ -99,6 +99,7 @@
 #include "coro/timeout.hpp"
 #include "coro/udp.hpp"
 #include "coro/when.hpp"
+#include "ip.hpp"
 #include "poll.hpp"
 #include "tcp.hpp"
 

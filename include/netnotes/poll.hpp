@@ -22,6 +22,8 @@
 // A descriptor in a poller should be non-blocking, because "ready" is a hint: the bytes may be gone when the program
 // reads.
 //
+// This page brings only those chapters of ip.hpp and socket.hpp that pollers need.
+//
 // Chapters:
 //     poll/interest.hpp    the events to wait for, the triggers, and the concept poller
 //     poll/select.hpp      select(2)
@@ -42,6 +44,5 @@
 #include "poll/interest.hpp"
 #include "poll/poll.hpp"
 #include "poll/select.hpp"
-#include "socket.hpp"
 
 #endif  // NETNOTES_POLL_HPP

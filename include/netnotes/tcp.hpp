@@ -19,6 +19,9 @@
 //        buffered_reader reader{stream};
 //        while (auto line = reader.recv_line()) stream.send_all(*line);
 //
+// This page brings only those chapters of ip.hpp and socket.hpp that connections need. Include these pages for the
+// rest: networks, the interfaces of this machine, descriptors over Unix sockets, a connection as a std::iostream.
+//
 // Chapters, lowest first:
 //     tcp/state.hpp      options, keep-alive, the states and the live state of a connection
 //     tcp/connect.hpp    connecting to the fastest of several addresses
@@ -36,7 +39,7 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/tcp.hpp"
 #endif
 
-#include "socket.hpp"
+#include "socket/stop.hpp"
 #include "tcp/connect.hpp"
 #include "tcp/pump.hpp"
 #include "tcp/reader.hpp"

@@ -19,6 +19,8 @@
 //
 // A program that needs every message must retransmit by itself. tftp.hpp shows how.
 //
+// This page brings only those chapters of ip.hpp and socket.hpp that datagrams need.
+//
 // Chapters, lowest first:
 //     udp/datagram.hpp     datagrams, their sizes, and the peers that send them
 //     udp/multicast.hpp    datagrams to groups
@@ -36,7 +38,6 @@
 #error "this page needs its chapters: to copy one file, take include/single/netnotes/udp.hpp"
 #endif
 
-#include "socket.hpp"
 #include "udp/batch.hpp"
 #include "udp/connect.hpp"
 #include "udp/datagram.hpp"

@@ -551,7 +551,7 @@ inline bool async_buffered_stream::try_send(const_buffer bytes) {
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
 inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
 inline async_stream& async_buffered_stream::stream() {
-    if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    if (!state_) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "a closed socket");
     return state_->stream;
 }
 /// Returns a state with a closed stream. Every operation on it fails with errc::bad_file_descriptor.

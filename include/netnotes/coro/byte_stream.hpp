@@ -272,7 +272,7 @@ class basic_async_buffered_stream {
             std::error_code error;
             T result = call(of->reader, error);
             if (!error) co_return result;
-            if (error != std::errc::operation_would_block) throw std::system_error{error, "read from a stream"};
+            if (error != std::errc::operation_would_block) detail::throw_error(error, "read from a stream");
             if constexpr (sends) co_await send_above(of, 0);
             of->reader.shrink_to_fit();
             if (!of->from.bytes) of->from.bytes = detail::owner<std::byte[]>{new std::byte[room]};

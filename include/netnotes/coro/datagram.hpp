@@ -97,7 +97,7 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
   public:
     receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
     socket::received await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "recv_from"};
+        if (error_ != 0) detail::throw_error(take_failure(), "recv_from");
         return received_;
     }
     bool attempt() noexcept override {

@@ -90,7 +90,7 @@ class async_descriptor {
     /// Limits every later wait to `timeout`: it then fails with errc::timed_out. `never` means no limit. Throws
     /// errc::bad_file_descriptor if the object was moved from.
     void set_timeout(wait_time timeout) {
-        if (!node_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "async_descriptor"};
+        if (!node_) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "async_descriptor");
         node_->set_timeout(timeout);
     }
 
@@ -108,7 +108,7 @@ class async_descriptor {
 class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
   public:
     void await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "wait for a descriptor"};
+        if (error_ != 0) detail::throw_error(take_failure(), "wait for a descriptor");
     }
 
   private:
@@ -125,7 +125,7 @@ class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
 class [[nodiscard]] async_descriptor::reading final : public detail::io_awaiter<reading> {
   public:
     std::size_t await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "read from a descriptor"};
+        if (error_ != 0) detail::throw_error(take_failure(), "read from a descriptor");
         return size_;
     }
     bool attempt() noexcept override {
@@ -157,7 +157,7 @@ class [[nodiscard]] async_descriptor::reading final : public detail::io_awaiter<
 class [[nodiscard]] async_descriptor::writing final : public detail::io_awaiter<writing> {
   public:
     void await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "write to a descriptor"};
+        if (error_ != 0) detail::throw_error(take_failure(), "write to a descriptor");
     }
     bool attempt() noexcept override {
         while (!rest_.empty()) {
@@ -200,7 +200,7 @@ inline async_descriptor::async_descriptor(event_loop& loop, int descriptor) : de
     }
     if (!is_always_ready_) return;
     const int substitute = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (substitute < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
+    if (substitute < 0) detail::throw_error(detail::last_error(), "eventfd");
     try {
         node_.reset(new io_node{loop, substitute, io_node::kind::any, io_node::ends_with::close});
     } catch (...) {

@@ -152,7 +152,7 @@ class joined_threads {
         const int failure = ::pthread_create(&added.thread, nullptr, begin, &added);
         if (failure == 0) return;
         all_.pop_back();
-        throw std::system_error{failure, std::system_category(), "pthread_create"};
+        detail::throw_error({failure, std::system_category()}, "pthread_create");
     }
 
   private:

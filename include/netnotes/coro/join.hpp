@@ -115,7 +115,7 @@ inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
     } catch (const cancelled&) {
-        throw std::system_error{std::make_error_code(std::errc::operation_canceled), what};
+        detail::throw_error(std::make_error_code(std::errc::operation_canceled), what);
     }
 }
 

@@ -103,7 +103,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
   public:
     explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     async_listener::accepted await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
+        if (error_ != 0) detail::throw_error(take_failure(), "accept");
         return {std::move(stream_), made_.peer};
     }
     bool attempt() noexcept override {

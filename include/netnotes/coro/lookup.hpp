@@ -195,7 +195,7 @@ class lookup_threads {
         };
         const int failure = ::pthread_create(&thread, nullptr, run, this);
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        if (failure != 0) throw std::system_error{failure, std::system_category(), "pthread_create"};
+        if (failure != 0) detail::throw_error({failure, std::system_category()}, "pthread_create");
         ::pthread_detach(thread);
     }
     void work() noexcept {

@@ -226,7 +226,7 @@ class [[nodiscard]] async_signals::waiting final : public detail::waiting_for_wo
 inline async_signals::waiting async_signals::next() noexcept { return waiting{*word_}; }
 
 inline void async_signals::catch_signal(int number) {
-    if (number < 1 || number > most) throw std::system_error{EINVAL, std::system_category(), "sigaction"};
+    if (number < 1 || number > most) detail::throw_error({EINVAL, std::system_category()}, "sigaction");
     const auto index = static_cast<std::size_t>(number);
     if (before_[index]) return;  // named twice
     detail::owner<struct sigaction> before{new (struct sigaction)()};
@@ -239,7 +239,7 @@ inline void async_signals::catch_signal(int number) {
     if (::sigaction(number, &action, before.get()) != 0) {
         const int error = errno;
         owners[index].store(nullptr);
-        throw std::system_error{error, std::system_category(), "sigaction"};
+        detail::throw_error({error, std::system_category()}, "sigaction");
     }
     before_[index] = std::move(before);
 }

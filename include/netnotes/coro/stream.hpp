@@ -424,7 +424,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     void end_by_reset_if_failed() noexcept {
         if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
     }
-    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+    [[noreturn, gnu::cold, gnu::noinline]] void fail_in_the_middle() {
         end_by_reset_if_failed();
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }

@@ -175,7 +175,7 @@ inline std::string to_text(duration time) {
     return std::to_string(count) + " ns";
 }
 
-[[noreturn, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
     const std::string where =
         what.name ? std::string{what.name} : std::string{"with_timeout in "}.append(what.caller);
     throw std::system_error{std::make_error_code(std::errc::timed_out), where + ": not done after " + to_text(after)};

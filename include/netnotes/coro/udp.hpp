@@ -226,7 +226,7 @@ class async_udp {
         detail::owner<detail::io_node, detail::io_node::retire> node;  // is retired before the socket is closed
     };
     [[nodiscard]] state& opened() const {
-        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+        if (!state_) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "a closed socket");
         return *state_;
     }
     /// Returns the socket, or a closed socket, whose calls fail with errc::bad_file_descriptor.
@@ -258,7 +258,7 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
           socket_{from.state_ ? &from.state_->socket : nullptr},
           call_{std::move(call)} {}
     typename Call::value await_resume() {
-        if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
+        if (this->error_ != 0) detail::throw_error(this->take_failure(), Call::name);
         return call_.take();
     }
     /// Returns how many datagrams are sent. The next use of the operation counts from 0.

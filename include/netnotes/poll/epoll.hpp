@@ -48,7 +48,7 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
 
     /// Creates an empty poller. Throws std::system_error if no descriptor or memory is left.
     epoll_poller() : descriptor_{::epoll_create1(EPOLL_CLOEXEC)} {
-        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "epoll_create1"};
+        if (descriptor_ < 0) detail::throw_error(detail::last_error(), "epoll_create1");
     }
     epoll_poller(epoll_poller&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
     epoll_poller& operator=(epoll_poller&& other) noexcept {
@@ -81,7 +81,7 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
         for (detail::countdown time{timeout};;) {
             const int ready =
                 ::epoll_wait(descriptor_, raw_.data(), static_cast<int>(raw_.size()), milliseconds(time.left()));
-            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
+            if (ready < 0 && errno != EINTR) detail::throw_error(detail::last_error(), "epoll_wait");
             if (ready > 0 || (time.is_over() && ready == 0)) {
                 for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
                     events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // has known flags only
@@ -106,8 +106,10 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
         epoll_event raw{};
         raw.events = to_raw(what, how);
         raw.data.u64 = token;
-        if (::epoll_ctl(descriptor_, operation, descriptor, &raw) != 0)
-            throw std::system_error{errno, std::system_category(), detail::joined(attempt, std::to_string(descriptor))};
+        if (::epoll_ctl(descriptor_, operation, descriptor, &raw) != 0) {
+            const std::error_code error = detail::last_error();
+            detail::throw_error(error, attempt, std::to_string(descriptor));
+        }
     }
 
     int descriptor_;

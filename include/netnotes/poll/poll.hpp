@@ -95,7 +95,7 @@ class poll_poller : public detail::takes_objects<poll_poller> {
             const timespec left = detail::to_timespec(time.left());
             const int ready =
                 ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
-            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
+            if (ready < 0 && errno != EINTR) detail::throw_error(detail::last_error(), "poll");
             if (ready > 0) return collect(static_cast<std::size_t>(ready));
             if (time.is_over() && ready == 0) return {};
         }

@@ -92,7 +92,7 @@ class select_poller : public detail::takes_objects<select_poller> {
             const int ready = ::pselect(list_.end, &found.read, &found.write, &found.urgent,
                                         time.left() == never ? nullptr : &left, nullptr);
             if (ready < 0 && errno != EINTR && errno != EBADF)
-                throw std::system_error{errno, std::system_category(), "select"};
+                detail::throw_error(detail::last_error(), "select");
             const std::size_t count = ready > 0 ? collect(found, ready) : ready < 0 && errno == EBADF ? forget() : 0;
             if (count > 0 || (time.is_over() && ready == 0)) return {events_.data(), count};
         }

@@ -179,7 +179,7 @@ inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& er
            error.category() == std::system_category();
 }
 /// Throws the error with the joined texts in front. Not inlined: it is cold, and a hundred functions call it.
-[[noreturn, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
                                                     const text_part& b = {}, const text_part& c = {},
                                                     const text_part& d = {}, const text_part& e = {},
                                                     const text_part& f = {}, const text_part& g = {},

@@ -206,11 +206,11 @@ class socket_handle {
     bool is_too_late(time_point until) const noexcept;
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
-    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail(const std::error_code& error, const std::string& what) const;
     /// Makes recv_from() give the kernel room for notes. Never call it for a Unix socket: there the notes could be
     /// descriptors that a stranger passes, and no code would close them.
     void take_notes() noexcept { takes_notes_ = true; }
-    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden(short events) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 

@@ -656,7 +656,7 @@ class parse_failure {
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
     /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
-    [[nodiscard]] std::string message() const;
+    [[nodiscard, gnu::cold]] std::string message() const;
 
   private:
     std::string_view pattern_;
@@ -668,7 +668,7 @@ class parse_failure {
 /// Thrown by the constructors that take text. what() quotes the text and gives the failure's message.
 class parse_error : public std::invalid_argument {
   public:
-    parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    [[gnu::cold]] parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
     /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
@@ -1109,26 +1109,26 @@ constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept
 }
 
 inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
-    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
-        to += '\\';
-        to += kind;
-        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
-    };
     while (!text.empty()) {
         char32_t point = 0;
         const std::size_t size = read_utf8(text, point);
+        const std::string_view bytes = text.substr(0, detail::max<std::size_t>(size, 1));
+        text.remove_prefix(bytes.size());
+        // A string is appended to in one place: each other place would put its code here once more.
+        char escape[10] = {'\\'};
+        std::size_t length = 1;
         if (size > 0 && !is_invisible(point)) {
-            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
-            to += text.substr(0, size);
+            if (!is_quoted || (point != '"' && point != '\\')) length = 0;
+            for (const char byte : bytes) escape[length++] = byte;
         } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
-            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
-        } else if (size < 2) {
-            append_hex('x', static_cast<unsigned char>(text[0]), 2);
-        } else if (point <= 0xffff) {
-            append_hex('u', point, 4);
-        } else
-            append_hex('U', point, 8);
-        text.remove_prefix(detail::max<std::size_t>(size, 1));
+            escape[length++] = point == '\n' ? 'n' : point == '\r' ? 'r' : 't';
+        } else {
+            if (size == 0) point = static_cast<unsigned char>(bytes[0]);
+            unsigned digits = size < 2 ? 2 : point <= 0xffff ? 4 : 8;
+            escape[length++] = digits == 2 ? 'x' : digits == 4 ? 'u' : 'U';
+            while (digits-- > 0) escape[length++] = hexadecimal_digits[point >> 4 * digits & 0xf];
+        }
+        to.append(escape, length);
     }
 }
 
@@ -1149,7 +1149,7 @@ inline std::string quoted(std::string_view text) {
 
 namespace detail {
 /// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
-inline std::string quoted_beginning(std::string_view text) {
+[[gnu::cold]] inline std::string quoted_beginning(std::string_view text) {
     constexpr std::size_t most = 64;
     std::string shown = quoted(text.substr(0, most));
     if (text.size() > most) shown.insert(shown.size() - 1, "...");
@@ -2258,7 +2258,7 @@ inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& er
            error.category() == std::system_category();
 }
 /// Throws the error with the joined texts in front. Not inlined: it is cold, and a hundred functions call it.
-[[noreturn, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
                                                     const text_part& b = {}, const text_part& c = {},
                                                     const text_part& d = {}, const text_part& e = {},
                                                     const text_part& f = {}, const text_part& g = {},
@@ -3237,11 +3237,11 @@ class socket_handle {
     bool is_too_late(time_point until) const noexcept;
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
-    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail(const std::error_code& error, const std::string& what) const;
     /// Makes recv_from() give the kernel room for notes. Never call it for a Unix socket: there the notes could be
     /// descriptors that a stranger passes, and no code would close them.
     void take_notes() noexcept { takes_notes_ = true; }
-    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden(short events) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 
@@ -7174,7 +7174,7 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
 
     /// Creates an empty poller. Throws std::system_error if no descriptor or memory is left.
     epoll_poller() : descriptor_{::epoll_create1(EPOLL_CLOEXEC)} {
-        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "epoll_create1"};
+        if (descriptor_ < 0) detail::throw_error(detail::last_error(), "epoll_create1");
     }
     epoll_poller(epoll_poller&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
     epoll_poller& operator=(epoll_poller&& other) noexcept {
@@ -7207,7 +7207,7 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
         for (detail::countdown time{timeout};;) {
             const int ready =
                 ::epoll_wait(descriptor_, raw_.data(), static_cast<int>(raw_.size()), milliseconds(time.left()));
-            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
+            if (ready < 0 && errno != EINTR) detail::throw_error(detail::last_error(), "epoll_wait");
             if (ready > 0 || (time.is_over() && ready == 0)) {
                 for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
                     events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // has known flags only
@@ -7232,8 +7232,10 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
         epoll_event raw{};
         raw.events = to_raw(what, how);
         raw.data.u64 = token;
-        if (::epoll_ctl(descriptor_, operation, descriptor, &raw) != 0)
-            throw std::system_error{errno, std::system_category(), detail::joined(attempt, std::to_string(descriptor))};
+        if (::epoll_ctl(descriptor_, operation, descriptor, &raw) != 0) {
+            const std::error_code error = detail::last_error();
+            detail::throw_error(error, attempt, std::to_string(descriptor));
+        }
     }
 
     int descriptor_;
@@ -8651,7 +8653,7 @@ inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
     } catch (const cancelled&) {
-        throw std::system_error{std::make_error_code(std::errc::operation_canceled), what};
+        detail::throw_error(std::make_error_code(std::errc::operation_canceled), what);
     }
 }
 
@@ -9471,8 +9473,8 @@ class async_socket {
             refuse();
         return *node_;
     }
-    [[noreturn, gnu::noinline]] static void refuse() {
-        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    [[noreturn, gnu::cold, gnu::noinline]] static void refuse() {
+        detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "a closed socket");
     }
     owner<io_node, io_node::retire> node_;
 };
@@ -9488,7 +9490,7 @@ class socket_operation : public io_operation {
             fail(attempt);
     }
     /// Throws, for example, "recv from 192.0.2.1:80: Connection reset by peer".
-    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
+    [[noreturn, gnu::cold, gnu::noinline]] void fail(const std::string& attempt) {
         const std::error_code error = take_failure();
         socket_address peer;
         socklen_t size = socket_address::capacity;
@@ -9885,7 +9887,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     void end_by_reset_if_failed() noexcept {
         if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
     }
-    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+    [[noreturn, gnu::cold, gnu::noinline]] void fail_in_the_middle() {
         end_by_reset_if_failed();
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
@@ -10527,7 +10529,7 @@ inline bool async_buffered_stream::try_send(const_buffer bytes) {
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
 inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
 inline async_stream& async_buffered_stream::stream() {
-    if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    if (!state_) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "a closed socket");
     return state_->stream;
 }
 /// Returns a state with a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -11260,7 +11262,7 @@ inline std::string to_text(duration time) {
     return std::to_string(count) + " ns";
 }
 
-[[noreturn, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
     const std::string where =
         what.name ? std::string{what.name} : std::string{"with_timeout in "}.append(what.caller);
     throw std::system_error{std::make_error_code(std::errc::timed_out), where + ": not done after " + to_text(after)};
@@ -12124,7 +12126,7 @@ class basic_async_buffered_stream {
             std::error_code error;
             T result = call(of->reader, error);
             if (!error) co_return result;
-            if (error != std::errc::operation_would_block) throw std::system_error{error, "read from a stream"};
+            if (error != std::errc::operation_would_block) detail::throw_error(error, "read from a stream");
             if constexpr (sends) co_await send_above(of, 0);
             of->reader.shrink_to_fit();
             if (!of->from.bytes) of->from.bytes = detail::owner<std::byte[]>{new std::byte[room]};
@@ -14540,7 +14542,7 @@ class lookup_threads {
         };
         const int failure = ::pthread_create(&thread, nullptr, run, this);
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        if (failure != 0) throw std::system_error{failure, std::system_category(), "pthread_create"};
+        if (failure != 0) detail::throw_error({failure, std::system_category()}, "pthread_create");
         ::pthread_detach(thread);
     }
     void work() noexcept {
@@ -15469,7 +15471,7 @@ class async_udp {
         detail::owner<detail::io_node, detail::io_node::retire> node;  // is retired before the socket is closed
     };
     [[nodiscard]] state& opened() const {
-        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+        if (!state_) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "a closed socket");
         return *state_;
     }
     /// Returns the socket, or a closed socket, whose calls fail with errc::bad_file_descriptor.
@@ -15501,7 +15503,7 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
           socket_{from.state_ ? &from.state_->socket : nullptr},
           call_{std::move(call)} {}
     typename Call::value await_resume() {
-        if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
+        if (this->error_ != 0) detail::throw_error(this->take_failure(), Call::name);
         return call_.take();
     }
     /// Returns how many datagrams are sent. The next use of the operation counts from 0.
@@ -15951,7 +15953,7 @@ class [[nodiscard]] receiving_from final : public io_awaiter<receiving_from, soc
   public:
     receiving_from(io_node& node, mutable_buffer room) noexcept : io_awaiter{node, direction::read}, room_{room} {}
     socket::received await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "recv_from"};
+        if (error_ != 0) detail::throw_error(take_failure(), "recv_from");
         return received_;
     }
     bool attempt() noexcept override {
@@ -16115,7 +16117,7 @@ class async_descriptor {
     /// Limits every later wait to `timeout`: it then fails with errc::timed_out. `never` means no limit. Throws
     /// errc::bad_file_descriptor if the object was moved from.
     void set_timeout(wait_time timeout) {
-        if (!node_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "async_descriptor"};
+        if (!node_) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "async_descriptor");
         node_->set_timeout(timeout);
     }
 
@@ -16133,7 +16135,7 @@ class async_descriptor {
 class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
   public:
     void await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "wait for a descriptor"};
+        if (error_ != 0) detail::throw_error(take_failure(), "wait for a descriptor");
     }
 
   private:
@@ -16150,7 +16152,7 @@ class [[nodiscard]] async_descriptor::waiting : public detail::io_operation {
 class [[nodiscard]] async_descriptor::reading final : public detail::io_awaiter<reading> {
   public:
     std::size_t await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "read from a descriptor"};
+        if (error_ != 0) detail::throw_error(take_failure(), "read from a descriptor");
         return size_;
     }
     bool attempt() noexcept override {
@@ -16182,7 +16184,7 @@ class [[nodiscard]] async_descriptor::reading final : public detail::io_awaiter<
 class [[nodiscard]] async_descriptor::writing final : public detail::io_awaiter<writing> {
   public:
     void await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "write to a descriptor"};
+        if (error_ != 0) detail::throw_error(take_failure(), "write to a descriptor");
     }
     bool attempt() noexcept override {
         while (!rest_.empty()) {
@@ -16225,7 +16227,7 @@ inline async_descriptor::async_descriptor(event_loop& loop, int descriptor) : de
     }
     if (!is_always_ready_) return;
     const int substitute = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (substitute < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
+    if (substitute < 0) detail::throw_error(detail::last_error(), "eventfd");
     try {
         node_.reset(new io_node{loop, substitute, io_node::kind::any, io_node::ends_with::close});
     } catch (...) {
@@ -16813,7 +16815,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
   public:
     explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     async_listener::accepted await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
+        if (error_ != 0) detail::throw_error(take_failure(), "accept");
         return {std::move(stream_), made_.peer};
     }
     bool attempt() noexcept override {
@@ -17758,7 +17760,7 @@ class joined_threads {
         const int failure = ::pthread_create(&added.thread, nullptr, begin, &added);
         if (failure == 0) return;
         all_.pop_back();
-        throw std::system_error{failure, std::system_category(), "pthread_create"};
+        detail::throw_error({failure, std::system_category()}, "pthread_create");
     }
 
   private:
@@ -18218,6 +18220,7 @@ inline void greenlet::run() {
 
 
 
+
 #if __has_include(<linux/io_uring.h>)
 #include <linux/io_uring.h>
 #endif
@@ -18241,7 +18244,7 @@ class mapping {
                        descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, descriptor,
                        static_cast<off_t>(offset))},
           size_{size} {
-        if (data_ == MAP_FAILED) throw std::system_error{errno, std::system_category(), "mmap"};
+        if (data_ == MAP_FAILED) detail::throw_error(detail::last_error(), "mmap");
     }
     mapping(const mapping&) = delete;
     mapping& operator=(const mapping&) = delete;
@@ -18279,7 +18282,7 @@ class io_uring {
     /// Enables the rings. From now on only the calling thread may call enter(). Throws std::system_error.
     void enable() {
         if (call_register(IORING_REGISTER_ENABLE_RINGS, nullptr, 0) != 0)
-            throw std::system_error{errno, std::system_category(), "io_uring_register"};
+            detail::throw_error(detail::last_error(), "io_uring_register");
     }
     /// Calls io_uring_register(2). Returns its result; -1 means a failure, and errno says why.
     int call_register(unsigned operation, void* argument, unsigned count) const noexcept {
@@ -18369,7 +18372,7 @@ inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
                        IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED;
     parameters.cq_entries = completions;
     descriptor_ = static_cast<int>(::syscall(__NR_io_uring_setup, requests, &parameters));
-    if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "io_uring_setup"};
+    if (descriptor_ < 0) detail::throw_error(detail::last_error(), "io_uring_setup");
     try {
         const io_sqring_offsets& in = parameters.sq_off;
         const io_cqring_offsets& out = parameters.cq_off;
@@ -18438,7 +18441,7 @@ inline receive_pool::receive_pool(io_uring& ring)
     registration.ring_entries = count;
     registration.bgid = group;
     if (ring.call_register(IORING_REGISTER_PBUF_RING, &registration, 1) != 0)
-        throw std::system_error{errno, std::system_category(), "io_uring_register"};
+        detail::throw_error(detail::last_error(), "io_uring_register");
     for (std::uint16_t id = 0; id < count; ++id) give_back(id);
 }
 inline void receive_pool::give_back(std::uint16_t id) noexcept {
@@ -18790,7 +18793,7 @@ inline void io_uring_back_end::watch(int descriptor, bool is_stop) {
     else
         wake_descriptor_ = descriptor;
     if (!request_poll(descriptor, POLLIN, is_stop ? stop_name() : wake, IORING_POLL_ADD_MULTI))
-        throw std::system_error{EBUSY, std::system_category(), "io_uring"};
+        detail::throw_error({EBUSY, std::system_category()}, "io_uring");
 }
 inline void io_uring_back_end::unwatch(int) noexcept {
     if (!ring_.withdraw(stop_name())) request_cancel(stop_name());
@@ -18808,7 +18811,7 @@ inline bool io_uring_back_end::wait(duration timeout) {
     if (!is_enabled_) prepare();
     const int error = ring_.enter(timeout);
     if (error != 0 && error != ETIME && error != EINTR && error != EBUSY && error != EAGAIN)
-        throw std::system_error{error, std::system_category(), "io_uring_enter"};
+        detail::throw_error({error, std::system_category()}, "io_uring_enter");
     return ring_.for_each_completion([this](const io_uring_cqe& each) { handle(each); });
 }
 
@@ -19281,7 +19284,7 @@ class [[nodiscard]] async_signals::waiting final : public detail::waiting_for_wo
 inline async_signals::waiting async_signals::next() noexcept { return waiting{*word_}; }
 
 inline void async_signals::catch_signal(int number) {
-    if (number < 1 || number > most) throw std::system_error{EINVAL, std::system_category(), "sigaction"};
+    if (number < 1 || number > most) detail::throw_error({EINVAL, std::system_category()}, "sigaction");
     const auto index = static_cast<std::size_t>(number);
     if (before_[index]) return;  // named twice
     detail::owner<struct sigaction> before{new (struct sigaction)()};
@@ -19294,7 +19297,7 @@ inline void async_signals::catch_signal(int number) {
     if (::sigaction(number, &action, before.get()) != 0) {
         const int error = errno;
         owners[index].store(nullptr);
-        throw std::system_error{error, std::system_category(), "sigaction"};
+        detail::throw_error({error, std::system_category()}, "sigaction");
     }
     before_[index] = std::move(before);
 }
@@ -19326,411 +19329,6 @@ inline void async_signals::handle(int number) noexcept {
 
 
 
-
-
-// netnotes/poll.hpp: waiting for many descriptors at once
-// SPDX-License-Identifier: MIT
-//
-// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
-// call. It returns the descriptors that are ready: the next call on them does not have to wait.
-//
-//        a: nothing yet ───────┐
-//        b: bytes arrive ──────┼──> poller.wait() returns: b is ready to read ──> recv from b, then wait again
-//        c: nothing yet ───────┘
-//
-// The operating system has three such calls. They have one interface here:
-//
-//        epoll_poller poller;                                    // or select_poller, or poll_poller
-//        poller.add(listener.native_handle(), interest::read, 1);
-//        for (const event& happened : poller.wait(never))
-//            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
-//
-//    select_poller    select(2)    takes descriptors below 1024 only; each wait looks at all of them
-//    poll_poller      poll(2)      takes any descriptor; each wait looks at all of them
-//    epoll_poller     epoll(7)     takes any descriptor; each wait looks only at ready descriptors
-//
-// A descriptor in a poller should be non-blocking, because "ready" is a hint: the bytes may be gone when the program
-// reads.
-//
-// Chapters:
-//     poll/interest.hpp    the events to wait for, the triggers, and the concept poller
-//     poll/select.hpp      select(2)
-//     poll/poll.hpp        poll(2)
-//     poll/epoll.hpp       epoll(7)
-//
-// The notes:     单进程服务器,非阻塞模式 (asking each in turn), select原理, select 优缺点, epoll使用说明
-// Examples:      18_nonblocking_server, 19_select_server
-
-#ifndef NETNOTES_POLL_HPP
-#define NETNOTES_POLL_HPP
-
-
-
-
-// netnotes/poll/poll.hpp: waiting with poll(2)
-// SPDX-License-Identifier: MIT
-//
-// poll(2) is select(2) without the limit of 1,024: the program passes a list of descriptors at every call.
-//
-// On this page:  poll_poller
-// The notes:     select 优缺点 (select, and what poll does better); example 27
-
-#ifndef NETNOTES_POLL_POLL_HPP
-#define NETNOTES_POLL_POLL_HPP
-
-#include <poll.h>
-
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <ctime>
-#include <span>
-#include <system_error>
-#include <vector>
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
-              POLLRDHUP == 0x2000);
-}  // namespace detail
-
-/// Waits with poll(2). Each entry of its list has the descriptor, the interest, and room for the answer, so the poller
-/// copies nothing before a call. But the kernel checks every descriptor at every call.
-///
-/// add(), modify() and remove() take constant time. Only add() makes a system call, to check that the descriptor is
-/// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
-class poll_poller : public detail::takes_objects<poll_poller> {
-  public:
-    using takes_objects::add, takes_objects::modify, takes_objects::remove;
-    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
-    // There is no batch size: each wait() reports all ready descriptors.
-
-    /// Creates an empty poller. It has no descriptor and no memory of its own yet.
-    poll_poller() noexcept = default;
-    poll_poller(poll_poller&&) noexcept = default;
-    poll_poller& operator=(poll_poller&&) noexcept = default;
-
-    /// Adds a descriptor. Throws the errors of the concept poller, or std::bad_alloc; then the poller is unchanged. A
-    /// regular file is always ready.
-    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "poll add ";
-        detail::require_open(attempt, descriptor);  // so the number is not negative
-        detail::require_no_edge(how, attempt, descriptor);
-        const auto number = static_cast<std::size_t>(descriptor);
-        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
-        if (number >= places_.size()) places_.resize(number + 1, nowhere);
-        const std::size_t size = watched_.size();
-        if (size == watched_.capacity()) watched_.reserve(detail::max<std::size_t>(64, 2 * size));
-        if (size == who_.capacity()) who_.reserve(watched_.capacity());
-        // The caller may be in the middle of the last wait()'s events, so events_ must not move. Room for more events
-        // is taken here, because wait() must not fail for lack of memory.
-        if (detail::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
-        watched_.push_back({descriptor, to_raw(what), 0});
-        who_.push_back({descriptor, how == trigger::one_shot, token});
-        places_[number] = static_cast<std::uint32_t>(size);
-    }
-    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
-    /// of the concept poller.
-    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "poll modify ";
-        const std::uint32_t place = place_of(descriptor);
-        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
-        detail::require_no_edge(how, attempt, descriptor);
-        watched_[place] = {descriptor, to_raw(what), 0};
-        who_[place] = {descriptor, how == trigger::one_shot, token};
-    }
-    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
-    void remove(int descriptor) noexcept {
-        const std::uint32_t place = place_of(descriptor);
-        if (place == nowhere) return;
-        watched_[place] = watched_.back();  // the last entry fills the gap
-        who_[place] = who_.back();
-        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
-        places_[static_cast<std::size_t>(descriptor)] = nowhere;
-        watched_.pop_back();
-        who_.pop_back();
-    }
-
-    /// Waits for events; never returns early. A descriptor that was closed before remove() is reported once as an error
-    /// (POLLNVAL) and then removed. Throws std::system_error if poll(2) fails, for example because RLIMIT_NOFILE was
-    /// lowered below the number of descriptors.
-    std::span<const event> wait(wait_time timeout) {
-        if (room_.size() > events_.size()) events_.swap(room_);
-        for (detail::countdown time{timeout};;) {
-            const timespec left = detail::to_timespec(time.left());
-            const int ready =
-                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
-            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "poll"};
-            if (ready > 0) return collect(static_cast<std::size_t>(ready));
-            if (time.is_over() && ready == 0) return {};
-        }
-    }
-
-  private:
-    struct registration {
-        int descriptor;  ///< also kept here, because a reported one-shot descriptor is -1 in watched_ until modify()
-        bool one_shot;
-        std::uint64_t token;
-    };
-    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
-    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
-    static interest from_raw(short raw) noexcept {
-        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
-        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
-    }
-    std::uint32_t place_of(int descriptor) const noexcept {
-        const auto number = static_cast<std::size_t>(descriptor);  // a negative number becomes larger than all others
-        return number < places_.size() ? places_[number] : nowhere;
-    }
-    std::span<const event> collect(std::size_t ready) noexcept {
-        std::size_t count = 0;
-        for (std::size_t place = 0; count < ready && place < watched_.size();) {
-            const short raw = watched_[place].revents;
-            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
-            if ((raw & POLLNVAL) != 0) {
-                remove(who_[place].descriptor);  // another descriptor has moved to this place: check it too
-                continue;
-            }
-            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) ignores negative numbers
-            ++place;
-        }
-        return {events_.data(), count};
-    }
-
-    std::vector<pollfd> watched_;        // the list for poll(2)
-    std::vector<registration> who_;      // the token and trigger for the same index of watched_
-    std::vector<std::uint32_t> places_;  // for each descriptor: its index in watched_ and who_
-    std::vector<event> events_, room_;
-};
-static_assert(poller<poll_poller>);
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_POLL_POLL_HPP
-
-// netnotes/poll/select.hpp: waiting with select(2)
-// SPDX-License-Identifier: MIT
-//
-// select(2) is the oldest of the three calls, and every system has it. The program passes three sets of bits and gets
-// three sets back. Descriptors must be below 1,024.
-//
-// On this page:  select_poller
-// The notes:     select原理, select 优缺点; example 19
-
-#ifndef NETNOTES_POLL_SELECT_HPP
-#define NETNOTES_POLL_SELECT_HPP
-
-#include <fcntl.h>
-#include <sys/select.h>
-
-#include <array>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <ctime>
-#include <span>
-#include <system_error>
-#include <utility>
-
-
-
-
-namespace netnotes {
-
-/// Waits with select(2), for few descriptors. The kernel writes its answer over the three sets that it gets, so the
-/// poller copies them for each call.
-///
-/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. The notes say 2048 on 64-bit machines, which is
-/// wrong. They name /proc/sys/fs/file-max, but that limits the open files of the whole system. No macro and no other
-/// kernel raises the limit, because glibc fixes the size of fd_set.
-///
-/// The *number* of each descriptor must be below the limit, not their count. A program with 1100 open files cannot wait
-/// for a new socket. The C interface does not check: FD_SET writes beyond the end of the set and destroys other data.
-/// Here add() throws.
-///
-/// The object has about 25 kB, and takes no other memory.
-class select_poller : public detail::takes_objects<select_poller> {
-  public:
-    using takes_objects::add, takes_objects::modify, takes_objects::remove;
-    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
-    /// The most events that a wait() returns: all ready descriptors.
-    static constexpr std::size_t batch = FD_SETSIZE;
-
-    /// Creates an empty poller.
-    select_poller() noexcept = default;
-    select_poller(select_poller&& other) noexcept : list_{std::exchange(other.list_, {})} {}
-    select_poller& operator=(select_poller&& other) noexcept {
-        std::swap(list_, other.list_);
-        return *this;
-    }
-
-    /// Adds a descriptor. Throws the errors of the concept poller: errc::value_too_large from FD_SETSIZE on. A regular
-    /// file is always ready.
-    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "select add ";
-        if (descriptor >= FD_SETSIZE) refuse_number(attempt, descriptor);
-        detail::require_open(attempt, descriptor);
-        detail::require_no_edge(how, attempt, descriptor);
-        if (FD_ISSET(descriptor, &list_.present)) detail::refuse(EEXIST, attempt, descriptor);
-        FD_SET(descriptor, &list_.present);
-        list_.end = detail::max(list_.end, descriptor + 1);
-        set(descriptor, what, token, how);
-    }
-    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
-    /// of the concept poller.
-    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
-        constexpr const char* attempt = "select modify ";
-        if (!is_present(descriptor)) detail::refuse(ENOENT, attempt, descriptor);
-        detail::require_no_edge(how, attempt, descriptor);
-        set(descriptor, what, token, how);
-    }
-    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
-    void remove(int descriptor) noexcept {
-        if (!is_present(descriptor)) return;
-        ask_for(descriptor, interest::none);
-        FD_CLR(descriptor, &list_.present);
-        while (list_.end > 0 && !FD_ISSET(list_.end - 1, &list_.present)) --list_.end;
-    }
-
-    /// Waits for events; never returns early. If a descriptor was closed before remove(), the whole select(2) fails
-    /// with EBADF. The poller then finds that descriptor, reports it once as an error, and removes it. Throws
-    /// std::system_error if select(2) fails for another reason.
-    std::span<const event> wait(wait_time timeout) {
-        for (detail::countdown time{timeout};;) {
-            sets found = list_.asked;
-            const timespec left = detail::to_timespec(time.left());
-            const int ready = ::pselect(list_.end, &found.read, &found.write, &found.urgent,
-                                        time.left() == never ? nullptr : &left, nullptr);
-            if (ready < 0 && errno != EINTR && errno != EBADF)
-                throw std::system_error{errno, std::system_category(), "select"};
-            const std::size_t count = ready > 0 ? collect(found, ready) : ready < 0 && errno == EBADF ? forget() : 0;
-            if (count > 0 || (time.is_over() && ready == 0)) return {events_.data(), count};
-        }
-    }
-
-  private:
-    struct sets {
-        fd_set read{}, write{}, urgent{};
-    };
-    struct list {
-        sets asked;
-        fd_set present{}, one_shot{};
-        int end = 0;  ///< the highest descriptor plus one: select(2) stops there
-        std::array<std::uint64_t, FD_SETSIZE> tokens{};
-    };
-
-    [[noreturn]] static void refuse_number(const char* attempt, int descriptor) {
-        static_assert(FD_SETSIZE == 1024, "the text below and the first page name this number");
-        detail::refuse(EOVERFLOW, attempt, descriptor, ": a descriptor must be below FD_SETSIZE, 1024");
-    }
-    bool is_present(int descriptor) const noexcept {
-        return descriptor >= 0 && descriptor < FD_SETSIZE && FD_ISSET(descriptor, &list_.present);
-    }
-    static void put(int descriptor, bool member, fd_set& set) noexcept {
-        if (member)
-            FD_SET(descriptor, &set);
-        else
-            FD_CLR(descriptor, &set);
-    }
-    void ask_for(int descriptor, interest what) noexcept {
-        put(descriptor, any_of(what, interest::read), list_.asked.read);
-        put(descriptor, any_of(what, interest::write), list_.asked.write);
-        put(descriptor, any_of(what, interest::urgent), list_.asked.urgent);
-    }
-    void set(int descriptor, interest what, std::uint64_t token, trigger how) noexcept {
-        ask_for(descriptor, what);
-        put(descriptor, how == trigger::one_shot, list_.one_shot);
-        list_.tokens[static_cast<std::size_t>(descriptor)] = token;
-    }
-    /// Turns select's answer into events and returns their number. `left` is the number of bits set in the three sets.
-    std::size_t collect(const sets& found, int left) noexcept {
-        std::size_t count = 0;
-        for (int descriptor = 0; left > 0 && descriptor < list_.end; ++descriptor) {
-            interest ready = interest::none;
-            if (FD_ISSET(descriptor, &found.read)) ready |= interest::read, --left;
-            if (FD_ISSET(descriptor, &found.write)) ready |= interest::write, --left;
-            if (FD_ISSET(descriptor, &found.urgent)) ready |= interest::urgent, --left;
-            if (ready == interest::none) continue;
-            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], ready};
-            if (FD_ISSET(descriptor, &list_.one_shot)) ask_for(descriptor, interest::none);
-        }
-        return count;
-    }
-    /// Reports and removes every descriptor that is no longer open. Returns the number of events.
-    std::size_t forget() noexcept {
-        std::size_t count = 0;
-        for (int descriptor = list_.end - 1; descriptor >= 0; --descriptor) {
-            if (!FD_ISSET(descriptor, &list_.present) || ::fcntl(descriptor, F_GETFD) >= 0) continue;
-            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], interest::error};
-            remove(descriptor);
-        }
-        return count;
-    }
-
-    list list_;
-    std::array<event, batch> events_{};
-};
-static_assert(poller<select_poller>);
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_POLL_SELECT_HPP
-
-// netnotes/socket.hpp: sockets, their names, and how a wait is stopped
-// SPDX-License-Identifier: MIT
-//
-// A socket is one end of a communication. The kernel holds the socket, and the program holds a small number that stands
-// for it: the descriptor. Two programs communicate by sockets in this order:
-//
-//        server                                     client
-//          socket, bind, listen                       socket
-//          accept() <───────── handshake ──────────── connect
-//            └─> a new socket  <────── bytes ───────> send_all, recv
-//          close                                      close
-//
-//        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
-//        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
-//        listener.listen();
-//        auto [client, peer] = listener.accept();
-//        client.send_all("hello\r\n");
-//
-// The class socket closes its descriptor exactly once. It also handles what programs often get wrong:
-//
-//    a signal interrupts a call      the call continues, and waits for the rest of its time
-//    the peer has closed             a send fails with an error; the signal SIGPIPE does not end the process
-//    a timeout                       becomes a point in time, so a peer that sends slowly cannot extend it
-//    an error                        names the call and the address: "bind 0.0.0.0:80: Permission denied"
-//
-// Most programs use tcp.hpp or udp.hpp, which build on this module.
-//
-// Chapters, lowest first:
-//     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
-//     socket/time.hpp         how long a call waits
-//     socket/buffer.hpp       room to receive into, bytes to send
-//     socket/address.hpp      the names of sockets
-//     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
-//     socket/options.hpp      options as types
-//     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
-//     socket/file.hpp         files that a socket sends
-//     socket/whole_file.hpp   a file that is whole or not there
-//     socket/random.hpp       a key that nobody guesses
-//     socket/resolve.hpp      the names of hosts, within a time limit
-//     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
-//     socket/message.hpp      what travels beside the bytes of a datagram
-//     socket/socket.hpp       the socket, with a table from Python and C to netnotes
-//     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
-//     socket/stale.hpp        the file that a Unix socket leaves behind
-//     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
-//
-// The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
-// Examples:      01_first_socket, 05_socket_methods
-
-#ifndef NETNOTES_SOCKET_HPP
-#define NETNOTES_SOCKET_HPP
 
 
 // netnotes/ip.hpp: addresses, networks, endpoints and ports
@@ -20228,427 +19826,359 @@ constexpr ipv4_class ipv4_address::address_class() const noexcept {
 
 #endif  // NETNOTES_IP_HPP
 
-
-
-
-
-
-
-// netnotes/socket/iostream.hpp: a connection as a C++ stream
+// netnotes/poll.hpp: waiting for many descriptors at once
 // SPDX-License-Identifier: MIT
 //
-// Python's s.makefile() gives a file on a socket, so that a program can read it line by line. Here it is a
-// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
+// A thread that waits in recv() for one client cannot serve another client. A poller waits for many descriptors in one
+// call. It returns the descriptors that are ready: the next call on them does not have to wait.
 //
-//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
-//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
-//                                                                     every receive that may wait
+//        a: nothing yet ───────┐
+//        b: bytes arrive ──────┼──> poller.wait() returns: b is ready to read ──> recv from b, then wait again
+//        c: nothing yet ───────┘
 //
-// The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
-// side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so
-// eof() is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
-// and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
+// The operating system has three such calls. They have one interface here:
 //
-// On this page:  socket_iostream
-// The notes:     s.makefile() (公共用途的套接字函数); example 05
+//        epoll_poller poller;                                    // or select_poller, or poll_poller
+//        poller.add(listener.native_handle(), interest::read, 1);
+//        for (const event& happened : poller.wait(never))
+//            if (happened.token == 1 && any_of(happened.ready, interest::read)) listener.accept();
+//
+//    select_poller    select(2)    takes descriptors below 1024 only; each wait looks at all of them
+//    poll_poller      poll(2)      takes any descriptor; each wait looks at all of them
+//    epoll_poller     epoll(7)     takes any descriptor; each wait looks only at ready descriptors
+//
+// A descriptor in a poller should be non-blocking, because "ready" is a hint: the bytes may be gone when the program
+// reads.
+//
+// This page brings only those chapters of ip.hpp and socket.hpp that pollers need.
+//
+// Chapters:
+//     poll/interest.hpp    the events to wait for, the triggers, and the concept poller
+//     poll/select.hpp      select(2)
+//     poll/poll.hpp        poll(2)
+//     poll/epoll.hpp       epoll(7)
+//
+// The notes:     单进程服务器,非阻塞模式 (asking each in turn), select原理, select 优缺点, epoll使用说明
+// Examples:      18_nonblocking_server, 19_select_server
 
-#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
-#define NETNOTES_SOCKET_IOSTREAM_HPP
-
-#include <array>
-#include <cstddef>
-#include <istream>
-#include <streambuf>
-#include <system_error>
-#include <utility>
-
-
-
-namespace netnotes {
-
-/// The buffer between a std::iostream and a connected stream socket, which it does not own.
-class socket_streambuf : public std::streambuf {
-  public:
-    /// `stream` is the stream that uses this buffer: it becomes bad() when a receive fails. Without it a failed receive
-    /// looks like the end of the stream, and error() tells the difference.
-    explicit socket_streambuf(socket& connection, std::ios* stream = nullptr) noexcept
-        : connection_{connection}, stream_{stream} {
-        setp(out_.data(), out_.data() + out_.size());
-    }
-    socket_streambuf(const socket_streambuf&) = delete;
-    socket_streambuf& operator=(const socket_streambuf&) = delete;
-    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
-
-    /// Returns why the stream is bad, or no error after an orderly end.
-    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
-
-  protected:
-    int_type underflow() override {
-        if (sync() != 0) return fail();
-        const std::size_t size = connection_.recv(in_, error_);
-        if (error_) return fail();
-        setg(in_.data(), in_.data(), in_.data() + size);
-        return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
-    }
-    int_type overflow(int_type c) override {
-        if (sync() != 0) return traits_type::eof();
-        if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
-        return sputc(traits_type::to_char_type(c));
-    }
-    int sync() override {
-        const auto pending = static_cast<std::size_t>(pptr() - pbase());
-        if (pending == 0) return 0;
-        // After a failed send nothing more is sent, because it would arrive behind a gap. After a failed receive the
-        // conversation can continue, for example if the peer was only late.
-        if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
-        setp(out_.data(), out_.data() + out_.size());  // sent or lost
-        error_ = send_error_;
-        return error_ ? -1 : 0;
-    }
-
-  private:
-    /// Makes the stream bad. setstate() sets the state before it throws. The exception must not leave a buffer. If the
-    /// program has asked for exceptions, the stream itself throws afterwards.
-    int_type fail() noexcept {
-        try {
-            if (stream_) stream_->setstate(std::ios::badbit);
-        } catch (const std::ios_base::failure&) {
-        }
-        return traits_type::eof();
-    }
-
-    socket& connection_;
-    std::ios* stream_;
-    std::error_code error_, send_error_;
-    std::array<char, 4096> in_{};
-    std::array<char, 4096> out_{};
-};
-
-/// A std::iostream on a connection. It owns the socket. The destructor sends the buffered bytes and closes the socket.
-/// If the peer does not read, the destructor waits, so give the socket a timeout.
-/// Use it only with sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
-class socket_iostream : public std::iostream {
-  public:
-    explicit socket_iostream(socket connection)
-        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
-        rdbuf(&buffer_);
-    }
-    /// Returns the connection, for example for its options and its deadline.
-    [[nodiscard]] socket& connection() noexcept { return connection_; }
-    [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
-
-  private:
-    socket connection_;
-    socket_streambuf buffer_;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_IOSTREAM_HPP
+#ifndef NETNOTES_POLL_HPP
+#define NETNOTES_POLL_HPP
 
 
 
 
-
-
-
-
-
-
-// netnotes/socket/whole_file.hpp: a file that is whole or not there
+// netnotes/poll/poll.hpp: waiting with poll(2)
 // SPDX-License-Identifier: MIT
 //
-// A program that writes what it receives straight into a file leaves half a file when the connection breaks. The next
-// program takes that half for the whole, and the old content is lost. So the bytes go into another file, in the same
-// folder and without a name. It gets the name when all bytes are there:
+// poll(2) is select(2) without the limit of 1,024: the program passes a list of descriptors at every call.
 //
-//        (no name: O_TMPFILE)  <── write, write, write ... finish():  link(2), which never replaces,
-//        kernel.img                                                   and rename(2), which replaces in one step
-//
-// A file without a name vanishes with the process that has it, even if that is killed. Where a file system knows no
-// such files it has a name that nobody asks for, ".netnotes-part-...", until then.
-//
-// On this page:  existing_file; for authors of downloads: whole_file
-// Above it:      tftp/file.hpp, http/download.hpp
-// The notes:     tftp 客户端 示例代码 (`open(name, "w")`); open(2), rename(2)
+// On this page:  poll_poller
+// The notes:     select 优缺点 (select, and what poll does better); example 27
 
-#ifndef NETNOTES_SOCKET_WHOLE_FILE_HPP
-#define NETNOTES_SOCKET_WHOLE_FILE_HPP
+#ifndef NETNOTES_POLL_POLL_HPP
+#define NETNOTES_POLL_POLL_HPP
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <poll.h>
 
-#include <array>
-#include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
-#include <new>
+#include <ctime>
 #include <span>
-#include <string>
-#include <string_view>
 #include <system_error>
-#include <utility>
-
+#include <vector>
 
 
 
 
 namespace netnotes {
 
-/// The fate of an old file that has the name of the new file.
-enum class existing_file {
-    keep,     ///< it stays, and the new file fails: errc::file_exists
-    replace,  ///< by the new file, when the new file is whole
-};
-
-static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
-
 namespace detail {
-
-/// An open file.
-class file_descriptor {
-  public:
-    file_descriptor() noexcept = default;
-    explicit file_descriptor(int number) noexcept : number_{number} {}
-    file_descriptor(file_descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
-    file_descriptor& operator=(file_descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~file_descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    [[nodiscard]] int number() const noexcept { return number_; }
-    [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
-
-  private:
-    int number_ = -1;
-};
-
-/// A file that appears under its name when it is whole, and not before. If this is destroyed earlier there is nothing.
-class whole_file {
-  public:
-    /// Makes the file beside its target. Throws std::system_error with the path: errc::file_exists, permission_denied,
-    /// no_such_file_or_directory for the folder, ...; errc::operation_not_permitted where the target is no regular
-    /// file.
-    explicit whole_file(const std::string& path, existing_file policy = existing_file::replace);
-    /// Makes the file in an open folder. `name` has no slash.
-    whole_file(file_descriptor folder, std::string name, existing_file policy)
-        : whole_file{std::move(folder), name, policy, name} {}
-    whole_file(whole_file&& other) noexcept;
-    whole_file& operator=(whole_file&&) = delete;
-    ~whole_file();
-
-    /// Takes the next bytes. Small pieces gather until they are worth a system call.
-    void write(std::span<const std::byte> bytes, std::error_code& error) noexcept;
-    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
-    /// because otherwise a stranger could take the whole disk with one datagram.
-    void expect(std::uint64_t size, std::error_code& error) noexcept;
-    /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
-    void finish(std::error_code& error) noexcept;
-
-  private:
-    whole_file(file_descriptor folder, std::string name, existing_file policy, const std::string& shown);
-    bool make_unnamed() noexcept;
-    void make_part(const std::string& shown);
-    void write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept;
-    void flush(std::error_code& error) noexcept;
-    int give_name() noexcept;
-
-    static constexpr std::size_t write_behind = 16 * 1024;
-    file_descriptor folder_, file_;
-    std::string name_, part_;  // in that folder
-    existing_file policy_;
-    detail::owner<std::byte[]> buffer_{};
-    std::size_t gathered_ = 0;
-    bool has_part_ = false;  // under that name; else it is without one, or done
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline constexpr std::string_view part_prefix = ".netnotes-part-";
-/// Another one each time.
-inline std::string part_name() {
-    static std::atomic<unsigned> number{0};
-    std::string name{part_prefix};
-    name += std::to_string(::getpid());
-    name += '-';
-    return name += std::to_string(++number);
-}
-
-/// The name is a stranger's, perhaps, and what() goes to a log: see quoted().
-[[noreturn]] inline void throw_system(int code, const char* attempt, std::string_view name) {
-    throw std::system_error{code, std::system_category(), attempt + netnotes::quoted(name)};
-}
-inline std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-inline std::string name_in_folder(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == path.npos ? path : path.substr(slash + 1);
-}
-inline file_descriptor open_folder(const std::string& path) {
-    file_descriptor folder{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    if (!folder.is_open()) throw_system(errno, "open the folder ", path);
-    return folder;
-}
-/// "/proc/self/fd/7": what a descriptor stands for, as a path.
-class descriptor_path {
-  public:
-    explicit descriptor_path(int number) noexcept {
-        char* const end = detail::copy_n(prefix.data(), prefix.size(), text_.data());
-        *std::to_chars(end, text_.data() + text_.size() - 1, number).ptr = '\0';
-    }
-    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
-
-  private:
-    static constexpr std::string_view prefix = "/proc/self/fd/";
-    std::array<char, prefix.size() + 12> text_{};
-};
-
-inline whole_file::whole_file(const std::string& path, existing_file policy)
-    : whole_file{open_folder(folder_of(path)), name_in_folder(path), policy, path} {}
-inline whole_file::whole_file(file_descriptor folder, std::string name, existing_file policy, const std::string& shown)
-    : folder_{std::move(folder)}, name_{std::move(name)}, policy_{policy} {
-    if (name_.empty()) throw_system(EISDIR, "create ", shown);
-    struct stat status {};
-    if (::fstatat(folder_.number(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        // Said early, for the peer need not send anything then; what counts is finish().
-        if (policy_ == existing_file::keep) throw_system(EEXIST, "create ", shown);
-        if (!S_ISREG(status.st_mode)) throw_system(EPERM, "replace what is no file, ", shown);
-    } else if (errno != ENOENT)
-        throw_system(errno, "create ", shown);
-    if (!make_unnamed()) make_part(shown);
-    // Who replaces a file does not mean to change who may read it.
-    if (status.st_nlink > 0) static_cast<void>(::fchmod(file_.number(), status.st_mode & 0777));
-}
-/// Without a name; it will be named by way of /proc. False where there is no /proc, or no such file can be made.
-inline bool whole_file::make_unnamed() noexcept {
-    const descriptor_path here{folder_.number()};
-    file_ = file_descriptor{::open(here.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666)};
-    return file_.is_open();
-}
-inline void whole_file::make_part(const std::string& shown) {
-    do {
-        part_ = part_name();
-        file_ = file_descriptor{
-            ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
-    } while (!file_.is_open() && errno == EEXIST);  // of one killed; NOLINT(clang-analyzer-unix.Errno): openat set it
-    if (!file_.is_open()) throw_system(errno, "create ", shown);
-    has_part_ = true;
-}
-inline whole_file::whole_file(whole_file&& other) noexcept
-    : folder_{std::move(other.folder_)},
-      file_{std::move(other.file_)},
-      name_{std::move(other.name_)},
-      part_{std::move(other.part_)},
-      policy_{other.policy_},
-      buffer_{std::move(other.buffer_)},
-      gathered_{other.gathered_},
-      has_part_{std::exchange(other.has_part_, false)} {}
-inline whole_file::~whole_file() {
-    if (has_part_) ::unlinkat(folder_.number(), part_.c_str(), 0);
-}
-
-inline void whole_file::expect(std::uint64_t size, std::error_code& error) noexcept {
-    struct statvfs disk {};
-    if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
-        error = std::make_error_code(std::errc::file_too_large);
-    else if (::fstatvfs(file_.number(), &disk) == 0 && disk.f_blocks > 0 && size / disk.f_frsize > disk.f_bavail)
-        error = std::make_error_code(std::errc::no_space_on_device);
-}
-inline void whole_file::write(std::span<const std::byte> bytes, std::error_code& error) noexcept {
-    if (bytes.size() >= write_behind / 2) {  // large blocks are worth a system call each
-        flush(error);
-        if (!error) write_out(bytes.data(), bytes.size(), error);
-        return;
-    }
-    if (!buffer_) buffer_.reset(new (std::nothrow) std::byte[write_behind]);
-    if (!buffer_) {
-        error = std::make_error_code(std::errc::not_enough_memory);
-        return;
-    }
-    while (!bytes.empty() && !error) {
-        const std::size_t size = detail::min(bytes.size(), write_behind - gathered_);
-        std::memcpy(buffer_.get() + gathered_, bytes.data(), size);
-        gathered_ += size;
-        bytes = bytes.subspan(size);
-        if (gathered_ == write_behind) flush(error);
-    }
-}
-inline void whole_file::write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept {
-    while (size > 0) {
-        const ssize_t written = ::write(file_.number(), bytes, size);
-        if (written >= 0) {
-            bytes += written;
-            size -= static_cast<std::size_t>(written);
-        } else if (errno != EINTR) {
-            error = {errno, std::system_category()};
-            return;
-        }
-    }
-}
-inline void whole_file::flush(std::error_code& error) noexcept {
-    write_out(buffer_.get(), std::exchange(gathered_, 0), error);
-}
-inline void whole_file::finish(std::error_code& error) noexcept {
-    flush(error);
-    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file
-    // itself might be gone once it is closed.
-    if (error) return;
-    if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
-        error = {errno, std::system_category()};
-    if (error) return;
-    if (const int failure = give_name(); failure != 0) error = {failure, std::system_category()};
-}
-/// Gives errno, or 0.
-inline int whole_file::give_name() noexcept try {
-    const int folder = folder_.number();
-    if (!has_part_) {
-        const descriptor_path here{file_.number()};
-        const auto link_as = [&](const std::string& name) {
-            return ::linkat(AT_FDCWD, here.c_str(), folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
-        };
-        if (policy_ == existing_file::keep) return link_as(name_) ? 0 : errno;
-        do part_ = part_name();
-        while (!(has_part_ = link_as(part_)) && errno == EEXIST);
-        if (!has_part_) return errno;
-    }
-    if (policy_ == existing_file::keep) {
-        // By its number, because musl has had the function only since 1.2.5.
-        constexpr unsigned no_replace = 1;  // RENAME_NOREPLACE, linux/fs.h
-        if (::syscall(SYS_renameat2, folder, part_.c_str(), folder, name_.c_str(), no_replace) != 0) {
-            if (errno != EINVAL && errno != ENOSYS) return errno;
-            // It cannot do that; then a second name, and the destructor takes away the first.
-            return ::linkat(folder, part_.c_str(), folder, name_.c_str(), 0) == 0 ? 0 : errno;
-        }
-    } else if (::renameat(folder, part_.c_str(), folder, name_.c_str()) != 0)
-        return errno;
-    has_part_ = false;
-    return 0;
-} catch (const std::bad_alloc&) {
-    return ENOMEM;
-}
-
+static_assert(POLLIN == 0x1 && POLLPRI == 0x2 && POLLOUT == 0x4 && POLLERR == 0x8 && POLLHUP == 0x10 &&
+              POLLRDHUP == 0x2000);
 }  // namespace detail
+
+/// Waits with poll(2). Each entry of its list has the descriptor, the interest, and room for the answer, so the poller
+/// copies nothing before a call. But the kernel checks every descriptor at every call.
+///
+/// add(), modify() and remove() take constant time. Only add() makes a system call, to check that the descriptor is
+/// open. Only add() takes memory: 56 bytes for each descriptor, and 4 for each number up to the highest.
+class poll_poller : public detail::takes_objects<poll_poller> {
+  public:
+    using takes_objects::add, takes_objects::modify, takes_objects::remove;
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
+    // There is no batch size: each wait() reports all ready descriptors.
+
+    /// Creates an empty poller. It has no descriptor and no memory of its own yet.
+    poll_poller() noexcept = default;
+    poll_poller(poll_poller&&) noexcept = default;
+    poll_poller& operator=(poll_poller&&) noexcept = default;
+
+    /// Adds a descriptor. Throws the errors of the concept poller, or std::bad_alloc; then the poller is unchanged. A
+    /// regular file is always ready.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll add ";
+        detail::require_open(attempt, descriptor);  // so the number is not negative
+        detail::require_no_edge(how, attempt, descriptor);
+        const auto number = static_cast<std::size_t>(descriptor);
+        if (place_of(descriptor) != nowhere) detail::refuse(EEXIST, attempt, descriptor);
+        if (number >= places_.size()) places_.resize(number + 1, nowhere);
+        const std::size_t size = watched_.size();
+        if (size == watched_.capacity()) watched_.reserve(detail::max<std::size_t>(64, 2 * size));
+        if (size == who_.capacity()) who_.reserve(watched_.capacity());
+        // The caller may be in the middle of the last wait()'s events, so events_ must not move. Room for more events
+        // is taken here, because wait() must not fail for lack of memory.
+        if (detail::max(events_.size(), room_.size()) <= size) room_.resize(watched_.capacity());
+        watched_.push_back({descriptor, to_raw(what), 0});
+        who_.push_back({descriptor, how == trigger::one_shot, token});
+        places_[number] = static_cast<std::uint32_t>(size);
+    }
+    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
+    /// of the concept poller.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "poll modify ";
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        watched_[place] = {descriptor, to_raw(what), 0};
+        who_[place] = {descriptor, how == trigger::one_shot, token};
+    }
+    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
+    void remove(int descriptor) noexcept {
+        const std::uint32_t place = place_of(descriptor);
+        if (place == nowhere) return;
+        watched_[place] = watched_.back();  // the last entry fills the gap
+        who_[place] = who_.back();
+        places_[static_cast<std::size_t>(who_[place].descriptor)] = place;
+        places_[static_cast<std::size_t>(descriptor)] = nowhere;
+        watched_.pop_back();
+        who_.pop_back();
+    }
+
+    /// Waits for events; never returns early. A descriptor that was closed before remove() is reported once as an error
+    /// (POLLNVAL) and then removed. Throws std::system_error if poll(2) fails, for example because RLIMIT_NOFILE was
+    /// lowered below the number of descriptors.
+    std::span<const event> wait(wait_time timeout) {
+        if (room_.size() > events_.size()) events_.swap(room_);
+        for (detail::countdown time{timeout};;) {
+            const timespec left = detail::to_timespec(time.left());
+            const int ready =
+                ::ppoll(watched_.data(), watched_.size(), time.left() == never ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR) detail::throw_error(detail::last_error(), "poll");
+            if (ready > 0) return collect(static_cast<std::size_t>(ready));
+            if (time.is_over() && ready == 0) return {};
+        }
+    }
+
+  private:
+    struct registration {
+        int descriptor;  ///< also kept here, because a reported one-shot descriptor is -1 in watched_ until modify()
+        bool one_shot;
+        std::uint64_t token;
+    };
+    static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
+    static short to_raw(interest what) noexcept { return static_cast<short>(detail::to_bits(what)); }
+    static interest from_raw(short raw) noexcept {
+        const interest ready = detail::to_interest(static_cast<std::uint16_t>(raw));
+        return (raw & POLLNVAL) != 0 ? ready | interest::error : ready;
+    }
+    std::uint32_t place_of(int descriptor) const noexcept {
+        const auto number = static_cast<std::size_t>(descriptor);  // a negative number becomes larger than all others
+        return number < places_.size() ? places_[number] : nowhere;
+    }
+    std::span<const event> collect(std::size_t ready) noexcept {
+        std::size_t count = 0;
+        for (std::size_t place = 0; count < ready && place < watched_.size();) {
+            const short raw = watched_[place].revents;
+            if (raw != 0) events_[count++] = {who_[place].token, from_raw(raw)};
+            if ((raw & POLLNVAL) != 0) {
+                remove(who_[place].descriptor);  // another descriptor has moved to this place: check it too
+                continue;
+            }
+            if (raw != 0 && who_[place].one_shot) watched_[place].fd = -1;  // poll(2) ignores negative numbers
+            ++place;
+        }
+        return {events_.data(), count};
+    }
+
+    std::vector<pollfd> watched_;        // the list for poll(2)
+    std::vector<registration> who_;      // the token and trigger for the same index of watched_
+    std::vector<std::uint32_t> places_;  // for each descriptor: its index in watched_ and who_
+    std::vector<event> events_, room_;
+};
+static_assert(poller<poll_poller>);
+
 }  // namespace netnotes
 
-#endif  // NETNOTES_SOCKET_WHOLE_FILE_HPP
+#endif  // NETNOTES_POLL_POLL_HPP
+
+// netnotes/poll/select.hpp: waiting with select(2)
+// SPDX-License-Identifier: MIT
+//
+// select(2) is the oldest of the three calls, and every system has it. The program passes three sets of bits and gets
+// three sets back. Descriptors must be below 1,024.
+//
+// On this page:  select_poller
+// The notes:     select原理, select 优缺点; example 19
+
+#ifndef NETNOTES_POLL_SELECT_HPP
+#define NETNOTES_POLL_SELECT_HPP
+
+#include <fcntl.h>
+#include <sys/select.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <system_error>
+#include <utility>
 
 
-#endif  // NETNOTES_SOCKET_HPP
+
+
+namespace netnotes {
+
+/// Waits with select(2), for few descriptors. The kernel writes its answer over the three sets that it gets, so the
+/// poller copies them for each call.
+///
+/// The sets have FD_SETSIZE bits, 1024 with glibc on every machine. The notes say 2048 on 64-bit machines, which is
+/// wrong. They name /proc/sys/fs/file-max, but that limits the open files of the whole system. No macro and no other
+/// kernel raises the limit, because glibc fixes the size of fd_set.
+///
+/// The *number* of each descriptor must be below the limit, not their count. A program with 1100 open files cannot wait
+/// for a new socket. The C interface does not check: FD_SET writes beyond the end of the set and destroys other data.
+/// Here add() throws.
+///
+/// The object has about 25 kB, and takes no other memory.
+class select_poller : public detail::takes_objects<select_poller> {
+  public:
+    using takes_objects::add, takes_objects::modify, takes_objects::remove;
+    static constexpr bool has_edge = false;  ///< add() and modify() refuse trigger::edge
+    /// The most events that a wait() returns: all ready descriptors.
+    static constexpr std::size_t batch = FD_SETSIZE;
+
+    /// Creates an empty poller.
+    select_poller() noexcept = default;
+    select_poller(select_poller&& other) noexcept : list_{std::exchange(other.list_, {})} {}
+    select_poller& operator=(select_poller&& other) noexcept {
+        std::swap(list_, other.list_);
+        return *this;
+    }
+
+    /// Adds a descriptor. Throws the errors of the concept poller: errc::value_too_large from FD_SETSIZE on. A regular
+    /// file is always ready.
+    void add(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "select add ";
+        if (descriptor >= FD_SETSIZE) refuse_number(attempt, descriptor);
+        detail::require_open(attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        if (FD_ISSET(descriptor, &list_.present)) detail::refuse(EEXIST, attempt, descriptor);
+        FD_SET(descriptor, &list_.present);
+        list_.end = detail::max(list_.end, descriptor + 1);
+        set(descriptor, what, token, how);
+    }
+    /// Replaces the interest, the token and the trigger. It makes no system call and takes no memory. Throws the errors
+    /// of the concept poller.
+    void modify(int descriptor, interest what, std::uint64_t token, trigger how = trigger::level) {
+        constexpr const char* attempt = "select modify ";
+        if (!is_present(descriptor)) detail::refuse(ENOENT, attempt, descriptor);
+        detail::require_no_edge(how, attempt, descriptor);
+        set(descriptor, what, token, how);
+    }
+    /// Removes a descriptor; does nothing if the poller does not have it. It makes no system call.
+    void remove(int descriptor) noexcept {
+        if (!is_present(descriptor)) return;
+        ask_for(descriptor, interest::none);
+        FD_CLR(descriptor, &list_.present);
+        while (list_.end > 0 && !FD_ISSET(list_.end - 1, &list_.present)) --list_.end;
+    }
+
+    /// Waits for events; never returns early. If a descriptor was closed before remove(), the whole select(2) fails
+    /// with EBADF. The poller then finds that descriptor, reports it once as an error, and removes it. Throws
+    /// std::system_error if select(2) fails for another reason.
+    std::span<const event> wait(wait_time timeout) {
+        for (detail::countdown time{timeout};;) {
+            sets found = list_.asked;
+            const timespec left = detail::to_timespec(time.left());
+            const int ready = ::pselect(list_.end, &found.read, &found.write, &found.urgent,
+                                        time.left() == never ? nullptr : &left, nullptr);
+            if (ready < 0 && errno != EINTR && errno != EBADF)
+                detail::throw_error(detail::last_error(), "select");
+            const std::size_t count = ready > 0 ? collect(found, ready) : ready < 0 && errno == EBADF ? forget() : 0;
+            if (count > 0 || (time.is_over() && ready == 0)) return {events_.data(), count};
+        }
+    }
+
+  private:
+    struct sets {
+        fd_set read{}, write{}, urgent{};
+    };
+    struct list {
+        sets asked;
+        fd_set present{}, one_shot{};
+        int end = 0;  ///< the highest descriptor plus one: select(2) stops there
+        std::array<std::uint64_t, FD_SETSIZE> tokens{};
+    };
+
+    [[noreturn]] static void refuse_number(const char* attempt, int descriptor) {
+        static_assert(FD_SETSIZE == 1024, "the text below and the first page name this number");
+        detail::refuse(EOVERFLOW, attempt, descriptor, ": a descriptor must be below FD_SETSIZE, 1024");
+    }
+    bool is_present(int descriptor) const noexcept {
+        return descriptor >= 0 && descriptor < FD_SETSIZE && FD_ISSET(descriptor, &list_.present);
+    }
+    static void put(int descriptor, bool member, fd_set& set) noexcept {
+        if (member)
+            FD_SET(descriptor, &set);
+        else
+            FD_CLR(descriptor, &set);
+    }
+    void ask_for(int descriptor, interest what) noexcept {
+        put(descriptor, any_of(what, interest::read), list_.asked.read);
+        put(descriptor, any_of(what, interest::write), list_.asked.write);
+        put(descriptor, any_of(what, interest::urgent), list_.asked.urgent);
+    }
+    void set(int descriptor, interest what, std::uint64_t token, trigger how) noexcept {
+        ask_for(descriptor, what);
+        put(descriptor, how == trigger::one_shot, list_.one_shot);
+        list_.tokens[static_cast<std::size_t>(descriptor)] = token;
+    }
+    /// Turns select's answer into events and returns their number. `left` is the number of bits set in the three sets.
+    std::size_t collect(const sets& found, int left) noexcept {
+        std::size_t count = 0;
+        for (int descriptor = 0; left > 0 && descriptor < list_.end; ++descriptor) {
+            interest ready = interest::none;
+            if (FD_ISSET(descriptor, &found.read)) ready |= interest::read, --left;
+            if (FD_ISSET(descriptor, &found.write)) ready |= interest::write, --left;
+            if (FD_ISSET(descriptor, &found.urgent)) ready |= interest::urgent, --left;
+            if (ready == interest::none) continue;
+            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], ready};
+            if (FD_ISSET(descriptor, &list_.one_shot)) ask_for(descriptor, interest::none);
+        }
+        return count;
+    }
+    /// Reports and removes every descriptor that is no longer open. Returns the number of events.
+    std::size_t forget() noexcept {
+        std::size_t count = 0;
+        for (int descriptor = list_.end - 1; descriptor >= 0; --descriptor) {
+            if (!FD_ISSET(descriptor, &list_.present) || ::fcntl(descriptor, F_GETFD) >= 0) continue;
+            events_[count++] = {list_.tokens[static_cast<std::size_t>(descriptor)], interest::error};
+            remove(descriptor);
+        }
+        return count;
+    }
+
+    list list_;
+    std::array<event, batch> events_{};
+};
+static_assert(poller<select_poller>);
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_POLL_SELECT_HPP
 
 
 #endif  // NETNOTES_POLL_HPP
@@ -20673,6 +20203,9 @@ inline int whole_file::give_name() noexcept try {
 //        auto [stream, peer] = listener.accept();
 //        buffered_reader reader{stream};
 //        while (auto line = reader.recv_line()) stream.send_all(*line);
+//
+// This page brings only those chapters of ip.hpp and socket.hpp that connections need. Include these pages for the
+// rest: networks, the interfaces of this machine, descriptors over Unix sockets, a connection as a std::iostream.
 //
 // Chapters, lowest first:
 //     tcp/state.hpp      options, keep-alive, the states and the live state of a connection

@@ -307,7 +307,7 @@ class parse_failure {
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
     /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
-    [[nodiscard]] std::string message() const;
+    [[nodiscard, gnu::cold]] std::string message() const;
 
   private:
     std::string_view pattern_;
@@ -319,7 +319,7 @@ class parse_failure {
 /// Thrown by the constructors that take text. what() quotes the text and gives the failure's message.
 class parse_error : public std::invalid_argument {
   public:
-    parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    [[gnu::cold]] parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
     /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
@@ -760,26 +760,26 @@ constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept
 }
 
 inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
-    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
-        to += '\\';
-        to += kind;
-        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
-    };
     while (!text.empty()) {
         char32_t point = 0;
         const std::size_t size = read_utf8(text, point);
+        const std::string_view bytes = text.substr(0, detail::max<std::size_t>(size, 1));
+        text.remove_prefix(bytes.size());
+        // A string is appended to in one place: each other place would put its code here once more.
+        char escape[10] = {'\\'};
+        std::size_t length = 1;
         if (size > 0 && !is_invisible(point)) {
-            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
-            to += text.substr(0, size);
+            if (!is_quoted || (point != '"' && point != '\\')) length = 0;
+            for (const char byte : bytes) escape[length++] = byte;
         } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
-            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
-        } else if (size < 2) {
-            append_hex('x', static_cast<unsigned char>(text[0]), 2);
-        } else if (point <= 0xffff) {
-            append_hex('u', point, 4);
-        } else
-            append_hex('U', point, 8);
-        text.remove_prefix(detail::max<std::size_t>(size, 1));
+            escape[length++] = point == '\n' ? 'n' : point == '\r' ? 'r' : 't';
+        } else {
+            if (size == 0) point = static_cast<unsigned char>(bytes[0]);
+            unsigned digits = size < 2 ? 2 : point <= 0xffff ? 4 : 8;
+            escape[length++] = digits == 2 ? 'x' : digits == 4 ? 'u' : 'U';
+            while (digits-- > 0) escape[length++] = hexadecimal_digits[point >> 4 * digits & 0xf];
+        }
+        to.append(escape, length);
     }
 }
 
@@ -800,7 +800,7 @@ inline std::string quoted(std::string_view text) {
 
 namespace detail {
 /// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
-inline std::string quoted_beginning(std::string_view text) {
+[[gnu::cold]] inline std::string quoted_beginning(std::string_view text) {
     constexpr std::size_t most = 64;
     std::string shown = quoted(text.substr(0, most));
     if (text.size() > most) shown.insert(shown.size() - 1, "...");
@@ -7182,7 +7182,7 @@ inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& er
            error.category() == std::system_category();
 }
 /// Throws the error with the joined texts in front. Not inlined: it is cold, and a hundred functions call it.
-[[noreturn, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
                                                     const text_part& b = {}, const text_part& c = {},
                                                     const text_part& d = {}, const text_part& e = {},
                                                     const text_part& f = {}, const text_part& g = {},
@@ -8799,11 +8799,11 @@ class socket_handle {
     bool is_too_late(time_point until) const noexcept;
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
-    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail(const std::error_code& error, const std::string& what) const;
     /// Makes recv_from() give the kernel room for notes. Never call it for a Unix socket: there the notes could be
     /// descriptors that a stranger passes, and no code would close them.
     void take_notes() noexcept { takes_notes_ = true; }
-    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden(short events) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 
@@ -12462,7 +12462,7 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
 
     /// Creates an empty poller. Throws std::system_error if no descriptor or memory is left.
     epoll_poller() : descriptor_{::epoll_create1(EPOLL_CLOEXEC)} {
-        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "epoll_create1"};
+        if (descriptor_ < 0) detail::throw_error(detail::last_error(), "epoll_create1");
     }
     epoll_poller(epoll_poller&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
     epoll_poller& operator=(epoll_poller&& other) noexcept {
@@ -12495,7 +12495,7 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
         for (detail::countdown time{timeout};;) {
             const int ready =
                 ::epoll_wait(descriptor_, raw_.data(), static_cast<int>(raw_.size()), milliseconds(time.left()));
-            if (ready < 0 && errno != EINTR) throw std::system_error{errno, std::system_category(), "epoll_wait"};
+            if (ready < 0 && errno != EINTR) detail::throw_error(detail::last_error(), "epoll_wait");
             if (ready > 0 || (time.is_over() && ready == 0)) {
                 for (std::size_t i = 0; i < static_cast<std::size_t>(ready); ++i)
                     events_[i] = {raw_[i].data.u64, static_cast<interest>(raw_[i].events)};  // has known flags only
@@ -12520,8 +12520,10 @@ class epoll_poller : public detail::takes_objects<epoll_poller> {
         epoll_event raw{};
         raw.events = to_raw(what, how);
         raw.data.u64 = token;
-        if (::epoll_ctl(descriptor_, operation, descriptor, &raw) != 0)
-            throw std::system_error{errno, std::system_category(), detail::joined(attempt, std::to_string(descriptor))};
+        if (::epoll_ctl(descriptor_, operation, descriptor, &raw) != 0) {
+            const std::error_code error = detail::last_error();
+            detail::throw_error(error, attempt, std::to_string(descriptor));
+        }
     }
 
     int descriptor_;
@@ -13939,7 +13941,7 @@ inline bool is_cancellation(const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
     } catch (const cancelled&) {
-        throw std::system_error{std::make_error_code(std::errc::operation_canceled), what};
+        detail::throw_error(std::make_error_code(std::errc::operation_canceled), what);
     }
 }
 
@@ -15048,7 +15050,7 @@ inline std::string to_text(duration time) {
     return std::to_string(count) + " ns";
 }
 
-[[noreturn, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_timed_out(const wait_name& what, duration after) {
     const std::string where =
         what.name ? std::string{what.name} : std::string{"with_timeout in "}.append(what.caller);
     throw std::system_error{std::make_error_code(std::errc::timed_out), where + ": not done after " + to_text(after)};
@@ -15961,7 +15963,7 @@ class lookup_threads {
         };
         const int failure = ::pthread_create(&thread, nullptr, run, this);
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        if (failure != 0) throw std::system_error{failure, std::system_category(), "pthread_create"};
+        if (failure != 0) detail::throw_error({failure, std::system_category()}, "pthread_create");
         ::pthread_detach(thread);
     }
     void work() noexcept {
@@ -16296,8 +16298,8 @@ class async_socket {
             refuse();
         return *node_;
     }
-    [[noreturn, gnu::noinline]] static void refuse() {
-        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    [[noreturn, gnu::cold, gnu::noinline]] static void refuse() {
+        detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "a closed socket");
     }
     owner<io_node, io_node::retire> node_;
 };
@@ -16313,7 +16315,7 @@ class socket_operation : public io_operation {
             fail(attempt);
     }
     /// Throws, for example, "recv from 192.0.2.1:80: Connection reset by peer".
-    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
+    [[noreturn, gnu::cold, gnu::noinline]] void fail(const std::string& attempt) {
         const std::error_code error = take_failure();
         socket_address peer;
         socklen_t size = socket_address::capacity;
@@ -16710,7 +16712,7 @@ class [[nodiscard]] sending_all final : public sending_awaiter<sending_all> {
     void end_by_reset_if_failed() noexcept {
         if (error_ > 0 && error_ != EBADF) end_by_reset(resets_ = true);
     }
-    [[noreturn, gnu::noinline]] void fail_in_the_middle() {
+    [[noreturn, gnu::cold, gnu::noinline]] void fail_in_the_middle() {
         end_by_reset_if_failed();
         fail(detail::joined("send_all (", std::to_string(rest_.size()), " bytes not sent) to"));
     }
@@ -17644,7 +17646,7 @@ class async_udp {
         detail::owner<detail::io_node, detail::io_node::retire> node;  // is retired before the socket is closed
     };
     [[nodiscard]] state& opened() const {
-        if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+        if (!state_) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "a closed socket");
         return *state_;
     }
     /// Returns the socket, or a closed socket, whose calls fail with errc::bad_file_descriptor.
@@ -17676,7 +17678,7 @@ class [[nodiscard]] udp_operation final : public io_awaiter<udp_operation<Call>>
           socket_{from.state_ ? &from.state_->socket : nullptr},
           call_{std::move(call)} {}
     typename Call::value await_resume() {
-        if (this->error_ != 0) throw std::system_error{this->take_failure(), Call::name};
+        if (this->error_ != 0) detail::throw_error(this->take_failure(), Call::name);
         return call_.take();
     }
     /// Returns how many datagrams are sent. The next use of the operation counts from 0.
@@ -19228,7 +19230,7 @@ inline bool async_buffered_stream::try_send(const_buffer bytes) {
 inline detail::writing async_buffered_stream::flush() { return {opened(), 0}; }
 inline std::size_t async_buffered_stream::unsent() const noexcept { return state_ ? state_->unsent.size() : 0; }
 inline async_stream& async_buffered_stream::stream() {
-    if (!state_) throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    if (!state_) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "a closed socket");
     return state_->stream;
 }
 /// Returns a state with a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -19901,7 +19903,7 @@ class basic_async_buffered_stream {
             std::error_code error;
             T result = call(of->reader, error);
             if (!error) co_return result;
-            if (error != std::errc::operation_would_block) throw std::system_error{error, "read from a stream"};
+            if (error != std::errc::operation_would_block) detail::throw_error(error, "read from a stream");
             if constexpr (sends) co_await send_above(of, 0);
             of->reader.shrink_to_fit();
             if (!of->from.bytes) of->from.bytes = detail::owner<std::byte[]>{new std::byte[room]};
@@ -24601,7 +24603,7 @@ class [[nodiscard]] accepting final : public io_awaiter<accepting, pausing_opera
   public:
     explicit accepting(io_node& node) noexcept : io_awaiter{node, direction::read} {}
     async_listener::accepted await_resume() {
-        if (error_ != 0) throw std::system_error{take_failure(), "accept"};
+        if (error_ != 0) detail::throw_error(take_failure(), "accept");
         return {std::move(stream_), made_.peer};
     }
     bool attempt() noexcept override {

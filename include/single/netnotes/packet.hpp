@@ -301,7 +301,7 @@ class parse_failure {
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
     /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
-    [[nodiscard]] std::string message() const;
+    [[nodiscard, gnu::cold]] std::string message() const;
 
   private:
     std::string_view pattern_;
@@ -313,7 +313,7 @@ class parse_failure {
 /// Thrown by the constructors that take text. what() quotes the text and gives the failure's message.
 class parse_error : public std::invalid_argument {
   public:
-    parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    [[gnu::cold]] parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
     /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
@@ -754,26 +754,26 @@ constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept
 }
 
 inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
-    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
-        to += '\\';
-        to += kind;
-        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
-    };
     while (!text.empty()) {
         char32_t point = 0;
         const std::size_t size = read_utf8(text, point);
+        const std::string_view bytes = text.substr(0, detail::max<std::size_t>(size, 1));
+        text.remove_prefix(bytes.size());
+        // A string is appended to in one place: each other place would put its code here once more.
+        char escape[10] = {'\\'};
+        std::size_t length = 1;
         if (size > 0 && !is_invisible(point)) {
-            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
-            to += text.substr(0, size);
+            if (!is_quoted || (point != '"' && point != '\\')) length = 0;
+            for (const char byte : bytes) escape[length++] = byte;
         } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
-            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
-        } else if (size < 2) {
-            append_hex('x', static_cast<unsigned char>(text[0]), 2);
-        } else if (point <= 0xffff) {
-            append_hex('u', point, 4);
-        } else
-            append_hex('U', point, 8);
-        text.remove_prefix(detail::max<std::size_t>(size, 1));
+            escape[length++] = point == '\n' ? 'n' : point == '\r' ? 'r' : 't';
+        } else {
+            if (size == 0) point = static_cast<unsigned char>(bytes[0]);
+            unsigned digits = size < 2 ? 2 : point <= 0xffff ? 4 : 8;
+            escape[length++] = digits == 2 ? 'x' : digits == 4 ? 'u' : 'U';
+            while (digits-- > 0) escape[length++] = hexadecimal_digits[point >> 4 * digits & 0xf];
+        }
+        to.append(escape, length);
     }
 }
 
@@ -794,7 +794,7 @@ inline std::string quoted(std::string_view text) {
 
 namespace detail {
 /// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
-inline std::string quoted_beginning(std::string_view text) {
+[[gnu::cold]] inline std::string quoted_beginning(std::string_view text) {
     constexpr std::size_t most = 64;
     std::string shown = quoted(text.substr(0, most));
     if (text.size() > most) shown.insert(shown.size() - 1, "...");

@@ -41,6 +41,9 @@
 //        buffered_reader reader{stream};
 //        while (auto line = reader.recv_line()) stream.send_all(*line);
 //
+// This page brings only those chapters of ip.hpp and socket.hpp that connections need. Include these pages for the
+// rest: networks, the interfaces of this machine, descriptors over Unix sockets, a connection as a std::iostream.
+//
 // Chapters, lowest first:
 //     tcp/state.hpp      options, keep-alive, the states and the live state of a connection
 //     tcp/connect.hpp    connecting to the fastest of several addresses
@@ -55,181 +58,187 @@
 #define NETNOTES_TCP_HPP
 
 
-// netnotes/socket.hpp: sockets, their names, and how a wait is stopped
+// netnotes/socket/stop.hpp: asking a program to stop
 // SPDX-License-Identifier: MIT
 //
-// A socket is one end of a communication. The kernel holds the socket, and the program holds a small number that stands
-// for it: the descriptor. Two programs communicate by sockets in this order:
+// A server waits: in accept(), in recv(), in epoll_wait(). How does a program ask it to stop? Closing the server's
+// socket from another thread does not wake it, and the kernel may give the descriptor's number to another file. A flag
+// that a signal handler sets is seen only after the wait. A wait that begins just after the check of the flag never
+// ends. The wait itself can see a descriptor, so a stop is a descriptor.
 //
-//        server                                     client
-//          socket, bind, listen                       socket
-//          accept() <───────── handshake ──────────── connect
-//            └─> a new socket  <────── bytes ───────> send_all, recv
-//          close                                      close
+//        main thread                     signal handler, or another thread
+//          | run(stop): waits for clients
+//          |            and for `stop`   <──── stop.request_stop()
+//          | finishes what is under way
+//          v returns
 //
-//        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
-//        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
-//        listener.listen();
-//        auto [client, peer] = listener.accept();
-//        client.send_all("hello\r\n");
+// Once requested, a stop stays requested: a later wait for it returns at once.
 //
-// The class socket closes its descriptor exactly once. It also handles what programs often get wrong:
+// A fork(2) copies the flag and shares the descriptor. The parent's request would wake a child that waits, but a child
+// that does not wait would miss it. A signal to one child would stop all children. So a child makes the event its own,
+// and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
 //
-//    a signal interrupts a call      the call continues, and waits for the rest of its time
-//    the peer has closed             a send fails with an error; the signal SIGPIPE does not end the process
-//    a timeout                       becomes a point in time, so a peer that sends slowly cannot extend it
-//    an error                        names the call and the address: "bind 0.0.0.0:80: Permission denied"
-//
-// Most programs use tcp.hpp or udp.hpp, which build on this module.
-//
-// Chapters, lowest first:
-//     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
-//     socket/time.hpp         how long a call waits
-//     socket/buffer.hpp       room to receive into, bytes to send
-//     socket/address.hpp      the names of sockets
-//     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
-//     socket/options.hpp      options as types
-//     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
-//     socket/file.hpp         files that a socket sends
-//     socket/whole_file.hpp   a file that is whole or not there
-//     socket/random.hpp       a key that nobody guesses
-//     socket/resolve.hpp      the names of hosts, within a time limit
-//     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
-//     socket/message.hpp      what travels beside the bytes of a datagram
-//     socket/socket.hpp       the socket, with a table from Python and C to netnotes
-//     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
-//     socket/stale.hpp        the file that a Unix socket leaves behind
-//     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
-//
-// The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
-// Examples:      01_first_socket, 05_socket_methods
+// On this page:  stop_event · stop_on_signals
+// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); examples 10, 15, 16 and 21
 
-#ifndef NETNOTES_SOCKET_HPP
-#define NETNOTES_SOCKET_HPP
+#ifndef NETNOTES_SOCKET_STOP_HPP
+#define NETNOTES_SOCKET_STOP_HPP
 
-
-// netnotes/ip.hpp: addresses, networks, endpoints and ports
-// SPDX-License-Identifier: MIT
-//
-// An IP address is a number that names one network interface: 32 bits for IPv4, 128 bits for IPv6. A network is a range
-// of addresses that begin with the same bits. A port is a 16-bit number that selects a socket on a host. An address
-// together with a port is an endpoint.
-//
-//        192.168.1.77           11000000 10101000 00000001 01001101      an address
-//        192.168.1.0/24         └──── 24 bits: network ──┘ └ host ┘      its network: all addresses that begin so
-//        192.168.1.77:6666                                               an endpoint: the address, and port 6666
-//
-// This module parses, prints, compares and computes these values. It makes no system call. All of it is constexpr, so
-// the compiler checks an address that stands in your source:
-//
-//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
-//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
-//
-// A text from a user is parsed while the program runs. The function parse() returns nullopt if the text is wrong; the
-// constructor throws an error that names the reason and the place.
-//
-//        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
-//        text ──parse──> ipv6_address ─┴──> ip_address ─────┤
-//                                                           └─> endpoint    address : port
-//
-// Chapters, lowest first:
-//     ip/version.hpp     the version of the library
-//     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
-//     ip/address.hpp     IPv4 and IPv6 addresses
-//     ip/arithmetic.hpp  the addresses before and behind an address, and distances
-//     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
-//     ip/interface.hpp   an address together with its network: 192.168.1.77/24
-//     ip/special.hpp     ranges that mean something, and the classes A to E
-//     ip/number.hpp      numbers in a text from a stranger
-//     ip/endpoint.hpp    an address and a port; classes of ports, services
-//     ip/keyed_hash.hpp  a hash that nobody can compute without the key
-//     ip/tcp_state.hpp   the eleven states of a TCP connection
-//
-// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
-// Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
-
-#ifndef NETNOTES_IP_HPP
-#define NETNOTES_IP_HPP
-
-
-// netnotes/ip/address.hpp: addresses
-// SPDX-License-Identifier: MIT
-//
-// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
-// 32 bits, an IPv6 address 128:
-//
-//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
-//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
-//
-// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
-// so a wrong literal does not compile:
-//
-//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
-//
-// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
-//
-// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
-//
-// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
-// The notes:     IP地址 (IP addresses); example 02
-
-#ifndef NETNOTES_IP_ADDRESS_HPP
-#define NETNOTES_IP_ADDRESS_HPP
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
+#include <system_error>
+
+
+
+namespace netnotes {
+
+/// A request to stop. A program can wait for it: an eventfd(2) becomes readable and stays readable.
+class stop_event {
+  public:
+    /// Creates an event that is not requested. Throws std::system_error if no descriptor is left.
+    stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
+    }
+    stop_event(const stop_event&) = delete;
+    stop_event& operator=(const stop_event&) = delete;
+    ~stop_event() { ::close(descriptor_); }
+
+    /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
+    /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
+    void request_stop() noexcept { request(); }
+    /// Returns true after request_stop(). Any thread may call it.
+    [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
+    /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
+    /// because that would undo the request.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+
+    /// Makes this event the child's own. Call it in a child made by fork(2), while the child has one thread. The
+    /// descriptor number stays, so every object that uses the event continues to use it. The event is requested if it
+    /// was requested when the child was made. Throws std::system_error if no descriptor is left.
+    void become_own_after_fork() const {
+        const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+        const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
+        const int error = errno;
+        if (own >= 0) ::close(own);
+        if (!done) throw std::system_error{error, std::system_category(), "eventfd of a child"};
+    }
+
+  private:
+    friend class stop_on_signals;
+
+    void request() const noexcept {
+        const int saved = errno;  // a signal handler must leave errno unchanged
+        requested_.store(true, std::memory_order_release);
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written =
+            ::write(descriptor_, &one, sizeof one);  // if it is full, it is readable, too
+        errno = saved;
+    }
+
+    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait for a lock");
+    int descriptor_;
+    mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
+};
+
+/// While this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process. This holds even
+/// if SIGINT was ignored, as a shell does for a command started with `&`. A process may have a single such object at a
+/// time, because signals belong to the process.
+class stop_on_signals {
+  public:
+    /// Handles both signals from now on. Throws std::logic_error if such an object exists already, std::system_error if
+    /// sigaction(2) fails.
+    explicit stop_on_signals(stop_event& event) {
+        const stop_event* none = nullptr;
+        if (!target.compare_exchange_strong(none, &event))
+            throw std::logic_error{"stop_on_signals: only one object may exist at a time"};
+        struct sigaction action {};
+        action.sa_handler = handle;
+        // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
+        for (; taken_ < signals.size(); ++taken_)
+            if (::sigaction(signals[taken_], &action, &before_[taken_]) != 0) {
+                const std::error_code error{errno, std::system_category()};
+                give_back();
+                throw std::system_error{error, "sigaction"};
+            }
+    }
+    stop_on_signals(const stop_on_signals&) = delete;
+    stop_on_signals& operator=(const stop_on_signals&) = delete;
+    /// Restores the earlier signal handlers.
+    ~stop_on_signals() { give_back(); }
+
+    /// Makes SIGTERM request a stop of `event` in a child made by fork(2), until the child ends. SIGINT does so, too,
+    /// unless the program ignores it or handles it itself. The parent's signal handling does not change. Make the event
+    /// the child's own first, and block both signals from before the fork until now.
+    static void in_child(const stop_event& event) noexcept {
+        target.store(&event);
+        handling.store(0);  // another thread of the parent may have been at it
+        struct sigaction action {};
+        struct sigaction before {};
+        action.sa_handler = handle;
+        ::sigaction(SIGTERM, &action, nullptr);
+        ::sigaction(SIGINT, nullptr, &before);
+        if (before.sa_handler == SIG_DFL) ::sigaction(SIGINT, &action, nullptr);
+    }
+
+  private:
+    static void handle(int) noexcept {
+        ++handling;
+        if (const stop_event* const event = target.load()) event->request();
+        --handling;
+    }
+    void give_back() noexcept {
+        while (taken_ > 0) --taken_, ::sigaction(signals[taken_], &before_[taken_], nullptr);
+        target.store(nullptr);
+        while (handling.load() != 0) {
+        }  // in another thread; the event may be gone as soon as we return
+    }
+    static constexpr std::array signals{SIGINT, SIGTERM};
+    static inline constinit std::atomic<const stop_event*> target{nullptr};
+    static inline constinit std::atomic<int> handling{0};
+    std::array<struct sigaction, signals.size()> before_{};
+    std::size_t taken_ = 0;
+};
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_STOP_HPP
+
+// netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
+// SPDX-License-Identifier: MIT
+//
+// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered
+// start and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
+//
+// On this page:  connect_options · connect_hook · interleave_families
+// The notes:     TCP客户端 (a client); example 10
+
+#ifndef NETNOTES_TCP_CONNECT_HPP
+#define NETNOTES_TCP_CONNECT_HPP
+
+#include <netinet/in.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <concepts>
+#include <cstddef>
 #include <optional>
-#include <stdexcept>
+#include <span>
 #include <string>
 #include <string_view>
-
-// netnotes/ip/text.hpp: how addresses are read and written
-// SPDX-License-Identifier: MIT
-//
-// The machinery under ip.hpp, and a page on two small grammars. Most people never include this file.
-//
-//        "192.0.2.1"                             <->  0xc0000201                  dotted decimal
-//        "2001:db8::1"                           <->  2001:0db8:0:0:0:0:0:1       RFC 4291 §2.2, RFC 5952
-//        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
-//        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
-//
-// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, because a leading zero
-// means octal in C. It takes 10.1 for 10.0.0.1. If a filter and a server read the same text as two addresses, the
-// filter is useless (RFC 6943 §3.1.1). Both texts are therefore refused here. A reader stops at the first error and
-// names it with its place: "octet 4 is 256, above 255, at character 6".
-//
-// Writing has one form for each address (RFC 5952 §4): lower case and no leading zeros. The longest run of zero groups,
-// the first of equals, becomes "::", but only if it is longer than one group. Equal addresses have equal texts, so a
-// text may serve as a key in a log.
-//
-// A text from a stranger is not printed as it is. It may hold a line's end that forges a line of the log. It may hold
-// an escape sequence that controls the terminal. visible() and quoted() write such characters as escape sequences of
-// C++.
-//
-// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
-// ·
-//                reading IPv4, IPv6, numbers · writing them
-// The notes:     IP地址 (IP addresses); example 02
-
-#ifndef NETNOTES_IP_TEXT_HPP
-#define NETNOTES_IP_TEXT_HPP
-
-#include <array>
-#include <bit>
-#include <charconv>
-#include <compare>
-#include <cstddef>
-#include <cstdint>
-#include <iosfwd>
-#include <stdexcept>
-#include <string>
-#include <string_view>
+#include <system_error>
 #include <type_traits>
-#include <version>
-#ifdef __cpp_lib_format
-#include <format>
-#endif
+#include <utility>
+#include <vector>
 
 // netnotes/ip/algorithm.hpp: the few algorithms that the chapters need
 // SPDX-License-Identifier: MIT
@@ -313,6 +322,173 @@ using namespace algorithms;  // a lookup by the types of arguments does not foll
 
 #endif  // NETNOTES_IP_ALGORITHM_HPP
 
+// netnotes/socket/socket.hpp: the socket
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
+// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
+// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
+// things that programs often get wrong:
+//
+//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
+//   the peer is gone (SIGPIPE)               an error, not the death of the process
+//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
+//                                            it. It is reported as errc::timed_out, never as EAGAIN
+//   a child process inherits descriptors     close-on-exec, always
+//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//
+//        server                                     client
+//          socket{inet, stream}                       socket{inet, stream}
+//          bind({any, 6666})                          |
+//          listen()                                   |
+//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
+//            └─> a new socket  <───── bytes ────────> send_all, recv
+//
+// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
+// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
+//
+//   Python                          C                                here
+//   socket(family, type)            socket                           socket{family, type}
+//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
+//   connect / connect_ex            connect                          connect(where) / connect(where, error)
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
+//   send / sendall                  send / a loop                    send / send_all
+//   sendfile                        sendfile                         send_file
+//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
+//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
+//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
+//   setsockopt, getsockopt          the same                         set_option, get_option
+//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
+//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
+//   fileno, detach                  the int itself                   native_handle, release
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
+//   socketpair, getaddrinfo         the same                         socket_pair, resolve
+//
+// On this page:  socket · socket_pair
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
+// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+
+#ifndef NETNOTES_SOCKET_SOCKET_HPP
+#define NETNOTES_SOCKET_SOCKET_HPP
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/ip/endpoint.hpp: endpoints, ports and services
+// SPDX-License-Identifier: MIT
+//
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
+// together are an *endpoint*:
+//
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
+//
+// On this page:  endpoint · parse_port, read_port · host_port, parse_host_port, read_host_port · port_class,
+//                classify_port · service, find_service · the literal _endpoint
+// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
+
+#ifndef NETNOTES_IP_ENDPOINT_HPP
+#define NETNOTES_IP_ENDPOINT_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// netnotes/ip/address.hpp: addresses
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
+// 32 bits, an IPv6 address 128:
+//
+//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
+//
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
+// so a wrong literal does not compile:
+//
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
+//
+// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_ADDRESS_HPP
+#define NETNOTES_IP_ADDRESS_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+// netnotes/ip/text.hpp: how addresses are read and written
+// SPDX-License-Identifier: MIT
+//
+// The machinery under ip.hpp, and a page on two small grammars. Most people never include this file.
+//
+//        "192.0.2.1"                             <->  0xc0000201                  dotted decimal
+//        "2001:db8::1"                           <->  2001:0db8:0:0:0:0:0:1       RFC 4291 §2.2, RFC 5952
+//        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
+//        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
+//
+// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, because a leading zero
+// means octal in C. It takes 10.1 for 10.0.0.1. If a filter and a server read the same text as two addresses, the
+// filter is useless (RFC 6943 §3.1.1). Both texts are therefore refused here. A reader stops at the first error and
+// names it with its place: "octet 4 is 256, above 255, at character 6".
+//
+// Writing has one form for each address (RFC 5952 §4): lower case and no leading zeros. The longest run of zero groups,
+// the first of equals, becomes "::", but only if it is longer than one group. Equal addresses have equal texts, so a
+// text may serve as a key in a log.
+//
+// A text from a stranger is not printed as it is. It may hold a line's end that forges a line of the log. It may hold
+// an escape sequence that controls the terminal. visible() and quoted() write such characters as escape sequences of
+// C++.
+//
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
+// ·
+//                reading IPv4, IPv6, numbers · writing them
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_TEXT_HPP
+#define NETNOTES_IP_TEXT_HPP
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <iosfwd>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <version>
+#ifdef __cpp_lib_format
+#include <format>
+#endif
+
+
 
 
 namespace netnotes {
@@ -334,7 +510,7 @@ class parse_failure {
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
     /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
-    [[nodiscard]] std::string message() const;
+    [[nodiscard, gnu::cold]] std::string message() const;
 
   private:
     std::string_view pattern_;
@@ -346,7 +522,7 @@ class parse_failure {
 /// Thrown by the constructors that take text. what() quotes the text and gives the failure's message.
 class parse_error : public std::invalid_argument {
   public:
-    parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    [[gnu::cold]] parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
     /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
@@ -787,26 +963,26 @@ constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept
 }
 
 inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
-    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
-        to += '\\';
-        to += kind;
-        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
-    };
     while (!text.empty()) {
         char32_t point = 0;
         const std::size_t size = read_utf8(text, point);
+        const std::string_view bytes = text.substr(0, detail::max<std::size_t>(size, 1));
+        text.remove_prefix(bytes.size());
+        // A string is appended to in one place: each other place would put its code here once more.
+        char escape[10] = {'\\'};
+        std::size_t length = 1;
         if (size > 0 && !is_invisible(point)) {
-            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
-            to += text.substr(0, size);
+            if (!is_quoted || (point != '"' && point != '\\')) length = 0;
+            for (const char byte : bytes) escape[length++] = byte;
         } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
-            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
-        } else if (size < 2) {
-            append_hex('x', static_cast<unsigned char>(text[0]), 2);
-        } else if (point <= 0xffff) {
-            append_hex('u', point, 4);
-        } else
-            append_hex('U', point, 8);
-        text.remove_prefix(detail::max<std::size_t>(size, 1));
+            escape[length++] = point == '\n' ? 'n' : point == '\r' ? 'r' : 't';
+        } else {
+            if (size == 0) point = static_cast<unsigned char>(bytes[0]);
+            unsigned digits = size < 2 ? 2 : point <= 0xffff ? 4 : 8;
+            escape[length++] = digits == 2 ? 'x' : digits == 4 ? 'u' : 'U';
+            while (digits-- > 0) escape[length++] = hexadecimal_digits[point >> 4 * digits & 0xf];
+        }
+        to.append(escape, length);
     }
 }
 
@@ -827,7 +1003,7 @@ inline std::string quoted(std::string_view text) {
 
 namespace detail {
 /// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
-inline std::string quoted_beginning(std::string_view text) {
+[[gnu::cold]] inline std::string quoted_beginning(std::string_view text) {
     constexpr std::size_t most = 64;
     std::string shown = quoted(text.substr(0, most));
     if (text.size() > most) shown.insert(shown.size() - 1, "...");
@@ -1361,169 +1537,6 @@ struct std::hash<Value> {
 
 #endif  // NETNOTES_IP_ADDRESS_HPP
 
-// netnotes/ip/arithmetic.hpp: the addresses before and behind an address
-// SPDX-License-Identifier: MIT
-//
-// An address is a number, so it has neighbours, and two addresses have a distance:
-//
-//        192.168.1.254 ── + 1 ──> 192.168.1.255 ── + 1 ──> 192.168.2.0
-//                      <────────────── - 2 ───────────────
-//
-//        static_assert("192.168.1.254"_ip + 2 == "192.168.2.0"_ip);
-//        static_assert("192.168.2.0"_ip - "192.168.1.254"_ip == 2);
-//
-// An integer type wraps at its end. An address must not: a loop that passes 255.255.255.255 would go on with 0.0.0.0,
-// another host. So a step beyond the first or the last address throws std::out_of_range, as Python's ipaddress raises.
-//
-// On this page:  + - += -= for ipv4_address, ipv6_address, ip_address
-// The notes:     IP地址 (IP addresses); example 02
-
-#ifndef NETNOTES_IP_ARITHMETIC_HPP
-#define NETNOTES_IP_ARITHMETIC_HPP
-
-#include <concepts>
-#include <cstdint>
-#include <limits>
-#include <stdexcept>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-
-template <class Address>
-concept address_value =
-    std::same_as<Address, ipv4_address> || std::same_as<Address, ipv6_address> || std::same_as<Address, ip_address>;
-/// A count of addresses. Not bool and not a character: `address + true` is a slip of the pen.
-template <class Count>
-concept address_count =
-    std::integral<Count> && !std::same_as<Count, bool> && !std::same_as<Count, char> && !std::same_as<Count, wchar_t> &&
-    !std::same_as<Count, char8_t> && !std::same_as<Count, char16_t> && !std::same_as<Count, char32_t> &&
-    sizeof(Count) <= sizeof(std::uint64_t);
-
-/// The address as a number, and back. The zone of an IPv6 address stays.
-constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
-constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
-constexpr uint128 number_of(const ip_address& address) noexcept {
-    return address.is_v4() ? number_of(address.v4()) : number_of(address.v6());
-}
-constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
-    return ipv4_address{static_cast<std::uint32_t>(number.low)};
-}
-constexpr ipv6_address with_number(const ipv6_address& like, uint128 number) {
-    const ipv6_address moved{number};
-    return like.zone().empty() || moved.ipv4_mapped() ? moved : moved.with_zone(like.zone());
-}
-constexpr ip_address with_number(const ip_address& like, uint128 number) {
-    if (like.is_v4()) return with_number(like.v4(), number);
-    return with_number(like.v6(), number);
-}
-constexpr unsigned width_of(ipv4_address) noexcept { return ipv4_address::width; }
-constexpr unsigned width_of(const ipv6_address&) noexcept { return ipv6_address::width; }
-constexpr unsigned width_of(const ip_address& address) noexcept { return address.width(); }
-
-/// Returns the address `count` steps up, or down. Throws std::out_of_range beyond the ends.
-template <class Address>
-constexpr Address moved(const Address& from, bool is_up, uint128 count) {
-    const uint128 number = number_of(from);
-    const uint128 room = is_up ? ones(width_of(from)) - number : number;
-    if (count > room)
-        throw std::out_of_range{is_up ? "a step beyond the last address" : "a step below the first address"};
-    return with_number(from, is_up ? number + count : number - count);
-}
-template <class Count>
-constexpr uint128 magnitude(Count count) noexcept {
-    const auto bits = static_cast<std::uint64_t>(count);  // of a negative number: modulo 2^64
-    return {0, count < 0 ? std::uint64_t{0} - bits : bits};
-}
-template <class Count>
-constexpr bool is_negative(Count count) noexcept {
-    if constexpr (std::is_signed_v<Count>) return count < 0;
-    return false;
-}
-
-}  // namespace detail
-
-/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address
-/// stays, except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last
-/// address.
-template <detail::address_value Address, detail::address_count Count>
-[[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
-    return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
-}
-/// Returns the address that lies `count` addresses lower; a negative count goes up. Throws as operator+.
-template <detail::address_value Address, detail::address_count Count>
-[[nodiscard]] constexpr Address operator-(const Address& address, Count count) {
-    return detail::moved(address, detail::is_negative(count), detail::magnitude(count));
-}
-/// Returns the IPv6 address that lies `count` addresses higher; see operator+ above. For steps of more than 64 bits.
-[[nodiscard]] constexpr ipv6_address operator+(const ipv6_address& address, uint128 count) {
-    return detail::moved(address, true, count);
-}
-/// Returns the IPv6 address that lies `count` addresses lower; see operator+ above.
-[[nodiscard]] constexpr ipv6_address operator-(const ipv6_address& address, uint128 count) {
-    return detail::moved(address, false, count);
-}
-
-/// Moves the address up by `count`. Returns the address. Throws as operator+, and the address is then as before.
-template <detail::address_value Address, detail::address_count Count>
-constexpr Address& operator+=(Address& address, Count count) {
-    return address = address + count;
-}
-/// Moves the address down by `count`. Returns the address. Throws as operator-, and the address is then as before.
-template <detail::address_value Address, detail::address_count Count>
-constexpr Address& operator-=(Address& address, Count count) {
-    return address = address - count;
-}
-
-/// Returns how far `to` lies above `from`; negative when it lies below. Never throws for two IPv4 addresses.
-/// Throws std::invalid_argument for addresses of two families or of two zones, which have no distance. Throws
-/// std::out_of_range for a distance that 64 bits cannot hold: `to.to_uint() - from.to_uint()` has 128 bits.
-template <detail::address_value Address>
-[[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
-    if constexpr (std::same_as<Address, ip_address>)
-        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"no distance between an IPv4 and an IPv6 address"};
-    if (detail::with_number(to, {}) != detail::with_number(from, {}))
-        throw std::invalid_argument{"no distance between addresses in different zones"};
-    const bool is_above = to >= from;
-    const uint128 distance =
-        is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
-    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    if (distance.high != 0 || distance.low > largest + (is_above ? 0 : 1))
-        throw std::out_of_range{"the distance between the addresses has more than 64 bits"};
-    return static_cast<std::int64_t>(is_above ? distance.low : std::uint64_t{0} - distance.low);
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_ARITHMETIC_HPP
-
-// netnotes/ip/endpoint.hpp: endpoints, ports and services
-// SPDX-License-Identifier: MIT
-//
-// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
-// together are an *endpoint*:
-//
-//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
-//
-// On this page:  endpoint · parse_port, read_port · host_port, parse_host_port, read_host_port · port_class,
-//                classify_port · service, find_service · the literal _endpoint
-// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
-
-#ifndef NETNOTES_IP_ENDPOINT_HPP
-#define NETNOTES_IP_ENDPOINT_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-
-
 
 
 namespace netnotes {
@@ -1770,934 +1783,153 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 
 #endif  // NETNOTES_IP_ENDPOINT_HPP
 
-// netnotes/ip/interface.hpp: an address together with its network
+// netnotes/socket/buffer.hpp: bytes
 // SPDX-License-Identifier: MIT
 //
-// A host's configuration says both at once: 192.168.1.77/24 is the host's own address, and the network in which its
-// neighbours are. The class network keeps the leading bits only, because a network is a set of addresses. This class
-// keeps all bits:
+// The calls of a socket take a buffer: room to receive into, or bytes to send.
 //
-//        192.168.1.77 / 24
-//        address  192.168.1.77              this host
-//        network  192.168.1.0/24            the addresses that it reaches without a router
-//
-//        constexpr ip_interface mine{"192.168.1.77/24"};
-//        static_assert(mine.network().contains("192.168.1.20"_ip));
-//
-// Python calls the same value ipaddress.ip_interface.
-//
-// On this page:  ip_interface
-// The notes:     子网掩码 (netmasks); examples 02 and 03
+// On this page:  mutable_buffer, const_buffer, as_text
+// The notes:     recv, send (公共用途的套接字函数); example 05
 
-#ifndef NETNOTES_IP_INTERFACE_HPP
-#define NETNOTES_IP_INTERFACE_HPP
+#ifndef NETNOTES_SOCKET_BUFFER_HPP
+#define NETNOTES_SOCKET_BUFFER_HPP
 
+#include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <stdexcept>
+#include <span>
 #include <string_view>
+#include <type_traits>
 
-// netnotes/ip/network.hpp: networks
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_std_span_buffer_first_size;
+struct give_a_buffer_to_receive_into_not_a_size;
+struct bytes_to_send_are_text_or_a_range_of_bytes;
+struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
+}  // namespace detail
+
+/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
+/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
+    requires(requires(Range& range) { std::data(range); } &&
+             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
+    mutable_buffer(Range&&) = delete;
+    template <class Number, class Advice = detail::give_a_buffer_to_receive_into_not_a_size>
+    requires std::is_arithmetic_v<Number>
+    mutable_buffer(Number) = delete;
+};
+
+/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
+/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
+/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires std::is_arithmetic_v<Number>
+    const_buffer(Number) = delete;
+    template <class Range, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires(requires(const Range& range) { std::data(range); } && !detail::bytes_range<const Range>)
+    const_buffer(const Range&) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+namespace detail {
+/// Returns the bytes of a value, for an option of a socket. (std::as_bytes() makes the compiler check each type.)
+template <class Value>
+std::span<const std::byte> bytes_of(const Value& value) noexcept {
+    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
+}
+/// Returns the bytes of a value, to fill them.
+template <class Value>
+std::span<std::byte> room_of(Value& value) noexcept {
+    return {reinterpret_cast<std::byte*>(&value), sizeof value};
+}
+}  // namespace detail
+
+/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_BUFFER_HPP
+
+// netnotes/socket/file.hpp: files that a socket sends
 // SPDX-License-Identifier: MIT
 //
-// A *network* is a run of leading bits that its addresses share (the prefix); what remains numbers the hosts inside.
-// The netmask is that same prefix length, spelled as an address:
+// A server of files could read each block into its own memory and send it from there. The bytes would then be copied
+// twice: from the kernel to the program, and back. sendfile(2) moves them inside the kernel.
 //
-//        192.168.1.77 / 24                  11000000 10101000 00000001 | 01001101
-//        netmask  255.255.255.0             11111111 11111111 11111111 | 00000000
-//        network  192.168.1.0               11000000 10101000 00000001 | 00000000   host part all zeros
-//        last     192.168.1.255             11000000 10101000 00000001 | 11111111   ... all ones
+//        read, send     file ──> [ the kernel's cache ] ──> [ the program's buffer ] ──> [ the socket's queue ]
+//        sendfile       file ──> [ the kernel's cache ] ───────────────────────────────> [ the socket's queue ]
 //
-//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
+//        stream.send_file("kernel.img");                                            // the whole file
+//        stream.send_file("kernel.img", {.offset = 1000, .count = 500});            // bytes 1000 to 1499
+//        stream.send_file(descriptor, {.progress = [&](std::uint64_t sent) { bar.show(sent); }});
 //
-// On this page:  network · ip_range · summarize, collapse, exclude · the literal _net
-// The notes:     子网掩码 (netmasks); example 03
+// sendfile(2) refuses some files, for example a file of /proc or a pipe. They are then read and sent in blocks.
+//
+// On this page:  input_file · send_file_options · progress_callback
+// Above it:      socket/socket.hpp, socket::send_file(); coro/send_file.hpp, the same for tasks
+// The notes:     send, sendall (公共用途的套接字函数); tftp下载 (a server of files); sendfile(2)
 
-#ifndef NETNOTES_IP_NETWORK_HPP
-#define NETNOTES_IP_NETWORK_HPP
+#ifndef NETNOTES_SOCKET_FILE_HPP
+#define NETNOTES_SOCKET_FILE_HPP
 
-#include <bit>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <span>
-#include <stdexcept>
+#include <limits>
 #include <string>
-#include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
-
-
-
-namespace netnotes {
-
-// ---- Networks ------------------------------------------------------------------------------------------
-
-/// Says how to treat an address with bits outside its prefix, such as 192.168.1.77/24. Refusing it catches typing
-/// errors. Clearing the bits gives the network in which the address lies.
-enum class host_bits { refused, cleared };
-
-/// Consecutive items, computed one at a time and never stored: the addresses or the subnets of a network.
-template <class Item>
-class ip_range;
-
-/// An address and a prefix length: the block of all addresses that begin with the same bits (CIDR, RFC 4632).
-/// `larger mask` means more ones and so a *smaller* network; the notes say the opposite.
-class network : public detail::printable<network> {
-  public:
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
-
-    /// Creates 0.0.0.0/0, all of IPv4.
-    constexpr network() noexcept = default;
-    /// Creates the network of an address and a prefix. Throws std::invalid_argument if the prefix is longer than the
-    /// address, or if host bits are set and refused. A zone is dropped: a network is a set of numbers, not a place.
-    constexpr network(const ip_address& address, unsigned prefix_length, host_bits rule = host_bits::refused)
-        : base_{address.is_v6_, address.value_}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
-        if (prefix_length > base_.width()) throw std::invalid_argument{"prefix length beyond the width of the address"};
-        if (rule == host_bits::refused && (base_.value_ & hosts_mask()) != detail::uint128{})
-            throw std::invalid_argument{"bits are set in the host part of the address of a network"};
-        base_.value_ = base_.value_ & ~hosts_mask();
-    }
-    /// Reads `192.0.2.0/24` or `2001:db8::/32`. For IPv4 it also reads a netmask, `192.0.2.0/255.255.255.0`, or a host
-    /// mask, `192.0.2.0/0.0.0.255`. An address without a prefix is the network of that address alone. A netmask must
-    /// be a run of ones and then zeros. The mask 255.0.255.0 was legal once (RFC 950) and is not now (RFC 4632 §3.1).
-    /// Throws parse_error.
-    constexpr explicit network(std::string_view text, host_bits rule = host_bits::refused) {
-        parse_failure why;
-        const auto read = parse(text, rule, why);
-        if (!read) throw parse_error{"network", text, why};
-        *this = *read;
-    }
-    /// Returns nullopt for a text that the constructor refuses; `why` then has the reason and the place.
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule, parse_failure& why) noexcept {
-        const std::size_t slash = detail::min(text.find('/'), text.size());
-        const auto address = ip_address::parse(text.substr(0, slash), why);
-        if (!address) return std::nullopt;
-        const auto refused = [&](std::string_view pattern, std::size_t position, std::uint32_t value = 0) {
-            why = parse_failure{pattern, position, 0, value};
-            return std::nullopt;
-        };
-        if (address->zone_.size > 0) return refused("a network has no zone", text.find('%'));
-        std::uint32_t prefix_length = address->width();
-        if (slash < text.size()) {
-            const std::string_view tail = text.substr(slash + 1);
-            if (address->is_v4() && tail.find('.') != tail.npos) {
-                const auto mask = ipv4_address::parse(tail, why);
-                if (!mask) return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-                const std::uint32_t bits = mask->to_uint();
-                const int ones = std::countl_one(bits), zeros = std::countl_zero(bits);
-                const bool is_netmask = ones + std::countr_zero(bits) >= 32;
-                if (!is_netmask && zeros + std::countr_one(bits) != 32)
-                    return refused("the mask is not a run of ones and then zeros", slash + 1);
-                prefix_length = static_cast<std::uint32_t>(is_netmask ? ones : zeros);
-            } else if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length,
-                                            why)) {
-                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-            }
-        }
-        if (rule == host_bits::refused &&
-            (address->value_ & detail::ones(address->width() - prefix_length)) != detail::uint128{})
-            return refused("bits are set beyond the first %", 0, prefix_length);
-        return network{*address, prefix_length, host_bits::cleared};
-    }
-    static constexpr std::optional<network> parse(std::string_view text, host_bits rule = host_bits::refused) noexcept {
-        parse_failure why;
-        return parse(text, rule, why);
-    }
-    static constexpr std::optional<network> parse(std::string_view text, parse_failure& why) noexcept {
-        return parse(text, host_bits::refused, why);
-    }
-
-    /// Returns the lowest address: all host bits are zero.
-    [[nodiscard]] constexpr ip_address address() const noexcept { return base_; }
-    /// Returns how many bits of an address belong to the network.
-    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// Returns how many bits are left for the hosts.
-    [[nodiscard]] constexpr unsigned host_width() const noexcept { return base_.width() - prefix_length_; }
-    [[nodiscard]] constexpr bool is_v4() const noexcept { return base_.is_v4(); }
-    [[nodiscard]] constexpr bool is_v6() const noexcept { return base_.is_v6(); }
-    [[nodiscard]] constexpr ip_address netmask() const noexcept {
-        return {is_v6(), detail::ones(base_.width()) & ~hosts_mask()};
-    }
-    [[nodiscard]] constexpr ip_address hostmask() const noexcept { return {is_v6(), hosts_mask()}; }
-
-    /// Returns the lowest or the highest address of the network.
-    [[nodiscard]] constexpr ip_address first() const noexcept { return base_; }
-    [[nodiscard]] constexpr ip_address last() const noexcept { return {is_v6(), base_.value_ | hosts_mask()}; }
-    /// Returns the broadcast address: the last address of an IPv4 network, which reaches all its hosts (RFC 919).
-    /// Returns nullopt for a /31 or /32 (RFC 3021) and for IPv6, where multicast does that work.
-    [[nodiscard]] constexpr std::optional<ip_address> broadcast() const noexcept {
-        return is_v4() && host_width() > 1 ? std::optional{last()} : std::nullopt;
-    }
-    /// Returns the first address that a host may have. IPv4 keeps the all-zeros address for the network itself. IPv6
-    /// keeps it for "any router of this subnet" (RFC 4291 §2.6.1). Links of two hosts (/31 RFC 3021, /127 RFC 6164) use
-    /// both addresses.
-    [[nodiscard]] constexpr ip_address first_host() const noexcept { return host_width() > 1 ? *base_.next() : base_; }
-    [[nodiscard]] constexpr ip_address last_host() const noexcept { return broadcast() ? *last().previous() : last(); }
-
-    /// Returns the number of addresses, 2 to the host_width(). Returns nullopt if 64 bits cannot hold the number.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> address_count() const noexcept {
-        return host_width() < 64 ? std::optional{std::uint64_t{1} << host_width()} : std::nullopt;
-    }
-    /// Returns the number of addresses that a host may have: for IPv4 two fewer, except in a /31 or /32.
-    [[nodiscard]] constexpr std::optional<std::uint64_t> host_count() const noexcept {
-        const std::uint64_t kept = host_width() <= 1 ? 0 : is_v4() ? 2 : 1;
-        return address_count() ? std::optional{*address_count() - kept} : std::nullopt;
-    }
-    /// Returns address_count() in decimal digits, exact for every network: 2^128 has 39 digits.
-    [[nodiscard]] std::string address_count_string() const;
-
-    /// Returns true if the address lies in this network, whatever its zone. Returns false for an address of the other
-    /// family: ::ffff:192.0.2.1 is not in 192.0.2.0/24, but its unmapped() is.
-    [[nodiscard]] constexpr bool contains(const ip_address& address) const noexcept {
-        return address.is_v6_ == base_.is_v6_ && (address.value_ & ~hosts_mask()) == base_.value_;
-    }
-    [[nodiscard]] constexpr bool contains(const network& other) const noexcept {
-        return prefix_length_ <= other.prefix_length_ && contains(other.base_);
-    }
-    /// Returns true if the networks share an address. Then one network contains the other: prefixes nest or are apart.
-    [[nodiscard]] constexpr bool overlaps(const network& other) const noexcept {
-        return contains(other) || other.contains(*this);
-    }
-
-    /// Returns the network with a prefix of `prefix_length` bits around this network. Throws std::invalid_argument for
-    /// a longer prefix.
-    [[nodiscard]] constexpr network supernet(unsigned prefix_length) const {
-        if (prefix_length > prefix_length_)
-            throw std::invalid_argument{"the prefix of a supernet is not longer than the network's"};
-        return {base_, prefix_length, host_bits::cleared};
-    }
-    /// Returns the networks with a prefix of `prefix_length` bits inside this network, lowest first, without allocating
-    /// memory. Throws std::invalid_argument if the prefix is shorter than the network's, or longer than an address.
-    [[nodiscard]] constexpr ip_range<network> subnets(unsigned prefix_length) const;
-    /// Returns every address that a host may have, in order.
-    [[nodiscard]] constexpr ip_range<ip_address> hosts() const noexcept;
-    /// Returns the address at `index`; the first has index 0. Throws std::out_of_range beyond the last, and for a
-    /// negative index: last() is the last address.
-    template <std::integral Index>
-    requires(sizeof(Index) <= sizeof(std::uint64_t)) [[nodiscard]] constexpr ip_address operator[](Index index) const {
-        if constexpr (std::is_signed_v<Index>)  // an implicit conversion would turn -1 into 2^64 - 1
-            if (index < 0) throw std::out_of_range{"negative index into a network"};
-        const auto offset = static_cast<std::uint64_t>(index);
-        if (address_count() && offset >= *address_count())
-            throw std::out_of_range{"index beyond the last address of the network"};
-        return {is_v6(), base_.value_ + detail::uint128{0, offset}};
-    }
-
-    /// Returns the address at an index of 128 bits: an IPv6 network may have more than 2^64 addresses. Throws
-    /// std::out_of_range beyond the last address.
-    [[nodiscard]] constexpr ip_address operator[](uint128 index) const {
-        if (index > hosts_mask()) throw std::out_of_range{"index beyond the last address of the network"};
-        return {is_v6(), base_.value_ + index};
-    }
-
-    /// Returns the prefix length of the smallest IPv4 network that has room for this number of hosts. Returns nullopt
-    /// for more than 2^32 - 2 hosts. 1,500 hosts need a /21: the notes' 255.255.0.0 wastes 64,000 addresses.
-    static constexpr std::optional<unsigned> prefix_length_for_hosts(std::uint64_t hosts) noexcept {
-        for (unsigned prefix_length = 33; prefix_length-- > 0;)
-            if (hosts <= *network{ipv4_address{}, prefix_length}.host_count()) return prefix_length;
-        return std::nullopt;
-    }
-
-    /// Returns a number that is equal for equal networks, for std::hash.
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept { return detail::mix(base_.hash() + prefix_length_); }
-    /// Writes the text of to_string() to `out`, without a NUL, and returns the place behind its last character. Make
-    /// room for text_capacity characters.
-    constexpr char* write(char* out) const noexcept {
-        out = base_.write(out);
-        *out++ = '/';
-        return detail::write_number(out, prefix_length_);
-    }
-
-    /// Compares by address; of equal addresses the larger network comes first.
-    friend constexpr auto operator<=>(const network&, const network&) noexcept = default;
-
-  private:
-    friend class ip_range<network>;
-    constexpr detail::uint128 hosts_mask() const noexcept { return detail::ones(host_width()); }
-
-    ip_address base_;
-    std::uint8_t prefix_length_ = 0;
-};
-
-/// Addresses or networks of one size in order, which are computed one after the other: the result of hosts() and
-/// subnets().
-template <class Item>
-class ip_range {
-  public:
-    /// Goes through the range. It is a forward iterator; the range need not outlive it. operator* makes its value, so
-    /// for C++17 it is an input iterator.
-    class iterator {
-      public:
-        using value_type = Item;
-        using difference_type = std::ptrdiff_t;
-        using pointer = void;
-        using reference = Item;
-
-        constexpr iterator() noexcept = default;
-        constexpr Item operator*() const noexcept { return at_; }
-        constexpr iterator& operator++() noexcept {
-            ended_ = at_ == last_;  // the last address of all has no successor, so the end cannot be "one beyond"
-            if (!ended_) at_ = successor(at_);
-            return *this;
-        }
-        constexpr iterator operator++(int) noexcept {
-            const iterator before = *this;
-            ++*this;
-            return before;
-        }
-        friend constexpr bool operator==(const iterator&, const iterator&) noexcept = default;
-
-      private:
-        friend ip_range;
-        constexpr iterator(const Item& at, const Item& last, bool ended) noexcept
-            : at_{at}, last_{last}, ended_{ended} {}
-        Item at_;
-        Item last_;
-        bool ended_ = true;
-    };
-
-    [[nodiscard]] constexpr iterator begin() const noexcept { return {first_, last_, false}; }
-    [[nodiscard]] constexpr iterator end() const noexcept { return {last_, last_, true}; }
-
-  private:
-    friend class network;
-    constexpr ip_range(const Item& first, const Item& last) noexcept : first_{first}, last_{last} {}  // both included
-    static constexpr ip_address successor(const ip_address& address) noexcept { return *address.next(); }
-    static constexpr network successor(network block) noexcept {
-        block.base_ = *block.last().next();
-        return block;
-    }
-    Item first_;
-    Item last_;
-};
-
-constexpr ip_range<ip_address> network::hosts() const noexcept { return {first_host(), last_host()}; }
-constexpr ip_range<network> network::subnets(unsigned prefix_length) const {
-    if (prefix_length < prefix_length_)
-        throw std::invalid_argument{"the prefix of a subnet is not shorter than the network's"};
-    return {network{base_, prefix_length}, network{last(), prefix_length, host_bits::cleared}};
-}
-
-/// Writes the fewest networks that together hold exactly the addresses from `first` to `last`, in order, and returns
-/// the place behind the last network. There are at most 62 of them for IPv4 and 254 for IPv6. Throws
-/// std::invalid_argument if the families or the zones differ, or if last < first. A common zone is dropped, because a
-/// network has no zone.
-template <class Output>
-constexpr Output summarize(ip_address first, const ip_address& last, Output out) {
-    if (first.is_v6() != last.is_v6() || first.zone_ != last.zone_ || last < first)
-        throw std::invalid_argument{"not a range: last is below first, or of another family or zone"};
-    for (;;) {
-        // The block that begins here is as large as both its alignment and the rest of the range allow.
-        const auto rest = last.value_ - first.value_;
-        const unsigned room = rest == detail::ones(128) ? 128 : detail::bit_width(rest + detail::uint128{0, 1}) - 1;
-        const unsigned aligned =
-            first.value_ == detail::uint128{} ? first.width() : detail::trailing_zeros(first.value_);
-        const network block{first, first.width() - detail::min(room, aligned)};
-        *out++ = block;
-        if (block.last().value_ == last.value_) return out;
-        first = *block.last().next();
-    }
-}
-
-/// Sorts the networks, drops each network that lies in another, and joins pairs that make a whole. Returns the part of
-/// the span that holds the result; the rest of the span is unspecified. It is a template because span and sort() take
-/// the compiler as long as a whole chapter: only a program that calls it pays for them.
-template <class Networks = std::span<network>>
-constexpr Networks collapse(std::type_identity_t<Networks> networks) {
-    detail::sort(networks.data(), networks.size());
-    std::size_t kept = 0;
-    for (const network block : networks) {
-        if (kept > 0 && networks[kept - 1].contains(block)) continue;
-        networks[kept++] = block;
-        // The last two may be the halves of a network, which may again be a half, and so on up.
-        while (kept > 1 && networks[kept - 1].prefix_length() > 0) {
-            const unsigned prefix_length = networks[kept - 1].prefix_length();
-            const network whole = networks[kept - 1].supernet(prefix_length - 1);
-            if (networks[kept - 2] != network{whole.address(), prefix_length}) break;
-            networks[--kept - 1] = whole;
-        }
-    }
-    return networks.first(kept);
-}
-
-/// Writes the networks that remain of `outer` without `inner`, from the largest to the smallest, and returns the place
-/// behind the last network. There is a network for every bit by which the prefixes differ. Throws std::invalid_argument
-/// unless `inner` lies in `outer`.
-template <class Output>
-constexpr Output exclude(const network& outer, const network& inner, Output out) {
-    if (!outer.contains(inner)) throw std::invalid_argument{"the network to exclude is not inside"};
-    for (unsigned prefix_length = outer.prefix_length(); prefix_length < inner.prefix_length(); ++prefix_length)
-        for (const network half :
-             network{inner.address(), prefix_length, host_bits::cleared}.subnets(prefix_length + 1))
-            if (!half.contains(inner)) *out++ = half;
-    return out;
-}
-
-inline std::string network::address_count_string() const {
-    std::string digits{"1"};  // the lowest first, doubled once for every host bit
-    for (unsigned bit = 0; bit < host_width(); ++bit) {
-        int carry = 0;
-        for (char& digit : digits) {
-            const int doubled = 2 * (digit - '0') + carry;
-            digit = static_cast<char>('0' + doubled % 10);
-            carry = doubled / 10;
-        }
-        if (carry > 0) digits += '1';
-    }
-    for (std::size_t i = 0, last = digits.size() - 1; i < last; ++i, --last) std::swap(digits[i], digits[last]);
-    return digits;
-}
-
-/// Needs `using namespace netnotes::literals;`. A wrong text is an error of the compiler.
-namespace literals {
-/// Returns the network of the text: `"192.0.2.0/24"_net`.
-consteval network operator""_net(const char* text, std::size_t size) { return network{std::string_view{text, size}}; }
-}  // namespace literals
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_NETWORK_HPP
-
-
-namespace netnotes {
-
-/// An address and the prefix length of the network in which it lies (RFC 4632 §3.1, RFC 4291 §2.3). A regular value: it
-/// compares, hashes and prints as `192.168.1.77/24`. All members are safe to call from several threads, and none of
-/// them blocks.
-class ip_interface : public detail::printable<ip_interface> {
-  public:
-    /// The longest text in bytes.
-    static constexpr std::size_t text_capacity = ip_address::text_capacity + 4;
-
-    /// Makes 0.0.0.0/0.
-    constexpr ip_interface() noexcept = default;
-    /// Keeps both. The zone of a link-local address stays. Throws std::invalid_argument when the prefix is longer than
-    /// the address: 32 bits for IPv4, 128 for IPv6.
-    constexpr ip_interface(const ip_address& address, unsigned prefix_length)
-        : address_{address}, prefix_length_{static_cast<std::uint8_t>(prefix_length)} {
-        if (prefix_length > address.width())
-            throw std::invalid_argument{"prefix length beyond the width of the address"};
-    }
-    /// Reads the texts that network reads: `192.168.1.77/24`, `192.168.1.77/255.255.255.0`, `2001:db8::7/64`. An
-    /// address alone has the longest prefix. Throws parse_error, which tells the position of the fault.
-    constexpr explicit ip_interface(std::string_view text) {
-        parse_failure why;
-        const auto read = parse(text, why);
-        if (!read) throw parse_error{"interface address", text, why};
-        *this = *read;
-    }
-    /// Reads the same texts. Returns std::nullopt for any other text, and `why` then tells the fault. Never throws.
-    static constexpr std::optional<ip_interface> parse(std::string_view text, parse_failure& why) noexcept {
-        const std::size_t slash = text.find('/');
-        const auto address = ip_address::parse(text.substr(0, slash), why);
-        if (!address) return std::nullopt;
-        if (slash == text.npos) return ip_interface{*address, address->width()};
-        // A network has no zone, so its parser sees the text without one. The same number of characters must stay in
-        // front of a fault that it finds.
-        const std::size_t zone = text.substr(0, slash).find('%');
-        if (zone != text.npos) {
-            std::uint32_t prefix_length = 0;
-            const std::string_view tail = text.substr(slash + 1);
-            if (!detail::read_number(tail.data(), tail.data() + tail.size(), address->width(), prefix_length, why))
-                return why.shift(static_cast<std::ptrdiff_t>(slash + 1)), std::nullopt;
-            return ip_interface{*address, prefix_length};
-        }
-        const auto block = netnotes::network::parse(text, host_bits::cleared, why);
-        if (!block) return std::nullopt;
-        return ip_interface{*address, block->prefix_length()};
-    }
-    /// Reads the same texts. Returns std::nullopt for any other text.
-    static constexpr std::optional<ip_interface> parse(std::string_view text) noexcept {
-        parse_failure why;
-        return parse(text, why);
-    }
-
-    /// Returns the address with all its bits, and with its zone.
-    [[nodiscard]] constexpr const ip_address& address() const noexcept { return address_; }
-    /// Returns the number of bits that the network's addresses share.
-    [[nodiscard]] constexpr unsigned prefix_length() const noexcept { return prefix_length_; }
-    /// Returns the network in which the address lies, without a zone.
-    [[nodiscard]] constexpr netnotes::network network() const noexcept {
-        return {address_, prefix_length_, host_bits::cleared};
-    }
-
-    /// Returns the hash value for std::hash.
-    [[nodiscard]] constexpr std::uint64_t hash() const noexcept {
-        return detail::mix(address_.hash() + prefix_length_);
-    }
-    /// Writes the text at `out`, which has room for text_capacity bytes. Returns the end of the text.
-    constexpr char* write(char* out) const noexcept {
-        out = address_.write(out);
-        *out++ = '/';
-        return detail::write_number(out, prefix_length_);
-    }
-
-    /// Compares by address, then by prefix length.
-    friend constexpr auto operator<=>(const ip_interface&, const ip_interface&) noexcept = default;
-
-  private:
-    ip_address address_;
-    std::uint8_t prefix_length_ = 0;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_INTERFACE_HPP
-
-// netnotes/ip/keyed_hash.hpp: a hash that nobody can compute without the key
-// SPDX-License-Identifier: MIT
-//
-// A hash table finds an entry fast because its entries spread over many chains. A stranger who chooses the entries, and
-// can compute the hash, chooses entries that share a chain. Each search then walks along all of them:
-//
-//        hash without a key          hash with a key that the stranger does not know
-//        chain 0  a─b─c─d─e─f        chain 0  c
-//        chain 1                     chain 1  a─f
-//        chain 2                     chain 2  d
-//        chain 3                     chain 3  b─e
-//
-// A server sorts its clients by their addresses, and strangers choose those: a host has 2^64 addresses of its IPv6
-// network, and the sender of a datagram can forge any. SipHash is made for such tables (Aumasson and Bernstein, 2012).
-// It takes some 20 ns.
-//
-// On this page:  keyed_hash
-// Above it:      socket/random.hpp: a random key; lan/tcp_cookie.hpp: SYN cookies; coro/serve.hpp
-// The notes:     tcp半链接攻击; example 35
-
-#ifndef NETNOTES_IP_KEYED_HASH_HPP
-#define NETNOTES_IP_KEYED_HASH_HPP
-
-#include <array>
-#include <bit>
-#include <cstdint>
-
-
-
-namespace netnotes {
-
-/// A hash that nobody can compute without the key: SipHash-2-4 (Aumasson and Bernstein, 2012), over numbers of 64 bits.
-class keyed_hash {
-  public:
-    /// A secret of 128 bits; make it random.
-    struct key {
-        std::uint64_t first = 0;
-        std::uint64_t second = 0;
-    };
-    constexpr explicit keyed_hash(const key& secret) noexcept
-        : v_{secret.first ^ 0x736f6d6570736575, secret.second ^ 0x646f72616e646f6d, secret.first ^ 0x6c7967656e657261,
-             secret.second ^ 0x7465646279746573} {}
-
-    /// Takes a number into the hash, or the address and the port of an endpoint.
-    constexpr keyed_hash& add(std::uint64_t number) noexcept {
-        v_[3] ^= number;
-        mix();
-        mix();
-        v_[0] ^= number;
-        size_ += 8;
-        return *this;
-    }
-    constexpr keyed_hash& add(const endpoint& end) noexcept {
-        if (end.address().is_v4()) return add(std::uint64_t{end.address().v4().to_uint()} << 16 | end.port());
-        const auto address = end.address().v6().to_uint();
-        return add(address.high).add(address.low).add(end.port());
-    }
-    /// Returns the hash of the numbers so far.
-    [[nodiscard]] constexpr std::uint64_t value() const noexcept {
-        keyed_hash end = *this;
-        end.add(std::uint64_t{size_ & 0xff} << 56);  // the last block: no rest, and the length
-        end.v_[2] ^= 0xff;
-        for (unsigned i = 0; i < 4; ++i) end.mix();
-        return end.v_[0] ^ end.v_[1] ^ end.v_[2] ^ end.v_[3];
-    }
-
-  private:
-    constexpr void mix() noexcept {
-        v_[0] += v_[1];
-        v_[2] += v_[3];
-        v_[1] = std::rotl(v_[1], 13) ^ v_[0];
-        v_[3] = std::rotl(v_[3], 16) ^ v_[2];
-        v_[0] = std::rotl(v_[0], 32);
-        v_[2] += v_[1];
-        v_[0] += v_[3];
-        v_[1] = std::rotl(v_[1], 17) ^ v_[2];
-        v_[3] = std::rotl(v_[3], 21) ^ v_[0];
-        v_[2] = std::rotl(v_[2], 32);
-    }
-    std::array<std::uint64_t, 4> v_;
-    std::uint32_t size_ = 0;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_KEYED_HASH_HPP
-
-
-// netnotes/ip/number.hpp: numbers in a text from a stranger
-// SPDX-License-Identifier: MIT
-//
-// A port, the size of a chunk, a length in a header: protocols write numbers as text, and a peer may write anything
-// there. The functions of the C library are too friendly for that. strtol(3) skips spaces, takes a sign, stops at the
-// first letter without a word, and reads "010" as 8 if it may choose the base. Two programs that read one text as two
-// numbers disagree about where a message ends, and an attacker uses that (request smuggling, RFC 9112 §11.2). So these
-// functions take the whole text or nothing:
-//
-//        parse_number<std::uint16_t>("65535")      65535
-//        parse_number<std::uint16_t>("65536")      nullopt: the number is above 65535
-//        parse_number<unsigned>("+1")              nullopt: unexpected character '+', at character 0
-//        parse_number<unsigned>("01")              nullopt: a leading zero, at character 0
-//        parse_number<std::size_t>("1aF", 16)      431
-//        parse_number<int>("-7")                   -7: only a signed type takes a minus
-//
-// On this page:  parse_number, read_number
-// Beside it:     ip/endpoint.hpp: parse_port
-// The notes:     端口 (ports); example 04
-
-#ifndef NETNOTES_IP_NUMBER_HPP
-#define NETNOTES_IP_NUMBER_HPP
-
-#include <cstdint>
-#include <optional>
-#include <string_view>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class Number>
-concept readable_number = std::is_integral_v<Number> && !std::is_same_v<std::remove_cv_t<Number>, bool> &&
-    sizeof(Number) <= sizeof(std::uint64_t);
-/// Reads a whole text as a number of which the magnitude is at most `most`, or `most_negative` behind a minus.
-constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
-                                 std::uint64_t& value, parse_failure& why) noexcept;
-}  // namespace detail
-
-/// Reads the whole text as a number in that base, 2 to 36. Returns nullopt if the text is something else, or if the
-/// type cannot hold the number; `why` then says why. Takes no space and no plus. Takes a minus only for a signed type,
-/// and not in front of 0. Takes no leading zero in base 10, where it could mean an octal number. In other bases leading
-/// zeros are usual: the chunk "00ff". Digits above 9 are letters of either case, without a prefix such as 0x.
-template <detail::readable_number Number>
-constexpr std::optional<Number> parse_number(std::string_view text, parse_failure& why, unsigned base = 10) noexcept {
-    using unsigned_number = std::make_unsigned_t<Number>;
-    constexpr bool is_signed = std::is_signed_v<Number>;
-    constexpr std::uint64_t most = static_cast<unsigned_number>(-1) >> (is_signed ? 1 : 0);
-    std::uint64_t value = 0;
-    if (!detail::read_whole_number(text, base, most, is_signed ? most + 1 : 0, value, why)) return std::nullopt;
-    return static_cast<Number>(value);
-}
-template <detail::readable_number Number>
-constexpr std::optional<Number> parse_number(std::string_view text, unsigned base = 10) noexcept {
-    parse_failure why;
-    return parse_number<Number>(text, why, base);
-}
-/// Does the same for an argument of a program: `read_number<int>(argv[1])`. Throws parse_error, whose what() is for
-/// example `"12x" is no number: unexpected character 'x', at character 2`.
-template <detail::readable_number Number>
-constexpr Number read_number(std::string_view text, unsigned base = 10) {
-    parse_failure why;
-    const auto number = parse_number<Number>(text, why, base);
-    if (!number) throw parse_error{"number", text, why};
-    return *number;
-}
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
-                                 std::uint64_t& value, parse_failure& why) noexcept {
-    const char* const first = text.data();
-    const char* const last = first + text.size();
-    const bool is_negative = most_negative > 0 && text.starts_with('-');
-    const char* const digits = first + (is_negative ? 1 : 0);
-    const std::uint64_t limit = is_negative ? most_negative : most;
-    if (base < 2 || base > 36) return refuse(why, "base % is not one of 2 to 36", 0, 0, base);
-    if (digits == last) return refuse(why, "a number is missing", digits - first);
-    std::uint64_t number = 0;
-    bool is_above = false;
-    for (const char* p = digits; p != last; ++p) {
-        unsigned digit = digit_value(*p);
-        if (digit > 9) {
-            const unsigned letter = (static_cast<unsigned char>(*p) | 0x20u) - unsigned{'a'};
-            digit = letter < 26 ? letter + 10 : 36;
-        }
-        if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
-        if (!is_above) number = number * base + digit;
-    }
-    if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
-        return refuse(why, is_negative ? "a zero behind the minus" : "a leading zero", digits - first);
-    if (is_above && limit > 0xffff'ffff) return refuse(why, "the number is too large", digits - first);
-    if (is_above)
-        return refuse(why, is_negative ? "the number is below -%" : "the number is above %", digits - first, 0,
-                      static_cast<std::uint32_t>(limit));
-    value = is_negative ? std::uint64_t{0} - number : number;
-    return true;
-}
-
-}  // namespace detail
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_NUMBER_HPP
-
-// netnotes/ip/special.hpp: ranges of addresses that mean something
-// SPDX-License-Identifier: MIT
-//
-// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others.
-// IANA keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A
-// to E.
-//
-//        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
-//
-// On this page:  special_range · find_special_range · is_global, is_global_unicast · ipv4_class_range
-// The notes:     A–E类IP地址 (classes), 私有ip (private addresses); example 02
-
-#ifndef NETNOTES_IP_SPECIAL_HPP
-#define NETNOTES_IP_SPECIAL_HPP
-
-#include <array>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-
-
-
-namespace netnotes {
-
-// ---- Special-purpose ranges ----------------------------------------------------------------------------
-
-/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
-/// Where the registry says "not applicable" (6to4, Teredo, abandoned ranges) the answer here is no.
-struct special_range {
-    network block;
-    std::string_view name;
-    std::string_view reference;
-    bool source;              ///< may be the source of a packet that crosses a router.
-    bool destination;         ///< may be the destination of such a packet.
-    bool forwardable;         ///< a router may forward packets to it.
-    bool globally_reachable;  ///< packets may cross the borders of an organisation.
-    bool reserved;            ///< IP itself requires that every implementation treats it specially
-};
-
-namespace detail {
-constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
-                            std::string_view flags) {
-    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
-            flags[3] == 'G', flags[4] == 'R'};
-}
-}  // namespace detail
-
-inline constexpr std::array ipv4_special_ranges{
-    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
-    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
-    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
-    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
-    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
-    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
-    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
-    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
-    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
-    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
-    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
-    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
-    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
-    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
-    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
-    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
-    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
-};
-
-inline constexpr std::array ipv6_special_ranges{
-    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
-    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
-    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
-    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
-    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
-    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
-    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
-    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
-    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
-    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
-    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
-    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
-    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
-    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
-    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
-    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
-    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
-    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
-    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
-    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
-    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
-};
-
-namespace detail {
-/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
-/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
-constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
-    auto best = table.end();
-    for (auto row = table.begin(); row != table.end(); ++row)
-        if (row->block.contains(address) &&
-            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
-            best = row;
-    return best;
-}
-}  // namespace detail
-
-/// Returns the row with the longest prefix that contains the address. Returns nullptr if no row does: then the address
-/// is ordinary, or multicast.
-constexpr const special_range* find_special_range(const ip_address& address) noexcept {
-    const auto found = [&](const auto& table) -> const special_range* {
-        const auto row = detail::find_row(table, address);
-        return row == table.end() ? nullptr : &*row;
-    };
-    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
-}
-
-constexpr bool ipv4_address::is_global() const noexcept {
-    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
-    const auto row = detail::find_row(ipv4_special_ranges, *this);
-    return row == ipv4_special_ranges.end() || row->globally_reachable;
-}
-
-constexpr bool ipv6_address::is_global() const noexcept {
-    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
-    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
-    const auto inside = embedded_ipv4();
-    if (inside && !inside->is_global()) return false;
-    const auto row = detail::find_row(ipv6_special_ranges, *this);
-    return row == ipv6_special_ranges.end() || row->globally_reachable;
-}
-constexpr bool ipv6_address::is_global_unicast() const noexcept {
-    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
-    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
-}
-
-constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
-
-constexpr bool ip_address::is_global() const noexcept {
-    return is_v6_ ? as_v6().is_global() : as_v4().is_global();
-}
-
-constexpr bool ip_address::is_global_unicast() const noexcept {
-    return is_v6_ ? as_v6().is_global_unicast() : as_v4().is_global_unicast();
-}
-
-// ---- The classes of old --------------------------------------------------------------------------------
-
-/// A line of the notes' table of classes, with corrected numbers. The notes' ranges name *hosts*, leave out networks
-/// that the notes then count, and end class C in the wrong binary number.
-struct ipv4_class_range {
-    ipv4_class letter;
-    network block;  ///< all addresses that begin with the class's leading bits
-    std::string_view leading_bits;
-    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks.
-    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
-    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
-};
-
-/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
-/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
-inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
-    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
-    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
-    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
-    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
-    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
-}};
-
-constexpr ipv4_class ipv4_address::address_class() const noexcept {
-    return ipv4_class_ranges[static_cast<std::size_t>(detail::min(std::countl_one(value_), 4))].letter;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_SPECIAL_HPP
-
-// netnotes/ip/tcp_state.hpp: the eleven states of a TCP connection
-// SPDX-License-Identifier: MIT
-//
-// Each end of a connection is in one of eleven states (RFC 9293 §3.3.2, figure 5). The states of the two ends need not be
-// equal: between them lies the time that a segment is under way.
-//
-//        CLOSED ──connect()──> SYN-SENT ────────SYN+ACK────────> ESTABLISHED        opening
-//        LISTEN ──SYN────────> SYN-RECEIVED ────ACK────────────> ESTABLISHED
-//
-//        ESTABLISHED ──close()──> FIN-WAIT-1 ──ACK──> FIN-WAIT-2 ──FIN──> TIME-WAIT ──2 MSL──> CLOSED
-//                                      └──────FIN───> CLOSING ─────ACK───────┘
-//        ESTABLISHED ──FIN──> CLOSE-WAIT ──close()──> LAST-ACK ──ACK──> CLOSED
-//
-// The kernel tells the state of a socket (tcp/state.hpp), and the TCP of this library's own network has the same states
-// (lan/tcp_machine.hpp). So the names stand here, below both.
-//
-// On this page:  tcp_state
-// The notes:     tcp十种状态 (states)
-
-#ifndef NETNOTES_IP_TCP_STATE_HPP
-#define NETNOTES_IP_TCP_STATE_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-namespace netnotes {
-
-/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are Linux's,
-/// also in /proc/net/tcp.
-enum class tcp_state : std::uint8_t {
-    established = 1,   ///< Both sides may send.
-    syn_sent = 2,      ///< Our connect() has sent a SYN and has no answer yet.
-    syn_received = 3,  ///< A SYN was received and answered; the last acknowledgment is missing.
-    fin_wait_1 = 4,    ///< We have sent a FIN, and it is not acknowledged.
-    fin_wait_2 = 5,    ///< Our FIN is acknowledged; the peer may still send.
-    time_wait = 6,     ///< Both sides have closed, and we closed first; old segments must expire.
-    closed = 7,        ///< There is no connection: not yet, or no longer.
-    close_wait = 8,    ///< The peer has closed, and our program has not yet called close().
-    last_ack = 9,      ///< We have closed, too; the last acknowledgment is missing.
-    listen = 10,       ///< A listener. Each connection has its own state.
-    closing = 11,      ///< Both sides sent a FIN at the same time.
-};
-/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
-[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
-    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
-                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
-                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
-    const auto number = static_cast<std::size_t>(state);
-    return names[number < names.size() ? number : 0];
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_TCP_STATE_HPP
-
-
-
-
-#endif  // NETNOTES_IP_HPP
 
 // netnotes/socket/address.hpp: the names of sockets
 // SPDX-License-Identifier: MIT
@@ -2880,7 +2112,7 @@ inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& er
            error.category() == std::system_category();
 }
 /// Throws the error with the joined texts in front. Not inlined: it is cold, and a hundred functions call it.
-[[noreturn, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
                                                     const text_part& b = {}, const text_part& c = {},
                                                     const text_part& d = {}, const text_part& e = {},
                                                     const text_part& f = {}, const text_part& g = {},
@@ -2972,265 +2204,6 @@ inline socket_address to_socket_address(const endpoint& where, std::error_code& 
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_ADDRESS_HPP
-
-// netnotes/socket/buffer.hpp: bytes
-// SPDX-License-Identifier: MIT
-//
-// The calls of a socket take a buffer: room to receive into, or bytes to send.
-//
-// On this page:  mutable_buffer, const_buffer, as_text
-// The notes:     recv, send (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_BUFFER_HPP
-#define NETNOTES_SOCKET_BUFFER_HPP
-
-#include <concepts>
-#include <cstddef>
-#include <span>
-#include <string_view>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class Byte>
-concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
-template <class Range>
-concept bytes_range = requires(Range& range) {
-    { std::size(range) } -> std::convertible_to<std::size_t>;
-    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
-};
-template <class Pointer>
-concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
-class borrowed_socket;
-// What a compiler shows for a mistake: see tests/package/mistakes.txt.
-struct write_std_span_buffer_first_size;
-struct give_a_buffer_to_receive_into_not_a_size;
-struct bytes_to_send_are_text_or_a_range_of_bytes;
-struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
-}  // namespace detail
-
-/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
-/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
-class mutable_buffer : public std::span<std::byte> {
-  public:
-    using std::span<std::byte>::span;
-    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
-    template <detail::bytes_range Range>
-    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
-        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
-        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
-    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
-    requires(requires(Range& range) { std::data(range); } &&
-             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
-    mutable_buffer(Range&&) = delete;
-    template <class Number, class Advice = detail::give_a_buffer_to_receive_into_not_a_size>
-    requires std::is_arithmetic_v<Number>
-    mutable_buffer(Number) = delete;
-};
-
-/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
-/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
-/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
-class const_buffer : public std::span<const std::byte> {
-  public:
-    using std::span<const std::byte>::span;
-    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(const std::string_view& text) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
-    template <detail::text_pointer Pointer>
-    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
-    template <detail::byte_like Byte, std::size_t Size>
-    const_buffer(Byte (&array)[Size]) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
-                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
-    const_buffer(char (&array)[Size]) = delete;
-    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
-    requires std::is_arithmetic_v<Number>
-    const_buffer(Number) = delete;
-    template <class Range, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
-    requires(requires(const Range& range) { std::data(range); } && !detail::bytes_range<const Range>)
-    const_buffer(const Range&) = delete;
-    template <detail::bytes_range Range>
-    const_buffer(const Range& range) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-namespace detail {
-/// Returns the bytes of a value, for an option of a socket. (std::as_bytes() makes the compiler check each type.)
-template <class Value>
-std::span<const std::byte> bytes_of(const Value& value) noexcept {
-    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
-}
-/// Returns the bytes of a value, to fill them.
-template <class Value>
-std::span<std::byte> room_of(Value& value) noexcept {
-    return {reinterpret_cast<std::byte*>(&value), sizeof value};
-}
-}  // namespace detail
-
-/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_BUFFER_HPP
-
-// netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
-// SPDX-License-Identifier: MIT
-//
-// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and the identity
-// of the peer. A number alone would mean nothing in another process. The kernel therefore installs the same open file
-// in the receiver, under a new number (unix(7), SCM_RIGHTS).
-//
-//        process 1                                               process 2
-//        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
-//                       └──────────────> one open file <──────────────────────────┘
-//
-//        net::send_descriptors(there, std::array{file, client.native_handle()}, "two of them");
-//
-//        auto got = net::recv_descriptors(here, buffer);
-//        net::socket client{got.descriptors[1].release()};
-//
-// A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
-// tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
-//
-// On this page (coro/descriptors.hpp has the same for tasks):
-//                owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
-// The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
-
-#ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
-#define NETNOTES_SOCKET_DESCRIPTORS_HPP
-
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <array>
-#include <cstddef>
-#include <cstring>
-#include <span>
-#include <string>
-#include <system_error>
-#include <tuple>
-#include <utility>
-#include <vector>
-
-
-
-// netnotes/socket/socket.hpp: the socket
-// SPDX-License-Identifier: MIT
-//
-// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
-// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
-// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
-// things that programs often get wrong:
-//
-//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
-//   the peer is gone (SIGPIPE)               an error, not the death of the process
-//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
-//                                            it. It is reported as errc::timed_out, never as EAGAIN
-//   a child process inherits descriptors     close-on-exec, always
-//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
-//
-//        server                                     client
-//          socket{inet, stream}                       socket{inet, stream}
-//          bind({any, 6666})                          |
-//          listen()                                   |
-//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
-//            └─> a new socket  <───── bytes ────────> send_all, recv
-//
-// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
-// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
-//
-//   Python                          C                                here
-//   socket(family, type)            socket                           socket{family, type}
-//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
-//   connect / connect_ex            connect                          connect(where) / connect(where, error)
-//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
-//   send / sendall                  send / a loop                    send / send_all
-//   sendfile                        sendfile                         send_file
-//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
-//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
-//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
-//   setsockopt, getsockopt          the same                         set_option, get_option
-//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
-//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
-//   fileno, detach                  the int itself                   native_handle, release
-//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
-//   socketpair, getaddrinfo         the same                         socket_pair, resolve
-//
-// On this page:  socket · socket_pair
-// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
-// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
-
-#ifndef NETNOTES_SOCKET_SOCKET_HPP
-#define NETNOTES_SOCKET_SOCKET_HPP
-
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
-
-
-
-
-// netnotes/socket/file.hpp: files that a socket sends
-// SPDX-License-Identifier: MIT
-//
-// A server of files could read each block into its own memory and send it from there. The bytes would then be copied
-// twice: from the kernel to the program, and back. sendfile(2) moves them inside the kernel.
-//
-//        read, send     file ──> [ the kernel's cache ] ──> [ the program's buffer ] ──> [ the socket's queue ]
-//        sendfile       file ──> [ the kernel's cache ] ───────────────────────────────> [ the socket's queue ]
-//
-//        stream.send_file("kernel.img");                                            // the whole file
-//        stream.send_file("kernel.img", {.offset = 1000, .count = 500});            // bytes 1000 to 1499
-//        stream.send_file(descriptor, {.progress = [&](std::uint64_t sent) { bar.show(sent); }});
-//
-// sendfile(2) refuses some files, for example a file of /proc or a pipe. They are then read and sent in blocks.
-//
-// On this page:  input_file · send_file_options · progress_callback
-// Above it:      socket/socket.hpp, socket::send_file(); coro/send_file.hpp, the same for tasks
-// The notes:     send, sendall (公共用途的套接字函数); tftp下载 (a server of files); sendfile(2)
-
-#ifndef NETNOTES_SOCKET_FILE_HPP
-#define NETNOTES_SOCKET_FILE_HPP
-
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <string>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-
-
 
 
 namespace netnotes {
@@ -3690,159 +2663,6 @@ struct linger {
 
 #endif  // NETNOTES_SOCKET_OPTIONS_HPP
 
-// netnotes/socket/stop.hpp: asking a program to stop
-// SPDX-License-Identifier: MIT
-//
-// A server waits: in accept(), in recv(), in epoll_wait(). How does a program ask it to stop? Closing the server's
-// socket from another thread does not wake it, and the kernel may give the descriptor's number to another file. A flag
-// that a signal handler sets is seen only after the wait. A wait that begins just after the check of the flag never
-// ends. The wait itself can see a descriptor, so a stop is a descriptor.
-//
-//        main thread                     signal handler, or another thread
-//          | run(stop): waits for clients
-//          |            and for `stop`   <──── stop.request_stop()
-//          | finishes what is under way
-//          v returns
-//
-// Once requested, a stop stays requested: a later wait for it returns at once.
-//
-// A fork(2) copies the flag and shares the descriptor. The parent's request would wake a child that waits, but a child
-// that does not wait would miss it. A signal to one child would stop all children. So a child makes the event its own,
-// and its parent asks it by a signal: become_own_after_fork() and in_child(), as forking_server does.
-//
-// On this page:  stop_event · stop_on_signals
-// The notes:     their servers end by Ctrl-C and a traceback (socket 简单服务器); examples 10, 15, 16 and 21
-
-#ifndef NETNOTES_SOCKET_STOP_HPP
-#define NETNOTES_SOCKET_STOP_HPP
-
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <stdexcept>
-#include <system_error>
-
-
-
-namespace netnotes {
-
-/// A request to stop. A program can wait for it: an eventfd(2) becomes readable and stays readable.
-class stop_event {
-  public:
-    /// Creates an event that is not requested. Throws std::system_error if no descriptor is left.
-    stop_event() : descriptor_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-        if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "eventfd"};
-    }
-    stop_event(const stop_event&) = delete;
-    stop_event& operator=(const stop_event&) = delete;
-    ~stop_event() { ::close(descriptor_); }
-
-    /// Requests the stop: ends all waits for it, now and later. Call it from any thread, repeatedly, and from a signal
-    /// handler: write(2) is on the list of functions that are safe there (signal-safety(7)).
-    void request_stop() noexcept { request(); }
-    /// Returns true after request_stop(). Any thread may call it.
-    [[nodiscard]] bool stop_requested() const noexcept { return requested_.load(std::memory_order_acquire); }
-    /// Returns the descriptor for poll(2) and its relatives. It is readable from the request on; do not read from it,
-    /// because that would undo the request.
-    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
-
-    /// Makes this event the child's own. Call it in a child made by fork(2), while the child has one thread. The
-    /// descriptor number stays, so every object that uses the event continues to use it. The event is requested if it
-    /// was requested when the child was made. Throws std::system_error if no descriptor is left.
-    void become_own_after_fork() const {
-        const int own = ::eventfd(stop_requested() ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
-        const bool done = own >= 0 && ::dup3(own, descriptor_, O_CLOEXEC) >= 0;
-        const int error = errno;
-        if (own >= 0) ::close(own);
-        if (!done) throw std::system_error{error, std::system_category(), "eventfd of a child"};
-    }
-
-  private:
-    friend class stop_on_signals;
-
-    void request() const noexcept {
-        const int saved = errno;  // a signal handler must leave errno unchanged
-        requested_.store(true, std::memory_order_release);
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written =
-            ::write(descriptor_, &one, sizeof one);  // if it is full, it is readable, too
-        errno = saved;
-    }
-
-    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait for a lock");
-    int descriptor_;
-    mutable std::atomic<bool> requested_{false};  // mutable: a signal requests it in a child that holds it const
-};
-
-/// While this object lives, SIGINT (Ctrl-C) and SIGTERM request a stop instead of killing the process. This holds even
-/// if SIGINT was ignored, as a shell does for a command started with `&`. A process may have a single such object at a
-/// time, because signals belong to the process.
-class stop_on_signals {
-  public:
-    /// Handles both signals from now on. Throws std::logic_error if such an object exists already, std::system_error if
-    /// sigaction(2) fails.
-    explicit stop_on_signals(stop_event& event) {
-        const stop_event* none = nullptr;
-        if (!target.compare_exchange_strong(none, &event))
-            throw std::logic_error{"stop_on_signals: only one object may exist at a time"};
-        struct sigaction action {};
-        action.sa_handler = handle;
-        // Without SA_RESTART, so that a program which waits in read() for its user comes out of it too.
-        for (; taken_ < signals.size(); ++taken_)
-            if (::sigaction(signals[taken_], &action, &before_[taken_]) != 0) {
-                const std::error_code error{errno, std::system_category()};
-                give_back();
-                throw std::system_error{error, "sigaction"};
-            }
-    }
-    stop_on_signals(const stop_on_signals&) = delete;
-    stop_on_signals& operator=(const stop_on_signals&) = delete;
-    /// Restores the earlier signal handlers.
-    ~stop_on_signals() { give_back(); }
-
-    /// Makes SIGTERM request a stop of `event` in a child made by fork(2), until the child ends. SIGINT does so, too,
-    /// unless the program ignores it or handles it itself. The parent's signal handling does not change. Make the event
-    /// the child's own first, and block both signals from before the fork until now.
-    static void in_child(const stop_event& event) noexcept {
-        target.store(&event);
-        handling.store(0);  // another thread of the parent may have been at it
-        struct sigaction action {};
-        struct sigaction before {};
-        action.sa_handler = handle;
-        ::sigaction(SIGTERM, &action, nullptr);
-        ::sigaction(SIGINT, nullptr, &before);
-        if (before.sa_handler == SIG_DFL) ::sigaction(SIGINT, &action, nullptr);
-    }
-
-  private:
-    static void handle(int) noexcept {
-        ++handling;
-        if (const stop_event* const event = target.load()) event->request();
-        --handling;
-    }
-    void give_back() noexcept {
-        while (taken_ > 0) --taken_, ::sigaction(signals[taken_], &before_[taken_], nullptr);
-        target.store(nullptr);
-        while (handling.load() != 0) {
-        }  // in another thread; the event may be gone as soon as we return
-    }
-    static constexpr std::array signals{SIGINT, SIGTERM};
-    static inline constinit std::atomic<const stop_event*> target{nullptr};
-    static inline constinit std::atomic<int> handling{0};
-    std::array<struct sigaction, signals.size()> before_{};
-    std::size_t taken_ = 0;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_STOP_HPP
 
 
 // netnotes/socket/wait.hpp: waiting when a call would block
@@ -4118,11 +2938,11 @@ class socket_handle {
     bool is_too_late(time_point until) const noexcept;
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
-    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail(const std::error_code& error, const std::string& what) const;
     /// Makes recv_from() give the kernel room for notes. Never call it for a Unix socket: there the notes could be
     /// descriptors that a stranger passes, and no code would close them.
     void take_notes() noexcept { takes_notes_ = true; }
-    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden(short events) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 
@@ -5098,1508 +3918,6 @@ inline std::pair<socket, socket> socket_pair(socket_type type) {
 #endif  // NETNOTES_SOCKET_SOCKET_HPP
 
 
-namespace netnotes {
-
-/// Owns a descriptor and closes it in its destructor. It can be moved, not copied.
-class owned_descriptor {
-  public:
-    /// Creates an empty owner: is_open() returns false.
-    owned_descriptor() noexcept = default;
-    /// Takes over an open descriptor.
-    explicit owned_descriptor(int descriptor) noexcept : descriptor_{descriptor} {}
-    owned_descriptor(owned_descriptor&& other) noexcept : descriptor_{other.release()} {}
-    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
-        owned_descriptor taken{std::move(other)};
-        std::swap(descriptor_, taken.descriptor_);
-        return *this;
-    }
-    ~owned_descriptor() {
-        if (is_open()) ::close(descriptor_);
-    }
-    /// Returns false after release(), and for an object that was moved away.
-    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
-    /// Returns the descriptor, which this object keeps; -1 if it is closed.
-    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
-    /// Returns the descriptor, which the caller must close.
-    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
-
-  private:
-    int descriptor_ = -1;
-};
-
-/// The most descriptors that one message can carry (SCM_MAX_FD of the kernel).
-inline constexpr std::size_t max_descriptors = 253;
-
-/// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
-/// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
-/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all().
-/// On an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as
-/// well.
-void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
-std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                             std::error_code& error) noexcept;
-
-/// A message with descriptors.
-struct received_descriptors {
-    std::span<std::byte> bytes;                 ///< the part of the buffer that was filled; empty: end of the stream
-    std::vector<owned_descriptor> descriptors;  ///< in the order of the sender, close-on-exec
-    bool truncated = false;                     ///< a datagram was longer than the buffer, and its rest is lost
-};
-/// Receives bytes, and the descriptors that came with them. On a stream one call never mixes the bytes of two messages
-/// with descriptors (unix(7)).
-///
-/// If a message brings more descriptors than `max_count`, all of its descriptors are closed, and the call fails with
-/// errc::message_size. If this process may open no more descriptors, it fails with errc::too_many_files_open in the
-/// same way. So a stranger cannot fill the process with descriptors that no code knows. The second form then still
-/// returns the bytes. A plain recv() takes no descriptors: the kernel closes them.
-[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count = 16);
-[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                                    std::error_code& error);
-
-/// The process at the other end of a Unix socket, at the time when it connected or called listen() or socketpair().
-struct credentials {
-    pid_t process = 0;
-    uid_t user = 0;
-    gid_t group = 0;
-    friend bool operator==(const credentials&, const credentials&) = default;
-};
-/// Returns the credentials of a connected Unix socket's peer (SO_PEERCRED). Throws std::system_error, for example
-/// errc::not_connected. For a socket of another family it is errc::operation_not_supported.
-[[nodiscard]] credentials peer_credentials(const socket& connection);
-[[nodiscard]] credentials peer_credentials(const socket& connection, std::error_code& error) noexcept;
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-struct descriptor_messages {
-    using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
-    /// Room for data that the kernel puts before the descriptors if the program has asked for it: the sender's
-    /// credentials and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
-    static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
-
-    static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                            std::error_code& error) noexcept {
-        error = std::make_error_code(std::errc::invalid_argument);
-        if (bytes.empty() || descriptors.size() > max_descriptors) return 0;
-        alignas(cmsghdr) room control{};
-        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        if (!descriptors.empty()) {
-            message.msg_control = control.data();
-            message.msg_controllen =
-                static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
-            cmsghdr header{};
-            header.cmsg_level = SOL_SOCKET;
-            header.cmsg_type = SCM_RIGHTS;
-            header.cmsg_len = static_cast<decltype(header.cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
-            std::memcpy(control.data(), &header, sizeof header);
-            std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
-        }
-        const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
-                                      time_point::min(), error);
-        if (first < 0) return 0;
-        const auto sent = static_cast<std::size_t>(first);
-        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
-    }
-
-    static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                        std::error_code& error) {
-        max_count = detail::min(max_count, max_descriptors);
-        received_descriptors result;
-        result.descriptors.reserve(max_count + room_before / sizeof(int));  // before the call: an exception after it would lose descriptors
-        alignas(cmsghdr) std::array<char, room_before + std::tuple_size_v<room>> control{};
-        msghdr message{};
-        const auto size = from.attempt(
-            [&] {
-                iovec part{buffer.data(), buffer.size()};
-                message = {};
-                message.msg_iov = &part;
-                message.msg_iovlen = 1;
-                message.msg_control = control.data();
-                // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
-                message.msg_controllen =
-                    static_cast<decltype(message.msg_controllen)>(room_before + CMSG_LEN(sizeof(int) * max_count));
-                return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
-            },
-            POLLIN, 0, time_point::min(), error);
-        if (size < 0) return result;
-        result.bytes = buffer.first(detail::min(static_cast<std::size_t>(size), buffer.size()));
-        result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-        if (message.msg_controllen > 0)
-            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
-                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
-                    int descriptor = -1;
-                    std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
-                    result.descriptors.emplace_back(descriptor);
-                }
-            }
-        // Without credentials their room holds some descriptors more than the caller wants.
-        if ((message.msg_flags & MSG_CTRUNC) != 0 || result.descriptors.size() > max_count) {
-            error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
-                                                                               : std::errc::message_size);
-            result.descriptors.clear();
-        }
-        return result;
-    }
-
-    [[noreturn]] static void fail(const socket& connection, const std::error_code& error, const char* what) {
-        connection.fail_with_peer(error, what);
-    }
-};
-}  // namespace detail
-
-inline std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                                    std::error_code& error) noexcept {
-    return detail::descriptor_messages::send(to, descriptors, bytes, error);
-}
-inline void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes) {
-    std::error_code error;
-    send_descriptors(to, descriptors, bytes, error);
-    if (error) detail::descriptor_messages::fail(to, error, "send_descriptors to");
-}
-
-inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                             std::error_code& error) {
-    return detail::descriptor_messages::receive(from, buffer, max_count, error);
-}
-inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count) {
-    std::error_code error;
-    received_descriptors result = recv_descriptors(from, buffer, max_count, error);
-    if (error) detail::descriptor_messages::fail(from, error, "recv_descriptors from");
-    return result;
-}
-
-inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
-    ::ucred raw{};
-    const std::size_t size =
-        connection.get_option(SOL_SOCKET, SO_PEERCRED, detail::room_of(raw), error);
-    if (error || size < sizeof raw) return {};
-    const socket_address local = connection.local_endpoint(error);
-    if (!error && local.family() != address_family::local)
-        error = std::make_error_code(std::errc::operation_not_supported);
-    else if (!error && raw.pid == 0 && raw.uid == static_cast<uid_t>(-1))  // the kernel's word for "nobody"
-        error = std::make_error_code(std::errc::not_connected);
-    return error ? credentials{} : credentials{raw.pid, raw.uid, raw.gid};
-}
-inline credentials peer_credentials(const socket& connection) {
-    std::error_code error;
-    const credentials result = peer_credentials(connection, error);
-    if (error) detail::throw_error(error, "peer_credentials");
-    return result;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_DESCRIPTORS_HPP
-
-
-
-// netnotes/socket/interfaces.hpp: the network interfaces of this machine
-// SPDX-License-Identifier: MIT
-//
-// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
-// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
-// all of them.
-//
-//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
-//            for (const net::interface_address& mine : each.addresses)
-//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
-//
-//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
-//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
-//                      │         └── prefix: which neighbours need no router
-//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
-//
-// On this page:  network_interface, interface_address · interfaces, interface_index
-// The notes:     IP地址 (ifconfig, ip addr); example 02
-
-#ifndef NETNOTES_SOCKET_INTERFACES_HPP
-#define NETNOTES_SOCKET_INTERFACES_HPP
-
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <sys/socket.h>
-
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-
-
-namespace netnotes {
-
-/// An address of an interface.
-struct interface_address {
-    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
-    ip_interface address;
-    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
-    std::optional<ip_address> broadcast;
-    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
-    std::optional<ip_address> peer;
-};
-
-/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
-struct network_interface {
-    std::string name;    ///< "eth0", "lo"
-    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
-    bool is_up = false;  ///< an administrator has switched it on
-    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
-    bool is_loopback = false;        ///< what leaves here arrives here
-    bool is_point_to_point = false;  ///< the link has exactly one other end
-    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
-    bool can_multicast = false;      ///< a socket can join groups on it
-    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
-    std::string hardware_address;
-    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
-};
-
-/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
-/// no interface has that name.
-[[nodiscard]] inline unsigned interface_index(const std::string& name) {
-    const unsigned index = ::if_nametoindex(name.c_str());
-    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
-    return index;
-}
-
-/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
-/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
-/// kernel refuses (no memory, no descriptor). Threads may call it at once.
-[[nodiscard]] std::vector<network_interface> interfaces();
-/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
-[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
-inline std::optional<ip_address> ip_of(const sockaddr* from) {
-    if (!from) return std::nullopt;
-    const int family = from->sa_family;
-    if (family != AF_INET && family != AF_INET6) return std::nullopt;
-    socket_address address;
-    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    std::memcpy(address.data(), from, size);
-    address.resize(size);
-    return address.ip().address();
-}
-
-/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
-inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
-    // (The kernel gives no mask with an address that has no network: it stands alone.)
-    const auto bits = ip_of(mask);
-    if (!bits) return width;
-    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
-    unsigned length = 0;
-    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
-    return length;
-}
-
-/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
-/// be included together. So a header that is copied into programs includes neither.
-struct link_address {
-    std::uint16_t family, protocol;
-    std::int32_t interface;
-    std::uint16_t type;
-    std::uint8_t packet_type, size;
-    std::uint8_t bytes[8];
-};
-
-/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
-inline std::string hardware_address_of(const sockaddr* from) {
-    link_address link{};
-    std::memcpy(&link, from, sizeof link);
-    const std::size_t size = detail::min<std::size_t>(link.size, sizeof link.bytes);
-    std::string text;
-    bool is_any = false;
-    for (std::size_t i = 0; i < size; ++i) {
-        if (i > 0) text += ':';
-        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
-        is_any = is_any || link.bytes[i] != 0;
-    }
-    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
-}
-
-/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
-/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
-/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
-/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
-inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
-    const network around = mine.address.network();
-    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
-    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
-        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
-        mine.broadcast = other;
-    else
-        mine.peer = other;
-}
-
-}  // namespace detail
-
-inline std::vector<network_interface> interfaces(std::error_code& error) {
-    std::vector<network_interface> found;
-    ifaddrs* list = nullptr;
-    if (::getifaddrs(&list) != 0) {
-        error = detail::last_error();
-        return found;
-    }
-    error.clear();
-    const struct guard {
-        ifaddrs* list;
-        ~guard() { ::freeifaddrs(list); }
-    } freed{list};
-    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
-    // an address of eth0 with a label, not an interface.
-    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
-        const std::string_view label{entry->ifa_name};
-        const std::string_view name = label.substr(0, label.find(':'));
-        const auto is_same = [&](const network_interface& each) { return each.name == name; };
-        auto place = detail::find_if(found.begin(), found.end(), is_same);
-        if (place == found.end()) {
-            network_interface added;
-            added.name = name;
-            added.index = ::if_nametoindex(added.name.c_str());
-            added.is_up = entry->ifa_flags & IFF_UP;
-            added.is_running = entry->ifa_flags & IFF_RUNNING;
-            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
-            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
-            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
-            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
-            place = found.insert(place, std::move(added));
-        }
-        if (!entry->ifa_addr) continue;
-        if (entry->ifa_addr->sa_family == AF_PACKET) {
-            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
-            continue;
-        }
-        const auto address = detail::ip_of(entry->ifa_addr);
-        if (!address) continue;
-        interface_address mine{
-            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
-        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
-        place->addresses.push_back(mine);
-    }
-    return found;
-}
-
-inline std::vector<network_interface> interfaces() {
-    std::error_code error;
-    auto found = interfaces(error);
-    if (error) detail::throw_error(error, "interfaces of this machine");
-    return found;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_INTERFACES_HPP
-
-// netnotes/socket/iostream.hpp: a connection as a C++ stream
-// SPDX-License-Identifier: MIT
-//
-// Python's s.makefile() gives a file on a socket, so that a program can read it line by line. Here it is a
-// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
-//
-//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
-//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
-//                                                                     every receive that may wait
-//
-// The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
-// side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so
-// eof() is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
-// and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
-//
-// On this page:  socket_iostream
-// The notes:     s.makefile() (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
-#define NETNOTES_SOCKET_IOSTREAM_HPP
-
-#include <array>
-#include <cstddef>
-#include <istream>
-#include <streambuf>
-#include <system_error>
-#include <utility>
-
-
-
-namespace netnotes {
-
-/// The buffer between a std::iostream and a connected stream socket, which it does not own.
-class socket_streambuf : public std::streambuf {
-  public:
-    /// `stream` is the stream that uses this buffer: it becomes bad() when a receive fails. Without it a failed receive
-    /// looks like the end of the stream, and error() tells the difference.
-    explicit socket_streambuf(socket& connection, std::ios* stream = nullptr) noexcept
-        : connection_{connection}, stream_{stream} {
-        setp(out_.data(), out_.data() + out_.size());
-    }
-    socket_streambuf(const socket_streambuf&) = delete;
-    socket_streambuf& operator=(const socket_streambuf&) = delete;
-    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
-
-    /// Returns why the stream is bad, or no error after an orderly end.
-    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
-
-  protected:
-    int_type underflow() override {
-        if (sync() != 0) return fail();
-        const std::size_t size = connection_.recv(in_, error_);
-        if (error_) return fail();
-        setg(in_.data(), in_.data(), in_.data() + size);
-        return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
-    }
-    int_type overflow(int_type c) override {
-        if (sync() != 0) return traits_type::eof();
-        if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
-        return sputc(traits_type::to_char_type(c));
-    }
-    int sync() override {
-        const auto pending = static_cast<std::size_t>(pptr() - pbase());
-        if (pending == 0) return 0;
-        // After a failed send nothing more is sent, because it would arrive behind a gap. After a failed receive the
-        // conversation can continue, for example if the peer was only late.
-        if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
-        setp(out_.data(), out_.data() + out_.size());  // sent or lost
-        error_ = send_error_;
-        return error_ ? -1 : 0;
-    }
-
-  private:
-    /// Makes the stream bad. setstate() sets the state before it throws. The exception must not leave a buffer. If the
-    /// program has asked for exceptions, the stream itself throws afterwards.
-    int_type fail() noexcept {
-        try {
-            if (stream_) stream_->setstate(std::ios::badbit);
-        } catch (const std::ios_base::failure&) {
-        }
-        return traits_type::eof();
-    }
-
-    socket& connection_;
-    std::ios* stream_;
-    std::error_code error_, send_error_;
-    std::array<char, 4096> in_{};
-    std::array<char, 4096> out_{};
-};
-
-/// A std::iostream on a connection. It owns the socket. The destructor sends the buffered bytes and closes the socket.
-/// If the peer does not read, the destructor waits, so give the socket a timeout.
-/// Use it only with sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
-class socket_iostream : public std::iostream {
-  public:
-    explicit socket_iostream(socket connection)
-        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
-        rdbuf(&buffer_);
-    }
-    /// Returns the connection, for example for its options and its deadline.
-    [[nodiscard]] socket& connection() noexcept { return connection_; }
-    [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
-
-  private:
-    socket connection_;
-    socket_streambuf buffer_;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_IOSTREAM_HPP
-
-
-
-// netnotes/socket/random.hpp: a key that nobody guesses
-// SPDX-License-Identifier: MIT
-//
-// A secret must come from the kernel. It gathers what nobody can predict, such as the times of interrupts, and makes a
-// stream of random bytes of that. A clock is no secret: a stranger knows the hour, and tries its microseconds.
-//
-//        interrupts, devices ──> the kernel's generator ── getrandom(2) ──> key ──> keyed_hash
-//
-// On this page:  random_key()
-// Below it:      ip/keyed_hash.hpp
-// The notes:     tcp半链接攻击; example 35
-
-#ifndef NETNOTES_SOCKET_RANDOM_HPP
-#define NETNOTES_SOCKET_RANDOM_HPP
-
-#include <sys/auxv.h>
-#include <sys/random.h>
-
-#include <cstring>
-
-
-
-namespace netnotes {
-
-/// Returns a new random key. Does not wait. Each process has 16 random bytes of the kernel (AT_RANDOM, getauxval(3)).
-/// They are the key if the kernel has no better ones yet, which happens only while the machine boots.
-[[nodiscard]] inline keyed_hash::key random_key() noexcept {
-    keyed_hash::key made;
-    static_assert(sizeof made == 16);
-    if (::getrandom(&made, sizeof made, GRND_NONBLOCK) != sizeof made)
-        if (const void* const at_start = reinterpret_cast<const void*>(::getauxval(AT_RANDOM)))
-            std::memcpy(&made, at_start, sizeof made);
-    return made;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_RANDOM_HPP
-
-// netnotes/socket/resolve.hpp: the names of hosts
-// SPDX-License-Identifier: MIT
-//
-// People use names of hosts, and packets carry addresses. A resolver turns a name into addresses, often several:
-// "localhost" may be ::1 and 127.0.0.1. It asks the file /etc/hosts, then the name servers (DNS).
-//
-//        resolve("www.example.org", 80)      ──> 2001:db8::1, 192.0.2.1        in the order in which to try them
-//        resolve_name(192.0.2.1)             ──> "web7.example.net"            the way back, if the owner has set it
-//        canonical_name("www.example.org")   ──> "web7.example.net"            the name behind the aliases
-//
-// A name server may not answer, and the resolver then blocks for many seconds. Each function therefore takes a time
-// limit and a stop.
-//
-// On this page:  resolve · resolve_hints · canonical_name · resolve_name · resolver_category
-// Above it:      tcp/connect.hpp, which tries the addresses; coro/lookup.hpp, the same for tasks
-// The notes:     socket 简单服务器 (gethostname); examples 01 and 10
-
-#ifndef NETNOTES_SOCKET_RESOLVE_HPP
-#define NETNOTES_SOCKET_RESOLVE_HPP
-
-#include <netdb.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-#include <concepts>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-
-
-
-namespace netnotes {
-
-/// Returns the category of the errors of name resolution, with the system's words: "Name or service not known".
-[[nodiscard]] const std::error_category& resolver_category() noexcept;
-
-/// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
-inline constexpr int max_resolver_threads = 128;
-
-/// Restrictions of the answers of resolve(): getaddrinfo(3).
-struct resolve_hints {
-    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
-    socket_type type = socket_type::stream;
-    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
-    /// Takes only an address, not a name, and as service only a number. Then no file and no name server is asked.
-    bool numeric_only = false;
-};
-
-/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
-/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3). The forms with a timeout below
-/// limit that.
-///
-/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
-/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
-/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
-/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
-/// 6943 §3.1.1).
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
-                                            resolve_hints hints = {});
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            std::error_code& error);
-/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
-/// different port.
-template <std::integral Port>
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
-    return resolve(host, std::to_string(port), hints);
-}
-
-/// Does the same as resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
-/// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
-/// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
-/// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
-///
-/// If no name server answers, each call leaves a thread behind for a while. So that they do not pile up, at most
-/// max_resolver_threads run in a process. A further call fails at once with errc::resource_unavailable_try_again.
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            wait_time timeout, const stop_event* stop = nullptr);
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            wait_time timeout, const stop_event* stop, std::error_code& error);
-
-/// Returns the official name of a host, behind all aliases (AI_CANONNAME): `www.example.org` may be `web7.example.net`.
-/// Returns an address as it is. The time limit is that of resolve(). Throws std::system_error.
-[[nodiscard]] std::string canonical_name(const std::string& host, wait_time timeout = never,
-                                         const stop_event* stop = nullptr);
-
-/// Returns the name of the host that has this address (getnameinfo(3)), or nullopt if it has no name. The port does not
-/// matter. The time limit is that of resolve(). Throws std::system_error if no name server answers.
-///
-/// The owner of an address chooses its name and may lie. Before you trust the name, resolve() it and compare.
-[[nodiscard]] std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout = never,
-                                                      const stop_event* stop = nullptr);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline const std::error_category& resolver_category() noexcept {
-    static const struct final_category final : std::error_category {
-        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
-        [[nodiscard]] std::string message(int code) const override {
-            if (code == EAI_SERVICE) return "unknown service, or a port beyond 65535";
-            return ::gai_strerror(code);
-        }
-    } category;
-    return category;
-}
-
-namespace detail {
-/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
-/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
-inline bool is_like_number(std::string_view service) noexcept {
-    if (service.empty()) return false;
-    if (digit_value(service.front()) > 9)
-        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
-    if (service.starts_with("0x") || service.starts_with("0X")) return true;
-    for (const char c : service)
-        if (('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z')) return false;
-    return true;
-}
-inline bool is_port(std::string_view service) noexcept {
-    std::uint32_t port = 0;
-    parse_failure why;
-    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
-}
-/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
-/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
-inline bool is_number_of_old(std::string_view host) noexcept {
-    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
-    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
-    for (;;) {
-        const std::string_view part = host.substr(0, host.find('.'));
-        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
-        for (const char c : part.substr(is_hexadecimal ? 2 : 0))
-            if (is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] >= 16 : digit_value(c) > 9) return false;
-        if (part.size() == host.size()) return true;
-        host.remove_prefix(part.size() + 1);
-    }
-}
-}  // namespace detail
-
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     std::error_code& error) {
-    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
-    // stranger could reach this host by it.
-    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
-        detail::is_number_of_old(host)) {
-        error = {EAI_NONAME, resolver_category()};
-        return {};
-    }
-    if (detail::is_like_number(service) && !detail::is_port(service)) {
-        error = {EAI_SERVICE, resolver_category()};
-        return {};
-    }
-    addrinfo wanted{};
-    wanted.ai_family = static_cast<int>(hints.family);
-    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
-    wanted.ai_flags = (hints.to_bind ? AI_PASSIVE : 0) | (hints.numeric_only ? AI_NUMERICHOST | AI_NUMERICSERV : 0);
-    addrinfo* found = nullptr;
-    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
-                                   &wanted, &found);
-    error = code == EAI_SYSTEM ? detail::last_error()
-            : code != 0        ? std::error_code{code, resolver_category()}
-                               : std::error_code{};
-    std::vector<endpoint> endpoints;
-    if (error) return endpoints;
-    const struct guard {
-        addrinfo* list;
-        ~guard() { ::freeaddrinfo(list); }
-    } freed{found};
-    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
-        socket_address address;
-        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
-        address.resize(entry->ai_addrlen);
-        if (address.is_ip()) endpoints.push_back(address.ip());
-    }
-    return endpoints;
-}
-namespace detail {
-/// For messages: "www.example.org:80", "[2001:db8::1]:80". A host may come from a stranger, so control characters are
-/// escaped.
-inline std::string with_service(std::string_view host, std::string_view service) {
-    const bool has_colons = host.find(':') != host.npos;
-    return joined(has_colons ? "[" : "", visible(host), has_colons ? "]" : "", service.empty() ? "" : ":",
-                  visible(service));
-}
-}  // namespace detail
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
-    std::error_code error;
-    auto endpoints = resolve(host, service, hints, error);
-    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
-    return endpoints;
-}
-
-// ---- within a time limit
-
-namespace detail {
-/// Counts the threads of the resolver in this process.
-class resolver_threads {
-  public:
-    /// Counts one more, or returns false if there are as many as may be.
-    static bool begin() noexcept {
-        // A child of fork() has none of these threads, because only the thread that calls fork() is copied.
-        static const int forks = ::pthread_atfork(nullptr, nullptr, [] { running_ = 0; });
-        static_cast<void>(forks);
-        if (running_.fetch_add(1) < max_resolver_threads) return true;
-        end();
-        return false;
-    }
-    static void end() noexcept { running_.fetch_sub(1); }
-
-  private:
-    static inline std::atomic<int> running_{0};
-};
-
-/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
-class resolver_call {
-  public:
-    resolver_call(const resolver_call&) = delete;
-    resolver_call& operator=(const resolver_call&) = delete;
-
-    /// Runs the call and waits for its end. With an error the thread may still run, so its results must not be read.
-    void finish(time_point until, const stop_event* stop, std::error_code& error) noexcept {
-        if (until == time_point::max() && !stop) {
-            error.clear();
-            return run();
-        }
-        if (until <= clock::now()) {  // a fast resolver would win against a timeout of zero, but only sometimes
-            error = std::make_error_code(std::errc::timed_out);
-            return;
-        }
-        event_ = ::eventfd(0, EFD_CLOEXEC);
-        if (event_ < 0) {
-            error = last_error();
-            return;
-        }
-        if (!resolver_threads::begin()) {
-            error = std::make_error_code(std::errc::resource_unavailable_try_again);
-            return;
-        }
-        // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
-        sigset_t all, before;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        holders_ = 2;
-        pthread_t thread;
-        const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        if (failure != 0) {
-            resolver_threads::end();
-            holders_ = 1;
-            error = {failure, std::system_category()};
-            return;
-        }
-        ::pthread_detach(thread);
-        wait_for(event_, POLLIN, stop, until, error);
-        // The eventfd has reported the end, so this loop ends at once. The atomic makes the thread's results visible.
-        while (!error && !has_ended_.load(std::memory_order_acquire)) {
-        }
-    }
-    struct release {  // for std::unique_ptr, or any owner that calls it
-        void operator()(resolver_call* call) const noexcept {
-            if (--call->holders_ == 0) delete call;
-        }
-    };
-
-  protected:
-    resolver_call() noexcept = default;
-    virtual ~resolver_call() {
-        if (event_ >= 0) ::close(event_);
-    }
-    virtual void run() noexcept = 0;
-
-  private:
-    static void* work(void* object) noexcept {
-        auto* const call = static_cast<resolver_call*>(object);
-        call->run();
-        resolver_threads::end();
-        call->has_ended_.store(true, std::memory_order_release);
-        constexpr std::uint64_t one = 1;
-        static_cast<void>(!::write(call->event_, &one, sizeof one));
-        release{}(call);
-        return nullptr;
-    }
-    std::atomic<int> holders_{1};
-    std::atomic<bool> has_ended_{false};
-    int event_ = -1;
-};
-/// Owns the caller's share of a call.
-template <class Call>
-class held_call {
-  public:
-    explicit held_call(Call* call) noexcept : call_{call} {}
-    held_call(const held_call&) = delete;
-    held_call& operator=(const held_call&) = delete;
-    ~held_call() { resolver_call::release{}(call_); }
-    Call* operator->() const noexcept { return call_; }
-
-  private:
-    Call* call_;
-};
-
-struct resolving final : resolver_call {
-    resolving(const std::string& of_host, const std::string& of_service, resolve_hints with)
-        : host{of_host}, service{of_service}, hints{with} {}
-    void run() noexcept override {
-        try {
-            found = resolve(host, service, hints, error);
-        } catch (...) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-        }
-    }
-    const std::string host, service;
-    const resolve_hints hints;
-    std::vector<endpoint> found;
-    std::error_code error;
-};
-struct resolving_canonical final : resolver_call {
-    explicit resolving_canonical(const std::string& of_host) : host{of_host} {}
-    void run() noexcept override {
-        addrinfo wanted{}, *list = nullptr;
-        wanted.ai_socktype = SOCK_STREAM;
-        wanted.ai_flags = AI_CANONNAME;
-        code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &list);
-        if (code == EAI_SYSTEM) system_error = errno;
-        if (code != 0) return;
-        try {
-            name = list->ai_canonname ? list->ai_canonname : host;
-        } catch (...) {
-            code = EAI_MEMORY;
-        }
-        ::freeaddrinfo(list);
-    }
-    const std::string host;
-    std::string name;
-    int code = 0, system_error = 0;
-};
-struct resolving_name final : resolver_call {
-    explicit resolving_name(const socket_address& of) noexcept : address{of} {}
-    void run() noexcept override {
-        code = ::getnameinfo(address.data(), address.size(), name, sizeof name, nullptr, 0, NI_NAMEREQD);
-        if (code == EAI_SYSTEM) system_error = errno;
-    }
-    const socket_address address;
-    char name[NI_MAXHOST] = {};
-    int code = 0, system_error = 0;
-};
-inline std::error_code resolver_error(int code, int system_error) noexcept {
-    if (code == EAI_SYSTEM) return {system_error, std::system_category()};
-    return code == 0 ? std::error_code{} : std::error_code{code, resolver_category()};
-}
-}  // namespace detail
-
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     wait_time timeout, const stop_event* stop, std::error_code& error) {
-    if (hints.numeric_only || host.empty() || ip_address::parse(host)) return resolve(host, service, hints, error);
-    const detail::held_call call{new detail::resolving{host, service, hints}};
-    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
-    if (error) return {};
-    error = call->error;
-    return std::move(call->found);
-}
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     wait_time timeout, const stop_event* stop) {
-    std::error_code error;
-    auto endpoints = resolve(host, service, hints, timeout, stop, error);
-    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
-    return endpoints;
-}
-
-inline std::string canonical_name(const std::string& host, wait_time timeout, const stop_event* stop) {
-    std::error_code error;
-    if (ip_address::parse(host)) return host;
-    const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
-    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", visible(host));
-    const detail::held_call call{new detail::resolving_canonical{host}};
-    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
-    if (!error) error = detail::resolver_error(call->code, call->system_error);
-    if (error) detail::throw_error(error, "canonical name of ", visible(host));
-    return std::move(call->name);
-}
-
-inline std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout, const stop_event* stop) {
-    std::error_code error;
-    const detail::held_call call{new detail::resolving_name{socket_address{where}}};
-    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
-    if (!error && call->code == EAI_NONAME) return std::nullopt;
-    if (!error) error = detail::resolver_error(call->code, call->system_error);
-    if (error) detail::throw_error(error, "name of ", where.address().to_string());
-    return call->name;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_RESOLVE_HPP
-
-
-// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
-// SPDX-License-Identifier: MIT
-//
-// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
-// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
-// such file before bind() would be wrong: it takes the path away from a server that runs.
-//
-//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
-//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
-//                      ── it is no socket ─────────────> another kind of file: never removed
-//
-//        net::socket listener{net::address_family::local, net::socket_type::stream};
-//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
-//        listener.listen();
-//
-// On this page:  is_stale · bind_replacing_stale
-// The notes:     bind, close (公共用途的套接字函数); unix(7)
-
-#ifndef NETNOTES_SOCKET_STALE_HPP
-#define NETNOTES_SOCKET_STALE_HPP
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <string>
-#include <system_error>
-
-
-
-
-namespace netnotes {
-
-/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
-/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
-/// found, for example errc::permission_denied.
-[[nodiscard]] bool is_stale(const unix_endpoint& where);
-[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
-
-/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
-/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
-/// gets the error: the folder is locked meanwhile (flock(2)).
-void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
-void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
-    error.clear();
-    if (where.is_abstract() || where.is_unnamed()) return false;
-    struct stat status {};
-    if (::lstat(where.name().c_str(), &status) != 0) {
-        if (errno != ENOENT) error = detail::last_error();
-        return false;
-    }
-    if (!S_ISSOCK(status.st_mode)) return false;
-    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
-    // EPROTOTYPE, and the server sees no client.
-    socket probe{address_family::local, socket_type::datagram, 0, error};
-    if (error) return false;
-    probe.connect(where, error);  // does not wait
-    const bool is_refused = error == std::errc::connection_refused;
-    // A datagram socket that is connected to another socket refuses us with EPERM. It is in use.
-    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::operation_not_permitted ||
-        error == std::errc::no_such_file_or_directory)
-        error.clear();
-    return is_refused;
-}
-inline bool is_stale(const unix_endpoint& where) {
-    std::error_code error;
-    const bool result = is_stale(where, error);
-    if (error) detail::throw_error(error, "is_stale ", where.to_string());
-    return result;
-}
-
-inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
-    unbound.bind(where, error);
-    if (error != std::errc::address_in_use || where.is_abstract()) return;
-    const std::error_code in_use = error;
-    const std::string& path = where.name();
-    const auto slash = path.rfind('/');
-    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
-    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
-    }
-    if (!is_stale(where, error)) {
-        error = in_use;
-        return;
-    }
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-        error = detail::last_error();
-        return;
-    }
-    unbound.bind(where, error);
-}
-inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
-    std::error_code error;
-    bind_replacing_stale(unbound, where, error);
-    if (error) detail::throw_error(error, "bind ", where.to_string());
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_STALE_HPP
-
-
-
-
-// netnotes/socket/whole_file.hpp: a file that is whole or not there
-// SPDX-License-Identifier: MIT
-//
-// A program that writes what it receives straight into a file leaves half a file when the connection breaks. The next
-// program takes that half for the whole, and the old content is lost. So the bytes go into another file, in the same
-// folder and without a name. It gets the name when all bytes are there:
-//
-//        (no name: O_TMPFILE)  <── write, write, write ... finish():  link(2), which never replaces,
-//        kernel.img                                                   and rename(2), which replaces in one step
-//
-// A file without a name vanishes with the process that has it, even if that is killed. Where a file system knows no
-// such files it has a name that nobody asks for, ".netnotes-part-...", until then.
-//
-// On this page:  existing_file; for authors of downloads: whole_file
-// Above it:      tftp/file.hpp, http/download.hpp
-// The notes:     tftp 客户端 示例代码 (`open(name, "w")`); open(2), rename(2)
-
-#ifndef NETNOTES_SOCKET_WHOLE_FILE_HPP
-#define NETNOTES_SOCKET_WHOLE_FILE_HPP
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <new>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-
-
-// netnotes/socket/owner.hpp: a pointer that owns
-// SPDX-License-Identifier: MIT
-//
-// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
-//
-//     first{new object}            first ──> object
-//     second{std::move(first)}     second ──> object        `first` is empty now
-//
-// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
-// only an owner, such as tcp/reader.hpp, includes this page.
-//
-// On this page:  owner
-
-#ifndef NETNOTES_SOCKET_OWNER_HPP
-#define NETNOTES_SOCKET_OWNER_HPP
-
-#include <cstddef>
-#include <utility>
-
-namespace netnotes::detail {
-
-/// Releases an object with delete.
-template <class T>
-struct deleting {
-    void operator()(T* object) const noexcept { delete object; }
-};
-/// Releases an array with delete[].
-template <class T>
-struct deleting<T[]> {
-    void operator()(T* first) const noexcept { delete[] first; }
-};
-/// Names the type of the object, or of an element if T is an array.
-template <class T>
-struct owned {
-    using type = T;
-};
-template <class T>
-struct owned<T[]> {
-    using type = T;
-};
-
-/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
-/// not copied.
-template <class T, class Release = deleting<T>>
-class owner {
-  public:
-    /// Names the type that the owner points to.
-    using element = typename owned<T>::type;
-
-    /// Makes an empty owner.
-    constexpr owner() noexcept = default;
-    /// Makes an empty owner.
-    constexpr owner(std::nullptr_t) noexcept {}
-    /// Takes the object. nullptr makes an empty owner.
-    constexpr explicit owner(element* object) noexcept : object_{object} {}
-    /// Takes the object of `other`, which is empty afterwards.
-    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
-    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
-    constexpr owner& operator=(owner&& other) noexcept {
-        reset(other.release());
-        return *this;
-    }
-    /// Releases the object, if there is one.
-    constexpr ~owner() {
-        if (object_) Release{}(object_);
-    }
-
-    /// Returns the object, which the caller now owns, and leaves this owner empty.
-    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
-    /// Takes `object`, then releases the old object, if there is one.
-    constexpr void reset(element* object = nullptr) noexcept {
-        if (element* const old = std::exchange(object_, object)) Release{}(old);
-    }
-    /// Returns the object, which this owner keeps; nullptr if it is empty.
-    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
-    /// Returns the object. The owner must not be empty.
-    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
-    /// Accesses a member of the object. The owner must not be empty.
-    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
-    /// Returns an element of the array. `index` is not checked.
-    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
-    /// Returns true if it owns an object.
-    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
-
-  private:
-    element* object_ = nullptr;
-};
-
-}  // namespace netnotes::detail
-
-#endif  // NETNOTES_SOCKET_OWNER_HPP
-
-
-namespace netnotes {
-
-/// The fate of an old file that has the name of the new file.
-enum class existing_file {
-    keep,     ///< it stays, and the new file fails: errc::file_exists
-    replace,  ///< by the new file, when the new file is whole
-};
-
-static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
-
-namespace detail {
-
-/// An open file.
-class file_descriptor {
-  public:
-    file_descriptor() noexcept = default;
-    explicit file_descriptor(int number) noexcept : number_{number} {}
-    file_descriptor(file_descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
-    file_descriptor& operator=(file_descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~file_descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    [[nodiscard]] int number() const noexcept { return number_; }
-    [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
-
-  private:
-    int number_ = -1;
-};
-
-/// A file that appears under its name when it is whole, and not before. If this is destroyed earlier there is nothing.
-class whole_file {
-  public:
-    /// Makes the file beside its target. Throws std::system_error with the path: errc::file_exists, permission_denied,
-    /// no_such_file_or_directory for the folder, ...; errc::operation_not_permitted where the target is no regular
-    /// file.
-    explicit whole_file(const std::string& path, existing_file policy = existing_file::replace);
-    /// Makes the file in an open folder. `name` has no slash.
-    whole_file(file_descriptor folder, std::string name, existing_file policy)
-        : whole_file{std::move(folder), name, policy, name} {}
-    whole_file(whole_file&& other) noexcept;
-    whole_file& operator=(whole_file&&) = delete;
-    ~whole_file();
-
-    /// Takes the next bytes. Small pieces gather until they are worth a system call.
-    void write(std::span<const std::byte> bytes, std::error_code& error) noexcept;
-    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
-    /// because otherwise a stranger could take the whole disk with one datagram.
-    void expect(std::uint64_t size, std::error_code& error) noexcept;
-    /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
-    void finish(std::error_code& error) noexcept;
-
-  private:
-    whole_file(file_descriptor folder, std::string name, existing_file policy, const std::string& shown);
-    bool make_unnamed() noexcept;
-    void make_part(const std::string& shown);
-    void write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept;
-    void flush(std::error_code& error) noexcept;
-    int give_name() noexcept;
-
-    static constexpr std::size_t write_behind = 16 * 1024;
-    file_descriptor folder_, file_;
-    std::string name_, part_;  // in that folder
-    existing_file policy_;
-    detail::owner<std::byte[]> buffer_{};
-    std::size_t gathered_ = 0;
-    bool has_part_ = false;  // under that name; else it is without one, or done
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline constexpr std::string_view part_prefix = ".netnotes-part-";
-/// Another one each time.
-inline std::string part_name() {
-    static std::atomic<unsigned> number{0};
-    std::string name{part_prefix};
-    name += std::to_string(::getpid());
-    name += '-';
-    return name += std::to_string(++number);
-}
-
-/// The name is a stranger's, perhaps, and what() goes to a log: see quoted().
-[[noreturn]] inline void throw_system(int code, const char* attempt, std::string_view name) {
-    throw std::system_error{code, std::system_category(), attempt + netnotes::quoted(name)};
-}
-inline std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-inline std::string name_in_folder(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == path.npos ? path : path.substr(slash + 1);
-}
-inline file_descriptor open_folder(const std::string& path) {
-    file_descriptor folder{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    if (!folder.is_open()) throw_system(errno, "open the folder ", path);
-    return folder;
-}
-/// "/proc/self/fd/7": what a descriptor stands for, as a path.
-class descriptor_path {
-  public:
-    explicit descriptor_path(int number) noexcept {
-        char* const end = detail::copy_n(prefix.data(), prefix.size(), text_.data());
-        *std::to_chars(end, text_.data() + text_.size() - 1, number).ptr = '\0';
-    }
-    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
-
-  private:
-    static constexpr std::string_view prefix = "/proc/self/fd/";
-    std::array<char, prefix.size() + 12> text_{};
-};
-
-inline whole_file::whole_file(const std::string& path, existing_file policy)
-    : whole_file{open_folder(folder_of(path)), name_in_folder(path), policy, path} {}
-inline whole_file::whole_file(file_descriptor folder, std::string name, existing_file policy, const std::string& shown)
-    : folder_{std::move(folder)}, name_{std::move(name)}, policy_{policy} {
-    if (name_.empty()) throw_system(EISDIR, "create ", shown);
-    struct stat status {};
-    if (::fstatat(folder_.number(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        // Said early, for the peer need not send anything then; what counts is finish().
-        if (policy_ == existing_file::keep) throw_system(EEXIST, "create ", shown);
-        if (!S_ISREG(status.st_mode)) throw_system(EPERM, "replace what is no file, ", shown);
-    } else if (errno != ENOENT)
-        throw_system(errno, "create ", shown);
-    if (!make_unnamed()) make_part(shown);
-    // Who replaces a file does not mean to change who may read it.
-    if (status.st_nlink > 0) static_cast<void>(::fchmod(file_.number(), status.st_mode & 0777));
-}
-/// Without a name; it will be named by way of /proc. False where there is no /proc, or no such file can be made.
-inline bool whole_file::make_unnamed() noexcept {
-    const descriptor_path here{folder_.number()};
-    file_ = file_descriptor{::open(here.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666)};
-    return file_.is_open();
-}
-inline void whole_file::make_part(const std::string& shown) {
-    do {
-        part_ = part_name();
-        file_ = file_descriptor{
-            ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
-    } while (!file_.is_open() && errno == EEXIST);  // of one killed; NOLINT(clang-analyzer-unix.Errno): openat set it
-    if (!file_.is_open()) throw_system(errno, "create ", shown);
-    has_part_ = true;
-}
-inline whole_file::whole_file(whole_file&& other) noexcept
-    : folder_{std::move(other.folder_)},
-      file_{std::move(other.file_)},
-      name_{std::move(other.name_)},
-      part_{std::move(other.part_)},
-      policy_{other.policy_},
-      buffer_{std::move(other.buffer_)},
-      gathered_{other.gathered_},
-      has_part_{std::exchange(other.has_part_, false)} {}
-inline whole_file::~whole_file() {
-    if (has_part_) ::unlinkat(folder_.number(), part_.c_str(), 0);
-}
-
-inline void whole_file::expect(std::uint64_t size, std::error_code& error) noexcept {
-    struct statvfs disk {};
-    if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
-        error = std::make_error_code(std::errc::file_too_large);
-    else if (::fstatvfs(file_.number(), &disk) == 0 && disk.f_blocks > 0 && size / disk.f_frsize > disk.f_bavail)
-        error = std::make_error_code(std::errc::no_space_on_device);
-}
-inline void whole_file::write(std::span<const std::byte> bytes, std::error_code& error) noexcept {
-    if (bytes.size() >= write_behind / 2) {  // large blocks are worth a system call each
-        flush(error);
-        if (!error) write_out(bytes.data(), bytes.size(), error);
-        return;
-    }
-    if (!buffer_) buffer_.reset(new (std::nothrow) std::byte[write_behind]);
-    if (!buffer_) {
-        error = std::make_error_code(std::errc::not_enough_memory);
-        return;
-    }
-    while (!bytes.empty() && !error) {
-        const std::size_t size = detail::min(bytes.size(), write_behind - gathered_);
-        std::memcpy(buffer_.get() + gathered_, bytes.data(), size);
-        gathered_ += size;
-        bytes = bytes.subspan(size);
-        if (gathered_ == write_behind) flush(error);
-    }
-}
-inline void whole_file::write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept {
-    while (size > 0) {
-        const ssize_t written = ::write(file_.number(), bytes, size);
-        if (written >= 0) {
-            bytes += written;
-            size -= static_cast<std::size_t>(written);
-        } else if (errno != EINTR) {
-            error = {errno, std::system_category()};
-            return;
-        }
-    }
-}
-inline void whole_file::flush(std::error_code& error) noexcept {
-    write_out(buffer_.get(), std::exchange(gathered_, 0), error);
-}
-inline void whole_file::finish(std::error_code& error) noexcept {
-    flush(error);
-    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file
-    // itself might be gone once it is closed.
-    if (error) return;
-    if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
-        error = {errno, std::system_category()};
-    if (error) return;
-    if (const int failure = give_name(); failure != 0) error = {failure, std::system_category()};
-}
-/// Gives errno, or 0.
-inline int whole_file::give_name() noexcept try {
-    const int folder = folder_.number();
-    if (!has_part_) {
-        const descriptor_path here{file_.number()};
-        const auto link_as = [&](const std::string& name) {
-            return ::linkat(AT_FDCWD, here.c_str(), folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
-        };
-        if (policy_ == existing_file::keep) return link_as(name_) ? 0 : errno;
-        do part_ = part_name();
-        while (!(has_part_ = link_as(part_)) && errno == EEXIST);
-        if (!has_part_) return errno;
-    }
-    if (policy_ == existing_file::keep) {
-        // By its number, because musl has had the function only since 1.2.5.
-        constexpr unsigned no_replace = 1;  // RENAME_NOREPLACE, linux/fs.h
-        if (::syscall(SYS_renameat2, folder, part_.c_str(), folder, name_.c_str(), no_replace) != 0) {
-            if (errno != EINVAL && errno != ENOSYS) return errno;
-            // It cannot do that; then a second name, and the destructor takes away the first.
-            return ::linkat(folder, part_.c_str(), folder, name_.c_str(), 0) == 0 ? 0 : errno;
-        }
-    } else if (::renameat(folder, part_.c_str(), folder, name_.c_str()) != 0)
-        return errno;
-    has_part_ = false;
-    return 0;
-} catch (const std::bad_alloc&) {
-    return ENOMEM;
-}
-
-}  // namespace detail
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_WHOLE_FILE_HPP
-
-
-#endif  // NETNOTES_SOCKET_HPP
-
-// netnotes/tcp/connect.hpp: connecting by the fastest of several addresses
-// SPDX-License-Identifier: MIT
-//
-// A host has several addresses, and some of them may be dead. Happy Eyeballs (RFC 8305) tries them with a staggered
-// start and keeps the first connection that is established. tcp_stream::connect() uses this chapter.
-//
-// On this page:  connect_options · connect_hook · interleave_families
-// The notes:     TCP客户端 (a client); example 10
-
-#ifndef NETNOTES_TCP_CONNECT_HPP
-#define NETNOTES_TCP_CONNECT_HPP
-
-#include <netinet/in.h>
-#include <poll.h>
-
-#include <array>
-#include <cerrno>
-#include <concepts>
-#include <cstddef>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-
-
-
 
 namespace netnotes {
 
@@ -6940,6 +4258,97 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 #include <utility>
 
 
+// netnotes/socket/owner.hpp: a pointer that owns
+// SPDX-License-Identifier: MIT
+//
+// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
+//
+//     first{new object}            first ──> object
+//     second{std::move(first)}     second ──> object        `first` is empty now
+//
+// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
+// only an owner, such as tcp/reader.hpp, includes this page.
+//
+// On this page:  owner
+
+#ifndef NETNOTES_SOCKET_OWNER_HPP
+#define NETNOTES_SOCKET_OWNER_HPP
+
+#include <cstddef>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Releases an object with delete.
+template <class T>
+struct deleting {
+    void operator()(T* object) const noexcept { delete object; }
+};
+/// Releases an array with delete[].
+template <class T>
+struct deleting<T[]> {
+    void operator()(T* first) const noexcept { delete[] first; }
+};
+/// Names the type of the object, or of an element if T is an array.
+template <class T>
+struct owned {
+    using type = T;
+};
+template <class T>
+struct owned<T[]> {
+    using type = T;
+};
+
+/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
+/// not copied.
+template <class T, class Release = deleting<T>>
+class owner {
+  public:
+    /// Names the type that the owner points to.
+    using element = typename owned<T>::type;
+
+    /// Makes an empty owner.
+    constexpr owner() noexcept = default;
+    /// Makes an empty owner.
+    constexpr owner(std::nullptr_t) noexcept {}
+    /// Takes the object. nullptr makes an empty owner.
+    constexpr explicit owner(element* object) noexcept : object_{object} {}
+    /// Takes the object of `other`, which is empty afterwards.
+    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
+    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
+    constexpr owner& operator=(owner&& other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+    /// Releases the object, if there is one.
+    constexpr ~owner() {
+        if (object_) Release{}(object_);
+    }
+
+    /// Returns the object, which the caller now owns, and leaves this owner empty.
+    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
+    /// Takes `object`, then releases the old object, if there is one.
+    constexpr void reset(element* object = nullptr) noexcept {
+        if (element* const old = std::exchange(object_, object)) Release{}(old);
+    }
+    /// Returns the object, which this owner keeps; nullptr if it is empty.
+    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
+    /// Returns the object. The owner must not be empty.
+    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
+    /// Accesses a member of the object. The owner must not be empty.
+    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
+    /// Returns an element of the array. `index` is not checked.
+    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
+    /// Returns true if it owns an object.
+    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  private:
+    element* object_ = nullptr;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_OWNER_HPP
 
 
 
@@ -7755,6 +5164,62 @@ bool buffered_reader<Stream>::skip_until(std::string_view delimiter) {
 #include <type_traits>
 
 
+// netnotes/ip/tcp_state.hpp: the eleven states of a TCP connection
+// SPDX-License-Identifier: MIT
+//
+// Each end of a connection is in one of eleven states (RFC 9293 §3.3.2, figure 5). The states of the two ends need not be
+// equal: between them lies the time that a segment is under way.
+//
+//        CLOSED ──connect()──> SYN-SENT ────────SYN+ACK────────> ESTABLISHED        opening
+//        LISTEN ──SYN────────> SYN-RECEIVED ────ACK────────────> ESTABLISHED
+//
+//        ESTABLISHED ──close()──> FIN-WAIT-1 ──ACK──> FIN-WAIT-2 ──FIN──> TIME-WAIT ──2 MSL──> CLOSED
+//                                      └──────FIN───> CLOSING ─────ACK───────┘
+//        ESTABLISHED ──FIN──> CLOSE-WAIT ──close()──> LAST-ACK ──ACK──> CLOSED
+//
+// The kernel tells the state of a socket (tcp/state.hpp), and the TCP of this library's own network has the same states
+// (lan/tcp_machine.hpp). So the names stand here, below both.
+//
+// On this page:  tcp_state
+// The notes:     tcp十种状态 (states)
+
+#ifndef NETNOTES_IP_TCP_STATE_HPP
+#define NETNOTES_IP_TCP_STATE_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace netnotes {
+
+/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are Linux's,
+/// also in /proc/net/tcp.
+enum class tcp_state : std::uint8_t {
+    established = 1,   ///< Both sides may send.
+    syn_sent = 2,      ///< Our connect() has sent a SYN and has no answer yet.
+    syn_received = 3,  ///< A SYN was received and answered; the last acknowledgment is missing.
+    fin_wait_1 = 4,    ///< We have sent a FIN, and it is not acknowledged.
+    fin_wait_2 = 5,    ///< Our FIN is acknowledged; the peer may still send.
+    time_wait = 6,     ///< Both sides have closed, and we closed first; old segments must expire.
+    closed = 7,        ///< There is no connection: not yet, or no longer.
+    close_wait = 8,    ///< The peer has closed, and our program has not yet called close().
+    last_ack = 9,      ///< We have closed, too; the last acknowledgment is missing.
+    listen = 10,       ///< A listener. Each connection has its own state.
+    closing = 11,      ///< Both sides sent a FIN at the same time.
+};
+/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
+[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
+    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
+                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
+                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
+    const auto number = static_cast<std::size_t>(state);
+    return names[number < names.size() ? number : 0];
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_IP_TCP_STATE_HPP
 
 
 
@@ -7932,6 +5397,413 @@ struct connection_info {
 #include <vector>
 
 
+// netnotes/socket/resolve.hpp: the names of hosts
+// SPDX-License-Identifier: MIT
+//
+// People use names of hosts, and packets carry addresses. A resolver turns a name into addresses, often several:
+// "localhost" may be ::1 and 127.0.0.1. It asks the file /etc/hosts, then the name servers (DNS).
+//
+//        resolve("www.example.org", 80)      ──> 2001:db8::1, 192.0.2.1        in the order in which to try them
+//        resolve_name(192.0.2.1)             ──> "web7.example.net"            the way back, if the owner has set it
+//        canonical_name("www.example.org")   ──> "web7.example.net"            the name behind the aliases
+//
+// A name server may not answer, and the resolver then blocks for many seconds. Each function therefore takes a time
+// limit and a stop.
+//
+// On this page:  resolve · resolve_hints · canonical_name · resolve_name · resolver_category
+// Above it:      tcp/connect.hpp, which tries the addresses; coro/lookup.hpp, the same for tasks
+// The notes:     socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_RESOLVE_HPP
+#define NETNOTES_SOCKET_RESOLVE_HPP
+
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+namespace netnotes {
+
+/// Returns the category of the errors of name resolution, with the system's words: "Name or service not known".
+[[nodiscard]] const std::error_category& resolver_category() noexcept;
+
+/// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
+inline constexpr int max_resolver_threads = 128;
+
+/// Restrictions of the answers of resolve(): getaddrinfo(3).
+struct resolve_hints {
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
+    socket_type type = socket_type::stream;
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
+    /// Takes only an address, not a name, and as service only a number. Then no file and no name server is asked.
+    bool numeric_only = false;
+};
+
+/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
+/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3). The forms with a timeout below
+/// limit that.
+///
+/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
+/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
+/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
+/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
+/// 6943 §3.1.1).
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
+                                            resolve_hints hints = {});
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            std::error_code& error);
+/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
+/// different port.
+template <std::integral Port>
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
+    return resolve(host, std::to_string(port), hints);
+}
+
+/// Does the same as resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
+/// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
+/// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
+/// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
+///
+/// If no name server answers, each call leaves a thread behind for a while. So that they do not pile up, at most
+/// max_resolver_threads run in a process. A further call fails at once with errc::resource_unavailable_try_again.
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop = nullptr);
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop, std::error_code& error);
+
+/// Returns the official name of a host, behind all aliases (AI_CANONNAME): `www.example.org` may be `web7.example.net`.
+/// Returns an address as it is. The time limit is that of resolve(). Throws std::system_error.
+[[nodiscard]] std::string canonical_name(const std::string& host, wait_time timeout = never,
+                                         const stop_event* stop = nullptr);
+
+/// Returns the name of the host that has this address (getnameinfo(3)), or nullopt if it has no name. The port does not
+/// matter. The time limit is that of resolve(). Throws std::system_error if no name server answers.
+///
+/// The owner of an address chooses its name and may lie. Before you trust the name, resolve() it and compare.
+[[nodiscard]] std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout = never,
+                                                      const stop_event* stop = nullptr);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline const std::error_category& resolver_category() noexcept {
+    static const struct final_category final : std::error_category {
+        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
+        [[nodiscard]] std::string message(int code) const override {
+            if (code == EAI_SERVICE) return "unknown service, or a port beyond 65535";
+            return ::gai_strerror(code);
+        }
+    } category;
+    return category;
+}
+
+namespace detail {
+/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
+/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
+inline bool is_like_number(std::string_view service) noexcept {
+    if (service.empty()) return false;
+    if (digit_value(service.front()) > 9)
+        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    if (service.starts_with("0x") || service.starts_with("0X")) return true;
+    for (const char c : service)
+        if (('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z')) return false;
+    return true;
+}
+inline bool is_port(std::string_view service) noexcept {
+    std::uint32_t port = 0;
+    parse_failure why;
+    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
+}
+/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
+/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+inline bool is_number_of_old(std::string_view host) noexcept {
+    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
+    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
+    for (;;) {
+        const std::string_view part = host.substr(0, host.find('.'));
+        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
+        for (const char c : part.substr(is_hexadecimal ? 2 : 0))
+            if (is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] >= 16 : digit_value(c) > 9) return false;
+        if (part.size() == host.size()) return true;
+        host.remove_prefix(part.size() + 1);
+    }
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     std::error_code& error) {
+    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
+    // stranger could reach this host by it.
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
+        detail::is_number_of_old(host)) {
+        error = {EAI_NONAME, resolver_category()};
+        return {};
+    }
+    if (detail::is_like_number(service) && !detail::is_port(service)) {
+        error = {EAI_SERVICE, resolver_category()};
+        return {};
+    }
+    addrinfo wanted{};
+    wanted.ai_family = static_cast<int>(hints.family);
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
+    wanted.ai_flags = (hints.to_bind ? AI_PASSIVE : 0) | (hints.numeric_only ? AI_NUMERICHOST | AI_NUMERICSERV : 0);
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
+                                   &wanted, &found);
+    error = code == EAI_SYSTEM ? detail::last_error()
+            : code != 0        ? std::error_code{code, resolver_category()}
+                               : std::error_code{};
+    std::vector<endpoint> endpoints;
+    if (error) return endpoints;
+    const struct guard {
+        addrinfo* list;
+        ~guard() { ::freeaddrinfo(list); }
+    } freed{found};
+    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
+        socket_address address;
+        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
+        address.resize(entry->ai_addrlen);
+        if (address.is_ip()) endpoints.push_back(address.ip());
+    }
+    return endpoints;
+}
+namespace detail {
+/// For messages: "www.example.org:80", "[2001:db8::1]:80". A host may come from a stranger, so control characters are
+/// escaped.
+inline std::string with_service(std::string_view host, std::string_view service) {
+    const bool has_colons = host.find(':') != host.npos;
+    return joined(has_colons ? "[" : "", visible(host), has_colons ? "]" : "", service.empty() ? "" : ":",
+                  visible(service));
+}
+}  // namespace detail
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+// ---- within a time limit
+
+namespace detail {
+/// Counts the threads of the resolver in this process.
+class resolver_threads {
+  public:
+    /// Counts one more, or returns false if there are as many as may be.
+    static bool begin() noexcept {
+        // A child of fork() has none of these threads, because only the thread that calls fork() is copied.
+        static const int forks = ::pthread_atfork(nullptr, nullptr, [] { running_ = 0; });
+        static_cast<void>(forks);
+        if (running_.fetch_add(1) < max_resolver_threads) return true;
+        end();
+        return false;
+    }
+    static void end() noexcept { running_.fetch_sub(1); }
+
+  private:
+    static inline std::atomic<int> running_{0};
+};
+
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
+class resolver_call {
+  public:
+    resolver_call(const resolver_call&) = delete;
+    resolver_call& operator=(const resolver_call&) = delete;
+
+    /// Runs the call and waits for its end. With an error the thread may still run, so its results must not be read.
+    void finish(time_point until, const stop_event* stop, std::error_code& error) noexcept {
+        if (until == time_point::max() && !stop) {
+            error.clear();
+            return run();
+        }
+        if (until <= clock::now()) {  // a fast resolver would win against a timeout of zero, but only sometimes
+            error = std::make_error_code(std::errc::timed_out);
+            return;
+        }
+        event_ = ::eventfd(0, EFD_CLOEXEC);
+        if (event_ < 0) {
+            error = last_error();
+            return;
+        }
+        if (!resolver_threads::begin()) {
+            error = std::make_error_code(std::errc::resource_unavailable_try_again);
+            return;
+        }
+        // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        holders_ = 2;
+        pthread_t thread;
+        const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        if (failure != 0) {
+            resolver_threads::end();
+            holders_ = 1;
+            error = {failure, std::system_category()};
+            return;
+        }
+        ::pthread_detach(thread);
+        wait_for(event_, POLLIN, stop, until, error);
+        // The eventfd has reported the end, so this loop ends at once. The atomic makes the thread's results visible.
+        while (!error && !has_ended_.load(std::memory_order_acquire)) {
+        }
+    }
+    struct release {  // for std::unique_ptr, or any owner that calls it
+        void operator()(resolver_call* call) const noexcept {
+            if (--call->holders_ == 0) delete call;
+        }
+    };
+
+  protected:
+    resolver_call() noexcept = default;
+    virtual ~resolver_call() {
+        if (event_ >= 0) ::close(event_);
+    }
+    virtual void run() noexcept = 0;
+
+  private:
+    static void* work(void* object) noexcept {
+        auto* const call = static_cast<resolver_call*>(object);
+        call->run();
+        resolver_threads::end();
+        call->has_ended_.store(true, std::memory_order_release);
+        constexpr std::uint64_t one = 1;
+        static_cast<void>(!::write(call->event_, &one, sizeof one));
+        release{}(call);
+        return nullptr;
+    }
+    std::atomic<int> holders_{1};
+    std::atomic<bool> has_ended_{false};
+    int event_ = -1;
+};
+/// Owns the caller's share of a call.
+template <class Call>
+class held_call {
+  public:
+    explicit held_call(Call* call) noexcept : call_{call} {}
+    held_call(const held_call&) = delete;
+    held_call& operator=(const held_call&) = delete;
+    ~held_call() { resolver_call::release{}(call_); }
+    Call* operator->() const noexcept { return call_; }
+
+  private:
+    Call* call_;
+};
+
+struct resolving final : resolver_call {
+    resolving(const std::string& of_host, const std::string& of_service, resolve_hints with)
+        : host{of_host}, service{of_service}, hints{with} {}
+    void run() noexcept override {
+        try {
+            found = resolve(host, service, hints, error);
+        } catch (...) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    const std::string host, service;
+    const resolve_hints hints;
+    std::vector<endpoint> found;
+    std::error_code error;
+};
+struct resolving_canonical final : resolver_call {
+    explicit resolving_canonical(const std::string& of_host) : host{of_host} {}
+    void run() noexcept override {
+        addrinfo wanted{}, *list = nullptr;
+        wanted.ai_socktype = SOCK_STREAM;
+        wanted.ai_flags = AI_CANONNAME;
+        code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &list);
+        if (code == EAI_SYSTEM) system_error = errno;
+        if (code != 0) return;
+        try {
+            name = list->ai_canonname ? list->ai_canonname : host;
+        } catch (...) {
+            code = EAI_MEMORY;
+        }
+        ::freeaddrinfo(list);
+    }
+    const std::string host;
+    std::string name;
+    int code = 0, system_error = 0;
+};
+struct resolving_name final : resolver_call {
+    explicit resolving_name(const socket_address& of) noexcept : address{of} {}
+    void run() noexcept override {
+        code = ::getnameinfo(address.data(), address.size(), name, sizeof name, nullptr, 0, NI_NAMEREQD);
+        if (code == EAI_SYSTEM) system_error = errno;
+    }
+    const socket_address address;
+    char name[NI_MAXHOST] = {};
+    int code = 0, system_error = 0;
+};
+inline std::error_code resolver_error(int code, int system_error) noexcept {
+    if (code == EAI_SYSTEM) return {system_error, std::system_category()};
+    return code == 0 ? std::error_code{} : std::error_code{code, resolver_category()};
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop, std::error_code& error) {
+    if (hints.numeric_only || host.empty() || ip_address::parse(host)) return resolve(host, service, hints, error);
+    const detail::held_call call{new detail::resolving{host, service, hints}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (error) return {};
+    error = call->error;
+    return std::move(call->found);
+}
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, timeout, stop, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+inline std::string canonical_name(const std::string& host, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    if (ip_address::parse(host)) return host;
+    const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
+    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", visible(host));
+    const detail::held_call call{new detail::resolving_canonical{host}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "canonical name of ", visible(host));
+    return std::move(call->name);
+}
+
+inline std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    const detail::held_call call{new detail::resolving_name{socket_address{where}}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error && call->code == EAI_NONAME) return std::nullopt;
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "name of ", where.address().to_string());
+    return call->name;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_RESOLVE_HPP
 
 
 

@@ -41,6 +41,8 @@
 //
 // A program that needs every message must retransmit by itself. tftp.hpp shows how.
 //
+// This page brings only those chapters of ip.hpp and socket.hpp that datagrams need.
+//
 // Chapters, lowest first:
 //     udp/datagram.hpp     datagrams, their sizes, and the peers that send them
 //     udp/multicast.hpp    datagrams to groups
@@ -55,181 +57,41 @@
 #define NETNOTES_UDP_HPP
 
 
-// netnotes/socket.hpp: sockets, their names, and how a wait is stopped
+// netnotes/udp/batch.hpp: many datagrams at once
 // SPDX-License-Identifier: MIT
 //
-// A socket is one end of a communication. The kernel holds the socket, and the program holds a small number that stands
-// for it: the descriptor. Two programs communicate by sockets in this order:
+// A datagram costs a system call and little else, so a program with many datagrams saves calls:
 //
-//        server                                     client
-//          socket, bind, listen                       socket
-//          accept() <───────── handshake ──────────── connect
-//            └─> a new socket  <────── bytes ───────> send_all, recv
-//          close                                      close
+//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
+//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
 //
-//        net::socket listener{net::address_family::inet, net::socket_type::stream};     // namespace net = netnotes
-//        listener.bind(net::endpoint{net::ipv4_address::any(), 6666});
-//        listener.listen();
-//        auto [client, peer] = listener.accept();
-//        client.send_all("hello\r\n");
+//        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
+//        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...
 //
-// The class socket closes its descriptor exactly once. It also handles what programs often get wrong:
-//
-//    a signal interrupts a call      the call continues, and waits for the rest of its time
-//    the peer has closed             a send fails with an error; the signal SIGPIPE does not end the process
-//    a timeout                       becomes a point in time, so a peer that sends slowly cannot extend it
-//    an error                        names the call and the address: "bind 0.0.0.0:80: Permission denied"
-//
-// Most programs use tcp.hpp or udp.hpp, which build on this module.
-//
-// Chapters, lowest first:
-//     socket/stop.hpp         asking a program to stop: a request that wakes every wait, Ctrl-C and SIGTERM
-//     socket/time.hpp         how long a call waits
-//     socket/buffer.hpp       room to receive into, bytes to send
-//     socket/address.hpp      the names of sockets
-//     socket/interfaces.hpp   the network interfaces of this machine, with their addresses
-//     socket/options.hpp      options as types
-//     socket/wait.hpp         when a call cannot go on: which errors mean "later", and one poll(2)
-//     socket/file.hpp         files that a socket sends
-//     socket/whole_file.hpp   a file that is whole or not there
-//     socket/random.hpp       a key that nobody guesses
-//     socket/resolve.hpp      the names of hosts, within a time limit
-//     socket/handle.hpp       an open socket: its descriptor, its options, its endpoints, how long its calls wait
-//     socket/message.hpp      what travels beside the bytes of a datagram
-//     socket/socket.hpp       the socket, with a table from Python and C to netnotes
-//     socket/descriptors.hpp  descriptors that travel over a Unix socket, and the user at its other end
-//     socket/stale.hpp        the file that a Unix socket leaves behind
-//     socket/iostream.hpp     a connection as a std::iostream, as Python's makefile()
-//
-// The notes:     网络编程, socket, Socket 对象(内建)方法 (sockets and their methods)
-// Examples:      01_first_socket, 05_socket_methods
+// On this page:  datagram_batch · batch_socket, the part of udp_socket that knows many datagrams
+// The notes:     beyond them
 
-#ifndef NETNOTES_SOCKET_HPP
-#define NETNOTES_SOCKET_HPP
+#ifndef NETNOTES_UDP_BATCH_HPP
+#define NETNOTES_UDP_BATCH_HPP
 
-
-// netnotes/ip.hpp: addresses, networks, endpoints and ports
-// SPDX-License-Identifier: MIT
-//
-// An IP address is a number that names one network interface: 32 bits for IPv4, 128 bits for IPv6. A network is a range
-// of addresses that begin with the same bits. A port is a 16-bit number that selects a socket on a host. An address
-// together with a port is an endpoint.
-//
-//        192.168.1.77           11000000 10101000 00000001 01001101      an address
-//        192.168.1.0/24         └──── 24 bits: network ──┘ └ host ┘      its network: all addresses that begin so
-//        192.168.1.77:6666                                               an endpoint: the address, and port 6666
-//
-// This module parses, prints, compares and computes these values. It makes no system call. All of it is constexpr, so
-// the compiler checks an address that stands in your source:
-//
-//        static_assert("192.168.1.0/24"_net.contains("192.168.1.77"_ip));
-//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
-//
-// A text from a user is parsed while the program runs. The function parse() returns nullopt if the text is wrong; the
-// constructor throws an error that names the reason and the place.
-//
-//        text ──parse──> ipv4_address ─┐                    ┌─> network     address / prefix length
-//        text ──parse──> ipv6_address ─┴──> ip_address ─────┤
-//                                                           └─> endpoint    address : port
-//
-// Chapters, lowest first:
-//     ip/version.hpp     the version of the library
-//     ip/text.hpp        how addresses are read and written, and the errors that say where a text is wrong
-//     ip/address.hpp     IPv4 and IPv6 addresses
-//     ip/arithmetic.hpp  the addresses before and behind an address, and distances
-//     ip/network.hpp     networks: prefixes, netmasks, subnets, ranges
-//     ip/interface.hpp   an address together with its network: 192.168.1.77/24
-//     ip/special.hpp     ranges that mean something, and the classes A to E
-//     ip/number.hpp      numbers in a text from a stranger
-//     ip/endpoint.hpp    an address and a port; classes of ports, services
-//     ip/keyed_hash.hpp  a hash that nobody can compute without the key
-//     ip/tcp_state.hpp   the eleven states of a TCP connection
-//
-// The notes:     端口 (ports), IP地址 (IP addresses), 子网掩码 (netmasks)
-// Examples:      02_ip_addresses, 03_subnet_masks, 04_ports_and_services
-
-#ifndef NETNOTES_IP_HPP
-#define NETNOTES_IP_HPP
-
-
-// netnotes/ip/address.hpp: addresses
-// SPDX-License-Identifier: MIT
-//
-// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
-// 32 bits, an IPv6 address 128:
-//
-//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
-//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
-//
-// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
-// so a wrong literal does not compile:
-//
-//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
-//
-// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
-//
-// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
-//
-// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
-// The notes:     IP地址 (IP addresses); example 02
-
-#ifndef NETNOTES_IP_ADDRESS_HPP
-#define NETNOTES_IP_ADDRESS_HPP
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <cstring>
+#include <new>
+#include <span>
 #include <stdexcept>
 #include <string>
-#include <string_view>
-
-// netnotes/ip/text.hpp: how addresses are read and written
-// SPDX-License-Identifier: MIT
-//
-// The machinery under ip.hpp, and a page on two small grammars. Most people never include this file.
-//
-//        "192.0.2.1"                             <->  0xc0000201                  dotted decimal
-//        "2001:db8::1"                           <->  2001:0db8:0:0:0:0:0:1       RFC 4291 §2.2, RFC 5952
-//        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
-//        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
-//
-// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, because a leading zero
-// means octal in C. It takes 10.1 for 10.0.0.1. If a filter and a server read the same text as two addresses, the
-// filter is useless (RFC 6943 §3.1.1). Both texts are therefore refused here. A reader stops at the first error and
-// names it with its place: "octet 4 is 256, above 255, at character 6".
-//
-// Writing has one form for each address (RFC 5952 §4): lower case and no leading zeros. The longest run of zero groups,
-// the first of equals, becomes "::", but only if it is longer than one group. Equal addresses have equal texts, so a
-// text may serve as a key in a log.
-//
-// A text from a stranger is not printed as it is. It may hold a line's end that forges a line of the log. It may hold
-// an escape sequence that controls the terminal. visible() and quoted() write such characters as escape sequences of
-// C++.
-//
-// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
-// ·
-//                reading IPv4, IPv6, numbers · writing them
-// The notes:     IP地址 (IP addresses); example 02
-
-#ifndef NETNOTES_IP_TEXT_HPP
-#define NETNOTES_IP_TEXT_HPP
-
-#include <array>
-#include <bit>
-#include <charconv>
-#include <compare>
-#include <cstddef>
-#include <cstdint>
-#include <iosfwd>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <version>
-#ifdef __cpp_lib_format
-#include <format>
-#endif
+#include <system_error>
+#include <utility>
+#include <vector>
 
 // netnotes/ip/algorithm.hpp: the few algorithms that the chapters need
 // SPDX-License-Identifier: MIT
@@ -313,6 +175,288 @@ using namespace algorithms;  // a lookup by the types of arguments does not foll
 
 #endif  // NETNOTES_IP_ALGORITHM_HPP
 
+// netnotes/socket/buffer.hpp: bytes
+// SPDX-License-Identifier: MIT
+//
+// The calls of a socket take a buffer: room to receive into, or bytes to send.
+//
+// On this page:  mutable_buffer, const_buffer, as_text
+// The notes:     recv, send (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_BUFFER_HPP
+#define NETNOTES_SOCKET_BUFFER_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_std_span_buffer_first_size;
+struct give_a_buffer_to_receive_into_not_a_size;
+struct bytes_to_send_are_text_or_a_range_of_bytes;
+struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
+}  // namespace detail
+
+/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
+/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
+    requires(requires(Range& range) { std::data(range); } &&
+             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
+    mutable_buffer(Range&&) = delete;
+    template <class Number, class Advice = detail::give_a_buffer_to_receive_into_not_a_size>
+    requires std::is_arithmetic_v<Number>
+    mutable_buffer(Number) = delete;
+};
+
+/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
+/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
+/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires std::is_arithmetic_v<Number>
+    const_buffer(Number) = delete;
+    template <class Range, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires(requires(const Range& range) { std::data(range); } && !detail::bytes_range<const Range>)
+    const_buffer(const Range&) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+namespace detail {
+/// Returns the bytes of a value, for an option of a socket. (std::as_bytes() makes the compiler check each type.)
+template <class Value>
+std::span<const std::byte> bytes_of(const Value& value) noexcept {
+    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
+}
+/// Returns the bytes of a value, to fill them.
+template <class Value>
+std::span<std::byte> room_of(Value& value) noexcept {
+    return {reinterpret_cast<std::byte*>(&value), sizeof value};
+}
+}  // namespace detail
+
+/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_BUFFER_HPP
+
+// netnotes/socket/message.hpp: what travels beside the bytes of a datagram
+// SPDX-License-Identifier: MIT
+//
+// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Every UDP server needs two of them. The
+// first says to which of the host's addresses a datagram came. The second says from which address the answer leaves.
+// Others tell the interface, the time to live that is left, and when the datagram arrived.
+//
+//        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
+//        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
+//        client <── from 192.0.2.2 ── sendmsg: IP_PKTINFO says 192.0.2.2      else the client would not take the answer
+//
+//        receiver.tell_details();
+//        net::datagram_details details;
+//        auto got = receiver.recv_from(buffer, details);       // details.interface_index, details.hop_limit, ...
+//
+// On this page:  datagram_details. The other names are in detail: programs use received::local and send_to() of
+//                socket/socket.hpp, or udp.hpp
+// The notes:     UDP, udp绑定 (which address a datagram came to); ip(7), ipv6(7), socket(7)
+
+#ifndef NETNOTES_SOCKET_MESSAGE_HPP
+#define NETNOTES_SOCKET_MESSAGE_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <ctime>
+#include <optional>
+#include <system_error>
+
+// netnotes/socket/address.hpp: the names of sockets
+// SPDX-License-Identifier: MIT
+//
+// A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
+// a path in the file system. The kernel takes every name as a `sockaddr`, a structure whose first field tells its real
+// type. This header converts our values to that structure and back. Only this header deals with byte order, structure
+// sizes and interface numbers.
+//
+//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
+//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
+//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
+//
+// On this page:  unix_endpoint · socket_address
+// Above it:      socket/resolve.hpp, the names of hosts
+// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_ADDRESS_HPP
+#define NETNOTES_SOCKET_ADDRESS_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+
+// netnotes/ip/endpoint.hpp: endpoints, ports and services
+// SPDX-License-Identifier: MIT
+//
+// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
+// together are an *endpoint*:
+//
+//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
+//
+// On this page:  endpoint · parse_port, read_port · host_port, parse_host_port, read_host_port · port_class,
+//                classify_port · service, find_service · the literal _endpoint
+// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
+
+#ifndef NETNOTES_IP_ENDPOINT_HPP
+#define NETNOTES_IP_ENDPOINT_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// netnotes/ip/address.hpp: addresses
+// SPDX-License-Identifier: MIT
+//
+// An IP address is a number; everything else on this page is notation or arithmetic on that number. An IPv4 address has
+// 32 bits, an IPv6 address 128:
+//
+//        192.168.1.77      11000000 10101000 00000001 01001101       four octets, in decimal
+//        2001:db8::1       2001 0db8 0000 0000 0000 0000 0000 0001   eight groups, in hexadecimal; "::" is zeros
+//
+// This chapter asks the operating system nothing. It is values: constexpr throughout, no allocation but in to_string(),
+// so a wrong literal does not compile:
+//
+//        "192.168.1.256"_ip                 // error: octet 4 is 256, above 255, at character 10
+//
+// Parsing is strict and says what it dislikes, and where; ip/text.hpp tells why.
+//
+// is_global() and is_global_unicast() need a table: include ip/special.hpp where you ask them.
+//
+// On this page:  ipv4_address · ipv6_address · ip_address · the literal _ip
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_ADDRESS_HPP
+#define NETNOTES_IP_ADDRESS_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+// netnotes/ip/text.hpp: how addresses are read and written
+// SPDX-License-Identifier: MIT
+//
+// The machinery under ip.hpp, and a page on two small grammars. Most people never include this file.
+//
+//        "192.0.2.1"                             <->  0xc0000201                  dotted decimal
+//        "2001:db8::1"                           <->  2001:0db8:0:0:0:0:0:1       RFC 4291 §2.2, RFC 5952
+//        "::ffff:192.0.2.1"                      <->  ... ffff c000 0201          an IPv4 tail
+//        "fe80::1%eth0"                          <->  number and zone             RFC 4007 §11
+//
+// Reading is strict where the C library is not. inet_aton() takes 192.168.010.1 for 192.168.8.1, because a leading zero
+// means octal in C. It takes 10.1 for 10.0.0.1. If a filter and a server read the same text as two addresses, the
+// filter is useless (RFC 6943 §3.1.1). Both texts are therefore refused here. A reader stops at the first error and
+// names it with its place: "octet 4 is 256, above 255, at character 6".
+//
+// Writing has one form for each address (RFC 5952 §4): lower case and no leading zeros. The longest run of zero groups,
+// the first of equals, becomes "::", but only if it is longer than one group. Equal addresses have equal texts, so a
+// text may serve as a key in a log.
+//
+// A text from a stranger is not printed as it is. It may hold a line's end that forges a line of the log. It may hold
+// an escape sequence that controls the terminal. visible() and quoted() write such characters as escape sequences of
+// C++.
+//
+// On this page:  parse_failure, parse_error · visible, quoted · printable, what every value of ip.hpp can do · 128 bits
+// ·
+//                reading IPv4, IPv6, numbers · writing them
+// The notes:     IP地址 (IP addresses); example 02
+
+#ifndef NETNOTES_IP_TEXT_HPP
+#define NETNOTES_IP_TEXT_HPP
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <iosfwd>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <version>
+#ifdef __cpp_lib_format
+#include <format>
+#endif
+
+
 
 
 namespace netnotes {
@@ -334,7 +478,7 @@ class parse_failure {
     /// Returns the failure for a longer text, in which this text begins at `offset` characters.
     constexpr void shift(std::ptrdiff_t offset) noexcept { position_ += static_cast<std::size_t>(offset); }
     /// Returns a sentence, for example `octet 4 is 256, above 255, at character 6`.
-    [[nodiscard]] std::string message() const;
+    [[nodiscard, gnu::cold]] std::string message() const;
 
   private:
     std::string_view pattern_;
@@ -346,7 +490,7 @@ class parse_failure {
 /// Thrown by the constructors that take text. what() quotes the text and gives the failure's message.
 class parse_error : public std::invalid_argument {
   public:
-    parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
+    [[gnu::cold]] parse_error(std::string_view kind, std::string_view text, const parse_failure& failure);
     /// Returns the reason and the place of the fault.
     [[nodiscard]] const parse_failure& failure() const noexcept { return failure_; }
 
@@ -787,26 +931,26 @@ constexpr std::size_t read_utf8(std::string_view text, char32_t& point) noexcept
 }
 
 inline void append_visible(std::string& to, std::string_view text, bool is_quoted) {
-    const auto append_hex = [&](char kind, char32_t value, unsigned digits) {
-        to += '\\';
-        to += kind;
-        while (digits-- > 0) to += hexadecimal_digits[value >> 4 * digits & 0xf];
-    };
     while (!text.empty()) {
         char32_t point = 0;
         const std::size_t size = read_utf8(text, point);
+        const std::string_view bytes = text.substr(0, detail::max<std::size_t>(size, 1));
+        text.remove_prefix(bytes.size());
+        // A string is appended to in one place: each other place would put its code here once more.
+        char escape[10] = {'\\'};
+        std::size_t length = 1;
         if (size > 0 && !is_invisible(point)) {
-            if (is_quoted && (point == '"' || point == '\\')) to += '\\';
-            to += text.substr(0, size);
+            if (!is_quoted || (point != '"' && point != '\\')) length = 0;
+            for (const char byte : bytes) escape[length++] = byte;
         } else if (size == 1 && (point == '\n' || point == '\r' || point == '\t')) {
-            to += point == '\n' ? "\\n" : point == '\r' ? "\\r" : "\\t";
-        } else if (size < 2) {
-            append_hex('x', static_cast<unsigned char>(text[0]), 2);
-        } else if (point <= 0xffff) {
-            append_hex('u', point, 4);
-        } else
-            append_hex('U', point, 8);
-        text.remove_prefix(detail::max<std::size_t>(size, 1));
+            escape[length++] = point == '\n' ? 'n' : point == '\r' ? 'r' : 't';
+        } else {
+            if (size == 0) point = static_cast<unsigned char>(bytes[0]);
+            unsigned digits = size < 2 ? 2 : point <= 0xffff ? 4 : 8;
+            escape[length++] = digits == 2 ? 'x' : digits == 4 ? 'u' : 'U';
+            while (digits-- > 0) escape[length++] = hexadecimal_digits[point >> 4 * digits & 0xf];
+        }
+        to.append(escape, length);
     }
 }
 
@@ -827,7 +971,7 @@ inline std::string quoted(std::string_view text) {
 
 namespace detail {
 /// Returns the text in quotation marks, cut if it is long, so that an error fits in a line.
-inline std::string quoted_beginning(std::string_view text) {
+[[gnu::cold]] inline std::string quoted_beginning(std::string_view text) {
     constexpr std::size_t most = 64;
     std::string shown = quoted(text.substr(0, most));
     if (text.size() > most) shown.insert(shown.size() - 1, "...");
@@ -1361,169 +1505,6 @@ struct std::hash<Value> {
 
 #endif  // NETNOTES_IP_ADDRESS_HPP
 
-// netnotes/ip/arithmetic.hpp: the addresses before and behind an address
-// SPDX-License-Identifier: MIT
-//
-// An address is a number, so it has neighbours, and two addresses have a distance:
-//
-//        192.168.1.254 ── + 1 ──> 192.168.1.255 ── + 1 ──> 192.168.2.0
-//                      <────────────── - 2 ───────────────
-//
-//        static_assert("192.168.1.254"_ip + 2 == "192.168.2.0"_ip);
-//        static_assert("192.168.2.0"_ip - "192.168.1.254"_ip == 2);
-//
-// An integer type wraps at its end. An address must not: a loop that passes 255.255.255.255 would go on with 0.0.0.0,
-// another host. So a step beyond the first or the last address throws std::out_of_range, as Python's ipaddress raises.
-//
-// On this page:  + - += -= for ipv4_address, ipv6_address, ip_address
-// The notes:     IP地址 (IP addresses); example 02
-
-#ifndef NETNOTES_IP_ARITHMETIC_HPP
-#define NETNOTES_IP_ARITHMETIC_HPP
-
-#include <concepts>
-#include <cstdint>
-#include <limits>
-#include <stdexcept>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-
-template <class Address>
-concept address_value =
-    std::same_as<Address, ipv4_address> || std::same_as<Address, ipv6_address> || std::same_as<Address, ip_address>;
-/// A count of addresses. Not bool and not a character: `address + true` is a slip of the pen.
-template <class Count>
-concept address_count =
-    std::integral<Count> && !std::same_as<Count, bool> && !std::same_as<Count, char> && !std::same_as<Count, wchar_t> &&
-    !std::same_as<Count, char8_t> && !std::same_as<Count, char16_t> && !std::same_as<Count, char32_t> &&
-    sizeof(Count) <= sizeof(std::uint64_t);
-
-/// The address as a number, and back. The zone of an IPv6 address stays.
-constexpr uint128 number_of(ipv4_address address) noexcept { return {0, address.to_uint()}; }
-constexpr uint128 number_of(const ipv6_address& address) noexcept { return address.to_uint(); }
-constexpr uint128 number_of(const ip_address& address) noexcept {
-    return address.is_v4() ? number_of(address.v4()) : number_of(address.v6());
-}
-constexpr ipv4_address with_number(ipv4_address, uint128 number) noexcept {
-    return ipv4_address{static_cast<std::uint32_t>(number.low)};
-}
-constexpr ipv6_address with_number(const ipv6_address& like, uint128 number) {
-    const ipv6_address moved{number};
-    return like.zone().empty() || moved.ipv4_mapped() ? moved : moved.with_zone(like.zone());
-}
-constexpr ip_address with_number(const ip_address& like, uint128 number) {
-    if (like.is_v4()) return with_number(like.v4(), number);
-    return with_number(like.v6(), number);
-}
-constexpr unsigned width_of(ipv4_address) noexcept { return ipv4_address::width; }
-constexpr unsigned width_of(const ipv6_address&) noexcept { return ipv6_address::width; }
-constexpr unsigned width_of(const ip_address& address) noexcept { return address.width(); }
-
-/// Returns the address `count` steps up, or down. Throws std::out_of_range beyond the ends.
-template <class Address>
-constexpr Address moved(const Address& from, bool is_up, uint128 count) {
-    const uint128 number = number_of(from);
-    const uint128 room = is_up ? ones(width_of(from)) - number : number;
-    if (count > room)
-        throw std::out_of_range{is_up ? "a step beyond the last address" : "a step below the first address"};
-    return with_number(from, is_up ? number + count : number - count);
-}
-template <class Count>
-constexpr uint128 magnitude(Count count) noexcept {
-    const auto bits = static_cast<std::uint64_t>(count);  // of a negative number: modulo 2^64
-    return {0, count < 0 ? std::uint64_t{0} - bits : bits};
-}
-template <class Count>
-constexpr bool is_negative(Count count) noexcept {
-    if constexpr (std::is_signed_v<Count>) return count < 0;
-    return false;
-}
-
-}  // namespace detail
-
-/// Returns the address that lies `count` addresses higher; a negative count goes down. The zone of an IPv6 address
-/// stays, except in an IPv4-mapped address, which has none. Throws std::out_of_range beyond the first and the last
-/// address.
-template <detail::address_value Address, detail::address_count Count>
-[[nodiscard]] constexpr Address operator+(const Address& address, Count count) {
-    return detail::moved(address, !detail::is_negative(count), detail::magnitude(count));
-}
-/// Returns the address that lies `count` addresses lower; a negative count goes up. Throws as operator+.
-template <detail::address_value Address, detail::address_count Count>
-[[nodiscard]] constexpr Address operator-(const Address& address, Count count) {
-    return detail::moved(address, detail::is_negative(count), detail::magnitude(count));
-}
-/// Returns the IPv6 address that lies `count` addresses higher; see operator+ above. For steps of more than 64 bits.
-[[nodiscard]] constexpr ipv6_address operator+(const ipv6_address& address, uint128 count) {
-    return detail::moved(address, true, count);
-}
-/// Returns the IPv6 address that lies `count` addresses lower; see operator+ above.
-[[nodiscard]] constexpr ipv6_address operator-(const ipv6_address& address, uint128 count) {
-    return detail::moved(address, false, count);
-}
-
-/// Moves the address up by `count`. Returns the address. Throws as operator+, and the address is then as before.
-template <detail::address_value Address, detail::address_count Count>
-constexpr Address& operator+=(Address& address, Count count) {
-    return address = address + count;
-}
-/// Moves the address down by `count`. Returns the address. Throws as operator-, and the address is then as before.
-template <detail::address_value Address, detail::address_count Count>
-constexpr Address& operator-=(Address& address, Count count) {
-    return address = address - count;
-}
-
-/// Returns how far `to` lies above `from`; negative when it lies below. Never throws for two IPv4 addresses.
-/// Throws std::invalid_argument for addresses of two families or of two zones, which have no distance. Throws
-/// std::out_of_range for a distance that 64 bits cannot hold: `to.to_uint() - from.to_uint()` has 128 bits.
-template <detail::address_value Address>
-[[nodiscard]] constexpr std::int64_t operator-(const Address& to, const Address& from) {
-    if constexpr (std::same_as<Address, ip_address>)
-        if (to.is_v4() != from.is_v4()) throw std::invalid_argument{"no distance between an IPv4 and an IPv6 address"};
-    if (detail::with_number(to, {}) != detail::with_number(from, {}))
-        throw std::invalid_argument{"no distance between addresses in different zones"};
-    const bool is_above = to >= from;
-    const uint128 distance =
-        is_above ? detail::number_of(to) - detail::number_of(from) : detail::number_of(from) - detail::number_of(to);
-    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    if (distance.high != 0 || distance.low > largest + (is_above ? 0 : 1))
-        throw std::out_of_range{"the distance between the addresses has more than 64 bits"};
-    return static_cast<std::int64_t>(is_above ? distance.low : std::uint64_t{0} - distance.low);
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_ARITHMETIC_HPP
-
-// netnotes/ip/endpoint.hpp: endpoints, ports and services
-// SPDX-License-Identifier: MIT
-//
-// A *port* is a 16-bit number that picks one socket behind an address, separately for TCP and for UDP. Address and port
-// together are an *endpoint*:
-//
-//        192.0.2.1:80        [2001:db8::1]:80        brackets, because IPv6 has colons, too
-//
-// On this page:  endpoint · parse_port, read_port · host_port, parse_host_port, read_host_port · port_class,
-//                classify_port · service, find_service · the literal _endpoint
-// The notes:     端口 (ports), 端口分类 (classes of ports); example 04
-
-#ifndef NETNOTES_IP_ENDPOINT_HPP
-#define NETNOTES_IP_ENDPOINT_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-
-
 
 
 namespace netnotes {
@@ -1769,6 +1750,808 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 }  // namespace netnotes
 
 #endif  // NETNOTES_IP_ENDPOINT_HPP
+
+
+namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
+
+// ---- Names of sockets ----------------------------------------------------------------------------------
+
+/// The family of a socket's addresses (socket(2)).
+enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
+
+/// How a socket moves its bytes (socket(2)).
+enum class socket_type : int {
+    stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
+    datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
+    sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
+    raw = SOCK_RAW,                     ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
+};
+
+/// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
+/// kernel's *abstract* namespace (Linux), or empty. An abstract name needs no file and vanishes with its socket.
+class unix_endpoint {
+  public:
+    static constexpr std::size_t max_size = sizeof(sockaddr_un::sun_path);  ///< 108 bytes; abstract, one fewer
+
+    /// Creates an empty name, as a client without bind() has.
+    unix_endpoint() noexcept = default;
+    /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
+    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, kind::path} {
+        if (path.empty() || path.find('\0') != path.npos)
+            throw std::invalid_argument{"a socket's path is empty or contains a NUL"};
+    }
+    /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
+    static unix_endpoint abstract(std::string_view name) { return {name, kind::abstract}; }
+
+    /// Returns the path, or the bytes of an abstract name; empty for an unnamed endpoint.
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// Returns true if the name is abstract: it lies in the kernel, and there is no file of this name.
+    [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
+    /// Returns true for a socket that was never bound, for example a client.
+    [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
+    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
+    [[nodiscard]] std::string to_string() const {
+        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
+    }
+    friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const unix_endpoint& name) {
+        const std::string text = name.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
+    }
+
+  private:
+    enum class kind : bool { path, abstract };  // no bool: {"127.0.0.1", 80} must not fit
+    unix_endpoint(std::string_view name, kind what) : name_{name}, is_abstract_{what == kind::abstract} {
+        if (name.size() + is_abstract_ > max_size)
+            throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
+    }
+    std::string name_;
+    bool is_abstract_ = false;
+};
+
+/// The address of a socket of any family, which the kernel calls a sockaddr. It hides byte order, structure sizes and
+/// zones.
+class socket_address {
+  public:
+    /// Creates an address without a family.
+    socket_address() noexcept = default;
+    /// Takes an IP endpoint. A zone that is not a number is the name of an interface. Throws std::system_error if no
+    /// interface has that name.
+    socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
+    socket_address(const unix_endpoint& where) noexcept;
+    template <class Text, class Advice = detail::write_net_endpoint_or_net_unix_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    socket_address(const Text&) = delete;
+
+    /// Returns the family, or address_family::unspecified if there is no address.
+    [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
+    /// Returns true for an address with a port, of IPv4 or IPv6.
+    [[nodiscard]] bool is_ip() const noexcept {
+        return family() == address_family::inet || family() == address_family::inet6;
+    }
+    /// Returns the IP endpoint. Its zone is the interface's number: `fe80::1%2`. Throws
+    /// std::invalid_argument if this is not the address of an IP socket.
+    [[nodiscard]] endpoint ip() const;
+    /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
+    /// not bind.
+    [[nodiscard]] unix_endpoint local() const;
+    /// Returns the text of the endpoint, or an empty text if there is no address.
+    [[nodiscard]] std::string to_string() const;
+
+    /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
+    /// has written.
+    [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
+    [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
+    [[nodiscard]] socklen_t size() const noexcept { return size_; }
+    void resize(socklen_t size) noexcept {
+        // Behind a path of 108 bytes the kernel keeps and counts a NUL, but does not accept it back (unix(7), BUGS).
+        size_ = family() == address_family::local ? detail::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
+    }
+    static constexpr socklen_t capacity = sizeof(sockaddr_storage);
+
+    friend bool operator==(const socket_address& a, const socket_address& b) {
+        if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
+        return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
+    }
+    /// Writes to_string().
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        const socket_address& address) {
+        const std::string text = address.to_string();
+        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
+    }
+
+  private:
+    union {
+        sockaddr_storage whole{};  // first, so that all of it is zero
+        sockaddr any;
+        sockaddr_in inet;
+        sockaddr_in6 inet6;
+        sockaddr_un local;
+    } storage_;
+    socklen_t size_ = sizeof(sa_family_t);
+};
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+namespace detail {
+inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+/// Returns true if a call failed because the system has no IPv6, and `::` means more than IPv6. Without the protocol
+/// there is no socket (EAFNOSUPPORT). If IPv6 is switched off, there is no address (EADDRNOTAVAIL).
+inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& error) noexcept {
+    return where.address() == ip_address{ipv6_address::any()} &&
+           (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
+           error.category() == std::system_category();
+}
+/// Throws the error with the joined texts in front. Not inlined: it is cold, and a hundred functions call it.
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
+                                                    const text_part& b = {}, const text_part& c = {},
+                                                    const text_part& d = {}, const text_part& e = {},
+                                                    const text_part& f = {}, const text_part& g = {},
+                                                    const text_part& h = {}, const text_part& i = {}) {
+    throw std::system_error{error, joined(a, b, c, d, e, f, g, h, i)};
+}
+}  // namespace detail
+
+// ---- socket_address
+
+inline socket_address::socket_address(const endpoint& where) {
+    if (where.address().is_v4()) {
+        storage_.inet.sin_family = AF_INET;
+        storage_.inet.sin_port = htons(where.port());
+        storage_.inet.sin_addr.s_addr = htonl(where.address().v4().to_uint());
+        size_ = sizeof storage_.inet;
+        return;
+    }
+    const ipv6_address address = where.address().v6();
+    const auto octets = address.to_octets();
+    storage_.inet6.sin6_family = AF_INET6;
+    storage_.inet6.sin6_port = htons(where.port());
+    std::memcpy(&storage_.inet6.sin6_addr, octets.data(), octets.size());
+    size_ = sizeof storage_.inet6;
+    if (const std::string_view zone = address.zone(); !zone.empty()) {
+        std::uint32_t index = 0;
+        const auto [end, error] = std::from_chars(zone.data(), zone.data() + zone.size(), index);
+        if (error != std::errc{} || end != zone.data() + zone.size()) {
+            index = ::if_nametoindex(std::string{zone}.c_str());
+            if (index == 0) detail::throw_error(detail::last_error(), "zone of ", address.to_string());
+        }
+        storage_.inet6.sin6_scope_id = index;
+    }
+}
+
+inline socket_address::socket_address(const unix_endpoint& where) noexcept {
+    storage_.local.sun_family = AF_UNIX;
+    if (where.is_unnamed()) return;
+    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with a NUL
+    std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
+    const std::size_t size = detail::min(where.name().size() + 1, unix_endpoint::max_size);
+    size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
+}
+
+inline endpoint socket_address::ip() const {
+    if (family() == address_family::inet)
+        return {ipv4_address{ntohl(storage_.inet.sin_addr.s_addr)}, ntohs(storage_.inet.sin_port)};
+    if (family() != address_family::inet6)
+        throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
+    std::array<std::uint8_t, 16> octets{};
+    std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
+    // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
+    const ipv6_address address = ipv6_address{octets}.with_zone_number(storage_.inet6.sin6_scope_id);
+    return {address, ntohs(storage_.inet6.sin6_port)};
+}
+
+inline unix_endpoint socket_address::local() const {
+    if (family() == address_family::unspecified) return {};
+    if (family() != address_family::local)
+        throw std::invalid_argument{detail::joined("not the address of a Unix socket: ", to_string())};
+    const std::size_t size = size_ > offsetof(sockaddr_un, sun_path) ? size_ - offsetof(sockaddr_un, sun_path) : 0;
+    if (size == 0) return {};
+    if (storage_.local.sun_path[0] == '\0') return unix_endpoint::abstract({storage_.local.sun_path + 1, size - 1});
+    return unix_endpoint{std::string_view{storage_.local.sun_path, ::strnlen(storage_.local.sun_path, size)}};
+}
+
+inline std::string socket_address::to_string() const {
+    if (is_ip()) return ip().to_string();
+    if (family() == address_family::local) return local().to_string();
+    if (family() == address_family::unspecified) return "(no address)";
+    return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
+}
+
+namespace detail {
+/// Converts an address without throwing. Fails if its zone names no interface.
+inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
+    error.clear();
+    try {
+        return where;
+    } catch (const std::system_error& failure) {
+        error = failure.code();
+    } catch (const std::bad_alloc&) {
+        error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return {};
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_ADDRESS_HPP
+
+// netnotes/socket/time.hpp: how long a call waits
+// SPDX-License-Identifier: MIT
+//
+// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
+//
+//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
+//        stream.set_timeout(std::chrono::hours::max()); // never
+//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
+//
+// On this page:  clock, duration, time_point, never, wait_time
+// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_TIME_HPP
+#define NETNOTES_SOCKET_TIME_HPP
+
+#include <cstdint>
+#include <ctime>
+#include <limits>
+#include <ratio>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+// <chrono> also has calendars and time zones, for which every compilation waits a tenth of a second. The waits of
+// <semaphore> take durations and points in time, and libstdc++ defines both there, with the clocks and the literals.
+#ifdef _GLIBCXX_RELEASE
+#include <semaphore>
+#else
+#include <chrono>
+#endif
+
+
+
+
+namespace netnotes {
+
+// ---- Time and bytes ------------------------------------------------------------------------------------
+
+/// The clock that measures all waiting. No program can set it.
+using clock = std::chrono::steady_clock;
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+/// The timeout that never expires. Zero means *now*: a call that cannot finish at once fails with errc::timed_out.
+inline constexpr duration never = duration::max();
+
+namespace detail {
+struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
+
+/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
+/// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
+template <class To, class Rep, class Period>
+constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
+    if constexpr (std::is_floating_point_v<Rep>) {
+        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
+        const std::chrono::duration<long double, typename To::period> exact{time};
+        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
+        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
+        return std::chrono::ceil<To>(exact);
+    } else {
+        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
+        using coarser = std::chrono::duration<typename To::rep, Period>;
+        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
+            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
+            if (std::cmp_greater(time.count(), most.count())) return To::max();
+            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        } else {
+            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+        }
+        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+    }
+}
+}  // namespace detail
+
+/// A time to wait, made from a duration of any unit, floating-point ones included. A time that is too long for
+/// `duration` (292 years) becomes `never`, and so does infinity. So hours::max() waits for ever and does not overflow
+/// to the past. A negative time counts as zero in every wait. Throws std::invalid_argument for NaN.
+class wait_time : public duration {
+  public:
+    constexpr wait_time() noexcept : duration{duration::zero()} {}
+    constexpr wait_time(duration time) noexcept : duration{time} {}
+    template <class Rep, class Period>
+    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
+    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
+    requires std::is_arithmetic_v<Number>
+    wait_time(Number) = delete;
+};
+
+namespace detail {
+inline time_point later(time_point start, duration time) noexcept {
+    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
+}
+inline time_point end_of(duration timeout) noexcept { return later(clock::now(), detail::max(timeout, duration::zero())); }
+
+/// Counts down a timeout over the parts of a call.
+class time_left {
+  public:
+    explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
+    [[nodiscard]] duration now() const noexcept {
+        return end_ == time_point::max() ? never : detail::max(end_ - clock::now(), duration::zero());
+    }
+
+  private:
+    time_point end_;
+};
+
+/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
+/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
+inline timespec to_timespec(duration time) noexcept {
+    using std::chrono::nanoseconds, std::chrono::seconds;
+    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
+    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
+    return {static_cast<time_t>(detail::min<std::int64_t>(whole / seconds{1}, longest)),
+            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_TIME_HPP
+
+
+namespace netnotes {
+
+/// The facts that the kernel reports beside the bytes of a datagram, after socket::tell_details().
+struct datagram_details {
+    /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
+    /// known: 0.0.0.0.
+    ip_address destination{};
+    unsigned interface_index = 0;           ///< the interface that it came in by: if_indextoname(3), or 0
+    std::optional<std::uint8_t> hop_limit;  ///< the time to live that was left: IP_RECVTTL, IPV6_RECVHOPLIMIT
+    /// When the kernel took it from the network: SO_TIMESTAMPNS (socket(7)). It is the time of day, which can be set.
+    std::optional<std::chrono::system_clock::time_point> arrived;
+};
+
+namespace detail {
+
+/// Copies the data of a control message. Returns false if the kernel has cut the message off (MSG_CTRUNC), because the
+/// program has asked for more messages than its buffer holds.
+template <class Data>
+bool read_note(cmsghdr& part, Data& data) noexcept {
+    if (part.cmsg_len < CMSG_LEN(sizeof data)) return false;
+    std::memcpy(&data, CMSG_DATA(&part), sizeof data);
+    return true;
+}
+
+/// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
+/// each datagram if the kernel has merged several (UDP_GRO).
+struct datagram_notes {
+    static constexpr std::size_t capacity =
+        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
+
+    ip_address local{};        ///< our own address, from which to answer; 0.0.0.0 if it is not known
+    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
+    std::size_t segment = 0;   ///< 0: it is one datagram
+
+    static datagram_notes of(msghdr& header) noexcept {
+        datagram_notes notes;
+        if (header.msg_controllen == 0) return notes;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                if (!read_note(*part, info)) continue;
+                // For a broadcast or a group, the local address is the address from which to answer (ip(7)).
+                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
+                // A datagram that came before IP_PKTINFO was set has no local address. Then a multicast group and
+                // 255.255.255.255 are recognised, and the broadcast address of a subnet counts as our own.
+                const std::uint32_t to = ntohl(info.ipi_addr.s_addr);
+                notes.is_to_group = info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)
+                                        ? IN_MULTICAST(to) || to == INADDR_BROADCAST
+                                        : info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                if (!read_note(*part, info)) continue;
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO reports this better
+                sockaddr_in6 raw{};
+                raw.sin6_family = AF_INET6;
+                raw.sin6_addr = info.ipi6_addr;
+                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
+                if (notes.is_to_group) continue;
+                socket_address local;
+                std::memcpy(local.data(), &raw, sizeof raw);
+                local.resize(sizeof raw);
+                notes.local = local.ip().address();
+            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
+                int value = 0;
+                if (!read_note(*part, value)) continue;
+                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
+            }
+        }
+        return notes;
+    }
+};
+
+/// Room for all control messages of a datagram, and the reader of datagram_details. Every receive gives this room:
+/// after tell_details() the kernel puts the details before the local address, and drops what does not fit.
+struct details_note {
+    static constexpr std::size_t capacity =
+        datagram_notes::capacity + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec));
+    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
+
+    static datagram_details of(msghdr& header) noexcept {
+        datagram_details details;
+        if (header.msg_controllen == 0) return details;
+        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
+            if (is(IPPROTO_IP, IP_PKTINFO)) {
+                in_pktinfo info;
+                if (!read_note(*part, info)) continue;
+                details.destination = ipv4_address{ntohl(info.ipi_addr.s_addr)};
+                details.interface_index = static_cast<unsigned>(info.ipi_ifindex);
+            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
+                in6_pktinfo info;
+                if (!read_note(*part, info)) continue;
+                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO comes too
+                std::array<std::uint8_t, 16> octets{};
+                std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
+                details.destination = ipv6_address{octets};
+                details.interface_index = info.ipi6_ifindex;
+            } else if (is(IPPROTO_IP, IP_TTL) || is(IPPROTO_IPV6, IPV6_HOPLIMIT)) {
+                int value = 0;
+                if (!read_note(*part, value)) continue;
+                details.hop_limit = static_cast<std::uint8_t>(value);
+            } else if (is(SOL_SOCKET, SO_TIMESTAMPNS)) {
+                timespec time;
+                if (!read_note(*part, time)) continue;
+                details.arrived = std::chrono::system_clock::time_point{
+                    std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                        std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec})};
+            }
+        }
+        return details;
+    }
+};
+
+/// The control message that tells the kernel from which address a datagram is to leave.
+class source_note {
+  public:
+    source_note() noexcept = default;
+    /// Chooses the address. With 0.0.0.0 and :: the system chooses. Fails if the zone of the address names no
+    /// interface.
+    void choose(const ip_address& from, std::error_code& error) noexcept {
+        size_ = 0;
+        error.clear();
+        if (from.is_unspecified()) return;
+        const socket_address address = to_socket_address({from.unmapped(), 0}, error);
+        if (error) return;
+        if (address.family() == address_family::inet) {
+            sockaddr_in raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in_pktinfo info{};  // without an interface: the routing table chooses the way
+            info.ipi_spec_dst = raw.sin_addr;
+            write(IPPROTO_IP, IP_PKTINFO, info);
+        } else {
+            sockaddr_in6 raw;
+            std::memcpy(&raw, address.data(), sizeof raw);
+            in6_pktinfo info{};
+            info.ipi6_addr = raw.sin6_addr;
+            info.ipi6_ifindex = raw.sin6_scope_id;
+            write(IPPROTO_IPV6, IPV6_PKTINFO, info);
+        }
+    }
+    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
+    /// Adds the control message to `message`. This object must live until the message is sent.
+    void add_to(msghdr& message) noexcept {
+        if (size_ == 0) return;
+        message.msg_control = bytes_.data();
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(size_);  // socklen_t in musl
+    }
+
+  private:
+    template <class Info>
+    void write(int level, int type, const Info& info) noexcept {
+        cmsghdr header{};
+        header.cmsg_level = level;
+        header.cmsg_type = type;
+        header.cmsg_len = CMSG_LEN(sizeof info);
+        bytes_ = {};
+        std::memcpy(bytes_.data(), &header, sizeof header);
+        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
+        size_ = CMSG_SPACE(sizeof info);
+    }
+    alignas(cmsghdr) std::array<char, capacity> bytes_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_MESSAGE_HPP
+
+// netnotes/socket/owner.hpp: a pointer that owns
+// SPDX-License-Identifier: MIT
+//
+// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
+//
+//     first{new object}            first ──> object
+//     second{std::move(first)}     second ──> object        `first` is empty now
+//
+// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
+// only an owner, such as tcp/reader.hpp, includes this page.
+//
+// On this page:  owner
+
+#ifndef NETNOTES_SOCKET_OWNER_HPP
+#define NETNOTES_SOCKET_OWNER_HPP
+
+#include <cstddef>
+#include <utility>
+
+namespace netnotes::detail {
+
+/// Releases an object with delete.
+template <class T>
+struct deleting {
+    void operator()(T* object) const noexcept { delete object; }
+};
+/// Releases an array with delete[].
+template <class T>
+struct deleting<T[]> {
+    void operator()(T* first) const noexcept { delete[] first; }
+};
+/// Names the type of the object, or of an element if T is an array.
+template <class T>
+struct owned {
+    using type = T;
+};
+template <class T>
+struct owned<T[]> {
+    using type = T;
+};
+
+/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
+/// not copied.
+template <class T, class Release = deleting<T>>
+class owner {
+  public:
+    /// Names the type that the owner points to.
+    using element = typename owned<T>::type;
+
+    /// Makes an empty owner.
+    constexpr owner() noexcept = default;
+    /// Makes an empty owner.
+    constexpr owner(std::nullptr_t) noexcept {}
+    /// Takes the object. nullptr makes an empty owner.
+    constexpr explicit owner(element* object) noexcept : object_{object} {}
+    /// Takes the object of `other`, which is empty afterwards.
+    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
+    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
+    constexpr owner& operator=(owner&& other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+    /// Releases the object, if there is one.
+    constexpr ~owner() {
+        if (object_) Release{}(object_);
+    }
+
+    /// Returns the object, which the caller now owns, and leaves this owner empty.
+    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
+    /// Takes `object`, then releases the old object, if there is one.
+    constexpr void reset(element* object = nullptr) noexcept {
+        if (element* const old = std::exchange(object_, object)) Release{}(old);
+    }
+    /// Returns the object, which this owner keeps; nullptr if it is empty.
+    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
+    /// Returns the object. The owner must not be empty.
+    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
+    /// Accesses a member of the object. The owner must not be empty.
+    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
+    /// Returns an element of the array. `index` is not checked.
+    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
+    /// Returns true if it owns an object.
+    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  private:
+    element* object_ = nullptr;
+};
+
+}  // namespace netnotes::detail
+
+#endif  // NETNOTES_SOCKET_OWNER_HPP
+
+// netnotes/udp/datagram.hpp: datagrams and their senders
+// SPDX-License-Identifier: MIT
+//
+// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot
+// hold:
+//
+//        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
+//
+//        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
+//        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
+//
+// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
+// The notes:     UDP特点 (what is special about UDP); examples 06 and 07
+
+#ifndef NETNOTES_UDP_DATAGRAM_HPP
+#define NETNOTES_UDP_DATAGRAM_HPP
+
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+
+
+
+namespace netnotes {
+
+namespace detail {
+struct write_net_endpoint_around_the_text;  // see tests/package/mistakes.txt
+}
+
+// ---- Sizes ---------------------------------------------------------------------------------------------
+
+/// The largest payload that the protocol allows. UDP's length field of 16 bits also counts its header of 8 bytes. Over
+/// IPv4 the packet's length field counts IP's header of 20 bytes as well (RFC 768, RFC 791 §3.1).
+inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
+inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
+/// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
+[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
+    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
+}
+
+/// The other end of an exchange: its endpoint, and the address of this host to which it has written. The calls
+/// send_to() and send_batch() answer from that address.
+class datagram_peer : public endpoint {
+  public:
+    constexpr datagram_peer() noexcept = default;
+    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
+        : endpoint{where}, local_{local} {}
+    using endpoint::endpoint;
+    template <class Text, class Advice = detail::write_net_endpoint_around_the_text>
+    requires std::is_convertible_v<const Text&, std::string_view>
+    datagram_peer(const Text&) = delete;
+
+    /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
+    /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It
+    /// is known on a socket that is bound to the wildcard address (udp_options::local_address), except for a datagram
+    /// to an IPv6 group.
+    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
+
+  private:
+    ip_address local_{};
+};
+
+/// A received datagram.
+struct received_datagram {
+    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; empty for an empty datagram
+    /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
+    /// sender wants no answer (RFC 768), and Linux would not send an answer to it.
+    datagram_peer sender;
+    bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
+};
+
+namespace detail {
+struct print_as_text_of_its_bytes;  // what a compiler shows for a mistake: see tests/package/mistakes.txt
+}  // namespace detail
+template <class Traits, class Advice = detail::print_as_text_of_its_bytes>
+void operator<<(std::basic_ostream<char, Traits>&, const received_datagram&) = delete;
+/// A datagram to send.
+struct outgoing_datagram {
+    const_buffer bytes;
+    datagram_peer to{};  ///< left out on a connected socket
+};
+
+namespace detail {
+/// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
+inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
+    std::string limit;
+    if (size > max_datagram(to))
+        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
+                       std::to_string(max_datagram(to)));
+    else if (error == std::errc::message_size)
+        limit = "; the path takes less in one piece";
+    return joined(" (", std::to_string(size), " bytes", limit, ')');
+}
+/// Returns the text behind "send_to 192.0.2.1:80": " from 192.0.2.9" if an address was chosen.
+inline std::string from_local(const datagram_peer& to) {
+    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
+}
+inline address_family family_of_address(const ip_address& address) noexcept {
+    return address.is_v4() ? address_family::inet : address_family::inet6;
+}
+}  // namespace detail
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_UDP_DATAGRAM_HPP
+
+// netnotes/udp/multicast.hpp: datagrams to groups
+// SPDX-License-Identifier: MIT
+//
+// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no
+// broadcast; a group does that work.
+//
+//        group    224.0.0.0/4 or ff00::/8
+//        join     the kernel tells the routers of the link that a program here listens (IGMP, MLD)
+//        TTL      0 stays on this host, 1 stays on this link, and each router takes one
+//
+//        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
+//        receiver.join(net::ip_address{"239.255.77.1"});
+//
+// On this page:  multicast_socket, the part of udp_socket that knows groups
+// The notes:     udp广播 (broadcast); example 08
+
+#ifndef NETNOTES_UDP_MULTICAST_HPP
+#define NETNOTES_UDP_MULTICAST_HPP
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+// netnotes/socket/interfaces.hpp: the network interfaces of this machine
+// SPDX-License-Identifier: MIT
+//
+// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
+// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
+// all of them.
+//
+//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
+//            for (const net::interface_address& mine : each.addresses)
+//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
+//
+//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
+//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
+//                      │         └── prefix: which neighbours need no router
+//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
+//
+// On this page:  network_interface, interface_address · interfaces, interface_index
+// The notes:     IP地址 (ifconfig, ip addr); example 02
+
+#ifndef NETNOTES_SOCKET_INTERFACES_HPP
+#define NETNOTES_SOCKET_INTERFACES_HPP
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
 
 // netnotes/ip/interface.hpp: an address together with its network
 // SPDX-License-Identifier: MIT
@@ -2248,162 +3031,49 @@ class ip_interface : public detail::printable<ip_interface> {
 
 #endif  // NETNOTES_IP_INTERFACE_HPP
 
-// netnotes/ip/keyed_hash.hpp: a hash that nobody can compute without the key
-// SPDX-License-Identifier: MIT
-//
-// A hash table finds an entry fast because its entries spread over many chains. A stranger who chooses the entries, and
-// can compute the hash, chooses entries that share a chain. Each search then walks along all of them:
-//
-//        hash without a key          hash with a key that the stranger does not know
-//        chain 0  a─b─c─d─e─f        chain 0  c
-//        chain 1                     chain 1  a─f
-//        chain 2                     chain 2  d
-//        chain 3                     chain 3  b─e
-//
-// A server sorts its clients by their addresses, and strangers choose those: a host has 2^64 addresses of its IPv6
-// network, and the sender of a datagram can forge any. SipHash is made for such tables (Aumasson and Bernstein, 2012).
-// It takes some 20 ns.
-//
-// On this page:  keyed_hash
-// Above it:      socket/random.hpp: a random key; lan/tcp_cookie.hpp: SYN cookies; coro/serve.hpp
-// The notes:     tcp半链接攻击; example 35
-
-#ifndef NETNOTES_IP_KEYED_HASH_HPP
-#define NETNOTES_IP_KEYED_HASH_HPP
-
-#include <array>
-#include <bit>
-#include <cstdint>
-
 
 
 namespace netnotes {
 
-/// A hash that nobody can compute without the key: SipHash-2-4 (Aumasson and Bernstein, 2012), over numbers of 64 bits.
-class keyed_hash {
-  public:
-    /// A secret of 128 bits; make it random.
-    struct key {
-        std::uint64_t first = 0;
-        std::uint64_t second = 0;
-    };
-    constexpr explicit keyed_hash(const key& secret) noexcept
-        : v_{secret.first ^ 0x736f6d6570736575, secret.second ^ 0x646f72616e646f6d, secret.first ^ 0x6c7967656e657261,
-             secret.second ^ 0x7465646279746573} {}
-
-    /// Takes a number into the hash, or the address and the port of an endpoint.
-    constexpr keyed_hash& add(std::uint64_t number) noexcept {
-        v_[3] ^= number;
-        mix();
-        mix();
-        v_[0] ^= number;
-        size_ += 8;
-        return *this;
-    }
-    constexpr keyed_hash& add(const endpoint& end) noexcept {
-        if (end.address().is_v4()) return add(std::uint64_t{end.address().v4().to_uint()} << 16 | end.port());
-        const auto address = end.address().v6().to_uint();
-        return add(address.high).add(address.low).add(end.port());
-    }
-    /// Returns the hash of the numbers so far.
-    [[nodiscard]] constexpr std::uint64_t value() const noexcept {
-        keyed_hash end = *this;
-        end.add(std::uint64_t{size_ & 0xff} << 56);  // the last block: no rest, and the length
-        end.v_[2] ^= 0xff;
-        for (unsigned i = 0; i < 4; ++i) end.mix();
-        return end.v_[0] ^ end.v_[1] ^ end.v_[2] ^ end.v_[3];
-    }
-
-  private:
-    constexpr void mix() noexcept {
-        v_[0] += v_[1];
-        v_[2] += v_[3];
-        v_[1] = std::rotl(v_[1], 13) ^ v_[0];
-        v_[3] = std::rotl(v_[3], 16) ^ v_[2];
-        v_[0] = std::rotl(v_[0], 32);
-        v_[2] += v_[1];
-        v_[0] += v_[3];
-        v_[1] = std::rotl(v_[1], 17) ^ v_[2];
-        v_[3] = std::rotl(v_[3], 21) ^ v_[0];
-        v_[2] = std::rotl(v_[2], 32);
-    }
-    std::array<std::uint64_t, 4> v_;
-    std::uint32_t size_ = 0;
+/// An address of an interface.
+struct interface_address {
+    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
+    ip_interface address;
+    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
+    std::optional<ip_address> broadcast;
+    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
+    std::optional<ip_address> peer;
 };
 
-}  // namespace netnotes
+/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
+struct network_interface {
+    std::string name;    ///< "eth0", "lo"
+    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
+    bool is_up = false;  ///< an administrator has switched it on
+    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
+    bool is_loopback = false;        ///< what leaves here arrives here
+    bool is_point_to_point = false;  ///< the link has exactly one other end
+    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
+    bool can_multicast = false;      ///< a socket can join groups on it
+    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
+    std::string hardware_address;
+    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
+};
 
-#endif  // NETNOTES_IP_KEYED_HASH_HPP
-
-
-// netnotes/ip/number.hpp: numbers in a text from a stranger
-// SPDX-License-Identifier: MIT
-//
-// A port, the size of a chunk, a length in a header: protocols write numbers as text, and a peer may write anything
-// there. The functions of the C library are too friendly for that. strtol(3) skips spaces, takes a sign, stops at the
-// first letter without a word, and reads "010" as 8 if it may choose the base. Two programs that read one text as two
-// numbers disagree about where a message ends, and an attacker uses that (request smuggling, RFC 9112 §11.2). So these
-// functions take the whole text or nothing:
-//
-//        parse_number<std::uint16_t>("65535")      65535
-//        parse_number<std::uint16_t>("65536")      nullopt: the number is above 65535
-//        parse_number<unsigned>("+1")              nullopt: unexpected character '+', at character 0
-//        parse_number<unsigned>("01")              nullopt: a leading zero, at character 0
-//        parse_number<std::size_t>("1aF", 16)      431
-//        parse_number<int>("-7")                   -7: only a signed type takes a minus
-//
-// On this page:  parse_number, read_number
-// Beside it:     ip/endpoint.hpp: parse_port
-// The notes:     端口 (ports); example 04
-
-#ifndef NETNOTES_IP_NUMBER_HPP
-#define NETNOTES_IP_NUMBER_HPP
-
-#include <cstdint>
-#include <optional>
-#include <string_view>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class Number>
-concept readable_number = std::is_integral_v<Number> && !std::is_same_v<std::remove_cv_t<Number>, bool> &&
-    sizeof(Number) <= sizeof(std::uint64_t);
-/// Reads a whole text as a number of which the magnitude is at most `most`, or `most_negative` behind a minus.
-constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
-                                 std::uint64_t& value, parse_failure& why) noexcept;
-}  // namespace detail
-
-/// Reads the whole text as a number in that base, 2 to 36. Returns nullopt if the text is something else, or if the
-/// type cannot hold the number; `why` then says why. Takes no space and no plus. Takes a minus only for a signed type,
-/// and not in front of 0. Takes no leading zero in base 10, where it could mean an octal number. In other bases leading
-/// zeros are usual: the chunk "00ff". Digits above 9 are letters of either case, without a prefix such as 0x.
-template <detail::readable_number Number>
-constexpr std::optional<Number> parse_number(std::string_view text, parse_failure& why, unsigned base = 10) noexcept {
-    using unsigned_number = std::make_unsigned_t<Number>;
-    constexpr bool is_signed = std::is_signed_v<Number>;
-    constexpr std::uint64_t most = static_cast<unsigned_number>(-1) >> (is_signed ? 1 : 0);
-    std::uint64_t value = 0;
-    if (!detail::read_whole_number(text, base, most, is_signed ? most + 1 : 0, value, why)) return std::nullopt;
-    return static_cast<Number>(value);
+/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
+/// no interface has that name.
+[[nodiscard]] inline unsigned interface_index(const std::string& name) {
+    const unsigned index = ::if_nametoindex(name.c_str());
+    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
+    return index;
 }
-template <detail::readable_number Number>
-constexpr std::optional<Number> parse_number(std::string_view text, unsigned base = 10) noexcept {
-    parse_failure why;
-    return parse_number<Number>(text, why, base);
-}
-/// Does the same for an argument of a program: `read_number<int>(argv[1])`. Throws parse_error, whose what() is for
-/// example `"12x" is no number: unexpected character 'x', at character 2`.
-template <detail::readable_number Number>
-constexpr Number read_number(std::string_view text, unsigned base = 10) {
-    parse_failure why;
-    const auto number = parse_number<Number>(text, why, base);
-    if (!number) throw parse_error{"number", text, why};
-    return *number;
-}
+
+/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
+/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
+/// kernel refuses (no memory, no descriptor). Threads may call it at once.
+[[nodiscard]] std::vector<network_interface> interfaces();
+/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
+[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
 
 // ========================================================================================================
 // How it is done
@@ -2411,719 +3081,126 @@ constexpr Number read_number(std::string_view text, unsigned base = 10) {
 
 namespace detail {
 
-constexpr bool read_whole_number(std::string_view text, unsigned base, std::uint64_t most, std::uint64_t most_negative,
-                                 std::uint64_t& value, parse_failure& why) noexcept {
-    const char* const first = text.data();
-    const char* const last = first + text.size();
-    const bool is_negative = most_negative > 0 && text.starts_with('-');
-    const char* const digits = first + (is_negative ? 1 : 0);
-    const std::uint64_t limit = is_negative ? most_negative : most;
-    if (base < 2 || base > 36) return refuse(why, "base % is not one of 2 to 36", 0, 0, base);
-    if (digits == last) return refuse(why, "a number is missing", digits - first);
-    std::uint64_t number = 0;
-    bool is_above = false;
-    for (const char* p = digits; p != last; ++p) {
-        unsigned digit = digit_value(*p);
-        if (digit > 9) {
-            const unsigned letter = (static_cast<unsigned char>(*p) | 0x20u) - unsigned{'a'};
-            digit = letter < 26 ? letter + 10 : 36;
-        }
-        if (digit >= base) return refuse_character(why, first, p);
-        is_above = is_above || number > (limit - digit) / base;  // a wrong character is reported first
-        if (!is_above) number = number * base + digit;
+/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
+inline std::optional<ip_address> ip_of(const sockaddr* from) {
+    if (!from) return std::nullopt;
+    const int family = from->sa_family;
+    if (family != AF_INET && family != AF_INET6) return std::nullopt;
+    socket_address address;
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    std::memcpy(address.data(), from, size);
+    address.resize(size);
+    return address.ip().address();
+}
+
+/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
+inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
+    // (The kernel gives no mask with an address that has no network: it stands alone.)
+    const auto bits = ip_of(mask);
+    if (!bits) return width;
+    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
+    unsigned length = 0;
+    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
+    return length;
+}
+
+/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
+/// be included together. So a header that is copied into programs includes neither.
+struct link_address {
+    std::uint16_t family, protocol;
+    std::int32_t interface;
+    std::uint16_t type;
+    std::uint8_t packet_type, size;
+    std::uint8_t bytes[8];
+};
+
+/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
+inline std::string hardware_address_of(const sockaddr* from) {
+    link_address link{};
+    std::memcpy(&link, from, sizeof link);
+    const std::size_t size = detail::min<std::size_t>(link.size, sizeof link.bytes);
+    std::string text;
+    bool is_any = false;
+    for (std::size_t i = 0; i < size; ++i) {
+        if (i > 0) text += ':';
+        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
+        is_any = is_any || link.bytes[i] != 0;
     }
-    if (*digits == '0' && ((base == 10 && last - digits > 1) || (is_negative && number == 0)))
-        return refuse(why, is_negative ? "a zero behind the minus" : "a leading zero", digits - first);
-    if (is_above && limit > 0xffff'ffff) return refuse(why, "the number is too large", digits - first);
-    if (is_above)
-        return refuse(why, is_negative ? "the number is below -%" : "the number is above %", digits - first, 0,
-                      static_cast<std::uint32_t>(limit));
-    value = is_negative ? std::uint64_t{0} - number : number;
-    return true;
+    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
+}
+
+/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
+/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
+/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
+/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
+inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
+    const network around = mine.address.network();
+    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
+    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
+        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
+        mine.broadcast = other;
+    else
+        mine.peer = other;
 }
 
 }  // namespace detail
 
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_NUMBER_HPP
-
-// netnotes/ip/special.hpp: ranges of addresses that mean something
-// SPDX-License-Identifier: MIT
-//
-// Some ranges of addresses have a meaning of their own: loopback, private networks, documentation, NAT64 and others.
-// IANA keeps them in two registries, and this chapter has both as tables. Before such ranges there were the classes A
-// to E.
-//
-//        10.0.0.0/8 ── Private-Use, RFC 1918 ── a router may forward it, but not beyond an organisation
-//
-// On this page:  special_range · find_special_range · is_global, is_global_unicast · ipv4_class_range
-// The notes:     A–E类IP地址 (classes), 私有ip (private addresses); example 02
-
-#ifndef NETNOTES_IP_SPECIAL_HPP
-#define NETNOTES_IP_SPECIAL_HPP
-
-#include <array>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-
-
-
-namespace netnotes {
-
-// ---- Special-purpose ranges ----------------------------------------------------------------------------
-
-/// A row of the IANA IPv4 or IPv6 Special-Purpose Address Registry (RFC 6890, RFC 8190), as of October 2025.
-/// Where the registry says "not applicable" (6to4, Teredo, abandoned ranges) the answer here is no.
-struct special_range {
-    network block;
-    std::string_view name;
-    std::string_view reference;
-    bool source;              ///< may be the source of a packet that crosses a router.
-    bool destination;         ///< may be the destination of such a packet.
-    bool forwardable;         ///< a router may forward packets to it.
-    bool globally_reachable;  ///< packets may cross the borders of an organisation.
-    bool reserved;            ///< IP itself requires that every implementation treats it specially
-};
-
-namespace detail {
-constexpr special_range row(std::string_view block, std::string_view name, std::string_view reference,
-                            std::string_view flags) {
-    return {network{block},  name,           reference, flags[0] == 'S', flags[1] == 'D', flags[2] == 'F',
-            flags[3] == 'G', flags[4] == 'R'};
-}
-}  // namespace detail
-
-inline constexpr std::array ipv4_special_ranges{
-    detail::row("0.0.0.0/8", "This network", "RFC 791 §3.2", "S---R"),
-    detail::row("0.0.0.0/32", "This host on this network", "RFC 1122 §3.2.1.3", "S---R"),
-    detail::row("10.0.0.0/8", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("100.64.0.0/10", "Shared Address Space", "RFC 6598", "SDF--"),
-    detail::row("127.0.0.0/8", "Loopback", "RFC 1122 §3.2.1.3", "----R"),
-    detail::row("169.254.0.0/16", "Link Local", "RFC 3927", "SD--R"),
-    detail::row("172.16.0.0/12", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.0.0.0/24", "IETF Protocol Assignments", "RFC 6890 §2.1", "-----"),
-    detail::row("192.0.0.0/29", "IPv4 Service Continuity Prefix", "RFC 7335", "SDF--"),
-    detail::row("192.0.0.8/32", "IPv4 dummy address", "RFC 7600", "S----"),
-    detail::row("192.0.0.9/32", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("192.0.0.10/32", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("192.0.0.170/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.0.171/32", "NAT64/DNS64 Discovery", "RFC 8880, RFC 7050", "----R"),
-    detail::row("192.0.2.0/24", "Documentation (TEST-NET-1)", "RFC 5737", "-----"),
-    detail::row("192.31.196.0/24", "AS112-v4", "RFC 7535", "SDFG-"),
-    detail::row("192.52.193.0/24", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("192.88.99.0/24", "Deprecated (6to4 Relay Anycast)", "RFC 7526", "-----"),
-    detail::row("192.88.99.2/32", "6a44-relay anycast address", "RFC 6751", "SDF--"),
-    detail::row("192.168.0.0/16", "Private-Use", "RFC 1918", "SDF--"),
-    detail::row("192.175.48.0/24", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("198.18.0.0/15", "Benchmarking", "RFC 2544", "SDF--"),
-    detail::row("198.51.100.0/24", "Documentation (TEST-NET-2)", "RFC 5737", "-----"),
-    detail::row("203.0.113.0/24", "Documentation (TEST-NET-3)", "RFC 5737", "-----"),
-    detail::row("240.0.0.0/4", "Reserved", "RFC 1112 §4", "----R"),
-    detail::row("255.255.255.255/32", "Limited Broadcast", "RFC 8190, RFC 919 §7", "-D--R"),
-};
-
-inline constexpr std::array ipv6_special_ranges{
-    detail::row("::1/128", "Loopback Address", "RFC 4291", "----R"),
-    detail::row("::/128", "Unspecified Address", "RFC 4291", "S---R"),
-    detail::row("::ffff:0:0/96", "IPv4-mapped Address", "RFC 4291", "----R"),
-    detail::row("64:ff9b::/96", "IPv4-IPv6 Translation", "RFC 6052", "SDFG-"),
-    detail::row("64:ff9b:1::/48", "IPv4-IPv6 Translation", "RFC 8215", "SDF--"),
-    detail::row("100::/64", "Discard-Only Address Block", "RFC 6666", "SDF--"),
-    detail::row("100:0:0:1::/64", "Dummy IPv6 Prefix", "RFC 9780", "S----"),
-    detail::row("2001::/23", "IETF Protocol Assignments", "RFC 2928", "-----"),
-    detail::row("2001::/32", "TEREDO", "RFC 4380, RFC 8190", "SDF--"),
-    detail::row("2001:1::1/128", "Port Control Protocol Anycast", "RFC 7723", "SDFG-"),
-    detail::row("2001:1::2/128", "Traversal Using Relays around NAT Anycast", "RFC 8155", "SDFG-"),
-    detail::row("2001:1::3/128", "DNS-SD Service Registration Protocol Anycast", "RFC 9665", "SDFG-"),
-    detail::row("2001:2::/48", "Benchmarking", "RFC 5180", "SDF--"),
-    detail::row("2001:3::/32", "AMT", "RFC 7450", "SDFG-"),
-    detail::row("2001:4:112::/48", "AS112-v6", "RFC 7535", "SDFG-"),
-    detail::row("2001:10::/28", "Deprecated (previously ORCHID)", "RFC 4843", "-----"),
-    detail::row("2001:20::/28", "ORCHIDv2", "RFC 7343", "SDFG-"),
-    detail::row("2001:30::/28", "Drone Remote ID Protocol Entity Tags", "RFC 9374", "SDFG-"),
-    detail::row("2001:db8::/32", "Documentation", "RFC 3849", "-----"),
-    detail::row("2002::/16", "6to4", "RFC 3056", "SDF--"),
-    detail::row("2620:4f:8000::/48", "Direct Delegation AS112 Service", "RFC 7534", "SDFG-"),
-    detail::row("3fff::/20", "Documentation", "RFC 9637", "-----"),
-    detail::row("5f00::/16", "Segment Routing (SRv6) SIDs", "RFC 9602", "SDF--"),
-    detail::row("fc00::/7", "Unique-Local", "RFC 4193, RFC 8190", "SDF--"),
-    detail::row("fe80::/10", "Link-Local Unicast", "RFC 4291", "SD--R"),
-};
-
-namespace detail {
-/// The row with the longest prefix that holds the address, or the table's end. (Not a pointer that may be
-/// null: for g++ with -fsanitize=undefined a comparison with nullptr is no constant, and is_global() would be none.)
-constexpr auto find_row(const auto& table, const ip_address& address) noexcept {
-    auto best = table.end();
-    for (auto row = table.begin(); row != table.end(); ++row)
-        if (row->block.contains(address) &&
-            (best == table.end() || row->block.prefix_length() > best->block.prefix_length()))
-            best = row;
-    return best;
-}
-}  // namespace detail
-
-/// Returns the row with the longest prefix that contains the address. Returns nullptr if no row does: then the address
-/// is ordinary, or multicast.
-constexpr const special_range* find_special_range(const ip_address& address) noexcept {
-    const auto found = [&](const auto& table) -> const special_range* {
-        const auto row = detail::find_row(table, address);
-        return row == table.end() ? nullptr : &*row;
-    };
-    return address.is_v6() ? found(ipv6_special_ranges) : found(ipv4_special_ranges);
-}
-
-constexpr bool ipv4_address::is_global() const noexcept {
-    if (is_multicast()) return !in(0xe0000000, 24) && !in(0xef000000, 8);
-    const auto row = detail::find_row(ipv4_special_ranges, *this);
-    return row == ipv4_special_ranges.end() || row->globally_reachable;
-}
-
-constexpr bool ipv6_address::is_global() const noexcept {
-    if (const auto mapped = ipv4_mapped()) return mapped->is_global();
-    if (is_multicast()) return (value_.high >> 48 & 0xf) == 0xe;
-    const auto inside = embedded_ipv4();
-    if (inside && !inside->is_global()) return false;
-    const auto row = detail::find_row(ipv6_special_ranges, *this);
-    return row == ipv6_special_ranges.end() || row->globally_reachable;
-}
-constexpr bool ipv6_address::is_global_unicast() const noexcept {
-    if (const auto inside = embedded_ipv4(); inside && !inside->is_global_unicast()) return false;
-    return (in(0x2000, 3) || is_mapped() || is_nat64()) && is_global();
-}
-
-constexpr bool ipv4_address::is_global_unicast() const noexcept { return is_global() && !is_multicast(); }
-
-constexpr bool ip_address::is_global() const noexcept {
-    return is_v6_ ? as_v6().is_global() : as_v4().is_global();
-}
-
-constexpr bool ip_address::is_global_unicast() const noexcept {
-    return is_v6_ ? as_v6().is_global_unicast() : as_v4().is_global_unicast();
-}
-
-// ---- The classes of old --------------------------------------------------------------------------------
-
-/// A line of the notes' table of classes, with corrected numbers. The notes' ranges name *hosts*, leave out networks
-/// that the notes then count, and end class C in the wrong binary number.
-struct ipv4_class_range {
-    ipv4_class letter;
-    network block;  ///< all addresses that begin with the class's leading bits
-    std::string_view leading_bits;
-    unsigned network_octets;          ///< 0 for D and E, which are not divided into networks.
-    std::uint32_t networks;           ///< 2^7, 2^14, 2^21
-    std::uint32_t hosts_per_network;  ///< without the all-zeros and the all-ones host
-};
-
-/// Of the 128 networks of class A, 0 and 127 are special: 126 remain. 128.0, 191.255 and 223.255.255 were
-/// reserved once and are ordinary now (RFC 5735 dropped them). A class A network holds 16,777,214 hosts.
-inline constexpr std::array<ipv4_class_range, 5> ipv4_class_ranges{{
-    {ipv4_class::a, network{"0.0.0.0/1"}, "0", 1, 1u << 7, (1u << 24) - 2},
-    {ipv4_class::b, network{"128.0.0.0/2"}, "10", 2, 1u << 14, (1u << 16) - 2},
-    {ipv4_class::c, network{"192.0.0.0/3"}, "110", 3, 1u << 21, (1u << 8) - 2},
-    {ipv4_class::d, network{"224.0.0.0/4"}, "1110", 0, 0, 0},
-    {ipv4_class::e, network{"240.0.0.0/4"}, "1111", 0, 0, 0},
-}};
-
-constexpr ipv4_class ipv4_address::address_class() const noexcept {
-    return ipv4_class_ranges[static_cast<std::size_t>(detail::min(std::countl_one(value_), 4))].letter;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_SPECIAL_HPP
-
-// netnotes/ip/tcp_state.hpp: the eleven states of a TCP connection
-// SPDX-License-Identifier: MIT
-//
-// Each end of a connection is in one of eleven states (RFC 9293 §3.3.2, figure 5). The states of the two ends need not be
-// equal: between them lies the time that a segment is under way.
-//
-//        CLOSED ──connect()──> SYN-SENT ────────SYN+ACK────────> ESTABLISHED        opening
-//        LISTEN ──SYN────────> SYN-RECEIVED ────ACK────────────> ESTABLISHED
-//
-//        ESTABLISHED ──close()──> FIN-WAIT-1 ──ACK──> FIN-WAIT-2 ──FIN──> TIME-WAIT ──2 MSL──> CLOSED
-//                                      └──────FIN───> CLOSING ─────ACK───────┘
-//        ESTABLISHED ──FIN──> CLOSE-WAIT ──close()──> LAST-ACK ──ACK──> CLOSED
-//
-// The kernel tells the state of a socket (tcp/state.hpp), and the TCP of this library's own network has the same states
-// (lan/tcp_machine.hpp). So the names stand here, below both.
-//
-// On this page:  tcp_state
-// The notes:     tcp十种状态 (states)
-
-#ifndef NETNOTES_IP_TCP_STATE_HPP
-#define NETNOTES_IP_TCP_STATE_HPP
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-namespace netnotes {
-
-/// The eleven states (RFC 9293 §3.3.2). The notes count ten, and use the eleventh, CLOSED. The numbers are Linux's,
-/// also in /proc/net/tcp.
-enum class tcp_state : std::uint8_t {
-    established = 1,   ///< Both sides may send.
-    syn_sent = 2,      ///< Our connect() has sent a SYN and has no answer yet.
-    syn_received = 3,  ///< A SYN was received and answered; the last acknowledgment is missing.
-    fin_wait_1 = 4,    ///< We have sent a FIN, and it is not acknowledged.
-    fin_wait_2 = 5,    ///< Our FIN is acknowledged; the peer may still send.
-    time_wait = 6,     ///< Both sides have closed, and we closed first; old segments must expire.
-    closed = 7,        ///< There is no connection: not yet, or no longer.
-    close_wait = 8,    ///< The peer has closed, and our program has not yet called close().
-    last_ack = 9,      ///< We have closed, too; the last acknowledgment is missing.
-    listen = 10,       ///< A listener. Each connection has its own state.
-    closing = 11,      ///< Both sides sent a FIN at the same time.
-};
-/// Returns the state's name as in RFC 9293: "SYN-SENT", "FIN-WAIT-1", "CLOSED". Returns "UNKNOWN" for any other number.
-[[nodiscard]] constexpr std::string_view to_string(tcp_state state) noexcept {
-    constexpr std::array<std::string_view, 12> names{"UNKNOWN",    "ESTABLISHED", "SYN-SENT",  "SYN-RECEIVED",
-                                                     "FIN-WAIT-1", "FIN-WAIT-2",  "TIME-WAIT", "CLOSED",
-                                                     "CLOSE-WAIT", "LAST-ACK",    "LISTEN",    "CLOSING"};
-    const auto number = static_cast<std::size_t>(state);
-    return names[number < names.size() ? number : 0];
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_IP_TCP_STATE_HPP
-
-
-
-
-#endif  // NETNOTES_IP_HPP
-
-// netnotes/socket/address.hpp: the names of sockets
-// SPDX-License-Identifier: MIT
-//
-// A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
-// a path in the file system. The kernel takes every name as a `sockaddr`, a structure whose first field tells its real
-// type. This header converts our values to that structure and back. Only this header deals with byte order, structure
-// sizes and interface numbers.
-//
-//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
-//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
-//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
-//
-// On this page:  unix_endpoint · socket_address
-// Above it:      socket/resolve.hpp, the names of hosts
-// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
-
-#ifndef NETNOTES_SOCKET_ADDRESS_HPP
-#define NETNOTES_SOCKET_ADDRESS_HPP
-
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <new>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-struct write_net_endpoint_or_net_unix_endpoint_around_the_text;  // see tests/package/mistakes.txt
-}
-
-// ---- Names of sockets ----------------------------------------------------------------------------------
-
-/// The family of a socket's addresses (socket(2)).
-enum class address_family : int { unspecified = AF_UNSPEC, inet = AF_INET, inet6 = AF_INET6, local = AF_UNIX };
-
-/// How a socket moves its bytes (socket(2)).
-enum class socket_type : int {
-    stream = SOCK_STREAM,               ///< a connection, bytes in order without borders: TCP.
-    datagram = SOCK_DGRAM,              ///< no connection, single messages: UDP.
-    sequenced_packet = SOCK_SEQPACKET,  ///< a connection that keeps the messages' borders; AF_UNIX has it
-    raw = SOCK_RAW,                     ///< whole packets of a protocol below the ports: ICMP. For root (raw(7))
-};
-
-/// The name of a socket for conversations inside one machine (unix(7)). It is a path in the file system, a name in the
-/// kernel's *abstract* namespace (Linux), or empty. An abstract name needs no file and vanishes with its socket.
-class unix_endpoint {
-  public:
-    static constexpr std::size_t max_size = sizeof(sockaddr_un::sun_path);  ///< 108 bytes; abstract, one fewer
-
-    /// Creates an empty name, as a client without bind() has.
-    unix_endpoint() noexcept = default;
-    /// Takes a path. Throws std::invalid_argument if it is empty, holds a NUL, or is longer than max_size.
-    explicit unix_endpoint(std::string_view path) : unix_endpoint{path, kind::path} {
-        if (path.empty() || path.find('\0') != path.npos)
-            throw std::invalid_argument{"a socket's path is empty or contains a NUL"};
+inline std::vector<network_interface> interfaces(std::error_code& error) {
+    std::vector<network_interface> found;
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) {
+        error = detail::last_error();
+        return found;
     }
-    /// Returns an abstract name of any bytes. Throws std::invalid_argument if it is longer than max_size.
-    static unix_endpoint abstract(std::string_view name) { return {name, kind::abstract}; }
-
-    /// Returns the path, or the bytes of an abstract name; empty for an unnamed endpoint.
-    [[nodiscard]] const std::string& name() const noexcept { return name_; }
-    /// Returns true if the name is abstract: it lies in the kernel, and there is no file of this name.
-    [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
-    /// Returns true for a socket that was never bound, for example a client.
-    [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
-    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
-    [[nodiscard]] std::string to_string() const {
-        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
-    }
-    friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
-    /// Writes to_string().
-    template <class Traits>
-    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
-                                                        const unix_endpoint& name) {
-        const std::string text = name.to_string();
-        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
-    }
-
-  private:
-    enum class kind : bool { path, abstract };  // no bool: {"127.0.0.1", 80} must not fit
-    unix_endpoint(std::string_view name, kind what) : name_{name}, is_abstract_{what == kind::abstract} {
-        if (name.size() + is_abstract_ > max_size)
-            throw std::invalid_argument{"a Unix socket's name has at most " + std::to_string(max_size) + " bytes"};
-    }
-    std::string name_;
-    bool is_abstract_ = false;
-};
-
-/// The address of a socket of any family, which the kernel calls a sockaddr. It hides byte order, structure sizes and
-/// zones.
-class socket_address {
-  public:
-    /// Creates an address without a family.
-    socket_address() noexcept = default;
-    /// Takes an IP endpoint. A zone that is not a number is the name of an interface. Throws std::system_error if no
-    /// interface has that name.
-    socket_address(const endpoint& where);  // NOLINT(google-explicit-constructor)
-    socket_address(const unix_endpoint& where) noexcept;
-    template <class Text, class Advice = detail::write_net_endpoint_or_net_unix_endpoint_around_the_text>
-    requires std::is_convertible_v<const Text&, std::string_view>
-    socket_address(const Text&) = delete;
-
-    /// Returns the family, or address_family::unspecified if there is no address.
-    [[nodiscard]] address_family family() const noexcept { return static_cast<address_family>(storage_.any.sa_family); }
-    /// Returns true for an address with a port, of IPv4 or IPv6.
-    [[nodiscard]] bool is_ip() const noexcept {
-        return family() == address_family::inet || family() == address_family::inet6;
-    }
-    /// Returns the IP endpoint. Its zone is the interface's number: `fe80::1%2`. Throws
-    /// std::invalid_argument if this is not the address of an IP socket.
-    [[nodiscard]] endpoint ip() const;
-    /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
-    /// not bind.
-    [[nodiscard]] unix_endpoint local() const;
-    /// Returns the text of the endpoint, or an empty text if there is no address.
-    [[nodiscard]] std::string to_string() const;
-
-    /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
-    /// has written.
-    [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
-    [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
-    [[nodiscard]] socklen_t size() const noexcept { return size_; }
-    void resize(socklen_t size) noexcept {
-        // Behind a path of 108 bytes the kernel keeps and counts a NUL, but does not accept it back (unix(7), BUGS).
-        size_ = family() == address_family::local ? detail::min(size, socklen_t{sizeof(sockaddr_un)}) : size;
-    }
-    static constexpr socklen_t capacity = sizeof(sockaddr_storage);
-
-    friend bool operator==(const socket_address& a, const socket_address& b) {
-        if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
-        return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
-    }
-    /// Writes to_string().
-    template <class Traits>
-    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
-                                                        const socket_address& address) {
-        const std::string text = address.to_string();
-        return out << std::basic_string_view<char, Traits>(text.data(), text.size());
-    }
-
-  private:
-    union {
-        sockaddr_storage whole{};  // first, so that all of it is zero
-        sockaddr any;
-        sockaddr_in inet;
-        sockaddr_in6 inet6;
-        sockaddr_un local;
-    } storage_;
-    socklen_t size_ = sizeof(sa_family_t);
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
-/// Returns true if a call failed because the system has no IPv6, and `::` means more than IPv6. Without the protocol
-/// there is no socket (EAFNOSUPPORT). If IPv6 is switched off, there is no address (EADDRNOTAVAIL).
-inline bool may_do_without_ipv6(const endpoint& where, const std::error_code& error) noexcept {
-    return where.address() == ip_address{ipv6_address::any()} &&
-           (error.value() == EAFNOSUPPORT || error.value() == EADDRNOTAVAIL) &&
-           error.category() == std::system_category();
-}
-/// Throws the error with the joined texts in front. Not inlined: it is cold, and a hundred functions call it.
-[[noreturn, gnu::noinline]] inline void throw_error(const std::error_code& error, const text_part& a,
-                                                    const text_part& b = {}, const text_part& c = {},
-                                                    const text_part& d = {}, const text_part& e = {},
-                                                    const text_part& f = {}, const text_part& g = {},
-                                                    const text_part& h = {}, const text_part& i = {}) {
-    throw std::system_error{error, joined(a, b, c, d, e, f, g, h, i)};
-}
-}  // namespace detail
-
-// ---- socket_address
-
-inline socket_address::socket_address(const endpoint& where) {
-    if (where.address().is_v4()) {
-        storage_.inet.sin_family = AF_INET;
-        storage_.inet.sin_port = htons(where.port());
-        storage_.inet.sin_addr.s_addr = htonl(where.address().v4().to_uint());
-        size_ = sizeof storage_.inet;
-        return;
-    }
-    const ipv6_address address = where.address().v6();
-    const auto octets = address.to_octets();
-    storage_.inet6.sin6_family = AF_INET6;
-    storage_.inet6.sin6_port = htons(where.port());
-    std::memcpy(&storage_.inet6.sin6_addr, octets.data(), octets.size());
-    size_ = sizeof storage_.inet6;
-    if (const std::string_view zone = address.zone(); !zone.empty()) {
-        std::uint32_t index = 0;
-        const auto [end, error] = std::from_chars(zone.data(), zone.data() + zone.size(), index);
-        if (error != std::errc{} || end != zone.data() + zone.size()) {
-            index = ::if_nametoindex(std::string{zone}.c_str());
-            if (index == 0) detail::throw_error(detail::last_error(), "zone of ", address.to_string());
-        }
-        storage_.inet6.sin6_scope_id = index;
-    }
-}
-
-inline socket_address::socket_address(const unix_endpoint& where) noexcept {
-    storage_.local.sun_family = AF_UNIX;
-    if (where.is_unnamed()) return;
-    const std::size_t nul = where.is_abstract() ? 1 : 0;  // an abstract name begins with a NUL, a path ends with a NUL
-    std::memcpy(storage_.local.sun_path + nul, where.name().data(), where.name().size());
-    const std::size_t size = detail::min(where.name().size() + 1, unix_endpoint::max_size);
-    size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size);
-}
-
-inline endpoint socket_address::ip() const {
-    if (family() == address_family::inet)
-        return {ipv4_address{ntohl(storage_.inet.sin_addr.s_addr)}, ntohs(storage_.inet.sin_port)};
-    if (family() != address_family::inet6)
-        throw std::invalid_argument{detail::joined("not the address of an IP socket: ", to_string())};
-    std::array<std::uint8_t, 16> octets{};
-    std::memcpy(octets.data(), &storage_.inet6.sin6_addr, octets.size());
-    // (An IPv4-mapped address has no zone, whatever getaddrinfo() puts there.)
-    const ipv6_address address = ipv6_address{octets}.with_zone_number(storage_.inet6.sin6_scope_id);
-    return {address, ntohs(storage_.inet6.sin6_port)};
-}
-
-inline unix_endpoint socket_address::local() const {
-    if (family() == address_family::unspecified) return {};
-    if (family() != address_family::local)
-        throw std::invalid_argument{detail::joined("not the address of a Unix socket: ", to_string())};
-    const std::size_t size = size_ > offsetof(sockaddr_un, sun_path) ? size_ - offsetof(sockaddr_un, sun_path) : 0;
-    if (size == 0) return {};
-    if (storage_.local.sun_path[0] == '\0') return unix_endpoint::abstract({storage_.local.sun_path + 1, size - 1});
-    return unix_endpoint{std::string_view{storage_.local.sun_path, ::strnlen(storage_.local.sun_path, size)}};
-}
-
-inline std::string socket_address::to_string() const {
-    if (is_ip()) return ip().to_string();
-    if (family() == address_family::local) return local().to_string();
-    if (family() == address_family::unspecified) return "(no address)";
-    return detail::joined("(address family ", std::to_string(storage_.any.sa_family), ')');
-}
-
-namespace detail {
-/// Converts an address without throwing. Fails if its zone names no interface.
-inline socket_address to_socket_address(const endpoint& where, std::error_code& error) noexcept {
     error.clear();
-    try {
-        return where;
-    } catch (const std::system_error& failure) {
-        error = failure.code();
-    } catch (const std::bad_alloc&) {
-        error = std::make_error_code(std::errc::not_enough_memory);
+    const struct guard {
+        ifaddrs* list;
+        ~guard() { ::freeifaddrs(list); }
+    } freed{list};
+    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
+    // an address of eth0 with a label, not an interface.
+    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
+        const std::string_view label{entry->ifa_name};
+        const std::string_view name = label.substr(0, label.find(':'));
+        const auto is_same = [&](const network_interface& each) { return each.name == name; };
+        auto place = detail::find_if(found.begin(), found.end(), is_same);
+        if (place == found.end()) {
+            network_interface added;
+            added.name = name;
+            added.index = ::if_nametoindex(added.name.c_str());
+            added.is_up = entry->ifa_flags & IFF_UP;
+            added.is_running = entry->ifa_flags & IFF_RUNNING;
+            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
+            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
+            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
+            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
+            place = found.insert(place, std::move(added));
+        }
+        if (!entry->ifa_addr) continue;
+        if (entry->ifa_addr->sa_family == AF_PACKET) {
+            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
+            continue;
+        }
+        const auto address = detail::ip_of(entry->ifa_addr);
+        if (!address) continue;
+        interface_address mine{
+            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
+        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
+        place->addresses.push_back(mine);
     }
-    return {};
+    return found;
 }
-}  // namespace detail
 
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_ADDRESS_HPP
-
-// netnotes/socket/buffer.hpp: bytes
-// SPDX-License-Identifier: MIT
-//
-// The calls of a socket take a buffer: room to receive into, or bytes to send.
-//
-// On this page:  mutable_buffer, const_buffer, as_text
-// The notes:     recv, send (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_BUFFER_HPP
-#define NETNOTES_SOCKET_BUFFER_HPP
-
-#include <concepts>
-#include <cstddef>
-#include <span>
-#include <string_view>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class Byte>
-concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
-template <class Range>
-concept bytes_range = requires(Range& range) {
-    { std::size(range) } -> std::convertible_to<std::size_t>;
-    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
-};
-template <class Pointer>
-concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
-class borrowed_socket;
-// What a compiler shows for a mistake: see tests/package/mistakes.txt.
-struct write_std_span_buffer_first_size;
-struct give_a_buffer_to_receive_into_not_a_size;
-struct bytes_to_send_are_text_or_a_range_of_bytes;
-struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
-}  // namespace detail
-
-/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
-/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
-class mutable_buffer : public std::span<std::byte> {
-  public:
-    using std::span<std::byte>::span;
-    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
-    template <detail::bytes_range Range>
-    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
-        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
-        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
-    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
-    requires(requires(Range& range) { std::data(range); } &&
-             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
-    mutable_buffer(Range&&) = delete;
-    template <class Number, class Advice = detail::give_a_buffer_to_receive_into_not_a_size>
-    requires std::is_arithmetic_v<Number>
-    mutable_buffer(Number) = delete;
-};
-
-/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
-/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
-/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
-class const_buffer : public std::span<const std::byte> {
-  public:
-    using std::span<const std::byte>::span;
-    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(const std::string_view& text) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
-    template <detail::text_pointer Pointer>
-    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
-    template <detail::byte_like Byte, std::size_t Size>
-    const_buffer(Byte (&array)[Size]) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
-                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
-    const_buffer(char (&array)[Size]) = delete;
-    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
-    requires std::is_arithmetic_v<Number>
-    const_buffer(Number) = delete;
-    template <class Range, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
-    requires(requires(const Range& range) { std::data(range); } && !detail::bytes_range<const Range>)
-    const_buffer(const Range&) = delete;
-    template <detail::bytes_range Range>
-    const_buffer(const Range& range) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-namespace detail {
-/// Returns the bytes of a value, for an option of a socket. (std::as_bytes() makes the compiler check each type.)
-template <class Value>
-std::span<const std::byte> bytes_of(const Value& value) noexcept {
-    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
-}
-/// Returns the bytes of a value, to fill them.
-template <class Value>
-std::span<std::byte> room_of(Value& value) noexcept {
-    return {reinterpret_cast<std::byte*>(&value), sizeof value};
-}
-}  // namespace detail
-
-/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+inline std::vector<network_interface> interfaces() {
+    std::error_code error;
+    auto found = interfaces(error);
+    if (error) detail::throw_error(error, "interfaces of this machine");
+    return found;
 }
 
 }  // namespace netnotes
 
-#endif  // NETNOTES_SOCKET_BUFFER_HPP
-
-// netnotes/socket/descriptors.hpp: descriptors that travel over a Unix socket
-// SPDX-License-Identifier: MIT
-//
-// A Unix socket joins two programs of one machine. So it can carry more than bytes: open descriptors, and the identity
-// of the peer. A number alone would mean nothing in another process. The kernel therefore installs the same open file
-// in the receiver, under a new number (unix(7), SCM_RIGHTS).
-//
-//        process 1                                               process 2
-//        descriptor 5 ──┐ send_descriptors ───────────────────>  recv_descriptors ┌── descriptor 9
-//                       └──────────────> one open file <──────────────────────────┘
-//
-//        net::send_descriptors(there, std::array{file, client.native_handle()}, "two of them");
-//
-//        auto got = net::recv_descriptors(here, buffer);
-//        net::socket client{got.descriptors[1].release()};
-//
-// A server uses this to hand a connection to a worker, and systemd to hand a listener to a server. peer_credentials()
-// tells which user runs the peer, as the kernel knows it, so the peer cannot lie.
-//
-// On this page (coro/descriptors.hpp has the same for tasks):
-//                owned_descriptor · send_descriptors · recv_descriptors · credentials · peer_credentials
-// The notes:     公共用途的套接字函数; fileno(); unix(7), cmsg(3)
-
-#ifndef NETNOTES_SOCKET_DESCRIPTORS_HPP
-#define NETNOTES_SOCKET_DESCRIPTORS_HPP
-
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <array>
-#include <cstddef>
-#include <cstring>
-#include <span>
-#include <string>
-#include <system_error>
-#include <tuple>
-#include <utility>
-#include <vector>
-
-
+#endif  // NETNOTES_SOCKET_INTERFACES_HPP
 
 // netnotes/socket/socket.hpp: the socket
 // SPDX-License-Identifier: MIT
@@ -3488,125 +3565,6 @@ class file_part {
 
 
 
-// netnotes/socket/time.hpp: how long a call waits
-// SPDX-License-Identifier: MIT
-//
-// Every timeout of the library is measured on one clock, and saturates: the longest duration waits for ever.
-//
-//        stream.set_timeout(2s);                        // namespace net = netnotes; using std::chrono literals
-//        stream.set_timeout(std::chrono::hours::max()); // never
-//        stream.set_deadline(net::clock::now() + 1min); // a point in time, for many calls together
-//
-// On this page:  clock, duration, time_point, never, wait_time
-// The notes:     socket.settimeout() (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_TIME_HPP
-#define NETNOTES_SOCKET_TIME_HPP
-
-#include <cstdint>
-#include <ctime>
-#include <limits>
-#include <ratio>
-#include <stdexcept>
-#include <type_traits>
-#include <utility>
-// <chrono> also has calendars and time zones, for which every compilation waits a tenth of a second. The waits of
-// <semaphore> take durations and points in time, and libstdc++ defines both there, with the clocks and the literals.
-#ifdef _GLIBCXX_RELEASE
-#include <semaphore>
-#else
-#include <chrono>
-#endif
-
-
-
-
-namespace netnotes {
-
-// ---- Time and bytes ------------------------------------------------------------------------------------
-
-/// The clock that measures all waiting. No program can set it.
-using clock = std::chrono::steady_clock;
-using duration = clock::duration;
-using time_point = clock::time_point;
-
-/// The timeout that never expires. Zero means *now*: a call that cannot finish at once fails with errc::timed_out.
-inline constexpr duration never = duration::max();
-
-namespace detail {
-struct write_a_time_with_its_unit_like_5s_or_500ms;  // what a compiler shows: see tests/package/mistakes.txt
-
-/// Converts a duration to another unit and saturates where std::chrono would overflow: hours::max() is `To`'s maximum.
-/// Rounds up to a whole unit, so that no wait is too short. Throws std::invalid_argument for NaN.
-template <class To, class Rep, class Period>
-constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        if (time.count() != time.count()) throw std::invalid_argument{"the duration is not a number (NaN)"};
-        const std::chrono::duration<long double, typename To::period> exact{time};
-        if (exact.count() >= static_cast<long double>(To::max().count())) return To::max();
-        if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
-        return std::chrono::ceil<To>(exact);
-    } else {
-        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
-        } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
-        }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
-    }
-}
-}  // namespace detail
-
-/// A time to wait, made from a duration of any unit, floating-point ones included. A time that is too long for
-/// `duration` (292 years) becomes `never`, and so does infinity. So hours::max() waits for ever and does not overflow
-/// to the past. A negative time counts as zero in every wait. Throws std::invalid_argument for NaN.
-class wait_time : public duration {
-  public:
-    constexpr wait_time() noexcept : duration{duration::zero()} {}
-    constexpr wait_time(duration time) noexcept : duration{time} {}
-    template <class Rep, class Period>
-    constexpr wait_time(const std::chrono::duration<Rep, Period>& time) : duration{detail::saturated<duration>(time)} {}
-    template <class Number, class Advice = detail::write_a_time_with_its_unit_like_5s_or_500ms>
-    requires std::is_arithmetic_v<Number>
-    wait_time(Number) = delete;
-};
-
-namespace detail {
-inline time_point later(time_point start, duration time) noexcept {
-    return time > time_point::max() - start ? time_point::max() : start + time;  // `never` would overflow
-}
-inline time_point end_of(duration timeout) noexcept { return later(clock::now(), detail::max(timeout, duration::zero())); }
-
-/// Counts down a timeout over the parts of a call.
-class time_left {
-  public:
-    explicit time_left(duration timeout) noexcept : end_{timeout == never ? time_point::max() : end_of(timeout)} {}
-    [[nodiscard]] duration now() const noexcept {
-        return end_ == time_point::max() ? never : detail::max(end_ - clock::now(), duration::zero());
-    }
-
-  private:
-    time_point end_;
-};
-
-/// Converts a time for ppoll(2) and pselect(2), rounded up to nanoseconds, so that they never return early. Where
-/// time_t has 32 bits the kernel refuses more than 68 years (EINVAL), so 68 years are the longest.
-inline timespec to_timespec(duration time) noexcept {
-    using std::chrono::nanoseconds, std::chrono::seconds;
-    const nanoseconds whole = std::chrono::ceil<nanoseconds>(time);
-    constexpr std::int64_t longest = std::numeric_limits<time_t>::max();
-    return {static_cast<time_t>(detail::min<std::int64_t>(whole / seconds{1}, longest)),
-            static_cast<decltype(timespec::tv_nsec)>((whole % seconds{1}).count())};
-}
-}  // namespace detail
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_TIME_HPP
 
 
 namespace netnotes {
@@ -4118,11 +4076,11 @@ class socket_handle {
     bool is_too_late(time_point until) const noexcept;
     template <class Call>
     auto attempt(Call call, short events, int flags, time_point until, std::error_code& error) const noexcept;
-    [[noreturn]] void fail(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail(const std::error_code& error, const std::string& what) const;
     /// Makes recv_from() give the kernel room for notes. Never call it for a Unix socket: there the notes could be
     /// descriptors that a stranger passes, and no code would close them.
     void take_notes() noexcept { takes_notes_ = true; }
-    [[noreturn]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
+    [[noreturn, gnu::cold]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden(short events) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 
@@ -4374,215 +4332,6 @@ inline std::error_code socket_handle::take_error() noexcept {
 
 #endif  // NETNOTES_SOCKET_HANDLE_HPP
 
-// netnotes/socket/message.hpp: what travels beside the bytes of a datagram
-// SPDX-License-Identifier: MIT
-//
-// recvmsg(2) and sendmsg(2) take control messages beside the bytes (cmsg(3)). Every UDP server needs two of them. The
-// first says to which of the host's addresses a datagram came. The second says from which address the answer leaves.
-// Others tell the interface, the time to live that is left, and when the datagram arrived.
-//
-//        a host with 192.0.2.1 and 192.0.2.2, its socket on 0.0.0.0
-//        client ── to 192.0.2.2 ──> recvmsg: IP_PKTINFO says 192.0.2.2
-//        client <── from 192.0.2.2 ── sendmsg: IP_PKTINFO says 192.0.2.2      else the client would not take the answer
-//
-//        receiver.tell_details();
-//        net::datagram_details details;
-//        auto got = receiver.recv_from(buffer, details);       // details.interface_index, details.hop_limit, ...
-//
-// On this page:  datagram_details. The other names are in detail: programs use received::local and send_to() of
-//                socket/socket.hpp, or udp.hpp
-// The notes:     UDP, udp绑定 (which address a datagram came to); ip(7), ipv6(7), socket(7)
-
-#ifndef NETNOTES_SOCKET_MESSAGE_HPP
-#define NETNOTES_SOCKET_MESSAGE_HPP
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <ctime>
-#include <optional>
-#include <system_error>
-
-
-
-
-namespace netnotes {
-
-/// The facts that the kernel reports beside the bytes of a datagram, after socket::tell_details().
-struct datagram_details {
-    /// The address that the datagram was sent to: one of this host, a group, or a broadcast address. If it is not
-    /// known: 0.0.0.0.
-    ip_address destination{};
-    unsigned interface_index = 0;           ///< the interface that it came in by: if_indextoname(3), or 0
-    std::optional<std::uint8_t> hop_limit;  ///< the time to live that was left: IP_RECVTTL, IPV6_RECVHOPLIMIT
-    /// When the kernel took it from the network: SO_TIMESTAMPNS (socket(7)). It is the time of day, which can be set.
-    std::optional<std::chrono::system_clock::time_point> arrived;
-};
-
-namespace detail {
-
-/// Copies the data of a control message. Returns false if the kernel has cut the message off (MSG_CTRUNC), because the
-/// program has asked for more messages than its buffer holds.
-template <class Data>
-bool read_note(cmsghdr& part, Data& data) noexcept {
-    if (part.cmsg_len < CMSG_LEN(sizeof data)) return false;
-    std::memcpy(&data, CMSG_DATA(&part), sizeof data);
-    return true;
-}
-
-/// The facts that the kernel reports beside a datagram's bytes. They are the address to which it came, and the size of
-/// each datagram if the kernel has merged several (UDP_GRO).
-struct datagram_notes {
-    static constexpr std::size_t capacity =
-        CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(in6_pktinfo));
-
-    ip_address local{};        ///< our own address, from which to answer; 0.0.0.0 if it is not known
-    bool is_to_group = false;  ///< it came to a multicast or a broadcast address
-    std::size_t segment = 0;   ///< 0: it is one datagram
-
-    static datagram_notes of(msghdr& header) noexcept {
-        datagram_notes notes;
-        if (header.msg_controllen == 0) return notes;
-        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
-            if (is(IPPROTO_IP, IP_PKTINFO)) {
-                in_pktinfo info;
-                if (!read_note(*part, info)) continue;
-                // For a broadcast or a group, the local address is the address from which to answer (ip(7)).
-                notes.local = ipv4_address{ntohl(info.ipi_spec_dst.s_addr)};
-                // A datagram that came before IP_PKTINFO was set has no local address. Then a multicast group and
-                // 255.255.255.255 are recognised, and the broadcast address of a subnet counts as our own.
-                const std::uint32_t to = ntohl(info.ipi_addr.s_addr);
-                notes.is_to_group = info.ipi_spec_dst.s_addr == htonl(INADDR_ANY)
-                                        ? IN_MULTICAST(to) || to == INADDR_BROADCAST
-                                        : info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
-            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
-                in6_pktinfo info;
-                if (!read_note(*part, info)) continue;
-                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO reports this better
-                sockaddr_in6 raw{};
-                raw.sin6_family = AF_INET6;
-                raw.sin6_addr = info.ipi6_addr;
-                raw.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
-                notes.is_to_group = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
-                if (notes.is_to_group) continue;
-                socket_address local;
-                std::memcpy(local.data(), &raw, sizeof raw);
-                local.resize(sizeof raw);
-                notes.local = local.ip().address();
-            } else if (is(IPPROTO_UDP, 104)) {  // UDP_GRO, which old headers lack
-                int value = 0;
-                if (!read_note(*part, value)) continue;
-                notes.segment = value > 0 ? static_cast<std::size_t>(value) : 0;
-            }
-        }
-        return notes;
-    }
-};
-
-/// Room for all control messages of a datagram, and the reader of datagram_details. Every receive gives this room:
-/// after tell_details() the kernel puts the details before the local address, and drops what does not fit.
-struct details_note {
-    static constexpr std::size_t capacity =
-        datagram_notes::capacity + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec));
-    using buffer = std::array<char, capacity>;  // to be aligned as a cmsghdr
-
-    static datagram_details of(msghdr& header) noexcept {
-        datagram_details details;
-        if (header.msg_controllen == 0) return details;
-        for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-            const auto is = [&](int level, int type) { return part->cmsg_level == level && part->cmsg_type == type; };
-            if (is(IPPROTO_IP, IP_PKTINFO)) {
-                in_pktinfo info;
-                if (!read_note(*part, info)) continue;
-                details.destination = ipv4_address{ntohl(info.ipi_addr.s_addr)};
-                details.interface_index = static_cast<unsigned>(info.ipi_ifindex);
-            } else if (is(IPPROTO_IPV6, IPV6_PKTINFO)) {
-                in6_pktinfo info;
-                if (!read_note(*part, info)) continue;
-                if (IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) continue;  // IP_PKTINFO comes too
-                std::array<std::uint8_t, 16> octets{};
-                std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
-                details.destination = ipv6_address{octets};
-                details.interface_index = info.ipi6_ifindex;
-            } else if (is(IPPROTO_IP, IP_TTL) || is(IPPROTO_IPV6, IPV6_HOPLIMIT)) {
-                int value = 0;
-                if (!read_note(*part, value)) continue;
-                details.hop_limit = static_cast<std::uint8_t>(value);
-            } else if (is(SOL_SOCKET, SO_TIMESTAMPNS)) {
-                timespec time;
-                if (!read_note(*part, time)) continue;
-                details.arrived = std::chrono::system_clock::time_point{
-                    std::chrono::duration_cast<std::chrono::system_clock::duration>(
-                        std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec})};
-            }
-        }
-        return details;
-    }
-};
-
-/// The control message that tells the kernel from which address a datagram is to leave.
-class source_note {
-  public:
-    source_note() noexcept = default;
-    /// Chooses the address. With 0.0.0.0 and :: the system chooses. Fails if the zone of the address names no
-    /// interface.
-    void choose(const ip_address& from, std::error_code& error) noexcept {
-        size_ = 0;
-        error.clear();
-        if (from.is_unspecified()) return;
-        const socket_address address = to_socket_address({from.unmapped(), 0}, error);
-        if (error) return;
-        if (address.family() == address_family::inet) {
-            sockaddr_in raw;
-            std::memcpy(&raw, address.data(), sizeof raw);
-            in_pktinfo info{};  // without an interface: the routing table chooses the way
-            info.ipi_spec_dst = raw.sin_addr;
-            write(IPPROTO_IP, IP_PKTINFO, info);
-        } else {
-            sockaddr_in6 raw;
-            std::memcpy(&raw, address.data(), sizeof raw);
-            in6_pktinfo info{};
-            info.ipi6_addr = raw.sin6_addr;
-            info.ipi6_ifindex = raw.sin6_scope_id;
-            write(IPPROTO_IPV6, IPV6_PKTINFO, info);
-        }
-    }
-    [[nodiscard]] const char* data() const noexcept { return bytes_.data(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    static constexpr std::size_t capacity = CMSG_SPACE(sizeof(in6_pktinfo));
-    /// Adds the control message to `message`. This object must live until the message is sent.
-    void add_to(msghdr& message) noexcept {
-        if (size_ == 0) return;
-        message.msg_control = bytes_.data();
-        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(size_);  // socklen_t in musl
-    }
-
-  private:
-    template <class Info>
-    void write(int level, int type, const Info& info) noexcept {
-        cmsghdr header{};
-        header.cmsg_level = level;
-        header.cmsg_type = type;
-        header.cmsg_len = CMSG_LEN(sizeof info);
-        bytes_ = {};
-        std::memcpy(bytes_.data(), &header, sizeof header);
-        std::memcpy(bytes_.data() + CMSG_LEN(0), &info, sizeof info);
-        size_ = CMSG_SPACE(sizeof info);
-    }
-    alignas(cmsghdr) std::array<char, capacity> bytes_;
-    std::size_t size_ = 0;
-};
-
-}  // namespace detail
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_MESSAGE_HPP
 
 
 
@@ -5096,1662 +4845,6 @@ inline std::pair<socket, socket> socket_pair(socket_type type) {
 }  // namespace netnotes
 
 #endif  // NETNOTES_SOCKET_SOCKET_HPP
-
-
-namespace netnotes {
-
-/// Owns a descriptor and closes it in its destructor. It can be moved, not copied.
-class owned_descriptor {
-  public:
-    /// Creates an empty owner: is_open() returns false.
-    owned_descriptor() noexcept = default;
-    /// Takes over an open descriptor.
-    explicit owned_descriptor(int descriptor) noexcept : descriptor_{descriptor} {}
-    owned_descriptor(owned_descriptor&& other) noexcept : descriptor_{other.release()} {}
-    owned_descriptor& operator=(owned_descriptor&& other) noexcept {
-        owned_descriptor taken{std::move(other)};
-        std::swap(descriptor_, taken.descriptor_);
-        return *this;
-    }
-    ~owned_descriptor() {
-        if (is_open()) ::close(descriptor_);
-    }
-    /// Returns false after release(), and for an object that was moved away.
-    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
-    /// Returns the descriptor, which this object keeps; -1 if it is closed.
-    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
-    /// Returns the descriptor, which the caller must close.
-    [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
-
-  private:
-    int descriptor_ = -1;
-};
-
-/// The most descriptors that one message can carry (SCM_MAX_FD of the kernel).
-inline constexpr std::size_t max_descriptors = 253;
-
-/// Sends the bytes, and with the first of them the descriptors. They stay open here, and the caller may close them once
-/// the call has returned. At least one byte is needed, because a stream carries no message without bytes. Fails with
-/// errc::invalid_argument without bytes or with more than max_descriptors. In all else it is like socket::send_all().
-/// On an error the second form returns how many bytes the kernel took. If it took any, the descriptors have left as
-/// well.
-void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes);
-std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                             std::error_code& error) noexcept;
-
-/// A message with descriptors.
-struct received_descriptors {
-    std::span<std::byte> bytes;                 ///< the part of the buffer that was filled; empty: end of the stream
-    std::vector<owned_descriptor> descriptors;  ///< in the order of the sender, close-on-exec
-    bool truncated = false;                     ///< a datagram was longer than the buffer, and its rest is lost
-};
-/// Receives bytes, and the descriptors that came with them. On a stream one call never mixes the bytes of two messages
-/// with descriptors (unix(7)).
-///
-/// If a message brings more descriptors than `max_count`, all of its descriptors are closed, and the call fails with
-/// errc::message_size. If this process may open no more descriptors, it fails with errc::too_many_files_open in the
-/// same way. So a stranger cannot fill the process with descriptors that no code knows. The second form then still
-/// returns the bytes. A plain recv() takes no descriptors: the kernel closes them.
-[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count = 16);
-[[nodiscard]] received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                                    std::error_code& error);
-
-/// The process at the other end of a Unix socket, at the time when it connected or called listen() or socketpair().
-struct credentials {
-    pid_t process = 0;
-    uid_t user = 0;
-    gid_t group = 0;
-    friend bool operator==(const credentials&, const credentials&) = default;
-};
-/// Returns the credentials of a connected Unix socket's peer (SO_PEERCRED). Throws std::system_error, for example
-/// errc::not_connected. For a socket of another family it is errc::operation_not_supported.
-[[nodiscard]] credentials peer_credentials(const socket& connection);
-[[nodiscard]] credentials peer_credentials(const socket& connection, std::error_code& error) noexcept;
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-struct descriptor_messages {
-    using room = std::array<char, CMSG_SPACE(sizeof(int) * max_descriptors)>;  // to be aligned as a cmsghdr
-    /// Room for data that the kernel puts before the descriptors if the program has asked for it: the sender's
-    /// credentials and its pidfd (SO_PASSCRED, SO_PASSPIDFD, unix(7)).
-    static constexpr std::size_t room_before = CMSG_SPACE(sizeof(::ucred)) + CMSG_SPACE(sizeof(int));
-
-    static std::size_t send(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                            std::error_code& error) noexcept {
-        error = std::make_error_code(std::errc::invalid_argument);
-        if (bytes.empty() || descriptors.size() > max_descriptors) return 0;
-        alignas(cmsghdr) room control{};
-        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        if (!descriptors.empty()) {
-            message.msg_control = control.data();
-            message.msg_controllen =
-                static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
-            cmsghdr header{};
-            header.cmsg_level = SOL_SOCKET;
-            header.cmsg_type = SCM_RIGHTS;
-            header.cmsg_len = static_cast<decltype(header.cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
-            std::memcpy(control.data(), &header, sizeof header);
-            std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
-        }
-        const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
-                                      time_point::min(), error);
-        if (first < 0) return 0;
-        const auto sent = static_cast<std::size_t>(first);
-        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
-    }
-
-    static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                        std::error_code& error) {
-        max_count = detail::min(max_count, max_descriptors);
-        received_descriptors result;
-        result.descriptors.reserve(max_count + room_before / sizeof(int));  // before the call: an exception after it would lose descriptors
-        alignas(cmsghdr) std::array<char, room_before + std::tuple_size_v<room>> control{};
-        msghdr message{};
-        const auto size = from.attempt(
-            [&] {
-                iovec part{buffer.data(), buffer.size()};
-                message = {};
-                message.msg_iov = &part;
-                message.msg_iovlen = 1;
-                message.msg_control = control.data();
-                // CMSG_SPACE() rounds up, and the kernel would use that room for one descriptor more.
-                message.msg_controllen =
-                    static_cast<decltype(message.msg_controllen)>(room_before + CMSG_LEN(sizeof(int) * max_count));
-                return ::recvmsg(from.native_handle(), &message, MSG_CMSG_CLOEXEC);
-            },
-            POLLIN, 0, time_point::min(), error);
-        if (size < 0) return result;
-        result.bytes = buffer.first(detail::min(static_cast<std::size_t>(size), buffer.size()));
-        result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-        if (message.msg_controllen > 0)
-            for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
-                if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-                for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
-                    int descriptor = -1;
-                    std::memcpy(&descriptor, reinterpret_cast<const char*>(part) + at, sizeof descriptor);
-                    result.descriptors.emplace_back(descriptor);
-                }
-            }
-        // Without credentials their room holds some descriptors more than the caller wants.
-        if ((message.msg_flags & MSG_CTRUNC) != 0 || result.descriptors.size() > max_count) {
-            error = std::make_error_code(result.descriptors.size() < max_count ? std::errc::too_many_files_open
-                                                                               : std::errc::message_size);
-            result.descriptors.clear();
-        }
-        return result;
-    }
-
-    [[noreturn]] static void fail(const socket& connection, const std::error_code& error, const char* what) {
-        connection.fail_with_peer(error, what);
-    }
-};
-}  // namespace detail
-
-inline std::size_t send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes,
-                                    std::error_code& error) noexcept {
-    return detail::descriptor_messages::send(to, descriptors, bytes, error);
-}
-inline void send_descriptors(socket& to, std::span<const int> descriptors, const_buffer bytes) {
-    std::error_code error;
-    send_descriptors(to, descriptors, bytes, error);
-    if (error) detail::descriptor_messages::fail(to, error, "send_descriptors to");
-}
-
-inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count,
-                                             std::error_code& error) {
-    return detail::descriptor_messages::receive(from, buffer, max_count, error);
-}
-inline received_descriptors recv_descriptors(socket& from, mutable_buffer buffer, std::size_t max_count) {
-    std::error_code error;
-    received_descriptors result = recv_descriptors(from, buffer, max_count, error);
-    if (error) detail::descriptor_messages::fail(from, error, "recv_descriptors from");
-    return result;
-}
-
-inline credentials peer_credentials(const socket& connection, std::error_code& error) noexcept {
-    ::ucred raw{};
-    const std::size_t size =
-        connection.get_option(SOL_SOCKET, SO_PEERCRED, detail::room_of(raw), error);
-    if (error || size < sizeof raw) return {};
-    const socket_address local = connection.local_endpoint(error);
-    if (!error && local.family() != address_family::local)
-        error = std::make_error_code(std::errc::operation_not_supported);
-    else if (!error && raw.pid == 0 && raw.uid == static_cast<uid_t>(-1))  // the kernel's word for "nobody"
-        error = std::make_error_code(std::errc::not_connected);
-    return error ? credentials{} : credentials{raw.pid, raw.uid, raw.gid};
-}
-inline credentials peer_credentials(const socket& connection) {
-    std::error_code error;
-    const credentials result = peer_credentials(connection, error);
-    if (error) detail::throw_error(error, "peer_credentials");
-    return result;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_DESCRIPTORS_HPP
-
-
-
-// netnotes/socket/interfaces.hpp: the network interfaces of this machine
-// SPDX-License-Identifier: MIT
-//
-// An interface is a place where a host meets a network: a card, a wireless adapter, the loopback inside the machine.
-// Each interface has a name, a number, and any number of addresses. A socket that is bound to 0.0.0.0 or :: listens on
-// all of them.
-//
-//        for (const net::network_interface& each : net::interfaces())          // namespace net = netnotes
-//            for (const net::interface_address& mine : each.addresses)
-//                std::cout << each.name << ' ' << mine.address << '\n';        // lo 127.0.0.1/8
-//
-//        lo    ── 127.0.0.1/8   ::1/128                      up, loopback
-//        eth0  ── 192.168.1.77/24   fe80::1%2/64             up, 02:42:c0:a8:01:4d
-//                      │         └── prefix: which neighbours need no router
-//                      └── address: its zone is the interface's number, because fe80::/10 exists on every link
-//
-// On this page:  network_interface, interface_address · interfaces, interface_index
-// The notes:     IP地址 (ifconfig, ip addr); example 02
-
-#ifndef NETNOTES_SOCKET_INTERFACES_HPP
-#define NETNOTES_SOCKET_INTERFACES_HPP
-
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <sys/socket.h>
-
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-
-
-namespace netnotes {
-
-/// An address of an interface.
-struct interface_address {
-    /// The address and its network. The zone of a link-local address is the interface's number: fe80::1%2/64.
-    ip_interface address;
-    /// Where a datagram reaches all hosts of the network. Only an IPv4 address can have it.
-    std::optional<ip_address> broadcast;
-    /// The other end, when the address was given for a link of two hosts (PPP, a tunnel).
-    std::optional<ip_address> peer;
-};
-
-/// An interface as it was when interfaces() asked the kernel. A value: it does not follow later changes.
-struct network_interface {
-    std::string name;    ///< "eth0", "lo"
-    unsigned index = 0;  ///< the kernel's number, 1 and up; see interface_index(). 0 if the interface has just gone
-    bool is_up = false;  ///< an administrator has switched it on
-    bool is_running = false;         ///< the link works: a cable is in it, an access point answers
-    bool is_loopback = false;        ///< what leaves here arrives here
-    bool is_point_to_point = false;  ///< the link has exactly one other end
-    bool can_broadcast = false;      ///< a datagram can reach all hosts of the link
-    bool can_multicast = false;      ///< a socket can join groups on it
-    /// The address below IP: six bytes as "02:42:c0:a8:01:4d" for Ethernet and Wi-Fi. Empty where the link has none.
-    std::string hardware_address;
-    std::vector<interface_address> addresses;  ///< in the kernel's order; other families than IP are left out
-};
-
-/// Returns the number of the network interface "eth0" or "lo" (RFC 3493 §4.1), 1 or more. Throws std::system_error if
-/// no interface has that name.
-[[nodiscard]] inline unsigned interface_index(const std::string& name) {
-    const unsigned index = ::if_nametoindex(name.c_str());
-    if (index == 0) detail::throw_error(detail::last_error(), "interface ", name);
-    return index;
-}
-
-/// Returns the interfaces of this machine, or of the network namespace in which the program runs, in the kernel's
-/// order. Asks the kernel each time, and does not wait for any host: getifaddrs(3). Throws std::system_error when the
-/// kernel refuses (no memory, no descriptor). Threads may call it at once.
-[[nodiscard]] std::vector<network_interface> interfaces();
-/// Does the same, and reports a failure in `error` instead. Returns an empty list then.
-[[nodiscard]] std::vector<network_interface> interfaces(std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-namespace detail {
-
-/// Returns the address in the kernel's structure. Returns std::nullopt for a null pointer and for other families.
-inline std::optional<ip_address> ip_of(const sockaddr* from) {
-    if (!from) return std::nullopt;
-    const int family = from->sa_family;
-    if (family != AF_INET && family != AF_INET6) return std::nullopt;
-    socket_address address;
-    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    std::memcpy(address.data(), from, size);
-    address.resize(size);
-    return address.ip().address();
-}
-
-/// How many leading ones a netmask has. The kernel keeps prefixes, so no mask has a hole.
-inline unsigned prefix_length_of(const sockaddr* mask, unsigned width) {
-    // (The kernel gives no mask with an address that has no network: it stands alone.)
-    const auto bits = ip_of(mask);
-    if (!bits) return width;
-    if (bits->is_v4()) return static_cast<unsigned>(std::countl_one(bits->v4().to_uint()));
-    unsigned length = 0;
-    for (const std::uint8_t octet : bits->v6().to_octets()) length += static_cast<unsigned>(std::popcount(octet));
-    return length;
-}
-
-/// The kernel's struct sockaddr_ll (packet(7)). <netpacket/packet.h> and <linux/if_packet.h> both define it, and cannot
-/// be included together. So a header that is copied into programs includes neither.
-struct link_address {
-    std::uint16_t family, protocol;
-    std::int32_t interface;
-    std::uint16_t type;
-    std::uint8_t packet_type, size;
-    std::uint8_t bytes[8];
-};
-
-/// Returns the bytes of AF_PACKET's address as text: "02:42:c0:a8:01:4d".
-inline std::string hardware_address_of(const sockaddr* from) {
-    link_address link{};
-    std::memcpy(&link, from, sizeof link);
-    const std::size_t size = detail::min<std::size_t>(link.size, sizeof link.bytes);
-    std::string text;
-    bool is_any = false;
-    for (std::size_t i = 0; i < size; ++i) {
-        if (i > 0) text += ':';
-        text += {hexadecimal_digits[link.bytes[i] >> 4], hexadecimal_digits[link.bytes[i] & 0xf]};
-        is_any = is_any || link.bytes[i] != 0;
-    }
-    return is_any ? text : std::string{};  // the loopback's address is all zeros, which is no address
-}
-
-/// Stores `other` as the peer or the broadcast address of `mine`. In getifaddrs(3) one field has both meanings:
-/// ifa_dstaddr and ifa_broadaddr are the same union. The flags of the link do not decide. An Ethernet link, too, may
-/// have a peer: `ip address add 10.7.0.1 peer 10.7.0.2 dev eth0`. The host bits of a broadcast address are all ones
-/// (RFC 919 §7). A network of two addresses, or of a single address, has no broadcast address.
-inline void set_other(interface_address& mine, const ip_address& other, const network_interface& link) {
-    const network around = mine.address.network();
-    if (other == mine.address.address()) return;  // without a peer, glibc repeats the address itself
-    if (other.is_v4() && around.is_v4() && link.can_broadcast && around.host_width() > 1 &&
-        (other.v4().to_uint() | around.netmask().v4().to_uint()) == ~std::uint32_t{0})
-        mine.broadcast = other;
-    else
-        mine.peer = other;
-}
-
-}  // namespace detail
-
-inline std::vector<network_interface> interfaces(std::error_code& error) {
-    std::vector<network_interface> found;
-    ifaddrs* list = nullptr;
-    if (::getifaddrs(&list) != 0) {
-        error = detail::last_error();
-        return found;
-    }
-    error.clear();
-    const struct guard {
-        ifaddrs* list;
-        ~guard() { ::freeifaddrs(list); }
-    } freed{list};
-    // The kernel lists all links first, then all IPv4 addresses, then all IPv6 addresses. An alias of old, "eth0:1", is
-    // an address of eth0 with a label, not an interface.
-    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
-        const std::string_view label{entry->ifa_name};
-        const std::string_view name = label.substr(0, label.find(':'));
-        const auto is_same = [&](const network_interface& each) { return each.name == name; };
-        auto place = detail::find_if(found.begin(), found.end(), is_same);
-        if (place == found.end()) {
-            network_interface added;
-            added.name = name;
-            added.index = ::if_nametoindex(added.name.c_str());
-            added.is_up = entry->ifa_flags & IFF_UP;
-            added.is_running = entry->ifa_flags & IFF_RUNNING;
-            added.is_loopback = entry->ifa_flags & IFF_LOOPBACK;
-            added.is_point_to_point = entry->ifa_flags & IFF_POINTOPOINT;
-            added.can_broadcast = entry->ifa_flags & IFF_BROADCAST;
-            added.can_multicast = entry->ifa_flags & IFF_MULTICAST;
-            place = found.insert(place, std::move(added));
-        }
-        if (!entry->ifa_addr) continue;
-        if (entry->ifa_addr->sa_family == AF_PACKET) {
-            place->hardware_address = detail::hardware_address_of(entry->ifa_addr);
-            continue;
-        }
-        const auto address = detail::ip_of(entry->ifa_addr);
-        if (!address) continue;
-        interface_address mine{
-            ip_interface{*address, detail::prefix_length_of(entry->ifa_netmask, address->width())}, {}, {}};
-        if (const auto other = detail::ip_of(entry->ifa_dstaddr)) detail::set_other(mine, *other, *place);
-        place->addresses.push_back(mine);
-    }
-    return found;
-}
-
-inline std::vector<network_interface> interfaces() {
-    std::error_code error;
-    auto found = interfaces(error);
-    if (error) detail::throw_error(error, "interfaces of this machine");
-    return found;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_INTERFACES_HPP
-
-// netnotes/socket/iostream.hpp: a connection as a C++ stream
-// SPDX-License-Identifier: MIT
-//
-// Python's s.makefile() gives a file on a socket, so that a program can read it line by line. Here it is a
-// std::iostream: std::getline, <<, >> and everything that takes a stream work on the connection.
-//
-//        recv ──> [ 4 KiB read, not yet taken ] ──> getline, >>
-//        <<, put ──> [ 4 KiB written, not yet sent ] ──> send_all     when full, at std::flush, and before
-//                                                                     every receive that may wait
-//
-// The flush before a receive prevents a deadlock, in which both sides wait for a question that is still in the other
-// side's buffer. A timeout of the socket holds for each receive and each flush. If a receive or flush fails, the stream
-// becomes bad() and error() returns the reason. The buffer itself never throws. A buffer can only report an end, so
-// eof() is true as well: ask bad() first. Text arrives as the peer sends it: lines of network protocols end in "\r\n",
-// and getline leaves the '\r'. The stream has no limit on a line, so it is not for peers that you do not trust.
-//
-// On this page:  socket_iostream
-// The notes:     s.makefile() (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_IOSTREAM_HPP
-#define NETNOTES_SOCKET_IOSTREAM_HPP
-
-#include <array>
-#include <cstddef>
-#include <istream>
-#include <streambuf>
-#include <system_error>
-#include <utility>
-
-
-
-namespace netnotes {
-
-/// The buffer between a std::iostream and a connected stream socket, which it does not own.
-class socket_streambuf : public std::streambuf {
-  public:
-    /// `stream` is the stream that uses this buffer: it becomes bad() when a receive fails. Without it a failed receive
-    /// looks like the end of the stream, and error() tells the difference.
-    explicit socket_streambuf(socket& connection, std::ios* stream = nullptr) noexcept
-        : connection_{connection}, stream_{stream} {
-        setp(out_.data(), out_.data() + out_.size());
-    }
-    socket_streambuf(const socket_streambuf&) = delete;
-    socket_streambuf& operator=(const socket_streambuf&) = delete;
-    ~socket_streambuf() override { socket_streambuf::sync(); }  // its own: what is derived from it is gone
-
-    /// Returns why the stream is bad, or no error after an orderly end.
-    [[nodiscard]] const std::error_code& error() const noexcept { return error_; }
-
-  protected:
-    int_type underflow() override {
-        if (sync() != 0) return fail();
-        const std::size_t size = connection_.recv(in_, error_);
-        if (error_) return fail();
-        setg(in_.data(), in_.data(), in_.data() + size);
-        return size == 0 ? traits_type::eof() : traits_type::to_int_type(*gptr());
-    }
-    int_type overflow(int_type c) override {
-        if (sync() != 0) return traits_type::eof();
-        if (traits_type::eq_int_type(c, traits_type::eof())) return traits_type::not_eof(c);
-        return sputc(traits_type::to_char_type(c));
-    }
-    int sync() override {
-        const auto pending = static_cast<std::size_t>(pptr() - pbase());
-        if (pending == 0) return 0;
-        // After a failed send nothing more is sent, because it would arrive behind a gap. After a failed receive the
-        // conversation can continue, for example if the peer was only late.
-        if (!send_error_) connection_.send_all(std::span{out_}.first(pending), send_error_);
-        setp(out_.data(), out_.data() + out_.size());  // sent or lost
-        error_ = send_error_;
-        return error_ ? -1 : 0;
-    }
-
-  private:
-    /// Makes the stream bad. setstate() sets the state before it throws. The exception must not leave a buffer. If the
-    /// program has asked for exceptions, the stream itself throws afterwards.
-    int_type fail() noexcept {
-        try {
-            if (stream_) stream_->setstate(std::ios::badbit);
-        } catch (const std::ios_base::failure&) {
-        }
-        return traits_type::eof();
-    }
-
-    socket& connection_;
-    std::ios* stream_;
-    std::error_code error_, send_error_;
-    std::array<char, 4096> in_{};
-    std::array<char, 4096> out_{};
-};
-
-/// A std::iostream on a connection. It owns the socket. The destructor sends the buffered bytes and closes the socket.
-/// If the peer does not read, the destructor waits, so give the socket a timeout.
-/// Use it only with sockets that wait: `set_blocking(false)` would make every pause of the peer an error.
-class socket_iostream : public std::iostream {
-  public:
-    explicit socket_iostream(socket connection)
-        : std::iostream{nullptr}, connection_{std::move(connection)}, buffer_{connection_, this} {
-        rdbuf(&buffer_);
-    }
-    /// Returns the connection, for example for its options and its deadline.
-    [[nodiscard]] socket& connection() noexcept { return connection_; }
-    [[nodiscard]] const std::error_code& error() const noexcept { return buffer_.error(); }
-
-  private:
-    socket connection_;
-    socket_streambuf buffer_;
-};
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_IOSTREAM_HPP
-
-
-
-// netnotes/socket/random.hpp: a key that nobody guesses
-// SPDX-License-Identifier: MIT
-//
-// A secret must come from the kernel. It gathers what nobody can predict, such as the times of interrupts, and makes a
-// stream of random bytes of that. A clock is no secret: a stranger knows the hour, and tries its microseconds.
-//
-//        interrupts, devices ──> the kernel's generator ── getrandom(2) ──> key ──> keyed_hash
-//
-// On this page:  random_key()
-// Below it:      ip/keyed_hash.hpp
-// The notes:     tcp半链接攻击; example 35
-
-#ifndef NETNOTES_SOCKET_RANDOM_HPP
-#define NETNOTES_SOCKET_RANDOM_HPP
-
-#include <sys/auxv.h>
-#include <sys/random.h>
-
-#include <cstring>
-
-
-
-namespace netnotes {
-
-/// Returns a new random key. Does not wait. Each process has 16 random bytes of the kernel (AT_RANDOM, getauxval(3)).
-/// They are the key if the kernel has no better ones yet, which happens only while the machine boots.
-[[nodiscard]] inline keyed_hash::key random_key() noexcept {
-    keyed_hash::key made;
-    static_assert(sizeof made == 16);
-    if (::getrandom(&made, sizeof made, GRND_NONBLOCK) != sizeof made)
-        if (const void* const at_start = reinterpret_cast<const void*>(::getauxval(AT_RANDOM)))
-            std::memcpy(&made, at_start, sizeof made);
-    return made;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_RANDOM_HPP
-
-// netnotes/socket/resolve.hpp: the names of hosts
-// SPDX-License-Identifier: MIT
-//
-// People use names of hosts, and packets carry addresses. A resolver turns a name into addresses, often several:
-// "localhost" may be ::1 and 127.0.0.1. It asks the file /etc/hosts, then the name servers (DNS).
-//
-//        resolve("www.example.org", 80)      ──> 2001:db8::1, 192.0.2.1        in the order in which to try them
-//        resolve_name(192.0.2.1)             ──> "web7.example.net"            the way back, if the owner has set it
-//        canonical_name("www.example.org")   ──> "web7.example.net"            the name behind the aliases
-//
-// A name server may not answer, and the resolver then blocks for many seconds. Each function therefore takes a time
-// limit and a stop.
-//
-// On this page:  resolve · resolve_hints · canonical_name · resolve_name · resolver_category
-// Above it:      tcp/connect.hpp, which tries the addresses; coro/lookup.hpp, the same for tasks
-// The notes:     socket 简单服务器 (gethostname); examples 01 and 10
-
-#ifndef NETNOTES_SOCKET_RESOLVE_HPP
-#define NETNOTES_SOCKET_RESOLVE_HPP
-
-#include <netdb.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-#include <concepts>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-
-
-
-namespace netnotes {
-
-/// Returns the category of the errors of name resolution, with the system's words: "Name or service not known".
-[[nodiscard]] const std::error_category& resolver_category() noexcept;
-
-/// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
-inline constexpr int max_resolver_threads = 128;
-
-/// Restrictions of the answers of resolve(): getaddrinfo(3).
-struct resolve_hints {
-    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
-    socket_type type = socket_type::stream;
-    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
-    /// Takes only an address, not a name, and as service only a number. Then no file and no name server is asked.
-    bool numeric_only = false;
-};
-
-/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
-/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3). The forms with a timeout below
-/// limit that.
-///
-/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
-/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
-/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
-/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
-/// 6943 §3.1.1).
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
-                                            resolve_hints hints = {});
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            std::error_code& error);
-/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
-/// different port.
-template <std::integral Port>
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
-    return resolve(host, std::to_string(port), hints);
-}
-
-/// Does the same as resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
-/// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
-/// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
-/// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
-///
-/// If no name server answers, each call leaves a thread behind for a while. So that they do not pile up, at most
-/// max_resolver_threads run in a process. A further call fails at once with errc::resource_unavailable_try_again.
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            wait_time timeout, const stop_event* stop = nullptr);
-[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                            wait_time timeout, const stop_event* stop, std::error_code& error);
-
-/// Returns the official name of a host, behind all aliases (AI_CANONNAME): `www.example.org` may be `web7.example.net`.
-/// Returns an address as it is. The time limit is that of resolve(). Throws std::system_error.
-[[nodiscard]] std::string canonical_name(const std::string& host, wait_time timeout = never,
-                                         const stop_event* stop = nullptr);
-
-/// Returns the name of the host that has this address (getnameinfo(3)), or nullopt if it has no name. The port does not
-/// matter. The time limit is that of resolve(). Throws std::system_error if no name server answers.
-///
-/// The owner of an address chooses its name and may lie. Before you trust the name, resolve() it and compare.
-[[nodiscard]] std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout = never,
-                                                      const stop_event* stop = nullptr);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline const std::error_category& resolver_category() noexcept {
-    static const struct final_category final : std::error_category {
-        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
-        [[nodiscard]] std::string message(int code) const override {
-            if (code == EAI_SERVICE) return "unknown service, or a port beyond 65535";
-            return ::gai_strerror(code);
-        }
-    } category;
-    return category;
-}
-
-namespace detail {
-/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
-/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
-inline bool is_like_number(std::string_view service) noexcept {
-    if (service.empty()) return false;
-    if (digit_value(service.front()) > 9)
-        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
-    if (service.starts_with("0x") || service.starts_with("0X")) return true;
-    for (const char c : service)
-        if (('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z')) return false;
-    return true;
-}
-inline bool is_port(std::string_view service) noexcept {
-    std::uint32_t port = 0;
-    parse_failure why;
-    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
-}
-/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
-/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
-inline bool is_number_of_old(std::string_view host) noexcept {
-    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
-    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
-    for (;;) {
-        const std::string_view part = host.substr(0, host.find('.'));
-        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
-        for (const char c : part.substr(is_hexadecimal ? 2 : 0))
-            if (is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] >= 16 : digit_value(c) > 9) return false;
-        if (part.size() == host.size()) return true;
-        host.remove_prefix(part.size() + 1);
-    }
-}
-}  // namespace detail
-
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     std::error_code& error) {
-    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
-    // stranger could reach this host by it.
-    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
-        detail::is_number_of_old(host)) {
-        error = {EAI_NONAME, resolver_category()};
-        return {};
-    }
-    if (detail::is_like_number(service) && !detail::is_port(service)) {
-        error = {EAI_SERVICE, resolver_category()};
-        return {};
-    }
-    addrinfo wanted{};
-    wanted.ai_family = static_cast<int>(hints.family);
-    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
-    wanted.ai_flags = (hints.to_bind ? AI_PASSIVE : 0) | (hints.numeric_only ? AI_NUMERICHOST | AI_NUMERICSERV : 0);
-    addrinfo* found = nullptr;
-    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
-                                   &wanted, &found);
-    error = code == EAI_SYSTEM ? detail::last_error()
-            : code != 0        ? std::error_code{code, resolver_category()}
-                               : std::error_code{};
-    std::vector<endpoint> endpoints;
-    if (error) return endpoints;
-    const struct guard {
-        addrinfo* list;
-        ~guard() { ::freeaddrinfo(list); }
-    } freed{found};
-    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
-        socket_address address;
-        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
-        address.resize(entry->ai_addrlen);
-        if (address.is_ip()) endpoints.push_back(address.ip());
-    }
-    return endpoints;
-}
-namespace detail {
-/// For messages: "www.example.org:80", "[2001:db8::1]:80". A host may come from a stranger, so control characters are
-/// escaped.
-inline std::string with_service(std::string_view host, std::string_view service) {
-    const bool has_colons = host.find(':') != host.npos;
-    return joined(has_colons ? "[" : "", visible(host), has_colons ? "]" : "", service.empty() ? "" : ":",
-                  visible(service));
-}
-}  // namespace detail
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
-    std::error_code error;
-    auto endpoints = resolve(host, service, hints, error);
-    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
-    return endpoints;
-}
-
-// ---- within a time limit
-
-namespace detail {
-/// Counts the threads of the resolver in this process.
-class resolver_threads {
-  public:
-    /// Counts one more, or returns false if there are as many as may be.
-    static bool begin() noexcept {
-        // A child of fork() has none of these threads, because only the thread that calls fork() is copied.
-        static const int forks = ::pthread_atfork(nullptr, nullptr, [] { running_ = 0; });
-        static_cast<void>(forks);
-        if (running_.fetch_add(1) < max_resolver_threads) return true;
-        end();
-        return false;
-    }
-    static void end() noexcept { running_.fetch_sub(1); }
-
-  private:
-    static inline std::atomic<int> running_{0};
-};
-
-/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
-class resolver_call {
-  public:
-    resolver_call(const resolver_call&) = delete;
-    resolver_call& operator=(const resolver_call&) = delete;
-
-    /// Runs the call and waits for its end. With an error the thread may still run, so its results must not be read.
-    void finish(time_point until, const stop_event* stop, std::error_code& error) noexcept {
-        if (until == time_point::max() && !stop) {
-            error.clear();
-            return run();
-        }
-        if (until <= clock::now()) {  // a fast resolver would win against a timeout of zero, but only sometimes
-            error = std::make_error_code(std::errc::timed_out);
-            return;
-        }
-        event_ = ::eventfd(0, EFD_CLOEXEC);
-        if (event_ < 0) {
-            error = last_error();
-            return;
-        }
-        if (!resolver_threads::begin()) {
-            error = std::make_error_code(std::errc::resource_unavailable_try_again);
-            return;
-        }
-        // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
-        sigset_t all, before;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        holders_ = 2;
-        pthread_t thread;
-        const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        if (failure != 0) {
-            resolver_threads::end();
-            holders_ = 1;
-            error = {failure, std::system_category()};
-            return;
-        }
-        ::pthread_detach(thread);
-        wait_for(event_, POLLIN, stop, until, error);
-        // The eventfd has reported the end, so this loop ends at once. The atomic makes the thread's results visible.
-        while (!error && !has_ended_.load(std::memory_order_acquire)) {
-        }
-    }
-    struct release {  // for std::unique_ptr, or any owner that calls it
-        void operator()(resolver_call* call) const noexcept {
-            if (--call->holders_ == 0) delete call;
-        }
-    };
-
-  protected:
-    resolver_call() noexcept = default;
-    virtual ~resolver_call() {
-        if (event_ >= 0) ::close(event_);
-    }
-    virtual void run() noexcept = 0;
-
-  private:
-    static void* work(void* object) noexcept {
-        auto* const call = static_cast<resolver_call*>(object);
-        call->run();
-        resolver_threads::end();
-        call->has_ended_.store(true, std::memory_order_release);
-        constexpr std::uint64_t one = 1;
-        static_cast<void>(!::write(call->event_, &one, sizeof one));
-        release{}(call);
-        return nullptr;
-    }
-    std::atomic<int> holders_{1};
-    std::atomic<bool> has_ended_{false};
-    int event_ = -1;
-};
-/// Owns the caller's share of a call.
-template <class Call>
-class held_call {
-  public:
-    explicit held_call(Call* call) noexcept : call_{call} {}
-    held_call(const held_call&) = delete;
-    held_call& operator=(const held_call&) = delete;
-    ~held_call() { resolver_call::release{}(call_); }
-    Call* operator->() const noexcept { return call_; }
-
-  private:
-    Call* call_;
-};
-
-struct resolving final : resolver_call {
-    resolving(const std::string& of_host, const std::string& of_service, resolve_hints with)
-        : host{of_host}, service{of_service}, hints{with} {}
-    void run() noexcept override {
-        try {
-            found = resolve(host, service, hints, error);
-        } catch (...) {
-            error = std::make_error_code(std::errc::not_enough_memory);
-        }
-    }
-    const std::string host, service;
-    const resolve_hints hints;
-    std::vector<endpoint> found;
-    std::error_code error;
-};
-struct resolving_canonical final : resolver_call {
-    explicit resolving_canonical(const std::string& of_host) : host{of_host} {}
-    void run() noexcept override {
-        addrinfo wanted{}, *list = nullptr;
-        wanted.ai_socktype = SOCK_STREAM;
-        wanted.ai_flags = AI_CANONNAME;
-        code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &list);
-        if (code == EAI_SYSTEM) system_error = errno;
-        if (code != 0) return;
-        try {
-            name = list->ai_canonname ? list->ai_canonname : host;
-        } catch (...) {
-            code = EAI_MEMORY;
-        }
-        ::freeaddrinfo(list);
-    }
-    const std::string host;
-    std::string name;
-    int code = 0, system_error = 0;
-};
-struct resolving_name final : resolver_call {
-    explicit resolving_name(const socket_address& of) noexcept : address{of} {}
-    void run() noexcept override {
-        code = ::getnameinfo(address.data(), address.size(), name, sizeof name, nullptr, 0, NI_NAMEREQD);
-        if (code == EAI_SYSTEM) system_error = errno;
-    }
-    const socket_address address;
-    char name[NI_MAXHOST] = {};
-    int code = 0, system_error = 0;
-};
-inline std::error_code resolver_error(int code, int system_error) noexcept {
-    if (code == EAI_SYSTEM) return {system_error, std::system_category()};
-    return code == 0 ? std::error_code{} : std::error_code{code, resolver_category()};
-}
-}  // namespace detail
-
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     wait_time timeout, const stop_event* stop, std::error_code& error) {
-    if (hints.numeric_only || host.empty() || ip_address::parse(host)) return resolve(host, service, hints, error);
-    const detail::held_call call{new detail::resolving{host, service, hints}};
-    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
-    if (error) return {};
-    error = call->error;
-    return std::move(call->found);
-}
-inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
-                                     wait_time timeout, const stop_event* stop) {
-    std::error_code error;
-    auto endpoints = resolve(host, service, hints, timeout, stop, error);
-    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
-    return endpoints;
-}
-
-inline std::string canonical_name(const std::string& host, wait_time timeout, const stop_event* stop) {
-    std::error_code error;
-    if (ip_address::parse(host)) return host;
-    const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
-    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", visible(host));
-    const detail::held_call call{new detail::resolving_canonical{host}};
-    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
-    if (!error) error = detail::resolver_error(call->code, call->system_error);
-    if (error) detail::throw_error(error, "canonical name of ", visible(host));
-    return std::move(call->name);
-}
-
-inline std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout, const stop_event* stop) {
-    std::error_code error;
-    const detail::held_call call{new detail::resolving_name{socket_address{where}}};
-    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
-    if (!error && call->code == EAI_NONAME) return std::nullopt;
-    if (!error) error = detail::resolver_error(call->code, call->system_error);
-    if (error) detail::throw_error(error, "name of ", where.address().to_string());
-    return call->name;
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_RESOLVE_HPP
-
-
-// netnotes/socket/stale.hpp: the file that a Unix socket leaves behind
-// SPDX-License-Identifier: MIT
-//
-// A Unix socket with a path makes a file, and close() does not remove it. If a server ends without unlink(2), for
-// example because it was killed, the file stays. The next start then fails: "Address already in use". To remove every
-// such file before bind() would be wrong: it takes the path away from a server that runs.
-//
-//        /run/my.sock  ── no socket is bound to it ────> stale: may be replaced
-//                      ── a socket is bound to it ─────> in use, even if it does not accept just now
-//                      ── it is no socket ─────────────> another kind of file: never removed
-//
-//        net::socket listener{net::address_family::local, net::socket_type::stream};
-//        net::bind_replacing_stale(listener, net::unix_endpoint{"/run/my.sock"});
-//        listener.listen();
-//
-// On this page:  is_stale · bind_replacing_stale
-// The notes:     bind, close (公共用途的套接字函数); unix(7)
-
-#ifndef NETNOTES_SOCKET_STALE_HPP
-#define NETNOTES_SOCKET_STALE_HPP
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <string>
-#include <system_error>
-
-
-
-
-namespace netnotes {
-
-/// Returns true if the path is a socket to which no open socket is bound any more. An abstract name is never stale. The
-/// check makes no connection, so a running server does not notice it. Throws std::system_error if the answer cannot be
-/// found, for example errc::permission_denied.
-[[nodiscard]] bool is_stale(const unix_endpoint& where);
-[[nodiscard]] bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept;
-
-/// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
-/// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
-/// gets the error: the folder is locked meanwhile (flock(2)).
-void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
-void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline bool is_stale(const unix_endpoint& where, std::error_code& error) noexcept {
-    error.clear();
-    if (where.is_abstract() || where.is_unnamed()) return false;
-    struct stat status {};
-    if (::lstat(where.name().c_str(), &status) != 0) {
-        if (errno != ENOENT) error = detail::last_error();
-        return false;
-    }
-    if (!S_ISSOCK(status.st_mode)) return false;
-    // A datagram socket: its connect() only looks who is there. For a stream socket that is there it fails with
-    // EPROTOTYPE, and the server sees no client.
-    socket probe{address_family::local, socket_type::datagram, 0, error};
-    if (error) return false;
-    probe.connect(where, error);  // does not wait
-    const bool is_refused = error == std::errc::connection_refused;
-    // A datagram socket that is connected to another socket refuses us with EPERM. It is in use.
-    if (is_refused || error == std::errc::wrong_protocol_type || error == std::errc::operation_not_permitted ||
-        error == std::errc::no_such_file_or_directory)
-        error.clear();
-    return is_refused;
-}
-inline bool is_stale(const unix_endpoint& where) {
-    std::error_code error;
-    const bool result = is_stale(where, error);
-    if (error) detail::throw_error(error, "is_stale ", where.to_string());
-    return result;
-}
-
-inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error) {
-    unbound.bind(where, error);
-    if (error != std::errc::address_in_use || where.is_abstract()) return;
-    const std::error_code in_use = error;
-    const std::string& path = where.name();
-    const auto slash = path.rfind('/');
-    const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
-    const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
-    }
-    if (!is_stale(where, error)) {
-        error = in_use;
-        return;
-    }
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-        error = detail::last_error();
-        return;
-    }
-    unbound.bind(where, error);
-}
-inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where) {
-    std::error_code error;
-    bind_replacing_stale(unbound, where, error);
-    if (error) detail::throw_error(error, "bind ", where.to_string());
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_STALE_HPP
-
-
-
-
-// netnotes/socket/whole_file.hpp: a file that is whole or not there
-// SPDX-License-Identifier: MIT
-//
-// A program that writes what it receives straight into a file leaves half a file when the connection breaks. The next
-// program takes that half for the whole, and the old content is lost. So the bytes go into another file, in the same
-// folder and without a name. It gets the name when all bytes are there:
-//
-//        (no name: O_TMPFILE)  <── write, write, write ... finish():  link(2), which never replaces,
-//        kernel.img                                                   and rename(2), which replaces in one step
-//
-// A file without a name vanishes with the process that has it, even if that is killed. Where a file system knows no
-// such files it has a name that nobody asks for, ".netnotes-part-...", until then.
-//
-// On this page:  existing_file; for authors of downloads: whole_file
-// Above it:      tftp/file.hpp, http/download.hpp
-// The notes:     tftp 客户端 示例代码 (`open(name, "w")`); open(2), rename(2)
-
-#ifndef NETNOTES_SOCKET_WHOLE_FILE_HPP
-#define NETNOTES_SOCKET_WHOLE_FILE_HPP
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <new>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-
-
-// netnotes/socket/owner.hpp: a pointer that owns
-// SPDX-License-Identifier: MIT
-//
-// An owner deletes its object when it is destroyed, so no path out of a function can forget the object:
-//
-//     first{new object}            first ──> object
-//     second{std::move(first)}     second ──> object        `first` is empty now
-//
-// std::unique_ptr does the same. But <memory> takes five times as long to compile as this page. So a chapter that needs
-// only an owner, such as tcp/reader.hpp, includes this page.
-//
-// On this page:  owner
-
-#ifndef NETNOTES_SOCKET_OWNER_HPP
-#define NETNOTES_SOCKET_OWNER_HPP
-
-#include <cstddef>
-#include <utility>
-
-namespace netnotes::detail {
-
-/// Releases an object with delete.
-template <class T>
-struct deleting {
-    void operator()(T* object) const noexcept { delete object; }
-};
-/// Releases an array with delete[].
-template <class T>
-struct deleting<T[]> {
-    void operator()(T* first) const noexcept { delete[] first; }
-};
-/// Names the type of the object, or of an element if T is an array.
-template <class T>
-struct owned {
-    using type = T;
-};
-template <class T>
-struct owned<T[]> {
-    using type = T;
-};
-
-/// Owns an object, or an array if T is `U[]`. Calls `Release{}(object)` when the owner is destroyed. It can be moved,
-/// not copied.
-template <class T, class Release = deleting<T>>
-class owner {
-  public:
-    /// Names the type that the owner points to.
-    using element = typename owned<T>::type;
-
-    /// Makes an empty owner.
-    constexpr owner() noexcept = default;
-    /// Makes an empty owner.
-    constexpr owner(std::nullptr_t) noexcept {}
-    /// Takes the object. nullptr makes an empty owner.
-    constexpr explicit owner(element* object) noexcept : object_{object} {}
-    /// Takes the object of `other`, which is empty afterwards.
-    constexpr owner(owner&& other) noexcept : object_{other.release()} {}
-    /// Takes the object of `other`, which is empty afterwards, and releases the old object.
-    constexpr owner& operator=(owner&& other) noexcept {
-        reset(other.release());
-        return *this;
-    }
-    /// Releases the object, if there is one.
-    constexpr ~owner() {
-        if (object_) Release{}(object_);
-    }
-
-    /// Returns the object, which the caller now owns, and leaves this owner empty.
-    [[nodiscard]] constexpr element* release() noexcept { return std::exchange(object_, nullptr); }
-    /// Takes `object`, then releases the old object, if there is one.
-    constexpr void reset(element* object = nullptr) noexcept {
-        if (element* const old = std::exchange(object_, object)) Release{}(old);
-    }
-    /// Returns the object, which this owner keeps; nullptr if it is empty.
-    [[nodiscard]] constexpr element* get() const noexcept { return object_; }
-    /// Returns the object. The owner must not be empty.
-    [[nodiscard]] constexpr element& operator*() const noexcept { return *object_; }
-    /// Accesses a member of the object. The owner must not be empty.
-    [[nodiscard]] constexpr element* operator->() const noexcept { return object_; }
-    /// Returns an element of the array. `index` is not checked.
-    [[nodiscard]] constexpr element& operator[](std::size_t index) const noexcept { return object_[index]; }
-    /// Returns true if it owns an object.
-    constexpr explicit operator bool() const noexcept { return object_ != nullptr; }
-
-  private:
-    element* object_ = nullptr;
-};
-
-}  // namespace netnotes::detail
-
-#endif  // NETNOTES_SOCKET_OWNER_HPP
-
-
-namespace netnotes {
-
-/// The fate of an old file that has the name of the new file.
-enum class existing_file {
-    keep,     ///< it stays, and the new file fails: errc::file_exists
-    replace,  ///< by the new file, when the new file is whole
-};
-
-static_assert(sizeof(off_t) >= 8, "files of 2 GiB and more need a 64-bit off_t: compile with -D_FILE_OFFSET_BITS=64");
-
-namespace detail {
-
-/// An open file.
-class file_descriptor {
-  public:
-    file_descriptor() noexcept = default;
-    explicit file_descriptor(int number) noexcept : number_{number} {}
-    file_descriptor(file_descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
-    file_descriptor& operator=(file_descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~file_descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    [[nodiscard]] int number() const noexcept { return number_; }
-    [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
-
-  private:
-    int number_ = -1;
-};
-
-/// A file that appears under its name when it is whole, and not before. If this is destroyed earlier there is nothing.
-class whole_file {
-  public:
-    /// Makes the file beside its target. Throws std::system_error with the path: errc::file_exists, permission_denied,
-    /// no_such_file_or_directory for the folder, ...; errc::operation_not_permitted where the target is no regular
-    /// file.
-    explicit whole_file(const std::string& path, existing_file policy = existing_file::replace);
-    /// Makes the file in an open folder. `name` has no slash.
-    whole_file(file_descriptor folder, std::string name, existing_file policy)
-        : whole_file{std::move(folder), name, policy, name} {}
-    whole_file(whole_file&& other) noexcept;
-    whole_file& operator=(whole_file&&) = delete;
-    ~whole_file();
-
-    /// Takes the next bytes. Small pieces gather until they are worth a system call.
-    void write(std::span<const std::byte> bytes, std::error_code& error) noexcept;
-    /// Asks the file system for room, and sets errc::no_space_on_device if it has too little. No room is reserved,
-    /// because otherwise a stranger could take the whole disk with one datagram.
-    void expect(std::uint64_t size, std::error_code& error) noexcept;
-    /// Gives the file its name. Sets errc::file_exists if the name was taken meanwhile and the old file is to be kept.
-    void finish(std::error_code& error) noexcept;
-
-  private:
-    whole_file(file_descriptor folder, std::string name, existing_file policy, const std::string& shown);
-    bool make_unnamed() noexcept;
-    void make_part(const std::string& shown);
-    void write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept;
-    void flush(std::error_code& error) noexcept;
-    int give_name() noexcept;
-
-    static constexpr std::size_t write_behind = 16 * 1024;
-    file_descriptor folder_, file_;
-    std::string name_, part_;  // in that folder
-    existing_file policy_;
-    detail::owner<std::byte[]> buffer_{};
-    std::size_t gathered_ = 0;
-    bool has_part_ = false;  // under that name; else it is without one, or done
-};
-
-// ========================================================================================================
-// How it is done
-// ========================================================================================================
-
-inline constexpr std::string_view part_prefix = ".netnotes-part-";
-/// Another one each time.
-inline std::string part_name() {
-    static std::atomic<unsigned> number{0};
-    std::string name{part_prefix};
-    name += std::to_string(::getpid());
-    name += '-';
-    return name += std::to_string(++number);
-}
-
-/// The name is a stranger's, perhaps, and what() goes to a log: see quoted().
-[[noreturn]] inline void throw_system(int code, const char* attempt, std::string_view name) {
-    throw std::system_error{code, std::system_category(), attempt + netnotes::quoted(name)};
-}
-inline std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-inline std::string name_in_folder(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == path.npos ? path : path.substr(slash + 1);
-}
-inline file_descriptor open_folder(const std::string& path) {
-    file_descriptor folder{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    if (!folder.is_open()) throw_system(errno, "open the folder ", path);
-    return folder;
-}
-/// "/proc/self/fd/7": what a descriptor stands for, as a path.
-class descriptor_path {
-  public:
-    explicit descriptor_path(int number) noexcept {
-        char* const end = detail::copy_n(prefix.data(), prefix.size(), text_.data());
-        *std::to_chars(end, text_.data() + text_.size() - 1, number).ptr = '\0';
-    }
-    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
-
-  private:
-    static constexpr std::string_view prefix = "/proc/self/fd/";
-    std::array<char, prefix.size() + 12> text_{};
-};
-
-inline whole_file::whole_file(const std::string& path, existing_file policy)
-    : whole_file{open_folder(folder_of(path)), name_in_folder(path), policy, path} {}
-inline whole_file::whole_file(file_descriptor folder, std::string name, existing_file policy, const std::string& shown)
-    : folder_{std::move(folder)}, name_{std::move(name)}, policy_{policy} {
-    if (name_.empty()) throw_system(EISDIR, "create ", shown);
-    struct stat status {};
-    if (::fstatat(folder_.number(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        // Said early, for the peer need not send anything then; what counts is finish().
-        if (policy_ == existing_file::keep) throw_system(EEXIST, "create ", shown);
-        if (!S_ISREG(status.st_mode)) throw_system(EPERM, "replace what is no file, ", shown);
-    } else if (errno != ENOENT)
-        throw_system(errno, "create ", shown);
-    if (!make_unnamed()) make_part(shown);
-    // Who replaces a file does not mean to change who may read it.
-    if (status.st_nlink > 0) static_cast<void>(::fchmod(file_.number(), status.st_mode & 0777));
-}
-/// Without a name; it will be named by way of /proc. False where there is no /proc, or no such file can be made.
-inline bool whole_file::make_unnamed() noexcept {
-    const descriptor_path here{folder_.number()};
-    file_ = file_descriptor{::open(here.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666)};
-    return file_.is_open();
-}
-inline void whole_file::make_part(const std::string& shown) {
-    do {
-        part_ = part_name();
-        file_ = file_descriptor{
-            ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
-    } while (!file_.is_open() && errno == EEXIST);  // of one killed; NOLINT(clang-analyzer-unix.Errno): openat set it
-    if (!file_.is_open()) throw_system(errno, "create ", shown);
-    has_part_ = true;
-}
-inline whole_file::whole_file(whole_file&& other) noexcept
-    : folder_{std::move(other.folder_)},
-      file_{std::move(other.file_)},
-      name_{std::move(other.name_)},
-      part_{std::move(other.part_)},
-      policy_{other.policy_},
-      buffer_{std::move(other.buffer_)},
-      gathered_{other.gathered_},
-      has_part_{std::exchange(other.has_part_, false)} {}
-inline whole_file::~whole_file() {
-    if (has_part_) ::unlinkat(folder_.number(), part_.c_str(), 0);
-}
-
-inline void whole_file::expect(std::uint64_t size, std::error_code& error) noexcept {
-    struct statvfs disk {};
-    if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
-        error = std::make_error_code(std::errc::file_too_large);
-    else if (::fstatvfs(file_.number(), &disk) == 0 && disk.f_blocks > 0 && size / disk.f_frsize > disk.f_bavail)
-        error = std::make_error_code(std::errc::no_space_on_device);
-}
-inline void whole_file::write(std::span<const std::byte> bytes, std::error_code& error) noexcept {
-    if (bytes.size() >= write_behind / 2) {  // large blocks are worth a system call each
-        flush(error);
-        if (!error) write_out(bytes.data(), bytes.size(), error);
-        return;
-    }
-    if (!buffer_) buffer_.reset(new (std::nothrow) std::byte[write_behind]);
-    if (!buffer_) {
-        error = std::make_error_code(std::errc::not_enough_memory);
-        return;
-    }
-    while (!bytes.empty() && !error) {
-        const std::size_t size = detail::min(bytes.size(), write_behind - gathered_);
-        std::memcpy(buffer_.get() + gathered_, bytes.data(), size);
-        gathered_ += size;
-        bytes = bytes.subspan(size);
-        if (gathered_ == write_behind) flush(error);
-    }
-}
-inline void whole_file::write_out(const std::byte* bytes, std::size_t size, std::error_code& error) noexcept {
-    while (size > 0) {
-        const ssize_t written = ::write(file_.number(), bytes, size);
-        if (written >= 0) {
-            bytes += written;
-            size -= static_cast<std::size_t>(written);
-        } else if (errno != EINTR) {
-            error = {errno, std::system_category()};
-            return;
-        }
-    }
-}
-inline void whole_file::flush(std::error_code& error) noexcept {
-    write_out(buffer_.get(), std::exchange(gathered_, 0), error);
-}
-inline void whole_file::finish(std::error_code& error) noexcept {
-    flush(error);
-    // NFS tells of a full disk only at close(2). So a duplicate is closed before the file gets its name: the file
-    // itself might be gone once it is closed.
-    if (error) return;
-    if (const int same = ::dup(file_.number()); same >= 0 && ::close(same) != 0)
-        error = {errno, std::system_category()};
-    if (error) return;
-    if (const int failure = give_name(); failure != 0) error = {failure, std::system_category()};
-}
-/// Gives errno, or 0.
-inline int whole_file::give_name() noexcept try {
-    const int folder = folder_.number();
-    if (!has_part_) {
-        const descriptor_path here{file_.number()};
-        const auto link_as = [&](const std::string& name) {
-            return ::linkat(AT_FDCWD, here.c_str(), folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
-        };
-        if (policy_ == existing_file::keep) return link_as(name_) ? 0 : errno;
-        do part_ = part_name();
-        while (!(has_part_ = link_as(part_)) && errno == EEXIST);
-        if (!has_part_) return errno;
-    }
-    if (policy_ == existing_file::keep) {
-        // By its number, because musl has had the function only since 1.2.5.
-        constexpr unsigned no_replace = 1;  // RENAME_NOREPLACE, linux/fs.h
-        if (::syscall(SYS_renameat2, folder, part_.c_str(), folder, name_.c_str(), no_replace) != 0) {
-            if (errno != EINVAL && errno != ENOSYS) return errno;
-            // It cannot do that; then a second name, and the destructor takes away the first.
-            return ::linkat(folder, part_.c_str(), folder, name_.c_str(), 0) == 0 ? 0 : errno;
-        }
-    } else if (::renameat(folder, part_.c_str(), folder, name_.c_str()) != 0)
-        return errno;
-    has_part_ = false;
-    return 0;
-} catch (const std::bad_alloc&) {
-    return ENOMEM;
-}
-
-}  // namespace detail
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_WHOLE_FILE_HPP
-
-
-#endif  // NETNOTES_SOCKET_HPP
-
-// netnotes/udp/batch.hpp: many datagrams at once
-// SPDX-License-Identifier: MIT
-//
-// A datagram costs a system call and little else, so a program with many datagrams saves calls:
-//
-//        send_batch   recv_batch                  many datagrams in one call: sendmmsg(2), recvmmsg(2)
-//        send_segments   enable_receive_offload   many in one buffer, which the kernel cuts up: udp(7)
-//
-//        net::datagram_batch batch{32, 1500};                          // namespace net = netnotes
-//        for (const auto& [bytes, sender, truncated] : socket.recv_batch(batch)) ...
-//
-// On this page:  datagram_batch · batch_socket, the part of udp_socket that knows many datagrams
-// The notes:     beyond them
-
-#ifndef NETNOTES_UDP_BATCH_HPP
-#define NETNOTES_UDP_BATCH_HPP
-
-#include <netinet/in.h>
-#include <netinet/udp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <array>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <new>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <system_error>
-#include <utility>
-#include <vector>
-
-
-
-
-
-// netnotes/udp/datagram.hpp: datagrams and their senders
-// SPDX-License-Identifier: MIT
-//
-// A datagram is a message with an address on it. The kernel keeps its borders, and cuts off what the buffer cannot
-// hold:
-//
-//        send_to("three") ──────────────────────────>  recv_from(4 bytes) -> "thre", truncated
-//
-//        max_datagram_v4   65,507 bytes      65,535 less 20 for IP and 8 for UDP
-//        max_datagram_v6   65,527 bytes      65,535 less 8 for UDP
-//
-// On this page:  sizes · datagram_peer · received_datagram, outgoing_datagram
-// The notes:     UDP特点 (what is special about UDP); examples 06 and 07
-
-#ifndef NETNOTES_UDP_DATAGRAM_HPP
-#define NETNOTES_UDP_DATAGRAM_HPP
-
-#include <netinet/in.h>
-
-#include <cstddef>
-#include <new>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-
-
-
-
-namespace netnotes {
-
-namespace detail {
-struct write_net_endpoint_around_the_text;  // see tests/package/mistakes.txt
-}
-
-// ---- Sizes ---------------------------------------------------------------------------------------------
-
-/// The largest payload that the protocol allows. UDP's length field of 16 bits also counts its header of 8 bytes. Over
-/// IPv4 the packet's length field counts IP's header of 20 bytes as well (RFC 768, RFC 791 §3.1).
-inline constexpr std::size_t max_datagram_v4 = 65'535 - 20 - 8;
-inline constexpr std::size_t max_datagram_v6 = 65'535 - 8;
-/// Returns the limit for that peer. An IPv4-mapped address is reached over IPv4.
-[[nodiscard]] constexpr std::size_t max_datagram(const ip_address& to) noexcept {
-    return to.unmapped().is_v4() ? max_datagram_v4 : max_datagram_v6;
-}
-
-/// The other end of an exchange: its endpoint, and the address of this host to which it has written. The calls
-/// send_to() and send_batch() answer from that address.
-class datagram_peer : public endpoint {
-  public:
-    constexpr datagram_peer() noexcept = default;
-    constexpr datagram_peer(const endpoint& where, const ip_address& local = {}) noexcept
-        : endpoint{where}, local_{local} {}
-    using endpoint::endpoint;
-    template <class Text, class Advice = detail::write_net_endpoint_around_the_text>
-    requires std::is_convertible_v<const Text&, std::string_view>
-    datagram_peer(const Text&) = delete;
-
-    /// Returns the address of this host that the peer has written to. For a broadcast or an IPv4 group, it is the
-    /// address from which to answer. It is 0.0.0.0 if it is not known: then the system chooses, as it does for `::`. It
-    /// is known on a socket that is bound to the wildcard address (udp_options::local_address), except for a datagram
-    /// to an IPv6 group.
-    [[nodiscard]] constexpr const ip_address& local_address() const noexcept { return local_; }
-
-  private:
-    ip_address local_{};
-};
-
-/// A received datagram.
-struct received_datagram {
-    std::span<std::byte> bytes;  ///< the part of the buffer that was filled; empty for an empty datagram
-    /// An IPv4 peer of an IPv6 socket is ::ffff:a.b.c.d; see ip_address::unmapped(). Port 0 is legal here: the
-    /// sender wants no answer (RFC 768), and Linux would not send an answer to it.
-    datagram_peer sender;
-    bool truncated = false;  ///< the datagram was longer than the buffer, and the rest of it is gone
-};
-
-namespace detail {
-struct print_as_text_of_its_bytes;  // what a compiler shows for a mistake: see tests/package/mistakes.txt
-}  // namespace detail
-template <class Traits, class Advice = detail::print_as_text_of_its_bytes>
-void operator<<(std::basic_ostream<char, Traits>&, const received_datagram&) = delete;
-/// A datagram to send.
-struct outgoing_datagram {
-    const_buffer bytes;
-    datagram_peer to{};  ///< left out on a connected socket
-};
-
-namespace detail {
-/// Returns the text behind "send_to 192.0.2.1:80": the size, and the limit if the size exceeds it.
-inline std::string datagram_size(std::size_t size, const ip_address& to, const std::error_code& error) {
-    std::string limit;
-    if (size > max_datagram(to))
-        limit = joined("; a datagram over IPv", to.unmapped().is_v4() ? '4' : '6', " holds at most ",
-                       std::to_string(max_datagram(to)));
-    else if (error == std::errc::message_size)
-        limit = "; the path takes less in one piece";
-    return joined(" (", std::to_string(size), " bytes", limit, ')');
-}
-/// Returns the text behind "send_to 192.0.2.1:80": " from 192.0.2.9" if an address was chosen.
-inline std::string from_local(const datagram_peer& to) {
-    return to.local_address().is_unspecified() ? "" : joined(" from ", to.local_address().to_string());
-}
-inline address_family family_of_address(const ip_address& address) noexcept {
-    return address.is_v4() ? address_family::inet : address_family::inet6;
-}
-}  // namespace detail
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_UDP_DATAGRAM_HPP
-
-// netnotes/udp/multicast.hpp: datagrams to groups
-// SPDX-License-Identifier: MIT
-//
-// A datagram to a group reaches every socket that has joined the group (RFC 1112, RFC 4291 §2.7). IPv6 has no
-// broadcast; a group does that work.
-//
-//        group    224.0.0.0/4 or ff00::/8
-//        join     the kernel tells the routers of the link that a program here listens (IGMP, MLD)
-//        TTL      0 stays on this host, 1 stays on this link, and each router takes one
-//
-//        net::udp_socket receiver{{net::ipv4_address::any(), 6666}};        // namespace net = netnotes
-//        receiver.join(net::ip_address{"239.255.77.1"});
-//
-// On this page:  multicast_socket, the part of udp_socket that knows groups
-// The notes:     udp广播 (broadcast); example 08
-
-#ifndef NETNOTES_UDP_MULTICAST_HPP
-#define NETNOTES_UDP_MULTICAST_HPP
-
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <cstring>
-#include <span>
-#include <string>
-#include <system_error>
-#include <utility>
-
-
-
 
 
 
@@ -7350,6 +5443,413 @@ inline std::span<const batch_socket::received> batch_socket::recv_batch(datagram
 #include <system_error>
 #include <utility>
 
+// netnotes/socket/resolve.hpp: the names of hosts
+// SPDX-License-Identifier: MIT
+//
+// People use names of hosts, and packets carry addresses. A resolver turns a name into addresses, often several:
+// "localhost" may be ::1 and 127.0.0.1. It asks the file /etc/hosts, then the name servers (DNS).
+//
+//        resolve("www.example.org", 80)      ──> 2001:db8::1, 192.0.2.1        in the order in which to try them
+//        resolve_name(192.0.2.1)             ──> "web7.example.net"            the way back, if the owner has set it
+//        canonical_name("www.example.org")   ──> "web7.example.net"            the name behind the aliases
+//
+// A name server may not answer, and the resolver then blocks for many seconds. Each function therefore takes a time
+// limit and a stop.
+//
+// On this page:  resolve · resolve_hints · canonical_name · resolve_name · resolver_category
+// Above it:      tcp/connect.hpp, which tries the addresses; coro/lookup.hpp, the same for tasks
+// The notes:     socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_RESOLVE_HPP
+#define NETNOTES_SOCKET_RESOLVE_HPP
+
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+
+
+
+
+
+namespace netnotes {
+
+/// Returns the category of the errors of name resolution, with the system's words: "Name or service not known".
+[[nodiscard]] const std::error_category& resolver_category() noexcept;
+
+/// The most threads of calls with a time limit or a stop at a time. Threads that such calls left behind count, too.
+inline constexpr int max_resolver_threads = 128;
+
+/// Restrictions of the answers of resolve(): getaddrinfo(3).
+struct resolve_hints {
+    address_family family = address_family::unspecified;  ///< inet or inet6 for only this family.
+    socket_type type = socket_type::stream;
+    bool to_bind = false;  ///< an empty host is then the wildcard address, else the loopback address.
+    /// Takes only an address, not a name, and as service only a number. Then no file and no name server is asked.
+    bool numeric_only = false;
+};
+
+/// Returns the endpoints of a host (name or address) and a service (name or number), in the order in which to try them
+/// (RFC 6724). It blocks, for seconds if a name server does not answer: getaddrinfo(3). The forms with a timeout below
+/// limit that.
+///
+/// A service that begins like a number (a digit, a sign, a space) must be a decimal number from 0 to 65535. Otherwise
+/// the error is EAI_SERVICE, because getaddrinfo() would take 65616 for port 80, and " 80" and "+80" as well. Some
+/// hosts are numbers for inet_aton(3) but not for ip_address: `127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`. For
+/// such a host the error is EAI_NONAME. Otherwise a filter in front of this function could see a different address (RFC
+/// 6943 §3.1.1).
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service,
+                                            resolve_hints hints = {});
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            std::error_code& error);
+/// Returns the endpoints of a host and a port. It takes any integer, so a number beyond 65535 is an error and not a
+/// different port.
+template <std::integral Port>
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, Port port, resolve_hints hints = {}) {
+    return resolve(host, std::to_string(port), hints);
+}
+
+/// Does the same as resolve() above, but waits no longer than `timeout` (errc::timed_out) and not beyond a stop
+/// (errc::operation_canceled; nullptr: no stop). getaddrinfo(3) cannot be interrupted. So it runs in a thread of its
+/// own, which the caller leaves behind when the time is up; it ends when the name server has answered or failed. If the
+/// host is an address or empty, no thread is started. A timeout of zero finds only such a host.
+///
+/// If no name server answers, each call leaves a thread behind for a while. So that they do not pile up, at most
+/// max_resolver_threads run in a process. A further call fails at once with errc::resource_unavailable_try_again.
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop = nullptr);
+[[nodiscard]] std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                            wait_time timeout, const stop_event* stop, std::error_code& error);
+
+/// Returns the official name of a host, behind all aliases (AI_CANONNAME): `www.example.org` may be `web7.example.net`.
+/// Returns an address as it is. The time limit is that of resolve(). Throws std::system_error.
+[[nodiscard]] std::string canonical_name(const std::string& host, wait_time timeout = never,
+                                         const stop_event* stop = nullptr);
+
+/// Returns the name of the host that has this address (getnameinfo(3)), or nullopt if it has no name. The port does not
+/// matter. The time limit is that of resolve(). Throws std::system_error if no name server answers.
+///
+/// The owner of an address chooses its name and may lie. Before you trust the name, resolve() it and compare.
+[[nodiscard]] std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout = never,
+                                                      const stop_event* stop = nullptr);
+
+// ========================================================================================================
+// How it is done
+// ========================================================================================================
+
+inline const std::error_category& resolver_category() noexcept {
+    static const struct final_category final : std::error_category {
+        [[nodiscard]] const char* name() const noexcept override { return "resolver"; }
+        [[nodiscard]] std::string message(int code) const override {
+            if (code == EAI_SERVICE) return "unknown service, or a port beyond 65535";
+            return ::gai_strerror(code);
+        }
+    } category;
+    return category;
+}
+
+namespace detail {
+/// Returns true if the service begins as strtol(3) lets a number begin. Of service names (RFC 6335 §5.1) only names
+/// like "3com-tsmux" begin so, with a digit, and they hold a letter behind it.
+inline bool is_like_number(std::string_view service) noexcept {
+    if (service.empty()) return false;
+    if (digit_value(service.front()) > 9)
+        return std::string_view{"+- \t\n\v\f\r"}.find(service.front()) != service.npos;
+    if (service.starts_with("0x") || service.starts_with("0X")) return true;
+    for (const char c : service)
+        if (('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z')) return false;
+    return true;
+}
+inline bool is_port(std::string_view service) noexcept {
+    std::uint32_t port = 0;
+    parse_failure why;
+    return read_number(service.data(), service.data() + service.size(), 65535, port, why);
+}
+/// Returns true if inet_aton(3), which getaddrinfo() calls first, reads the host as an IPv4 address but we do not. It
+/// takes one to four numbers, decimal, octal or hexadecimal, and reads no further than a space.
+inline bool is_number_of_old(std::string_view host) noexcept {
+    host = host.substr(0, host.find_first_of(" \t\n\v\f\r"));
+    if (host.empty() || digit_value(host.front()) > 9 || ipv4_address::parse(host)) return false;
+    for (;;) {
+        const std::string_view part = host.substr(0, host.find('.'));
+        const bool is_hexadecimal = part.starts_with("0x") || part.starts_with("0X");
+        for (const char c : part.substr(is_hexadecimal ? 2 : 0))
+            if (is_hexadecimal ? hexadecimal_value[static_cast<unsigned char>(c)] >= 16 : digit_value(c) > 9) return false;
+        if (part.size() == host.size()) return true;
+        host.remove_prefix(part.size() + 1);
+    }
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     std::error_code& error) {
+    // C would read only the text before a NUL. The name "*" is glibc's old word for an empty host, so a name from a
+    // stranger could reach this host by it.
+    if (host.find('\0') != host.npos || service.find('\0') != service.npos || host == "*" ||
+        detail::is_number_of_old(host)) {
+        error = {EAI_NONAME, resolver_category()};
+        return {};
+    }
+    if (detail::is_like_number(service) && !detail::is_port(service)) {
+        error = {EAI_SERVICE, resolver_category()};
+        return {};
+    }
+    addrinfo wanted{};
+    wanted.ai_family = static_cast<int>(hints.family);
+    wanted.ai_socktype = static_cast<int>(hints.type);  // one answer for each address, not for every type
+    wanted.ai_flags = (hints.to_bind ? AI_PASSIVE : 0) | (hints.numeric_only ? AI_NUMERICHOST | AI_NUMERICSERV : 0);
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.empty() ? nullptr : service.c_str(),
+                                   &wanted, &found);
+    error = code == EAI_SYSTEM ? detail::last_error()
+            : code != 0        ? std::error_code{code, resolver_category()}
+                               : std::error_code{};
+    std::vector<endpoint> endpoints;
+    if (error) return endpoints;
+    const struct guard {
+        addrinfo* list;
+        ~guard() { ::freeaddrinfo(list); }
+    } freed{found};
+    for (const addrinfo* entry = found; entry; entry = entry->ai_next) {
+        socket_address address;
+        std::memcpy(address.data(), entry->ai_addr, entry->ai_addrlen);
+        address.resize(entry->ai_addrlen);
+        if (address.is_ip()) endpoints.push_back(address.ip());
+    }
+    return endpoints;
+}
+namespace detail {
+/// For messages: "www.example.org:80", "[2001:db8::1]:80". A host may come from a stranger, so control characters are
+/// escaped.
+inline std::string with_service(std::string_view host, std::string_view service) {
+    const bool has_colons = host.find(':') != host.npos;
+    return joined(has_colons ? "[" : "", visible(host), has_colons ? "]" : "", service.empty() ? "" : ":",
+                  visible(service));
+}
+}  // namespace detail
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+// ---- within a time limit
+
+namespace detail {
+/// Counts the threads of the resolver in this process.
+class resolver_threads {
+  public:
+    /// Counts one more, or returns false if there are as many as may be.
+    static bool begin() noexcept {
+        // A child of fork() has none of these threads, because only the thread that calls fork() is copied.
+        static const int forks = ::pthread_atfork(nullptr, nullptr, [] { running_ = 0; });
+        static_cast<void>(forks);
+        if (running_.fetch_add(1) < max_resolver_threads) return true;
+        end();
+        return false;
+    }
+    static void end() noexcept { running_.fetch_sub(1); }
+
+  private:
+    static inline std::atomic<int> running_{0};
+};
+
+/// A call of the resolver in a thread of its own. Two hold it: the caller and the thread. The last owner deletes it.
+class resolver_call {
+  public:
+    resolver_call(const resolver_call&) = delete;
+    resolver_call& operator=(const resolver_call&) = delete;
+
+    /// Runs the call and waits for its end. With an error the thread may still run, so its results must not be read.
+    void finish(time_point until, const stop_event* stop, std::error_code& error) noexcept {
+        if (until == time_point::max() && !stop) {
+            error.clear();
+            return run();
+        }
+        if (until <= clock::now()) {  // a fast resolver would win against a timeout of zero, but only sometimes
+            error = std::make_error_code(std::errc::timed_out);
+            return;
+        }
+        event_ = ::eventfd(0, EFD_CLOEXEC);
+        if (event_ < 0) {
+            error = last_error();
+            return;
+        }
+        if (!resolver_threads::begin()) {
+            error = std::make_error_code(std::errc::resource_unavailable_try_again);
+            return;
+        }
+        // The new thread blocks all signals, so that the kernel delivers them to the program's own threads.
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        holders_ = 2;
+        pthread_t thread;
+        const int failure = ::pthread_create(&thread, nullptr, &resolver_call::work, this);
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        if (failure != 0) {
+            resolver_threads::end();
+            holders_ = 1;
+            error = {failure, std::system_category()};
+            return;
+        }
+        ::pthread_detach(thread);
+        wait_for(event_, POLLIN, stop, until, error);
+        // The eventfd has reported the end, so this loop ends at once. The atomic makes the thread's results visible.
+        while (!error && !has_ended_.load(std::memory_order_acquire)) {
+        }
+    }
+    struct release {  // for std::unique_ptr, or any owner that calls it
+        void operator()(resolver_call* call) const noexcept {
+            if (--call->holders_ == 0) delete call;
+        }
+    };
+
+  protected:
+    resolver_call() noexcept = default;
+    virtual ~resolver_call() {
+        if (event_ >= 0) ::close(event_);
+    }
+    virtual void run() noexcept = 0;
+
+  private:
+    static void* work(void* object) noexcept {
+        auto* const call = static_cast<resolver_call*>(object);
+        call->run();
+        resolver_threads::end();
+        call->has_ended_.store(true, std::memory_order_release);
+        constexpr std::uint64_t one = 1;
+        static_cast<void>(!::write(call->event_, &one, sizeof one));
+        release{}(call);
+        return nullptr;
+    }
+    std::atomic<int> holders_{1};
+    std::atomic<bool> has_ended_{false};
+    int event_ = -1;
+};
+/// Owns the caller's share of a call.
+template <class Call>
+class held_call {
+  public:
+    explicit held_call(Call* call) noexcept : call_{call} {}
+    held_call(const held_call&) = delete;
+    held_call& operator=(const held_call&) = delete;
+    ~held_call() { resolver_call::release{}(call_); }
+    Call* operator->() const noexcept { return call_; }
+
+  private:
+    Call* call_;
+};
+
+struct resolving final : resolver_call {
+    resolving(const std::string& of_host, const std::string& of_service, resolve_hints with)
+        : host{of_host}, service{of_service}, hints{with} {}
+    void run() noexcept override {
+        try {
+            found = resolve(host, service, hints, error);
+        } catch (...) {
+            error = std::make_error_code(std::errc::not_enough_memory);
+        }
+    }
+    const std::string host, service;
+    const resolve_hints hints;
+    std::vector<endpoint> found;
+    std::error_code error;
+};
+struct resolving_canonical final : resolver_call {
+    explicit resolving_canonical(const std::string& of_host) : host{of_host} {}
+    void run() noexcept override {
+        addrinfo wanted{}, *list = nullptr;
+        wanted.ai_socktype = SOCK_STREAM;
+        wanted.ai_flags = AI_CANONNAME;
+        code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &list);
+        if (code == EAI_SYSTEM) system_error = errno;
+        if (code != 0) return;
+        try {
+            name = list->ai_canonname ? list->ai_canonname : host;
+        } catch (...) {
+            code = EAI_MEMORY;
+        }
+        ::freeaddrinfo(list);
+    }
+    const std::string host;
+    std::string name;
+    int code = 0, system_error = 0;
+};
+struct resolving_name final : resolver_call {
+    explicit resolving_name(const socket_address& of) noexcept : address{of} {}
+    void run() noexcept override {
+        code = ::getnameinfo(address.data(), address.size(), name, sizeof name, nullptr, 0, NI_NAMEREQD);
+        if (code == EAI_SYSTEM) system_error = errno;
+    }
+    const socket_address address;
+    char name[NI_MAXHOST] = {};
+    int code = 0, system_error = 0;
+};
+inline std::error_code resolver_error(int code, int system_error) noexcept {
+    if (code == EAI_SYSTEM) return {system_error, std::system_category()};
+    return code == 0 ? std::error_code{} : std::error_code{code, resolver_category()};
+}
+}  // namespace detail
+
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop, std::error_code& error) {
+    if (hints.numeric_only || host.empty() || ip_address::parse(host)) return resolve(host, service, hints, error);
+    const detail::held_call call{new detail::resolving{host, service, hints}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (error) return {};
+    error = call->error;
+    return std::move(call->found);
+}
+inline std::vector<endpoint> resolve(const std::string& host, const std::string& service, resolve_hints hints,
+                                     wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    auto endpoints = resolve(host, service, hints, timeout, stop, error);
+    if (error) detail::throw_error(error, "resolve ", detail::with_service(host, service));
+    return endpoints;
+}
+
+inline std::string canonical_name(const std::string& host, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    if (ip_address::parse(host)) return host;
+    const bool is_bad = host.empty() || host.find('\0') != host.npos || host == "*" || detail::is_number_of_old(host);
+    if (is_bad) detail::throw_error({EAI_NONAME, resolver_category()}, "canonical name of ", visible(host));
+    const detail::held_call call{new detail::resolving_canonical{host}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "canonical name of ", visible(host));
+    return std::move(call->name);
+}
+
+inline std::optional<std::string> resolve_name(const endpoint& where, wait_time timeout, const stop_event* stop) {
+    std::error_code error;
+    const detail::held_call call{new detail::resolving_name{socket_address{where}}};
+    call->finish(timeout == never ? time_point::max() : detail::end_of(timeout), stop, error);
+    if (!error && call->code == EAI_NONAME) return std::nullopt;
+    if (!error) error = detail::resolver_error(call->code, call->system_error);
+    if (error) detail::throw_error(error, "name of ", where.address().to_string());
+    return call->name;
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_RESOLVE_HPP
 
 // netnotes/udp/socket.hpp: datagrams
 // SPDX-License-Identifier: MIT

@@ -1,5 +1,6 @@
 // The first program of somebody who has just installed netnotes.
 
+#include <netnotes/ip.hpp>
 #include <netnotes/tcp.hpp>
 
 #include <cstdio>

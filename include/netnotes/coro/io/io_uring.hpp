@@ -374,7 +374,7 @@ inline void io_uring_back_end::watch(int descriptor, bool is_stop) {
     else
         wake_descriptor_ = descriptor;
     if (!request_poll(descriptor, POLLIN, is_stop ? stop_name() : wake, IORING_POLL_ADD_MULTI))
-        throw std::system_error{EBUSY, std::system_category(), "io_uring"};
+        detail::throw_error({EBUSY, std::system_category()}, "io_uring");
 }
 inline void io_uring_back_end::unwatch(int) noexcept {
     if (!ring_.withdraw(stop_name())) request_cancel(stop_name());
@@ -392,7 +392,7 @@ inline bool io_uring_back_end::wait(duration timeout) {
     if (!is_enabled_) prepare();
     const int error = ring_.enter(timeout);
     if (error != 0 && error != ETIME && error != EINTR && error != EBUSY && error != EAGAIN)
-        throw std::system_error{error, std::system_category(), "io_uring_enter"};
+        detail::throw_error({error, std::system_category()}, "io_uring_enter");
     return ring_.for_each_completion([this](const io_uring_cqe& each) { handle(each); });
 }
 

@@ -25,6 +25,7 @@
 #include <system_error>
 
 #include "../../ip/algorithm.hpp"
+#include "../../socket/address.hpp"
 #include "../../socket/buffer.hpp"
 #include "../../socket/time.hpp"
 
@@ -51,7 +52,7 @@ class mapping {
                        descriptor < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, descriptor,
                        static_cast<off_t>(offset))},
           size_{size} {
-        if (data_ == MAP_FAILED) throw std::system_error{errno, std::system_category(), "mmap"};
+        if (data_ == MAP_FAILED) detail::throw_error(detail::last_error(), "mmap");
     }
     mapping(const mapping&) = delete;
     mapping& operator=(const mapping&) = delete;
@@ -89,7 +90,7 @@ class io_uring {
     /// Enables the rings. From now on only the calling thread may call enter(). Throws std::system_error.
     void enable() {
         if (call_register(IORING_REGISTER_ENABLE_RINGS, nullptr, 0) != 0)
-            throw std::system_error{errno, std::system_category(), "io_uring_register"};
+            detail::throw_error(detail::last_error(), "io_uring_register");
     }
     /// Calls io_uring_register(2). Returns its result; -1 means a failure, and errno says why.
     int call_register(unsigned operation, void* argument, unsigned count) const noexcept {
@@ -179,7 +180,7 @@ inline io_uring::io_uring(std::uint32_t requests, std::uint32_t completions) {
                        IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED;
     parameters.cq_entries = completions;
     descriptor_ = static_cast<int>(::syscall(__NR_io_uring_setup, requests, &parameters));
-    if (descriptor_ < 0) throw std::system_error{errno, std::system_category(), "io_uring_setup"};
+    if (descriptor_ < 0) detail::throw_error(detail::last_error(), "io_uring_setup");
     try {
         const io_sqring_offsets& in = parameters.sq_off;
         const io_cqring_offsets& out = parameters.cq_off;
@@ -248,7 +249,7 @@ inline receive_pool::receive_pool(io_uring& ring)
     registration.ring_entries = count;
     registration.bgid = group;
     if (ring.call_register(IORING_REGISTER_PBUF_RING, &registration, 1) != 0)
-        throw std::system_error{errno, std::system_category(), "io_uring_register"};
+        detail::throw_error(detail::last_error(), "io_uring_register");
     for (std::uint16_t id = 0; id < count; ++id) give_back(id);
 }
 inline void receive_pool::give_back(std::uint16_t id) noexcept {

@@ -130,8 +130,8 @@ class async_socket {
             refuse();
         return *node_;
     }
-    [[noreturn, gnu::noinline]] static void refuse() {
-        throw std::system_error{std::make_error_code(std::errc::bad_file_descriptor), "a closed socket"};
+    [[noreturn, gnu::cold, gnu::noinline]] static void refuse() {
+        detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), "a closed socket");
     }
     owner<io_node, io_node::retire> node_;
 };
@@ -147,7 +147,7 @@ class socket_operation : public io_operation {
             fail(attempt);
     }
     /// Throws, for example, "recv from 192.0.2.1:80: Connection reset by peer".
-    [[noreturn, gnu::noinline]] void fail(const std::string& attempt) {
+    [[noreturn, gnu::cold, gnu::noinline]] void fail(const std::string& attempt) {
         const std::error_code error = take_failure();
         socket_address peer;
         socklen_t size = socket_address::capacity;
