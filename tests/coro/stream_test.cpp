@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -465,4 +466,26 @@ TEST_CASE("an address and a port suffice to connect, and recv_exact() without ex
         CHECK(error == std::errc::bad_file_descriptor);
     };
     loop.run(main());
+}
+
+TEST_CASE("an operation that was made before close() and begins after it does not touch another connection") {
+    test_loop loop;
+    auto ends = connected(loop);
+    std::optional<two_ends> next;
+    loop.run([&]() -> net::task<> {
+        std::array<std::byte, 8> room{};
+        auto sending = ends.one.send_all("a secret");
+        auto receiving = ends.one.recv(room);
+        const int number = ends.one.native_handle();
+        ends.one.close();
+        next.emplace(connected(loop));
+        CHECK(next->one.native_handle() == number);
+        CHECK(::send(next->other.native_handle(), "theirs", 6, MSG_NOSIGNAL) == 6);
+        std::error_code sent, received;
+        try { co_await sending; } catch (const std::system_error& error) { sent = error.code(); }
+        try { co_await receiving; } catch (const std::system_error& error) { received = error.code(); }
+        CHECK(sent == std::errc::bad_file_descriptor);
+        CHECK(received == std::errc::bad_file_descriptor);
+        CHECK(::recv(next->other.native_handle(), room.data(), room.size(), MSG_DONTWAIT) == -1);
+    });
 }

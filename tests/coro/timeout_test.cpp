@@ -1,14 +1,80 @@
 // Limits around tasks, functions and single operations; and cleanups that wait although their task is cancelled.
 
+#include <netnotes/coro/buffered.hpp>
 #include <netnotes/coro/sync.hpp>
 #include <netnotes/coro/timeout.hpp>
+#include <netnotes/coro/udp.hpp>
 
 #include "streams.hpp"
 #include "tasks.hpp"
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace {
+
+/// An operation that notes the turn in which it begins.
+class begins {
+  public:
+    explicit begins(const int& turn) : turn_{turn} {}
+    bool await_ready() noexcept {
+        at_ = turn_;
+        return true;
+    }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    int await_resume() const noexcept { return at_; }
+
+  private:
+    const int& turn_;
+    int at_ = -1;
+};
+net::task<> count_turns(int& turn) {
+    for (;; ++turn) co_await net::yield();
+}
+/// Counts limited operations that begin in a later turn than their call, below `depth` calls.
+net::task<int> begun_later(const int& turn, int depth) {
+    if (depth > 0) {
+        const int later = co_await begun_later(turn, depth - 1);
+        co_return later;
+    }
+    const int first = turn;
+    const int in_timeout = co_await net::with_timeout(1s, begins{turn});
+    const int second = turn;
+    const int in_shield = co_await net::shield(1s, begins{turn});
+    co_return (in_timeout != first) + (in_shield != second);
+}
+/// Makes as many calls that need no wait as a task may make in one turn.
+net::task<> use_up_the_turn() {
+    net::async_event set;
+    set.set();
+    for (int i = 0; i < 63; ++i) co_await set.wait();
+}
+/// Returns what `limited` ends with, if `other` runs while it has used up its turn.
+std::string ends_with(test_loop& loop, std::function<net::task<>()> limited, std::function<void()> other) {
+    std::string how = "nothing";
+    loop.run([&]() -> net::task<> {
+        auto first = net::spawn([&]() -> net::task<> {
+            co_await use_up_the_turn();
+            try {
+                co_await limited();
+                how = "success";
+            } catch (const std::system_error& error) {
+                how = error.code().message();
+            } catch (const std::logic_error& error) {
+                how = error.what();
+            }
+        });
+        auto second = net::spawn([&]() -> net::task<> {
+            other();
+            co_return;
+        });
+        co_await second.join();
+        co_await first.join();
+    });
+    return how;
+}
 
 /// The text of the error with which the task ends.
 net::task<std::string> text_of(net::task<> what) {
@@ -136,6 +202,89 @@ TEST_CASE("a timeout around the operations of a stream loses nothing, and lent b
         }
         sender.cancel();
         receiver.cancel();
+    });
+}
+
+TEST_CASE("a limited operation begins in its call, however many steps the task has made and however deep it lies") {
+    test_loop loop;
+    loop.run([]() -> net::task<> {
+        int turn = 0;
+        auto counting = net::spawn(count_turns(turn));
+        int later = 0;
+        for (int i = 0; i < 200; ++i) later += co_await begun_later(turn, 0);
+        for (int depth = 0; depth < 600; ++depth) later += co_await begun_later(turn, depth);
+        CHECK(later == 0);
+        CHECK(turn > 0);
+        counting.cancel();
+    });
+}
+
+TEST_CASE("an operation whose object ends while its task waits for a turn does not touch what comes after the object") {
+    test_loop loop;
+    const std::string closed = std::make_error_code(std::errc::bad_file_descriptor).message();
+    const bool with_shield = GENERATE(false, true);
+    CAPTURE(with_shield);
+    const auto limited = [with_shield](auto make) {
+        return [with_shield, make]() -> net::task<> {
+            auto operation = make();
+            if (with_shield)
+                co_await net::shield(1s, operation);
+            else
+                co_await net::with_timeout(1s, operation);
+        };
+    };
+    std::optional<two_ends> ends{connected(loop)};
+    std::optional<two_ends> next;
+    const auto close_and_connect = [&] {
+        const int number = ends->one.native_handle();
+        ends->one.close();
+        next.emplace(connected(loop));
+        CHECK(next->one.native_handle() == number);  // the number belongs to another client now
+    };
+    CHECK(ends_with(loop, limited([&] { return ends->one.send_all("a secret"); }), close_and_connect) == closed);
+    std::array<std::byte, 8> room{};
+    CHECK(::recv(next->other.native_handle(), room.data(), room.size(), MSG_DONTWAIT) == -1);
+    next.reset();
+    ends.reset();
+    ends.emplace(connected(loop));
+    CHECK(ends_with(loop, limited([&] { return ends->one.recv(room); }), close_and_connect) == closed);
+
+    net::async_buffered_stream lines{std::move(next->one)};
+    CHECK(ends_with(loop, limited([&] { return lines.recv_line(); }), [&] { lines = {}; }) == closed);
+    net::async_udp datagrams{loop, net::udp_socket{net::endpoint{net::ipv4_address::loopback(), 0}}};
+    CHECK(ends_with(loop, limited([&] { return datagrams.recv_from(room); }), [&] { datagrams.close(); }) == closed);
+
+    std::optional<net::channel<int>> numbers{std::in_place, 1u};
+    const std::string gone = "the object that this task waited for was destroyed";
+    CHECK(ends_with(loop, limited([&] { return numbers->receive(); }), [&] { numbers.reset(); }) == gone);
+    std::optional<net::async_semaphore> permits{std::in_place, 0u};
+    CHECK(ends_with(loop, limited([&] { return permits->acquire(); }), [&] { permits.reset(); }) == gone);
+}
+
+TEST_CASE("lent bytes that are sent with a limit are the bytes that came, even if the task has used up its turn") {
+    test_loop loop;
+    auto ends = connected(loop);
+    auto noise = connected(loop);
+    loop.run([&]() -> net::task<> {
+        auto echoing = net::spawn([&]() -> net::task<> {
+            for (;;) {
+                const auto bytes = co_await ends.other.recv();
+                co_await use_up_the_turn();
+                co_await net::with_timeout(1min, ends.other.send_all(bytes));
+            }
+        });
+        auto receiving = net::spawn([&]() -> net::task<> {
+            for (;;) co_await noise.other.recv();
+        });
+        for (int i = 0; i < 20; ++i) {
+            const std::string text = "the bytes of this client, " + std::to_string(i);
+            co_await ends.one.send_all(text);
+            co_await noise.one.send_all("the bytes of another client");
+            const auto answer = co_await ends.one.recv();
+            CHECK(net::as_text(answer) == text);
+        }
+        echoing.cancel();
+        receiving.cancel();
     });
 }
 

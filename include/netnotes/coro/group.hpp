@@ -212,7 +212,7 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         state_.whole_ = this;
         state_.body_ = &part_;
-        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { part_.begin(*this, later); });
+        return begin_all(waiter, waiter.promise().chain(), [this] { part_.begin(*this); });
     }
     T await_resume() {
         if (state_.failure_ && state_.was_asked_ && !this->chain().is_cancelled())

@@ -55,17 +55,18 @@ class joint_wait : public loop_operation {
     /// Tells the derived class that a part has ended. The last part resumes the waiting task after this call.
     virtual void part_ended(part_base& which) noexcept = 0;
 
-    /// Calls `begin(later)`, which begins the parts: in place if `later` is false, otherwise at the next turn. `later`
-    /// is true if this chain has kept other tasks waiting for many steps.
+    /// Calls `begin()`, which begins the parts. They begin inside this call, even if this chain has kept other tasks
+    /// waiting for many steps. A part may refer to an object that another task ends, or to lent bytes, and must use them
+    /// before any other task runs. Its first operation then gives up the turn.
     template <class Begin>
     bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
         waits(waiter, whose);
         running_ = 1;  // counts this call, so that a part that ends at once does not resume the waiting task here
-        const bool later = !whose.loop().take_step();
-        begin(later);
+        const bool may_go_on = whose.loop().take_step();
+        begin();
         if (--running_ > 0) return true;
         decided();
-        return later && leave_turn(waiter, whose);  // there was no part to run, or the parts failed at once
+        return !may_go_on && leave_turn(waiter, whose);  // there was no part, or all have ended without an operation
     }
 
     /// Cancels all parts.
@@ -112,12 +113,12 @@ class part_base : public fiber {
   protected:
     part_base() noexcept = default;
     virtual ~part_base() = default;
-    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later, bool is_shielded) {
+    void begin(joint_wait& whole, std::coroutine_handle<> self, bool is_shielded, bool is_operation) {
         whole_ = &whole;
         belongs_to(whole.chain());
         if (whole.chain().is_cancelled() && !is_shielded) cancel_with(whole.chain());
         ++whole.running_;
-        if (!later && !between.is_deep()) {
+        if (is_operation || !between.is_deep()) {
             scheduler& loop = this->loop();  // this part may be destroyed when resume() returns
             const bool before = loop.runs(*this);
             self.resume();
@@ -178,12 +179,13 @@ class part : public part_base {
             return outcome_.take();
         }
     }
-    /// Begins the task: inside this call, or at the next turn if `later`. It begins as cancelled if the waiting chain
-    /// is cancelled, unless `is_shielded`.
-    void begin(joint_wait& whole, bool later = false, bool is_shielded = false) {
+    /// Begins the task: inside this call, or at the next turn if the stack is deep. A task around one operation always
+    /// begins inside this call, because the operation may refer to an object that another task ends. It begins as
+    /// cancelled if the waiting chain is cancelled, unless `is_shielded`.
+    void begin(joint_wait& whole, bool is_shielded = false) {
         if (!task_) return fail(whole);
         task_.promise().belongs_to(*this);
-        part_base::begin(whole, task_, later, is_shielded);
+        part_base::begin(whole, task_, is_shielded, task_.promise().is_operation);
     }
     [[nodiscard]] bool is_empty() const noexcept { return !task_; }
 

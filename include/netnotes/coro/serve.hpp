@@ -234,7 +234,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { accepting_.begin(*this, later); });
+        return begin_all(waiter, waiter.promise().chain(), [this] { accepting_.begin(*this); });
     }
     void await_resume() { accepting_.take(); }  // throws, because accept_all() ends only by a failure or a cancellation
 

@@ -183,8 +183,14 @@ inline std::string to_text(duration time) {
 
 /// Awaits an operation that lies in the frame of the caller.
 template <class Operation>
-task<await_result<Operation>> await_there(Operation&& operation) {
+task<await_result<Operation>> await_in_frame(Operation&& operation) {
     co_return co_await static_cast<Operation&&>(operation);
+}
+template <class Operation>
+task<await_result<Operation>> await_there(Operation&& operation) {
+    auto made = await_in_frame<Operation>(static_cast<Operation&&>(operation));
+    task_access::is_operation(made);
+    return made;
 }
 
 template <class T>
@@ -195,9 +201,9 @@ class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        return begin_all(waiter, whose, [&](bool aside) {
+        return begin_all(waiter, whose, [&] {
             if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
-            part_.begin(*this, aside);
+            part_.begin(*this);
         });
     }
     T await_resume() {
@@ -235,9 +241,9 @@ class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        return begin_all(waiter, whose, [&](bool aside) {
+        return begin_all(waiter, whose, [&] {
             if (whose.is_cancelled()) cancel_parts();
-            part_.begin(*this, aside, true);
+            part_.begin(*this, true);
         });
     }
     T await_resume() { return part_.take(); }

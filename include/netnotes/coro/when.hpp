@@ -184,9 +184,9 @@ class wait_for_results : public joint_wait {
     ~wait_for_results() = default;
     template <class Begin>
     bool begin_parts(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
-        return begin_all(waiter, whose, [&](bool later) {
+        return begin_all(waiter, whose, [&] {
             if ((was_cancelled_ = whose.is_cancelled())) cancelled();
-            begin(later);
+            begin();
         });
     }
     void throw_if_it_was_cancelled() const {
@@ -203,10 +203,9 @@ class [[nodiscard]] waiting_for_all : public wait_for_results {
     explicit waiting_for_all(task<Ts>&&... tasks) : parts_{std::move(tasks)...} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(),
-                         [this](bool later) {
-                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
-                         });
+        return begin_parts(waiter, waiter.promise().chain(), [this] {
+            std::apply([this](auto&... parts) { (parts.begin(*this), ...); }, parts_);
+        });
     }
     std::tuple<value_or_monostate<Ts>...> await_resume() {
         throw_if_it_was_cancelled();
@@ -266,10 +265,9 @@ class [[nodiscard]] waiting_for_any : public contest {
     explicit waiting_for_any(winner_is what, task<Ts>&&... tasks) : contest{what, nullptr}, parts_{std::move(tasks)...} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(),
-                         [this](bool later) {
-                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
-                         });
+        return begin_parts(waiter, waiter.promise().chain(), [this] {
+            std::apply([this](auto&... parts) { (parts.begin(*this), ...); }, parts_);
+        });
     }
     std::variant<value_or_monostate<Ts>...> await_resume() { return result_of<0>(winner()); }
 
@@ -327,8 +325,8 @@ class [[nodiscard]] waiting_for_all_of : public wait_for_results {
     explicit waiting_for_all_of(std::vector<task<T>>&& tasks) : parts_{std::move(tasks)} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
-            for (part<T>& each : parts_) each.begin(*this, later);
+        return begin_parts(waiter, waiter.promise().chain(), [this] {
+            for (part<T>& each : parts_) each.begin(*this);
         });
     }
     all_results<T> await_resume() {
@@ -360,8 +358,8 @@ class [[nodiscard]] waiting_for_any_of : public contest {
         : contest{what, failures}, parts_{std::move(tasks)} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
-            for (part<T>& each : parts_) each.begin(*this, later);
+        return begin_parts(waiter, waiter.promise().chain(), [this] {
+            for (part<T>& each : parts_) each.begin(*this);
         });
     }
     first_result<T> await_resume() {

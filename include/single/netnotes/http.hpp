@@ -3615,6 +3615,8 @@ class task_promise_base {
 
     /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
     void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
+    /// True for a task that only awaits one operation, which was made before: with_timeout(2s, stream.recv(room)).
+    bool is_operation = false;
     /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
     ///
     /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
@@ -3796,6 +3798,11 @@ struct task_access {
     template <class T>
     static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
         return std::exchange(from.coroutine_, nullptr);
+    }
+    /// Notes that the task only awaits one operation.
+    template <class T>
+    static void is_operation(const task<T>& what) noexcept {
+        what.coroutine_.promise().is_operation = true;
     }
 };
 
@@ -12675,7 +12682,7 @@ class io_back_end {
     /// Starts to watch the node's descriptor. Throws std::system_error if the system refuses.
     virtual void add(io_node& node) = 0;
     /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns
-    /// false while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has
+    /// false while the kernel still uses the node. Then the back end calls io_node::release(loop) when the kernel has
     /// finished.
     virtual bool remove(io_node& node) noexcept = 0;
     /// Tells the back end that an operation now waits for the node, to write or to read. If the back end cannot arrange
@@ -13252,7 +13259,7 @@ class io_node {
     static void* operator new(std::size_t size) { return frames.take(size); }
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
 
-    /// Returns the loop. The node must not be `closed`.
+    /// Returns the loop. The node must not be closed.
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     /// Returns the descriptor, or -1 if the node is `closed`.
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
@@ -13282,6 +13289,8 @@ class io_node {
 
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
     static io_node closed;
+    /// Returns true for `closed` and for a retired node. An operation that was made before the end of its object may
+    /// begin after it, when the descriptor's number belongs to another descriptor. It then fails with EBADF.
     [[nodiscard]] bool is_closed() const noexcept { return !loop_; }
 
     /// Retires a node, as the Release of an owner.
@@ -13302,9 +13311,9 @@ class io_node {
     void awaken() noexcept;
     /// Is called by a back end whose remove() has returned false, when the kernel no longer uses the node. The loop
     /// deletes the node at the end of the turn.
-    void release() noexcept {
+    void release(scheduler& loop) noexcept {
         is_in_hand_ = false;
-        discard();
+        discard(loop);
     }
     io_intake* intake = nullptr;  ///< set by a completion back end
 
@@ -13332,7 +13341,7 @@ class io_node {
     constexpr io_node() noexcept : kind_{kind::any}, closes_{false}, descriptor_{-1}, loop_{nullptr} {}
     constexpr ~io_node() = default;
     void leave() noexcept;
-    void discard() noexcept;
+    void discard(scheduler& loop) noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
         inline void expired() noexcept override;
@@ -13363,7 +13372,7 @@ class io_node {
     bool is_heard_to_write_ : 1 = false;
     bool closes_ : 1;
     int descriptor_;
-    scheduler* loop_;  // nullptr only in `closed`
+    scheduler* loop_;  // nullptr: see is_closed()
     std::array<io_operation*, 2> waiting_{};  // the operations that wait to read and to write
     io_node* next_ = nullptr;                 // in the loop's list of retired or of pending nodes
     owner<limits> limits_;
@@ -13635,21 +13644,22 @@ inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with en
 inline void io_node::leave() noexcept {
     is_retired_ = true;
     is_in_hand_ = !loop_->back_end().remove(*this);
+    scheduler& loop = *std::exchange(loop_, nullptr);
     // A task that still waits would wait for ever, for an object that no longer exists.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
     if (const int connection = take_kept(); connection >= 0) ::close(connection);
     const int own = closes_ ? descriptor_ : -1;
     const bool resets = ends_by_reset;
-    discard();
+    discard(loop);
     if (own < 0) return;
     constexpr ::linger at_once{1, 0};
     if (resets) [[unlikely]]
         ::setsockopt(own, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     ::close(own);
 }
-inline void io_node::discard() noexcept {
-    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_->retired_, this);
+inline void io_node::discard(scheduler& loop) noexcept {
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop.retired_, this);
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
@@ -13674,7 +13684,7 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
         io_node& node = *std::exchange(list, list->next_);
         node.is_pending_ = false;
         if (node.is_retired_)
-            node.discard();
+            node.discard(loop);
         else {  // even if the descriptor is not ready: the bytes may lie in a buffer above it
             if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
             if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
@@ -14717,17 +14727,18 @@ class joint_wait : public loop_operation {
     /// Tells the derived class that a part has ended. The last part resumes the waiting task after this call.
     virtual void part_ended(part_base& which) noexcept = 0;
 
-    /// Calls `begin(later)`, which begins the parts: in place if `later` is false, otherwise at the next turn. `later`
-    /// is true if this chain has kept other tasks waiting for many steps.
+    /// Calls `begin()`, which begins the parts. They begin inside this call, even if this chain has kept other tasks
+    /// waiting for many steps. A part may refer to an object that another task ends, or to lent bytes, and must use them
+    /// before any other task runs. Its first operation then gives up the turn.
     template <class Begin>
     bool begin_all(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
         waits(waiter, whose);
         running_ = 1;  // counts this call, so that a part that ends at once does not resume the waiting task here
-        const bool later = !whose.loop().take_step();
-        begin(later);
+        const bool may_go_on = whose.loop().take_step();
+        begin();
         if (--running_ > 0) return true;
         decided();
-        return later && leave_turn(waiter, whose);  // there was no part to run, or the parts failed at once
+        return !may_go_on && leave_turn(waiter, whose);  // there was no part, or all have ended without an operation
     }
 
     /// Cancels all parts.
@@ -14774,12 +14785,12 @@ class part_base : public fiber {
   protected:
     part_base() noexcept = default;
     virtual ~part_base() = default;
-    void begin(joint_wait& whole, std::coroutine_handle<> self, bool later, bool is_shielded) {
+    void begin(joint_wait& whole, std::coroutine_handle<> self, bool is_shielded, bool is_operation) {
         whole_ = &whole;
         belongs_to(whole.chain());
         if (whole.chain().is_cancelled() && !is_shielded) cancel_with(whole.chain());
         ++whole.running_;
-        if (!later && !between.is_deep()) {
+        if (is_operation || !between.is_deep()) {
             scheduler& loop = this->loop();  // this part may be destroyed when resume() returns
             const bool before = loop.runs(*this);
             self.resume();
@@ -14840,12 +14851,13 @@ class part : public part_base {
             return outcome_.take();
         }
     }
-    /// Begins the task: inside this call, or at the next turn if `later`. It begins as cancelled if the waiting chain
-    /// is cancelled, unless `is_shielded`.
-    void begin(joint_wait& whole, bool later = false, bool is_shielded = false) {
+    /// Begins the task: inside this call, or at the next turn if the stack is deep. A task around one operation always
+    /// begins inside this call, because the operation may refer to an object that another task ends. It begins as
+    /// cancelled if the waiting chain is cancelled, unless `is_shielded`.
+    void begin(joint_wait& whole, bool is_shielded = false) {
         if (!task_) return fail(whole);
         task_.promise().belongs_to(*this);
-        part_base::begin(whole, task_, later, is_shielded);
+        part_base::begin(whole, task_, is_shielded, task_.promise().is_operation);
     }
     [[nodiscard]] bool is_empty() const noexcept { return !task_; }
 
@@ -15058,8 +15070,14 @@ inline std::string to_text(duration time) {
 
 /// Awaits an operation that lies in the frame of the caller.
 template <class Operation>
-task<await_result<Operation>> await_there(Operation&& operation) {
+task<await_result<Operation>> await_in_frame(Operation&& operation) {
     co_return co_await static_cast<Operation&&>(operation);
+}
+template <class Operation>
+task<await_result<Operation>> await_there(Operation&& operation) {
+    auto made = await_in_frame<Operation>(static_cast<Operation&&>(operation));
+    task_access::is_operation(made);
+    return made;
 }
 
 template <class T>
@@ -15070,9 +15088,9 @@ class [[nodiscard]] waiting_with_timeout : public joint_wait, private loop_timer
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        return begin_all(waiter, whose, [&](bool aside) {
+        return begin_all(waiter, whose, [&] {
             if (time_ != never) whose.loop().arm(*this, later(whose.loop().now(), time_));
-            part_.begin(*this, aside);
+            part_.begin(*this);
         });
     }
     T await_resume() {
@@ -15110,9 +15128,9 @@ class [[nodiscard]] waiting_in_shield : public joint_wait, private loop_timer {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         fiber& whose = waiter.promise().chain();
-        return begin_all(waiter, whose, [&](bool aside) {
+        return begin_all(waiter, whose, [&] {
             if (whose.is_cancelled()) cancel_parts();
-            part_.begin(*this, aside, true);
+            part_.begin(*this, true);
         });
     }
     T await_resume() { return part_.take(); }
@@ -15339,9 +15357,9 @@ class wait_for_results : public joint_wait {
     ~wait_for_results() = default;
     template <class Begin>
     bool begin_parts(std::coroutine_handle<> waiter, fiber& whose, Begin begin) {
-        return begin_all(waiter, whose, [&](bool later) {
+        return begin_all(waiter, whose, [&] {
             if ((was_cancelled_ = whose.is_cancelled())) cancelled();
-            begin(later);
+            begin();
         });
     }
     void throw_if_it_was_cancelled() const {
@@ -15358,10 +15376,9 @@ class [[nodiscard]] waiting_for_all : public wait_for_results {
     explicit waiting_for_all(task<Ts>&&... tasks) : parts_{std::move(tasks)...} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(),
-                         [this](bool later) {
-                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
-                         });
+        return begin_parts(waiter, waiter.promise().chain(), [this] {
+            std::apply([this](auto&... parts) { (parts.begin(*this), ...); }, parts_);
+        });
     }
     std::tuple<value_or_monostate<Ts>...> await_resume() {
         throw_if_it_was_cancelled();
@@ -15421,10 +15438,9 @@ class [[nodiscard]] waiting_for_any : public contest {
     explicit waiting_for_any(winner_is what, task<Ts>&&... tasks) : contest{what, nullptr}, parts_{std::move(tasks)...} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(),
-                         [this](bool later) {
-                             std::apply([&](auto&... parts) { (parts.begin(*this, later), ...); }, parts_);
-                         });
+        return begin_parts(waiter, waiter.promise().chain(), [this] {
+            std::apply([this](auto&... parts) { (parts.begin(*this), ...); }, parts_);
+        });
     }
     std::variant<value_or_monostate<Ts>...> await_resume() { return result_of<0>(winner()); }
 
@@ -15482,8 +15498,8 @@ class [[nodiscard]] waiting_for_all_of : public wait_for_results {
     explicit waiting_for_all_of(std::vector<task<T>>&& tasks) : parts_{std::move(tasks)} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
-            for (part<T>& each : parts_) each.begin(*this, later);
+        return begin_parts(waiter, waiter.promise().chain(), [this] {
+            for (part<T>& each : parts_) each.begin(*this);
         });
     }
     all_results<T> await_resume() {
@@ -15515,8 +15531,8 @@ class [[nodiscard]] waiting_for_any_of : public contest {
         : contest{what, failures}, parts_{std::move(tasks)} {}
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_parts(waiter, waiter.promise().chain(), [this](bool later) {
-            for (part<T>& each : parts_) each.begin(*this, later);
+        return begin_parts(waiter, waiter.promise().chain(), [this] {
+            for (part<T>& each : parts_) each.begin(*this);
         });
     }
     first_result<T> await_resume() {
@@ -15711,7 +15727,7 @@ class [[nodiscard]] waiting_for_group : public joint_wait {
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
         state_.whole_ = this;
         state_.body_ = &part_;
-        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { part_.begin(*this, later); });
+        return begin_all(waiter, waiter.promise().chain(), [this] { part_.begin(*this); });
     }
     T await_resume() {
         if (state_.failure_ && state_.was_asked_ && !this->chain().is_cancelled())
@@ -16320,7 +16336,7 @@ class socket_operation : public io_operation {
         socket_address peer;
         socklen_t size = socket_address::capacity;
         // After close() the kernel may already have given this descriptor number to another socket.
-        const bool known = error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        const bool known = !node_.is_closed() && error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
         detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
                             known ? peer.to_string() : "");
@@ -24845,7 +24861,7 @@ class [[nodiscard]] serving final : public joint_wait, private loop_timer {
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        return begin_all(waiter, waiter.promise().chain(), [this](bool later) { accepting_.begin(*this, later); });
+        return begin_all(waiter, waiter.promise().chain(), [this] { accepting_.begin(*this); });
     }
     void await_resume() { accepting_.take(); }  // throws, because accept_all() ends only by a failure or a cancellation
 

@@ -3427,6 +3427,8 @@ class task_promise_base {
 
     /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
     void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
+    /// True for a task that only awaits one operation, which was made before: with_timeout(2s, stream.recv(room)).
+    bool is_operation = false;
     /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
     ///
     /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
@@ -3608,6 +3610,11 @@ struct task_access {
     template <class T>
     static std::coroutine_handle<task_promise<T>> release(task<T>& from) noexcept {
         return std::exchange(from.coroutine_, nullptr);
+    }
+    /// Notes that the task only awaits one operation.
+    template <class T>
+    static void is_operation(const task<T>& what) noexcept {
+        what.coroutine_.promise().is_operation = true;
     }
 };
 

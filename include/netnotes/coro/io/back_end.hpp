@@ -63,7 +63,7 @@ class io_back_end {
     /// Starts to watch the node's descriptor. Throws std::system_error if the system refuses.
     virtual void add(io_node& node) = 0;
     /// Stops watching the node; no operation waits for it any more. Is called before the descriptor is closed. Returns
-    /// false while the kernel still uses the node. Then the back end calls io_node::release() when the kernel has
+    /// false while the kernel still uses the node. Then the back end calls io_node::release(loop) when the kernel has
     /// finished.
     virtual bool remove(io_node& node) noexcept = 0;
     /// Tells the back end that an operation now waits for the node, to write or to read. If the back end cannot arrange

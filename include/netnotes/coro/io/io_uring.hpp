@@ -103,7 +103,7 @@ class io_uring_back_end final : public io_back_end {
     bool request_poll(int descriptor, std::uint32_t events, std::uint64_t name, std::uint32_t flags = 0) noexcept;
     bool request_cancel(std::uint64_t name) noexcept;
     void handle(const io_uring_cqe& completion) noexcept;
-    static void let_go(intake& in) noexcept;
+    void let_go(intake& in) noexcept;
     void has_read(io_node& node, const io_uring_cqe& completion) noexcept;
     void lend(std::uint16_t id) noexcept {
         if (lent_ != receive_pool::none) pool_.give_back(lent_);
@@ -280,7 +280,7 @@ inline void io_uring_back_end::let_go(intake& in) noexcept {
     in.unlink();
     delete &in;
     node.intake = nullptr;
-    node.release();
+    node.release(loop_);
 }
 
 inline void io_uring_back_end::add(io_node& node) {

@@ -65,7 +65,7 @@ class io_node {
     static void* operator new(std::size_t size) { return frames.take(size); }
     static void operator delete(void* memory, std::size_t size) noexcept { frames.give_back(memory, size); }
 
-    /// Returns the loop. The node must not be `closed`.
+    /// Returns the loop. The node must not be closed.
     [[nodiscard]] scheduler& loop() const noexcept { return *loop_; }
     /// Returns the descriptor, or -1 if the node is `closed`.
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
@@ -95,6 +95,8 @@ class io_node {
 
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
     static io_node closed;
+    /// Returns true for `closed` and for a retired node. An operation that was made before the end of its object may
+    /// begin after it, when the descriptor's number belongs to another descriptor. It then fails with EBADF.
     [[nodiscard]] bool is_closed() const noexcept { return !loop_; }
 
     /// Retires a node, as the Release of an owner.
@@ -115,9 +117,9 @@ class io_node {
     void awaken() noexcept;
     /// Is called by a back end whose remove() has returned false, when the kernel no longer uses the node. The loop
     /// deletes the node at the end of the turn.
-    void release() noexcept {
+    void release(scheduler& loop) noexcept {
         is_in_hand_ = false;
-        discard();
+        discard(loop);
     }
     io_intake* intake = nullptr;  ///< set by a completion back end
 
@@ -145,7 +147,7 @@ class io_node {
     constexpr io_node() noexcept : kind_{kind::any}, closes_{false}, descriptor_{-1}, loop_{nullptr} {}
     constexpr ~io_node() = default;
     void leave() noexcept;
-    void discard() noexcept;
+    void discard(scheduler& loop) noexcept;
     struct deadline final : loop_timer {
         explicit deadline(io_operation*& place) noexcept : waiting{place} {}
         inline void expired() noexcept override;
@@ -176,7 +178,7 @@ class io_node {
     bool is_heard_to_write_ : 1 = false;
     bool closes_ : 1;
     int descriptor_;
-    scheduler* loop_;  // nullptr only in `closed`
+    scheduler* loop_;  // nullptr: see is_closed()
     std::array<io_operation*, 2> waiting_{};  // the operations that wait to read and to write
     io_node* next_ = nullptr;                 // in the loop's list of retired or of pending nodes
     owner<limits> limits_;
@@ -448,21 +450,22 @@ inline io_node::io_node(scheduler& loop, int descriptor, kind what, ends_with en
 inline void io_node::leave() noexcept {
     is_retired_ = true;
     is_in_hand_ = !loop_->back_end().remove(*this);
+    scheduler& loop = *std::exchange(loop_, nullptr);
     // A task that still waits would wait for ever, for an object that no longer exists.
     for (io_operation* const each : waiting_)
         if (each) each->give_up(EBADF);
     if (const int connection = take_kept(); connection >= 0) ::close(connection);
     const int own = closes_ ? descriptor_ : -1;
     const bool resets = ends_by_reset;
-    discard();
+    discard(loop);
     if (own < 0) return;
     constexpr ::linger at_once{1, 0};
     if (resets) [[unlikely]]
         ::setsockopt(own, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     ::close(own);
 }
-inline void io_node::discard() noexcept {
-    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop_->retired_, this);
+inline void io_node::discard(scheduler& loop) noexcept {
+    if (!is_pending_ && !is_in_hand_) next_ = std::exchange(loop.retired_, this);
 }
 inline void io_node::set_timeout(duration timeout) {
     if (timeout == never && !limits_) return;
@@ -487,7 +490,7 @@ inline void io_node::run_pending(scheduler& loop) noexcept {
         io_node& node = *std::exchange(list, list->next_);
         node.is_pending_ = false;
         if (node.is_retired_)
-            node.discard();
+            node.discard(loop);
         else {  // even if the descriptor is not ready: the bytes may lie in a buffer above it
             if (node.waiting_[0]) std::exchange(node.waiting_[0], nullptr)->try_again();
             if (node.waiting_[1] && !node.is_retired_) std::exchange(node.waiting_[1], nullptr)->try_again();
