@@ -91,6 +91,39 @@ TEST_CASE("addresses are equal when they name the same socket") {
                 net::socket_address{net::unix_endpoint::abstract("/run/x")});
     CHECK(net::socket_address{net::unix_endpoint{"/run/x"}} == net::socket_address{net::unix_endpoint{"/run/x"}});
     CHECK(net::socket_address{} == net::socket_address{});
+    // A sender without a name: the kernel returns an address of no bytes.
+    auto [first, second] = net::socket_pair(socket_type::datagram);
+    first.send_all("x");
+    char byte[1];
+    const net::socket_address unnamed = second.recv_from(byte).sender;
+    CHECK(unnamed.size() != net::socket_address{}.size());
+    CHECK(unnamed == net::socket_address{});
+    CHECK_FALSE(unnamed == address);
+    CHECK_FALSE(address == unnamed);
+    CHECK(unnamed.to_string() == "(no address)");
+}
+
+TEST_CASE("the name of a Unix peer comes into texts in a form that can be printed, and its bytes stay") {
+    const auto listens = unused_name();
+    net::socket listener{address_family::local, socket_type::stream};
+    net::socket client{address_family::local, socket_type::stream};
+    listener.bind(listens);
+    listener.listen();
+    const std::string evil = listens.name() + "\n2026-11-30 root logged in \x1b[31m";
+    client.bind(net::unix_endpoint::abstract(evil));
+    client.connect(listens);
+    auto [server, peer] = listener.accept();
+    CHECK(peer.local().name() == evil);
+    const std::string shown = "@" + listens.name() + "\\n2026-11-30 root logged in \\x1b[31m";
+    CHECK(peer.to_string() == shown);
+    CHECK(peer.local().to_string() == shown);
+    std::ostringstream out;
+    out << peer;
+    CHECK(out.str() == shown);
+    server.set_timeout(0s);
+    char byte[1];
+    CHECK(failure_of([&, &in = server] { in.recv(byte); }).what == "recv from " + shown + ": Connection timed out");
+    CHECK(net::unix_endpoint{"/run/caf\xc3\xa9"}.to_string() == "/run/caf\xc3\xa9");
 }
 
 TEST_CASE("a Unix name is a path or an abstract name or none") {

@@ -6,6 +6,21 @@
 
 #include <sys/wait.h>
 
+#include <functional>
+#include <thread>
+
+// Link with --wrap=ppoll: a test can take the place of a wait of its thread.
+namespace {
+thread_local std::function<int(pollfd* watched, const timespec* left)> on_ppoll;
+}
+extern "C" {
+int __real_ppoll(pollfd* watched, nfds_t count, const timespec* left, const sigset_t* signals);
+int __wrap_ppoll(pollfd* watched, nfds_t count, const timespec* left, const sigset_t* signals);
+int __wrap_ppoll(pollfd* watched, nfds_t count, const timespec* left, const sigset_t* signals) {
+    return on_ppoll && left ? on_ppoll(watched, left) : __real_ppoll(watched, count, left, signals);
+}
+}
+
 namespace {
 
 bool same_file(int a, int b) {
@@ -132,6 +147,52 @@ TEST_CASE("descriptors arrive beside the credentials that the program has asked 
             CHECK(error == std::errc::message_size);
             CHECK(open_descriptors() == before);
         }
+}
+
+TEST_CASE("the descriptor of the sender's process that the program has asked for is closed") {
+    constexpr int pass_pidfd = 76;  // SO_PASSPIDFD, of Linux 6.5
+    auto [first, second] = net::socket_pair();
+    std::error_code unknown;
+    const int on = 1;
+    second.set_option(SOL_SOCKET, pass_pidfd, net::detail::bytes_of(on), unknown);
+    if (unknown) NETNOTES_SKIP("this kernel passes no pidfd");
+    const auto before = open_descriptors();
+    char buffer[8];
+    for (const std::size_t count : {0u, 1u}) {
+        net::send_descriptors(first, std::vector<int>(count, 0), "x");
+        CHECK(net::recv_descriptors(second, buffer).descriptors.size() == count);
+        CHECK(open_descriptors() == before);
+    }
+}
+
+TEST_CASE("both parts of a long message with descriptors share one timeout") {
+    auto [first, second] = net::socket_pair();
+    net::socket &sender = first, &receiver = second;
+    receiver.set_blocking(false);
+    sender.set_blocking(false);
+    std::error_code error;
+    while (!error) sender.send(much(), error);
+    sender.set_timeout(a_while);
+    std::vector<net::duration> waits;
+    on_ppoll = [&](pollfd* watched, const timespec* left) {
+        waits.push_back(std::chrono::seconds{left->tv_sec} + std::chrono::nanoseconds{left->tv_nsec});
+        if (waits.size() > 1) return 0;  // its time is up
+        std::this_thread::sleep_until(net::clock::now() + waits.front());
+        std::error_code empty;
+        char room[4096];
+        while (!empty) receiver.recv(room, empty);
+        watched->revents = POLLOUT;
+        return 1;
+    };
+    const int standard_input[] = {0};
+    const std::size_t sent = net::send_descriptors(sender, standard_input, much(), error);
+    on_ppoll = nullptr;
+    if (waits.empty()) NETNOTES_SKIP("ppoll has another name here");
+    CHECK(error == std::errc::timed_out);
+    CHECK(sent > 0);
+    CHECK(sent < much().size());
+    waits.erase(waits.begin());
+    for (const net::duration wait : waits) CHECK(wait == 0s);  // the first part has used up the time
 }
 
 TEST_CASE("a datagram without bytes brings its descriptors, too") {

@@ -104,6 +104,30 @@ TEST_CASE("progress tells how much was sent") {
     CHECK(told.back() == arrived.size());
 }
 
+namespace {
+std::uint64_t last_told = 0;
+void note_progress(std::uint64_t sent) { last_told = sent; }
+}  // namespace
+
+TEST_CASE("a plain function and a pointer to one can be told of progress, and no function is nobody") {
+    const file_to_send file{1000};
+    auto [first, second] = tcp_pair();
+    void (*const pointer)(std::uint64_t) = note_progress;
+    for (const net::progress_callback& told :
+         {net::progress_callback{note_progress}, net::progress_callback{&note_progress}, net::progress_callback{pointer}}) {
+        last_told = 0;
+        CHECK(told);
+        CHECK(first.send_file(file.path(), {.progress = told}) == 1000);
+        CHECK(last_told == 1000);
+    }
+    void (*const nothing)(std::uint64_t) = nullptr;
+    CHECK_FALSE(net::progress_callback{nothing});
+    CHECK(first.send_file(file.path(), {.progress = nothing}) == 1000);
+    const auto const_object = [&](std::uint64_t sent) { last_told = sent + 1; };
+    CHECK(first.send_file(file.path(), {.progress = const_object}) == 1000);
+    CHECK(last_told == 1001);
+}
+
 TEST_CASE("a progress callback that throws ends the sending and the peer sees a reset") {
     const file_to_send file{1 << 20};
     auto [first, second] = tcp_pair();

@@ -94,6 +94,20 @@ TEST_CASE("a time to wait saturates and is never shorter than it was said") {
     static_assert(net::wait_time{duration<std::uint64_t, std::nano>{~std::uint64_t{0}}} == net::never);
     static_assert(net::wait_time{duration<std::uint64_t>{~std::uint64_t{0}}} == net::never);
     static_assert(net::wait_time{duration<short, std::ratio<86400>>{2}} == 48h);
+    // Units that are no multiple of the clock's, or no part of it. A product on the way must not overflow either.
+    using frames = duration<std::int64_t, std::ratio<1, 60>>;
+    static_assert(net::wait_time{frames{60}} == 1s && net::wait_time{frames{-60}} == -1s);
+    static_assert(net::wait_time{frames{1}} == 16'666'667ns && net::wait_time{frames{-1}} == -16'666'666ns);
+    static_assert(net::wait_time{frames{60LL * 9'223'372'036}} == seconds{9'223'372'036});
+    static_assert(net::wait_time{frames{553'402'322'211}} == nanoseconds{9'223'372'036'850'000'000});
+    static_assert(net::wait_time{frames{553'402'322'212}} == net::never);
+    static_assert(net::wait_time{frames::max()} == net::never && net::wait_time{frames::min()} == net::duration::min());
+    using thirds = duration<std::int64_t, std::ratio<3, 10'000'000'000>>;  // 0.3 ns
+    static_assert(net::wait_time{thirds{1}} == 1ns && net::wait_time{thirds{10}} == 3ns);
+    static_assert(net::wait_time{thirds::max()} == nanoseconds{2'767'011'611'056'432'743});
+    using odd = duration<std::int64_t, std::ratio<999'999'937, 1'000'000'007>>;
+    static_assert(net::wait_time{odd{1}} == 999'999'931ns && net::wait_time{odd{1'000'000'007}} == 999'999'937s);
+    static_assert(net::wait_time{odd{-1}} == -999'999'930ns && net::wait_time{odd::max()} == net::never);
     CHECK(net::wait_time{duration<double>{0.25}} == 250ms);
     CHECK(net::wait_time{duration<float>{1e30F}} == net::never);
     CHECK(net::wait_time{duration<double>{std::numeric_limits<double>::infinity()}} == net::never);

@@ -122,6 +122,37 @@ TEST_CASE("a socket that may not be asked is not called stale, and the reason is
     CHECK(error == std::errc::permission_denied);
 }
 
+TEST_CASE("where the folder cannot be locked nothing is replaced, and the reason is told") {
+    const support::temporary_folder folder;
+    const net::unix_endpoint where{folder.file("s")};
+    net::socket{unix_socket()}.bind(where);
+    REQUIRE(::chmod(where.name().c_str(), 0777) == 0);
+    REQUIRE(::chmod(folder.file("").c_str(), 0333) == 0);  // files may be made and removed, but not listed
+    std::error_code error, in_use;
+    bool was_stale = false;
+    std::thread{[&] {
+        ::setfsuid(65534);  // of this thread only: root may open anything
+        std::error_code unknown;
+        was_stale = net::is_stale(where, unknown);
+        net::socket server = unix_socket();
+        net::bind_replacing_stale(server, where, error);
+    }}.join();
+    CHECK(was_stale);
+    CHECK(error == std::errc::permission_denied);
+    CHECK(net::is_stale(where));
+    net::socket other = unix_socket();
+    REQUIRE(::unlink(where.name().c_str()) == 0);
+    other.bind(where);
+    REQUIRE(::chmod(where.name().c_str(), 0777) == 0);
+    std::thread{[&] {
+        ::setfsuid(65534);
+        net::socket server = unix_socket();
+        net::bind_replacing_stale(server, where, in_use);
+    }}.join();
+    CHECK(in_use == std::errc::address_in_use);
+    REQUIRE(::chmod(folder.file("").c_str(), 0755) == 0);
+}
+
 TEST_CASE("a signal does not break off the wait for another that replaces a stale socket") {
     struct sigaction action {
     }, before{};

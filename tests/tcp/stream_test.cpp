@@ -729,6 +729,19 @@ TEST_CASE("a connection leaves from the address and port that it was told") {
     }
 }
 
+namespace {
+int hooked = 0;
+void count_hook(net::socket& made) { hooked += made.is_open(); }
+}  // namespace
+
+TEST_CASE("the hook may be a plain function") {
+    const net::tcp_listener listener{anywhere_on_loopback};
+    hooked = 0;
+    std::ignore = net::tcp_stream::connect(listener.local_endpoint(), {.before = count_hook});
+    std::ignore = net::tcp_stream::connect(listener.local_endpoint(), {.before = &count_hook});
+    CHECK(hooked == 2);
+}
+
 TEST_CASE("the hook sees each socket before it connects and may end the connecting") {
     net::tcp_listener listener{anywhere_on_loopback};
     const closed_port closed{net::ipv4_address::loopback()};

@@ -83,6 +83,23 @@ TEST_CASE("a batch of any length is sent in order") {
     }
 }
 
+TEST_CASE("with a timeout of zero all datagrams are sent that need no wait") {
+    for (const bool kernel : {false, true}) {
+        net::udp_socket receiver = bound(loopback), sender = bound(loopback, {.kernel_offload = kernel});
+        sender.set_timeout(0s);
+        const std::vector<net::udp_socket::outgoing> many(130, {"x", receiver.local_endpoint()});
+        std::error_code error;
+        CHECK(sender.send_batch(many, error) == 130);
+        CHECK_FALSE(error);
+        CHECK(sender.send_segments(pattern(130), 1, receiver.local_endpoint(), error) == 130);
+        CHECK_FALSE(error);
+        // A time that was not zero is up when it is up, although no datagram has to wait.
+        sender.set_deadline(net::clock::now() - 1s);
+        CHECK(sender.send_batch(many, error) == 64);
+        CHECK(error == std::errc::timed_out);
+    }
+}
+
 TEST_CASE("a batch goes to many receivers, and without a named receiver to the peer") {
     net::udp_socket first = bound(loopback), second = bound(loopback), sender = bound(loopback);
     const std::array<net::udp_socket::outgoing, 3> mixed{

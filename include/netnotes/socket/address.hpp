@@ -79,9 +79,10 @@ class unix_endpoint {
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
     /// Returns true for a socket that was never bound, for example a client.
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
-    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
+    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`, for a terminal or a log. A peer
+    /// chooses its name, so the text is visible(): a line feed in the name is `\n`. name() has the bytes themselves.
     [[nodiscard]] std::string to_string() const {
-        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
+        return is_unnamed() ? "(unnamed)" : visible(is_abstract_ ? detail::joined('@', name_) : name_);
     }
     friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
     /// Writes to_string().
@@ -128,7 +129,7 @@ class socket_address {
     /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
     /// not bind.
     [[nodiscard]] unix_endpoint local() const;
-    /// Returns the text of the endpoint, or an empty text if there is no address.
+    /// Returns the text of the endpoint, or `(no address)`.
     [[nodiscard]] std::string to_string() const;
 
     /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
@@ -144,6 +145,7 @@ class socket_address {
 
     friend bool operator==(const socket_address& a, const socket_address& b) {
         if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
+        if (a.family() == address_family::unspecified) return b.family() == a.family();  // the kernel's size is 0
         return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
     }
     /// Writes to_string().

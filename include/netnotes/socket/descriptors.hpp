@@ -145,11 +145,12 @@ struct descriptor_messages {
             std::memcpy(control.data(), &header, sizeof header);
             std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
         }
+        const time_point until = to.end_of_call();  // of both parts together
         const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
-                                      time_point::min(), error);
+                                      until, error);
         if (first < 0) return 0;
         const auto sent = static_cast<std::size_t>(first);
-        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
+        return sent == bytes.size() ? sent : sent + to.send_all_until(bytes.subspan(sent), until, error);
     }
 
     static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
@@ -177,6 +178,11 @@ struct descriptor_messages {
         result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
         if (message.msg_controllen > 0)
             for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+                constexpr int pidfd_of_sender = 4;  // SCM_PIDFD, which old headers lack
+                if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == pidfd_of_sender) {
+                    int unwanted = -1;
+                    if (read_note(*part, unwanted)) static_cast<void>(owned_descriptor{unwanted});
+                }
                 if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
                 for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
                     int descriptor = -1;

@@ -90,31 +90,51 @@ class input_file {
     bool is_owned_ = false;
 };
 
-/// Refers to a function `void(std::uint64_t sent)`, for example a lambda. It does not own the function, which must live
-/// until the call that uses it has ended. A lambda written inside that call does.
-class progress_callback {
+namespace detail {
+/// Refers to a function object, or keeps a pointer to a function. Of std::function it has only the call.
+template <class... Arguments>
+class function_reference {
   public:
-    constexpr progress_callback() noexcept = default;
+    constexpr function_reference() noexcept = default;
     template <class Call>
-    requires(
-        std::invocable<Call&, std::uint64_t> &&
-        !std::same_as<
-            std::remove_cvref_t<Call>,
-            progress_callback>) constexpr progress_callback(Call&&
-                                                                call) noexcept  // NOLINT(google-explicit-constructor)
-        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, std::uint64_t sent) {
-              (*static_cast<std::remove_reference_t<Call>*>(object))(sent);
-          }} {}
-    /// Returns true if there is a function to call.
+    constexpr explicit function_reference(Call& call) noexcept {
+        if constexpr (std::is_function_v<std::remove_pointer_t<std::remove_cv_t<Call>>>) {
+            using pointer = std::decay_t<Call>;
+            const pointer kept = call;
+            object_ = reinterpret_cast<void*>(kept);  // POSIX: a void* holds it (dlsym)
+            if (kept)
+                call_ = [](void* object, Arguments... arguments) { reinterpret_cast<pointer>(object)(arguments...); };
+        } else {
+            object_ = const_cast<std::remove_cv_t<Call>*>(&call);
+            call_ = [](void* object, Arguments... arguments) { (*static_cast<Call*>(object))(arguments...); };
+        }
+    }
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
-    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
-    void operator()(std::uint64_t sent) const {
-        if (call_) call_(object_, sent);
+    void operator()(Arguments... arguments) const {
+        if (call_) call_(object_, arguments...);
     }
 
   private:
     void* object_ = nullptr;
-    void (*call_)(void*, std::uint64_t) = nullptr;
+    void (*call_)(void*, Arguments...) = nullptr;
+};
+}  // namespace detail
+
+/// Refers to a function `void(std::uint64_t sent)`: a plain function, or an object such as a lambda. It does not own
+/// the object, which must live until the call that uses it has ended. A lambda written inside that call does.
+class progress_callback {
+  public:
+    constexpr progress_callback() noexcept = default;
+    template <class Call>
+    requires(std::invocable<Call&, std::uint64_t> && !std::same_as<std::remove_cvref_t<Call>, progress_callback>)
+    constexpr progress_callback(Call&& call) noexcept : call_{call} {}  // NOLINT(google-explicit-constructor)
+    /// Returns true if there is a function to call.
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return static_cast<bool>(call_); }
+    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
+    void operator()(std::uint64_t sent) const { call_(sent); }
+
+  private:
+    detail::function_reference<std::uint64_t> call_;
 };
 
 /// The settings of send_file().

@@ -193,9 +193,11 @@ class socket : public socket_handle {
     received receive_datagram(mutable_buffer buffer, std::span<char> control, datagram_details* details, int flags,
                               std::error_code& error) noexcept;
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    friend detail::descriptor_messages;
     accepted accept_until(time_point until, std::error_code& error) noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
     std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_all_until(const_buffer bytes, time_point until, std::error_code& error) noexcept;
 };
 
 struct socket::accepted {
@@ -383,8 +385,7 @@ inline std::size_t socket::send(const_buffer bytes, int flags) {
     return size;
 }
 
-inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
-    const time_point until = end_of_call();
+inline std::size_t socket::send_all_until(const_buffer bytes, time_point until, std::error_code& error) noexcept {
     std::size_t sent = 0;
     do {
         if (sent > 0 && is_too_late(until)) {  // the kernel takes part of the bytes whenever its buffer fills
@@ -395,6 +396,9 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
     } while (!error && sent < bytes.size());
     is_cut_ = error && blocking_;  // a caller that does not wait keeps the rest and sends it later
     return sent;
+}
+inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
+    return send_all_until(bytes, end_of_call(), error);
 }
 inline void socket::send_all(const_buffer bytes) {
     std::error_code error;

@@ -41,7 +41,8 @@ namespace netnotes {
 
 /// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
 /// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
-/// gets the error: the folder is locked meanwhile (flock(2)).
+/// gets the error: the folder is locked meanwhile (flock(2)). If the folder cannot be locked, it replaces nothing and
+/// throws that error: errc::permission_denied, for example, in a folder that this process may not read.
 void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
 void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
 
@@ -85,10 +86,18 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, st
     const auto slash = path.rfind('/');
     const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
     const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
+    std::error_code not_locked = lock.is_open() ? std::error_code{} : detail::last_error();
+    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0) {
+        if (errno == EINTR) continue;
+        not_locked = detail::last_error();
+        break;
     }
     if (!is_stale(where, error)) {
         error = in_use;
+        return;
+    }
+    if (not_locked) {
+        error = not_locked;
         return;
     }
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) {

@@ -57,16 +57,32 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
         if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
         return std::chrono::ceil<To>(exact);
     } else {
-        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        using factor = std::ratio_divide<Period, typename To::period>;
+        constexpr auto times = static_cast<std::uint64_t>(factor::num), by = static_cast<std::uint64_t>(factor::den);
+        constexpr auto most = static_cast<std::uint64_t>(To::max().count());
+        const bool is_negative = std::cmp_less(time.count(), 0);
+        const auto count = static_cast<std::uint64_t>(time.count());
+        const std::uint64_t size = is_negative ? 0 - count : count, rest = size % by;
+        // size * times / by, without a product that is larger than the result: the whole part, then that of the rest.
+        std::uint64_t part = 0, left = 0;
+        if constexpr (by - 1 <= std::numeric_limits<std::uint64_t>::max() / times) {
+            part = rest * times / by;
+            left = rest * times % by;
         } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+            for (int bit = 63; bit >= 0; --bit) {  // as on paper, in base 2: left < by, which has at most 63 bits
+                left = 2 * left;
+                part = 2 * part + (left >= by);
+                if (left >= by) left -= by;
+                if ((times >> bit & 1) == 0) continue;
+                left += rest;
+                part += left >= by;
+                if (left >= by) left -= by;
+            }
         }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+        if (left > 0 && !is_negative) ++part;
+        if (size / by > most / times || part > most - size / by * times) return is_negative ? To::min() : To::max();
+        const auto result = static_cast<typename To::rep>(size / by * times + part);
+        return To{is_negative ? -result : result};
     }
 }
 }  // namespace detail

@@ -85,8 +85,12 @@ inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!local.is_ip()) return false;
     const endpoint own = local.ip(), other = where.ip();
     if (own.port() != other.port()) return false;
-    const ip_address wanted = other.address().unmapped();
-    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    const auto without_needless_zone = [](const ip_address& address) {  // ::1%lo is ::1; fe80::1 is on many links
+        const ip_address plain = address.unmapped();
+        return plain.is_v4() || plain.is_link_local() ? plain : ip_address{plain.v6().with_zone({})};
+    };
+    const ip_address wanted = without_needless_zone(other.address());
+    if (!wanted.is_unspecified() && without_needless_zone(own.address()) != wanted) return false;
     int type = 0;
     socklen_t type_size = sizeof type;  // a datagram socket may be its own peer
     return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "../ip/algorithm.hpp"
+#include "../socket/file.hpp"
 #include "../socket/socket.hpp"
 #include "../socket/time.hpp"
 
@@ -44,29 +45,21 @@ namespace netnotes {
 //        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     returned
 //                 2001:db8::2                                   not tried; its turn was at 500 ms, or after a failure
 
-/// Refers to a function `void(socket&)`, for example a lambda. It does not own the function, which must live until the
-/// call that uses it has ended. A lambda written inside that call does.
+/// Refers to a function `void(socket&)`: a plain function, or an object such as a lambda. It does not own the object,
+/// which must live until the call that uses it has ended. A lambda written inside that call does.
 class connect_hook {
   public:
     constexpr connect_hook() noexcept = default;
     template <class Call>
-    requires(std::invocable<Call&, socket&> &&
-             !std::same_as<
-                 std::remove_cvref_t<Call>,
-                 connect_hook>) constexpr connect_hook(Call&& call) noexcept  // NOLINT(google-explicit-constructor)
-        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, socket& made) {
-              (*static_cast<std::remove_reference_t<Call>*>(object))(made);
-          }} {}
+    requires(std::invocable<Call&, socket&> && !std::same_as<std::remove_cvref_t<Call>, connect_hook>)
+    constexpr connect_hook(Call&& call) noexcept : call_{call} {}  // NOLINT(google-explicit-constructor)
     /// Returns true if there is a function to call.
-    [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return static_cast<bool>(call_); }
     /// Calls the function with the socket that is about to connect; does nothing without a function.
-    void operator()(socket& made) const {
-        if (call_) call_(object_, made);
-    }
+    void operator()(socket& made) const { call_(made); }
 
   private:
-    void* object_ = nullptr;
-    void (*call_)(void*, socket&) = nullptr;
+    detail::function_reference<socket&> call_;
 };
 
 /// The settings of connecting: how to try several addresses, and what ends it.

@@ -205,7 +205,7 @@ std::size_t batch_socket::send_many(std::size_t count, Datagram datagram, time_p
     sockaddr_in6 names[max_at_once];
     detail::source_note sources[max_at_once];
     for (std::size_t sent = 0;;) {
-        if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
+        if (sent > 0 && is_too_late(until)) {  // a fast path outruns every limit
             error = std::make_error_code(std::errc::timed_out);
             return sent;
         }
@@ -328,7 +328,7 @@ inline std::size_t batch_socket::send_segments(const_buffer bytes, std::size_t s
     // A merged piece must itself be no longer than a datagram.
     const std::size_t together = detail::min(max_at_once, max_datagram_v4 / size);
     while (together > 1 && sent + 1 < count && kernel_can_segment()) {
-        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+        if (sent > 0 && is_too_late(until)) {
             error = std::make_error_code(std::errc::timed_out);
             return sent;
         }

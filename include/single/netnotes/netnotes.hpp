@@ -2181,9 +2181,10 @@ class unix_endpoint {
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
     /// Returns true for a socket that was never bound, for example a client.
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
-    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
+    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`, for a terminal or a log. A peer
+    /// chooses its name, so the text is visible(): a line feed in the name is `\n`. name() has the bytes themselves.
     [[nodiscard]] std::string to_string() const {
-        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
+        return is_unnamed() ? "(unnamed)" : visible(is_abstract_ ? detail::joined('@', name_) : name_);
     }
     friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
     /// Writes to_string().
@@ -2230,7 +2231,7 @@ class socket_address {
     /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
     /// not bind.
     [[nodiscard]] unix_endpoint local() const;
-    /// Returns the text of the endpoint, or an empty text if there is no address.
+    /// Returns the text of the endpoint, or `(no address)`.
     [[nodiscard]] std::string to_string() const;
 
     /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
@@ -2246,6 +2247,7 @@ class socket_address {
 
     friend bool operator==(const socket_address& a, const socket_address& b) {
         if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
+        if (a.family() == address_family::unspecified) return b.family() == a.family();  // the kernel's size is 0
         return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
     }
     /// Writes to_string().
@@ -2425,31 +2427,51 @@ class input_file {
     bool is_owned_ = false;
 };
 
-/// Refers to a function `void(std::uint64_t sent)`, for example a lambda. It does not own the function, which must live
-/// until the call that uses it has ended. A lambda written inside that call does.
-class progress_callback {
+namespace detail {
+/// Refers to a function object, or keeps a pointer to a function. Of std::function it has only the call.
+template <class... Arguments>
+class function_reference {
   public:
-    constexpr progress_callback() noexcept = default;
+    constexpr function_reference() noexcept = default;
     template <class Call>
-    requires(
-        std::invocable<Call&, std::uint64_t> &&
-        !std::same_as<
-            std::remove_cvref_t<Call>,
-            progress_callback>) constexpr progress_callback(Call&&
-                                                                call) noexcept  // NOLINT(google-explicit-constructor)
-        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, std::uint64_t sent) {
-              (*static_cast<std::remove_reference_t<Call>*>(object))(sent);
-          }} {}
-    /// Returns true if there is a function to call.
+    constexpr explicit function_reference(Call& call) noexcept {
+        if constexpr (std::is_function_v<std::remove_pointer_t<std::remove_cv_t<Call>>>) {
+            using pointer = std::decay_t<Call>;
+            const pointer kept = call;
+            object_ = reinterpret_cast<void*>(kept);  // POSIX: a void* holds it (dlsym)
+            if (kept)
+                call_ = [](void* object, Arguments... arguments) { reinterpret_cast<pointer>(object)(arguments...); };
+        } else {
+            object_ = const_cast<std::remove_cv_t<Call>*>(&call);
+            call_ = [](void* object, Arguments... arguments) { (*static_cast<Call*>(object))(arguments...); };
+        }
+    }
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
-    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
-    void operator()(std::uint64_t sent) const {
-        if (call_) call_(object_, sent);
+    void operator()(Arguments... arguments) const {
+        if (call_) call_(object_, arguments...);
     }
 
   private:
     void* object_ = nullptr;
-    void (*call_)(void*, std::uint64_t) = nullptr;
+    void (*call_)(void*, Arguments...) = nullptr;
+};
+}  // namespace detail
+
+/// Refers to a function `void(std::uint64_t sent)`: a plain function, or an object such as a lambda. It does not own
+/// the object, which must live until the call that uses it has ended. A lambda written inside that call does.
+class progress_callback {
+  public:
+    constexpr progress_callback() noexcept = default;
+    template <class Call>
+    requires(std::invocable<Call&, std::uint64_t> && !std::same_as<std::remove_cvref_t<Call>, progress_callback>)
+    constexpr progress_callback(Call&& call) noexcept : call_{call} {}  // NOLINT(google-explicit-constructor)
+    /// Returns true if there is a function to call.
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return static_cast<bool>(call_); }
+    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
+    void operator()(std::uint64_t sent) const { call_(sent); }
+
+  private:
+    detail::function_reference<std::uint64_t> call_;
 };
 
 /// The settings of send_file().
@@ -2689,16 +2711,32 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
         if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
         return std::chrono::ceil<To>(exact);
     } else {
-        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        using factor = std::ratio_divide<Period, typename To::period>;
+        constexpr auto times = static_cast<std::uint64_t>(factor::num), by = static_cast<std::uint64_t>(factor::den);
+        constexpr auto most = static_cast<std::uint64_t>(To::max().count());
+        const bool is_negative = std::cmp_less(time.count(), 0);
+        const auto count = static_cast<std::uint64_t>(time.count());
+        const std::uint64_t size = is_negative ? 0 - count : count, rest = size % by;
+        // size * times / by, without a product that is larger than the result: the whole part, then that of the rest.
+        std::uint64_t part = 0, left = 0;
+        if constexpr (by - 1 <= std::numeric_limits<std::uint64_t>::max() / times) {
+            part = rest * times / by;
+            left = rest * times % by;
         } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+            for (int bit = 63; bit >= 0; --bit) {  // as on paper, in base 2: left < by, which has at most 63 bits
+                left = 2 * left;
+                part = 2 * part + (left >= by);
+                if (left >= by) left -= by;
+                if ((times >> bit & 1) == 0) continue;
+                left += rest;
+                part += left >= by;
+                if (left >= by) left -= by;
+            }
         }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+        if (left > 0 && !is_negative) ++part;
+        if (size / by > most / times || part > most - size / by * times) return is_negative ? To::min() : To::max();
+        const auto result = static_cast<typename To::rep>(size / by * times + part);
+        return To{is_negative ? -result : result};
     }
 }
 }  // namespace detail
@@ -3074,8 +3112,12 @@ inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!local.is_ip()) return false;
     const endpoint own = local.ip(), other = where.ip();
     if (own.port() != other.port()) return false;
-    const ip_address wanted = other.address().unmapped();
-    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    const auto without_needless_zone = [](const ip_address& address) {  // ::1%lo is ::1; fe80::1 is on many links
+        const ip_address plain = address.unmapped();
+        return plain.is_v4() || plain.is_link_local() ? plain : ip_address{plain.v6().with_zone({})};
+    };
+    const ip_address wanted = without_needless_zone(other.address());
+    if (!wanted.is_unspecified() && without_needless_zone(own.address()) != wanted) return false;
     int type = 0;
     socklen_t type_size = sizeof type;  // a datagram socket may be its own peer
     return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
@@ -3852,9 +3894,11 @@ class socket : public socket_handle {
     received receive_datagram(mutable_buffer buffer, std::span<char> control, datagram_details* details, int flags,
                               std::error_code& error) noexcept;
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    friend detail::descriptor_messages;
     accepted accept_until(time_point until, std::error_code& error) noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
     std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_all_until(const_buffer bytes, time_point until, std::error_code& error) noexcept;
 };
 
 struct socket::accepted {
@@ -4042,8 +4086,7 @@ inline std::size_t socket::send(const_buffer bytes, int flags) {
     return size;
 }
 
-inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
-    const time_point until = end_of_call();
+inline std::size_t socket::send_all_until(const_buffer bytes, time_point until, std::error_code& error) noexcept {
     std::size_t sent = 0;
     do {
         if (sent > 0 && is_too_late(until)) {  // the kernel takes part of the bytes whenever its buffer fills
@@ -4054,6 +4097,9 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
     } while (!error && sent < bytes.size());
     is_cut_ = error && blocking_;  // a caller that does not wait keeps the rest and sends it later
     return sent;
+}
+inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
+    return send_all_until(bytes, end_of_call(), error);
 }
 inline void socket::send_all(const_buffer bytes) {
     std::error_code error;
@@ -5304,6 +5350,7 @@ inline std::optional<std::string> resolve_name(const endpoint& where, wait_time 
 
 
 
+
 namespace netnotes {
 
 // ---- Connecting ----------------------------------------------------------------------------------------
@@ -5318,29 +5365,21 @@ namespace netnotes {
 //        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     returned
 //                 2001:db8::2                                   not tried; its turn was at 500 ms, or after a failure
 
-/// Refers to a function `void(socket&)`, for example a lambda. It does not own the function, which must live until the
-/// call that uses it has ended. A lambda written inside that call does.
+/// Refers to a function `void(socket&)`: a plain function, or an object such as a lambda. It does not own the object,
+/// which must live until the call that uses it has ended. A lambda written inside that call does.
 class connect_hook {
   public:
     constexpr connect_hook() noexcept = default;
     template <class Call>
-    requires(std::invocable<Call&, socket&> &&
-             !std::same_as<
-                 std::remove_cvref_t<Call>,
-                 connect_hook>) constexpr connect_hook(Call&& call) noexcept  // NOLINT(google-explicit-constructor)
-        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, socket& made) {
-              (*static_cast<std::remove_reference_t<Call>*>(object))(made);
-          }} {}
+    requires(std::invocable<Call&, socket&> && !std::same_as<std::remove_cvref_t<Call>, connect_hook>)
+    constexpr connect_hook(Call&& call) noexcept : call_{call} {}  // NOLINT(google-explicit-constructor)
     /// Returns true if there is a function to call.
-    [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return static_cast<bool>(call_); }
     /// Calls the function with the socket that is about to connect; does nothing without a function.
-    void operator()(socket& made) const {
-        if (call_) call_(object_, made);
-    }
+    void operator()(socket& made) const { call_(made); }
 
   private:
-    void* object_ = nullptr;
-    void (*call_)(void*, socket&) = nullptr;
+    detail::function_reference<socket&> call_;
 };
 
 /// The settings of connecting: how to try several addresses, and what ends it.
@@ -13545,7 +13584,7 @@ std::size_t batch_socket::send_many(std::size_t count, Datagram datagram, time_p
     sockaddr_in6 names[max_at_once];
     detail::source_note sources[max_at_once];
     for (std::size_t sent = 0;;) {
-        if (sent > 0 && until != time_point::max() && clock::now() >= until) {  // a fast path outruns every limit
+        if (sent > 0 && is_too_late(until)) {  // a fast path outruns every limit
             error = std::make_error_code(std::errc::timed_out);
             return sent;
         }
@@ -13668,7 +13707,7 @@ inline std::size_t batch_socket::send_segments(const_buffer bytes, std::size_t s
     // A merged piece must itself be no longer than a datagram.
     const std::size_t together = detail::min(max_at_once, max_datagram_v4 / size);
     while (together > 1 && sent + 1 < count && kernel_can_segment()) {
-        if (sent > 0 && until != time_point::max() && clock::now() >= until) {
+        if (sent > 0 && is_too_late(until)) {
             error = std::make_error_code(std::errc::timed_out);
             return sent;
         }
@@ -16464,11 +16503,12 @@ struct descriptor_messages {
             std::memcpy(control.data(), &header, sizeof header);
             std::memcpy(control.data() + CMSG_LEN(0), descriptors.data(), descriptors.size_bytes());
         }
+        const time_point until = to.end_of_call();  // of both parts together
         const auto first = to.attempt([&] { return ::sendmsg(to.native_handle(), &message, MSG_NOSIGNAL); }, POLLOUT, 0,
-                                      time_point::min(), error);
+                                      until, error);
         if (first < 0) return 0;
         const auto sent = static_cast<std::size_t>(first);
-        return sent == bytes.size() ? sent : sent + to.send_all(bytes.subspan(sent), error);
+        return sent == bytes.size() ? sent : sent + to.send_all_until(bytes.subspan(sent), until, error);
     }
 
     static received_descriptors receive(socket& from, mutable_buffer buffer, std::size_t max_count,
@@ -16496,6 +16536,11 @@ struct descriptor_messages {
         result.truncated = (message.msg_flags & MSG_TRUNC) != 0;
         if (message.msg_controllen > 0)
             for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+                constexpr int pidfd_of_sender = 4;  // SCM_PIDFD, which old headers lack
+                if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == pidfd_of_sender) {
+                    int unwanted = -1;
+                    if (read_note(*part, unwanted)) static_cast<void>(owned_descriptor{unwanted});
+                }
                 if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
                 for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= part->cmsg_len; at += sizeof(int)) {
                     int descriptor = -1;
@@ -17195,7 +17240,8 @@ namespace netnotes {
 
 /// Binds like socket::bind(), but replaces a stale socket at that path. Throws errc::address_in_use if a socket is bound
 /// there or if the file is no socket. If two processes do this at the same time, one of them gets the path and the other
-/// gets the error: the folder is locked meanwhile (flock(2)).
+/// gets the error: the folder is locked meanwhile (flock(2)). If the folder cannot be locked, it replaces nothing and
+/// throws that error: errc::permission_denied, for example, in a folder that this process may not read.
 void bind_replacing_stale(socket& unbound, const unix_endpoint& where);
 void bind_replacing_stale(socket& unbound, const unix_endpoint& where, std::error_code& error);
 
@@ -17239,10 +17285,18 @@ inline void bind_replacing_stale(socket& unbound, const unix_endpoint& where, st
     const auto slash = path.rfind('/');
     const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
     const owned_descriptor lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0 && errno == EINTR) {
+    std::error_code not_locked = lock.is_open() ? std::error_code{} : detail::last_error();
+    while (lock.is_open() && ::flock(lock.native_handle(), LOCK_EX) != 0) {
+        if (errno == EINTR) continue;
+        not_locked = detail::last_error();
+        break;
     }
     if (!is_stale(where, error)) {
         error = in_use;
+        return;
+    }
+    if (not_locked) {
+        error = not_locked;
         return;
     }
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) {

@@ -226,16 +226,32 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
         if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
         return std::chrono::ceil<To>(exact);
     } else {
-        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        using factor = std::ratio_divide<Period, typename To::period>;
+        constexpr auto times = static_cast<std::uint64_t>(factor::num), by = static_cast<std::uint64_t>(factor::den);
+        constexpr auto most = static_cast<std::uint64_t>(To::max().count());
+        const bool is_negative = std::cmp_less(time.count(), 0);
+        const auto count = static_cast<std::uint64_t>(time.count());
+        const std::uint64_t size = is_negative ? 0 - count : count, rest = size % by;
+        // size * times / by, without a product that is larger than the result: the whole part, then that of the rest.
+        std::uint64_t part = 0, left = 0;
+        if constexpr (by - 1 <= std::numeric_limits<std::uint64_t>::max() / times) {
+            part = rest * times / by;
+            left = rest * times % by;
         } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+            for (int bit = 63; bit >= 0; --bit) {  // as on paper, in base 2: left < by, which has at most 63 bits
+                left = 2 * left;
+                part = 2 * part + (left >= by);
+                if (left >= by) left -= by;
+                if ((times >> bit & 1) == 0) continue;
+                left += rest;
+                part += left >= by;
+                if (left >= by) left -= by;
+            }
         }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+        if (left > 0 && !is_negative) ++part;
+        if (size / by > most / times || part > most - size / by * times) return is_negative ? To::min() : To::max();
+        const auto result = static_cast<typename To::rep>(size / by * times + part);
+        return To{is_negative ? -result : result};
     }
 }
 }  // namespace detail
@@ -2042,9 +2058,10 @@ class unix_endpoint {
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
     /// Returns true for a socket that was never bound, for example a client.
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
-    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
+    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`, for a terminal or a log. A peer
+    /// chooses its name, so the text is visible(): a line feed in the name is `\n`. name() has the bytes themselves.
     [[nodiscard]] std::string to_string() const {
-        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
+        return is_unnamed() ? "(unnamed)" : visible(is_abstract_ ? detail::joined('@', name_) : name_);
     }
     friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
     /// Writes to_string().
@@ -2091,7 +2108,7 @@ class socket_address {
     /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
     /// not bind.
     [[nodiscard]] unix_endpoint local() const;
-    /// Returns the text of the endpoint, or an empty text if there is no address.
+    /// Returns the text of the endpoint, or `(no address)`.
     [[nodiscard]] std::string to_string() const;
 
     /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
@@ -2107,6 +2124,7 @@ class socket_address {
 
     friend bool operator==(const socket_address& a, const socket_address& b) {
         if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
+        if (a.family() == address_family::unspecified) return b.family() == a.family();  // the kernel's size is 0
         return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
     }
     /// Writes to_string().
@@ -2286,31 +2304,51 @@ class input_file {
     bool is_owned_ = false;
 };
 
-/// Refers to a function `void(std::uint64_t sent)`, for example a lambda. It does not own the function, which must live
-/// until the call that uses it has ended. A lambda written inside that call does.
-class progress_callback {
+namespace detail {
+/// Refers to a function object, or keeps a pointer to a function. Of std::function it has only the call.
+template <class... Arguments>
+class function_reference {
   public:
-    constexpr progress_callback() noexcept = default;
+    constexpr function_reference() noexcept = default;
     template <class Call>
-    requires(
-        std::invocable<Call&, std::uint64_t> &&
-        !std::same_as<
-            std::remove_cvref_t<Call>,
-            progress_callback>) constexpr progress_callback(Call&&
-                                                                call) noexcept  // NOLINT(google-explicit-constructor)
-        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, std::uint64_t sent) {
-              (*static_cast<std::remove_reference_t<Call>*>(object))(sent);
-          }} {}
-    /// Returns true if there is a function to call.
+    constexpr explicit function_reference(Call& call) noexcept {
+        if constexpr (std::is_function_v<std::remove_pointer_t<std::remove_cv_t<Call>>>) {
+            using pointer = std::decay_t<Call>;
+            const pointer kept = call;
+            object_ = reinterpret_cast<void*>(kept);  // POSIX: a void* holds it (dlsym)
+            if (kept)
+                call_ = [](void* object, Arguments... arguments) { reinterpret_cast<pointer>(object)(arguments...); };
+        } else {
+            object_ = const_cast<std::remove_cv_t<Call>*>(&call);
+            call_ = [](void* object, Arguments... arguments) { (*static_cast<Call*>(object))(arguments...); };
+        }
+    }
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
-    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
-    void operator()(std::uint64_t sent) const {
-        if (call_) call_(object_, sent);
+    void operator()(Arguments... arguments) const {
+        if (call_) call_(object_, arguments...);
     }
 
   private:
     void* object_ = nullptr;
-    void (*call_)(void*, std::uint64_t) = nullptr;
+    void (*call_)(void*, Arguments...) = nullptr;
+};
+}  // namespace detail
+
+/// Refers to a function `void(std::uint64_t sent)`: a plain function, or an object such as a lambda. It does not own
+/// the object, which must live until the call that uses it has ended. A lambda written inside that call does.
+class progress_callback {
+  public:
+    constexpr progress_callback() noexcept = default;
+    template <class Call>
+    requires(std::invocable<Call&, std::uint64_t> && !std::same_as<std::remove_cvref_t<Call>, progress_callback>)
+    constexpr progress_callback(Call&& call) noexcept : call_{call} {}  // NOLINT(google-explicit-constructor)
+    /// Returns true if there is a function to call.
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return static_cast<bool>(call_); }
+    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
+    void operator()(std::uint64_t sent) const { call_(sent); }
+
+  private:
+    detail::function_reference<std::uint64_t> call_;
 };
 
 /// The settings of send_file().
@@ -2816,8 +2854,12 @@ inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!local.is_ip()) return false;
     const endpoint own = local.ip(), other = where.ip();
     if (own.port() != other.port()) return false;
-    const ip_address wanted = other.address().unmapped();
-    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    const auto without_needless_zone = [](const ip_address& address) {  // ::1%lo is ::1; fe80::1 is on many links
+        const ip_address plain = address.unmapped();
+        return plain.is_v4() || plain.is_link_local() ? plain : ip_address{plain.v6().with_zone({})};
+    };
+    const ip_address wanted = without_needless_zone(other.address());
+    if (!wanted.is_unspecified() && without_needless_zone(own.address()) != wanted) return false;
     int type = 0;
     socklen_t type_size = sizeof type;  // a datagram socket may be its own peer
     return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
@@ -3594,9 +3636,11 @@ class socket : public socket_handle {
     received receive_datagram(mutable_buffer buffer, std::span<char> control, datagram_details* details, int flags,
                               std::error_code& error) noexcept;
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    friend detail::descriptor_messages;
     accepted accept_until(time_point until, std::error_code& error) noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
     std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_all_until(const_buffer bytes, time_point until, std::error_code& error) noexcept;
 };
 
 struct socket::accepted {
@@ -3784,8 +3828,7 @@ inline std::size_t socket::send(const_buffer bytes, int flags) {
     return size;
 }
 
-inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
-    const time_point until = end_of_call();
+inline std::size_t socket::send_all_until(const_buffer bytes, time_point until, std::error_code& error) noexcept {
     std::size_t sent = 0;
     do {
         if (sent > 0 && is_too_late(until)) {  // the kernel takes part of the bytes whenever its buffer fills
@@ -3796,6 +3839,9 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
     } while (!error && sent < bytes.size());
     is_cut_ = error && blocking_;  // a caller that does not wait keeps the rest and sends it later
     return sent;
+}
+inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
+    return send_all_until(bytes, end_of_call(), error);
 }
 inline void socket::send_all(const_buffer bytes) {
     std::error_code error;

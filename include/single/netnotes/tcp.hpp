@@ -322,68 +322,82 @@ using namespace algorithms;  // a lookup by the types of arguments does not foll
 
 #endif  // NETNOTES_IP_ALGORITHM_HPP
 
-// netnotes/socket/socket.hpp: the socket
+// netnotes/socket/file.hpp: files that a socket sends
 // SPDX-License-Identifier: MIT
 //
-// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
-// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
-// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
-// things that programs often get wrong:
+// A server of files could read each block into its own memory and send it from there. The bytes would then be copied
+// twice: from the kernel to the program, and back. sendfile(2) moves them inside the kernel.
 //
-//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
-//   the peer is gone (SIGPIPE)               an error, not the death of the process
-//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
-//                                            it. It is reported as errc::timed_out, never as EAGAIN
-//   a child process inherits descriptors     close-on-exec, always
-//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//        read, send     file ──> [ the kernel's cache ] ──> [ the program's buffer ] ──> [ the socket's queue ]
+//        sendfile       file ──> [ the kernel's cache ] ───────────────────────────────> [ the socket's queue ]
 //
-//        server                                     client
-//          socket{inet, stream}                       socket{inet, stream}
-//          bind({any, 6666})                          |
-//          listen()                                   |
-//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
-//            └─> a new socket  <───── bytes ────────> send_all, recv
+//        stream.send_file("kernel.img");                                            // the whole file
+//        stream.send_file("kernel.img", {.offset = 1000, .count = 500});            // bytes 1000 to 1499
+//        stream.send_file(descriptor, {.progress = [&](std::uint64_t sent) { bar.show(sent); }});
 //
-// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
-// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
+// sendfile(2) refuses some files, for example a file of /proc or a pipe. They are then read and sent in blocks.
 //
-//   Python                          C                                here
-//   socket(family, type)            socket                           socket{family, type}
-//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
-//   connect / connect_ex            connect                          connect(where) / connect(where, error)
-//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
-//   send / sendall                  send / a loop                    send / send_all
-//   sendfile                        sendfile                         send_file
-//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
-//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
-//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
-//   setsockopt, getsockopt          the same                         set_option, get_option
-//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
-//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
-//   fileno, detach                  the int itself                   native_handle, release
-//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
-//   socketpair, getaddrinfo         the same                         socket_pair, resolve
-//
-// On this page:  socket · socket_pair
-// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
-// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+// On this page:  input_file · send_file_options · progress_callback
+// Above it:      socket/socket.hpp, socket::send_file(); coro/send_file.hpp, the same for tasks
+// The notes:     send, sendall (公共用途的套接字函数); tftp下载 (a server of files); sendfile(2)
 
-#ifndef NETNOTES_SOCKET_SOCKET_HPP
-#define NETNOTES_SOCKET_SOCKET_HPP
+#ifndef NETNOTES_SOCKET_FILE_HPP
+#define NETNOTES_SOCKET_FILE_HPP
 
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <span>
 #include <string>
 #include <system_error>
+#include <type_traits>
 #include <utility>
+
+
+// netnotes/socket/address.hpp: the names of sockets
+// SPDX-License-Identifier: MIT
+//
+// A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
+// a path in the file system. The kernel takes every name as a `sockaddr`, a structure whose first field tells its real
+// type. This header converts our values to that structure and back. Only this header deals with byte order, structure
+// sizes and interface numbers.
+//
+//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
+//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
+//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
+//
+// On this page:  unix_endpoint · socket_address
+// Above it:      socket/resolve.hpp, the names of hosts
+// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
+
+#ifndef NETNOTES_SOCKET_ADDRESS_HPP
+#define NETNOTES_SOCKET_ADDRESS_HPP
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
 
 
 // netnotes/ip/endpoint.hpp: endpoints, ports and services
@@ -1783,193 +1797,6 @@ consteval endpoint operator""_endpoint(const char* text, std::size_t size) {
 
 #endif  // NETNOTES_IP_ENDPOINT_HPP
 
-// netnotes/socket/buffer.hpp: bytes
-// SPDX-License-Identifier: MIT
-//
-// The calls of a socket take a buffer: room to receive into, or bytes to send.
-//
-// On this page:  mutable_buffer, const_buffer, as_text
-// The notes:     recv, send (公共用途的套接字函数); example 05
-
-#ifndef NETNOTES_SOCKET_BUFFER_HPP
-#define NETNOTES_SOCKET_BUFFER_HPP
-
-#include <concepts>
-#include <cstddef>
-#include <span>
-#include <string_view>
-#include <type_traits>
-
-
-
-namespace netnotes {
-
-namespace detail {
-template <class Byte>
-concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
-template <class Range>
-concept bytes_range = requires(Range& range) {
-    { std::size(range) } -> std::convertible_to<std::size_t>;
-    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
-};
-template <class Pointer>
-concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
-class borrowed_socket;
-// What a compiler shows for a mistake: see tests/package/mistakes.txt.
-struct write_std_span_buffer_first_size;
-struct give_a_buffer_to_receive_into_not_a_size;
-struct bytes_to_send_are_text_or_a_range_of_bytes;
-struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
-}  // namespace detail
-
-/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
-/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
-class mutable_buffer : public std::span<std::byte> {
-  public:
-    using std::span<std::byte>::span;
-    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
-    template <detail::bytes_range Range>
-    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
-        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
-        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
-    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
-    requires(requires(Range& range) { std::data(range); } &&
-             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
-    mutable_buffer(Range&&) = delete;
-    template <class Number, class Advice = detail::give_a_buffer_to_receive_into_not_a_size>
-    requires std::is_arithmetic_v<Number>
-    mutable_buffer(Number) = delete;
-};
-
-/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
-/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
-/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
-class const_buffer : public std::span<const std::byte> {
-  public:
-    using std::span<const std::byte>::span;
-    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
-    const_buffer(const std::string_view& text) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
-    template <detail::text_pointer Pointer>
-    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
-    template <detail::byte_like Byte, std::size_t Size>
-    const_buffer(Byte (&array)[Size]) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
-                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
-    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
-    const_buffer(char (&array)[Size]) = delete;
-    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
-    requires std::is_arithmetic_v<Number>
-    const_buffer(Number) = delete;
-    template <class Range, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
-    requires(requires(const Range& range) { std::data(range); } && !detail::bytes_range<const Range>)
-    const_buffer(const Range&) = delete;
-    template <detail::bytes_range Range>
-    const_buffer(const Range& range) noexcept
-        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
-};
-
-namespace detail {
-/// Returns the bytes of a value, for an option of a socket. (std::as_bytes() makes the compiler check each type.)
-template <class Value>
-std::span<const std::byte> bytes_of(const Value& value) noexcept {
-    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
-}
-/// Returns the bytes of a value, to fill them.
-template <class Value>
-std::span<std::byte> room_of(Value& value) noexcept {
-    return {reinterpret_cast<std::byte*>(&value), sizeof value};
-}
-}  // namespace detail
-
-/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
-inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-}  // namespace netnotes
-
-#endif  // NETNOTES_SOCKET_BUFFER_HPP
-
-// netnotes/socket/file.hpp: files that a socket sends
-// SPDX-License-Identifier: MIT
-//
-// A server of files could read each block into its own memory and send it from there. The bytes would then be copied
-// twice: from the kernel to the program, and back. sendfile(2) moves them inside the kernel.
-//
-//        read, send     file ──> [ the kernel's cache ] ──> [ the program's buffer ] ──> [ the socket's queue ]
-//        sendfile       file ──> [ the kernel's cache ] ───────────────────────────────> [ the socket's queue ]
-//
-//        stream.send_file("kernel.img");                                            // the whole file
-//        stream.send_file("kernel.img", {.offset = 1000, .count = 500});            // bytes 1000 to 1499
-//        stream.send_file(descriptor, {.progress = [&](std::uint64_t sent) { bar.show(sent); }});
-//
-// sendfile(2) refuses some files, for example a file of /proc or a pipe. They are then read and sent in blocks.
-//
-// On this page:  input_file · send_file_options · progress_callback
-// Above it:      socket/socket.hpp, socket::send_file(); coro/send_file.hpp, the same for tasks
-// The notes:     send, sendall (公共用途的套接字函数); tftp下载 (a server of files); sendfile(2)
-
-#ifndef NETNOTES_SOCKET_FILE_HPP
-#define NETNOTES_SOCKET_FILE_HPP
-
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <string>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-
-
-// netnotes/socket/address.hpp: the names of sockets
-// SPDX-License-Identifier: MIT
-//
-// A socket's name depends on its family. TCP and UDP use an address and a port. A conversation inside one machine uses
-// a path in the file system. The kernel takes every name as a `sockaddr`, a structure whose first field tells its real
-// type. This header converts our values to that structure and back. Only this header deals with byte order, structure
-// sizes and interface numbers.
-//
-//        endpoint 192.0.2.1:80  ──┐                        ┌──> sockaddr_in    bytes on the wire: 00 50 c0 00 02 01
-//        endpoint [fe80::1%2]:80 ─┼──> socket_address ─────┼──> sockaddr_in6   port, address, and the 2 beside it
-//        unix_endpoint "/run/x"  ─┘                        └──> sockaddr_un
-//
-// On this page:  unix_endpoint · socket_address
-// Above it:      socket/resolve.hpp, the names of hosts
-// The notes:     socket, Python创建socket (families), socket 简单服务器 (gethostname); examples 01 and 10
-
-#ifndef NETNOTES_SOCKET_ADDRESS_HPP
-#define NETNOTES_SOCKET_ADDRESS_HPP
-
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <new>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <type_traits>
-
-
-
 
 namespace netnotes {
 
@@ -2012,9 +1839,10 @@ class unix_endpoint {
     [[nodiscard]] bool is_abstract() const noexcept { return is_abstract_; }
     /// Returns true for a socket that was never bound, for example a client.
     [[nodiscard]] bool is_unnamed() const noexcept { return name_.empty() && !is_abstract_; }
-    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`.
+    /// Returns the path, `@name` for an abstract name (as ss(8) does), or `(unnamed)`, for a terminal or a log. A peer
+    /// chooses its name, so the text is visible(): a line feed in the name is `\n`. name() has the bytes themselves.
     [[nodiscard]] std::string to_string() const {
-        return is_unnamed() ? "(unnamed)" : is_abstract_ ? detail::joined('@', name_) : name_;
+        return is_unnamed() ? "(unnamed)" : visible(is_abstract_ ? detail::joined('@', name_) : name_);
     }
     friend bool operator==(const unix_endpoint&, const unix_endpoint&) = default;
     /// Writes to_string().
@@ -2061,7 +1889,7 @@ class socket_address {
     /// Returns the name of a Unix socket. The name is empty if there is no address, as for a datagram whose sender did
     /// not bind.
     [[nodiscard]] unix_endpoint local() const;
-    /// Returns the text of the endpoint, or an empty text if there is no address.
+    /// Returns the text of the endpoint, or `(no address)`.
     [[nodiscard]] std::string to_string() const;
 
     /// Returns the bytes of the address and their number, for system calls. resize() takes the number that a call
@@ -2077,6 +1905,7 @@ class socket_address {
 
     friend bool operator==(const socket_address& a, const socket_address& b) {
         if (a.is_ip() && b.is_ip()) return a.ip() == b.ip();  // flow labels and padding do not count
+        if (a.family() == address_family::unspecified) return b.family() == a.family();  // the kernel's size is 0
         return a.size_ == b.size_ && std::memcmp(a.data(), b.data(), a.size_) == 0;
     }
     /// Writes to_string().
@@ -2256,31 +2085,51 @@ class input_file {
     bool is_owned_ = false;
 };
 
-/// Refers to a function `void(std::uint64_t sent)`, for example a lambda. It does not own the function, which must live
-/// until the call that uses it has ended. A lambda written inside that call does.
-class progress_callback {
+namespace detail {
+/// Refers to a function object, or keeps a pointer to a function. Of std::function it has only the call.
+template <class... Arguments>
+class function_reference {
   public:
-    constexpr progress_callback() noexcept = default;
+    constexpr function_reference() noexcept = default;
     template <class Call>
-    requires(
-        std::invocable<Call&, std::uint64_t> &&
-        !std::same_as<
-            std::remove_cvref_t<Call>,
-            progress_callback>) constexpr progress_callback(Call&&
-                                                                call) noexcept  // NOLINT(google-explicit-constructor)
-        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, std::uint64_t sent) {
-              (*static_cast<std::remove_reference_t<Call>*>(object))(sent);
-          }} {}
-    /// Returns true if there is a function to call.
+    constexpr explicit function_reference(Call& call) noexcept {
+        if constexpr (std::is_function_v<std::remove_pointer_t<std::remove_cv_t<Call>>>) {
+            using pointer = std::decay_t<Call>;
+            const pointer kept = call;
+            object_ = reinterpret_cast<void*>(kept);  // POSIX: a void* holds it (dlsym)
+            if (kept)
+                call_ = [](void* object, Arguments... arguments) { reinterpret_cast<pointer>(object)(arguments...); };
+        } else {
+            object_ = const_cast<std::remove_cv_t<Call>*>(&call);
+            call_ = [](void* object, Arguments... arguments) { (*static_cast<Call*>(object))(arguments...); };
+        }
+    }
     [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
-    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
-    void operator()(std::uint64_t sent) const {
-        if (call_) call_(object_, sent);
+    void operator()(Arguments... arguments) const {
+        if (call_) call_(object_, arguments...);
     }
 
   private:
     void* object_ = nullptr;
-    void (*call_)(void*, std::uint64_t) = nullptr;
+    void (*call_)(void*, Arguments...) = nullptr;
+};
+}  // namespace detail
+
+/// Refers to a function `void(std::uint64_t sent)`: a plain function, or an object such as a lambda. It does not own
+/// the object, which must live until the call that uses it has ended. A lambda written inside that call does.
+class progress_callback {
+  public:
+    constexpr progress_callback() noexcept = default;
+    template <class Call>
+    requires(std::invocable<Call&, std::uint64_t> && !std::same_as<std::remove_cvref_t<Call>, progress_callback>)
+    constexpr progress_callback(Call&& call) noexcept : call_{call} {}  // NOLINT(google-explicit-constructor)
+    /// Returns true if there is a function to call.
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return static_cast<bool>(call_); }
+    /// Calls the function with the number of bytes that were sent so far; does nothing without a function.
+    void operator()(std::uint64_t sent) const { call_(sent); }
+
+  private:
+    detail::function_reference<std::uint64_t> call_;
 };
 
 /// The settings of send_file().
@@ -2401,6 +2250,180 @@ class file_part {
 
 #endif  // NETNOTES_SOCKET_FILE_HPP
 
+// netnotes/socket/socket.hpp: the socket
+// SPDX-License-Identifier: MIT
+//
+// A socket is an end of a conversation, held by the kernel. The program holds a small number for it, the *descriptor*.
+// A socket need not be an end of a connection: a datagram socket has no connection, and a listening socket only
+// accepts them. This header owns the descriptor and closes it exactly once. It also handles here, in one place, the
+// things that programs often get wrong:
+//
+//   a signal interrupts a call (EINTR)       the call goes on, with the time that is left
+//   the peer is gone (SIGPIPE)               an error, not the death of the process
+//   a timeout                                a point in time: a peer that sends a byte a second cannot extend
+//                                            it. It is reported as errc::timed_out, never as EAGAIN
+//   a child process inherits descriptors     close-on-exec, always
+//   what failed, and on what                 "bind 0.0.0.0:80: Permission denied"
+//
+//        server                                     client
+//          socket{inet, stream}                       socket{inet, stream}
+//          bind({any, 6666})                          |
+//          listen()                                   |
+//          accept() <───────── handshake ──────────── connect({"192.0.2.1", 6666})
+//            └─> a new socket  <───── bytes ────────> send_all, recv
+//
+// Each call has two forms. The plain form throws std::system_error. The form with a std::error_code at its end
+// does not throw. Use it for outcomes that a program expects, as Python's connect_ex is for connect.
+//
+//   Python                          C                                here
+//   socket(family, type)            socket                           socket{family, type}
+//   bind, listen, accept            bind, listen, accept4            bind, listen, accept
+//   connect / connect_ex            connect                          connect(where) / connect(where, error)
+//   recv / recv_into                recv                             recv(buffer): the buffer is yours; recv_exact
+//   send / sendall                  send / a loop                    send / send_all
+//   sendfile                        sendfile                         send_file
+//   recvfrom, sendto                recvmsg, sendto                  recv_from, send_to
+//   close, shutdown                 close, shutdown                  close, shutdown; and the destructor
+//   getpeername, getsockname        the same                         peer_endpoint, local_endpoint
+//   setsockopt, getsockopt          the same                         set_option, get_option
+//   settimeout, gettimeout          poll before every call           set_timeout, set_deadline, timeout
+//   setblocking                     fcntl(O_NONBLOCK)                set_blocking
+//   fileno, detach                  the int itself                   native_handle, release
+//   makefile                        fdopen                           socket_iostream, in socket/iostream.hpp
+//   socketpair, getaddrinfo         the same                         socket_pair, resolve
+//
+// On this page:  socket · socket_pair
+// Below it:      socket/handle.hpp, what all sockets have; socket/buffer.hpp, bytes; socket/time.hpp, timeouts
+// The notes:     socket 至 公共用途的套接字函数 (sockets and their methods); examples 01, 05 and 10
+
+#ifndef NETNOTES_SOCKET_SOCKET_HPP
+#define NETNOTES_SOCKET_SOCKET_HPP
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+
+
+// netnotes/socket/buffer.hpp: bytes
+// SPDX-License-Identifier: MIT
+//
+// The calls of a socket take a buffer: room to receive into, or bytes to send.
+//
+// On this page:  mutable_buffer, const_buffer, as_text
+// The notes:     recv, send (公共用途的套接字函数); example 05
+
+#ifndef NETNOTES_SOCKET_BUFFER_HPP
+#define NETNOTES_SOCKET_BUFFER_HPP
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+
+
+namespace netnotes {
+
+namespace detail {
+template <class Byte>
+concept byte_like = sizeof(Byte) == 1 && std::is_trivially_copyable_v<Byte>;
+template <class Range>
+concept bytes_range = requires(Range& range) {
+    { std::size(range) } -> std::convertible_to<std::size_t>;
+    requires byte_like<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+template <class Pointer>
+concept text_pointer = std::is_pointer_v<Pointer> && std::is_convertible_v<Pointer, const char*>;
+class borrowed_socket;
+// What a compiler shows for a mistake: see tests/package/mistakes.txt.
+struct write_std_span_buffer_first_size;
+struct give_a_buffer_to_receive_into_not_a_size;
+struct bytes_to_send_are_text_or_a_range_of_bytes;
+struct room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const;
+}  // namespace detail
+
+/// Room to receive into, made from any contiguous bytes: an array, a std::array, std::string, std::vector or std::span
+/// of std::byte, char or unsigned char. The buffer does not own its memory and does not grow.
+class mutable_buffer : public std::span<std::byte> {
+  public:
+    using std::span<std::byte>::span;
+    constexpr mutable_buffer(std::span<std::byte> bytes) noexcept : std::span<std::byte>{bytes} {}
+    template <detail::bytes_range Range>
+    mutable_buffer(Range&& range) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+        requires(!std::is_const_v<std::remove_reference_t<decltype(*std::data(range))>>)
+        : std::span<std::byte>{reinterpret_cast<std::byte*>(std::data(range)), std::size(range)} {}
+    template <class Range, class Advice = detail::room_to_receive_is_a_range_of_char_or_std_byte_that_is_not_const>
+    requires(requires(Range& range) { std::data(range); } &&
+             !(detail::bytes_range<Range> && requires(Range& range) { *std::data(range) = {}; }))
+    mutable_buffer(Range&&) = delete;
+    template <class Number, class Advice = detail::give_a_buffer_to_receive_into_not_a_size>
+    requires std::is_arithmetic_v<Number>
+    mutable_buffer(Number) = delete;
+};
+
+/// Bytes to send, made from any contiguous bytes or from text. The NUL at the end of a literal is not sent. No type can
+/// tell a literal from another *const* array of char, so a NUL at the end of such an array is not sent either. An array
+/// of char that is not const is refused, because it is seldom full: use `std::span{buffer}.first(size)`.
+class const_buffer : public std::span<const std::byte> {
+  public:
+    using std::span<const std::byte>::span;
+    constexpr const_buffer(std::span<const std::byte> bytes) noexcept : std::span<const std::byte>{bytes} {}
+    const_buffer(const std::string_view& text) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(text.data()), text.size()} {}
+    template <detail::text_pointer Pointer>
+    const_buffer(Pointer text) noexcept : const_buffer{std::string_view{text}} {}
+    template <detail::byte_like Byte, std::size_t Size>
+    const_buffer(Byte (&array)[Size]) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(array),
+                                     Size - (std::is_same_v<Byte, const char> && array[Size - 1] == Byte{})} {}
+    template <std::size_t Size, class Advice = detail::write_std_span_buffer_first_size>
+    const_buffer(char (&array)[Size]) = delete;
+    template <class Number, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires std::is_arithmetic_v<Number>
+    const_buffer(Number) = delete;
+    template <class Range, class Advice = detail::bytes_to_send_are_text_or_a_range_of_bytes>
+    requires(requires(const Range& range) { std::data(range); } && !detail::bytes_range<const Range>)
+    const_buffer(const Range&) = delete;
+    template <detail::bytes_range Range>
+    const_buffer(const Range& range) noexcept
+        : std::span<const std::byte>{reinterpret_cast<const std::byte*>(std::data(range)), std::size(range)} {}
+};
+
+namespace detail {
+/// Returns the bytes of a value, for an option of a socket. (std::as_bytes() makes the compiler check each type.)
+template <class Value>
+std::span<const std::byte> bytes_of(const Value& value) noexcept {
+    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
+}
+/// Returns the bytes of a value, to fill them.
+template <class Value>
+std::span<std::byte> room_of(Value& value) noexcept {
+    return {reinterpret_cast<std::byte*>(&value), sizeof value};
+}
+}  // namespace detail
+
+/// Returns received bytes as text, without a copy and without a check: a peer may send anything.
+inline std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace netnotes
+
+#endif  // NETNOTES_SOCKET_BUFFER_HPP
+
+
 // netnotes/socket/handle.hpp: an open socket, whatever it is used for
 // SPDX-License-Identifier: MIT
 //
@@ -2520,16 +2543,32 @@ constexpr To saturated(const std::chrono::duration<Rep, Period>& time) {
         if (exact.count() <= static_cast<long double>(To::min().count())) return To::min();
         return std::chrono::ceil<To>(exact);
     } else {
-        // If the unit is coarser, the limits of `To` are small numbers of it. If it is finer, nothing can overflow.
-        using coarser = std::chrono::duration<typename To::rep, Period>;
-        if constexpr (std::ratio_greater_v<Period, typename To::period>) {
-            constexpr auto most = std::chrono::duration_cast<coarser>(To::max());
-            if (std::cmp_greater(time.count(), most.count())) return To::max();
-            if (std::cmp_less(time.count(), -most.count())) return To::min();
+        using factor = std::ratio_divide<Period, typename To::period>;
+        constexpr auto times = static_cast<std::uint64_t>(factor::num), by = static_cast<std::uint64_t>(factor::den);
+        constexpr auto most = static_cast<std::uint64_t>(To::max().count());
+        const bool is_negative = std::cmp_less(time.count(), 0);
+        const auto count = static_cast<std::uint64_t>(time.count());
+        const std::uint64_t size = is_negative ? 0 - count : count, rest = size % by;
+        // size * times / by, without a product that is larger than the result: the whole part, then that of the rest.
+        std::uint64_t part = 0, left = 0;
+        if constexpr (by - 1 <= std::numeric_limits<std::uint64_t>::max() / times) {
+            part = rest * times / by;
+            left = rest * times % by;
         } else {
-            if (std::cmp_greater(time.count(), std::numeric_limits<typename To::rep>::max())) return To::max();
+            for (int bit = 63; bit >= 0; --bit) {  // as on paper, in base 2: left < by, which has at most 63 bits
+                left = 2 * left;
+                part = 2 * part + (left >= by);
+                if (left >= by) left -= by;
+                if ((times >> bit & 1) == 0) continue;
+                left += rest;
+                part += left >= by;
+                if (left >= by) left -= by;
+            }
         }
-        return std::chrono::ceil<To>(coarser{static_cast<typename To::rep>(time.count())});
+        if (left > 0 && !is_negative) ++part;
+        if (size / by > most / times || part > most - size / by * times) return is_negative ? To::min() : To::max();
+        const auto result = static_cast<typename To::rep>(size / by * times + part);
+        return To{is_negative ? -result : result};
     }
 }
 }  // namespace detail
@@ -2752,8 +2791,12 @@ inline bool meets_itself(int descriptor, const socket_address& where) noexcept {
     if (!local.is_ip()) return false;
     const endpoint own = local.ip(), other = where.ip();
     if (own.port() != other.port()) return false;
-    const ip_address wanted = other.address().unmapped();
-    if (!wanted.is_unspecified() && own.address().unmapped() != wanted) return false;
+    const auto without_needless_zone = [](const ip_address& address) {  // ::1%lo is ::1; fe80::1 is on many links
+        const ip_address plain = address.unmapped();
+        return plain.is_v4() || plain.is_link_local() ? plain : ip_address{plain.v6().with_zone({})};
+    };
+    const ip_address wanted = without_needless_zone(other.address());
+    if (!wanted.is_unspecified() && without_needless_zone(own.address()) != wanted) return false;
     int type = 0;
     socklen_t type_size = sizeof type;  // a datagram socket may be its own peer
     return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
@@ -3530,9 +3573,11 @@ class socket : public socket_handle {
     received receive_datagram(mutable_buffer buffer, std::span<char> control, datagram_details* details, int flags,
                               std::error_code& error) noexcept;
     friend class detail::borrowed_socket;  // of coro/io/socket.hpp
+    friend detail::descriptor_messages;
     accepted accept_until(time_point until, std::error_code& error) noexcept;
     std::size_t recv_until(mutable_buffer buffer, int flags, time_point until, std::error_code& error) noexcept;
     std::size_t send_until(const_buffer bytes, int flags, time_point until, std::error_code& error) noexcept;
+    std::size_t send_all_until(const_buffer bytes, time_point until, std::error_code& error) noexcept;
 };
 
 struct socket::accepted {
@@ -3720,8 +3765,7 @@ inline std::size_t socket::send(const_buffer bytes, int flags) {
     return size;
 }
 
-inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
-    const time_point until = end_of_call();
+inline std::size_t socket::send_all_until(const_buffer bytes, time_point until, std::error_code& error) noexcept {
     std::size_t sent = 0;
     do {
         if (sent > 0 && is_too_late(until)) {  // the kernel takes part of the bytes whenever its buffer fills
@@ -3732,6 +3776,9 @@ inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) 
     } while (!error && sent < bytes.size());
     is_cut_ = error && blocking_;  // a caller that does not wait keeps the rest and sends it later
     return sent;
+}
+inline std::size_t socket::send_all(const_buffer bytes, std::error_code& error) noexcept {
+    return send_all_until(bytes, end_of_call(), error);
 }
 inline void socket::send_all(const_buffer bytes) {
     std::error_code error;
@@ -3933,29 +3980,21 @@ namespace netnotes {
 //        250 ms   192.0.2.1    ──── SYN ───>  <─── SYN, ACK     returned
 //                 2001:db8::2                                   not tried; its turn was at 500 ms, or after a failure
 
-/// Refers to a function `void(socket&)`, for example a lambda. It does not own the function, which must live until the
-/// call that uses it has ended. A lambda written inside that call does.
+/// Refers to a function `void(socket&)`: a plain function, or an object such as a lambda. It does not own the object,
+/// which must live until the call that uses it has ended. A lambda written inside that call does.
 class connect_hook {
   public:
     constexpr connect_hook() noexcept = default;
     template <class Call>
-    requires(std::invocable<Call&, socket&> &&
-             !std::same_as<
-                 std::remove_cvref_t<Call>,
-                 connect_hook>) constexpr connect_hook(Call&& call) noexcept  // NOLINT(google-explicit-constructor)
-        : object_{const_cast<std::remove_cvref_t<Call>*>(&call)}, call_{[](void* object, socket& made) {
-              (*static_cast<std::remove_reference_t<Call>*>(object))(made);
-          }} {}
+    requires(std::invocable<Call&, socket&> && !std::same_as<std::remove_cvref_t<Call>, connect_hook>)
+    constexpr connect_hook(Call&& call) noexcept : call_{call} {}  // NOLINT(google-explicit-constructor)
     /// Returns true if there is a function to call.
-    [[nodiscard]] constexpr explicit operator bool() const noexcept { return call_ != nullptr; }
+    [[nodiscard]] constexpr explicit operator bool() const noexcept { return static_cast<bool>(call_); }
     /// Calls the function with the socket that is about to connect; does nothing without a function.
-    void operator()(socket& made) const {
-        if (call_) call_(object_, made);
-    }
+    void operator()(socket& made) const { call_(made); }
 
   private:
-    void* object_ = nullptr;
-    void (*call_)(void*, socket&) = nullptr;
+    detail::function_reference<socket&> call_;
 };
 
 /// The settings of connecting: how to try several addresses, and what ends it.
