@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <iostream>
+#include <utility>
 
 namespace net = netnotes;
 using namespace std::chrono_literals;
@@ -38,15 +39,19 @@ void show(const std::string& line) {
 }
 
 net::task<> receive(net::async_stream& server) {
-    for (const bool is_screen = ::isatty(STDOUT_FILENO) == 1;;) {
-        auto bytes = co_await server.recv();
-        if (bytes.empty()) co_return;
-        std::string text{net::as_text(bytes)};
-        if (!is_screen) std::cout << text << std::flush;  // a file or a pipe gets the bytes as they are
-        for (std::size_t end; is_screen && !text.empty(); text.erase(0, end + 1)) {
-            end = std::min(text.find('\n'), text.size());
+    const bool is_screen = ::isatty(STDOUT_FILENO) == 1;
+    std::array<char, 4096> room;
+    for (std::string text;;) {
+        std::error_code late;  // the rest of a line is waited for, but not long: it may be a prompt
+        const net::wait_time patience = text.empty() ? net::never : 200ms;
+        const std::size_t size = co_await net::with_timeout(patience, server.recv(room, late));
+        if (late && late != std::errc::timed_out) throw std::system_error{late, "recv"};
+        text.append(room.data(), size);
+        if (!is_screen) std::cout << std::exchange(text, "") << std::flush;  // a file or a pipe gets the bytes as they are
+        for (std::size_t end; (end = text.find('\n')) != text.npos; text.erase(0, end + 1))
             show(net::visible(text.substr(0, end)));
-        }
+        if (!text.empty() && (late || size == 0 || text.size() >= room.size())) show(net::visible(std::exchange(text, "")));
+        if (!late && size == 0) co_return;
     }
 }
 

@@ -6,6 +6,7 @@
 
 cat >"$work/all.hpp" <<'HEADER'
 #include <netnotes/coro.hpp>
+#include <netnotes/http.hpp>
 #include <netnotes/udp.hpp>
 
 #include <cstdio>

@@ -27,6 +27,17 @@
 namespace netnotes {
 
 namespace detail {
+/// A task that reports its error in a std::error_code. with_timeout() then reports its timeout there, too.
+template <class T>
+class [[nodiscard]] reporting_task : public task<T> {
+  public:
+    reporting_task(task<T>&& what, std::error_code& error) noexcept : task<T>{std::move(what)}, error_{&error} {}
+    [[nodiscard]] std::error_code* report() const noexcept { return error_; }
+
+  private:
+    std::error_code* error_;
+};
+
 template <class T>
 struct result_of_task;
 template <class T>

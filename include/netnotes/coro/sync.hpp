@@ -310,6 +310,12 @@ class async_mutex {
 template <class T>
 class channel {
   public:
+    /// A mistake: the message says what to write.
+    template <class Self = channel>
+    auto operator co_await() const {  // auto: the compiler then reports it before anything else
+        static_assert(!std::is_same_v<Self, channel>, "write co_await it.receive()");
+        return std::suspend_never{};
+    }
     class sending;
     class receiving;
     /// Makes a channel that stores at most `capacity` values. With 0, send() waits until a task receives the value.

@@ -47,6 +47,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <iosfwd>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -66,6 +67,7 @@ class task_promise;
 template <class T>
 class task_awaiter;
 struct task_access;
+struct write_co_await_before_the_call;  // what a compiler shows for a mistake: tests/package/mistakes.txt
 }  // namespace detail
 
 /// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
@@ -115,6 +117,9 @@ class [[nodiscard]] task {
     detail::task_awaiter<Result> operator co_await() & {
         static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
     }
+    template <class Value, class Advice = detail::write_co_await_before_the_call>
+    requires(std::is_arithmetic_v<Value> || std::is_same_v<Value, T>)
+    operator Value() const = delete;
 
   private:
     friend promise_type;
@@ -124,17 +129,14 @@ class [[nodiscard]] task {
     std::coroutine_handle<promise_type> coroutine_;
 };
 
-namespace detail {
-/// A task that reports its error in a std::error_code. with_timeout() then reports its timeout there, too.
-template <class T>
-class [[nodiscard]] reporting_task : public task<T> {
-  public:
-    reporting_task(task<T>&& what, std::error_code& error) noexcept : task<T>{std::move(what)}, error_{&error} {}
-    [[nodiscard]] std::error_code* report() const noexcept { return error_; }
+template <class Traits, class T, class Advice = detail::write_co_await_before_the_call>
+void operator<<(std::basic_ostream<char, Traits>&, const task<T>&) = delete;
 
-  private:
-    std::error_code* error_;
-};
+namespace detail {
+template <class Traits, class Operation, class Advice = typename Operation::write_co_await>
+void operator<<(std::basic_ostream<char, Traits>&, const Operation&) = delete;
+template <class Operation, class Value, class Advice = typename Operation::write_co_await>
+void operator==(const Operation&, const Value&) = delete;
 }  // namespace detail
 
 // ========================================================================================================
@@ -248,6 +250,11 @@ class operation {
   public:
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
+    // A mistake: the message says what to write. So in `reporting` and `awaited_once`.
+    using write_co_await = write_co_await_before_the_call;
+    template <class Value, class Advice = write_co_await_before_the_call>
+    requires std::is_arithmetic_v<Value>
+    operator Value() const = delete;
     /// Returns the chain that waits. The operation must wait, or have waited.
     [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
 
@@ -294,6 +301,10 @@ class [[nodiscard]] awaited_once {
     explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
     /// Makes the awaiter when `co_await` begins.
     [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
+    using write_co_await = write_co_await_before_the_call;
+    template <class Value, class Advice = write_co_await_before_the_call>
+    requires std::is_arithmetic_v<Value>
+    operator Value() const = delete;
 
   private:
     std::tuple<Parts...> parts_;

@@ -134,6 +134,16 @@ requires(!std::is_reference_v<T>)
 }
 
 // Mistakes: the message says what to write.
+template <class... What>
+requires((requires { typename std::remove_cvref_t<What>::write_co_await; } || ...))
+auto when_all(What&&...) {
+    static_assert(sizeof...(What) == 0, "pass tasks only: write a function that returns task<> around the operation");
+}
+template <class... What>
+requires((requires { typename std::remove_cvref_t<What>::write_co_await; } || ...))
+auto when_any(What&&...) {
+    static_assert(sizeof...(What) == 0, "pass tasks only: write a function that returns task<> around the operation");
+}
 template <class... Ts>
 requires(sizeof...(Ts) > 0)
 auto when_all(const task<Ts>&...) {

@@ -123,6 +123,15 @@ task<> serve(endpoint where, Handler handler, server_options options = {}) {
     return detail::serve_from<Stream>(where, std::move(handler), options);
 }
 
+/// A mistake: the message says what to write.
+template <async_byte_stream Stream = async_stream, class Handler>
+requires(!request_handler<Handler>) task<> serve(endpoint, Handler, server_options = {}) {
+    static_assert(request_handler<Handler>,
+                  "the handler must take an http::request& and return an http::response, or a task of it: write "
+                  "[](http::request& ask) { return http::response{200, \"hello\"}; }");
+    return {};
+}
+
 }  // namespace netnotes::http
 
 #endif  // NETNOTES_HTTP_SERVER_HPP

@@ -6345,6 +6345,7 @@ inline tcp_listener::accepted tcp_listener::accept() {
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <iosfwd>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -6364,6 +6365,7 @@ class task_promise;
 template <class T>
 class task_awaiter;
 struct task_access;
+struct write_co_await_before_the_call;  // what a compiler shows for a mistake: tests/package/mistakes.txt
 }  // namespace detail
 
 /// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
@@ -6413,6 +6415,9 @@ class [[nodiscard]] task {
     detail::task_awaiter<Result> operator co_await() & {
         static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
     }
+    template <class Value, class Advice = detail::write_co_await_before_the_call>
+    requires(std::is_arithmetic_v<Value> || std::is_same_v<Value, T>)
+    operator Value() const = delete;
 
   private:
     friend promise_type;
@@ -6422,17 +6427,14 @@ class [[nodiscard]] task {
     std::coroutine_handle<promise_type> coroutine_;
 };
 
-namespace detail {
-/// A task that reports its error in a std::error_code. with_timeout() then reports its timeout there, too.
-template <class T>
-class [[nodiscard]] reporting_task : public task<T> {
-  public:
-    reporting_task(task<T>&& what, std::error_code& error) noexcept : task<T>{std::move(what)}, error_{&error} {}
-    [[nodiscard]] std::error_code* report() const noexcept { return error_; }
+template <class Traits, class T, class Advice = detail::write_co_await_before_the_call>
+void operator<<(std::basic_ostream<char, Traits>&, const task<T>&) = delete;
 
-  private:
-    std::error_code* error_;
-};
+namespace detail {
+template <class Traits, class Operation, class Advice = typename Operation::write_co_await>
+void operator<<(std::basic_ostream<char, Traits>&, const Operation&) = delete;
+template <class Operation, class Value, class Advice = typename Operation::write_co_await>
+void operator==(const Operation&, const Value&) = delete;
 }  // namespace detail
 
 // ========================================================================================================
@@ -6546,6 +6548,11 @@ class operation {
   public:
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
+    // A mistake: the message says what to write. So in `reporting` and `awaited_once`.
+    using write_co_await = write_co_await_before_the_call;
+    template <class Value, class Advice = write_co_await_before_the_call>
+    requires std::is_arithmetic_v<Value>
+    operator Value() const = delete;
     /// Returns the chain that waits. The operation must wait, or have waited.
     [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
 
@@ -6592,6 +6599,10 @@ class [[nodiscard]] awaited_once {
     explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
     /// Makes the awaiter when `co_await` begins.
     [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
+    using write_co_await = write_co_await_before_the_call;
+    template <class Value, class Advice = write_co_await_before_the_call>
+    requires std::is_arithmetic_v<Value>
+    operator Value() const = delete;
 
   private:
     std::tuple<Parts...> parts_;
@@ -6902,6 +6913,17 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 namespace netnotes {
 
 namespace detail {
+/// A task that reports its error in a std::error_code. with_timeout() then reports its timeout there, too.
+template <class T>
+class [[nodiscard]] reporting_task : public task<T> {
+  public:
+    reporting_task(task<T>&& what, std::error_code& error) noexcept : task<T>{std::move(what)}, error_{&error} {}
+    [[nodiscard]] std::error_code* report() const noexcept { return error_; }
+
+  private:
+    std::error_code* error_;
+};
+
 template <class T>
 struct result_of_task;
 template <class T>
@@ -8353,6 +8375,10 @@ class [[nodiscard]] reporting final {
     reporting(const reporting&) = delete;
     reporting& operator=(const reporting&) = delete;
     [[gnu::always_inline]] ~reporting() = default;
+    using write_co_await = write_co_await_before_the_call;
+    template <class Value, class Advice = write_co_await_before_the_call>
+    requires std::is_arithmetic_v<Value>
+    operator Value() const = delete;
     /// Returns where the error is reported, for with_timeout().
     [[nodiscard]] std::error_code* report() const noexcept { return &error_; }
     bool await_ready() { return operation_.await_ready(); }
@@ -11558,6 +11584,16 @@ requires(!std::is_reference_v<T>)
 }
 
 // Mistakes: the message says what to write.
+template <class... What>
+requires((requires { typename std::remove_cvref_t<What>::write_co_await; } || ...))
+auto when_all(What&&...) {
+    static_assert(sizeof...(What) == 0, "pass tasks only: write a function that returns task<> around the operation");
+}
+template <class... What>
+requires((requires { typename std::remove_cvref_t<What>::write_co_await; } || ...))
+auto when_any(What&&...) {
+    static_assert(sizeof...(What) == 0, "pass tasks only: write a function that returns task<> around the operation");
+}
 template <class... Ts>
 requires(sizeof...(Ts) > 0)
 auto when_all(const task<Ts>&...) {
@@ -15048,6 +15084,12 @@ class async_mutex {
 template <class T>
 class channel {
   public:
+    /// A mistake: the message says what to write.
+    template <class Self = channel>
+    auto operator co_await() const {  // auto: the compiler then reports it before anything else
+        static_assert(!std::is_same_v<Self, channel>, "write co_await it.receive()");
+        return std::suspend_never{};
+    }
     class sending;
     class receiving;
     /// Makes a channel that stores at most `capacity` values. With 0, send() waits until a task receives the value.

@@ -6368,6 +6368,7 @@ inline tcp_listener::accepted tcp_listener::accept() {
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <iosfwd>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -6387,6 +6388,7 @@ class task_promise;
 template <class T>
 class task_awaiter;
 struct task_access;
+struct write_co_await_before_the_call;  // what a compiler shows for a mistake: tests/package/mistakes.txt
 }  // namespace detail
 
 /// Thrown by the waits of a cancelled task. It is not an error and not a std::exception. Catch it only to clean up, and
@@ -6436,6 +6438,9 @@ class [[nodiscard]] task {
     detail::task_awaiter<Result> operator co_await() & {
         static_assert(!std::is_same_v<Result, T>, "a task with a name: write co_await std::move(name), only once");
     }
+    template <class Value, class Advice = detail::write_co_await_before_the_call>
+    requires(std::is_arithmetic_v<Value> || std::is_same_v<Value, T>)
+    operator Value() const = delete;
 
   private:
     friend promise_type;
@@ -6445,17 +6450,14 @@ class [[nodiscard]] task {
     std::coroutine_handle<promise_type> coroutine_;
 };
 
-namespace detail {
-/// A task that reports its error in a std::error_code. with_timeout() then reports its timeout there, too.
-template <class T>
-class [[nodiscard]] reporting_task : public task<T> {
-  public:
-    reporting_task(task<T>&& what, std::error_code& error) noexcept : task<T>{std::move(what)}, error_{&error} {}
-    [[nodiscard]] std::error_code* report() const noexcept { return error_; }
+template <class Traits, class T, class Advice = detail::write_co_await_before_the_call>
+void operator<<(std::basic_ostream<char, Traits>&, const task<T>&) = delete;
 
-  private:
-    std::error_code* error_;
-};
+namespace detail {
+template <class Traits, class Operation, class Advice = typename Operation::write_co_await>
+void operator<<(std::basic_ostream<char, Traits>&, const Operation&) = delete;
+template <class Operation, class Value, class Advice = typename Operation::write_co_await>
+void operator==(const Operation&, const Value&) = delete;
 }  // namespace detail
 
 // ========================================================================================================
@@ -6569,6 +6571,11 @@ class operation {
   public:
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
+    // A mistake: the message says what to write. So in `reporting` and `awaited_once`.
+    using write_co_await = write_co_await_before_the_call;
+    template <class Value, class Advice = write_co_await_before_the_call>
+    requires std::is_arithmetic_v<Value>
+    operator Value() const = delete;
     /// Returns the chain that waits. The operation must wait, or have waited.
     [[nodiscard]] fiber& chain() const noexcept { return *reinterpret_cast<fiber*>(chain_ & ~waiting); }
 
@@ -6615,6 +6622,10 @@ class [[nodiscard]] awaited_once {
     explicit awaited_once(Parts... parts) : parts_{std::move(parts)...} {}
     /// Makes the awaiter when `co_await` begins.
     [[nodiscard]] Awaiter operator co_await() && { return std::make_from_tuple<Awaiter>(std::move(parts_)); }
+    using write_co_await = write_co_await_before_the_call;
+    template <class Value, class Advice = write_co_await_before_the_call>
+    requires std::is_arithmetic_v<Value>
+    operator Value() const = delete;
 
   private:
     std::tuple<Parts...> parts_;
@@ -6925,6 +6936,17 @@ detail::task_awaiter<T> task<T>::operator co_await() && noexcept {
 namespace netnotes {
 
 namespace detail {
+/// A task that reports its error in a std::error_code. with_timeout() then reports its timeout there, too.
+template <class T>
+class [[nodiscard]] reporting_task : public task<T> {
+  public:
+    reporting_task(task<T>&& what, std::error_code& error) noexcept : task<T>{std::move(what)}, error_{&error} {}
+    [[nodiscard]] std::error_code* report() const noexcept { return error_; }
+
+  private:
+    std::error_code* error_;
+};
+
 template <class T>
 struct result_of_task;
 template <class T>
@@ -8376,6 +8398,10 @@ class [[nodiscard]] reporting final {
     reporting(const reporting&) = delete;
     reporting& operator=(const reporting&) = delete;
     [[gnu::always_inline]] ~reporting() = default;
+    using write_co_await = write_co_await_before_the_call;
+    template <class Value, class Advice = write_co_await_before_the_call>
+    requires std::is_arithmetic_v<Value>
+    operator Value() const = delete;
     /// Returns where the error is reported, for with_timeout().
     [[nodiscard]] std::error_code* report() const noexcept { return &error_; }
     bool await_ready() { return operation_.await_ready(); }
@@ -11581,6 +11607,16 @@ requires(!std::is_reference_v<T>)
 }
 
 // Mistakes: the message says what to write.
+template <class... What>
+requires((requires { typename std::remove_cvref_t<What>::write_co_await; } || ...))
+auto when_all(What&&...) {
+    static_assert(sizeof...(What) == 0, "pass tasks only: write a function that returns task<> around the operation");
+}
+template <class... What>
+requires((requires { typename std::remove_cvref_t<What>::write_co_await; } || ...))
+auto when_any(What&&...) {
+    static_assert(sizeof...(What) == 0, "pass tasks only: write a function that returns task<> around the operation");
+}
 template <class... Ts>
 requires(sizeof...(Ts) > 0)
 auto when_all(const task<Ts>&...) {
@@ -15071,6 +15107,12 @@ class async_mutex {
 template <class T>
 class channel {
   public:
+    /// A mistake: the message says what to write.
+    template <class Self = channel>
+    auto operator co_await() const {  // auto: the compiler then reports it before anything else
+        static_assert(!std::is_same_v<Self, channel>, "write co_await it.receive()");
+        return std::suspend_never{};
+    }
     class sending;
     class receiving;
     /// Makes a channel that stores at most `capacity` values. With 0, send() waits until a task receives the value.
@@ -28444,6 +28486,15 @@ task<> serve(tcp_listener listener, Handler handler, server_options options = {}
 template <async_byte_stream Stream = async_stream, request_handler Handler>
 task<> serve(endpoint where, Handler handler, server_options options = {}) {
     return detail::serve_from<Stream>(where, std::move(handler), options);
+}
+
+/// A mistake: the message says what to write.
+template <async_byte_stream Stream = async_stream, class Handler>
+requires(!request_handler<Handler>) task<> serve(endpoint, Handler, server_options = {}) {
+    static_assert(request_handler<Handler>,
+                  "the handler must take an http::request& and return an http::response, or a task of it: write "
+                  "[](http::request& ask) { return http::response{200, \"hello\"}; }");
+    return {};
 }
 
 }  // namespace netnotes::http

@@ -408,6 +408,10 @@ class [[nodiscard]] reporting final {
     reporting(const reporting&) = delete;
     reporting& operator=(const reporting&) = delete;
     [[gnu::always_inline]] ~reporting() = default;
+    using write_co_await = write_co_await_before_the_call;
+    template <class Value, class Advice = write_co_await_before_the_call>
+    requires std::is_arithmetic_v<Value>
+    operator Value() const = delete;
     /// Returns where the error is reported, for with_timeout().
     [[nodiscard]] std::error_code* report() const noexcept { return &error_; }
     bool await_ready() { return operation_.await_ready(); }
