@@ -98,7 +98,7 @@ def main():
     parser.add_argument("--programs", required=True, type=pathlib.Path)
     parser.add_argument("--rounds", default=9, type=int)
     parser.add_argument("--only", action="append", choices=PARTS, help="this part, which may be given more than once")
-    parser.add_argument("--io-uring", action="store_true", help="measure our server with this back end, too")
+    parser.add_argument("--io-uring", action="store_true", help="measure our server with this back end, too, and hello_uring")
     options = parser.parse_args()
     if not shutil.which("wrk"):
         print("SKIPPED: wrk is not installed")
@@ -118,6 +118,8 @@ def main():
             if options.io_uring:
                 servers["netnotes, io_uring"] = start(8129, options.programs / "hello_server", "--backend", "io_uring", "8129", www)
             peers = {"C loop": ("hello_epoll", 8124), "Beast": ("hello_beast", 8127), "cpp-httplib": ("hello_httplib", 8128)}
+            if options.io_uring:
+                peers["a loop on io_uring"] = ("hello_uring", 8130)
             for name, (program, port) in peers.items():
                 if (options.programs / program).exists():
                     servers[name] = start(port, options.programs / program, str(port))
@@ -143,7 +145,7 @@ def main():
             if "pipelined" in wanted:
                 script = pathlib.Path(folder, "pipelined.lua")
                 script.write_text(PIPELINED)
-                fast = {name: server for name, server in servers.items() if name not in ("aiohttp", "cpp-httplib")}
+                fast = {name: server for name, server in servers.items() if name not in ("aiohttp", "cpp-httplib", "a loop on io_uring")}
                 compare("16 pipelined", fast, options.rounds, "/", "-s", str(script))
             for name in ("1MiB", "2MB") if "files" in wanted else ():
                 compare(name, {each: servers[each] for each in servers if each.startswith(("netnotes", "nginx"))}, options.rounds, f"/{name}")
