@@ -6,6 +6,9 @@
 #include <netnotes/coro/pump.hpp>
 
 #include "streams.hpp"
+#include "tasks.hpp"
+
+#include <poll.h>
 
 namespace {
 
@@ -133,6 +136,79 @@ TEST_CASE("a failure in one direction ends the other") {
             code = error.code();
         }
         CHECK(code == std::errc::connection_reset);
+    };
+    loop.run(body());
+}
+
+TEST_CASE("a failure in one direction resets both connections, so that no peer takes a part for the whole") {
+    enum class ends_by { timeout, cancellation };
+    const auto end = GENERATE(ends_by::timeout, ends_by::cancellation);
+    const bool buffered = GENERATE(false, true);
+    CAPTURE(end == ends_by::timeout, buffered);
+    test_loop loop{in_virtual_time};
+    two_ends in = connected(loop, &loopback), out = connected(loop, &loopback);
+    const auto body = [&]() -> net::task<> {
+        if (end == ends_by::timeout) in.other.set_timeout(1s);
+        const auto proxy = [&]() -> net::task<> {
+            net::async_stream client = std::move(in.other), server = std::move(out.one);
+            if (buffered) {
+                net::async_buffered_stream first{std::move(client)}, second{std::move(server)};
+                co_await net::pump_both(first, second);
+            } else {
+                co_await net::pump_both(client, server);
+            }
+        };
+        auto running = net::spawn(error_of(proxy()));
+        co_await out.other.send_all("half of the answer");
+        std::array<char, 18> room{};
+        co_await in.one.recv_exact(room);
+        if (end == ends_by::cancellation) running.cancel();
+        const auto code = co_await running.join();
+        CHECK(code == (end == ends_by::timeout ? std::errc::timed_out : std::errc::operation_canceled));
+        const auto client_hears = co_await error_of(receive_once(in.one));
+        const auto server_hears = co_await error_of(receive_once(out.other));
+        CHECK(client_hears == std::errc::connection_reset);
+        CHECK(server_hears == std::errc::connection_reset);
+    };
+    loop.run(body());
+}
+
+TEST_CASE("an end that comes when the other peer has gone is no failure of a proxy, but of a pump") {
+    const bool both = GENERATE(true, false);
+    CAPTURE(both);
+    test_loop loop;
+    two_ends in = connected(loop, &loopback), out = connected(loop, &loopback);
+    const auto body = [&]() -> net::task<> {
+        co_await out.other.send_all("answer");
+        out.other.close();
+        auto proxy = net::spawn([&]() -> net::task<std::uint64_t> {
+            if (both) {
+                const auto moved = co_await net::pump_both(in.other, out.one);
+                co_return moved.first + 10 * moved.second;
+            }
+            co_await net::pump(out.one, in.other);
+            const auto moved = co_await net::pump(in.other, out.one);
+            co_return moved;
+        });
+        std::array<char, 6> room{};
+        co_await in.one.recv_exact(room);
+        co_await in.one.send_all("x");  // the server's host answers with a reset
+        // Nothing but the descriptor tells that the reset has come: the proxy does not read the server any more.
+        pollfd gone{out.one.native_handle(), 0, 0};
+        while ((gone.revents & POLLERR) == 0 && (gone.revents & POLLHUP) == 0) {
+            co_await net::yield();
+            REQUIRE(::poll(&gone, 1, 0) >= 0);
+        }
+        in.one.shutdown(net::shutdown_direction::send);
+        std::error_code code;
+        std::uint64_t moved = 0;
+        try {
+            moved = co_await proxy.join();
+        } catch (const std::system_error& error) {
+            code = error.code();
+        }
+        CHECK((both ? !code : code == std::errc::not_connected));
+        CHECK(moved == (both ? 1u + 10 * 6 : 0u));
     };
     loop.run(body());
 }

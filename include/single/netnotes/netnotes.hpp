@@ -11923,14 +11923,12 @@ template <async_byte_source From, async_byte_sink To>
 
 /// Moves bytes in both directions at the same time until both have ended. Each end is passed on by itself. Returns how
 /// many bytes went from `first` to `second`, and how many went back. If a direction fails, the other is cancelled, and
-/// it throws. To limit the silence, call set_timeout() of both streams: then a direction in which no byte comes for
-/// this time fails with errc::timed_out.
+/// the call throws. Then, and after a cancellation, close() of both objects sends a reset, so that no peer takes a part
+/// for the whole. To limit the silence, call set_timeout() of both streams: then a direction in which no byte comes for
+/// this time fails with errc::timed_out. That ends both directions, even if bytes move in the other.
 template <class First, class Second>
 requires(async_byte_source<First>&& async_byte_sink<First>&& async_byte_source<Second>&& async_byte_sink<Second>)
-    [[nodiscard]] task<std::pair<std::uint64_t, std::uint64_t>> pump_both(First& first, Second& second) {
-    auto [there, back] = co_await when_all(pump(first, second), pump(second, first));
-    co_return std::pair<std::uint64_t, std::uint64_t>{there, back};
-}
+    [[nodiscard]] task<std::pair<std::uint64_t, std::uint64_t>> pump_both(First& first, Second& second);
 
 // ========================================================================================================
 // How it is done
@@ -11969,6 +11967,42 @@ void end_sending(To& to) {
     else if constexpr (requires { to.stream().shutdown(shutdown_direction::send); })
         to.stream().shutdown(shutdown_direction::send);
 }
+/// Makes close() send a reset, also for a stream inside a buffered stream.
+template <class To>
+void end_by_reset(To& to) {
+    if constexpr (requires { to.stream(); })
+        reset_at_close(to.stream());
+    else
+        reset_at_close(to);
+}
+/// Moves the bytes of one direction, and then ends it. If there is `another` direction, it reports that the peer of
+/// `to` has gone already.
+template <class From, class To>
+task<std::uint64_t> pump_way(From& from, To& to, bool another) {
+    std::uint64_t moved = 0;
+    try {
+        if constexpr (lends_bytes<From> && sends_all<To>) {
+            for (;;) {
+                const auto bytes = co_await from.recv();
+                if (bytes.empty()) break;
+                const std::size_t size = bytes.size();
+                co_await to.send_all(bytes);  // copies lent bytes if it has to wait
+                moved += size;
+            }
+        } else {
+            moved = co_await copy_bytes(from, to);
+        }
+    } catch (const std::system_error&) {
+        end_by_reset(to);
+        throw;
+    }
+    try {
+        end_sending(to);
+    } catch (const std::system_error& failure) {
+        if (!another || failure.code() != std::errc::not_connected) throw;
+    }
+    co_return moved;
+}
 
 }  // namespace detail
 
@@ -11990,25 +12024,21 @@ task<std::uint64_t> copy_bytes(From& from, To& to, std::uint64_t max_bytes) {
 
 template <async_byte_source From, async_byte_sink To>
 task<std::uint64_t> pump(From& from, To& to) {
-    std::uint64_t moved = 0;
+    return detail::pump_way(from, to, false);
+}
+
+template <class First, class Second>
+requires(async_byte_source<First>&& async_byte_sink<First>&& async_byte_source<Second>&& async_byte_sink<Second>)
+    task<std::pair<std::uint64_t, std::uint64_t>> pump_both(First& first, Second& second) {
     try {
-        if constexpr (detail::lends_bytes<From> && detail::sends_all<To>) {
-            for (;;) {
-                const auto bytes = co_await from.recv();
-                if (bytes.empty()) break;
-                const std::size_t size = bytes.size();
-                co_await to.send_all(bytes);  // copies lent bytes if it has to wait
-                moved += size;
-            }
-        } else {
-            moved = co_await copy_bytes(from, to);
-        }
-    } catch (const std::system_error&) {
-        detail::reset_at_close(to);
+        auto [there, back] =
+            co_await when_all(detail::pump_way(first, second, true), detail::pump_way(second, first, true));
+        co_return std::pair<std::uint64_t, std::uint64_t>{there, back};
+    } catch (...) {
+        detail::end_by_reset(first);
+        detail::end_by_reset(second);
         throw;
     }
-    detail::end_sending(to);
-    co_return moved;
 }
 
 }  // namespace netnotes
