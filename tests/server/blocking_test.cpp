@@ -512,6 +512,31 @@ TEST_CASE("the longest time limits of the blocking servers wait for ever and no 
         });
 }
 
+TEST_CASE("an answer of a child that nobody takes in time ends in a reset") {
+    const std::string answer = pattern(64 << 20);
+    const auto send_it = [&](net::tcp_stream& stream, const net::endpoint&) {
+        std::error_code error;
+        stream.send_all(answer, error);
+    };
+    story told;
+    struct handler {
+        decltype(send_it)& serve;
+        story& told;
+        void operator()(net::tcp_stream& stream, const net::endpoint& peer) const { serve(stream, peer); }
+        void on_exit(const net::endpoint&, int) const { told.tell("done"); }
+    };
+    net::tcp_listener listener{anywhere_on_loopback};
+    net::tcp_stream client{listener.local_endpoint()};
+    net::stop_event stop;
+    background serving{[&] {
+        net::forking_server{std::move(listener), handler{send_it, told}, {.idle_timeout = 100ms}}.run(stop);
+    }};
+    CHECK_FALSE(receive_some(client).empty());
+    told.first(1);
+    CHECK(end_of(client) == std::errc::connection_reset);
+    stop.request_stop();
+}
+
 TEMPLATE_TEST_CASE("an answer that nobody takes in time ends in a reset", "", limited_one_at_a_time, limited_in_threads) {
     TestType::now = {100ms, {}};
     const std::string answer = pattern(64 << 20);

@@ -351,6 +351,31 @@ TEST_CASE("with a timeout of zero all that needs no wait is sent and received, h
     }
 }
 
+TEST_CASE("an answer of which a reactor could send only the first part ends in a reset") {
+    struct handler {
+        void operator()(net::connection& client, std::span<const std::byte>) const {
+            client.send(std::string(5000, 'x'));
+        }
+    };
+    script chosen;
+    chosen.at_most(call::send, 1000);
+    chosen.fail(call::send, ENOBUFS, 2);
+    net::tcp_listener listener{{net::ipv4_address::loopback(), 0}};
+    net::tcp_stream client{listener.local_endpoint()};
+    net::stop_event stop;
+    background serving{[&] {
+        const under here{chosen};
+        net::reactor_server{std::move(listener).into_socket(), handler{}}.run(stop);
+    }};
+    client.send_all("?");
+    std::error_code error;
+    char room[5000];
+    while (client.recv(room, error) > 0) continue;
+    CHECK(error == std::errc::connection_reset);
+    stop.request_stop();
+    serving.get();
+}
+
 TEST_CASE("an interrupted connect is not made twice") {
     for (const net::duration timeout : {net::never, net::duration{1h}}) {
         for (const net::ip_address& address : loopbacks()) {

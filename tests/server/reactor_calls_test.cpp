@@ -283,6 +283,27 @@ TEST_CASE("a posted call that throws ends run with its exception") {
     CHECK_THROWS_WITH(server.run(stop), "mine");
 }
 
+TEST_CASE("an answer that is queued when run throws ends in a reset") {
+    struct handler {
+        void operator()(net::connection& client, bytes_view) const { client.send(std::string(1 << 20, 'a')); }
+    };
+    net::socket listener = listener_with_small_buffers();
+    net::tcp_stream client = client_with_small_buffers(listener.local_endpoint().ip());
+    client.send_all("x");
+    {
+        net::reactor_server server{std::move(listener), handler{}};
+        net::stop_event stop;
+        support::background running{[&] { server.run(stop); }};
+        std::array<char, 1> first;
+        CHECK(client.recv(first) == 1);
+        server.post([] { throw std::runtime_error{"mine"}; });
+        CHECK_THROWS_WITH(running.get(), "mine");
+    }
+    std::error_code error;
+    CHECK(recv_until_over(client, error).size() < 1 << 20);
+    CHECK(error == std::errc::connection_reset);
+}
+
 TEST_CASE("a reactor connects to another server and relays") {
     const trigger how = both_triggers();
     served upstream{{}, with(how)};  // echoes

@@ -163,6 +163,43 @@ TEST_CASE("a file that does not exist is an error that names it and harms no con
     CHECK(receive_all(second) == "404");  // and an orderly end
 }
 
+TEST_CASE("a pipe in which nothing comes cannot hold send_file beyond its limits") {
+    for (auto& [name, first, second] : links()) {
+        INFO(name);
+        int ends[2];
+        REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+        std::error_code error;
+        const auto start = net::clock::now();
+        first.set_timeout(a_while);
+        first.send_file(ends[0], {}, error);
+        CHECK(error == std::errc::timed_out);
+        CHECK(net::clock::now() - start >= a_while);
+        first.set_timeout(net::never);
+        first.set_answer_timeout(a_while);
+        first.send_file(ends[0], {}, error);
+        CHECK(error == std::errc::timed_out);
+        first.set_answer_timeout(net::never);
+        first.set_blocking(false);
+        first.send_file(ends[0], {}, error);
+        CHECK(error == net::would_block);
+        first.set_blocking(true);
+        net::stop_event stop;
+        first.stop_with(stop);
+        background sending{[&socket = first, from = ends[0]] {
+            std::error_code why;
+            socket.send_file(from, {}, why);
+            return why;
+        }};
+        sending.await_waiting();
+        stop.request_stop();
+        CHECK(sending.get() == std::errc::operation_canceled);
+        first.close();
+        CHECK(receive_all(second).empty());  // and an orderly end
+        ::close(ends[0]);
+        ::close(ends[1]);
+    }
+}
+
 TEST_CASE("what sendfile refuses is read and sent") {
     for (auto& [name, first, second] : links()) {
         INFO(name);

@@ -133,6 +133,58 @@ TEST_CASE("a reset is passed on as a reset") {
     }
 }
 
+TEST_CASE("the reset of a peer that has ended its own direction ends both") {
+    two_ends in = connected(), out = connected();
+    auto pumping = std::async(std::launch::async, [&] {
+        const std::error_code code = code_of([&] { net::pump_both(in.other, out.one); });
+        out.one.close();
+        return code;
+    });
+    in.one.shutdown(net::shutdown_direction::send);
+    std::array<char, 1> room;
+    CHECK(out.other.recv(room) == 0);
+    in.one.set_option(net::option::linger{0s});
+    in.one.close();
+    CHECK(pumping.get() == std::errc::broken_pipe);
+    CHECK(out.other.take_error() == std::errc::broken_pipe);  // so a reset sounds behind the end of the stream
+}
+
+TEST_CASE("a pump in both directions lifts the time limits of its streams and gives them back") {
+    two_ends in = connected(), out = connected();
+    const auto past = net::clock::now();
+    in.other.set_timeout(1ms);
+    in.other.set_answer_timeout(1ms);
+    out.one.set_deadline(past);
+    std::this_thread::sleep_for(2ms);
+    auto pumping = std::async(std::launch::async, [&] { return net::pump_both(in.other, out.one); });
+    for (int i = 0; i < 3; ++i) {
+        in.one.send_all("upload");
+        std::array<char, 6> room;
+        CHECK(out.other.recv_exact(room) == 6);
+        std::this_thread::sleep_for(2ms);
+    }
+    in.one.shutdown(net::shutdown_direction::send);
+    out.other.shutdown(net::shutdown_direction::send);
+    CHECK(pumping.get() == std::pair<std::uint64_t, std::uint64_t>{18, 0});
+    CHECK(out.one.deadline() == past);
+    CHECK(in.other.timeout() == 1ms);
+    std::this_thread::sleep_for(2ms);
+    std::array<char, 1> room;
+    CHECK(code_of([&] { static_cast<void>(in.other.recv(room)); }) == std::errc::timed_out);  // and not the end
+}
+
+TEST_CASE("the stop of either stream ends a pump in both directions") {
+    for (const bool is_first : {false, true}) {
+        two_ends in = connected(), out = connected();
+        net::stop_event stop;
+        (is_first ? in.other : out.one).stop_with(stop);
+        support::background pumping{[&] { return code_of([&] { net::pump_both(in.other, out.one); }); }};
+        pumping.await_waiting();
+        stop.request_stop();
+        CHECK(pumping.get() == std::errc::operation_canceled);
+    }
+}
+
 TEST_CASE("silence and a stop end a pump in both directions") {
     two_ends in = connected(), out = connected();
     std::error_code error;

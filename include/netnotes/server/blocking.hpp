@@ -24,9 +24,13 @@
 // Each server takes a listener and a handler, and its run(stop) serves until the stop. The three servers share these
 // rules.
 //
-// A conversation that fails ends no other conversation. If the server is full (max_children, max_threads), a new client
-// waits in the kernel's queue. There it is already connected and may already send. If the system has no descriptor,
-// memory, process or thread left, the server tries again after 100 ms.
+// A conversation that fails ends no other conversation, whatever the handler throws. on_error() is told the exception.
+// An object that is not a std::exception comes as a std::runtime_error that says so. The handler's members on_error(),
+// on_accept_error() and on_exit() must not throw: an exception from them leaves run(), or ends the process.
+//
+// If the server is full (max_children, max_threads), a new client waits in the kernel's queue. There it is already
+// connected and may already send. If the system has no descriptor, memory, process or thread left, the server tries
+// again after 100 ms.
 //
 // A conversation ends with errc::timed_out if its client is silent for idle_timeout. It also ends if the handler sends
 // nothing for request_timeout, so a client that sends a byte now and then cannot stay for ever.

@@ -70,6 +70,12 @@ class connection {
   public:
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
+    /// Ends the connection: with a reset if bytes of an answer are lost, because an orderly end would tell the peer
+    /// that it has the whole answer (RFC 9293 §3.6).
+    ~connection() {
+        std::error_code is_gone;
+        if (is_cut_ || queued() > 0) socket_.set_option(option::linger{std::chrono::seconds{0}}, is_gone);
+    }
 
     /// Returns a number that identifies this connection in this server, for example as a key of a map. A later
     /// connection gets the same number only after 2^32 connections in the same slot.
@@ -250,9 +256,10 @@ inline void connection::send(const_buffer bytes) noexcept {
     changed();
     is_asked_ = false;
     const std::size_t sent = queued() == 0 ? send_now(bytes) : 0;
-    if (sent == bytes.size() || state_ != state::open) return;
+    if (sent == bytes.size()) return;
+    is_cut_ = true;                      // until all bytes are in the queue
+    if (state_ != state::open) return;  // the connection has failed
     const auto rest = bytes.subspan(sent);
-    is_cut_ = true;  // until all bytes are in the queue
     if (rest.size() > server_.options.max_queue - queued())
         return close(std::make_error_code(std::errc::no_buffer_space));
     try {

@@ -50,17 +50,18 @@ struct forking_options {
 /// holds the client's stream and every descriptor that the program had open, but not the listener. It ends with
 /// _exit(2): status 0, or 1 if the handler threw. So in the child no destructor of the parent's objects runs, and no
 /// buffer of std::cout or stdio is written. The handler must flush its own output. Flush before run() too: otherwise
-/// the handler's flush also writes the child's copy of the parent's output. An exception that is not a std::exception
-/// aborts the child. The handler may also have these members:
+/// the handler's flush also writes the child's copy of the parent's output. If a child crashes or is killed, the kernel
+/// ends its connection, and in order: then only the answer itself can tell the client that it is half. The handler may
+/// also have these members:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception; called in the child
+///     on_error(const endpoint& peer, const std::exception&)   the handler has thrown; called in the child
 ///     on_exit(const endpoint& peer, int status)               a child has ended; `status` is that of waitpid(2)
 ///     on_accept_error(std::error_code)                        no descriptor or memory for a new client, or no process
 ///                                                             (EAGAIN), and then the client is disconnected
 ///
-/// run() calls on_exit() and on_accept_error(); they must not throw. The server waits only for its own children, so the
-/// program may have others. If the program ignores SIGCHLD or reaps every child itself, the status is lost and
-/// on_exit() gets 0.
+/// None of them may throw: see server/blocking.hpp. run() calls on_exit() and on_accept_error(). The server waits only
+/// for its own children, so the program may have others. If the program ignores SIGCHLD or reaps every child itself,
+/// the status is lost and on_exit() gets 0.
 ///
 /// The child has its own stop_event. SIGTERM requests it. SIGINT requests it too, unless the program ignores or handles
 /// SIGINT itself. So Ctrl-C and timeout(1), which signal the children too, stop them in order. A stop in a child does
@@ -209,6 +210,7 @@ void forking_server<Handler>::be_child(detail::reception& door, tcp_listener::ac
     } catch (const std::system_error& failure) {  // from become_own_after_fork(); converse() catches the handler's
         if constexpr (detail::hears_errors<Handler>) handler_.on_error(client.peer, failure);
     }
+    client.stream.close(ignored);  // _exit() calls no destructor, and only close() resets after half an answer
     ::_exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 

@@ -25,11 +25,10 @@ namespace netnotes {
 /// where they are already connected and may already send. A silent client makes them wait for idle_timeout, so keep
 /// idle_timeout short.
 ///
-/// The server calls handler(tcp_stream&, const endpoint& peer) and closes the stream when the handler returns. A
-/// std::exception from the handler ends that conversation only; any other exception leaves run(). The handler may also
-/// have these members:
+/// The server calls handler(tcp_stream&, const endpoint& peer) and closes the stream when the handler returns. Whatever
+/// the handler throws ends that conversation only. The handler may also have these members, which must not throw:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception
+///     on_error(const endpoint& peer, const std::exception&)   the handler has thrown: see server/blocking.hpp
 ///     on_accept_error(std::error_code)                        no descriptor or memory for a new client
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 class iterative_server {

@@ -492,9 +492,6 @@ void reactor_server<Handler, Poller>::destroy(connection& client) {
     if constexpr (requires { handler_.on_close(client, client.reason_); }) {
         has_failed(client, [&] { handler_.on_close(client, client.reason_); });
     }
-    // An orderly end would tell the peer that it has the whole answer (RFC 9293 §3.6).
-    std::error_code is_gone;
-    if (client.is_cut_ || client.queued() > 0) client.socket_.set_option(option::linger{std::chrono::seconds{0}}, is_gone);
     poller_.remove(client.native_handle());
     lists_.remove_from_activity(client);
     lists_.end_exchange(client);

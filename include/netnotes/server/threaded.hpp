@@ -43,11 +43,11 @@ struct threaded_options {
 ///
 /// The handler is a single object, called as by the iterative server, but from many threads at once. It is called as
 /// const, because by the standard library's convention const calls may run at the same time. A handler must lock what
-/// it changes. An exception that is not a std::exception ends the program, as in every std::thread. The handler may
-/// also have these const members:
+/// it changes. Whatever the handler throws ends that conversation only. The handler may also have these const members,
+/// which must not throw:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception; called by the
-///                                                             client's thread
+///     on_error(const endpoint& peer, const std::exception&)   the handler has thrown: see server/blocking.hpp; called
+///                                                             by the client's thread
 ///     on_accept_error(std::error_code)                        no descriptor or memory for a new client, or no thread
 ///                                                             (EAGAIN), and then the client is disconnected; called
 ///                                                             by run()

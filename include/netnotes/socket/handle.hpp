@@ -41,6 +41,7 @@ namespace netnotes {
 
 namespace detail {
 struct descriptor_messages;  // of socket/descriptors.hpp
+class limits_lifted;         // of tcp/pump.hpp
 
 /// A point in time that the sending thread moves while the receiving thread reads it. Relaxed, because no other memory
 /// depends on it.
@@ -212,6 +213,7 @@ class socket_handle {
     void take_notes() noexcept { takes_notes_ = true; }
     [[noreturn, gnu::cold]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden(short events) const noexcept;
+    void wait_for(int descriptor, short events, time_point until, std::error_code& error) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 
     native_handle_type descriptor_ = -1;
@@ -228,6 +230,7 @@ class socket_handle {
 
   private:
     friend detail::descriptor_messages;
+    friend detail::limits_lifted;
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
@@ -263,13 +266,14 @@ inline void socket_handle::fail_with_peer(const std::error_code& error, const st
 }
 
 inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
-    if (!is_open()) {  // poll(2) would ignore it and wait
-        error = std::make_error_code(std::errc::bad_file_descriptor);
-        return;
-    }
+    if (is_open()) return wait_for(descriptor_, events, until, error);
+    error = std::make_error_code(std::errc::bad_file_descriptor);  // poll(2) would ignore it and wait
+}
+inline void socket_handle::wait_for(int descriptor, short events, time_point until,
+                                    std::error_code& error) const noexcept {
     for (;;) {
         const time_point answer_end = answer_end_.load();
-        detail::wait_for(descriptor_, events, stop_, detail::min(until, answer_end), error);
+        detail::wait_for(descriptor, events, stop_, detail::min(until, answer_end), error);
         // A send in another thread has perhaps moved the end meanwhile. Then the wait is not over.
         if (error != std::errc::timed_out || until <= answer_end || answer_end_.load() == answer_end) return;
     }

@@ -422,8 +422,13 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
         }
         const std::uint64_t before = part.sent();
         if (is_read) {
+            // A pipe or a terminal may keep its reader waiting. The limits of the call hold for that wait, too.
+            if (!blocking_ || stop_ || until != time_point::max() || answer_time_ != never) {
+                wait_for(file.native_handle(), POLLIN, blocking_ ? until : time_point{}, error);
+                if (error == std::errc::timed_out && !blocking_) error = std::make_error_code(would_block);
+            }
             std::byte room[detail::file_part::block];
-            std::span<const std::byte> bytes{room, part.read(room, sizeof room, true, error)};
+            std::span<const std::byte> bytes{room, error ? 0 : part.read(room, sizeof room, true, error)};
             is_file_error = static_cast<bool>(error);
             while (!error && !bytes.empty()) {
                 const std::size_t size = send_until(bytes, 0, until, error);

@@ -160,6 +160,9 @@ class tcp_stream : private socket {
     [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
     /// Returns the same end of the connection as a plain socket.
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+  private:
+    friend detail::limits_lifted;
 };
 
 template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>

@@ -2929,6 +2929,7 @@ namespace netnotes {
 
 namespace detail {
 struct descriptor_messages;  // of socket/descriptors.hpp
+class limits_lifted;         // of tcp/pump.hpp
 
 /// A point in time that the sending thread moves while the receiving thread reads it. Relaxed, because no other memory
 /// depends on it.
@@ -3100,6 +3101,7 @@ class socket_handle {
     void take_notes() noexcept { takes_notes_ = true; }
     [[noreturn, gnu::cold]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden(short events) const noexcept;
+    void wait_for(int descriptor, short events, time_point until, std::error_code& error) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 
     native_handle_type descriptor_ = -1;
@@ -3116,6 +3118,7 @@ class socket_handle {
 
   private:
     friend detail::descriptor_messages;
+    friend detail::limits_lifted;
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
@@ -3151,13 +3154,14 @@ inline void socket_handle::fail_with_peer(const std::error_code& error, const st
 }
 
 inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
-    if (!is_open()) {  // poll(2) would ignore it and wait
-        error = std::make_error_code(std::errc::bad_file_descriptor);
-        return;
-    }
+    if (is_open()) return wait_for(descriptor_, events, until, error);
+    error = std::make_error_code(std::errc::bad_file_descriptor);  // poll(2) would ignore it and wait
+}
+inline void socket_handle::wait_for(int descriptor, short events, time_point until,
+                                    std::error_code& error) const noexcept {
     for (;;) {
         const time_point answer_end = answer_end_.load();
-        detail::wait_for(descriptor_, events, stop_, detail::min(until, answer_end), error);
+        detail::wait_for(descriptor, events, stop_, detail::min(until, answer_end), error);
         // A send in another thread has perhaps moved the end meanwhile. Then the wait is not over.
         if (error != std::errc::timed_out || until <= answer_end || answer_end_.load() == answer_end) return;
     }
@@ -3915,8 +3919,13 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
         }
         const std::uint64_t before = part.sent();
         if (is_read) {
+            // A pipe or a terminal may keep its reader waiting. The limits of the call hold for that wait, too.
+            if (!blocking_ || stop_ || until != time_point::max() || answer_time_ != never) {
+                wait_for(file.native_handle(), POLLIN, blocking_ ? until : time_point{}, error);
+                if (error == std::errc::timed_out && !blocking_) error = std::make_error_code(would_block);
+            }
             std::byte room[detail::file_part::block];
-            std::span<const std::byte> bytes{room, part.read(room, sizeof room, true, error)};
+            std::span<const std::byte> bytes{room, error ? 0 : part.read(room, sizeof room, true, error)};
             is_file_error = static_cast<bool>(error);
             while (!error && !bytes.empty()) {
                 const std::size_t size = send_until(bytes, 0, until, error);
@@ -4654,9 +4663,13 @@ static_assert(poller<select_poller>);
 // Each server takes a listener and a handler, and its run(stop) serves until the stop. The three servers share these
 // rules.
 //
-// A conversation that fails ends no other conversation. If the server is full (max_children, max_threads), a new client
-// waits in the kernel's queue. There it is already connected and may already send. If the system has no descriptor,
-// memory, process or thread left, the server tries again after 100 ms.
+// A conversation that fails ends no other conversation, whatever the handler throws. on_error() is told the exception.
+// An object that is not a std::exception comes as a std::runtime_error that says so. The handler's members on_error(),
+// on_accept_error() and on_exit() must not throw: an exception from them leaves run(), or ends the process.
+//
+// If the server is full (max_children, max_threads), a new client waits in the kernel's queue. There it is already
+// connected and may already send. If the system has no descriptor, memory, process or thread left, the server tries
+// again after 100 ms.
 //
 // A conversation ends with errc::timed_out if its client is silent for idle_timeout. It also ends if the handler sends
 // nothing for request_timeout, so a client that sends a byte now and then cannot stay for ever.
@@ -5787,6 +5800,9 @@ class tcp_stream : private socket {
     [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
     /// Returns the same end of the connection as a plain socket.
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+  private:
+    friend detail::limits_lifted;
 };
 
 template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>
@@ -6381,6 +6397,12 @@ class connection {
   public:
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
+    /// Ends the connection: with a reset if bytes of an answer are lost, because an orderly end would tell the peer
+    /// that it has the whole answer (RFC 9293 §3.6).
+    ~connection() {
+        std::error_code is_gone;
+        if (is_cut_ || queued() > 0) socket_.set_option(option::linger{std::chrono::seconds{0}}, is_gone);
+    }
 
     /// Returns a number that identifies this connection in this server, for example as a key of a map. A later
     /// connection gets the same number only after 2^32 connections in the same slot.
@@ -6561,9 +6583,10 @@ inline void connection::send(const_buffer bytes) noexcept {
     changed();
     is_asked_ = false;
     const std::size_t sent = queued() == 0 ? send_now(bytes) : 0;
-    if (sent == bytes.size() || state_ != state::open) return;
+    if (sent == bytes.size()) return;
+    is_cut_ = true;                      // until all bytes are in the queue
+    if (state_ != state::open) return;  // the connection has failed
     const auto rest = bytes.subspan(sent);
-    is_cut_ = true;  // until all bytes are in the queue
     if (rest.size() > server_.options.max_queue - queued())
         return close(std::make_error_code(std::errc::no_buffer_space));
     try {
@@ -6649,17 +6672,18 @@ struct forking_options {
 /// holds the client's stream and every descriptor that the program had open, but not the listener. It ends with
 /// _exit(2): status 0, or 1 if the handler threw. So in the child no destructor of the parent's objects runs, and no
 /// buffer of std::cout or stdio is written. The handler must flush its own output. Flush before run() too: otherwise
-/// the handler's flush also writes the child's copy of the parent's output. An exception that is not a std::exception
-/// aborts the child. The handler may also have these members:
+/// the handler's flush also writes the child's copy of the parent's output. If a child crashes or is killed, the kernel
+/// ends its connection, and in order: then only the answer itself can tell the client that it is half. The handler may
+/// also have these members:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception; called in the child
+///     on_error(const endpoint& peer, const std::exception&)   the handler has thrown; called in the child
 ///     on_exit(const endpoint& peer, int status)               a child has ended; `status` is that of waitpid(2)
 ///     on_accept_error(std::error_code)                        no descriptor or memory for a new client, or no process
 ///                                                             (EAGAIN), and then the client is disconnected
 ///
-/// run() calls on_exit() and on_accept_error(); they must not throw. The server waits only for its own children, so the
-/// program may have others. If the program ignores SIGCHLD or reaps every child itself, the status is lost and
-/// on_exit() gets 0.
+/// None of them may throw: see server/blocking.hpp. run() calls on_exit() and on_accept_error(). The server waits only
+/// for its own children, so the program may have others. If the program ignores SIGCHLD or reaps every child itself,
+/// the status is lost and on_exit() gets 0.
 ///
 /// The child has its own stop_event. SIGTERM requests it. SIGINT requests it too, unless the program ignores or handles
 /// SIGINT itself. So Ctrl-C and timeout(1), which signal the children too, stop them in order. A stop in a child does
@@ -6808,6 +6832,7 @@ void forking_server<Handler>::be_child(detail::reception& door, tcp_listener::ac
     } catch (const std::system_error& failure) {  // from become_own_after_fork(); converse() catches the handler's
         if constexpr (detail::hears_errors<Handler>) handler_.on_error(client.peer, failure);
     }
+    client.stream.close(ignored);  // _exit() calls no destructor, and only close() resets after half an answer
     ::_exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
@@ -6893,11 +6918,10 @@ namespace netnotes {
 /// where they are already connected and may already send. A silent client makes them wait for idle_timeout, so keep
 /// idle_timeout short.
 ///
-/// The server calls handler(tcp_stream&, const endpoint& peer) and closes the stream when the handler returns. A
-/// std::exception from the handler ends that conversation only; any other exception leaves run(). The handler may also
-/// have these members:
+/// The server calls handler(tcp_stream&, const endpoint& peer) and closes the stream when the handler returns. Whatever
+/// the handler throws ends that conversation only. The handler may also have these members, which must not throw:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception
+///     on_error(const endpoint& peer, const std::exception&)   the handler has thrown: see server/blocking.hpp
 ///     on_accept_error(std::error_code)                        no descriptor or memory for a new client
 template <std::invocable<tcp_stream&, const endpoint&> Handler>
 class iterative_server {
@@ -7522,9 +7546,6 @@ void reactor_server<Handler, Poller>::destroy(connection& client) {
     if constexpr (requires { handler_.on_close(client, client.reason_); }) {
         has_failed(client, [&] { handler_.on_close(client, client.reason_); });
     }
-    // An orderly end would tell the peer that it has the whole answer (RFC 9293 §3.6).
-    std::error_code is_gone;
-    if (client.is_cut_ || client.queued() > 0) client.socket_.set_option(option::linger{std::chrono::seconds{0}}, is_gone);
     poller_.remove(client.native_handle());
     lists_.remove_from_activity(client);
     lists_.end_exchange(client);
@@ -7694,11 +7715,11 @@ struct threaded_options {
 ///
 /// The handler is a single object, called as by the iterative server, but from many threads at once. It is called as
 /// const, because by the standard library's convention const calls may run at the same time. A handler must lock what
-/// it changes. An exception that is not a std::exception ends the program, as in every std::thread. The handler may
-/// also have these const members:
+/// it changes. Whatever the handler throws ends that conversation only. The handler may also have these const members,
+/// which must not throw:
 ///
-///     on_error(const endpoint& peer, const std::exception&)   the handler threw this exception; called by the
-///                                                             client's thread
+///     on_error(const endpoint& peer, const std::exception&)   the handler has thrown: see server/blocking.hpp; called
+///                                                             by the client's thread
 ///     on_accept_error(std::error_code)                        no descriptor or memory for a new client, or no thread
 ///                                                             (EAGAIN), and then the client is disconnected; called
 ///                                                             by run()
@@ -7887,6 +7908,7 @@ void threaded_server<Handler>::join_the_done() {
 #include <cstdint>
 #include <span>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 
@@ -7988,6 +8010,8 @@ class owner {
 
 namespace netnotes {
 
+class tcp_stream;
+
 namespace detail {
 template <class Stream>
 concept pump_source = requires(Stream& stream, mutable_buffer room, std::error_code& error) {
@@ -8028,8 +8052,10 @@ struct pump_options {
 /// itself, as pump() does. Returns how many bytes went from `first` to `second`, and how many went back. It holds at
 /// most 64 KiB for each direction. A stream that is not read takes no more bytes, and the other direction goes on.
 ///
-/// If a direction fails, both connections end, and close() of both sends a reset. Throws std::system_error. The
-/// streams' own timeouts do not count here. `options.stop` must outlive the call.
+/// If a direction fails, both connections end, and close() of both sends a reset. A reset by a peer that has ended its
+/// own direction counts, too: it will not take the answer. Throws std::system_error. The streams' own timeouts do not
+/// count here, and an answer timeout begins anew when the call returns. A stop of the streams (stop_with()) ends the
+/// call like `options.stop`, which must outlive it.
 template <detail::pump_end First, detail::pump_end Second>
 std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options = {});
 template <detail::pump_end First, detail::pump_end Second>
@@ -8053,6 +8079,46 @@ void reset_at_close(Stream& stream) noexcept {
         } catch (const std::system_error&) {  // the socket is closed
         }
     }
+}
+
+/// Lifts the time limits of a stream while this object lives, if it is a socket. Its owner waits by itself and makes no
+/// call that waits, so the mode of the descriptor does not matter.
+class limits_lifted {
+  public:
+    template <class Stream>
+    explicit limits_lifted(Stream& stream) noexcept {
+        if constexpr (std::is_convertible_v<Stream*, socket_handle*> || std::derived_from<Stream, tcp_stream>)
+            lift(stream);
+    }
+    limits_lifted(const limits_lifted&) = delete;
+    limits_lifted& operator=(const limits_lifted&) = delete;
+    ~limits_lifted() {
+        if (!socket_) return;
+        socket_->deadline_ = deadline_;
+        socket_->answer_time_ = answer_time_;
+        socket_->answer_end_.store(end_of(answer_time_));
+    }
+    /// Returns the descriptor of the stream's stop, or -1.
+    [[nodiscard]] int stop() const noexcept { return socket_ && socket_->stop_ ? socket_->stop_->native_handle() : -1; }
+
+  private:
+    void lift(socket_handle& limited) noexcept {
+        socket_ = &limited;
+        deadline_ = std::exchange(limited.deadline_, time_point::max());
+        answer_time_ = std::exchange(limited.answer_time_, never);
+        limited.answer_end_.store(time_point::max());
+    }
+    socket_handle* socket_ = nullptr;
+    time_point deadline_{};
+    duration answer_time_{};
+};
+
+/// Takes the error that a socket has in store, a reset for example (SO_ERROR).
+inline std::error_code take_error_of(int descriptor) noexcept {
+    int pending = 0;
+    socklen_t size = sizeof pending;
+    ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &pending, &size);
+    return {pending, std::system_category()};
 }
 
 /// One direction of pump_both().
@@ -8146,19 +8212,30 @@ std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, 
                                                   std::error_code& error) {
     detail::pump_lane<First, Second> there{first, second};
     detail::pump_lane<Second, First> back{second, first};
+    const detail::limits_lifted first_limits{first}, second_limits{second};
+    bool has_hung_up[2] = {false, false};
     error.clear();
     for (time_point until = detail::end_of(options.idle_timeout); !error && !(there.is_over() && back.is_over());) {
         const auto watched_for = [](bool to_read, bool to_write) {
             return static_cast<short>((to_read ? POLLIN : 0) | (to_write ? POLLOUT : 0));
         };
-        std::array<pollfd, 3> watched{
+        std::array<pollfd, 5> watched{
             pollfd{first.native_handle(), watched_for(there.wants_bytes(), back.wants_room()), 0},
             pollfd{second.native_handle(), watched_for(back.wants_bytes(), there.wants_room()), 0},
-            pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0}};
-        for (pollfd& one : watched)
-            if (one.events == 0) one.fd = -1;  // or a hang-up would be reported again and again
+            pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0},
+            pollfd{first_limits.stop(), POLLIN, 0}, pollfd{second_limits.stop(), POLLIN, 0}};
+        for (std::size_t i = 0; i < 2; ++i)  // or a hang-up would be reported again and again
+            if (watched[i].events == 0 && has_hung_up[i]) watched[i].fd = -1;
         detail::poll_until(watched.data(), watched.size(), until, error);
-        if (!error && watched[2].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        if (!error && (watched[2].revents | watched[3].revents | watched[4].revents) != 0)
+            error = std::make_error_code(std::errc::operation_canceled);
+        // No call of the lanes would find that a peer has reset which is neither read nor written to now. (A hang-up
+        // without an error is only the end of both directions.)
+        for (std::size_t i = 0; i < 2; ++i)
+            if (!error && watched[i].events == 0 && watched[i].revents != 0) {
+                has_hung_up[i] = true;
+                error = detail::take_error_of(watched[i].fd);
+            }
         bool has_moved = !error && there.step(error);
         has_moved = (!error && back.step(error)) || has_moved;
         if (has_moved) until = detail::end_of(options.idle_timeout);

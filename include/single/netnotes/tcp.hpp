@@ -2816,6 +2816,7 @@ namespace netnotes {
 
 namespace detail {
 struct descriptor_messages;  // of socket/descriptors.hpp
+class limits_lifted;         // of tcp/pump.hpp
 
 /// A point in time that the sending thread moves while the receiving thread reads it. Relaxed, because no other memory
 /// depends on it.
@@ -2987,6 +2988,7 @@ class socket_handle {
     void take_notes() noexcept { takes_notes_ = true; }
     [[noreturn, gnu::cold]] void fail_with_peer(const std::error_code& error, const std::string& what) const;
     std::error_code forbidden(short events) const noexcept;
+    void wait_for(int descriptor, short events, time_point until, std::error_code& error) const noexcept;
     void wait_a_moment(time_point until, std::error_code& error) const noexcept;
 
     native_handle_type descriptor_ = -1;
@@ -3003,6 +3005,7 @@ class socket_handle {
 
   private:
     friend detail::descriptor_messages;
+    friend detail::limits_lifted;
     // O_NONBLOCK is set whenever a call must not wait inside the kernel: there it could neither be timed nor
     // stopped. (recv() would do with a flag, but accept() and connect() have none.)
     void change_mode(bool blocking, duration timeout, time_point deadline, const stop_event* stop) {
@@ -3038,13 +3041,14 @@ inline void socket_handle::fail_with_peer(const std::error_code& error, const st
 }
 
 inline void socket_handle::wait(short events, time_point until, std::error_code& error) const noexcept {
-    if (!is_open()) {  // poll(2) would ignore it and wait
-        error = std::make_error_code(std::errc::bad_file_descriptor);
-        return;
-    }
+    if (is_open()) return wait_for(descriptor_, events, until, error);
+    error = std::make_error_code(std::errc::bad_file_descriptor);  // poll(2) would ignore it and wait
+}
+inline void socket_handle::wait_for(int descriptor, short events, time_point until,
+                                    std::error_code& error) const noexcept {
     for (;;) {
         const time_point answer_end = answer_end_.load();
-        detail::wait_for(descriptor_, events, stop_, detail::min(until, answer_end), error);
+        detail::wait_for(descriptor, events, stop_, detail::min(until, answer_end), error);
         // A send in another thread has perhaps moved the end meanwhile. Then the wait is not over.
         if (error != std::errc::timed_out || until <= answer_end || answer_end_.load() == answer_end) return;
     }
@@ -3802,8 +3806,13 @@ inline std::uint64_t socket::send_file(const input_file& file, const send_file_o
         }
         const std::uint64_t before = part.sent();
         if (is_read) {
+            // A pipe or a terminal may keep its reader waiting. The limits of the call hold for that wait, too.
+            if (!blocking_ || stop_ || until != time_point::max() || answer_time_ != never) {
+                wait_for(file.native_handle(), POLLIN, blocking_ ? until : time_point{}, error);
+                if (error == std::errc::timed_out && !blocking_) error = std::make_error_code(would_block);
+            }
             std::byte room[detail::file_part::block];
-            std::span<const std::byte> bytes{room, part.read(room, sizeof room, true, error)};
+            std::span<const std::byte> bytes{room, error ? 0 : part.read(room, sizeof room, true, error)};
             is_file_error = static_cast<bool>(error);
             while (!error && !bytes.empty()) {
                 const std::size_t size = send_until(bytes, 0, until, error);
@@ -4294,6 +4303,7 @@ inline std::vector<endpoint> interleave_families(std::span<const endpoint> endpo
 #include <cstdint>
 #include <span>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 
@@ -4395,6 +4405,8 @@ class owner {
 
 namespace netnotes {
 
+class tcp_stream;
+
 namespace detail {
 template <class Stream>
 concept pump_source = requires(Stream& stream, mutable_buffer room, std::error_code& error) {
@@ -4435,8 +4447,10 @@ struct pump_options {
 /// itself, as pump() does. Returns how many bytes went from `first` to `second`, and how many went back. It holds at
 /// most 64 KiB for each direction. A stream that is not read takes no more bytes, and the other direction goes on.
 ///
-/// If a direction fails, both connections end, and close() of both sends a reset. Throws std::system_error. The
-/// streams' own timeouts do not count here. `options.stop` must outlive the call.
+/// If a direction fails, both connections end, and close() of both sends a reset. A reset by a peer that has ended its
+/// own direction counts, too: it will not take the answer. Throws std::system_error. The streams' own timeouts do not
+/// count here, and an answer timeout begins anew when the call returns. A stop of the streams (stop_with()) ends the
+/// call like `options.stop`, which must outlive it.
 template <detail::pump_end First, detail::pump_end Second>
 std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, const pump_options& options = {});
 template <detail::pump_end First, detail::pump_end Second>
@@ -4460,6 +4474,46 @@ void reset_at_close(Stream& stream) noexcept {
         } catch (const std::system_error&) {  // the socket is closed
         }
     }
+}
+
+/// Lifts the time limits of a stream while this object lives, if it is a socket. Its owner waits by itself and makes no
+/// call that waits, so the mode of the descriptor does not matter.
+class limits_lifted {
+  public:
+    template <class Stream>
+    explicit limits_lifted(Stream& stream) noexcept {
+        if constexpr (std::is_convertible_v<Stream*, socket_handle*> || std::derived_from<Stream, tcp_stream>)
+            lift(stream);
+    }
+    limits_lifted(const limits_lifted&) = delete;
+    limits_lifted& operator=(const limits_lifted&) = delete;
+    ~limits_lifted() {
+        if (!socket_) return;
+        socket_->deadline_ = deadline_;
+        socket_->answer_time_ = answer_time_;
+        socket_->answer_end_.store(end_of(answer_time_));
+    }
+    /// Returns the descriptor of the stream's stop, or -1.
+    [[nodiscard]] int stop() const noexcept { return socket_ && socket_->stop_ ? socket_->stop_->native_handle() : -1; }
+
+  private:
+    void lift(socket_handle& limited) noexcept {
+        socket_ = &limited;
+        deadline_ = std::exchange(limited.deadline_, time_point::max());
+        answer_time_ = std::exchange(limited.answer_time_, never);
+        limited.answer_end_.store(time_point::max());
+    }
+    socket_handle* socket_ = nullptr;
+    time_point deadline_{};
+    duration answer_time_{};
+};
+
+/// Takes the error that a socket has in store, a reset for example (SO_ERROR).
+inline std::error_code take_error_of(int descriptor) noexcept {
+    int pending = 0;
+    socklen_t size = sizeof pending;
+    ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &pending, &size);
+    return {pending, std::system_category()};
 }
 
 /// One direction of pump_both().
@@ -4553,19 +4607,30 @@ std::pair<std::uint64_t, std::uint64_t> pump_both(First& first, Second& second, 
                                                   std::error_code& error) {
     detail::pump_lane<First, Second> there{first, second};
     detail::pump_lane<Second, First> back{second, first};
+    const detail::limits_lifted first_limits{first}, second_limits{second};
+    bool has_hung_up[2] = {false, false};
     error.clear();
     for (time_point until = detail::end_of(options.idle_timeout); !error && !(there.is_over() && back.is_over());) {
         const auto watched_for = [](bool to_read, bool to_write) {
             return static_cast<short>((to_read ? POLLIN : 0) | (to_write ? POLLOUT : 0));
         };
-        std::array<pollfd, 3> watched{
+        std::array<pollfd, 5> watched{
             pollfd{first.native_handle(), watched_for(there.wants_bytes(), back.wants_room()), 0},
             pollfd{second.native_handle(), watched_for(back.wants_bytes(), there.wants_room()), 0},
-            pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0}};
-        for (pollfd& one : watched)
-            if (one.events == 0) one.fd = -1;  // or a hang-up would be reported again and again
+            pollfd{options.stop ? options.stop->native_handle() : -1, POLLIN, 0},
+            pollfd{first_limits.stop(), POLLIN, 0}, pollfd{second_limits.stop(), POLLIN, 0}};
+        for (std::size_t i = 0; i < 2; ++i)  // or a hang-up would be reported again and again
+            if (watched[i].events == 0 && has_hung_up[i]) watched[i].fd = -1;
         detail::poll_until(watched.data(), watched.size(), until, error);
-        if (!error && watched[2].revents != 0) error = std::make_error_code(std::errc::operation_canceled);
+        if (!error && (watched[2].revents | watched[3].revents | watched[4].revents) != 0)
+            error = std::make_error_code(std::errc::operation_canceled);
+        // No call of the lanes would find that a peer has reset which is neither read nor written to now. (A hang-up
+        // without an error is only the end of both directions.)
+        for (std::size_t i = 0; i < 2; ++i)
+            if (!error && watched[i].events == 0 && watched[i].revents != 0) {
+                has_hung_up[i] = true;
+                error = detail::take_error_of(watched[i].fd);
+            }
         bool has_moved = !error && there.step(error);
         has_moved = (!error && back.step(error)) || has_moved;
         if (has_moved) until = detail::end_of(options.idle_timeout);
@@ -5951,6 +6016,9 @@ class tcp_stream : private socket {
     [[nodiscard]] endpoint peer_endpoint() const { return socket::peer_endpoint().ip(); }
     /// Returns the same end of the connection as a plain socket.
     [[nodiscard]] socket into_socket() && noexcept { return std::move(*this); }
+
+  private:
+    friend detail::limits_lifted;
 };
 
 template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>
