@@ -2,6 +2,7 @@
 // it.
 
 #include <netnotes/coro/descriptor.hpp>
+#include <netnotes/coro/timeout.hpp>
 
 #include "../catch.hpp"
 #include "tasks.hpp"
@@ -411,4 +412,26 @@ TEST_CASE("an object that was moved from refuses a timeout, and each wait") {
     other.set_timeout(1ms);
     const auto waits = [&]() -> net::task<> { co_await other.readable(); };
     CHECK_THROWS_AS(loop.run(waits), std::system_error);
+}
+
+TEST_CASE("a read into an empty buffer returns 0 at once, before the first byte and after the last") {
+    test_loop loop{in_virtual_time};
+    auto ends = make_pipe();
+    loop.run([&]() -> net::task<> {
+        net::async_descriptor reading{ends.read.get()};
+        std::array<std::byte, 16> room{};
+        const net::mutable_buffer nothing = std::span{room}.first(0);
+        const auto before = co_await net::with_timeout(1s, reading.read(nothing));
+        CHECK(before == 0);
+        put(ends.write.get(), "hello");
+        const auto size = co_await reading.read(room);
+        CHECK(size == 5);
+        for (int i = 0; i < 3; ++i) {
+            const auto after = co_await net::with_timeout(1s, reading.read(nothing));
+            CHECK(after == 0);
+        }
+        put(ends.write.get(), "more");
+        const auto more = co_await reading.read(room);
+        CHECK(more == 4);
+    });
 }

@@ -16374,6 +16374,7 @@ class [[nodiscard]] async_descriptor::reading final : public detail::io_awaiter<
         return size_;
     }
     bool attempt() noexcept override {
+        if (room_.empty()) return true;
         while (node_.readable || is_always_ready_) {
             pollfd asked{descriptor_, POLLIN, 0};
             const ssize_t got = ::poll(&asked, 1, 0) == 0 ? -1 : ::read(descriptor_, room_.data(), room_.size());
@@ -16383,7 +16384,7 @@ class [[nodiscard]] async_descriptor::reading final : public detail::io_awaiter<
             error_ = errno;
             return true;
         }
-        return room_.empty();
+        return false;
     }
 
   private:
