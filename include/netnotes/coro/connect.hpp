@@ -164,14 +164,14 @@ inline task<async_stream> connect_to_first(std::string where, std::vector<endpoi
     const auto body = [&all](task_group& attempts) { return run_race(all, attempts); };
     if (all.endpoints.empty()) all.worst.error = std::make_error_code(std::errc::destination_address_required);
     co_await with_group(body);
-    if (!all.winner.is_open()) throw_connect_error(all.worst.error, where, all.endpoints, all.worst.attempt);
+    if (!all.winner.is_open()) throw_connect_error(all.worst.error, where, all_of(all.endpoints), all.worst.attempt);
     co_return std::move(all.winner);
 }
 
 inline task<async_stream> resolve_and_connect(std::string host, std::uint16_t port, connect_options options) {
     const std::vector<endpoint> found = co_await async_resolve(host, port);
     std::string where = detail::with_service(host, std::to_string(port));
-    co_return co_await detail::connect_to_first(std::move(where), interleave_families(found), options);
+    co_return co_await detail::connect_to_first(std::move(where), interleave_families(all_of(found)), options);
 }
 inline task<async_stream> connect_within(std::string where, task<async_stream> what, connect_options options) {
     if (options.stop) throw std::invalid_argument{"async_connect: a stop is for threads; cancel the task instead"};

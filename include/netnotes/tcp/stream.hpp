@@ -163,6 +163,12 @@ class tcp_stream : private socket {
 
   private:
     friend detail::limits_lifted;
+    // connect() calls these, not its own overloads: to choose among them, the compiler would check the concepts of
+    // ranges for an endpoint and a string, in every program.
+    static tcp_stream try_all(std::span<const endpoint> endpoints, const connect_options& options,
+                              std::error_code& error);
+    static tcp_stream connect_all(std::span<const endpoint> endpoints, const connect_options& options);
+    static tcp_stream connect_host(const std::string& host, std::uint16_t port, const connect_options& options);
 };
 
 template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>
@@ -231,12 +237,12 @@ void operator<<(std::basic_ostream<char, Traits>&, const tcp_listener&) = delete
 // How it is done
 // ========================================================================================================
 
-inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options,
+inline tcp_stream tcp_stream::try_all(std::span<const endpoint> endpoints, const connect_options& options,
                                       std::error_code& error) {
     std::optional<std::size_t> whose;
     return tcp_stream{detail::connect_to(endpoints, options, whose, error)};
 }
-inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options) {
+inline tcp_stream tcp_stream::connect_all(std::span<const endpoint> endpoints, const connect_options& options) {
     std::error_code error;
     std::optional<std::size_t> whose;
     tcp_stream stream{detail::connect_to(endpoints, options, whose, error)};
@@ -244,30 +250,12 @@ inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const
         detail::throw_connect_error(error, endpoints.empty() ? "nowhere" : endpoints[0].to_string(), endpoints, whose);
     return stream;
 }
-inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options, std::error_code& error) {
-    return connect(std::span{&where, 1}, options, error);
-}
-inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options) {
-    return connect(std::span{&where, 1}, options);
-}
-inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout, std::error_code& error) {
-    return connect(where, connect_options{.timeout = timeout}, error);
-}
-inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout) {
-    return connect(where, connect_options{.timeout = timeout});
-}
-inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options,
-                                      std::error_code& error) {
+inline tcp_stream tcp_stream::connect_host(const std::string& host, std::uint16_t port,
+                                           const connect_options& options) {
     const detail::time_left left{options.timeout};
-    const auto endpoints = resolve(host, std::to_string(port), {}, options.timeout, options.stop, error);
-    if (error) return {};
-    connect_options rest = options;
-    rest.timeout = left.now();
-    return connect(interleave_families(endpoints), rest, error);
-}
-inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options) {
-    const detail::time_left left{options.timeout};
-    const auto endpoints = interleave_families(resolve(host, std::to_string(port), {}, options.timeout, options.stop));
+    const auto found = resolve(host, std::to_string(port), {}, options.timeout, options.stop);
+    const auto order = interleave_families(detail::all_of(found));
+    const std::span<const endpoint> endpoints = detail::all_of(order);
     connect_options rest = options;
     rest.timeout = left.now();
     std::error_code error;
@@ -276,8 +264,41 @@ inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t por
     if (error) detail::throw_connect_error(error, detail::with_service(host, std::to_string(port)), endpoints, whose);
     return stream;
 }
+
+inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options,
+                                      std::error_code& error) {
+    return try_all(endpoints, options, error);
+}
+inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options) {
+    return connect_all(endpoints, options);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options, std::error_code& error) {
+    return try_all({&where, 1}, options, error);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options) {
+    return connect_all({&where, 1}, options);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout, std::error_code& error) {
+    return try_all({&where, 1}, connect_options{.timeout = timeout}, error);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout) {
+    return connect_all({&where, 1}, connect_options{.timeout = timeout});
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options,
+                                      std::error_code& error) {
+    const detail::time_left left{options.timeout};
+    const auto found = resolve(host, std::to_string(port), {}, options.timeout, options.stop, error);
+    if (error) return {};
+    connect_options rest = options;
+    rest.timeout = left.now();
+    const auto order = interleave_families(detail::all_of(found));
+    return try_all(detail::all_of(order), rest, error);
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options) {
+    return connect_host(host, port, options);
+}
 inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, wait_time timeout) {
-    return connect(host, port, connect_options{.timeout = timeout});
+    return connect_host(host, port, connect_options{.timeout = timeout});
 }
 
 // ---- keep-alive and the kernel's numbers: for tcp_stream, and for async_stream in coro/stream.hpp

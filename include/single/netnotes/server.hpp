@@ -5160,7 +5160,7 @@ inline std::optional<std::string> resolve_name(const endpoint& where, wait_time 
     if (!error && call->code == EAI_NONAME) return std::nullopt;
     if (!error) error = detail::resolver_error(call->code, call->system_error);
     if (error) detail::throw_error(error, "name of ", where.address().to_string());
-    return call->name;
+    return std::string{call->name};
 }
 
 }  // namespace netnotes
@@ -5468,12 +5468,20 @@ inline socket connect_to(std::span<const endpoint> endpoints, const connect_opti
 }
 
 /// "connect example.com:80 (192.0.2.1:80, one of 3 addresses): Connection refused"
-[[noreturn]] inline void throw_connect_error(const std::error_code& error, std::string_view where,
+[[noreturn, gnu::cold]] inline void throw_connect_error(const std::error_code& error, std::string_view where,
                                              std::span<const endpoint> endpoints, std::optional<std::size_t> whose) {
     if (endpoints.size() < 2) throw_error(error, "connect ", where);
     const std::string number = std::to_string(endpoints.size());
     if (!whose) throw_error(error, "connect ", where, " (", number, " addresses)");
     throw_error(error, "connect ", where, " (", endpoints[*whose].to_string(), ", one of ", number, " addresses)");
+}
+}  // namespace detail
+
+namespace detail {
+/// Returns the endpoints of a list. A conversion to std::span would make the compiler check a dozen concepts of ranges,
+/// in every program that includes this page: a twentieth of its time.
+inline std::span<const endpoint> all_of(const std::vector<endpoint>& list) noexcept {
+    return {list.data(), list.size()};
 }
 }  // namespace detail
 
@@ -5803,6 +5811,12 @@ class tcp_stream : private socket {
 
   private:
     friend detail::limits_lifted;
+    // connect() calls these, not its own overloads: to choose among them, the compiler would check the concepts of
+    // ranges for an endpoint and a string, in every program.
+    static tcp_stream try_all(std::span<const endpoint> endpoints, const connect_options& options,
+                              std::error_code& error);
+    static tcp_stream connect_all(std::span<const endpoint> endpoints, const connect_options& options);
+    static tcp_stream connect_host(const std::string& host, std::uint16_t port, const connect_options& options);
 };
 
 template <class Traits, class Advice = detail::print_its_peer_endpoint_or_receive_and_print_as_text>
@@ -5871,12 +5885,12 @@ void operator<<(std::basic_ostream<char, Traits>&, const tcp_listener&) = delete
 // How it is done
 // ========================================================================================================
 
-inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options,
+inline tcp_stream tcp_stream::try_all(std::span<const endpoint> endpoints, const connect_options& options,
                                       std::error_code& error) {
     std::optional<std::size_t> whose;
     return tcp_stream{detail::connect_to(endpoints, options, whose, error)};
 }
-inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options) {
+inline tcp_stream tcp_stream::connect_all(std::span<const endpoint> endpoints, const connect_options& options) {
     std::error_code error;
     std::optional<std::size_t> whose;
     tcp_stream stream{detail::connect_to(endpoints, options, whose, error)};
@@ -5884,30 +5898,12 @@ inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const
         detail::throw_connect_error(error, endpoints.empty() ? "nowhere" : endpoints[0].to_string(), endpoints, whose);
     return stream;
 }
-inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options, std::error_code& error) {
-    return connect(std::span{&where, 1}, options, error);
-}
-inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options) {
-    return connect(std::span{&where, 1}, options);
-}
-inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout, std::error_code& error) {
-    return connect(where, connect_options{.timeout = timeout}, error);
-}
-inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout) {
-    return connect(where, connect_options{.timeout = timeout});
-}
-inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options,
-                                      std::error_code& error) {
+inline tcp_stream tcp_stream::connect_host(const std::string& host, std::uint16_t port,
+                                           const connect_options& options) {
     const detail::time_left left{options.timeout};
-    const auto endpoints = resolve(host, std::to_string(port), {}, options.timeout, options.stop, error);
-    if (error) return {};
-    connect_options rest = options;
-    rest.timeout = left.now();
-    return connect(interleave_families(endpoints), rest, error);
-}
-inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options) {
-    const detail::time_left left{options.timeout};
-    const auto endpoints = interleave_families(resolve(host, std::to_string(port), {}, options.timeout, options.stop));
+    const auto found = resolve(host, std::to_string(port), {}, options.timeout, options.stop);
+    const auto order = interleave_families(detail::all_of(found));
+    const std::span<const endpoint> endpoints = detail::all_of(order);
     connect_options rest = options;
     rest.timeout = left.now();
     std::error_code error;
@@ -5916,8 +5912,41 @@ inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t por
     if (error) detail::throw_connect_error(error, detail::with_service(host, std::to_string(port)), endpoints, whose);
     return stream;
 }
+
+inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options,
+                                      std::error_code& error) {
+    return try_all(endpoints, options, error);
+}
+inline tcp_stream tcp_stream::connect(std::span<const endpoint> endpoints, const connect_options& options) {
+    return connect_all(endpoints, options);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options, std::error_code& error) {
+    return try_all({&where, 1}, options, error);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, const connect_options& options) {
+    return connect_all({&where, 1}, options);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout, std::error_code& error) {
+    return try_all({&where, 1}, connect_options{.timeout = timeout}, error);
+}
+inline tcp_stream tcp_stream::connect(const endpoint& where, wait_time timeout) {
+    return connect_all({&where, 1}, connect_options{.timeout = timeout});
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options,
+                                      std::error_code& error) {
+    const detail::time_left left{options.timeout};
+    const auto found = resolve(host, std::to_string(port), {}, options.timeout, options.stop, error);
+    if (error) return {};
+    connect_options rest = options;
+    rest.timeout = left.now();
+    const auto order = interleave_families(detail::all_of(found));
+    return try_all(detail::all_of(order), rest, error);
+}
+inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, const connect_options& options) {
+    return connect_host(host, port, options);
+}
 inline tcp_stream tcp_stream::connect(const std::string& host, std::uint16_t port, wait_time timeout) {
-    return connect(host, port, connect_options{.timeout = timeout});
+    return connect_host(host, port, connect_options{.timeout = timeout});
 }
 
 // ---- keep-alive and the kernel's numbers: for tcp_stream, and for async_stream in coro/stream.hpp

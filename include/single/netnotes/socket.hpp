@@ -6090,7 +6090,7 @@ inline std::optional<std::string> resolve_name(const endpoint& where, wait_time 
     if (!error && call->code == EAI_NONAME) return std::nullopt;
     if (!error) error = detail::resolver_error(call->code, call->system_error);
     if (error) detail::throw_error(error, "name of ", where.address().to_string());
-    return call->name;
+    return std::string{call->name};
 }
 
 }  // namespace netnotes
