@@ -17,7 +17,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 include=$here/../../include/single
 answers=${NETNOTES_EXERCISES:-${HOME:?}/netnotes-exercises}
-built=$answers/.built
+built=${NETNOTES_BUILT:-$answers/.built}
 if [ "${1-}:${2-}" = all:--csv ]; then # A check that was handed in counts for nothing, and one folder of ours serves a whole class.
     built=${XDG_CACHE_HOME:-${HOME:?}/.cache}/netnotes-exercises
 fi
@@ -105,13 +105,15 @@ done
 plain="-std=c++20 -O0 -g1 -Wall -Wextra -pthread" # line numbers are enough, and cost a quarter less time
 # Without optimisation g++ 12 writes code for each coroutine of a header, called or not: 1.3 s a file.
 coroutines="-std=c++20 -O1 -g1 -Wall -Wextra -pthread"
+bare="-std=c++20 -O0 -Wall -Wextra -pthread" # a test names its lines itself
 sanitized="$plain -fsanitize=address,undefined -fno-sanitize-recover=all"
 # The flags of an answer: the sanitizers find many of its faults. They double the time of coroutines, a sheet is no program
 # of the learner, and a test is built many times. NETNOTES_QUICK leaves them out (prove.py --sample).
 flags() {
     case $headers:$kind in
         coro:*) echo "$coroutines" ;;
-        *:[PCK]) echo "$plain" ;;
+        *:K) echo "$bare" ;;
+        *:[PC]) echo "$plain" ;;
         *) if [ -n "${NETNOTES_QUICK-}" ]; then echo "$plain"; else echo "$sanitized"; fi ;;
     esac
 }
@@ -152,11 +154,14 @@ contents() {
 }
 # precompile MODULE: builds this header if it is missing or old, and sets `prefix` to its name
 precompile() {
-    prefix=${NETNOTES_PCH:-$built/pch}/$({ echo "$plain $coroutines" && $compiler --version; } | cksum | cut -d' ' -f1)
+    prefix=${NETNOTES_PCH:-$built/pch}/$({ echo "$plain $coroutines $bare" && $compiler --version; } | cksum | cut -d' ' -f1)
     mkdir -p "$prefix"
     prefix=$prefix/$1.hpp
-    with=$plain
-    [ "$1" != coro ] || with=$coroutines
+    case $1 in
+        coro) with=$coroutines ;;
+        sockets | standard) with=$plain ;;
+        *) with=$bare ;;
+    esac
     [ -e "$prefix.gch" ] && contents "$1" | cmp -s - "$prefix" &&
         [ -z "$(find "$here"/*.hpp "$include/netnotes" "$chapters/netnotes" -newer "$prefix" -name '*.hpp')" ] && return
     contents "$1" >"$prefix"
@@ -174,7 +179,7 @@ compile_check() {
     precompile "$(module)" || return 1
     # A check may include a chapter, such as <netnotes/lan/route.hpp>: a chapter alone is compiled faster than its module.
     if grep -q '^#include <netnotes/[a-z_]*/' "$folder/check.cpp"; then tree=$chapters; else tree=$include; fi
-    case $headers in coro*) with=$coroutines ;; *) with=$plain ;; esac
+    case $headers:$kind in coro*) with=$coroutines ;; *:K) with=$bare ;; *) with=$plain ;; esac
     compile "$with" "$folder/check.cpp" "$object" -include "$prefix" -I"$tree" "$@"
 }
 # linker: gold takes half of the time, where it is installed
@@ -194,6 +199,11 @@ need_check() {
         compile_check "$check" || stop "check.cpp does not compile" "check.cpp 编译失败"
     fi
 }
+compile_error() {
+    cat "$1"
+    say "Your file does not compile. The first error is the one to mend." "你的文件没有编译通过。请从第一个错误改起。"
+    return 1
+}
 # build ANSWER PROGRAM [INCLUDE]: links the answer with the check; says in words what is missing
 build() {
     need_check
@@ -205,11 +215,7 @@ build() {
         *) # the names of `without` are headers of the library that would be the answer
             compile "$(flags)" "$1" "$2.o" -I"$folder/without" -I"$include"
             ;;
-    esac 2>"$2.log" || {
-        cat "$2.log"
-        say "Your file does not compile. The first error is the one to mend." "你的文件没有编译通过。请从第一个错误改起。"
-        return 1
-    }
+    esac 2>"$2.log" || compile_error "$2.log" || return 1
     # shellcheck disable=SC2046,SC2086
     $compiler $(flags) $(linker) "$2.o" "$check" -o "$2" 2>"$2.log" || {
         missing=$(sed -n "s/.*undefined reference to .\(.*\)'.*/\1/p; s/.*undefined symbol: //p" "$2.log" | sort -u | head -n 3 |
@@ -220,6 +226,9 @@ build() {
         return 1
     }
 }
+# in_foreground: an option of timeout. Without it, Ctrl-C reaches this script and not the program, which goes on. A timeout
+# that does not know the option leaves the program in the foreground.
+if timeout --foreground 1 true 2>/dev/null; then in_foreground=--foreground; else in_foreground=; fi
 # run PROGRAM [ARGUMENT]...: it has passed if it has come to its last step, and not if it only ended with status 0. Then the
 # file of the verdict holds a word that the check reads before any code of the learner runs. A program that does not end its
 # output must not fill the disk: a file ends at 100 or 200 MB.
@@ -231,7 +240,7 @@ run() {
     echo "$word" | (
         ulimit -f 200000
         NETNOTES_LANGUAGE=${chinese:+zh} NETNOTES_VERDICT=$program.verdict ASAN_OPTIONS=detect_stack_use_after_return=1 \
-            exec timeout -k 2 $((60 * ${NETNOTES_PATIENCE:-1})) "$program" "$@"
+            exec timeout $in_foreground -k 2 $((60 * ${NETNOTES_PATIENCE:-1})) "$program" "$@"
     ) || status=$?
     if [ $status -eq 0 ] && [ "$(cat "$program.verdict" 2>/dev/null)" = "$word" ]; then return 0; fi
     case $status in
@@ -290,7 +299,7 @@ sheet() {
 # a chapter, such as tftp/transfer. Copy 0 is the library as it is.
 copy_mutants() {
     copies=$built/${number}_copies
-    [ -e "$copies/done" ] && [ -z "$(find "$folder/mutants.txt" "$chapters/netnotes" -newer "$copies/done")" ] && return
+    [ -e "$copies/done" ] && [ -z "$(find "$folder/mutants.txt" "$here/check.sh" "$chapters/netnotes" -newer "$copies/done")" ] && return
     rm -rf "$copies"
     mkdir -p "$copies/0"
     cp -R "$chapters/netnotes" "$copies/0"
@@ -307,15 +316,22 @@ copy_mutants() {
             END { if (found != 1) exit 1 }' "$chapters/netnotes/$header.hpp" >"$copies/$count/netnotes/$header.hpp" ||
             stop "mutant $count of ${number}_$name: its text does not occur once" "变体 $count 的原文没有恰好出现一次"
     done 3<"$copies/list"
+    # shared: for each precompiled chapter, its namespaces can be named in a copy. KEEP: the other chapters are read again.
+    find "$chapters/netnotes" -name '*.hpp' -exec cat {} + | awk '
+        /^#ifndef NETNOTES_.*_HPP$/ { guard = $2; print "#ifdef", guard "\n#define KEEP_" guard "\n#endif" >"/dev/stderr" }
+        /^namespace netnotes[a-z_:]* \{$/ { outer = $2; print guard, outer; next }
+        /^namespace [a-z_:]+ \{$/ { print guard, outer "::" $2 }' 2>"$copies/guards" | sort -u >"$copies/shared"
     touch "$copies/done"
 }
-# together ANSWER PROGRAM: compiles the test with all copies at once, in PROGRAM.all.o. The namespace of copy 3 is netnotes::v3,
-# and the test for it is mutant_3::test(). The copies share the precompiled chapters, which no mutant changes, so these chapters
-# and the headers of the standard library are read once. Access is not checked, because `friend class reader` in a shared
-# chapter does not name netnotes::v3::reader; it was checked when the test was built with the library as it is.
+# together ANSWER PROGRAM: compiles the test with all copies, as PROGRAM.copies/0 and so on. The namespace of copy 3 is
+# netnotes::v3, and the test for it is mutant_3::test(). A file has several copies. They share the precompiled chapters, which
+# no mutant changes, so these chapters and the headers of the standard library are read once for each file. There are as many
+# files as processors, and they are compiled side by side. Access is not checked, because `friend class reader` in a shared
+# chapter does not name netnotes::v3::reader. So the test is also read with the library as it is.
 together() {
-    : >"$2.includes"
-    awk -v folder="$folder" -v includes="$2.includes" '
+    rm -rf "$2.copies"
+    mkdir "$2.copies"
+    awk -v folder="$folder" -v includes="$2.copies/includes" '
         function put(file, line, count, name) {
             if (file in seen) return
             seen[file]
@@ -332,64 +348,79 @@ together() {
                 } else print line ~ /#pragma once/ ? "" : line
             }
         }
-        BEGIN { put(ARGV[1]) }' "$1" >"$2.flat"
-    {
-        grep -v '<netnotes/' "$2.includes" || :
-        # shared: for each precompiled chapter, its namespaces can be named in a copy. KEEP: the other chapters are read again.
-        find "$chapters/netnotes" -name '*.hpp' -exec cat {} + | awk '
-            /^#ifndef NETNOTES_.*_HPP$/ { guard = $2; print "#ifdef", guard "\n#define KEEP_" guard "\n#endif" >"/dev/stderr" }
-            /^namespace netnotes[a-z_:]* \{$/ { outer = $2; print guard, outer; next }
-            /^namespace [a-z_:]+ \{$/ { print guard, outer "::" $2 }' 2>"$2.guards" | sort -u >"$2.shared"
-        cat "$2.guards"
-        each=0
-        while [ -e "$copies/$each" ]; do
-            sed "s/^\(.*\) netnotes\(.*\)/#ifdef KEEP_\1\nnamespace netnotes::v$each\2 { using namespace ::netnotes\2; }\n#endif/" "$2.shared"
-            echo "#define netnotes netnotes::v$each"
-            sed -n "s|.*<\(netnotes/.*\)>.*|#include \"$copies/$each/\1\"|p" "$2.includes"
-            echo "namespace mutant_$each {"
-            cat "$2.flat"
-            printf '}\n#undef netnotes\n'
-            sed 's/^#ifdef \(.*\)/#ifndef KEEP_\1/; s/^#define KEEP_/#undef /' "$2.guards"
-            each=$((each + 1))
-        done
-    } >"$2.all.cpp"
-    compile "$(flags) -w -fno-access-control -Wfatal-errors" "$2.all.cpp" "$2.all.o" -include "$prefix" 2>"$2.log"
+        BEGIN { printf "" >includes; put(ARGV[1]) }' "$1" >"$2.copies/test"
+    files=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+    [ "$files" -le 4 ] || files=4
+    # xargs, and not `&`: Ctrl-C ends the compilers, too.
+    awk -v files="$files" 'BEGIN { print "read"; for (i = 0; i < files; i++) print i }' |
+        NETNOTES_BUILT=$built NETNOTES_PREFIX=$prefix xargs -P "$files" -n 1 \
+            sh "$here/check.sh" --together "$number" "$1" "$2" "$files"
+    [ -e "$2.copies/is_read" ] || compile_error "$2.copies/read.log" || return 2
+    for each in $(seq 0 "$(wc -l <"$copies/list")"); do
+        [ -e "$2.copies/$each" ] || return 1
+    done
 }
-# link_copy NUMBER PROGRAM: a program of `together`
-link_copy() {
-    # shellcheck disable=SC2046,SC2086
-    $compiler $(flags) $(linker) -Wl,--defsym=_Z4testv=_ZN$((7 + ${#1}))mutant_${1}4testEv "$2.all.o" "$check" -o "$2" 2>"$2.log"
+# together_file ANSWER PROGRAM FILES FILE: one file of `together`, with the copies FILE, FILE + FILES and so on
+together_file() {
+    if [ "$4" = read ]; then
+        ! compile "$(flags) -fsyntax-only" "$1" /dev/null -include "$prefix" -I"$chapters" 2>"$2.copies/read.log" ||
+            touch "$2.copies/is_read"
+        return
+    fi
+    source=$2.copies/file$4
+    {
+        grep -v '<netnotes/' "$2.copies/includes" || :
+        cat "$copies/guards"
+        each=$4
+        while [ -e "$copies/$each" ]; do
+            sed "s/^\(.*\) netnotes\(.*\)/#ifdef KEEP_\1\nnamespace netnotes::v$each\2 { using namespace ::netnotes\2; }\n#endif/" \
+                "$copies/shared"
+            echo "#define netnotes netnotes::v$each"
+            sed -n "s|.*<\(netnotes/.*\)>.*|#include \"$copies/$each/\1\"|p" "$2.copies/includes"
+            echo "namespace mutant_$each {"
+            cat "$2.copies/test"
+            printf '}\n#undef netnotes\n'
+            sed 's/^#ifdef \(.*\)/#ifndef KEEP_\1/; s/^#define KEEP_/#undef /' "$copies/guards"
+            each=$((each + $3))
+        done
+    } >"$source.cpp"
+    compile "$(flags) -w -fno-access-control -Wfatal-errors" "$source.cpp" "$source.o" -include "$prefix" 2>"$source.log" || return 0
+    each=$4
+    while [ -e "$copies/$each" ]; do
+        # shellcheck disable=SC2046,SC2086
+        $compiler $(flags) $(linker) -Wl,--defsym=_Z4testv=_ZN$((7 + ${#each}))mutant_${each}4testEv "$source.o" "$check" \
+            -o "$2.copies/$each" 2>>"$source.log" || return 0
+        each=$((each + $3))
+    done
 }
 kill_mutants() {
     copy_mutants
-    build "$1" "$2" "$chapters" || return 1
-    run "$2" || {
+    need_check
+    precompile "$number" || return 1
+    is_together=yes real=$2.copies/0
+    together "$1" "$2" || {
+        [ $? -eq 1 ] || return 1
+        is_together='' real=$2
+        build "$1" "$2" "$chapters" || return 1
+        [ -z "${NETNOTES_PROVE-}" ] || echo "copy by copy: $(cat "$2".copies/*.log)"
+    }
+    run "$real" || {
         say "Your test must pass with the real header." "你的测试必须能在真正的头文件上通过。"
         return 1
     }
-    cp "$2" "$2.real"
-    is_together=
-    if together "$1" "$2" && link_copy 0 "$2" && run "$2" >"$2.out" 2>&1; then
-        is_together=yes
-    elif [ -n "${NETNOTES_PROVE-}" ]; then
-        echo "copy by copy: $(cat "$2.log")"
-    fi
     count=0
     while IFS=$(printf '\001') read -r header old new mirrors <&3; do
         count=$((count + 1))
-        if [ -n "$is_together" ]; then link_copy $count "$2"; else build "$1" "$2" "$copies/$count"; fi >"$2.out" 2>&1 || {
-            cat "$2.out"
-            return 1
-        }
-        if run "$2" >"$2.out" 2>&1; then
+        mutant=$2.copies/$count
+        [ -n "$is_together" ] || build "$1" "$mutant" "$copies/$count" || return 1
+        if run "$mutant" >"$2.out" 2>&1; then
             say "  mutant $count lives: your test does not notice this fault: $mirrors" \
                 "  变体 $count 存活：你的测试没有发现这个错误：$mirrors"
             return 1
         fi
         say "  mutant $count: found" "  变体 $count：已发现"
     done 3<"$copies/list"
-    mv "$2.real" "$2"
-    run "$2" >"$2.out" || { # a test that fails by chance finds every mutant
+    run "$real" >"$2.out" || { # a test that fails by chance finds every mutant
         cat "$2.out"
         say "Your test has failed with the real header, after it had passed." "你的测试先前通过了，这次却在真正的头文件上失败。"
         return 1
@@ -448,6 +479,11 @@ case $command in
         mkdir -p "$built"
         sheet
         "$built/${number}_sheet" answers "$(seed)"
+        ;;
+    --together) # --together NUMBER ANSWER PROGRAM FILES FILE: one compiler of several that run at once (see together)
+        pick "$2"
+        copies=$built/${number}_copies check=$built/${number}_check.o prefix=$NETNOTES_PREFIX
+        together_file "$3" "$4" "$5" "$6"
         ;;
     --precompile) # --precompile MODULE (prove.py)
         precompile "$2"
