@@ -2,9 +2,12 @@
 
 #include <netnotes/coro/buffered.hpp>
 #include <netnotes/coro/group.hpp>
+#include <netnotes/coro/when.hpp>
 
 #include "../back_end.hpp"
 #include "../support.hpp"
+
+#include <sys/socket.h>
 
 #include <array>
 #include <random>
@@ -597,4 +600,42 @@ TEST_CASE("a second reader is an error, also while the first has to send") {
         CHECK_THROWS_AS(co_await first.join(), std::system_error);
     };
     ends.loop.run(body(ends.end));
+}
+
+TEST_CASE("a task that is cancelled while it runs takes no message, though messages are there") {
+    pair_of_ends ends;
+    const auto body = [](pair_of_ends& of) -> net::task<> {
+        REQUIRE(::send(of.peer.native_handle(), "1\n2\n3\n4\n", 8, MSG_NOSIGNAL) == 8);
+        const optional_line first = co_await next_line(of.end);
+        CHECK(first == "1");
+        std::string taken;
+        const auto takes = [&]() -> net::task<> {
+            for (;;) {
+                const auto line = co_await of.end.recv_line();
+                taken += line.value();
+            }
+        };
+        // Its own group cancels it.
+        const auto cancels_itself = [&](net::task_group& group) -> net::task<> {
+            group.cancel();
+            co_await takes();
+        };
+        CHECK_THROWS_AS(co_await net::with_group(cancels_itself), std::system_error);
+        // A part that begins inside when_all() cancels the task that awaits it.
+        net::join_handle<> waiting;
+        const auto cancels = [&]() -> net::task<> {
+            waiting.cancel();
+            co_return;
+        };
+        const auto waits = [&]() -> net::task<> {
+            co_await net::when_all(cancels(), cancels());
+            co_await takes();
+        };
+        waiting = net::spawn(waits());
+        CHECK_THROWS_AS(co_await waiting.join(), std::system_error);
+        CHECK(taken.empty());
+        const optional_line next = co_await next_line(of.end);
+        CHECK(next == "2");
+    };
+    ends.loop.run(body(ends));
 }

@@ -2,6 +2,7 @@
 //
 // There is no loop here. A test is the loop: it starts a chain, sees it stop at a gate, and opens the gate.
 
+#include <netnotes/coro/scheduler.hpp>
 #include <netnotes/coro/task.hpp>
 
 #include "../catch.hpp"

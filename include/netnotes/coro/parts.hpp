@@ -120,7 +120,7 @@ class part_base : public fiber {
         ++whole.running_;
         if (is_operation || !between.is_deep()) {
             scheduler& loop = this->loop();  // this part may be destroyed when resume() returns
-            const bool before = loop.runs(*this);
+            const unsigned before = loop.runs(*this);
             self.resume();
             return loop.runs_again(before);
         }
