@@ -82,7 +82,7 @@ class scheduler {
     }
     /// Notes that the chain of an earlier runs() runs again, because the chain inside it has returned.
     void runs_again(unsigned note) noexcept { may_take_ = note; }
-    /// Notes that a chain is cancelled. It may be the running chain, or one that waits for it. So every earlier note is
+    /// Notes that a chain is cancelled. It may be the running chain, or a chain that waits for it. So every earlier note is
     /// void, and a running chain takes no quick step before the loop resumes it.
     void notes_cancellation() noexcept { ++cancellations_; }
     /// Makes the operations of `node` try again at the next turn.

@@ -6672,18 +6672,9 @@ class [[nodiscard]] awaited_once {
     std::tuple<Parts...> parts_;
 };
 
-inline void fiber::cancel() noexcept {
-    if (std::exchange(cancelled_, true)) return;
-    if (waits_for_) waits_for_->cancelled();
-}
 inline void fiber::leave_awaiter() noexcept {
     if (waits_for_) [[unlikely]]
         waits_for_->cancelled();
-}
-inline void fiber::withdraw() noexcept {
-    cancelled_ = true;
-    if (std::exchange(withdrawn_, true)) return;
-    if (waits_for_) waits_for_->cancelled();
 }
 
 // ========================================================================================================
@@ -7818,11 +7809,16 @@ class scheduler {
     [[nodiscard]] bool take_step() noexcept { return --steps_ > 0; }
     /// Counts a step that may take a value before it has looked at its chain. Returns false for a cancelled chain, too,
     /// because its result may be dropped, and the value with it.
-    [[nodiscard]] bool take_quick_step() noexcept { return --steps_ > 0 && may_take_; }
+    [[nodiscard]] bool take_quick_step() noexcept { return --steps_ > 0 && may_take_ == cancellations_; }
     /// Notes that `chain` runs now. Returns the note before, for runs_again().
-    bool runs(const fiber& chain) noexcept { return std::exchange(may_take_, !chain.is_cancelled()); }
+    unsigned runs(const fiber& chain) noexcept {
+        return std::exchange(may_take_, chain.is_cancelled() ? cancellations_ - 1 : cancellations_);
+    }
     /// Notes that the chain of an earlier runs() runs again, because the chain inside it has returned.
-    void runs_again(bool note) noexcept { may_take_ = note; }
+    void runs_again(unsigned note) noexcept { may_take_ = note; }
+    /// Notes that a chain is cancelled. It may be the running chain, or a chain that waits for it. So every earlier note is
+    /// void, and a running chain takes no quick step before the loop resumes it.
+    void notes_cancellation() noexcept { ++cancellations_; }
     /// Makes the operations of `node` try again at the next turn.
     void look_again(io_node& node) noexcept;
     /// Arms the timer. With time_point::max() it never expires, not even in virtual time.
@@ -7869,7 +7865,8 @@ class scheduler {
     const duration slow_after_;
     const slow_function slow_;
     int steps_ = 0;
-    bool may_take_ = true;  // false while a cancelled chain runs
+    unsigned cancellations_ = 0;
+    unsigned may_take_ = 0;  // differs from cancellations_ if the running chain may be cancelled
     fiber* ready_ = nullptr;
     fiber** ready_end_ = &ready_;
     timer_wheel timers_;
@@ -7984,6 +7981,18 @@ class stepping : public loop_operation {
 // ========================================================================================================
 // How it is done
 // ========================================================================================================
+
+inline void fiber::cancel() noexcept {
+    if (std::exchange(cancelled_, true)) return;
+    if (loop_) loop_->notes_cancellation();
+    if (waits_for_) waits_for_->cancelled();
+}
+inline void fiber::withdraw() noexcept {
+    cancelled_ = true;
+    if (loop_) loop_->notes_cancellation();
+    if (std::exchange(withdrawn_, true)) return;
+    if (waits_for_) waits_for_->cancelled();
+}
 
 inline void scheduler::arm(loop_timer& what, time_point when) noexcept {
     if (when == time_point::max())
@@ -11226,7 +11235,7 @@ class part_base : public fiber {
         ++whole.running_;
         if (is_operation || !between.is_deep()) {
             scheduler& loop = this->loop();  // this part may be destroyed when resume() returns
-            const bool before = loop.runs(*this);
+            const unsigned before = loop.runs(*this);
             self.resume();
             return loop.runs_again(before);
         }

@@ -3339,18 +3339,9 @@ class [[nodiscard]] awaited_once {
     std::tuple<Parts...> parts_;
 };
 
-inline void fiber::cancel() noexcept {
-    if (std::exchange(cancelled_, true)) return;
-    if (waits_for_) waits_for_->cancelled();
-}
 inline void fiber::leave_awaiter() noexcept {
     if (waits_for_) [[unlikely]]
         waits_for_->cancelled();
-}
-inline void fiber::withdraw() noexcept {
-    cancelled_ = true;
-    if (std::exchange(withdrawn_, true)) return;
-    if (waits_for_) waits_for_->cancelled();
 }
 
 // ========================================================================================================
