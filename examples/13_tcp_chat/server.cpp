@@ -20,13 +20,14 @@ int main() try {
         auto [client, address] = listener.accept();
         std::cout << "连接地址 (connected): " << address << std::endl;
         net::buffered_reader reader{client};  // a message is a line, in however many pieces it arrives
-        pollfd both[] = {{STDIN_FILENO, POLLIN, 0}, {client.native_handle(), POLLRDHUP, 0}};
+        pollfd waits[] = {
+            {STDIN_FILENO, POLLIN, 0}, {client.native_handle(), POLLRDHUP, 0}, {stop.native_handle(), POLLIN, 0}};
         std::error_code error;
         while (auto message = reader.recv_line(error)) {
             ::tcflush(STDIN_FILENO, TCIFLUSH);  // throws away what you typed out of turn; \r\33[K clears its row
             std::cout << "\r\33[Krecv: " << net::visible(*message) << "\nsend: " << std::flush;
-            if (::poll(both, 2, -1) < 0) break;  // waits for your line, or for the client's end; Ctrl-C ends it
-            if (both[1].revents) continue;       // the client has gone: shows the lines that it has still sent
+            if (::poll(waits, 3, -1) < 0 || waits[2].revents) break;  // your line, the client's end, or Ctrl-C
+            if (waits[1].revents) continue;  // the client has gone: shows the lines that it has still sent
             if (!std::getline(std::cin, line)) break;  // Ctrl-D ends this conversation and the server
             client.send_all(line + "\n", error);
         }

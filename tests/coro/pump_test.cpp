@@ -212,3 +212,30 @@ TEST_CASE("an end that comes when the other peer has gone is no failure of a pro
     };
     loop.run(body());
 }
+
+TEST_CASE("a cancelled proxy resets the other connection, though one buffered stream was closed meanwhile") {
+    test_loop loop;
+    two_ends in = connected(loop, &loopback), out = connected(loop, &loopback);
+    const auto body = [&]() -> net::task<> {
+        net::async_buffered_stream first{std::move(in.other)}, second{std::move(out.one)};
+        bool was_cancelled = false;
+        auto proxy = net::spawn([&]() -> net::task<> {
+            try {
+                co_await net::pump_both(first, second);
+            } catch (const net::cancelled&) {
+                was_cancelled = true;
+                throw;
+            }
+        });
+        in.one.shutdown(net::shutdown_direction::send);
+        const auto end = co_await out.other.recv();
+        CHECK(end.empty());
+        first = {};  // nobody reads it any more
+        proxy.cancel();
+        CHECK_THROWS_AS(co_await proxy.join(), std::system_error);
+        CHECK(was_cancelled);
+        second = {};
+        CHECK(out.other.take_error() == std::errc::broken_pipe);  // what a reset means behind an end
+    };
+    loop.run(body());
+}

@@ -385,6 +385,27 @@ TEST_CASE("the silence of a browser and the time of a message are counted also w
     CHECK(seen == "1000:");
 }
 
+TEST_CASE("close_timeout begins with the close, also for a wait that began earlier") {
+    http::websocket_options options;
+    options.close_timeout = 10s;
+    for (const net::duration before : {19s, 29s}) {  // a wait of recv() ends 1 s after 19 s; and a ping is due 1 s after 29 s
+        script browser{{close_frame()}};  // its answer, five seconds after our close
+        browser.pause = before + 5s;
+        const handler is_closed = [before](http::websocket& peer) -> net::task<> {
+            const auto closes = [&]() -> net::task<> {
+                co_await net::sleep_for(before);
+                peer.close();
+            };
+            const auto waits = [&]() -> net::task<> { co_await listens_in_parts(peer, 20s); };
+            co_await net::when_all(closes(), waits());
+            note_end(peer);
+        };
+        CHECK(talk(browser, is_closed, options) == "8:1000:");
+        CHECK(browser.has_shut_down);
+        CHECK_FALSE(browser.is_closed);  // that would be a reset
+    }
+}
+
 TEST_CASE("a message may take as long as it likes, if the server says so") {
     http::websocket_options options;
     options.message_timeout = net::never;

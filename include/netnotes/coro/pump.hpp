@@ -148,11 +148,15 @@ void end_sending(To& to) {
 }
 /// Makes close() send a reset, also for a stream inside a buffered stream.
 template <class To>
-void end_by_reset(To& to) {
-    if constexpr (requires { to.stream(); })
-        reset_at_close(to.stream());
-    else
+void end_by_reset(To& to) noexcept {
+    if constexpr (requires { to.stream(); }) {
+        try {
+            reset_at_close(to.stream());
+        } catch (const std::system_error&) {  // the buffered stream was closed meanwhile, and has no stream
+        }
+    } else {
         reset_at_close(to);
+    }
 }
 /// Moves the bytes of one direction, and then ends it. If there is `another` direction, it reports that the peer of
 /// `to` has gone already.

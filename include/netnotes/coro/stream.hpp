@@ -90,7 +90,7 @@ struct print_its_peer_endpoint_or_receive_and_print_as_text;
 ///
 /// It has the calls of tcp_stream, but a task is limited and stopped in another way. Instead of set_deadline() write
 /// with_timeout(), and instead of stop_with() cancel the task. It does not give its socket back, because the loop may
-/// have received bytes already.
+/// have received bytes already. A call refers to its stream: await it before the stream is closed or destroyed.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.

@@ -93,7 +93,8 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 /// timeout.
 ///
 /// A call of this library that reports its error in a std::error_code reports errc::timed_out there, too, and
-/// with_timeout() then throws nothing: `co_await with_timeout(2s, stream.recv(buffer, error))`.
+/// with_timeout() then throws nothing: `co_await with_timeout(2s, stream.recv(buffer, error))`. A limit around another
+/// limit throws all the same.
 template <class T>
 [[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {

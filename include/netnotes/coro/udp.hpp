@@ -58,7 +58,8 @@ struct udp_send_segments;
 /// the same direction, or a task of another loop, gets std::logic_error. It can be moved, also while a task waits.
 ///
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
-/// cancelled. On a closed socket every call throws errc::bad_file_descriptor.
+/// cancelled. On a closed socket every call throws errc::bad_file_descriptor. A call refers to its socket: await it
+/// before the socket is closed or destroyed.
 class async_udp {
   public:
     /// Creates a closed socket.
@@ -212,8 +213,13 @@ class async_udp {
     void close() noexcept { state_.reset(); }
 
   private:
-    async_udp(udp_socket&& made, const std::error_code& error) {
-        if (!error) *this = async_udp{std::move(made)};
+    async_udp(udp_socket&& made, std::error_code& error) {
+        if (error) return;
+        try {
+            *this = async_udp{std::move(made)};
+        } catch (const std::system_error& refusal) {
+            error = refusal.code();
+        }
     }
     template <class Call>
     friend class detail::udp_operation;

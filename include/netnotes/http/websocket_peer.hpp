@@ -176,7 +176,8 @@ class websocket {
     std::string reason_;
     websocket_close why_ = websocket_close::no_status;
     duration message_waited_{};  // for the message that has begun
-    duration silence_waited_{};  // since the last byte of the peer, or since the ping
+    duration silence_waited_{};  // since the last byte of the peer, since the ping, or since the close
+    netnotes::time_point closed_at_ = netnotes::time_point::min();  // here or there
     std::uint64_t message_received_ = 0;
     bool is_open_ = true, is_deaf_ = false, is_lost_ = false;
     bool is_pinged_ = false;        // and has not said anything since
@@ -250,6 +251,7 @@ inline void websocket::ends_with(websocket_close why, std::string_view reason) {
     why_ = why;
     reason_ = reason;
     silence_waited_ = duration::zero();  // close_timeout begins
+    closed_at_ = event_loop::current().now();
     has_room_.set();  // for tasks in send(), which throw now
 }
 /// The connection has failed, or the peer is given up.
@@ -324,9 +326,9 @@ inline task<> websocket::receive_more() {
     }
     const auto begin = event_loop::current().now();
     const auto count_wait = [&] {
-        const duration waited = event_loop::current().now() - begin;
-        silence_waited_ += waited;
-        if (is_in_message) message_waited_ += waited;
+        const auto now = event_loop::current().now();
+        silence_waited_ += now - std::max(begin, closed_at_);
+        if (is_in_message) message_waited_ += now - begin;
     };
     bool is_late = is_message_limit && limit <= duration::zero();
     std::string failure;
@@ -359,7 +361,10 @@ inline task<> websocket::receive_more() {
     } else if (is_late && is_message_limit) {
         close(websocket_close::policy, "the message did not arrive in time");
         is_deaf_ = true;
-    } else if (is_late && (!is_open_ || std::exchange(is_pinged_, true))) {
+    } else if (is_late && !is_open_) {
+        // A wait that began before the close may end soon after it: the next wait has the whole close_timeout.
+        if (silence_waited_ >= std::min<duration>(options_.ping_after, options_.close_timeout)) lose("the peer is silent");
+    } else if (is_late && std::exchange(is_pinged_, true)) {
         lose("the peer is silent");
     } else if (is_late) {
         silence_waited_ = duration::zero();

@@ -3919,7 +3919,8 @@ inline void socket::bind(const socket_address& where) {
 }
 
 inline void socket::listen(int backlog, std::error_code& error) noexcept {
-    error = ::listen(descriptor_, backlog < 0 ? std::numeric_limits<int>::max() : backlog) == 0 ? std::error_code{} : detail::last_error();
+    const int length = backlog < 0 ? std::numeric_limits<int>::max() : backlog;
+    error = ::listen(descriptor_, length) == 0 ? std::error_code{} : detail::last_error();
 }
 inline void socket::listen(int backlog) {
     std::error_code error;
@@ -8113,7 +8114,8 @@ class io_node {
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
     static io_node closed;
     /// Returns true for `closed` and for a retired node. An operation that was made before the end of its object may
-    /// begin after it, when the descriptor's number belongs to another descriptor. It then fails with EBADF.
+    /// begin after it in the same turn, when the number already belongs to another descriptor. It then fails with EBADF.
+    /// In a later turn the node does not exist any more, so no operation may begin then.
     [[nodiscard]] bool is_closed() const noexcept { return !loop_; }
 
     /// Retires a node, as the Release of an owner.
@@ -9620,7 +9622,8 @@ class socket_operation : public io_operation {
         socket_address peer;
         socklen_t size = socket_address::capacity;
         // After close() the kernel may already have given this descriptor number to another socket.
-        const bool known = !node_.is_closed() && error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        const bool is_open = !node_.is_closed() && error.value() != EBADF;
+        const bool known = is_open && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
         detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
                             known ? peer.to_string() : "");
@@ -9678,7 +9681,7 @@ struct print_its_peer_endpoint_or_receive_and_print_as_text;
 ///
 /// It has the calls of tcp_stream, but a task is limited and stopped in another way. Instead of set_deadline() write
 /// with_timeout(), and instead of stop_with() cancel the task. It does not give its socket back, because the loop may
-/// have received bytes already.
+/// have received bytes already. A call refers to its stream: await it before the stream is closed or destroyed.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -11363,7 +11366,8 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 /// timeout.
 ///
 /// A call of this library that reports its error in a std::error_code reports errc::timed_out there, too, and
-/// with_timeout() then throws nothing: `co_await with_timeout(2s, stream.recv(buffer, error))`.
+/// with_timeout() then throws nothing: `co_await with_timeout(2s, stream.recv(buffer, error))`. A limit around another
+/// limit throws all the same.
 template <class T>
 [[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
@@ -12052,11 +12056,15 @@ void end_sending(To& to) {
 }
 /// Makes close() send a reset, also for a stream inside a buffered stream.
 template <class To>
-void end_by_reset(To& to) {
-    if constexpr (requires { to.stream(); })
-        reset_at_close(to.stream());
-    else
+void end_by_reset(To& to) noexcept {
+    if constexpr (requires { to.stream(); }) {
+        try {
+            reset_at_close(to.stream());
+        } catch (const std::system_error&) {  // the buffered stream was closed meanwhile, and has no stream
+        }
+    } else {
         reset_at_close(to);
+    }
 }
 /// Moves the bytes of one direction, and then ends it. If there is `another` direction, it reports that the peer of
 /// `to` has gone already.
@@ -15536,7 +15544,8 @@ struct udp_send_segments;
 /// the same direction, or a task of another loop, gets std::logic_error. It can be moved, also while a task waits.
 ///
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
-/// cancelled. On a closed socket every call throws errc::bad_file_descriptor.
+/// cancelled. On a closed socket every call throws errc::bad_file_descriptor. A call refers to its socket: await it
+/// before the socket is closed or destroyed.
 class async_udp {
   public:
     /// Creates a closed socket.
@@ -15690,8 +15699,13 @@ class async_udp {
     void close() noexcept { state_.reset(); }
 
   private:
-    async_udp(udp_socket&& made, const std::error_code& error) {
-        if (!error) *this = async_udp{std::move(made)};
+    async_udp(udp_socket&& made, std::error_code& error) {
+        if (error) return;
+        try {
+            *this = async_udp{std::move(made)};
+        } catch (const std::system_error& refusal) {
+            error = refusal.code();
+        }
     }
     template <class Call>
     friend class detail::udp_operation;

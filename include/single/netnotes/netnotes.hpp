@@ -3942,7 +3942,8 @@ inline void socket::bind(const socket_address& where) {
 }
 
 inline void socket::listen(int backlog, std::error_code& error) noexcept {
-    error = ::listen(descriptor_, backlog < 0 ? std::numeric_limits<int>::max() : backlog) == 0 ? std::error_code{} : detail::last_error();
+    const int length = backlog < 0 ? std::numeric_limits<int>::max() : backlog;
+    error = ::listen(descriptor_, length) == 0 ? std::error_code{} : detail::last_error();
 }
 inline void socket::listen(int backlog) {
     std::error_code error;
@@ -8136,7 +8137,8 @@ class io_node {
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
     static io_node closed;
     /// Returns true for `closed` and for a retired node. An operation that was made before the end of its object may
-    /// begin after it, when the descriptor's number belongs to another descriptor. It then fails with EBADF.
+    /// begin after it in the same turn, when the number already belongs to another descriptor. It then fails with EBADF.
+    /// In a later turn the node does not exist any more, so no operation may begin then.
     [[nodiscard]] bool is_closed() const noexcept { return !loop_; }
 
     /// Retires a node, as the Release of an owner.
@@ -9643,7 +9645,8 @@ class socket_operation : public io_operation {
         socket_address peer;
         socklen_t size = socket_address::capacity;
         // After close() the kernel may already have given this descriptor number to another socket.
-        const bool known = !node_.is_closed() && error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        const bool is_open = !node_.is_closed() && error.value() != EBADF;
+        const bool known = is_open && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
         detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
                             known ? peer.to_string() : "");
@@ -9701,7 +9704,7 @@ struct print_its_peer_endpoint_or_receive_and_print_as_text;
 ///
 /// It has the calls of tcp_stream, but a task is limited and stopped in another way. Instead of set_deadline() write
 /// with_timeout(), and instead of stop_with() cancel the task. It does not give its socket back, because the loop may
-/// have received bytes already.
+/// have received bytes already. A call refers to its stream: await it before the stream is closed or destroyed.
 class async_stream : public detail::async_socket {
   public:
     /// Creates a closed stream. Every operation on it fails with errc::bad_file_descriptor.
@@ -11386,7 +11389,8 @@ concept awaitable_operation = (detail::has_awaiter<Operation> || detail::is_awai
 /// timeout.
 ///
 /// A call of this library that reports its error in a std::error_code reports errc::timed_out there, too, and
-/// with_timeout() then throws nothing: `co_await with_timeout(2s, stream.recv(buffer, error))`.
+/// with_timeout() then throws nothing: `co_await with_timeout(2s, stream.recv(buffer, error))`. A limit around another
+/// limit throws all the same.
 template <class T>
 [[nodiscard]] auto with_timeout(wait_time time, task<T>&& what, const char* name = nullptr,
                                 const char* caller = __builtin_FUNCTION()) {
@@ -12075,11 +12079,15 @@ void end_sending(To& to) {
 }
 /// Makes close() send a reset, also for a stream inside a buffered stream.
 template <class To>
-void end_by_reset(To& to) {
-    if constexpr (requires { to.stream(); })
-        reset_at_close(to.stream());
-    else
+void end_by_reset(To& to) noexcept {
+    if constexpr (requires { to.stream(); }) {
+        try {
+            reset_at_close(to.stream());
+        } catch (const std::system_error&) {  // the buffered stream was closed meanwhile, and has no stream
+        }
+    } else {
         reset_at_close(to);
+    }
 }
 /// Moves the bytes of one direction, and then ends it. If there is `another` direction, it reports that the peer of
 /// `to` has gone already.
@@ -15559,7 +15567,8 @@ struct udp_send_segments;
 /// the same direction, or a task of another loop, gets std::logic_error. It can be moved, also while a task waits.
 ///
 /// Awaited calls throw std::system_error if the system reports an error, and netnotes::cancelled if the task is
-/// cancelled. On a closed socket every call throws errc::bad_file_descriptor.
+/// cancelled. On a closed socket every call throws errc::bad_file_descriptor. A call refers to its socket: await it
+/// before the socket is closed or destroyed.
 class async_udp {
   public:
     /// Creates a closed socket.
@@ -15713,8 +15722,13 @@ class async_udp {
     void close() noexcept { state_.reset(); }
 
   private:
-    async_udp(udp_socket&& made, const std::error_code& error) {
-        if (!error) *this = async_udp{std::move(made)};
+    async_udp(udp_socket&& made, std::error_code& error) {
+        if (error) return;
+        try {
+            *this = async_udp{std::move(made)};
+        } catch (const std::system_error& refusal) {
+            error = refusal.code();
+        }
     }
     template <class Call>
     friend class detail::udp_operation;
@@ -28251,7 +28265,8 @@ class websocket {
     std::string reason_;
     websocket_close why_ = websocket_close::no_status;
     duration message_waited_{};  // for the message that has begun
-    duration silence_waited_{};  // since the last byte of the peer, or since the ping
+    duration silence_waited_{};  // since the last byte of the peer, since the ping, or since the close
+    netnotes::time_point closed_at_ = netnotes::time_point::min();  // here or there
     std::uint64_t message_received_ = 0;
     bool is_open_ = true, is_deaf_ = false, is_lost_ = false;
     bool is_pinged_ = false;        // and has not said anything since
@@ -28325,6 +28340,7 @@ inline void websocket::ends_with(websocket_close why, std::string_view reason) {
     why_ = why;
     reason_ = reason;
     silence_waited_ = duration::zero();  // close_timeout begins
+    closed_at_ = event_loop::current().now();
     has_room_.set();  // for tasks in send(), which throw now
 }
 /// The connection has failed, or the peer is given up.
@@ -28399,9 +28415,9 @@ inline task<> websocket::receive_more() {
     }
     const auto begin = event_loop::current().now();
     const auto count_wait = [&] {
-        const duration waited = event_loop::current().now() - begin;
-        silence_waited_ += waited;
-        if (is_in_message) message_waited_ += waited;
+        const auto now = event_loop::current().now();
+        silence_waited_ += now - std::max(begin, closed_at_);
+        if (is_in_message) message_waited_ += now - begin;
     };
     bool is_late = is_message_limit && limit <= duration::zero();
     std::string failure;
@@ -28434,7 +28450,10 @@ inline task<> websocket::receive_more() {
     } else if (is_late && is_message_limit) {
         close(websocket_close::policy, "the message did not arrive in time");
         is_deaf_ = true;
-    } else if (is_late && (!is_open_ || std::exchange(is_pinged_, true))) {
+    } else if (is_late && !is_open_) {
+        // A wait that began before the close may end soon after it: the next wait has the whole close_timeout.
+        if (silence_waited_ >= std::min<duration>(options_.ping_after, options_.close_timeout)) lose("the peer is silent");
+    } else if (is_late && std::exchange(is_pinged_, true)) {
         lose("the peer is silent");
     } else if (is_late) {
         silence_waited_ = duration::zero();

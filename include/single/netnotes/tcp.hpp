@@ -3621,7 +3621,8 @@ inline void socket::bind(const socket_address& where) {
 }
 
 inline void socket::listen(int backlog, std::error_code& error) noexcept {
-    error = ::listen(descriptor_, backlog < 0 ? std::numeric_limits<int>::max() : backlog) == 0 ? std::error_code{} : detail::last_error();
+    const int length = backlog < 0 ? std::numeric_limits<int>::max() : backlog;
+    error = ::listen(descriptor_, length) == 0 ? std::error_code{} : detail::last_error();
 }
 inline void socket::listen(int backlog) {
     std::error_code error;

@@ -96,7 +96,8 @@ class io_node {
     /// Stands for the descriptor of a closed socket, in every thread. An operation on it fails with EBADF.
     static io_node closed;
     /// Returns true for `closed` and for a retired node. An operation that was made before the end of its object may
-    /// begin after it, when the descriptor's number belongs to another descriptor. It then fails with EBADF.
+    /// begin after it in the same turn, when the number already belongs to another descriptor. It then fails with EBADF.
+    /// In a later turn the node does not exist any more, so no operation may begin then.
     [[nodiscard]] bool is_closed() const noexcept { return !loop_; }
 
     /// Retires a node, as the Release of an owner.

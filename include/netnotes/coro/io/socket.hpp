@@ -152,7 +152,8 @@ class socket_operation : public io_operation {
         socket_address peer;
         socklen_t size = socket_address::capacity;
         // After close() the kernel may already have given this descriptor number to another socket.
-        const bool known = !node_.is_closed() && error.value() != EBADF && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
+        const bool is_open = !node_.is_closed() && error.value() != EBADF;
+        const bool known = is_open && ::getpeername(node_.descriptor(), peer.data(), &size) == 0;
         if (known) peer.resize(size);
         detail::throw_error(error, attempt, known ? " " : error.value() == EBADF ? " a closed socket" : " the peer",
                             known ? peer.to_string() : "");
