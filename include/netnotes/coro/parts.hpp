@@ -185,7 +185,7 @@ class part : public part_base {
     void begin(joint_wait& whole, bool is_shielded = false) {
         if (!task_) return fail(whole);
         task_.promise().belongs_to(*this);
-        part_base::begin(whole, task_, is_shielded, task_.promise().is_operation);
+        part_base::begin(whole, task_, is_shielded, task_.promise().is_operation());
     }
     [[nodiscard]] bool is_empty() const noexcept { return !task_; }
 

@@ -10,7 +10,7 @@
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
 //             std::error_code lost;                                        no client's address ends or stops the server
-//             co_await socket.send_to(got.bytes, got.sender, lost, MSG_DONTWAIT);  from the address that was asked
+//             co_await socket.send_to(got.bytes, got.sender, lost, MSG_DONTWAIT);   from the address that was asked
 //         }
 //     }
 //

@@ -6800,8 +6800,9 @@ class task_promise_base {
 
     /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
     void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
-    /// True for a task that only awaits one operation, which was made before: with_timeout(2s, stream.recv(room)).
-    bool is_operation = false;
+    /// Notes that the task only awaits one operation, which was made before: with_timeout(2s, stream.recv(room)).
+    void set_operation() noexcept { is_operation_ = true; }
+    [[nodiscard]] bool is_operation() const noexcept { return is_operation_; }
     /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
     ///
     /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
@@ -6838,6 +6839,7 @@ class task_promise_base {
     std::coroutine_handle<> continuation_;
     fiber* fiber_ = nullptr;
     state state_ = state::waiting;
+    bool is_operation_ = false;  // beside the state, where it needs no memory
 };
 
 /// Stores what a task returned or threw.
@@ -6987,7 +6989,7 @@ struct task_access {
     /// Notes that the task only awaits one operation.
     template <class T>
     static void is_operation(const task<T>& what) noexcept {
-        what.coroutine_.promise().is_operation = true;
+        what.coroutine_.promise().set_operation();
     }
 };
 
@@ -11340,7 +11342,7 @@ class part : public part_base {
     void begin(joint_wait& whole, bool is_shielded = false) {
         if (!task_) return fail(whole);
         task_.promise().belongs_to(*this);
-        part_base::begin(whole, task_, is_shielded, task_.promise().is_operation);
+        part_base::begin(whole, task_, is_shielded, task_.promise().is_operation());
     }
     [[nodiscard]] bool is_empty() const noexcept { return !task_; }
 
@@ -15556,7 +15558,7 @@ channel<T>::~channel() {
 //         for (;;) {
 //             const auto got = co_await socket.recv_from(room);
 //             std::error_code lost;                                        no client's address ends or stops the server
-//             co_await socket.send_to(got.bytes, got.sender, lost, MSG_DONTWAIT);  from the address that was asked
+//             co_await socket.send_to(got.bytes, got.sender, lost, MSG_DONTWAIT);   from the address that was asked
 //         }
 //     }
 //

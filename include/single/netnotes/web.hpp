@@ -3429,8 +3429,9 @@ class task_promise_base {
 
     /// Makes this task the outermost task of `chain`, which is told when the task ends. Resume the task to begin it.
     void belongs_to(fiber& chain) noexcept { fiber_ = &chain; }
-    /// True for a task that only awaits one operation, which was made before: with_timeout(2s, stream.recv(room)).
-    bool is_operation = false;
+    /// Notes that the task only awaits one operation, which was made before: with_timeout(2s, stream.recv(room)).
+    void set_operation() noexcept { is_operation_ = true; }
+    [[nodiscard]] bool is_operation() const noexcept { return is_operation_; }
     /// Begins this task for `awaiter`. Returns true if the task has ended inside this call.
     ///
     /// There are two ways back to the awaiter. Most tasks end without a wait, and then the awaiter continues when this
@@ -3467,6 +3468,7 @@ class task_promise_base {
     std::coroutine_handle<> continuation_;
     fiber* fiber_ = nullptr;
     state state_ = state::waiting;
+    bool is_operation_ = false;  // beside the state, where it needs no memory
 };
 
 /// Stores what a task returned or threw.
@@ -3616,7 +3618,7 @@ struct task_access {
     /// Notes that the task only awaits one operation.
     template <class T>
     static void is_operation(const task<T>& what) noexcept {
-        what.coroutine_.promise().is_operation = true;
+        what.coroutine_.promise().set_operation();
     }
 };
 
